@@ -1,0 +1,227 @@
+//! The configuration document: what the fleet shares and can be changed while it runs.
+//!
+//! Field names and defaults are the API's. Deployment settings (addresses, table, key prefix) are part of the
+//! document so that it can be shown, and come from the environment.
+
+use crate::level::{Level, Levels};
+use serde::{Deserialize, Serialize};
+
+/// The whole document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+pub struct Config {
+    /// The memory of each container.
+    pub l1_config: L1Config,
+    /// Redis.
+    pub l2_config: L2Config,
+    /// DynamoDB.
+    pub l3_config: L3Config,
+    /// How payloads are compressed.
+    pub compression: CompressionConfig,
+    /// How envelopes are written.
+    pub serialization: SerializationConfig,
+    /// Largest value in MiB of JSON text, 1 to 10.
+    pub max_entry_size_mb: MaxEntrySize,
+}
+
+/// Largest value in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MaxEntrySize(pub u32);
+
+impl Default for MaxEntrySize {
+    fn default() -> Self {
+        MaxEntrySize(10)
+    }
+}
+
+/// L1, mini-moka in each container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct L1Config {
+    /// Whether the level is used.
+    pub enabled: bool,
+    /// Most entries per container.
+    pub max_capacity: u64,
+    /// Most payload bytes per container, in MiB.
+    pub max_size_mb: u64,
+    /// Longest time an entry stays, in minutes.
+    pub ttl_minutes: u64,
+    /// An entry that is not read for so long is dropped, in minutes.
+    pub idle_timeout_minutes: u64,
+    /// Always `LRU`.
+    pub eviction_policy: EvictionPolicy,
+    /// Δ: how old the container's knowledge of the journal may be when a read trusts L1, in milliseconds; 0 asks
+    /// before every read.
+    pub coherence_window_ms: u64,
+}
+
+/// How L1 chooses what to drop when it is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub enum EvictionPolicy {
+    /// Least recently used.
+    #[default]
+    #[serde(rename = "LRU")]
+    Lru,
+}
+
+/// L2, Redis or Valkey.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct L2Config {
+    /// Whether the level is used.
+    pub enabled: bool,
+    /// Where it is: `redis[s]://[user:password@]host:port[/db]`; `redis+cluster://` or `rediss+cluster://` for
+    /// cluster mode. Deployment setting.
+    pub redis_url: String,
+    /// Kept for the API: a container serves one request at a time over one multiplexed connection.
+    pub max_connections: u32,
+    /// Bounds connecting outside of requests, in seconds.
+    pub connection_timeout_seconds: u64,
+    /// In front of every Redis key. Deployment setting; must not contain braces.
+    pub key_prefix: String,
+    /// Whether payloads may be compressed.
+    pub compression_enabled: bool,
+    /// Longest wait for one answer, in milliseconds.
+    pub timeout_ms: u64,
+    /// V: a copy whose certificate is older is checked against L3 again, in seconds.
+    pub revalidate_seconds: u64,
+}
+
+/// L3, DynamoDB.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct L3Config {
+    /// Whether the level is used.
+    pub enabled: bool,
+    /// `dynamodb://region/table`. Deployment setting.
+    pub database_url: String,
+    /// The table of entries. Deployment setting.
+    pub table_name: String,
+    /// Most requests in flight at once from one container.
+    pub max_connections: u32,
+    /// How often maintenance looks for what has expired, in hours.
+    pub cleanup_interval_hours: u64,
+    /// Longest wait for one operation with its retries, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Compression of payloads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompressionConfig {
+    /// Which algorithm new writes use.
+    pub algorithm: Algorithm,
+    /// 1 to 9 for zstd; lz4 has no levels.
+    pub level: u8,
+    /// Texts of fewer bytes are not compressed.
+    pub threshold_bytes: usize,
+}
+
+/// A compression algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// LZ4 block format: fastest.
+    #[default]
+    Lz4,
+    /// Zstandard: smallest.
+    Zstd,
+}
+
+/// How envelopes are written.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SerializationConfig {
+    /// Format of the header of new envelopes.
+    pub format: Format,
+}
+
+/// Format of an envelope's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Compact.
+    #[default]
+    Bincode,
+    /// Readable for people who look into Redis by hand.
+    Json,
+}
+
+impl Format {
+    /// The format's name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Bincode => "bincode",
+            Format::Json => "json",
+        }
+    }
+}
+
+impl Config {
+    /// The levels that are switched on.
+    pub fn enabled(&self) -> Levels {
+        [
+            (Level::L1, self.l1_config.enabled),
+            (Level::L2, self.l2_config.enabled),
+            (Level::L3, self.l3_config.enabled),
+        ]
+        .into_iter()
+        .filter_map(|(level, enabled)| enabled.then_some(level))
+        .collect()
+    }
+
+    /// Largest value in bytes of JSON text.
+    pub fn max_entry_bytes(&self) -> usize {
+        self.max_entry_size_mb.0 as usize * 1024 * 1024
+    }
+}
+
+impl Default for L1Config {
+    fn default() -> Self {
+        L1Config {
+            enabled: true,
+            max_capacity: 10_000,
+            max_size_mb: 100,
+            ttl_minutes: 60,
+            idle_timeout_minutes: 30,
+            eviction_policy: EvictionPolicy::Lru,
+            coherence_window_ms: 1000,
+        }
+    }
+}
+
+impl Default for L2Config {
+    fn default() -> Self {
+        L2Config {
+            enabled: true,
+            redis_url: "redis://localhost:6379/2".to_owned(),
+            max_connections: 20,
+            connection_timeout_seconds: 5,
+            key_prefix: "regulateai:cache:".to_owned(),
+            compression_enabled: true,
+            timeout_ms: 100,
+            revalidate_seconds: 3600,
+        }
+    }
+}
+
+impl Default for L3Config {
+    fn default() -> Self {
+        L3Config {
+            enabled: true,
+            database_url: "dynamodb://us-east-1/cache_entries".to_owned(),
+            table_name: "cache_entries".to_owned(),
+            max_connections: 5,
+            cleanup_interval_hours: 1,
+            timeout_ms: 1000,
+        }
+    }
+}
+
+impl Default for CompressionConfig {
+    fn default() -> Self {
+        CompressionConfig { algorithm: Algorithm::Lz4, level: 1, threshold_bytes: 1024 }
+    }
+}

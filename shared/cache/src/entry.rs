@@ -1,0 +1,69 @@
+//! A cached value as every level sees it once decoded.
+
+use crate::{
+    config::{Algorithm, Format},
+    level::Levels,
+    version::Version,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Most tags of one entry.
+pub const MAX_TAGS: usize = 50;
+/// Longest tag in bytes.
+pub const MAX_TAG_BYTES: usize = 128;
+/// Longest life in seconds: 365 days.
+pub const MAX_TTL_SECONDS: u32 = 31_536_000;
+
+/// A stored value with everything that is said about it. Immutable; levels and answers share it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The value as JSON text, byte for byte as it was sent. Always UTF-8.
+    pub text: Bytes,
+    /// When this value was put, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// From this millisecond on no level returns the value.
+    pub expires_at_ms: i64,
+    /// The life it was put with, in seconds.
+    pub ttl_seconds: u32,
+    /// Its tags, as given.
+    pub tags: Vec<Arc<str>>,
+    /// The levels its PUT named; it is promoted into no other.
+    pub levels: Levels,
+    /// Which mutation of the key this is; a greater one is newer.
+    pub version: Version,
+    /// XXH3-128 of the text: guards it in storage and makes its ETag.
+    pub checksum: u128,
+    /// How the stored payload is compressed, if it is.
+    pub compression: Option<Algorithm>,
+    /// Bytes of the stored payload: of the text, or what it was compressed to.
+    pub stored_bytes: usize,
+    /// How the envelope's header is written.
+    pub format: Format,
+}
+
+impl Entry {
+    /// The value as JSON text.
+    pub fn json(&self) -> &str {
+        std::str::from_utf8(&self.text).expect("an entry's text is checked to be UTF-8 when it is made")
+    }
+
+    /// Stored size by raw size; 1.0 when not compressed.
+    #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    pub fn compression_ratio(&self) -> f64 {
+        if self.compression.is_none() || self.text.is_empty() {
+            return 1.0;
+        }
+        self.stored_bytes as f64 / self.text.len() as f64
+    }
+
+    /// The strong entity tag of the value, with its quotes.
+    pub fn etag(&self) -> String {
+        format!("\"{:032x}\"", self.checksum)
+    }
+
+    /// Whether the entry is past its life at `now_ms`.
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        now_ms >= self.expires_at_ms
+    }
+}

@@ -1,0 +1,182 @@
+//! What callers ask of the cache and what they are told.
+
+use crate::{
+    entry::Entry,
+    level::{Level, Levels},
+};
+use bytes::Bytes;
+use std::{fmt, sync::Arc};
+
+/// How to read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Read {
+    /// Learn of every acknowledged mutation first: Δ = 0 for this read.
+    pub no_cache: bool,
+}
+
+/// What a read found, and where it looked.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// The live value, if there is one.
+    pub hit: Option<Hit>,
+    /// What each level did.
+    pub path: Path,
+}
+
+/// A live value and the level that answered.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The value.
+    pub entry: Arc<Entry>,
+    /// The level that answered.
+    pub level: Level,
+    /// Reads of this value by the fleet as of the last sync, and by this container since, this one included.
+    pub access_count: u64,
+    /// When it was read last before this read; its creation if never. Milliseconds since the Unix epoch.
+    pub last_accessed_ms: i64,
+}
+
+/// What each level did for one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Path {
+    /// L1.
+    pub l1: Step,
+    /// L2.
+    pub l2: Step,
+    /// L3.
+    pub l3: Step,
+}
+
+/// What one level did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Step {
+    /// It was not needed.
+    #[default]
+    Unasked,
+    /// It is switched off.
+    Disabled,
+    /// It answered with a live value, or took the write.
+    Hit,
+    /// It has no copy.
+    Miss,
+    /// It has a copy that could not be trusted.
+    Stale,
+    /// It could not be reached in time, or was skipped because it lately could not.
+    Unavailable,
+}
+
+impl Path {
+    /// The steps by level, nearest first.
+    pub fn steps(&self) -> [(Level, Step); 3] {
+        [(Level::L1, self.l1), (Level::L2, self.l2), (Level::L3, self.l3)]
+    }
+
+    /// The levels that were looked into: those that answered, with a value or without.
+    pub fn searched(&self) -> Levels {
+        self.steps()
+            .into_iter()
+            .filter(|(_, step)| matches!(step, Step::Hit | Step::Miss | Step::Stale))
+            .map(|(level, _)| level)
+            .collect()
+    }
+}
+
+/// A value to store.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// The JSON text, checked by the caller to be one JSON value in UTF-8.
+    pub text: Bytes,
+    /// Life in seconds, 1 to [`crate::MAX_TTL_SECONDS`].
+    pub ttl_seconds: u32,
+    /// Tags; replaces those of the value before.
+    pub tags: Vec<Arc<str>>,
+    /// Whether compression is allowed; the configured threshold decides.
+    pub compress: bool,
+    /// The levels to use; `None` for all that are enabled. Must be enabled ones.
+    pub levels: Option<Levels>,
+    /// Under which condition.
+    pub condition: Condition,
+}
+
+/// A condition on the value a PUT replaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// None.
+    #[default]
+    Always,
+    /// There is no live value (`If-None-Match: *`).
+    Absent,
+    /// There is a live value (`If-Match: *`).
+    Present,
+    /// There is a live value with one of these checksums (`If-Match`).
+    Matches(Vec<u128>),
+}
+
+/// What a PUT did.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The entry as stored.
+    pub entry: Arc<Entry>,
+    /// No live value was replaced in an enabled shared level or in this container's L1.
+    pub created: bool,
+    /// The levels that hold it now.
+    pub levels: Levels,
+    /// Redis was not reachable: other containers may return the value before for up to Λ (10 s) instead of Δ.
+    pub degraded: bool,
+    /// What each level did.
+    pub path: Path,
+}
+
+/// What a DELETE did.
+#[derive(Debug, Clone)]
+pub struct Deleted {
+    /// The levels where a live copy was. Empty: there was nothing to delete.
+    pub levels: Levels,
+    /// As in [`Stored::degraded`].
+    pub degraded: bool,
+    /// What each level did.
+    pub path: Path,
+}
+
+/// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
+#[derive(Debug)]
+pub enum CacheError {
+    /// A level that is needed for a correct answer cannot be reached. The mutation may have happened when it was
+    /// under way already.
+    Unavailable {
+        /// The level.
+        level: Level,
+        /// For the log.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The condition of a PUT does not hold.
+    PreconditionFailed,
+    /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
+    Contended,
+}
+
+impl CacheError {
+    /// The operation could not be done for want of `level`.
+    pub(crate) fn unavailable(level: Level, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CacheError {
+        CacheError::Unavailable { level, cause: cause.into() }
+    }
+}
+
+impl fmt::Display for CacheError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
+            CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
+            CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
+        }
+    }
+}
+
+impl std::error::Error for CacheError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            CacheError::Unavailable { cause, .. } => Some(&**cause),
+            _ => None,
+        }
+    }
+}
