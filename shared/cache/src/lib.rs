@@ -1,11 +1,77 @@
-//! Strata's three-level cache.
+//! A three-level cache for functions that are frozen between requests.
+//!
+//! Every container has an L1 in its memory; all share L2 in Redis and L3 in DynamoDB. A frozen container cannot be
+//! told anything, so coherence is pulled: before a container trusts its L1 it must have read the fleet's journal
+//! less than Δ ago (`l1_config.coherence_window_ms`), and one read of the journal costs one Redis round trip,
+//! shared with the read of L2 where there is one.
+//!
+//! # What holds
+//!
+//! - **Bounded staleness.** Once a PUT or DELETE has returned, no read that starts more than Δ later returns an
+//!   older value, in any container. [`Read::no_cache`] makes Δ zero for one read. A mutation that could not reach
+//!   Redis says so ([`Stored::degraded`]) and has a bound of 10 s.
+//! - **No resurrection.** A deleted value does not come back: not by a slow promotion, a freeze of any length, a
+//!   restart or failover of Redis, nor a container killed half-way.
+//! - **Durable when it says so.** A PUT whose [`Stored::levels`] has L3 survives the loss of Redis and of every
+//!   container.
+//! - **A level that is down is skipped** as long as another can answer correctly; [`Path`] says what was skipped.
+//! - **Expiry is absolute**, in wall-clock time, at every level.
+//! - **Every byte comes back**: values are JSON text and are never written anew.
+//!
+//! # Layout
+//!
+//! | file | what |
+//! |---|---|
+//! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
+//! | `coherence`, `ledger`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
+//! | [`memory`] | L1 on mini-moka |
+//! | `redis` | L2, the journal, the connection to Redis, and the Lua scripts |
+//! | `dynamo` | L3, chunks of large values, and the notes of an outage |
+//! | [`codec`], [`entry`] | the envelope in which a value is stored |
+//! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
+//!
+//! # Example
+//!
+//! ```no_run
+//! use strata_cache::{Clock, Condition, Config, Deployment, Key, Put, Read, TieredCache};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let deployment = Deployment { control_table: "cache_control".to_owned(), clock: Clock::system() };
+//! let cache = TieredCache::open(deployment, Config::default())?;
+//!
+//! let key = Key::new("customer:12345")?;
+//! let put = Put {
+//!     text: r#"{"name":"John Doe"}"#.into(),
+//!     ttl_seconds: 3600,
+//!     tags: vec!["customer".into()],
+//!     compress: true,
+//!     levels: None,
+//!     condition: Condition::Always,
+//! };
+//! let stored = cache.put(&key, put).await?;
+//! assert!(stored.created);
+//!
+//! let found = cache.get(&key, Read::default()).await?;
+//! assert_eq!(found.hit.map(|hit| hit.entry.json().to_owned()), Some(r#"{"name":"John Doe"}"#.to_owned()));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod clock;
+pub mod codec;
+mod coherence;
 pub mod config;
+mod dynamo;
 pub mod entry;
 pub mod key;
+mod ledger;
 pub mod level;
+pub mod memory;
 pub mod outcome;
+mod record;
+mod redis;
+mod register;
+mod shard;
 pub mod tiered;
 pub mod version;
 

@@ -1,0 +1,177 @@
+//! The envelope: how a value and what is said about it are written to Redis and DynamoDB.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 2 | magic, `ST` |
+//! | 1 | version of the envelope, 1 |
+//! | 1 | format of the header: 0 bincode, 1 JSON |
+//! | 1 | compression of the payload: 0 none, 1 LZ4 block, 2 Zstandard frame |
+//! | 1 | flags, 0 |
+//! | 4 | length of the header in bytes, little-endian |
+//! | n | header |
+//! | 8 | seal: XXH3-64 of everything before it, little-endian |
+//! | rest | payload: the JSON text, compressed or as it is |
+//!
+//! The value itself is JSON text and never goes through bincode, so every byte of it comes back. What was read is
+//! trusted only after the seal (a flipped bit in an expiry time is as bad as one in the value), the lengths and the
+//! text's checksum agree. Nothing is allocated on the word of an envelope beyond the size its reader allows.
+//!
+//! An envelope of another version, format, compression or flag is refused, never guessed at: old and new releases
+//! share Redis during a deployment. `tests/golden` holds one file of each released kind.
+
+mod error;
+mod header;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use error::DecodeError;
+pub use payload::Payload;
+
+use crate::{
+    config::{Algorithm, Format},
+    entry::Entry,
+    level::Levels,
+    version::Version,
+};
+use bytes::Bytes;
+use header::Header;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+const MAGIC: [u8; 2] = *b"ST";
+const VERSION: u8 = 1;
+/// No flag is defined yet.
+const FLAGS: u8 = 0;
+/// Bytes before the header.
+const PREFIX_BYTES: usize = 10;
+const SEAL_BYTES: usize = 8;
+/// Longest header. 50 tags of 128 bytes are 38,400 bytes when JSON has to write each byte as `\u00xx`.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// What a PUT says about its value.
+#[derive(Debug, Clone)]
+pub struct Attributes {
+    /// Which mutation of the key it is.
+    pub version: Version,
+    /// When it was put, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// From this millisecond on it is gone.
+    pub expires_at_ms: i64,
+    /// The life it was given, in seconds.
+    pub ttl_seconds: u32,
+    /// Its tags: at most [`crate::MAX_TAGS`] of at most [`crate::MAX_TAG_BYTES`] each.
+    pub tags: Vec<Arc<str>>,
+    /// The levels it was put into.
+    pub levels: Levels,
+}
+
+/// Makes the entry of `payload` and the envelope that stores it.
+///
+/// The payload can be sealed again with other attributes without being compressed again.
+pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Entry, Bytes) {
+    let header = Header::new(payload, &attributes);
+    let mut envelope = Vec::with_capacity(PREFIX_BYTES + header.size_hint() + SEAL_BYTES + payload.stored().len());
+    envelope.extend_from_slice(&MAGIC);
+    envelope.extend_from_slice(&[VERSION, format_code(format), compression_code(payload.compression()), FLAGS]);
+    envelope.extend_from_slice(&[0; 4]);
+    header.write(format, &mut envelope);
+    let header_bytes = envelope.len() - PREFIX_BYTES;
+    debug_assert!(header_bytes <= MAX_HEADER_BYTES, "tags are over their limits");
+    let length = u32::try_from(header_bytes).expect("a header is far below 4 GiB");
+    envelope[PREFIX_BYTES - 4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
+    let seal = xxh3_64(&envelope);
+    envelope.extend_from_slice(&seal.to_le_bytes());
+    envelope.extend_from_slice(payload.stored());
+    (entry(payload, attributes, format), Bytes::from(envelope))
+}
+
+/// Reads an envelope whose text has at most `max_raw_bytes`.
+///
+/// The text of an uncompressed payload shares the memory of `envelope`.
+///
+/// # Errors
+/// Every envelope that is not byte for byte what [`encode`] writes, as far as the seal and the checksum can tell.
+pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeError> {
+    let (format, compression, header_bytes) = read_prefix(envelope)?;
+    let sealed = PREFIX_BYTES + header_bytes;
+    let start = sealed + SEAL_BYTES;
+    let seal = envelope.get(sealed..start).ok_or(DecodeError::Truncated)?;
+    if seal != xxh3_64(&envelope[..sealed]).to_le_bytes() {
+        return Err(DecodeError::Seal);
+    }
+    let header = Header::read(format, &envelope[PREFIX_BYTES..sealed])?;
+    let payload = header.payload(envelope.slice(start..), compression, max_raw_bytes)?;
+    Ok(entry(&payload, header.into_attributes(), format))
+}
+
+/// Format, compression and length of the header.
+fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, usize), DecodeError> {
+    if !envelope.starts_with(&MAGIC) {
+        return Err(DecodeError::NotAnEnvelope);
+    }
+    let prefix: &[u8; PREFIX_BYTES] = envelope.first_chunk().ok_or(DecodeError::Truncated)?;
+    let [_, _, version, format, compression, flags, length @ ..] = *prefix;
+    if version != VERSION {
+        return Err(DecodeError::UnknownVersion(version));
+    }
+    if flags != FLAGS {
+        return Err(DecodeError::UnknownFlags(flags));
+    }
+    let format = format_of(format).ok_or(DecodeError::UnknownFormat(format))?;
+    let compression = compression_of(compression).ok_or(DecodeError::UnknownCompression(compression))?;
+    match usize::try_from(u32::from_le_bytes(length)) {
+        Ok(length) if length <= MAX_HEADER_BYTES => Ok((format, compression, length)),
+        _ => Err(DecodeError::Header),
+    }
+}
+
+fn entry(payload: &Payload, attributes: Attributes, format: Format) -> Entry {
+    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, tags, levels } = attributes;
+    Entry {
+        text: payload.text().clone(),
+        created_at_ms,
+        expires_at_ms,
+        ttl_seconds,
+        tags,
+        levels,
+        version,
+        checksum: payload.checksum(),
+        compression: payload.compression(),
+        stored_bytes: payload.stored().len(),
+        format,
+    }
+}
+
+const fn format_code(format: Format) -> u8 {
+    match format {
+        Format::Bincode => 0,
+        Format::Json => 1,
+    }
+}
+
+const fn format_of(code: u8) -> Option<Format> {
+    match code {
+        0 => Some(Format::Bincode),
+        1 => Some(Format::Json),
+        _ => None,
+    }
+}
+
+const fn compression_code(compression: Option<Algorithm>) -> u8 {
+    match compression {
+        None => 0,
+        Some(Algorithm::Lz4) => 1,
+        Some(Algorithm::Zstd) => 2,
+    }
+}
+
+/// The outer `None` is an unknown code, the inner one no compression.
+const fn compression_of(code: u8) -> Option<Option<Algorithm>> {
+    match code {
+        0 => Some(None),
+        1 => Some(Some(Algorithm::Lz4)),
+        2 => Some(Some(Algorithm::Zstd)),
+        _ => None,
+    }
+}

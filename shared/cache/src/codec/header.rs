@@ -1,0 +1,129 @@
+//! The envelope's header: everything about a value but the value, in bincode or in JSON.
+//!
+//! bincode is not self-describing, so the order and types of the fields *are* the format of version 1: a change here
+//! is a new version of the envelope.
+
+use super::{Attributes, DecodeError, MAX_HEADER_BYTES, Payload};
+use crate::{
+    config::{Algorithm, Format},
+    level::Levels,
+    version::Version,
+};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Little-endian, variable-length integers. The limit keeps a length inside the header from being believed.
+const BINCODE: Configuration<LittleEndian, Varint, Limit<MAX_HEADER_BYTES>> =
+    bincode::config::standard().with_limit::<MAX_HEADER_BYTES>();
+
+/// What the fields take without the tags; only a guess for the first allocation.
+const FIXED_BYTES_HINT: usize = 256;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    pub(super) version: Version,
+    pub(super) created_at_ms: i64,
+    pub(super) expires_at_ms: i64,
+    pub(super) ttl_seconds: u32,
+    pub(super) levels: u8,
+    pub(super) tags: Vec<Arc<str>>,
+    /// Bytes of the text.
+    pub(super) raw_len: u64,
+    /// Bytes of the payload: nothing can be appended unnoticed, not even what a decompressor skips.
+    pub(super) stored_len: u64,
+    #[serde(with = "checksum")]
+    pub(super) checksum: u128,
+}
+
+impl Header {
+    pub(super) fn new(payload: &Payload, attributes: &Attributes) -> Header {
+        Header {
+            version: attributes.version,
+            created_at_ms: attributes.created_at_ms,
+            expires_at_ms: attributes.expires_at_ms,
+            ttl_seconds: attributes.ttl_seconds,
+            levels: attributes.levels.bits(),
+            tags: attributes.tags.clone(),
+            raw_len: payload.text().len() as u64,
+            stored_len: payload.stored().len() as u64,
+            checksum: payload.checksum(),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> usize {
+        FIXED_BYTES_HINT + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>()
+    }
+
+    pub(super) fn write(&self, format: Format, out: &mut Vec<u8>) {
+        match format {
+            Format::Bincode => {
+                bincode::serde::encode_into_std_write(self, out, BINCODE).expect("memory takes every header");
+            }
+            Format::Json => serde_json::to_writer(out, self).expect("memory takes every header"),
+        }
+    }
+
+    pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Header, DecodeError> {
+        match format {
+            Format::Bincode => match bincode::serde::borrow_decode_from_slice(bytes, BINCODE) {
+                Ok((header, read)) if read == bytes.len() => Ok(header),
+                _ => Err(DecodeError::Header),
+            },
+            Format::Json => serde_json::from_slice(bytes).map_err(|_| DecodeError::Header),
+        }
+    }
+
+    /// Reads the payload this header describes.
+    pub(super) fn payload(
+        &self,
+        stored: Bytes,
+        compression: Option<Algorithm>,
+        max_raw_bytes: usize,
+    ) -> Result<Payload, DecodeError> {
+        let raw_len = usize::try_from(self.raw_len)
+            .ok()
+            .filter(|&bytes| bytes <= max_raw_bytes)
+            .ok_or(DecodeError::TooLarge(self.raw_len))?;
+        if self.stored_len != stored.len() as u64 {
+            return Err(DecodeError::Length);
+        }
+        Payload::read(stored, compression, raw_len, self.checksum)
+    }
+
+    pub(super) fn into_attributes(self) -> Attributes {
+        Attributes {
+            version: self.version,
+            created_at_ms: self.created_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            ttl_seconds: self.ttl_seconds,
+            tags: self.tags,
+            levels: Levels::from_bits(self.levels),
+        }
+    }
+}
+
+/// A number in bincode; in JSON the 32 hexadecimal digits of the ETag, for a number of 128 bits is read wrongly by
+/// most tools.
+mod checksum {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(checksum: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(&format_args!("{checksum:032x}"))
+        } else {
+            serializer.serialize_u128(*checksum)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        if deserializer.is_human_readable() {
+            let digits = <&str>::deserialize(deserializer)?;
+            u128::from_str_radix(digits, 16).map_err(D::Error::custom)
+        } else {
+            u128::deserialize(deserializer)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Chunks: an envelope above the item limit, in items of their own.
+//!
+//! Each chunk has a partition key of its own, because one partition takes a thousand write units a second and a
+//! chunk is hundreds of them. Chunks are named by version: a reader never mixes two values, and the writer that
+//! loses drops only its own.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+    number, text, text_of,
+};
+use crate::{entry::Entry, version::Version};
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest},
+};
+use bytes::{Bytes, BytesMut};
+use std::{collections::HashMap, time::Duration};
+
+/// Bytes of one chunk: an item has at most 400 KiB with its names and its key.
+const CHUNK_BYTES: usize = 390_000;
+/// Items of one BatchWriteItem.
+const WRITE_BATCH: usize = 25;
+/// How often what a batch left undone is sent again.
+const BATCH_TRIES: u32 = 6;
+/// First pause before what a batch left undone is sent again, in ms; doubled each time, with jitter.
+const BATCH_PAUSE_MS: u64 = 10;
+
+/// How many chunks an envelope of so many bytes has.
+pub(super) fn count(bytes: usize) -> usize {
+    bytes.div_ceil(CHUNK_BYTES)
+}
+
+impl Store {
+    /// Writes the chunks of an envelope; returns how many.
+    pub(super) async fn write_chunks(&self, key: &str, entry: &Entry, envelope: &Bytes) -> Result<usize, L3Error> {
+        let ttl = number(entry.expires_at_ms / 1000 + 1);
+        let requests: Vec<WriteRequest> = (0..count(envelope.len()))
+            .map(|index| {
+                let bytes = &envelope[index * CHUNK_BYTES..envelope.len().min((index + 1) * CHUNK_BYTES)];
+                let mut item = chunk_key(key, entry.version, index);
+                item.insert("body".to_owned(), AttributeValue::B(Blob::new(bytes)));
+                item.insert("ttl".to_owned(), ttl.clone());
+                let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is given");
+                WriteRequest::builder().put_request(put).build()
+            })
+            .collect();
+        let chunks = requests.len();
+        self.write_batches(&self.entries, requests).await?;
+        Ok(chunks)
+    }
+
+    /// Reads the chunks of a value; `None` when one is gone.
+    pub(super) async fn read_chunks(
+        &self,
+        key: &str,
+        version: Version,
+        chunks: usize,
+    ) -> Result<Option<Bytes>, L3Error> {
+        let mut found: HashMap<String, Blob> = HashMap::with_capacity(chunks);
+        let mut wanted: Vec<Item> = (0..chunks).map(|index| chunk_key(key, version, index)).collect();
+        for attempt in 0..BATCH_TRIES {
+            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let got = self
+                .client()
+                .await?
+                .batch_get_item()
+                .request_items(&self.entries, keys.expect("the keys are given"))
+                .customize()
+                .config_override(self.bulk())
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            for mut item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                if let (Some(pk), Some(AttributeValue::B(body))) =
+                    (text_of(&item, "pk").map(str::to_owned), item.remove("body"))
+                {
+                    found.insert(pk, body);
+                }
+            }
+            wanted = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, rest)| rest.keys).collect();
+            if wanted.is_empty() {
+                return Ok(join(key, version, chunks, found));
+            }
+            pause(attempt).await;
+        }
+        Err(L3Error::Failed("dynamodb kept leaving chunks unread".into()))
+    }
+
+    /// Drops the chunks of a value. What is left over goes with the table's time to live.
+    pub(super) async fn drop_chunks(&self, key: &str, version: Version, chunks: usize) {
+        let requests: Vec<WriteRequest> =
+            (0..chunks).map(|index| delete(chunk_key(key, version, index))).collect();
+        if let Err(error) = self.write_batches(&self.entries, requests).await {
+            tracing::warn!(%error, "chunks of a replaced value are left to the time to live");
+        }
+    }
+
+    /// Sends write requests in batches, and again what a batch left undone.
+    pub(super) async fn write_batches(&self, table: &str, requests: Vec<WriteRequest>) -> Result<(), L3Error> {
+        for batch in requests.chunks(WRITE_BATCH) {
+            self.write_batch(table, batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_batch(&self, table: &str, mut batch: Vec<WriteRequest>) -> Result<(), L3Error> {
+        for attempt in 0..BATCH_TRIES {
+            let sent = self
+                .client()
+                .await?
+                .batch_write_item()
+                .request_items(table, batch)
+                .customize()
+                .config_override(self.bulk())
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            batch = sent.unprocessed_items.into_iter().flatten().flat_map(|(_, rest)| rest).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            pause(attempt).await;
+        }
+        Err(L3Error::Failed("dynamodb kept leaving items unwritten".into()))
+    }
+}
+
+/// A request to delete the item of that key.
+pub(super) fn delete(key: Item) -> WriteRequest {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is given");
+    WriteRequest::builder().delete_request(delete).build()
+}
+
+fn join(key: &str, version: Version, chunks: usize, mut found: HashMap<String, Blob>) -> Option<Bytes> {
+    let mut envelope = BytesMut::with_capacity(chunks * CHUNK_BYTES);
+    for index in 0..chunks {
+        envelope.extend_from_slice(found.remove(&chunk_name(key, version, index))?.as_ref());
+    }
+    Some(envelope.freeze())
+}
+
+fn chunk_name(key: &str, version: Version, index: usize) -> String {
+    format!("c#{index}#{}#{key}", version.0)
+}
+
+fn chunk_key(key: &str, version: Version, index: usize) -> Item {
+    Item::from([("pk".to_owned(), text(chunk_name(key, version, index))), ("sk".to_owned(), text("-"))])
+}
+
+async fn pause(attempt: u32) {
+    let most = BATCH_PAUSE_MS << attempt;
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+}

@@ -1,0 +1,130 @@
+//! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
+
+use crate::{Clock, config::L3Config};
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use std::{
+    error::Error,
+    fmt,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+
+/// One attempt of an operation may take so long; the operation as a whole, `l3_config.timeout_ms`.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
+/// One attempt to carry chunks, megabytes at a time.
+const BULK_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much longer than another operation one with chunks may take.
+const BULK_FACTOR: u32 = 5;
+/// How long L3 is skipped after it could not be reached.
+const SKIP_MS: i64 = 1000;
+
+/// The way to both tables.
+pub(crate) struct Store {
+    client: OnceCell<Client>,
+    pub(super) entries: String,
+    pub(super) control: String,
+    region: Option<String>,
+    timeout: Duration,
+    skip_until_ms: AtomicI64,
+    pub(super) clock: Clock,
+}
+
+/// Why L3 could not be asked.
+#[derive(Debug)]
+pub(crate) enum L3Error {
+    /// It failed lately and is skipped for a moment.
+    Skipped,
+    /// It failed or did not answer in time.
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl Store {
+    pub(crate) fn new(config: &L3Config, control: String, clock: Clock) -> Store {
+        let region = config.database_url.strip_prefix("dynamodb://").and_then(|url| url.split('/').next());
+        Store {
+            client: OnceCell::new(),
+            entries: config.table_name.clone(),
+            control,
+            region: region.filter(|region| !region.is_empty()).map(str::to_owned),
+            timeout: Duration::from_millis(config.timeout_ms),
+            skip_until_ms: AtomicI64::new(i64::MIN),
+            clock,
+        }
+    }
+
+    /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
+    pub(super) async fn client(&self) -> Result<&Client, L3Error> {
+        if self.clock.now_ms() < self.skip_until_ms.load(Relaxed) {
+            return Err(L3Error::Skipped);
+        }
+        Ok(self.client.get_or_init(|| self.build()).await)
+    }
+
+    /// Bounds for operations that carry chunks.
+    pub(super) fn bulk(&self) -> aws_sdk_dynamodb::config::Builder {
+        aws_sdk_dynamodb::config::Builder::new().timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(BULK_ATTEMPT_TIMEOUT)
+                .operation_timeout(self.timeout * BULK_FACTOR)
+                .build(),
+        )
+    }
+
+    /// Makes an error of the SDK ours, and skips L3 for a moment when it says that the service is out of reach.
+    /// Throttling is not that: the next request may pass.
+    pub(super) fn failed<E, R>(&self, error: SdkError<E, R>) -> L3Error
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+    {
+        if !matches!(&error, SdkError::ServiceError(_)) {
+            self.skip_until_ms.store(self.clock.now_ms() + SKIP_MS, Relaxed);
+        }
+        L3Error::Failed(Box::new(error))
+    }
+
+    async fn build(&self) -> Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(ATTEMPT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(self.timeout)
+            .build();
+        let retries =
+            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries);
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        Client::new(&loader.load().await)
+    }
+}
+
+impl fmt::Display for L3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            L3Error::Skipped => f.write_str("dynamodb is skipped after a failure"),
+            L3Error::Failed(error) => write!(f, "dynamodb failed: {error}"),
+        }
+    }
+}
+
+impl Error for L3Error {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            L3Error::Skipped => None,
+            L3Error::Failed(error) => Some(&**error),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("entries", &self.entries).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,49 @@
+//! DynamoDB: L3, the register of every key while it is switched on, and the notes of an outage.
+//!
+//! Only this folder speaks to DynamoDB. The table of entries, all of it read consistently:
+//!
+//! | pk | sk | what |
+//! |---|---|---|
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at` and its envelope |
+//! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
+//!
+//! and of the control table:
+//!
+//! | pk | sk | what |
+//! |---|---|---|
+//! | `note` | version `#` random | a mutation that was acknowledged while Redis could not be reached |
+//!
+//! Keys spread over sixteen partitions, with the key as sort key, so that a prefix is one Query for each. A row is
+//! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
+//! marker, so that a late write of a smaller version is refused.
+
+mod chunks;
+mod client;
+mod notes;
+mod rows;
+
+pub(crate) use client::{L3Error, Store};
+pub(crate) use notes::{Note, Notes};
+pub(crate) use rows::{Content, Row, Write, WriteRow, Written};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+/// An item as the SDK has it.
+type Item = HashMap<String, AttributeValue>;
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn number_of<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}

@@ -1,0 +1,103 @@
+//! Outage notes: mutations that were acknowledged while their container could not reach Redis.
+//!
+//! They lie where every container can find them, are put into the journal by whoever finds them first, and are
+//! deleted then.
+
+use super::{
+    Item,
+    chunks::delete,
+    client::{L3Error, Store},
+    number, text, text_of,
+};
+use crate::version::Version;
+use aws_sdk_dynamodb::types::Put;
+use std::sync::Arc;
+
+/// How long an unread note stays, in seconds: a day, far longer than a container may go on without reading them.
+const KEEP_SECONDS: i64 = 86_400;
+/// Most notes read at once; what is left is read by the next sync.
+const READ_AT_ONCE: i32 = 1000;
+
+/// A mutation that Redis was not told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The name of the note itself.
+    pub id: String,
+    pub key: Arc<str>,
+    pub version: Version,
+}
+
+/// The notes that were found.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub notes: Vec<Note>,
+    /// There are more.
+    pub more: bool,
+}
+
+impl Notes {
+    /// The request that leaves a note, for a transaction.
+    pub(super) fn put(table: &str, key: &str, version: Version, now_ms: i64) -> Put {
+        Put::builder().table_name(table).set_item(Some(item(key, version, now_ms))).build().expect("both are given")
+    }
+}
+
+impl Store {
+    /// Leaves a note of a mutation that L3 already holds.
+    pub(crate) async fn leave_note(&self, key: &str, version: Version) -> Result<(), L3Error> {
+        self.client()
+            .await?
+            .put_item()
+            .table_name(&self.control)
+            .set_item(Some(item(key, version, self.clock.now_ms())))
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// Reads the notes there are.
+    pub(crate) async fn notes(&self) -> Result<Notes, L3Error> {
+        let found = self
+            .client()
+            .await?
+            .query()
+            .table_name(&self.control)
+            .key_condition_expression("pk = :note")
+            .expression_attribute_values(":note", text("note"))
+            .consistent_read(true)
+            .limit(READ_AT_ONCE)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        let more = found.last_evaluated_key.is_some();
+        Ok(Notes { notes: found.items.into_iter().flatten().filter_map(|item| note(&item)).collect(), more })
+    }
+
+    /// Deletes notes that the journal holds now.
+    pub(crate) async fn drop_notes(&self, notes: &[Note]) -> Result<(), L3Error> {
+        let requests = notes
+            .iter()
+            .map(|note| delete(Item::from([("pk".to_owned(), text("note")), ("sk".to_owned(), text(&note.id))])))
+            .collect();
+        self.write_batches(&self.control, requests).await
+    }
+}
+
+fn item(key: &str, version: Version, now_ms: i64) -> Item {
+    Item::from([
+        ("pk".to_owned(), text("note")),
+        ("sk".to_owned(), text(format!("{}#{:016x}", version.sortable(), fastrand::u64(..)))),
+        ("key".to_owned(), text(key)),
+        ("version".to_owned(), number(version.0)),
+        ("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS)),
+    ])
+}
+
+fn note(item: &Item) -> Option<Note> {
+    Some(Note {
+        id: text_of(item, "sk")?.to_owned(),
+        key: text_of(item, "key")?.into(),
+        version: Version(super::number_of(item, "version")?),
+    })
+}

@@ -1,0 +1,354 @@
+//! The row of a key: its newest value, or what is known instead.
+
+use super::{
+    Item, Notes,
+    client::{L3Error, Store},
+    number, number_of, text, text_of,
+};
+use crate::{
+    entry::Entry,
+    register::Expected,
+    shard::shard,
+    version::Version,
+};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    primitives::Blob,
+    types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use bytes::Bytes;
+
+/// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
+const KEEP_SECONDS: i64 = 3600;
+/// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
+/// tags inside the envelope.
+const INLINE_BYTES: usize = 390_000;
+/// How often chunks are looked for again when an overwrite took them away between the row and them.
+const READ_TRIES: usize = 3;
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Which mutation wrote it.
+    pub version: Version,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// The newest value, until `expires_at_ms`.
+    Value { expires_at_ms: i64, envelope: Bytes },
+    /// The newest value is not kept here.
+    Elsewhere,
+    /// The key was deleted.
+    Gone,
+}
+
+/// A row to write.
+#[derive(Debug)]
+pub(crate) struct WriteRow<'a> {
+    pub key: &'a str,
+    pub version: Version,
+    pub content: Write<'a>,
+    pub expected: Expected,
+}
+
+/// What to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Write<'a> {
+    Value { entry: &'a Entry, envelope: &'a Bytes },
+    Elsewhere { expires_at_ms: i64 },
+    Gone,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The row is written; whether a live value stood there before.
+    Yes { was_live: bool },
+    /// A row of this version, which is not smaller, stands.
+    Newer(Version),
+    /// What was expected is not there.
+    Unexpected,
+}
+
+impl Store {
+    /// Reads the row of `key`, consistently.
+    pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
+        for _ in 0..READ_TRIES {
+            let client = self.client().await?;
+            let got = client
+                .get_item()
+                .table_name(&self.entries)
+                .key("pk", partition(key))
+                .key("sk", text(key))
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            let Some(item) = got.item else { return Ok(None) };
+            let head = Head::of(&item);
+            match head.chunks {
+                0 => return Ok(Some(head.row(inline_body(item)))),
+                chunks => {
+                    if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
+                        return Ok(Some(head.row(Some(envelope))));
+                    }
+                }
+            }
+        }
+        Err(L3Error::Failed("the chunks of a value kept changing".into()))
+    }
+
+    /// What the row of `key` says but for its value, consistently.
+    pub(crate) async fn head(&self, key: &str) -> Result<Option<Head>, L3Error> {
+        let got = self
+            .client()
+            .await?
+            .get_item()
+            .table_name(&self.entries)
+            .key("pk", partition(key))
+            .key("sk", text(key))
+            .projection_expression("#v, #k, #x")
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_names("#k", "kind")
+            .expression_attribute_names("#x", "expires_at")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(got.item.map(|item| Head::of(&item)))
+    }
+
+    /// Writes a row over one of a smaller version.
+    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
+        let put = self.prepare(row).await?;
+        let sent = self
+            .client()
+            .await?
+            .put_item()
+            .table_name(&self.entries)
+            .set_item(Some(put.item))
+            .condition_expression(put.condition)
+            .set_expression_attribute_names(Some(put.names))
+            .set_expression_attribute_values(Some(put.values))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(put) => Ok(self.replaced(row.key, put.attributes).await),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
+                    return Err(L3Error::Failed("a refusal without its reason".into()));
+                };
+                self.refused(row, refused.item).await
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Writes a row over one of a smaller version, together with a note that Redis was not told.
+    pub(crate) async fn write_with_note(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
+        let put = self.prepare(row).await?;
+        let entry = Put::builder()
+            .table_name(&self.entries)
+            .set_item(Some(put.item))
+            .condition_expression(put.condition)
+            .set_expression_attribute_names(Some(put.names))
+            .set_expression_attribute_values(Some(put.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("table and item are given");
+        let note = Notes::put(&self.control, row.key, row.version, self.clock.now_ms());
+        let sent = self
+            .client()
+            .await?
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(entry).build())
+            .transact_items(TransactWriteItem::builder().put(note).build())
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Written::Yes { was_live: false }),
+            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
+                let TransactWriteItemsError::TransactionCanceledException(canceled) = error.into_err() else {
+                    return Err(L3Error::Failed("a cancelled transaction without its reason".into()));
+                };
+                let reason = canceled.cancellation_reasons.unwrap_or_default().into_iter().next();
+                match reason {
+                    Some(reason) if reason.code.as_deref() == Some("ConditionalCheckFailed") => {
+                        self.refused(row, reason.item).await
+                    }
+                    _ => Err(L3Error::Failed("the transaction was cancelled".into())),
+                }
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// The item and its condition; chunks go ahead, because the row that names them comes last.
+    async fn prepare(&self, row: &WriteRow<'_>) -> Result<ConditionalPut, L3Error> {
+        let now_s = self.clock.now_ms() / 1000;
+        let mut item = Item::from([
+            ("pk".to_owned(), partition(row.key)),
+            ("sk".to_owned(), text(row.key)),
+            ("version".to_owned(), number(row.version.0)),
+            ("kind".to_owned(), text(row.content.kind())),
+        ]);
+        let expires_at_ms = match row.content {
+            Write::Value { entry, envelope } => {
+                if envelope.len() > INLINE_BYTES {
+                    let chunks = self.write_chunks(row.key, entry, envelope).await?;
+                    item.insert("chunks".to_owned(), number(chunks));
+                } else {
+                    item.insert("body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec())));
+                }
+                item.insert("expires_at".to_owned(), number(entry.expires_at_ms));
+                entry.expires_at_ms
+            }
+            Write::Elsewhere { expires_at_ms } => expires_at_ms,
+            Write::Gone => 0,
+        };
+        item.insert("ttl".to_owned(), number((now_s + KEEP_SECONDS).max(expires_at_ms / 1000 + 1)));
+        Ok(ConditionalPut::new(item, row))
+    }
+
+    /// Why a conditional write was refused; its own chunks are of no use then.
+    ///
+    /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
+    async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
+        if standing.as_ref().is_some_and(|item| row.is(item)) {
+            return Ok(Written::Yes { was_live: false });
+        }
+        if let Write::Value { entry, envelope } = row.content
+            && envelope.len() > INLINE_BYTES
+        {
+            self.drop_chunks(row.key, entry.version, super::chunks::count(envelope.len())).await;
+        }
+        let standing = match standing {
+            Some(item) => Some(Head::of(&item).version),
+            None => self.head(row.key).await?.map(|head| head.version),
+        };
+        Ok(match standing {
+            Some(version) if version >= row.version => Written::Newer(version),
+            _ => Written::Unexpected,
+        })
+    }
+
+    /// Whether the row that was replaced held a live value; chunks of it are dropped.
+    async fn replaced(&self, key: &str, before: Option<Item>) -> Written {
+        let Some(before) = before else { return Written::Yes { was_live: false } };
+        let head = Head::of(&before);
+        self.drop_chunks(key, head.version, head.chunks).await;
+        Written::Yes { was_live: head.is_live(self.clock.now_ms()) }
+    }
+}
+
+impl WriteRow<'_> {
+    /// Whether `item` is exactly this row.
+    fn is(&self, item: &Item) -> bool {
+        let head = Head::of(item);
+        let same_value = match self.content {
+            Write::Value { envelope, .. } if head.chunks > 0 => head.chunks == super::chunks::count(envelope.len()),
+            Write::Value { envelope, .. } => item.get("body").and_then(|body| body.as_b().ok()).is_some_and(|body| body.as_ref() == envelope),
+            Write::Elsewhere { .. } | Write::Gone => true,
+        };
+        head.version == self.version && text_of(item, "kind") == Some(self.content.kind()) && same_value
+    }
+}
+
+impl Write<'_> {
+    const fn kind(self) -> &'static str {
+        match self {
+            Write::Value { .. } => "value",
+            Write::Elsewhere { .. } => "elsewhere",
+            Write::Gone => "gone",
+        }
+    }
+}
+
+struct ConditionalPut {
+    item: Item,
+    condition: &'static str,
+    names: std::collections::HashMap<String, String>,
+    values: Item,
+}
+
+impl ConditionalPut {
+    fn new(item: Item, row: &WriteRow<'_>) -> ConditionalPut {
+        let mut values = Item::from([(":new".to_owned(), number(row.version.0))]);
+        let condition = match row.expected {
+            Expected::Anything => "attribute_not_exists(#v) OR #v < :new",
+            Expected::Absent => {
+                values.clear();
+                "attribute_not_exists(#v)"
+            }
+            Expected::Version(seen) => {
+                values.insert(":seen".to_owned(), number(seen.0));
+                "#v = :seen AND #v < :new"
+            }
+        };
+        let names = [("#v".to_owned(), "version".to_owned())].into();
+        ConditionalPut { item, condition, names, values }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Value,
+    Elsewhere,
+    Gone,
+}
+
+/// What an item says but for its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub version: Version,
+    kind: Kind,
+    expires_at_ms: i64,
+    chunks: usize,
+}
+
+impl Head {
+    /// Whether the row holds a value that is live at `now_ms`.
+    pub(crate) fn is_live(self, now_ms: i64) -> bool {
+        self.kind == Kind::Value && now_ms < self.expires_at_ms
+    }
+
+    fn of(item: &Item) -> Head {
+        Head {
+            version: Version(number_of(item, "version").unwrap_or_default()),
+            kind: match text_of(item, "kind") {
+                Some("value") => Kind::Value,
+                Some("elsewhere") => Kind::Elsewhere,
+                _ => Kind::Gone,
+            },
+            expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
+            chunks: number_of(item, "chunks").unwrap_or_default(),
+        }
+    }
+
+    fn row(self, envelope: Option<Bytes>) -> Row {
+        let content = match (self.kind, envelope) {
+            (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
+            (Kind::Elsewhere, _) => Content::Elsewhere,
+            _ => Content::Gone,
+        };
+        Row { version: self.version, content }
+    }
+}
+
+fn inline_body(mut item: Item) -> Option<Bytes> {
+    match item.remove("body") {
+        Some(AttributeValue::B(body)) => Some(body.into_inner().into()),
+        _ => None,
+    }
+}
+
+fn partition(key: &str) -> AttributeValue {
+    text(format!("e#{:x}", shard(key)))
+}

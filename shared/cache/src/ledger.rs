@@ -1,0 +1,113 @@
+//! The records a container knows, kept so that a copy can be asked: has anything happened to your key since you
+//! were certified?
+//!
+//! All records of a key are kept, not only the newest: a newer PUT would hide an older DELETE from a copy that lies
+//! between the two.
+
+use crate::{
+    key::Key,
+    record::{Event, Record},
+    register::Register,
+    version::{Position, Version},
+};
+use std::collections::{HashMap, VecDeque};
+
+/// The records of a stretch of the journal without a gap.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    by_key: HashMap<Key, Vec<(Position, Version)>>,
+    order: VecDeque<(Position, Key)>,
+}
+
+impl Ledger {
+    pub(crate) fn add(&mut self, record: &Record) {
+        if let Event::Changed { key, version } = &record.event {
+            self.by_key.entry(key.clone()).or_default().push((record.at, *version));
+            self.order.push_back((record.at, key.clone()));
+        }
+    }
+
+    /// Whether a record covers a copy of `key`.
+    ///
+    /// With L3 as the register every record after the stamp does, but the copy's own put: L3 is asked and decides.
+    /// With L2 as the register nobody else can be asked, so only a mutation of a greater version does.
+    pub(crate) fn covers(&self, register: Register, key: &Key, version: Version, stamp: Position) -> bool {
+        let Some(changes) = self.by_key.get(key) else { return false };
+        changes.iter().any(|&(at, changed)| covers(register, (at, changed), version, stamp))
+    }
+
+    /// Forgets the records before `ms` of Redis time; returns the newest position forgotten.
+    pub(crate) fn prune(&mut self, ms: u64) -> Option<Position> {
+        let mut pruned = None;
+        while let Some((at, _)) = self.order.front()
+            && at.ms < ms
+        {
+            let (at, key) = self.order.pop_front().expect("there is a front");
+            if let Some(changes) = self.by_key.get_mut(&key) {
+                changes.retain(|&(other, _)| other > at);
+                if changes.is_empty() {
+                    self.by_key.remove(&key);
+                }
+            }
+            pruned = Some(at);
+        }
+        pruned
+    }
+}
+
+/// Whether a change of a key covers a copy of it.
+pub(crate) fn covers(register: Register, (at, changed): (Position, Version), copy: Version, stamp: Position) -> bool {
+    match register {
+        Register::L3 => at > stamp && changed != copy,
+        Register::L2 => changed > copy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Position {
+        Position { ms, seq: 0 }
+    }
+
+    fn key_of(text: &str) -> Key {
+        Key::new(text).expect("a test's key is valid")
+    }
+
+    fn changed(ms: u64, key: &str, version: u64) -> Record {
+        Record { at: at(ms), event: Event::Changed { key: key_of(key), version: Version(version) } }
+    }
+
+    #[test]
+    fn a_newer_put_does_not_hide_an_older_delete() {
+        let mut ledger = Ledger::default();
+        ledger.add(&changed(10, "k", 1));
+        ledger.add(&changed(20, "k", 2));
+        assert!(ledger.covers(Register::L3, &key_of("k"), Version(2), at(5)));
+        assert!(!ledger.covers(Register::L3, &key_of("k"), Version(2), at(10)), "its own put does not cover a copy");
+        assert!(!ledger.covers(Register::L3, &key_of("other"), Version(2), at(5)));
+    }
+
+    #[test]
+    fn l2_as_register_goes_by_version() {
+        let mut ledger = Ledger::default();
+        ledger.add(&changed(10, "k", 5));
+        assert!(!ledger.covers(Register::L2, &key_of("k"), Version(6), at(1)));
+        assert!(ledger.covers(Register::L2, &key_of("k"), Version(4), at(1)));
+    }
+
+    #[test]
+    fn prune_forgets_the_oldest_and_says_how_far() {
+        let mut ledger = Ledger::default();
+        for ms in [10, 20, 30] {
+            ledger.add(&changed(ms, "k", ms));
+        }
+        assert_eq!(ledger.prune(25), Some(at(20)));
+        assert!(!ledger.covers(Register::L3, &key_of("k"), Version(30), at(5)));
+        assert!(ledger.covers(Register::L3, &key_of("k"), Version(1), at(20)));
+        assert_eq!(ledger.prune(25), None);
+        assert_eq!(ledger.prune(31), Some(at(30)));
+        assert!(ledger.by_key.is_empty());
+    }
+}

@@ -1,0 +1,199 @@
+//! L1: the decoded entries a container keeps in its memory, on mini-moka.
+//!
+//! mini-moka has no background thread, which suits a container that is frozen between requests, and knows one
+//! capacity and one idle time for all. What it does not do is done here:
+//!
+//! - **Two bounds, one weight.** Every copy weighs its bytes, but at least its share of the memory if the most
+//!   entries were in it. So neither more bytes nor more entries than configured fit.
+//! - **Expiry is absolute.** A copy carries its deadline in wall-clock time and is not returned from then on,
+//!   whatever a frozen monotonic clock says. mini-moka's clock only drops what is idle.
+//! - **No older copy survives a refusal.** The least recently used copies make room, but not for a copy that is
+//!   asked for less often than they are (TinyLFU), nor for one that is larger than the whole memory. Then the copy
+//!   that was to be replaced is gone as well, and [`Memory::insert`] says so.
+
+use crate::{config::L1Config, entry::Entry, key::Key, version::Position};
+use mini_moka::sync::{Cache, ConcurrentCacheExt};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// What a copy takes besides its key, text and tags: the entry, the map's slot, the queues' nodes, and what the
+/// allocator adds to each. By 100,000 empty copies a process grew 540 bytes each (x86-64, glibc); rounded up.
+const OVERHEAD_BYTES: u64 = 640;
+/// What a tag takes besides its text: pointer, length, reference counts, rounding by the allocator. Measured likewise.
+const TAG_OVERHEAD_BYTES: u64 = 42;
+/// No entry lives longer than 365 days; a longer idle time would only be refused by mini-moka.
+const MAX_IDLE: Duration = Duration::from_secs(crate::entry::MAX_TTL_SECONDS as u64);
+
+/// A certified copy of a value: at the journal's position `stamp`, this was the key's value.
+#[derive(Debug)]
+pub struct Copy {
+    /// The value.
+    pub entry: Arc<Entry>,
+    /// The journal's position at which it was current.
+    pub stamp: Position,
+    /// When it was last known to be current, in milliseconds since the Unix epoch.
+    pub read_at_ms: AtomicI64,
+    /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
+    pub deadline_ms: i64,
+    /// Reads of this value by the fleet as of the last sync.
+    pub shared_reads: AtomicU64,
+    /// Reads of this value by this container since.
+    pub own_reads: AtomicU64,
+    /// When it was read last, in milliseconds since the Unix epoch; its creation if never.
+    pub last_accessed_ms: AtomicI64,
+}
+
+impl Copy {
+    /// A copy of `entry` that is current at `stamp`, made at `now_ms`. Its counters start at zero.
+    pub fn new(entry: Arc<Entry>, stamp: Position, now_ms: i64, config: &L1Config) -> Copy {
+        let ttl_ms = i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX);
+        Copy {
+            stamp,
+            read_at_ms: AtomicI64::new(now_ms),
+            deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms)),
+            shared_reads: AtomicU64::new(0),
+            own_reads: AtomicU64::new(0),
+            last_accessed_ms: AtomicI64::new(entry.created_at_ms),
+            entry,
+        }
+    }
+
+    /// Remembers that the register still had this version at `now_ms`.
+    pub fn confirm(&self, now_ms: i64) {
+        self.read_at_ms.store(now_ms, Relaxed);
+    }
+
+    /// Whether it may still be returned at `now_ms`, as far as time decides.
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        now_ms < self.deadline_ms
+    }
+}
+
+/// What the memory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Copies.
+    pub entries: u64,
+    /// Their bytes: keys, texts, tags and an estimate of what keeping them takes.
+    pub bytes: u64,
+}
+
+/// The copies of one container.
+pub struct Memory {
+    copies: Cache<Key, Arc<Copy>>,
+    bounds: Bounds,
+}
+
+impl Memory {
+    /// An empty memory with the bounds of `config`.
+    pub fn new(config: &L1Config) -> Memory {
+        let bounds = Bounds::of(config);
+        let idle = Duration::from_secs(config.idle_timeout_minutes.saturating_mul(60)).min(MAX_IDLE);
+        let copies = Cache::builder()
+            .max_capacity(bounds.total)
+            .weigher(move |key: &Key, copy: &Arc<Copy>| bounds.weight(key, copy))
+            .time_to_idle(idle)
+            .build();
+        Memory { copies, bounds }
+    }
+
+    /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
+    pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+        let copy = self.copies.get(key)?;
+        if copy.is_live(now_ms) {
+            return Some(copy);
+        }
+        self.copies.invalidate(key);
+        None
+    }
+
+    /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
+    pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+        if u64::from(self.bounds.weight(&key, &copy)) > self.bounds.total {
+            // mini-moka would empty itself before it notices that a replacement cannot fit.
+            self.copies.invalidate(&key);
+        } else {
+            self.copies.insert(key.clone(), copy);
+        }
+        self.copies.sync();
+        self.copies.contains_key(&key)
+    }
+
+    /// Drops the copy of `key` and returns it if it was live at `now_ms`.
+    pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+        let live = self.get(key, now_ms);
+        self.copies.invalidate(key);
+        self.copies.sync();
+        live
+    }
+
+    /// Drops the copies that `matches` says yes to and returns their number. `matches` must not use the memory.
+    pub fn remove_matching(&self, mut matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
+        // Found first, removed after: the iterator holds locks that removing needs.
+        let keys: Vec<Key> = self
+            .copies
+            .iter()
+            .filter(|held| matches(held.key(), held.value()))
+            .map(|held| held.key().clone())
+            .collect();
+        for key in &keys {
+            self.copies.invalidate(key);
+        }
+        self.copies.sync();
+        keys.len()
+    }
+
+    /// Drops every copy.
+    pub fn clear(&self) {
+        // Not `invalidate_all`, which compares monotonic times and leaves the memory to be freed in small batches.
+        self.remove_matching(|_, _| true);
+    }
+
+    /// What is held now. Looks at every copy.
+    pub fn usage(&self) -> Usage {
+        self.copies.iter().fold(Usage::default(), |sum, held| Usage {
+            entries: sum.entries + 1,
+            bytes: sum.bytes + bytes(held.key(), held.value()),
+        })
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+/// The bounds in bytes and in entries as one capacity and a least weight.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    total: u64,
+    least_weight: u64,
+}
+
+impl Bounds {
+    fn of(config: &L1Config) -> Bounds {
+        let bytes = config.max_size_mb.saturating_mul(1024 * 1024);
+        let least_weight = bytes.checked_div(config.max_capacity).unwrap_or_default().max(1);
+        // A multiple of the least weight, so that exactly the most entries fit when all are small.
+        Bounds { total: bytes.min(least_weight.saturating_mul(config.max_capacity)), least_weight }
+    }
+
+    fn weight(self, key: &Key, copy: &Copy) -> u32 {
+        u32::try_from(bytes(key, copy).max(self.least_weight)).unwrap_or(u32::MAX)
+    }
+}
+
+fn bytes(key: &Key, copy: &Copy) -> u64 {
+    let tags: u64 = copy.entry.tags.iter().map(|tag| tag.len() as u64 + TAG_OVERHEAD_BYTES).sum();
+    OVERHEAD_BYTES + key.as_str().len() as u64 + copy.entry.text.len() as u64 + tags
+}
+
+#[cfg(test)]
+mod tests;

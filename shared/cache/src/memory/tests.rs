@@ -1,0 +1,159 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::{config::Format, level::Levels, version::Version};
+use bytes::Bytes;
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn config(max_capacity: u64, max_size_mb: u64) -> L1Config {
+    L1Config { max_capacity, max_size_mb, ..L1Config::default() }
+}
+
+fn key(number: usize) -> Key {
+    Key::new(format!("key:{number}")).unwrap()
+}
+
+fn entry(bytes: usize, version: u64) -> Arc<Entry> {
+    Arc::new(Entry {
+        text: Bytes::from(vec![b'1'; bytes]),
+        created_at_ms: NOW,
+        expires_at_ms: NOW + 10_000,
+        ttl_seconds: 10,
+        tags: vec!["tag".into()],
+        levels: Levels::ALL,
+        version: Version(version),
+        checksum: 0,
+        compression: None,
+        stored_bytes: bytes,
+        format: Format::Bincode,
+    })
+}
+
+fn copy(bytes: usize, version: u64) -> Arc<Copy> {
+    copy_under(&L1Config::default(), bytes, version)
+}
+
+fn copy_under(config: &L1Config, bytes: usize, version: u64) -> Arc<Copy> {
+    Arc::new(Copy::new(entry(bytes, version), Position::ZERO, NOW, config))
+}
+
+/// Reads `key` until its copy is taken, as requests that miss and fill would.
+fn insist(memory: &Memory, key: &Key, bytes: usize) -> bool {
+    (0..10).any(|_| memory.get(key, NOW).is_some() || memory.insert(key.clone(), copy(bytes, 1)))
+}
+
+#[test]
+fn returns_what_was_inserted_until_it_is_removed() {
+    let memory = Memory::new(&L1Config::default());
+    assert!(memory.get(&key(1), NOW).is_none());
+    assert!(memory.insert(key(1), copy(10, 1)));
+    assert_eq!(memory.get(&key(1), NOW).unwrap().entry, entry(10, 1));
+    assert_eq!(memory.remove(&key(1), NOW).unwrap().entry.version, Version(1));
+    assert!(memory.remove(&key(1), NOW).is_none());
+    assert!(memory.get(&key(1), NOW).is_none());
+    assert_eq!(memory.usage(), Usage::default());
+}
+
+#[test]
+fn is_gone_at_the_millisecond_of_its_expiry_and_of_the_level_s_ttl() {
+    let memory = Memory::new(&L1Config::default());
+    memory.insert(key(1), copy(10, 1));
+    assert!(memory.get(&key(1), NOW + 9_999).is_some());
+    assert!(memory.get(&key(1), NOW + 10_000).is_none());
+    assert!(memory.get(&key(1), NOW).is_none(), "an expired copy was dropped, not hidden");
+
+    memory.insert(key(2), copy(10, 1));
+    assert!(memory.remove(&key(2), NOW + 10_000).is_none(), "only a live copy counts as removed");
+
+    let short = L1Config { ttl_minutes: 0, ..L1Config::default() };
+    memory.insert(key(3), copy_under(&short, 10, 1));
+    assert!(memory.get(&key(3), NOW).is_none());
+}
+
+#[test]
+fn never_holds_more_entries_than_configured() {
+    let memory = Memory::new(&config(10, 1));
+    for number in 0..10 {
+        assert!(memory.insert(key(number), copy(1, 1)), "the first ten fit");
+    }
+    for number in 10..100 {
+        insist(&memory, &key(number), 1);
+        assert!(memory.usage().entries <= 10);
+    }
+}
+
+#[test]
+fn never_holds_more_bytes_than_configured() {
+    let memory = Memory::new(&config(10_000, 1));
+    for number in 0..100 {
+        insist(&memory, &key(number), 100_000);
+        assert!(memory.usage().bytes <= 1 << 20);
+    }
+    assert!(memory.usage().entries >= 9);
+}
+
+#[test]
+fn makes_room_for_what_is_asked_for() {
+    let memory = Memory::new(&config(10, 1));
+    (0..10).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
+    assert!(insist(&memory, &key(99), 1));
+    assert!(memory.get(&key(99), NOW).is_some());
+}
+
+#[test]
+fn says_when_a_full_memory_refuses() {
+    let memory = Memory::new(&config(10, 1));
+    for number in 0..10 {
+        memory.insert(key(number), copy(1, 1));
+        (0..20).for_each(|_| assert!(memory.get(&key(number), NOW).is_some()));
+    }
+    assert!(!memory.insert(key(99), copy(1, 1)));
+    assert!(memory.get(&key(99), NOW).is_none());
+}
+
+#[test]
+fn a_replacement_never_leaves_the_older_copy() {
+    let memory = Memory::new(&config(10_000, 1));
+    assert!(memory.insert(key(0), copy(10, 0)));
+    for version in 1..200 {
+        let size = usize::try_from(version).unwrap() * 7_919 % 1_200_000;
+        let held = memory.insert(key(0), copy(size, version));
+        let found = memory.get(&key(0), NOW).map(|copy| copy.entry.version);
+        assert_eq!(found, held.then_some(Version(version)));
+        memory.insert(key(1 + size % 50), copy(size % 90_000, version));
+    }
+}
+
+#[test]
+fn a_copy_that_can_never_fit_drops_its_predecessor_and_nothing_else() {
+    let memory = Memory::new(&config(10_000, 1));
+    memory.insert(key(1), copy(10, 1));
+    memory.insert(key(2), copy(10, 1));
+    assert!(!memory.insert(key(1), copy(2 << 20, 2)));
+    assert!(memory.get(&key(1), NOW).is_none());
+    assert!(memory.get(&key(2), NOW).is_some());
+}
+
+#[test]
+fn removes_what_matches_and_clears_all() {
+    let memory = Memory::new(&L1Config::default());
+    (0..2_000).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
+    assert_eq!(memory.remove_matching(|key, _| key.as_str().ends_with('7')), 200);
+    assert!(memory.get(&key(17), NOW).is_none());
+    assert_eq!(memory.usage().entries, 1_800);
+    memory.clear();
+    assert_eq!(memory.usage(), Usage::default());
+    assert!((0..2_000).all(|number| memory.get(&key(number), NOW).is_none()));
+}
+
+#[test]
+fn any_configuration_makes_a_memory() {
+    for (max_capacity, max_size_mb) in [(0, 0), (0, 1), (1, 0), (u64::MAX, u64::MAX), (1, u64::MAX), (u64::MAX, 1)] {
+        let extreme =
+            L1Config { ttl_minutes: u64::MAX, idle_timeout_minutes: u64::MAX, ..config(max_capacity, max_size_mb) };
+        let memory = Memory::new(&extreme);
+        let held = memory.insert(key(1), copy_under(&extreme, 1, 1));
+        assert_eq!(held, max_capacity > 0 && max_size_mb > 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! The Lua scripts: each is one step of the protocol that must not be torn.
+
+use redis::{Cmd, Pipeline, Script, cmd};
+use std::sync::LazyLock;
+
+/// A script known by its hash.
+pub(crate) struct Source {
+    script: LazyLock<Script>,
+    code: &'static str,
+}
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(crate) static $name: Source = Source {
+            script: LazyLock::new(|| Script::new(include_str!($file))),
+            code: include_str!($file),
+        };)*
+        /// Every script, for loading.
+        static ALL: &[&Source] = &[$(&$name),*];
+    };
+}
+
+scripts! {
+    SYNC = "lua/sync.lua";
+    APPEND = "lua/append.lua";
+    STORE = "lua/store.lua";
+    REMOVE = "lua/remove.lua";
+    TOUCH = "lua/touch.lua";
+    CHECKED = "lua/checked.lua";
+}
+
+impl Source {
+    /// A call of the script; keys come first, then arguments with [`Cmd::arg`].
+    pub(crate) fn call(&self, keys: &[String]) -> Cmd {
+        let mut call = cmd("EVALSHA");
+        call.arg(self.script.get_hash()).arg(keys.len()).arg(keys);
+        call
+    }
+}
+
+/// The commands that teach a server all scripts.
+pub(crate) fn loading() -> Pipeline {
+    let mut loading = Pipeline::new();
+    for source in ALL {
+        loading.cmd("SCRIPT").arg("LOAD").arg(source.code);
+    }
+    loading
+}

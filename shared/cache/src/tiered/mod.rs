@@ -1,0 +1,204 @@
+//! The three levels in the order in which they are asked: the only file set that knows it.
+//!
+//! L3 decides which value of a key is the newest. What L1 and L2 hold are certificates: "at this position of the
+//! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
+//! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
+
+mod read;
+mod sync;
+mod write;
+
+use crate::{
+    Clock, Config,
+    coherence::{Coherence, News, Stamp},
+    dynamo::Store,
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::{Copy, Memory},
+    outcome::{Path, Step},
+    redis::{Copies, Journal, Keyspace, Link},
+    register::Register,
+    version::Position,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
+};
+
+/// What is fixed when a container starts.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// The table of notes, jobs and the configuration document.
+    pub control_table: String,
+    /// Where time comes from.
+    pub clock: Clock,
+}
+
+/// The cache of one container: its own L1 before the L2 and L3 of the fleet.
+#[derive(Debug)]
+pub struct TieredCache {
+    config: Arc<Config>,
+    clock: Clock,
+    memory: Memory,
+    link: Link,
+    journal: Journal,
+    copies: Copies,
+    store: Store,
+    knowledge: Mutex<Coherence>,
+    /// Copies read since the last sync, whose reads the fleet does not know of yet.
+    touched: Mutex<Vec<(Key, Arc<Copy>)>>,
+    /// Before this time the outage notes are not asked for again, because L3 did not answer.
+    notes_retry_ms: AtomicI64,
+    /// Tells apart the versions of containers that begin an operation in the same microsecond.
+    container: u16,
+}
+
+/// Why no cache can be made of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenError {
+    /// `l2_config.redis_url` cannot be understood. The text does not repeat it: it may hold a password.
+    RedisUrl,
+    /// `l2_config.key_prefix` has a brace, which Redis Cluster would take for its own.
+    KeyPrefix,
+    /// L2 and L3 are both switched off: nothing would decide which value is the newest.
+    NoSharedLevel,
+}
+
+impl TieredCache {
+    /// Makes the cache of this container. Connects nothing, so that it cannot fail for want of a connection.
+    ///
+    /// # Errors
+    /// When the configuration contradicts itself.
+    pub fn open(deployment: Deployment, config: Config) -> Result<TieredCache, OpenError> {
+        if config.l2_config.key_prefix.contains(['{', '}']) {
+            return Err(OpenError::KeyPrefix);
+        }
+        let register = match (config.l3_config.enabled, config.l2_config.enabled) {
+            (true, _) => Register::L3,
+            (false, true) => Register::L2,
+            (false, false) => return Err(OpenError::NoSharedLevel),
+        };
+        let Deployment { control_table, clock } = deployment;
+        let keys = Keyspace::new(&config);
+        let link = Link::new(&config.l2_config, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        Ok(TieredCache {
+            memory: Memory::new(&config.l1_config),
+            journal: Journal::new(&keys, link.is_cluster()),
+            copies: Copies::new(keys, register == Register::L2),
+            store: Store::new(&config.l3_config, control_table, clock.clone()),
+            knowledge: Mutex::new(Coherence::new(register)),
+            touched: Mutex::default(),
+            notes_retry_ms: AtomicI64::new(i64::MIN),
+            container: fastrand::u16(..),
+            config: Arc::new(config),
+            link,
+            clock,
+        })
+    }
+
+    /// Opens the Redis connection ahead of the first request. What fails here is tried again when it is needed.
+    pub async fn connect(&self) {
+        if self.config.l2_config.enabled {
+            self.link.connect().await;
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    /// The clock of this container.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn knowledge(&self) -> MutexGuard<'_, Coherence> {
+        self.knowledge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self) -> Register {
+        self.knowledge().register()
+    }
+
+    fn uses(&self, level: Level) -> bool {
+        self.config.enabled().has(level)
+    }
+
+    /// A path on which nothing has been asked yet.
+    fn path(&self) -> Path {
+        let step = |level| if self.uses(level) { Step::Unasked } else { Step::Disabled };
+        Path { l1: step(Level::L1), l2: step(Level::L2), l3: step(Level::L3) }
+    }
+
+    /// V in milliseconds.
+    fn revalidate_ms(&self) -> i64 {
+        i64::try_from(self.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// Fills L1 with a value under `stamp`, unless something has happened to the key since. Returns the copy if L1
+    /// holds it.
+    fn fill(&self, key: &Key, stamp: Stamp, source: &Source) -> Option<Arc<Copy>> {
+        if !self.uses(Level::L1) || !source.entry.levels.has(Level::L1) {
+            return None;
+        }
+        let knowledge = self.knowledge();
+        if !knowledge.allows_fill(key, stamp, source.entry.version, source.stamp) {
+            return None;
+        }
+        let copy = Arc::new(source.copy(&self.clock, &self.config, self.revalidate_ms()));
+        self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
+    }
+
+    /// Drops from L1 what a sync says is no longer certain.
+    fn heed(&self, news: &News) {
+        if news.clear {
+            self.memory.clear();
+            return;
+        }
+        let register = self.register();
+        let now_ms = self.clock.now_ms();
+        for change in &news.changes {
+            if let Some(copy) = self.memory.get(&change.0, now_ms)
+                && News::covers(register, change, copy.entry.version, copy.stamp)
+            {
+                self.memory.remove(&change.0, now_ms);
+            }
+        }
+    }
+}
+
+/// A value on its way into L1.
+struct Source {
+    entry: Arc<Entry>,
+    stamp: Position,
+    certified_ms: i64,
+    /// When the register itself was asked; `None` when only the journal vouches for the value.
+    read_at_ms: Option<i64>,
+    reads: u64,
+    last_read_ms: i64,
+}
+
+impl Source {
+    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> Copy {
+        let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
+        copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
+        copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
+        copy.shared_reads = self.reads.into();
+        copy.last_accessed_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();
+        copy
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OpenError::RedisUrl => "l2_config.redis_url must be redis[s][+cluster]://[user:password@]host:port[/db]",
+            OpenError::KeyPrefix => "l2_config.key_prefix must not contain braces",
+            OpenError::NoSharedLevel => "at least one of L2_REDIS and L3_DATABASE must be enabled",
+        })
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,302 @@
+//! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
+
+use super::{Source, TieredCache};
+use crate::{
+    codec,
+    coherence::Stamp,
+    dynamo::{Content, Row},
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::Copy,
+    outcome::{CacheError, Hit, Lookup, Path, Read, Step},
+    redis::{Down, Found, Outcome, WriteCopy},
+    register::{Expected, Register},
+    version::{Position, Version},
+};
+use bytes::Bytes;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// What L2 had to say.
+enum Shared {
+    /// A copy that may be returned.
+    Trusted(Box<Found>, Arc<Entry>),
+    /// A copy that only L3 can confirm.
+    Distrusted(Box<Found>, Option<Arc<Entry>>),
+    /// Nothing.
+    Nothing,
+}
+
+impl TieredCache {
+    /// Reads `key`: never a value older than one acknowledged more than Δ ago.
+    ///
+    /// # Errors
+    /// When no level that can be reached is able to answer.
+    pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
+        let mut path = self.path();
+        if let Some(hit) = self.get_from_memory(key, read, &mut path) {
+            return Ok(Lookup { hit: Some(hit), path });
+        }
+        if !self.uses(Level::L2) {
+            return self.get_without_redis(key, path).await;
+        }
+        match self.get_from_redis(key, read, &mut path).await {
+            Ok(Ok(hit)) => Ok(Lookup { hit: Some(hit), path }),
+            Ok(Err(shared)) => self.get_from_register(key, Some(shared), path).await,
+            Err(down) => {
+                path.l2 = Step::Unavailable;
+                tracing::debug!(%down, "L2 skipped");
+                if self.register() == Register::L2 {
+                    return Err(CacheError::unavailable(Level::L2, down));
+                }
+                self.get_from_register(key, None, path).await
+            }
+        }
+    }
+
+    /// The copy in L1, if what the container knows of the journal is fresh enough to trust it.
+    fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
+        if path.l1 == Step::Disabled {
+            return None;
+        }
+        let now_ms = self.clock.now_ms();
+        let copy = self.memory.get(key, now_ms);
+        path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
+        let copy = copy?;
+        if read.no_cache || self.is_due(copy.read_at_ms.load(Relaxed), now_ms) {
+            return None;
+        }
+        path.l1 = Step::Hit;
+        Some(self.hit(key, &copy, Level::L1))
+    }
+
+    /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
+    async fn get_from_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+        let due = read.no_cache || self.is_due(i64::MIN, self.clock.now_ms());
+        let held = path.l1 == Step::Stale;
+        let mut reply = None;
+        if due && held {
+            self.sync(Vec::new()).await?;
+        } else if due {
+            reply = self.sync(vec![self.copies.read(key.as_str())]).await?.pop();
+        }
+        if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
+            path.l1 = Step::Hit;
+            return Ok(Ok(self.hit(key, &copy, Level::L1)));
+        }
+        let reply = match reply {
+            Some(reply) => reply,
+            None => self.ask(self.copies.read(key.as_str())).await?,
+        };
+        let shared = self.judge(key, Found::parse(reply)?, path);
+        Ok(match shared {
+            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, *found, entry)),
+            other => Err(other),
+        })
+    }
+
+    /// Whether the copy that was found may be returned.
+    fn judge(&self, key: &Key, found: Option<Found>, path: &mut Path) -> Shared {
+        path.l2 = Step::Miss;
+        let Some(found) = found else { return Shared::Nothing };
+        let now_ms = self.clock.now_ms();
+        let entry = match codec::decode(&found.envelope, self.config.max_entry_bytes()) {
+            Ok(entry) if !entry.is_expired(now_ms) => Arc::new(entry),
+            Ok(_) => return Shared::Nothing,
+            Err(error) => {
+                tracing::warn!(%error, level = %Level::L2, "unreadable envelope");
+                return Shared::Distrusted(Box::new(found), None);
+            }
+        };
+        let trusted = self.knowledge().trusts(key, &found.certificate(), now_ms, self.revalidate_ms());
+        if trusted {
+            path.l2 = Step::Hit;
+            Shared::Trusted(Box::new(found), entry)
+        } else {
+            path.l2 = Step::Stale;
+            Shared::Distrusted(Box::new(found), Some(entry))
+        }
+    }
+
+    fn take_from_redis(&self, key: &Key, found: Found, entry: Arc<Entry>) -> Hit {
+        let source = Source {
+            entry,
+            stamp: found.stamp,
+            certified_ms: found.certified_ms,
+            read_at_ms: None,
+            reads: found.reads,
+            last_read_ms: found.last_read_ms,
+        };
+        let stamp = self.stamp();
+        self.deliver(key, stamp, source, Level::L2)
+    }
+
+    /// Asks L3, which decides, and brings what it says up into L2 and L1.
+    async fn get_from_register(
+        &self,
+        key: &Key,
+        shared: Option<Shared>,
+        mut path: Path,
+    ) -> Result<Lookup, CacheError> {
+        let stamp = self.stamp();
+        if self.register() == Register::L2 {
+            if let Some(Shared::Distrusted(found, _)) = shared {
+                self.drop_copy(key, stamp, &found).await;
+            }
+            return Ok(Lookup { hit: None, path });
+        }
+        let asked_ms = self.clock.now_ms();
+        let row = match self.store.read(key.as_str()).await {
+            Ok(row) => row,
+            Err(error) => return Err(CacheError::unavailable(Level::L3, error)),
+        };
+        let distrusted = match shared {
+            Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
+            _ => None,
+        };
+        let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
+        let Some(value) = self.newest(row, distrusted.as_ref(), &mut path) else {
+            if reachable && let Some((found, _)) = distrusted {
+                self.drop_copy(key, stamp, &found).await;
+            }
+            return Ok(Lookup { hit: None, path });
+        };
+        let level = value.level;
+        let source = Source {
+            entry: Arc::clone(&value.entry),
+            stamp: stamp.position,
+            certified_ms: asked_ms,
+            read_at_ms: Some(asked_ms),
+            reads: value.reads,
+            last_read_ms: value.last_read_ms,
+        };
+        let seen = distrusted.map(|(found, _)| (found.version, found.stamp));
+        let confirmed = !reachable || self.promote(key, stamp, &value, asked_ms, seen).await;
+        let hit = if confirmed { self.deliver(key, stamp, source, level) } else { self.hand_over(key, source, level) };
+        Ok(Lookup { hit: Some(hit), path })
+    }
+
+    /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
+    fn newest(&self, row: Option<Row>, copy: Option<&(Box<Found>, Option<Arc<Entry>>)>, path: &mut Path) -> Option<Newest> {
+        path.l3 = Step::Miss;
+        let row = row?;
+        match row.content {
+            Content::Gone => None,
+            Content::Elsewhere => {
+                let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
+                let entry = entry.clone()?;
+                path.l2 = Step::Hit;
+                Some(Newest {
+                    entry,
+                    envelope: found.envelope.clone(),
+                    level: Level::L2,
+                    reads: found.reads,
+                    last_read_ms: found.last_read_ms,
+                })
+            }
+            Content::Value { envelope, .. } => match codec::decode(&envelope, self.config.max_entry_bytes()) {
+                Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
+                    path.l3 = Step::Hit;
+                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads: 0, last_read_ms: 0 })
+                }
+                Ok(_) => None,
+                Err(error) => {
+                    // Left where it is: another release may be able to read what was promised to be durable.
+                    tracing::warn!(%error, level = %Level::L3, "unreadable envelope");
+                    None
+                }
+            },
+        }
+    }
+
+    /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.
+    /// Returns whether nothing did.
+    async fn promote(
+        &self,
+        key: &Key,
+        stamp: Stamp,
+        value: &Newest,
+        asked_ms: i64,
+        distrusted: Option<(Version, Position)>,
+    ) -> bool {
+        if !value.entry.levels.has(Level::L2) {
+            return true;
+        }
+        let write = self.copies.write(&WriteCopy {
+            key: key.as_str(),
+            started_us: stamp.started_us,
+            version: value.entry.version,
+            stamp: stamp.position,
+            certified_ms: asked_ms,
+            expires_at_ms: value.entry.expires_at_ms,
+            envelope: &value.envelope,
+            distrusted,
+            expected: Expected::Anything,
+        });
+        match self.then_check(key, stamp, value.entry.version, vec![write]).await {
+            Ok(checked) => checked.unchanged,
+            Err(down) => {
+                tracing::debug!(%down, "promotion to L2 skipped");
+                false
+            }
+        }
+    }
+
+    /// Removes a copy that L3 does not confirm.
+    async fn drop_copy(&self, key: &Key, stamp: Stamp, found: &Found) {
+        let undo = self.copies.undo(stamp.started_us, key.as_str(), found.version, found.stamp);
+        if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
+            tracing::debug!(%down, "a stale copy in L2 is left to be found out again");
+        }
+    }
+
+    /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
+    async fn get_without_redis(&self, key: &Key, mut path: Path) -> Result<Lookup, CacheError> {
+        let asked_ms = self.clock.now_ms();
+        if path.l1 == Step::Stale
+            && let Some(copy) = self.memory.get(key, asked_ms)
+        {
+            let head = self.store.head(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
+            if head.is_some_and(|head| head.version == copy.entry.version) {
+                path.l1 = Step::Hit;
+                copy.confirm(asked_ms);
+                return Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path });
+            }
+            self.memory.remove(key, asked_ms);
+        }
+        self.get_from_register(key, None, path).await
+    }
+
+    /// Fills L1 and answers.
+    fn deliver(&self, key: &Key, stamp: Stamp, source: Source, level: Level) -> Hit {
+        match self.fill(key, stamp, &source) {
+            Some(copy) => self.hit(key, &copy, level),
+            None => self.hand_over(key, source, level),
+        }
+    }
+
+    /// Answers without keeping the value in L1.
+    fn hand_over(&self, key: &Key, source: Source, level: Level) -> Hit {
+        let copy = Arc::new(source.copy(&self.clock, &self.config, self.revalidate_ms()));
+        self.hit(key, &copy, level)
+    }
+
+    fn hit(&self, key: &Key, copy: &Arc<Copy>, level: Level) -> Hit {
+        let access_count = self.count_read(key, copy);
+        let last_accessed_ms = copy.last_accessed_ms.swap(self.clock.now_ms(), Relaxed);
+        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
+    }
+
+    fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
+        self.knowledge().is_due(known_ms, now_ms, self.config.l1_config.coherence_window_ms)
+    }
+}
+
+/// The newest value of a key, and where it was.
+struct Newest {
+    entry: Arc<Entry>,
+    envelope: Bytes,
+    level: Level,
+    reads: u64,
+    last_read_ms: i64,
+}
