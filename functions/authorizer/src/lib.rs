@@ -1,1 +1,125 @@
-//! Skeleton.
+//! API Gateway TOKEN authorizer: verifies the JWT and tells the functions who is asking.
+//!
+//! It stands alone, outside the VPC and without the cache, because all it needs is a key: a shared secret, or the
+//! issuer's JSON Web Key Set, which is on the internet. The gateway keeps its verdict for a while, so what must hold on
+//! every request (scopes, key prefixes, `exp`) is passed on and checked again by the functions.
+//!
+//! # Layout
+//! - [`settings`]: what a deployment says about its tokens, from the environment;
+//! - [`token`]: which token is good, and what it says ([`token::Principal`]);
+//! - [`keys`]: which key may verify which token; [`jwks`]: fetching and keeping the issuer's keys;
+//! - [`policy`]: the answer that API Gateway expects;
+//! - `telemetry`: one line per request.
+//!
+//! # The three answers
+//! A good token gets a policy. A bad one gets the error text `Unauthorized`, letter for letter, which API Gateway turns
+//! into 401. Anything else, such as an issuer that cannot be reached, is trouble on our side and any other error text,
+//! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
+
+pub mod jwks;
+pub mod keys;
+pub mod policy;
+pub mod settings;
+mod telemetry;
+pub mod token;
+
+use std::time::Instant;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Deserialize;
+
+use crate::jwks::Unavailable;
+use crate::keys::{Keys, NoKey};
+use crate::policy::{Policy, UnknownMethodArn};
+use crate::settings::Settings;
+use crate::token::{Refusal, Verifier};
+
+/// The event of a TOKEN authorizer. It holds the token, so it cannot be printed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenEvent {
+    /// The Authorization header as it was sent.
+    pub authorization_token: String,
+    /// The request's ARN: `arn:aws:execute-api:region:account:api/stage/METHOD/path`.
+    pub method_arn: String,
+}
+
+/// Why there is no policy.
+#[derive(Debug)]
+pub enum AuthorizeError {
+    /// The token is bad: 401.
+    Refused(Refusal),
+    /// No key to decide with: 500.
+    Unavailable(Unavailable),
+    /// The gateway sent an ARN that is none: 500.
+    MethodArn(UnknownMethodArn),
+}
+
+impl From<Refusal> for AuthorizeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<NoKey> for AuthorizeError {
+    fn from(error: NoKey) -> Self {
+        match error {
+            NoKey::Refused(refusal) => Self::Refused(refusal),
+            NoKey::Unavailable(cause) => Self::Unavailable(cause),
+        }
+    }
+}
+
+impl From<AuthorizeError> for Diagnostic {
+    fn from(error: AuthorizeError) -> Self {
+        let text = match error {
+            AuthorizeError::Refused(_) => "Unauthorized",
+            AuthorizeError::Unavailable(_) | AuthorizeError::MethodArn(_) => "The token could not be checked",
+        };
+        Diagnostic { error_type: "AuthorizeError".to_owned(), error_message: text.to_owned() }
+    }
+}
+
+/// Decides about tokens; one per container.
+pub struct Authorizer {
+    verifier: Verifier,
+    keys: Keys,
+}
+
+impl Authorizer {
+    /// Fetches nothing yet, and keeps the settings' secret as a key only.
+    pub fn new(settings: Settings) -> Self {
+        Self { verifier: Verifier::new(&settings), keys: Keys::new(settings.secret, settings.jwks_url) }
+    }
+
+    /// The policy for the token's bearer. `now` is in seconds since the epoch.
+    ///
+    /// # Errors
+    /// See [`AuthorizeError`].
+    pub async fn authorize(&self, event: &TokenEvent, now: u64) -> Result<Policy, AuthorizeError> {
+        let token = token::bearer(&event.authorization_token)?;
+        let header = token::header(token)?;
+        let key = self.keys.find(header.alg, header.kid.as_deref(), now).await?;
+        let principal = self.verifier.verify(token, &key, now)?;
+        Policy::allow(principal, &event.method_arn).map_err(AuthorizeError::MethodArn)
+    }
+}
+
+/// Runs the authorizer until Lambda stops the container.
+///
+/// # Errors
+/// The settings are unusable, or the Runtime API is gone. The former is a mistake in the deployment: the container ends
+/// before its first request, with the reason in the log.
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let settings = Settings::from_env().inspect_err(|error| tracing::error!(%error, "unusable settings"))?;
+    let authorizer = &Authorizer::new(settings);
+    Runtime::new(service_fn(|event| answer(authorizer, event))).run().await
+}
+
+async fn answer(authorizer: &Authorizer, event: LambdaEvent<TokenEvent>) -> Result<Policy, AuthorizeError> {
+    let started = Instant::now();
+    let verdict = authorizer.authorize(&event.payload, jsonwebtoken::get_current_timestamp()).await;
+    telemetry::log(&event.context.request_id, &verdict, started.elapsed());
+    verdict
+}

@@ -1,2 +1,6 @@
-//! Skeleton.
-fn main() {}
+//! The authorizer's binary; everything is in the library of the same name.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    authorizer::run().await
+}

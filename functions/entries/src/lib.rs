@@ -1,1 +1,48 @@
-//! Skeleton.
+//! One cache entry: GET, PUT and DELETE of `/cache/entries/{key+}`, and of `/cache/entries?key=` for keys that no
+//! path can carry.
+//!
+//! | module | |
+//! |---|---|
+//! | [`address`] | the key, from the path or the query |
+//! | [`conditions`] | `If-Match` and `If-None-Match` |
+//! | [`get`], [`put`], [`delete`] | an operation each: request, call of the cache, answer |
+//! | [`cache_status`] | what each level did for a read, as RFC 9211 says it |
+
+pub mod address;
+pub mod cache_status;
+pub mod conditions;
+pub mod delete;
+pub mod get;
+pub mod put;
+mod put_request;
+
+use strata_api::{Route, Scope, http::Method, route::Handler};
+
+const BY_PATH: &str = "/cache/entries/{key+}";
+const BY_QUERY: &str = "/cache/entries";
+
+/// The operations of this function.
+pub static ROUTES: &[Route] =
+    &[get(BY_PATH), get(BY_QUERY), put(BY_PATH), put(BY_QUERY), delete(BY_PATH), delete(BY_QUERY)];
+
+const fn get(resource: &'static str) -> Route {
+    route(Method::GET, resource, "get_entry", Scope::Read, |call| Box::pin(get::handle(call)))
+}
+
+const fn put(resource: &'static str) -> Route {
+    route(Method::PUT, resource, "put_entry", Scope::Write, |call| Box::pin(put::handle(call)))
+}
+
+const fn delete(resource: &'static str) -> Route {
+    route(Method::DELETE, resource, "delete_entry", Scope::Write, |call| Box::pin(delete::handle(call)))
+}
+
+const fn route(
+    method: Method,
+    resource: &'static str,
+    operation: &'static str,
+    scope: Scope,
+    handler: Handler,
+) -> Route {
+    Route { method, resource, operation, scope, handler }
+}

@@ -1,2 +1,6 @@
-//! Skeleton.
-fn main() {}
+//! The `entries` function.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), strata_api::Error> {
+    strata_api::serve(entries::ROUTES).await
+}

@@ -1,1 +1,46 @@
-//! Skeleton.
+//! What every Strata function needs around the cache.
+//!
+//! A request goes one way, all of it visible in [`pipeline`]: the gateway's [`event`] → request id → [`principal`] →
+//! [`route`] → scope → the function's handler → [`error`] map → [`response`]. A function brings a table of [`Route`]s
+//! and hands it to [`serve()`]; its handlers read bodies with [`body`], and answer with a [`Response`] or an
+//! [`ApiError`], which always has the contract's shape.
+//!
+//! # Layout
+//! | module | room for |
+//! |---|---|
+//! | [`event`], [`headers`], [`body`] | reading requests |
+//! | [`principal`] | who is calling, scopes, key prefixes |
+//! | [`route`], [`pipeline`] | which handler, in which order |
+//! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
+//! | [`settings`], [`telemetry`], [`serve`](mod@serve) | environment, log, start-up |
+
+pub mod answer_size;
+pub mod body;
+pub mod error;
+pub mod event;
+pub mod headers;
+mod nearest;
+pub mod pipeline;
+pub mod principal;
+pub mod response;
+pub mod route;
+pub mod serve;
+pub mod settings;
+pub mod telemetry;
+pub mod timestamp;
+
+pub use body::{Body, Fields};
+pub use error::{Answer, ApiError, Problem};
+pub use event::Event;
+pub use headers::Headers;
+pub use lambda_http::http;
+pub use lambda_runtime::Error;
+pub use pipeline::App;
+pub use principal::{Principal, Scope};
+pub use response::Response;
+pub use route::{Call, Route};
+pub use serve::serve;
+pub use timestamp::Timestamp;
+
+/// `Cache-Status` (RFC 9211): what each level did for an answer.
+pub const CACHE_STATUS: http::HeaderName = http::HeaderName::from_static("cache-status");

@@ -1,1 +1,65 @@
-//! Skeleton.
+//! The harness of the suites: a running stack, and a client that sends requests as they are written.
+//!
+//! Ordinary HTTP clients normalise URLs (`..`, `//`, `%2e`), and hostile keys are exactly what has to arrive as it is.
+
+mod answer;
+mod request;
+
+pub use answer::Answer;
+pub use request::Request;
+pub use strata_stack as stack;
+
+use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use strata_stack::{Claims, Options, Stack};
+
+/// A running stack and a token with all scopes.
+pub struct Api {
+    /// The stack.
+    pub stack: Stack,
+    token: String,
+}
+
+impl Api {
+    /// Starts a stack with the defaults of [`Options`].
+    pub async fn start() -> Api {
+        Api::with(Options::default()).await
+    }
+
+    /// Starts a stack.
+    pub async fn with(options: Options) -> Api {
+        let stack = Stack::start(options).await.expect("the stack starts");
+        let token = stack.token(Claims::default());
+        Api { stack, token }
+    }
+
+    /// A GET of `path` below `/v1/cache`.
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    /// A PUT to `path` below `/v1/cache`.
+    pub fn put(&self, path: &str, body: impl Into<Bytes>) -> Request {
+        self.request("PUT", path).body(body)
+    }
+
+    /// A DELETE of `path` below `/v1/cache`.
+    pub fn delete(&self, path: &str) -> Request {
+        self.request("DELETE", path)
+    }
+
+    /// A request with a token that has all scopes. `path` goes out as it is.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.stack.url(), method, path).bearer(&self.token)
+    }
+}
+
+/// The path of the entry with this key, all of it percent-encoded.
+pub fn entry(key: &str) -> String {
+    format!("/entries/{}", utf8_percent_encode(key, NON_ALPHANUMERIC))
+}
+
+/// The address of the same entry by query.
+pub fn entry_by_query(key: &str) -> String {
+    format!("/entries?key={}", utf8_percent_encode(key, NON_ALPHANUMERIC))
+}

@@ -1,1 +1,80 @@
-//! Skeleton.
+//! The local stack: the real function binaries, run the way Lambda runs them.
+//!
+//! It is what `make run` starts, and what every suite runs against, so that nothing is tested against a mock that can
+//! be tested against the real part.
+//!
+//! # Map
+//! ```text
+//! gateway ── request, route, event, response, gateway_response     API Gateway's REST API, from template.yaml
+//!    │ └──── authorizer, policy                                     its TOKEN authorizer, with the result cache
+//!    ▼
+//!  pool ──── container, supervisor, runtime_api, environment        Lambda: one event at a time, frozen in between
+//!    │
+//!    ├────── redis_path ──► redis                                   a TCP proxy per container, and the server
+//!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
+//! ```
+//! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
+//! ends the children whatever happens to the stack.
+//!
+//! # What is like AWS
+//! Paths and path parameters stay as they were sent; query values arrive decoded; answers of the gateway itself come
+//! from the template's GatewayResponses; the authorizer's verdicts are kept per token. A container has exactly the
+//! environment that the template declares, handles one event at a time, is frozen (SIGSTOP) from its poll for work to
+//! the next event, is killed when its time is up, and is replaced when it dies. Limits: 10 MB and 29 s in the gateway,
+//! 6 MB each way in Lambda.
+//!
+//! # What is not
+//! SIGSTOP does not stop the monotonic clock. The container that has been free longest gets the next event, not the
+//! one used last. There are no throttles and no scaling. A greedy path parameter keeps a trailing slash.
+
+// The stack plays the outside world: it has tasks that outlive requests, a clock and options from the environment.
+#![allow(clippy::disallowed_methods)]
+
+mod authorizer;
+mod calendar;
+mod container;
+mod dynamo;
+mod environment;
+mod error;
+mod event;
+mod faults;
+mod gate;
+mod gateway;
+mod gateway_response;
+mod info;
+mod l3;
+mod logs;
+mod options;
+mod policy;
+mod pool;
+mod redis;
+mod redis_path;
+mod redis_url;
+mod request;
+mod response;
+mod route;
+mod runtime_api;
+mod stack;
+mod supervisor;
+mod template;
+mod token;
+mod watchdog;
+mod yaml;
+
+pub use container::{InvokeError, REQUEST_LIMIT, RESPONSE_LIMIT};
+pub use error::Error;
+pub use info::{ContainerInfo, Info};
+pub use l3::{L3, L3Fault};
+pub use options::{L3Store, Options, RedisEngine, repository};
+pub use redis::Redis;
+pub use redis_path::{PathFault, RedisPaths};
+pub use stack::Stack;
+pub use token::{ALL_SCOPES, Claims, Issuer};
+
+/// Every container, where a container can be named.
+pub const ALL: &str = "all";
+
+/// The account in ARNs and events: the one that AWS uses in its examples.
+const ACCOUNT: &str = "123456789012";
+/// The API's id in ARNs and events.
+const API_ID: &str = "strata";

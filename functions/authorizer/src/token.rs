@@ -1,0 +1,214 @@
+//! Which token is good, and what it says.
+//!
+//! The signature, `exp`, `nbf`, `iss` and `aud` are checked by [`jsonwebtoken`], which by default accepts tokens without
+//! `iss` or `aud`, an `iss` that is a list, tokens from the future and a minute after the end: [`Verifier`] closes all
+//! of these. A claim of the wrong type refuses the token, whatever it is for: an issuer that means something else by
+//! `cache_key_prefixes` must not get a token without limits.
+
+use std::fmt;
+
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{Header, Validation};
+use serde::{Deserialize, Deserializer};
+
+use crate::keys::VerificationKey;
+use crate::settings::Settings;
+
+/// Who is asking, and what for they may ask.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The subject; never empty.
+    pub sub: String,
+    /// Whose rate limits apply: claim `api_key`, or the subject.
+    pub api_key: String,
+    /// The token's end, seconds since the epoch, rounded down.
+    pub exp: u64,
+    /// Claim `scope` (separated by spaces, RFC 8693), or else claim `scopes` (a list).
+    pub scopes: Vec<String>,
+    /// Claim `cache_key_prefixes`: the token is good for keys under these only. Empty means for no key at all, absent
+    /// for every key.
+    pub prefixes: Option<Vec<String>>,
+}
+
+/// Why a token is refused; for the log and for tests, never for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not `Bearer` and one token.
+    NotBearer,
+    /// No JWT, or one whose header cannot be read (as with `"alg":"none"`).
+    Malformed,
+    /// The header demands an extension (`crit`); there is none that is known here.
+    CriticalHeader,
+    /// An algorithm for which this deployment has no key, or another one than the key's.
+    Algorithm,
+    /// The issuer has no such key.
+    UnknownKey,
+    /// The signature is not the key's.
+    Signature,
+    /// After `exp`.
+    Expired,
+    /// Before `nbf` or `iat`.
+    NotYetValid,
+    /// Another issuer.
+    Issuer,
+    /// For another audience.
+    Audience,
+    /// A claim is missing, empty or of the wrong type.
+    Claims,
+}
+
+/// The claims that are used here, with the only types they may have.
+#[derive(Deserialize)]
+struct Claims {
+    // Read by the validation. Named here for its type, which the validation would let be a list.
+    #[serde(rename = "iss")]
+    _iss: String,
+    sub: String,
+    // RFC 7519 allows fractions in dates.
+    exp: f64,
+    #[serde(default, deserialize_with = "present")]
+    iat: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    scopes: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    api_key: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    cache_key_prefixes: Option<Vec<String>>,
+}
+
+/// A claim that is there, so that `null` is a wrong type and not an absent claim.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The token of an Authorization header: `Bearer` in any case, spaces, and one token (RFC 6750 section 2.1). Two headers
+/// arrive as one value joined by a comma, which no token contains.
+///
+/// # Errors
+/// It is something else.
+pub fn bearer(authorization: &str) -> Result<&str, Refusal> {
+    let (scheme, rest) = authorization.split_once(' ').ok_or(Refusal::NotBearer)?;
+    let token = rest.trim_matches(' ');
+    let one = !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if scheme.eq_ignore_ascii_case("bearer") && one { Ok(token) } else { Err(Refusal::NotBearer) }
+}
+
+/// The token's header, which nobody has vouched for yet: good for choosing a key, and for nothing else.
+///
+/// # Errors
+/// It cannot be read, or demands an extension.
+pub fn header(token: &str) -> Result<Header, Refusal> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Malformed)?;
+    if header.crit.is_some() { Err(Refusal::CriticalHeader) } else { Ok(header) }
+}
+
+/// What every good token has in common.
+pub struct Verifier {
+    validation: Validation,
+}
+
+impl Verifier {
+    /// A verifier for one issuer and audience.
+    pub fn new(settings: &Settings) -> Self {
+        let mut validation = Validation {
+            algorithms: Vec::new(),
+            leeway: settings.leeway_seconds,
+            validate_nbf: true,
+            ..Validation::default()
+        };
+        validation.set_issuer(&[&settings.issuer]);
+        validation.set_audience(&[&settings.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        Self { validation }
+    }
+
+    /// Verifies `token` with the one algorithm that `key` is for, and returns its bearer.
+    ///
+    /// # Errors
+    /// The token is not good at `now` (seconds since the epoch).
+    pub fn verify(&self, token: &str, key: &VerificationKey, now: u64) -> Result<Principal, Refusal> {
+        let mut validation = self.validation.clone();
+        validation.algorithms = vec![key.algorithm];
+        let claims: Claims = jsonwebtoken::decode(token, &key.key, &validation).map_err(|e| Refusal::from(&e))?.claims;
+        if claims.iat.is_some_and(|iat| iat > (now + self.validation.leeway) as f64) {
+            return Err(Refusal::NotYetValid);
+        }
+        claims.try_into()
+    }
+}
+
+impl TryFrom<Claims> for Principal {
+    type Error = Refusal;
+
+    fn try_from(claims: Claims) -> Result<Self, Refusal> {
+        let prefixes = claims.cache_key_prefixes;
+        let empty_prefix = prefixes.iter().flatten().any(String::is_empty);
+        let api_key = claims.api_key.unwrap_or_else(|| claims.sub.clone());
+        if claims.sub.is_empty() || api_key.is_empty() || empty_prefix {
+            return Err(Refusal::Claims);
+        }
+        let scopes = match claims.scope {
+            Some(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+            None => claims.scopes.unwrap_or_default(),
+        };
+        Ok(Self { sub: claims.sub, api_key, exp: claims.exp as u64, scopes, prefixes })
+    }
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::InvalidSignature => Self::Signature,
+            ErrorKind::ExpiredSignature => Self::Expired,
+            ErrorKind::ImmatureSignature => Self::NotYetValid,
+            ErrorKind::InvalidIssuer => Self::Issuer,
+            ErrorKind::InvalidAudience => Self::Audience,
+            ErrorKind::InvalidAlgorithm => Self::Algorithm,
+            ErrorKind::InvalidToken | ErrorKind::Base64(_) => Self::Malformed,
+            _ => Self::Claims,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotBearer => "no bearer token",
+            Self::Malformed => "not a readable JWT",
+            Self::CriticalHeader => "unknown critical header",
+            Self::Algorithm => "algorithm without a key",
+            Self::UnknownKey => "unknown key",
+            Self::Signature => "wrong signature",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not yet valid",
+            Self::Issuer => "wrong issuer",
+            Self::Audience => "wrong audience",
+            Self::Claims => "claim missing or of the wrong type",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_after_any_bearer() {
+        for good in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer   a.b.c", "Bearer a.b.c "] {
+            assert_eq!(bearer(good), Ok("a.b.c"), "{good}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_bearer() {
+        let bad = ["", "Bearer", "Bearer ", "a.b.c", "Basic a.b.c", "Bearera.b.c", "Bearer\ta.b.c", " Bearer a.b.c"];
+        let two = ["Bearer a.b.c d.e.f", "Bearer a.b.c,Bearer d.e.f", "Bearer a.b.c, Bearer d.e.f", "Bearer a.b.c\n"];
+        for text in bad.iter().chain(&two) {
+            assert_eq!(bearer(text), Err(Refusal::NotBearer), "{text:?}");
+        }
+    }
+}

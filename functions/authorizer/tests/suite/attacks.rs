@@ -1,0 +1,182 @@
+//! Tokens that must not get in, and why.
+
+use authorizer::token::Refusal;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::issuer::Issuer;
+use crate::signer::{Signer, hs256, raw, rsa_public_pem};
+use crate::{SECRET, ask, assert_refused, authorizer, claims, claims_with, now};
+
+async fn refused(token: &str, why: Refusal) {
+    assert_refused(ask(&authorizer(Some(SECRET), None), token).await, why);
+}
+
+async fn refused_claims<const N: usize>(changes: [(&str, Option<Value>); N], why: Refusal) {
+    refused(&hs256(SECRET.as_bytes(), &claims_with(changes)), why).await;
+}
+
+#[tokio::test]
+async fn a_good_token_gets_in() {
+    let policy = ask(&authorizer(Some(SECRET), None), &hs256(SECRET.as_bytes(), &claims())).await.unwrap();
+    assert_eq!(policy.resource(), "arn:aws:execute-api:eu-central-1:123456789012:abc123/v1/*");
+    assert_eq!(policy.principal_id, "alice");
+}
+
+#[tokio::test]
+async fn no_algorithm() {
+    for alg in ["none", "None", "NONE", "nOnE", ""] {
+        let header = json!({"alg": alg, "typ": "JWT"});
+        refused(&raw(&header, &claims(), ""), Refusal::Malformed).await;
+        refused(&raw(&header, &claims(), "c2lnbmVk"), Refusal::Malformed).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_signature() {
+    refused(&hs256(b"another secret of more than 32 bytes", &claims()), Refusal::Signature).await;
+    refused(&hs256(b"", &claims()), Refusal::Signature).await;
+    let signed = hs256(SECRET.as_bytes(), &claims());
+    let (message, signature) = signed.rsplit_once('.').unwrap();
+    refused(&format!("{message}."), Refusal::Signature).await;
+    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+    bytes[0] ^= 1;
+    refused(&format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(&bytes)), Refusal::Signature).await;
+    refused(&format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(&bytes[..16])), Refusal::Signature).await;
+}
+
+#[tokio::test]
+async fn claims_exchanged_under_a_good_signature() {
+    let signed = hs256(SECRET.as_bytes(), &claims());
+    let mut parts = signed.split('.');
+    let (header, signature) = (parts.next().unwrap(), parts.nth(1).unwrap());
+    let root = BASE64_URL_SAFE_NO_PAD.encode(claims_with([("sub", Some(json!("root")))]).to_string());
+    refused(&format!("{header}.{root}.{signature}"), Refusal::Signature).await;
+}
+
+#[tokio::test]
+async fn other_algorithms_of_the_same_secret() {
+    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(algorithm), &claims(), &key).unwrap();
+        refused(&token, Refusal::Algorithm).await;
+    }
+}
+
+/// The public key is public, so HMAC with it as the secret is anyone's signature.
+#[tokio::test]
+async fn hmac_with_the_public_key() {
+    let rsa = Signer::rsa("rsa-1");
+    let issuer = Issuer::of(&[&rsa]);
+    let (pem, jwk) = (rsa_public_pem(), rsa.jwk());
+    let modulus = jwk["n"].as_str().unwrap();
+    let secrets = [pem, pem.trim_end(), &pem.replace('\n', "\r\n"), modulus, &jwk.to_string()].map(str::to_owned);
+    for secret in secrets {
+        for kid in [None, Some("rsa-1")] {
+            let header = Header { kid: kid.map(str::to_owned), ..Header::default() };
+            let token = jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(secret.as_bytes())).unwrap();
+            assert_refused(ask(&authorizer(None, Some(&issuer.url())), &token).await, Refusal::Algorithm);
+            assert_refused(ask(&authorizer(Some(SECRET), Some(&issuer.url())), &token).await, Refusal::Signature);
+        }
+    }
+    assert_eq!(issuer.requests(), 0, "an HS256 token has nothing to ask the issuer for");
+}
+
+#[tokio::test]
+async fn keys_that_the_token_brings_along() {
+    let mine = Signer::ec("mine");
+    let issuer = Issuer::of(&[&Signer::ec("theirs")]);
+    let authorizer = authorizer(None, Some(&issuer.url()));
+    let evil = Issuer::of(&[&mine]);
+    let honest = Header { kid: Some("theirs".to_owned()), ..Header::new(Algorithm::ES256) };
+    let jwk = serde_json::from_value(mine.jwk()).unwrap();
+    let headers = [
+        Header { jwk: Some(jwk), ..honest.clone() },
+        Header { jku: Some(evil.url()), ..honest.clone() },
+        Header { x5u: Some(evil.url()), ..honest },
+    ];
+    for header in headers {
+        assert_refused(ask(&authorizer, &mine.sign_with(header, &claims())).await, Refusal::Signature);
+    }
+    assert_eq!(evil.requests(), 0);
+}
+
+#[tokio::test]
+async fn an_extension_that_must_be_understood() {
+    let header = json!({"alg": "HS256", "crit": ["b64"], "b64": false});
+    refused(&raw(&header, &claims(), "c2lnbmVk"), Refusal::CriticalHeader).await;
+}
+
+#[tokio::test]
+async fn time() {
+    refused_claims([("exp", Some(json!(now() - 60)))], Refusal::Expired).await;
+    refused_claims([("exp", Some(json!(now() - 6)))], Refusal::Expired).await;
+    refused_claims([("exp", Some(json!(0)))], Refusal::Expired).await;
+    refused_claims([("nbf", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
+    refused_claims([("iat", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
+    refused_claims([("exp", None)], Refusal::Claims).await;
+    for bad in [json!("2099-01-01"), json!("4102444800"), json!(null), json!(-1), json!(1e300), json!([4102444800u64])]
+    {
+        refused_claims([("exp", Some(bad))], Refusal::Claims).await;
+    }
+    for bad in [json!("0"), json!([0]), json!({})] {
+        refused_claims([("nbf", Some(bad.clone()))], Refusal::Claims).await;
+        refused_claims([("iat", Some(bad))], Refusal::Claims).await;
+    }
+}
+
+#[tokio::test]
+async fn audience() {
+    refused_claims([("aud", None)], Refusal::Claims).await;
+    refused_claims([("aud", Some(json!("another")))], Refusal::Audience).await;
+    refused_claims([("aud", Some(json!(["another", "strata2"])))], Refusal::Audience).await;
+    refused_claims([("aud", Some(json!([])))], Refusal::Audience).await;
+    for bad in [json!(null), json!(1), json!({"strata": 1}), json!([["strata"]])] {
+        refused_claims([("aud", Some(bad))], Refusal::Claims).await;
+    }
+}
+
+#[tokio::test]
+async fn issuer() {
+    refused_claims([("iss", None)], Refusal::Claims).await;
+    refused_claims([("iss", Some(json!("https://issuer.example/")))], Refusal::Issuer).await;
+    refused_claims([("iss", Some(json!("https://evil.example")))], Refusal::Issuer).await;
+    for bad in [json!([crate::ISSUER]), json!([crate::ISSUER, "https://evil.example"]), json!(null), json!(1)] {
+        refused_claims([("iss", Some(bad))], Refusal::Claims).await;
+    }
+}
+
+#[tokio::test]
+async fn subject() {
+    for bad in [None, Some(json!("")), Some(json!(null)), Some(json!(7)), Some(json!(["alice"]))] {
+        refused_claims([("sub", bad)], Refusal::Claims).await;
+    }
+}
+
+/// What one parser takes first, another may take last.
+#[tokio::test]
+async fn a_claim_twice() {
+    let text = claims().to_string().replacen('{', "{\"sub\":\"root\",", 1);
+    let message =
+        format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), BASE64_URL_SAFE_NO_PAD.encode(text));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    refused(&format!("{message}.{signature}"), Refusal::Claims).await;
+}
+
+#[tokio::test]
+async fn garbage() {
+    for text in ["a", "a.b", "a.b.c", "...", "a.b.c.d", "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9.."] {
+        let verdict = ask(&authorizer(Some(SECRET), None), text).await;
+        assert!(verdict.is_err(), "{text}");
+    }
+    refused("a.b.c", Refusal::Malformed).await;
+    refused("", Refusal::NotBearer).await;
+    let signed = hs256(SECRET.as_bytes(), &claims());
+    refused(&format!("{signed} {signed}"), Refusal::NotBearer).await;
+    refused(&format!("{signed},Bearer {signed}"), Refusal::NotBearer).await;
+    refused(&hs256(SECRET.as_bytes(), &json!("not an object")), Refusal::Claims).await;
+    refused(&hs256(SECRET.as_bytes(), &json!([claims()])), Refusal::Claims).await;
+}

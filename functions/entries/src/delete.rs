@@ -1,0 +1,38 @@
+//! DELETE: removes the entry from every level; `404` when none had a live copy.
+
+use crate::{address, cache_status, conditions};
+use serde::Serialize;
+use std::ops::Not;
+use strata_api::{Answer, ApiError, Call, Response, Timestamp, http::StatusCode};
+
+#[derive(Serialize)]
+struct Deleted<'a> {
+    success: bool,
+    message: &'static str,
+    key: &'a str,
+    deleted_from_levels: Vec<&'static str>,
+    deleted_at: Timestamp,
+    #[serde(skip_serializing_if = "Not::not")]
+    degraded: bool,
+}
+
+/// Deletes the entry of the request's key.
+pub async fn handle(mut call: Call<'_>) -> Answer {
+    let key = address::key(&mut call)?;
+    conditions::none(&call.event.headers)?;
+    let deleted = call.cache.delete(&key).await?;
+    call.trace.degraded = deleted.degraded;
+    if deleted.levels.is_empty() {
+        let cache_status = cache_status::of(&deleted.path, None);
+        return Err(ApiError::KeyNotFound { key, searched: deleted.path.searched(), cache_status });
+    }
+    let body = Deleted {
+        success: true,
+        message: "Cache entry deleted successfully",
+        key: key.as_str(),
+        deleted_from_levels: deleted.levels.names(),
+        deleted_at: Timestamp::floor(call.cache.clock().now_ms()),
+        degraded: deleted.degraded,
+    };
+    Response::json(StatusCode::OK, &body)
+}

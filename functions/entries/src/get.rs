@@ -1,0 +1,67 @@
+//! GET: the entry with its metadata, `304` when the caller has the value already, `404` when there is none.
+
+use crate::{address, cache_status, conditions};
+use serde::Serialize;
+use strata_api::{
+    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp,
+    http::{StatusCode, header},
+};
+use strata_cache::{Hit, Key, Read};
+
+#[derive(Serialize)]
+struct Metadata {
+    level: &'static str,
+    created_at: Timestamp,
+    last_accessed: Timestamp,
+    access_count: u64,
+    ttl_seconds: u32,
+    expires_at: Timestamp,
+    size_bytes: usize,
+    compressed: bool,
+    serialization_format: &'static str,
+}
+
+/// Answers with the entry of the request's key.
+pub async fn handle(mut call: Call<'_>) -> Answer {
+    let key = address::key(&mut call)?;
+    let if_match = conditions::if_match(&call.event.headers)?;
+    let if_none_match = conditions::if_none_match(&call.event.headers)?;
+    let found = call.cache.get(&key, Read { no_cache: call.event.headers.no_cache() }).await?;
+    let Some(hit) = found.hit else {
+        let cache_status = cache_status::of(&found.path, None);
+        return Err(ApiError::KeyNotFound { key, searched: found.path.searched(), cache_status });
+    };
+    call.trace.level = Some(hit.level);
+    let left = (hit.entry.expires_at_ms - call.cache.clock().now_ms()).max(0) / 1000;
+    let response = if if_match.is_some_and(|tags| !tags.strongly_match(&hit.entry)) {
+        return Err(ApiError::PreconditionFailed);
+    } else if if_none_match.is_some_and(|tags| tags.weakly_match(&hit.entry)) {
+        Response::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        found_response(&key, &hit)?
+    };
+    let response = response.header(header::ETAG, hit.entry.etag());
+    Ok(response.header(CACHE_STATUS, cache_status::of(&found.path, Some(left))))
+}
+
+/// The whole entry. Its value goes into the answer from the memory that L1 shares.
+fn found_response(key: &Key, hit: &Hit) -> Answer {
+    let before = format!(r#"{{"found":true,"key":{},"value":"#, serde_json::to_string(key.as_str())?);
+    let after = format!(r#","metadata":{}}}"#, serde_json::to_string(&metadata(hit))?);
+    Ok(Response::around(StatusCode::OK, before, hit.entry.clone(), after))
+}
+
+fn metadata(hit: &Hit) -> Metadata {
+    let entry = &hit.entry;
+    Metadata {
+        level: hit.level.name(),
+        created_at: Timestamp::ceil(entry.created_at_ms),
+        last_accessed: Timestamp::ceil(hit.last_accessed_ms),
+        access_count: hit.access_count,
+        ttl_seconds: entry.ttl_seconds,
+        expires_at: Timestamp::ceil(entry.expires_at_ms),
+        size_bytes: entry.text.len(),
+        compressed: entry.compression.is_some(),
+        serialization_format: entry.format.name(),
+    }
+}

@@ -1,0 +1,210 @@
+//! What a PUT's body may say, and what holds where it says nothing.
+
+use serde_json::from_str;
+use std::{borrow::Cow, sync::Arc};
+use strata_api::{
+    ApiError,
+    answer_size::{MAX_ANSWER_BYTES, answer_bytes},
+    body::{Body, Fields},
+};
+use strata_cache::{Condition, Config, Level, Levels, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS, Put};
+
+/// Life of an entry when the request does not say, in seconds (contract).
+const DEFAULT_TTL_SECONDS: u32 = 3600;
+
+const FIELDS: [&str; 5] = ["value", "ttl_seconds", "tags", "compression_enabled", "cache_levels"];
+
+type Said<T> = Result<T, Cow<'static, str>>;
+
+/// The PUT that `body` asks for. All that is wrong with it is reported together.
+pub fn read(body: &Body, condition: Condition, config: &Config) -> Result<Put, ApiError> {
+    let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
+    let value = fields.required("value");
+    let ttl_seconds = fields.optional("ttl_seconds", ttl);
+    let tags = fields.optional("tags", tags);
+    let compress = fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false"));
+    let levels = fields.optional("cache_levels", |raw| levels(raw, config.enabled()));
+    fields.finish()?;
+    let value = value.expect("a required field that is missing is a problem, and problems ended this");
+    check_size(value, config)?;
+    Ok(Put {
+        text: body.share(value),
+        ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
+        tags: tags.unwrap_or_default(),
+        compress: compress.unwrap_or(true),
+        levels,
+        condition,
+    })
+}
+
+fn check_size(value: &str, config: &Config) -> Result<(), ApiError> {
+    let (size_bytes, max_bytes) = (value.len(), config.max_entry_bytes());
+    if size_bytes > max_bytes {
+        return Err(ApiError::EntryTooLarge { size_bytes, max_bytes });
+    }
+    let answer_bytes = answer_bytes(value);
+    if answer_bytes > MAX_ANSWER_BYTES {
+        return Err(ApiError::AnswerTooLarge { answer_bytes, max_bytes: MAX_ANSWER_BYTES });
+    }
+    Ok(())
+}
+
+fn ttl(raw: &str) -> Said<u32> {
+    let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
+    ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
+}
+
+/// Tags are a set: one that is given twice is kept once.
+fn tags(raw: &str) -> Said<Vec<Arc<str>>> {
+    let given: Vec<Arc<str>> = from_str(raw).map_err(|_| "must be an array of strings")?;
+    if given.len() > MAX_TAGS {
+        return Err(format!("must have at most {MAX_TAGS} tags, has {}", given.len()).into());
+    }
+    if let Some(at) = given.iter().position(|tag| !is_tag(tag)) {
+        return Err(format!("must be of 1 to {MAX_TAG_BYTES} bytes without control characters, [{at}] is not").into());
+    }
+    let mut tags = Vec::with_capacity(given.len());
+    for tag in given {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=MAX_TAG_BYTES).contains(&tag.len()) && !tag.contains(char::is_control)
+}
+
+fn levels(raw: &str, enabled: Levels) -> Said<Levels> {
+    let names: Vec<Cow<'_, str>> = from_str(raw).map_err(|_| "must be an array of level names")?;
+    let mut levels = Levels::NONE;
+    for name in &names {
+        let all = Levels::ALL.names().join(", ");
+        let level = Level::from_name(name).ok_or_else(|| format!("must be of {all}"))?;
+        if levels.has(level) {
+            return Err(format!("must not name {level} twice").into());
+        }
+        if !enabled.has(level) {
+            return Err(format!("must not name {level}, which is disabled").into());
+        }
+        levels = levels.with(level);
+    }
+    if levels.is_empty() { Err("must name at least one level".into()) } else { Ok(levels) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn put_with(body: &str, config: &Config) -> Result<Put, ApiError> {
+        read(&Body::new(Some(body.to_owned()), false).unwrap(), Condition::Always, config)
+    }
+
+    fn put(body: &str) -> Result<Put, ApiError> {
+        put_with(body, &Config::default())
+    }
+
+    #[track_caller]
+    fn assert_refused(field: &str, value: Value, message: &str) {
+        let mut body = json!({"value": 1});
+        body[field] = value;
+        let Err(ApiError::Invalid(problems)) = put(&body.to_string()) else { panic!("{body} is taken") };
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].field, field);
+        assert!(problems[0].message.contains(message), "{problems:?}");
+    }
+
+    #[test]
+    fn defaults_are_the_contract_s() {
+        let put = put(r#"{"value":{}}"#).unwrap();
+        assert_eq!((put.ttl_seconds, put.compress, put.levels), (3600, true, None));
+        assert!(put.tags.is_empty());
+    }
+
+    #[test]
+    fn everything_said_is_kept() {
+        let body = r#"{"value": [1.0,"\u0041"] ,"ttl_seconds":31536000,"tags":["b","a","b"],
+            "compression_enabled":false,"cache_levels":["L3_DATABASE","L1_MEMORY"]}"#;
+        let put = put(body).unwrap();
+        assert_eq!(put.text, r#"[1.0,"\u0041"]"#);
+        assert_eq!((put.ttl_seconds, put.compress), (31_536_000, false));
+        assert_eq!(put.tags, [Arc::from("b"), Arc::from("a")]);
+        assert_eq!(put.levels, Some(Levels::NONE.with(Level::L1).with(Level::L3)));
+    }
+
+    #[test]
+    fn lives_are_whole_seconds_of_at_most_a_year() {
+        for ttl in [json!(0), json!(-1), json!(31_536_001), json!(1.0), json!("60"), json!(null), json!(true)] {
+            assert_refused("ttl_seconds", ttl, "an integer from 1 to 31536000");
+        }
+    }
+
+    #[test]
+    fn tags_are_bounded() {
+        let tags = |count: usize| (0..count).map(|i| format!("t{i}")).collect::<Vec<_>>();
+        assert_eq!(put(&json!({"value": 1, "tags": tags(50)}).to_string()).unwrap().tags.len(), 50);
+        assert!(put(&json!({"value": 1, "tags": ["é".repeat(64)]}).to_string()).is_ok());
+        assert_refused("tags", json!(tags(51)), "at most 50");
+        assert_refused("tags", json!(["a", ""]), "[1] is not");
+        assert_refused("tags", json!(["x".repeat(129)]), "[0] is not");
+        assert_refused("tags", json!(["a\n"]), "[0] is not");
+        for tags in [json!("a"), json!([1]), json!([null]), json!(null), json!({})] {
+            assert_refused("tags", tags, "an array of strings");
+        }
+    }
+
+    #[test]
+    fn levels_are_known_enabled_and_named_once() {
+        assert_refused("cache_levels", json!(["L2"]), "must be of L1_MEMORY, L2_REDIS, L3_DATABASE");
+        assert_refused("cache_levels", json!(["L2_REDIS", "L2_REDIS"]), "L2_REDIS twice");
+        assert_refused("cache_levels", json!([]), "at least one");
+        for levels in [json!("L1_MEMORY"), json!([1]), json!(null)] {
+            assert_refused("cache_levels", levels, "an array of level names");
+        }
+        let mut config = Config::default();
+        config.l3_config.enabled = false;
+        let refused = put_with(r#"{"value":1,"cache_levels":["L3_DATABASE"]}"#, &config);
+        assert!(matches!(refused, Err(ApiError::Invalid(problems)) if problems[0].message.contains("disabled")));
+    }
+
+    #[test]
+    fn flags_are_booleans() {
+        for flag in [json!("true"), json!(1), json!(null)] {
+            assert_refused("compression_enabled", flag, "true or false");
+        }
+    }
+
+    #[test]
+    fn problems_are_reported_together() {
+        let Err(ApiError::Invalid(problems)) = put(r#"{"ttl_seconds":0,"tag":[],"tags":1}"#) else { panic!() };
+        let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["tag", "value", "ttl_seconds", "tags"]);
+    }
+
+    #[test]
+    fn too_large_to_store_or_to_answer() {
+        let config = Config { max_entry_size_mb: strata_cache::config::MaxEntrySize(1), ..Config::default() };
+        let text = |len: usize| format!("{{\"value\":\"{}\"}}", "x".repeat(len - 2));
+        assert!(put_with(&text(1 << 20), &config).is_ok());
+        assert!(matches!(
+            put_with(&text((1 << 20) + 1), &config),
+            Err(ApiError::EntryTooLarge { size_bytes: 1_048_577, max_bytes: 1_048_576 })
+        ));
+        assert!(put(&text(5 << 20)).is_ok());
+        assert!(matches!(put(&text(6 << 20)), Err(ApiError::AnswerTooLarge { .. })));
+        let escaped = format!("{{\"value\":\"{}\"}}", "\\\\".repeat(2 << 20));
+        assert!(matches!(put(&escaped), Err(ApiError::AnswerTooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_kept_byte_for_byte(value in "\"[a-zé😀 ]{0,20}\"|-?[1-9][0-9]{0,30}(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,3})?") {
+            let put = put(&format!("{{ \"value\" :\t{value} }}")).unwrap();
+            prop_assert_eq!(put.text, value);
+        }
+    }
+}

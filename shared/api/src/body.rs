@@ -1,0 +1,274 @@
+//! Request bodies: one JSON object, read strictly.
+//!
+//! Fields are kept as JSON text, so that a value can be stored byte for byte as it was sent, and so that `null`,
+//! absence and repetition stay apart, which derived deserialization would not tell. All problems of a body are
+//! reported together.
+
+use crate::{
+    error::{ApiError, Problem},
+    nearest::nearest,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt};
+
+/// Most characters of an unknown field's name that are repeated to the client.
+const MAX_NAME_CHARS: usize = 64;
+
+/// Most problems that are reported of one body.
+const MAX_PROBLEMS: usize = 20;
+
+/// The bytes of a body as the gateway passed it, checked to be UTF-8.
+#[derive(Debug)]
+pub struct Body(Bytes);
+
+impl Body {
+    /// Reads the body of an event.
+    pub fn new(body: Option<String>, is_base64: bool) -> Result<Body, Problem> {
+        let text = body.filter(|text| !text.is_empty()).ok_or(Problem::new("body", "must be a JSON object"))?;
+        if !is_base64 {
+            return Ok(Body(text.into()));
+        }
+        let bytes = BASE64_STANDARD.decode(&text).map_err(|_| Problem::new("body", "must be valid base64"))?;
+        match std::str::from_utf8(&bytes) {
+            Ok(_) => Ok(Body(bytes.into())),
+            Err(error) => {
+                let at = error.valid_up_to();
+                Err(Problem::new("body", format!("must be UTF-8, is not at byte {at}")))
+            }
+        }
+    }
+
+    /// The body as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a body is checked to be UTF-8 when it is made")
+    }
+
+    /// `part`, which lies in this body. Shares the body's memory unless it would keep alive more than as much again.
+    pub fn share(&self, part: &str) -> Bytes {
+        if part.len() >= self.0.len() / 2 {
+            self.0.slice_ref(part.as_bytes())
+        } else {
+            Bytes::copy_from_slice(part.as_bytes())
+        }
+    }
+}
+
+/// The fields of a JSON object, not yet read, and the problems found so far.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    fields: Vec<(&'static str, &'a RawValue)>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the object that `text` is. Those that are not `known`, or come twice, are problems.
+    pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Fields<'a>, Problem> {
+        let Object(members) = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        let mut fields = Fields { fields: Vec::with_capacity(members.len().min(known.len())), problems: Vec::new() };
+        for (name, value) in members {
+            match known.iter().find(|known| **known == name) {
+                None => fields.report(unknown(&name, known)),
+                Some(name) if fields.raw(name).is_some() => {
+                    fields.report(Problem::new(*name, "must not be given twice"));
+                }
+                Some(name) => fields.fields.push((name, value)),
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The JSON text of a field that has to be there. Its absence is a problem.
+    pub fn required(&mut self, name: &'static str) -> Option<&'a str> {
+        let raw = self.raw(name);
+        if raw.is_none() {
+            self.report(Problem::new(name, "is required"));
+        }
+        raw
+    }
+
+    /// An optional field, read from its JSON text by `read`, whose error is the problem.
+    pub fn optional<T, E>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T>
+    where
+        E: Into<Cow<'static, str>>,
+    {
+        let read = read(self.raw(name)?);
+        read.map_err(|message| self.report(Problem::new(name, message))).ok()
+    }
+
+    /// Fails with all problems found.
+    pub fn finish(self) -> Result<(), ApiError> {
+        if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.problems)) }
+    }
+
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.get())
+    }
+
+    fn report(&mut self, problem: Problem) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Where the text stops being JSON. The parser's own message is not repeated: it may quote the text.
+fn unreadable(error: &serde_json::Error) -> Problem {
+    if error.is_data() {
+        return Problem::new("body", "must be a JSON object");
+    }
+    let (line, column) = (error.line(), error.column());
+    Problem::new("body", format!("must be valid JSON, is not at line {line} column {column}"))
+}
+
+fn unknown(name: &str, known: &[&'static str]) -> Problem {
+    let message = match nearest(name, known) {
+        Some(meant) => format!("is not a known field; did you mean {meant}?"),
+        None => format!("is not a known field; known are {}", known.join(", ")),
+    };
+    Problem::new(name.chars().take(MAX_NAME_CHARS).collect::<String>(), message)
+}
+
+/// The members of a JSON object in order, repeated ones too.
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<'a>, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor).map(Object)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> de::Visitor<'de> for ObjectVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut object = Vec::new();
+        while let Some(Name(name)) = members.next_key()? {
+            object.push((name, members.next_value()?));
+        }
+        Ok(object)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes. (`Cow` alone would always copy.)
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const KNOWN: [&str; 2] = ["value", "count"];
+
+    fn number(raw: &str) -> Result<u32, &'static str> {
+        serde_json::from_str(raw).map_err(|_| "must be a number")
+    }
+
+    fn problems(text: &str) -> Vec<(String, String)> {
+        let read = || -> Result<(), ApiError> {
+            let mut fields = Fields::parse(text, &KNOWN)?;
+            fields.required("value");
+            fields.optional("count", number);
+            fields.finish()
+        };
+        match read() {
+            Ok(()) => Vec::new(),
+            Err(ApiError::Invalid(problems)) => {
+                problems.into_iter().map(|problem| (problem.field, problem.message.into_owned())).collect()
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn only(text: &str) -> (String, String) {
+        let problems = problems(text);
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        problems.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn keeps_values_as_text() {
+        let text = r#" { "value" : {"b":1.0e+2, "a":"\u0041\/"} , "count":3}"#;
+        let mut fields = Fields::parse(text, &KNOWN).unwrap();
+        assert_eq!(fields.required("value"), Some(r#"{"b":1.0e+2, "a":"\u0041\/"}"#));
+        assert_eq!(fields.optional("count", number), Some(3));
+        fields.finish().unwrap();
+    }
+
+    #[test]
+    fn null_is_a_value_and_absence_is_not() {
+        assert_eq!(problems(r#"{"value":null}"#), []);
+        assert_eq!(only("{}"), ("value".to_owned(), "is required".to_owned()));
+        assert_eq!(only(r#"{"value":1,"count":null}"#).1, "must be a number");
+    }
+
+    #[test]
+    fn unknown_and_repeated_fields_are_named() {
+        assert_eq!(
+            only(r#"{"value":1,"cuont":1}"#),
+            ("cuont".into(), "is not a known field; did you mean count?".into())
+        );
+        assert_eq!(only(r#"{"value":1,"x":1}"#).1, "is not a known field; known are value, count");
+        assert_eq!(only(r#"{"value":1,"val\u0075e":2}"#), ("value".to_owned(), "must not be given twice".to_owned()));
+        assert_eq!(problems(r#"{"a":1,"b":2}"#).len(), 3);
+    }
+
+    #[test]
+    fn a_flood_of_problems_is_cut() {
+        let members: Vec<String> = (0..1000).map(|i| format!("\"{}{i}\":1", "x".repeat(100))).collect();
+        let problems = problems(&format!("{{{}}}", members.join(",")));
+        assert_eq!(problems.len(), MAX_PROBLEMS);
+        assert!(problems.iter().all(|(field, _)| field.len() == MAX_NAME_CHARS));
+    }
+
+    #[test]
+    fn says_where_the_text_is_not_json() {
+        for text in ["[1]", "1", "null", "\"x\""] {
+            assert_eq!(only(text), ("body".to_owned(), "must be a JSON object".to_owned()), "{text}");
+        }
+        assert_eq!(only("{\"value\":\n tru}").1, "must be valid JSON, is not at line 2 column 5");
+        assert_eq!(only(r#"{"value":1} x"#).1, "must be valid JSON, is not at line 1 column 13");
+    }
+
+    #[test]
+    fn nesting_is_no_danger() {
+        let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+        assert_eq!(problems(&format!("{{\"value\":{deep}}}")), []);
+    }
+
+    #[test]
+    fn bodies_are_decoded() {
+        let body = Body::new(Some(BASE64_STANDARD.encode("{\"é\":1}")), true).unwrap();
+        assert_eq!(body.as_str(), "{\"é\":1}");
+        for (body, is_base64) in [(None, false), (Some(""), false), (Some("*"), true), (Some("/w=="), true)] {
+            let problem = Body::new(body.map(str::to_owned), is_base64).unwrap_err();
+            assert_eq!(problem.field, "body", "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_part_does_not_keep_a_large_body() {
+        let body = Body::new(Some(format!("{}{{}}", " ".repeat(1000))), false).unwrap();
+        let (whole, part) = (body.as_str(), &body.as_str()[1000..]);
+        assert_eq!(body.share(whole).as_ptr(), whole.as_ptr());
+        assert_ne!(body.share(part).as_ptr(), part.as_ptr());
+        assert_eq!(body.share(part), "{}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in any::<String>()) {
+            let _ = problems(&text);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Every way a request can fail: one list, one match to status and code, one shape.
+//!
+//! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
+//! is written once with the request id and never sent.
+
+use crate::{principal::Scope, response::Response, timestamp::Timestamp};
+use lambda_http::http::{StatusCode, header};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{borrow::Cow, error::Error as StdError};
+use strata_cache::{CacheError, Key, Level, Levels};
+
+/// What a handler answers.
+pub type Answer = Result<Response, ApiError>;
+
+/// Why a request is not answered as it wished.
+#[derive(Debug)]
+pub enum ApiError {
+    /// No live entry has this key.
+    KeyNotFound {
+        /// The key.
+        key: Key,
+        /// The levels that were looked into.
+        searched: Levels,
+        /// What each level did, for the `Cache-Status` header.
+        cache_status: String,
+    },
+    /// The function does not serve this method and resource.
+    RouteNotFound,
+    /// The request cannot be read; every problem found.
+    Invalid(Vec<Problem>),
+    /// The caller is not known; the reason is for the log.
+    Unauthorized(&'static str),
+    /// The caller's token does not have this scope.
+    ScopeMissing(Scope),
+    /// The caller's token is limited to prefixes that this key has not.
+    KeyForbidden(Key),
+    /// The condition of the request does not hold.
+    PreconditionFailed,
+    /// The value is too large to be stored.
+    EntryTooLarge {
+        /// Bytes of the value's JSON text.
+        size_bytes: usize,
+        /// The most there may be.
+        max_bytes: usize,
+    },
+    /// The value could be stored, but no answer could carry it back.
+    AnswerTooLarge {
+        /// Bytes of the answer that would carry the value.
+        answer_bytes: usize,
+        /// The most there may be.
+        max_bytes: usize,
+    },
+    /// A level that is needed for a correct answer cannot be reached.
+    LevelUnavailable {
+        /// The level.
+        level: Level,
+        /// For the log.
+        cause: Box<dyn StdError + Send + Sync>,
+    },
+    /// Other changes of the same key kept overtaking this one.
+    Contended,
+    /// A mistake of ours; the cause is for the log.
+    Internal(Box<dyn StdError + Send + Sync>),
+}
+
+/// What is wrong with one part of a request: the field's or parameter's name, and a sentence that goes on from it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Problem {
+    /// The field, parameter or header; `body` for the body as a whole.
+    pub field: String,
+    /// What would be right, such as `must be a boolean`.
+    pub message: Cow<'static, str>,
+}
+
+impl Problem {
+    /// `field` is not as it must be, and `message` says how.
+    pub fn new(field: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { field: field.into(), message: message.into() }
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> ApiError {
+        ApiError::Invalid(vec![problem])
+    }
+}
+
+impl From<CacheError> for ApiError {
+    fn from(error: CacheError) -> ApiError {
+        match error {
+            CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
+            CacheError::PreconditionFailed => ApiError::PreconditionFailed,
+            CacheError::Contended => ApiError::Contended,
+        }
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> ApiError {
+        ApiError::Internal(error.into())
+    }
+}
+
+/// Seconds after which a client may try again when a level is down: about the time its breaker stays open.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+impl ApiError {
+    /// The status and the contract's code.
+    pub const fn class(&self) -> (StatusCode, &'static str) {
+        match self {
+            ApiError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "CACHE_KEY_NOT_FOUND"),
+            ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
+            ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+            ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
+            ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
+            }
+            ApiError::LevelUnavailable { .. } | ApiError::Contended => {
+                (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
+            }
+            ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        }
+    }
+
+    /// The message for the client.
+    fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            ApiError::KeyNotFound { .. } => "The specified cache key was not found",
+            ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
+            ApiError::Invalid(problems) => return invalid_message(problems),
+            ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
+            ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
+            ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
+            ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
+            ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
+            ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
+            ApiError::Contended => "Other changes of this key kept getting in first; try again",
+            ApiError::Internal(_) => "An internal error occurred",
+        })
+    }
+
+    /// The details for the client.
+    fn details(&self) -> Value {
+        match self {
+            ApiError::KeyNotFound { key, searched, .. } => {
+                json!({"key": key.as_str(), "searched_levels": searched.names()})
+            }
+            ApiError::Invalid(problems) => json!({"errors": problems}),
+            ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
+            ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
+            ApiError::EntryTooLarge { size_bytes, max_bytes } => {
+                json!({"size_bytes": size_bytes, "max_size_bytes": max_bytes})
+            }
+            ApiError::AnswerTooLarge { answer_bytes, max_bytes } => {
+                json!({"answer_bytes": answer_bytes, "max_answer_bytes": max_bytes})
+            }
+            ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
+            ApiError::RouteNotFound
+            | ApiError::Unauthorized(_)
+            | ApiError::PreconditionFailed
+            | ApiError::Contended
+            | ApiError::Internal(_) => json!({}),
+        }
+    }
+
+    /// The cause for the log, where the code alone does not say it.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            ApiError::Unauthorized(reason) => Some((*reason).to_owned()),
+            ApiError::LevelUnavailable { cause, .. } | ApiError::Internal(cause) => Some(chain(&**cause)),
+            _ => None,
+        }
+    }
+
+    /// The answer, for the request `request_id`, at `now_ms`.
+    pub fn respond(&self, request_id: &str, now_ms: i64) -> Response {
+        let (status, code) = self.class();
+        let error = Shape {
+            code,
+            message: self.message(),
+            details: self.details(),
+            timestamp: Timestamp::floor(now_ms),
+            request_id,
+        };
+        let response = Response::json(status, &Envelope { error }).expect("text and numbers can be written as JSON");
+        self.with_headers(response)
+    }
+
+    fn with_headers(&self, response: Response) -> Response {
+        match self {
+            ApiError::KeyNotFound { cache_status, .. } => response.header(crate::CACHE_STATUS, cache_status.clone()),
+            ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            ApiError::LevelUnavailable { .. } | ApiError::Contended => {
+                response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
+            }
+            _ => response,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Shape<'a>,
+}
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    code: &'static str,
+    message: Cow<'static, str>,
+    details: Value,
+    timestamp: Timestamp,
+    request_id: &'a str,
+}
+
+fn invalid_message(problems: &[Problem]) -> Cow<'static, str> {
+    match problems {
+        [only] => Cow::Owned(format!("{} {}", only.field, only.message)),
+        _ => Cow::Borrowed("The request has several problems; see details.errors"),
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn StdError) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::from_value;
+
+    /// The answer as the gateway gets it, and its body.
+    fn sent(error: &ApiError) -> (Value, Value) {
+        let answer = serde_json::to_value(error.respond("req-1", 1_705_314_600_999)).unwrap();
+        let body: String = from_value(answer["body"].clone()).unwrap();
+        let body = serde_json::from_str(&body).unwrap();
+        (answer, body)
+    }
+
+    #[test]
+    fn the_contract_s_shape() {
+        let (key, searched) = (Key::new("customer:99999").unwrap(), Levels::ALL);
+        let cache_status = "L1_MEMORY; fwd=uri-miss".to_owned();
+        let (answer, body) = sent(&ApiError::KeyNotFound { key, searched, cache_status });
+        let expected = json!({"error": {
+            "code": "CACHE_KEY_NOT_FOUND",
+            "message": "The specified cache key was not found",
+            "details": {"key": "customer:99999", "searched_levels": ["L1_MEMORY", "L2_REDIS", "L3_DATABASE"]},
+            "timestamp": "2024-01-15T10:30:00Z",
+            "request_id": "req-1",
+        }});
+        assert_eq!(body, expected);
+        assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(404), &json!(false)));
+        let headers = json!({"cache-control": "no-store", "content-type": "application/json",
+            "cache-status": "L1_MEMORY; fwd=uri-miss"});
+        assert_eq!(answer["headers"], headers);
+    }
+
+    #[test]
+    fn problems_are_named() {
+        let (_, body) = sent(&Problem::new("ttl_seconds", "must be a number").into());
+        assert_eq!(body["error"]["message"], "ttl_seconds must be a number");
+        let problem = json!({"field": "ttl_seconds", "message": "must be a number"});
+        assert_eq!(body["error"]["details"]["errors"], json!([problem]));
+        let two = vec![Problem::new("a", "is required"), Problem::new("b", "is required")];
+        assert_eq!(sent(&ApiError::Invalid(two)).1["error"]["details"]["errors"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn causes_are_logged_and_not_sent() {
+        let cause = || std::io::Error::other("secret host\nrefused");
+        for error in [
+            ApiError::from(CacheError::Unavailable { level: Level::L3, cause: cause().into() }),
+            ApiError::Internal(cause().into()),
+        ] {
+            assert_eq!(error.cause().unwrap(), "secret host refused");
+            assert!(!sent(&error).0.to_string().contains("secret"));
+        }
+        let (answer, body) = sent(&ApiError::Unauthorized("no authorizer context"));
+        assert!(!body.to_string().contains("context"));
+        assert_eq!(answer["headers"]["www-authenticate"], "Bearer");
+    }
+
+    #[test]
+    fn what_may_be_tried_again_says_when() {
+        for error in [CacheError::Contended, CacheError::Unavailable { level: Level::L3, cause: "x".into() }] {
+            let (answer, body) = sent(&error.into());
+            assert_eq!((&answer["statusCode"], &answer["headers"]["retry-after"]), (&json!(503), &json!("1")));
+            assert_eq!(body["error"]["code"], "LEVEL_UNAVAILABLE");
+        }
+        assert_eq!(sent(&CacheError::PreconditionFailed.into()).0["statusCode"], 412);
+    }
+}

@@ -1,0 +1,136 @@
+//! The request headers that some operation reads. All others are dropped while the event is parsed: they cost
+//! allocations, and what is not kept cannot leak. Of `Authorization` only the number is kept.
+
+use serde::{Deserialize, Deserializer, de};
+use std::fmt;
+
+/// The headers that some operation reads; several lines of one header are joined by commas, as HTTP defines.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Headers {
+    /// How many `Authorization` headers there are.
+    pub authorizations: usize,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `If-Match`.
+    pub if_match: Option<String>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+}
+
+impl Headers {
+    /// Whether the caller asks for an answer that knows of every acknowledged mutation.
+    pub fn no_cache(&self) -> bool {
+        let directives = self.cache_control.iter().flat_map(|value| value.split(','));
+        directives.into_iter().any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+    }
+
+    fn slot(&mut self, name: Name) -> Option<&mut Option<String>> {
+        match name {
+            Name::CacheControl => Some(&mut self.cache_control),
+            Name::IfMatch => Some(&mut self.if_match),
+            Name::IfNoneMatch => Some(&mut self.if_none_match),
+            Name::Authorization | Name::Other => None,
+        }
+    }
+}
+
+/// A header's name, without regard to case.
+#[derive(Clone, Copy, PartialEq)]
+enum Name {
+    Authorization,
+    CacheControl,
+    IfMatch,
+    IfNoneMatch,
+    Other,
+}
+
+const NAMES: [(&str, Name); 4] = [
+    ("authorization", Name::Authorization),
+    ("cache-control", Name::CacheControl),
+    ("if-match", Name::IfMatch),
+    ("if-none-match", Name::IfNoneMatch),
+];
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl de::Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header's name")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Name, E> {
+        let known = NAMES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        Ok(known.map_or(Name::Other, |(_, name)| name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D::Error> {
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> de::Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers with lists of values")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut lines: A) -> Result<Headers, A::Error> {
+        let mut headers = Headers::default();
+        while let Some(name) = lines.next_key::<Name>()? {
+            if name == Name::Authorization {
+                headers.authorizations += lines.next_value::<Vec<de::IgnoredAny>>()?.len();
+                continue;
+            }
+            let Some(slot) = headers.slot(name) else {
+                lines.next_value::<de::IgnoredAny>()?;
+                continue;
+            };
+            let values = slot.take().into_iter().chain(lines.next_value::<Vec<String>>()?);
+            *slot = Some(values.collect::<Vec<_>>().join(", "));
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(json: &str) -> Headers {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn names_have_no_case_and_lines_are_joined() {
+        let headers = parse(
+            r#"{"AUTHORIZATION":["Bearer a"],"authorization":["Bearer b","c"],"X-Other":["x"],
+                "if-none-match":["\"a\"","\"b\""],"If-None-Match":["\"c\""],"Cache-Control":["max-age=0, No-Cache"]}"#,
+        );
+        assert_eq!(headers.authorizations, 3);
+        assert_eq!(headers.if_none_match.as_deref(), Some(r#""a", "b", "c""#));
+        assert_eq!(headers.if_match, None);
+        assert!(headers.no_cache());
+    }
+
+    #[test]
+    fn no_cache_is_a_directive_of_its_own() {
+        for value in ["max-age=0", "no-cachet", "x=no-cache", ""] {
+            let headers = Headers { cache_control: Some(value.to_owned()), ..Headers::default() };
+            assert!(!headers.no_cache(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Who is calling and what they may do. Denied by default: whatever the authorizer's context does not say clearly
+//! is a refusal, and the context is checked again because the gateway caches it past the token's end.
+
+use crate::{
+    error::ApiError,
+    event::{Event, Scalar},
+};
+use strata_cache::Key;
+
+/// A right of a token. No scope implies another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Look at entries, status, configuration and jobs.
+    Read,
+    /// Change and remove entries, warm.
+    Write,
+    /// Change the configuration, read the journal.
+    Admin,
+}
+
+impl Scope {
+    const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Admin];
+
+    /// The scope's name in tokens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scope::Read => "cache:read",
+            Scope::Write => "cache:write",
+            Scope::Admin => "cache:admin",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// The caller, as the authorizer vouches for them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Principal {
+    /// The token's subject.
+    pub subject: String,
+    /// Whose quota the request counts against.
+    pub api_key: String,
+    scopes: Vec<Scope>,
+    /// The keys the token is limited to; `None` for all.
+    prefixes: Option<Vec<String>>,
+}
+
+impl Principal {
+    /// The caller of `event`, at `now_ms`.
+    pub fn of(event: &Event, now_ms: i64) -> Result<Principal, ApiError> {
+        if event.headers.authorizations > 1 {
+            return Err(ApiError::Unauthorized("more than one Authorization header"));
+        }
+        let context = event.request_context.authorizer.as_ref();
+        let context = context.ok_or(ApiError::Unauthorized("no authorizer context"))?;
+        if seconds(&context.exp)?.saturating_mul(1000) <= now_ms {
+            return Err(ApiError::Unauthorized("the token has expired"));
+        }
+        let scopes = list(&context.scopes)?.iter().filter_map(|name| Scope::from_name(name)).collect();
+        let prefixes = match &context.prefixes {
+            Scalar::Absent => None,
+            limited => Some(list(limited)?),
+        };
+        Ok(Principal { subject: text(&context.sub)?, api_key: text(&context.api_key)?, scopes, prefixes })
+    }
+
+    /// Refuses a caller without `scope`.
+    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.contains(&scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope)) }
+    }
+
+    /// Refuses a key outside of the prefixes the token is limited to.
+    pub fn may_touch(&self, key: &Key) -> Result<(), ApiError> {
+        let Some(prefixes) = &self.prefixes else { return Ok(()) };
+        if prefixes.iter().any(|prefix| key.as_str().starts_with(prefix)) {
+            return Ok(());
+        }
+        Err(ApiError::KeyForbidden(key.clone()))
+    }
+}
+
+const UNREADABLE: ApiError = ApiError::Unauthorized("the authorizer context cannot be read");
+
+fn text(value: &Scalar) -> Result<String, ApiError> {
+    match value {
+        Scalar::Text(text) if !text.is_empty() => Ok(text.clone()),
+        _ => Err(UNREADABLE),
+    }
+}
+
+fn seconds(value: &Scalar) -> Result<i64, ApiError> {
+    text(value)?.parse().map_err(|_| UNREADABLE)
+}
+
+fn list(value: &Scalar) -> Result<Vec<String>, ApiError> {
+    serde_json::from_str(&text(value)?).map_err(|_| UNREADABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn context() -> Value {
+        json!({"sub": "s", "api_key": "k", "exp": "1700000001", "scopes": "[\"cache:read\",\"other\"]"})
+    }
+
+    fn principal(context: Value, headers: Value) -> Result<Principal, ApiError> {
+        let event = json!({"requestContext": {"authorizer": context}, "multiValueHeaders": headers});
+        Principal::of(&serde_json::from_value(event).unwrap(), NOW)
+    }
+
+    fn with(field: &str, value: Value) -> Result<Principal, ApiError> {
+        let mut context = context();
+        context[field] = value;
+        principal(context, Value::Null)
+    }
+
+    #[test]
+    fn scopes_are_exact() {
+        let caller = principal(context(), json!({"Authorization": ["Bearer x"]})).unwrap();
+        assert!(caller.require(Scope::Read).is_ok());
+        assert!(matches!(caller.require(Scope::Write), Err(ApiError::ScopeMissing(Scope::Write))));
+        assert!(caller.may_touch(&Key::new("any").unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_token_ends_at_its_second() {
+        assert!(with("exp", json!(1_700_000_001)).is_ok());
+        assert!(with("exp", json!(1_700_000_000)).is_err());
+    }
+
+    #[test]
+    fn prefixes_limit_the_keys() {
+        let caller = with("prefixes", json!("[\"a:\",\"b/\"]")).unwrap();
+        for (key, allowed) in [("a:1", true), ("b/", true), ("a", false), ("A:1", false), ("xa:", false)] {
+            assert_eq!(caller.may_touch(&Key::new(key).unwrap()).is_ok(), allowed, "{key}");
+        }
+        assert!(with("prefixes", json!("[]")).unwrap().may_touch(&Key::new("a").unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_clear_is_refused() {
+        let refused = |result: Result<Principal, ApiError>| matches!(result, Err(ApiError::Unauthorized(_)));
+        assert!(refused(principal(Value::Null, Value::Null)));
+        assert!(refused(principal(context(), json!({"Authorization": ["a"], "authorization": ["b"]}))));
+        for (field, value) in [
+            ("sub", Value::Null),
+            ("sub", json!("")),
+            ("api_key", json!([])),
+            ("exp", json!("soon")),
+            ("exp", json!(1.5)),
+            ("scopes", json!("cache:read")),
+            ("scopes", json!(null)),
+            ("prefixes", json!(null)),
+            ("prefixes", json!("a:")),
+            ("prefixes", json!("[1]")),
+        ] {
+            assert!(refused(with(field, value.clone())), "{field} = {value}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a function answers, and how it is written into Lambda's answer.
+//!
+//! There the body is a JSON string. It is escaped piece by piece from where it lies, so that a value goes from the
+//! bytes L1 shares into the answer without a copy of its own.
+
+use crate::error::Answer;
+use lambda_http::http::{HeaderName, StatusCode, header};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::{borrow::Cow, fmt, sync::Arc};
+use strata_cache::Entry;
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    headers: Vec<(HeaderName, Cow<'static, str>)>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Empty,
+    Text(String),
+    /// A JSON text with an entry's value in the middle.
+    Around {
+        before: String,
+        entry: Arc<Entry>,
+        after: String,
+    },
+}
+
+impl Response {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Response {
+        Response { status, headers: vec![(header::CACHE_CONTROL, Cow::Borrowed("no-store"))], body: Body::Empty }
+    }
+
+    /// An answer whose body is `body` as JSON.
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+        Ok(Response::with_body(status, Body::Text(serde_json::to_string(body)?)))
+    }
+
+    /// An answer whose body is `before`, the value of `entry` and `after`, which together are JSON.
+    pub fn around(status: StatusCode, before: String, entry: Arc<Entry>, after: String) -> Response {
+        Response::with_body(status, Body::Around { before, entry, after })
+    }
+
+    fn with_body(status: StatusCode, body: Body) -> Response {
+        let response = Response { body, ..Response::empty(status) };
+        response.header(header::CONTENT_TYPE, "application/json")
+    }
+
+    /// The answer with one more header. `value` must be visible ASCII.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Response {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Empty => Ok(()),
+            Body::Text(text) => f.write_str(text),
+            Body::Around { before, entry, after } => {
+                f.write_str(before)?;
+                f.write_str(entry.json())?;
+                f.write_str(after)
+            }
+        }
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Headers as the gateway wants them.
+struct Headers<'a>(&'a [(HeaderName, Cow<'static, str>)]);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+}
+
+impl Serialize for Response {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_map(None)?;
+        answer.serialize_entry("statusCode", &self.status.as_u16())?;
+        answer.serialize_entry("headers", &Headers(&self.headers))?;
+        answer.serialize_entry("body", &self.body)?;
+        answer.serialize_entry("isBase64Encoded", &false)?;
+        answer.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::answer_size::{MAX_ANSWER_BYTES, answer_bytes};
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+    use strata_cache::{Levels, Version, config::Format};
+
+    fn entry(text: &str) -> Arc<Entry> {
+        Arc::new(Entry {
+            text: Bytes::copy_from_slice(text.as_bytes()),
+            created_at_ms: 0,
+            expires_at_ms: 1,
+            ttl_seconds: 1,
+            tags: Vec::new(),
+            levels: Levels::ALL,
+            version: Version::ZERO,
+            checksum: 0,
+            compression: None,
+            stored_bytes: text.len(),
+            format: Format::Bincode,
+        })
+    }
+
+    #[test]
+    fn a_value_arrives_byte_for_byte() {
+        let value = "{\"b\":1.0e+2, \"a\":\"\\u0041\\n\u{1F600}\",\t\"b\":[\n]}";
+        let response = Response::around(StatusCode::OK, "{\"value\":".to_owned(), entry(value), "}".to_owned());
+        let answer: Value = serde_json::from_slice(&serde_json::to_vec(&response).unwrap()).unwrap();
+        assert_eq!(answer["body"].as_str().unwrap(), format!("{{\"value\":{value}}}"));
+    }
+
+    #[test]
+    fn an_empty_answer_has_no_content_type() {
+        let answer = serde_json::to_value(Response::empty(StatusCode::NOT_MODIFIED)).unwrap();
+        let expected = json!({"statusCode": 304, "headers": {"cache-control": "no-store"}, "body": "",
+            "isBase64Encoded": false});
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn the_room_kept_is_enough_for_the_rest_of_an_answer() {
+        let key = serde_json::to_string(&"\"".repeat(strata_cache::key::MAX_KEY_BYTES)).unwrap();
+        let value = format!("\"{}\"", "\\\"".repeat(1000));
+        let metadata = "\"".repeat(700);
+        let response = Response::around(StatusCode::OK, key, entry(&value), metadata)
+            .header(crate::CACHE_STATUS, "x".repeat(500))
+            .header(header::ETAG, "x".repeat(100));
+        assert!(serde_json::to_vec(&response).unwrap().len() < answer_bytes(&value));
+        assert!(answer_bytes(&value) < MAX_ANSWER_BYTES);
+    }
+}

@@ -1,0 +1,169 @@
+//! Settings of a deployment, from the environment, read here and nowhere else.
+
+use serde_json::Value;
+use std::{fmt, time::Duration};
+use strata_cache::{Clock, Config, Deployment};
+
+/// What the deployment says. `Debug` leaves out all that could hold a secret.
+pub struct Settings {
+    /// The cache's configuration: defaults, over them `CACHE_CONFIG` (a partial configuration document as JSON), over
+    /// that `REDIS_URL`, `KEY_PREFIX`, `TABLE_NAME`, `AWS_REGION` and `COHERENCE_WINDOW_MS`.
+    pub config: Config,
+    /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`.
+    pub deployment: Deployment,
+    /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
+    /// invocation began, by the platform's clock. Unset: not known.
+    pub function_timeout: Option<Duration>,
+}
+
+/// A variable that cannot be used. Does not repeat the value, which may be secret.
+#[derive(Debug, PartialEq)]
+pub struct SettingsError {
+    variable: &'static str,
+    problem: String,
+}
+
+impl Settings {
+    /// The settings in the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_env() -> Result<Settings, SettingsError> {
+        Settings::read(|name| std::env::var(name).ok())
+    }
+
+    /// The settings that `lookup` gives. An empty variable counts as not set.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
+        let lookup = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
+        let seconds = number("FUNCTION_TIMEOUT_SECONDS", lookup("FUNCTION_TIMEOUT_SECONDS"))?;
+        let control_table = lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned());
+        Ok(Settings {
+            config: config(lookup)?,
+            deployment: Deployment { control_table, clock: Clock::system() },
+            function_timeout: seconds.map(Duration::from_secs),
+        })
+    }
+}
+
+fn config(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Config, SettingsError> {
+    let mut config = document(lookup("CACHE_CONFIG"))?;
+    let overwrite = |field: &mut String, name| {
+        if let Some(value) = lookup(name) {
+            *field = value;
+        }
+    };
+    overwrite(&mut config.l2_config.redis_url, "REDIS_URL");
+    overwrite(&mut config.l2_config.key_prefix, "KEY_PREFIX");
+    overwrite(&mut config.l3_config.table_name, "TABLE_NAME");
+    let region = lookup("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
+    config.l3_config.database_url = format!("dynamodb://{region}/{}", config.l3_config.table_name);
+    if let Some(window) = number("COHERENCE_WINDOW_MS", lookup("COHERENCE_WINDOW_MS"))? {
+        config.l1_config.coherence_window_ms = window;
+    }
+    Ok(config)
+}
+
+/// The default configuration with `partial` merged over it.
+fn document(partial: Option<String>) -> Result<Config, SettingsError> {
+    let Some(partial) = partial else { return Ok(Config::default()) };
+    let merged = || -> Result<Config, serde_json::Error> {
+        let mut document = serde_json::to_value(Config::default())?;
+        merge(&mut document, serde_json::from_str(&partial)?);
+        serde_json::from_value(document)
+    };
+    merged().map_err(|error| SettingsError { variable: "CACHE_CONFIG", problem: error.to_string() })
+}
+
+/// Puts `over` over `base`; objects are merged member by member.
+fn merge(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (name, value) in over {
+                merge(base.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+fn number(variable: &'static str, value: Option<String>) -> Result<Option<u64>, SettingsError> {
+    let parsed = value.map(|value| value.parse()).transpose();
+    parsed.map_err(|_| SettingsError { variable, problem: "must be a whole number".to_owned() })
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("database_url", &self.config.l3_config.database_url)
+            .field("control_table", &self.deployment.control_table)
+            .field("key_prefix", &self.config.l2_config.key_prefix)
+            .field("coherence_window_ms", &self.config.l1_config.coherence_window_ms)
+            .field("function_timeout", &self.function_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the environment variable {} cannot be used: {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read(|name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.config, Config::default());
+        assert_eq!(settings.function_timeout, None);
+        assert_eq!(read(&[("REDIS_URL", ""), ("COHERENCE_WINDOW_MS", "")]).unwrap().config, Config::default());
+    }
+
+    #[test]
+    fn variables_go_over_the_document_and_the_document_over_defaults() {
+        let settings = read(&[
+            ("CACHE_CONFIG", r#"{"l3_config":{"enabled":false,"table_name":"x"},"max_entry_size_mb":2}"#),
+            ("TABLE_NAME", "entries"),
+            ("AWS_REGION", "eu-central-1"),
+            ("REDIS_URL", "rediss://u:p@h:1/0"),
+            ("KEY_PREFIX", "p:"),
+            ("COHERENCE_WINDOW_MS", "0"),
+            ("FUNCTION_TIMEOUT_SECONDS", "30"),
+            ("CONTROL_TABLE_NAME", "control"),
+        ])
+        .unwrap();
+        let config = &settings.config;
+        assert!(!config.l3_config.enabled && config.l2_config.enabled);
+        assert_eq!(config.l3_config.database_url, "dynamodb://eu-central-1/entries");
+        assert_eq!(config.max_entry_bytes(), 2 * 1024 * 1024);
+        assert_eq!((config.l1_config.coherence_window_ms, config.l1_config.max_capacity), (0, 10_000));
+        assert_eq!(config.l2_config.key_prefix, "p:");
+        assert_eq!(settings.function_timeout, Some(Duration::from_secs(30)));
+        assert_eq!(settings.deployment.control_table, "control");
+        assert!(!format!("{settings:?}").contains("u:p"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_not_repeated() {
+        for (variable, value) in [
+            ("COHERENCE_WINDOW_MS", "soon"),
+            ("FUNCTION_TIMEOUT_SECONDS", "-1"),
+            ("CACHE_CONFIG", "{"),
+            ("CACHE_CONFIG", r#"{"l9_config":{}}"#),
+            ("CACHE_CONFIG", r#"{"l1_config":{"enabled":"yes"}}"#),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err();
+            assert!(error.to_string().contains(variable), "{error}");
+        }
+    }
+}

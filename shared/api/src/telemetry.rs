@@ -1,0 +1,81 @@
+//! What is logged: one JSON line per request, written when its answer is known.
+//!
+//! No values, no tokens, and keys only as a hash, because logs are kept longer and read by more people than the data.
+//! Other crates are heard from WARN on only, as their debug output would show what must not be logged.
+
+use crate::error::ApiError;
+use lambda_http::http::StatusCode;
+use std::{panic, sync::OnceLock, time::Duration};
+use strata_cache::{Key, Level};
+use tracing::{error, info, level_filters::LevelFilter};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What is to be said of one request, collected on its way.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// The operation, once it is known.
+    pub operation: Option<&'static str>,
+    /// The level that answered.
+    pub level: Option<Level>,
+    /// Whether a mutation was acknowledged without Redis.
+    pub degraded: bool,
+    key_hash: Option<u64>,
+    code: Option<&'static str>,
+    cause: Option<String>,
+}
+
+impl Trace {
+    /// Notes the key, as a hash.
+    pub fn key(&mut self, key: &Key) {
+        self.key_hash = Some(xxh3_64(key.as_str().as_bytes()));
+    }
+
+    /// Notes why the request failed.
+    pub(crate) fn failed(&mut self, error: &ApiError) {
+        self.code = Some(error.class().1);
+        self.cause = error.cause();
+    }
+
+    /// Writes the request's line.
+    pub(crate) fn write(&self, request_id: &str, function: &str, status: StatusCode, duration: Duration) {
+        info!(
+            request_id,
+            function,
+            operation = self.operation,
+            status = status.as_u16(),
+            answered_by = self.level.map(Level::name),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            key_hash = self.key_hash.map(|hash| format!("{hash:016x}")),
+            degraded = self.degraded.then_some(true),
+            code = self.code,
+            cause = self.cause,
+            "request"
+        );
+    }
+}
+
+/// Sends log lines to standard output as JSON, and panics too.
+pub(crate) fn init() {
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets([("strata_api", LevelFilter::INFO), ("strata_cache", LevelFilter::INFO)]);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_current_span(false)
+        .with_span_list(false);
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        tracing_subscriber::registry().with(lines).with(filter).init();
+        panic::set_hook(Box::new(log_panic));
+    });
+}
+
+/// A panic's message may hold data, so only one that stands in the source is logged.
+fn log_panic(panic: &panic::PanicHookInfo<'_>) {
+    let message = panic.payload().downcast_ref::<&'static str>().copied();
+    let location = panic.location().map(ToString::to_string);
+    error!(panic = message, location, "panic");
+}

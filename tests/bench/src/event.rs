@@ -1,0 +1,77 @@
+//! Events as API Gateway sends them to a function behind the authorizer.
+
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The key of all events.
+pub const KEY: &str = "customer:12345";
+
+/// A PUT of one record.
+pub fn put() -> String {
+    let body = json!({ "value": crate::corpus::record(1), "tags": ["customer", "active"] });
+    event("PUT", Some(body.to_string()))
+}
+
+/// A GET of that record.
+pub fn get() -> String {
+    event("GET", None)
+}
+
+fn event(method: &str, body: Option<String>) -> String {
+    let path = format!("/cache/entries/{KEY}");
+    let headers = json!({
+        "Accept": "*/*",
+        "Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+        "Content-Type": "application/json",
+        "Host": "abcdefghij.execute-api.eu-central-1.amazonaws.com",
+        "User-Agent": "curl/8.5.0",
+        "X-Forwarded-For": "203.0.113.7",
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+    });
+    json!({
+        "resource": "/cache/entries/{key+}",
+        "path": path,
+        "httpMethod": method,
+        "multiValueHeaders": each_in_a_list(&headers),
+        "headers": headers,
+        "queryStringParameters": null,
+        "multiValueQueryStringParameters": null,
+        "pathParameters": { "key": KEY },
+        "stageVariables": null,
+        "requestContext": context(method, &path),
+        "body": body,
+        "isBase64Encoded": false,
+    })
+    .to_string()
+}
+
+fn each_in_a_list(headers: &Value) -> Value {
+    let headers = headers.as_object().into_iter().flatten();
+    headers.map(|(name, value)| (name.clone(), json!([value]))).collect()
+}
+
+fn context(method: &str, path: &str) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    json!({
+        "accountId": "123456789012",
+        "apiId": "abcdefghij",
+        "authorizer": {
+            "principalId": "bench",
+            "sub": "bench",
+            "api_key": "bench",
+            "exp": (now.as_secs() + 86_400).to_string(),
+            "scopes": r#"["cache:read","cache:write"]"#,
+        },
+        "domainName": "abcdefghij.execute-api.eu-central-1.amazonaws.com",
+        "httpMethod": method,
+        "identity": { "sourceIp": "203.0.113.7", "userAgent": "curl/8.5.0" },
+        "path": format!("/v1{path}"),
+        "protocol": "HTTP/1.1",
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "requestTimeEpoch": now.as_millis() as u64,
+        "resourceId": "123456",
+        "resourcePath": "/cache/entries/{key+}",
+        "stage": "v1",
+    })
+}

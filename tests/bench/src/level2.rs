@@ -1,0 +1,100 @@
+//! A GET that Redis answers beside the bare command, with the same client: what the levels' order, the certificate
+//! and the envelope add to a round trip, and that it stays one.
+
+use crate::{
+    corpus, event,
+    report::{Row, Unit},
+    stats::{Summary, in_turns},
+};
+use redis::{AsyncCommands, aio::MultiplexedConnection};
+use std::error::Error;
+use strata_api::settings::Settings;
+use strata_cache::{Condition, Config, Deployment, Key, Level, Put, Read, TieredCache};
+use tokio::runtime::{self, Runtime};
+
+/// Reads over which round trips are counted. Few enough to take less than the coherence window.
+const COUNTED: u32 = 500;
+
+/// Measures with the settings in the environment, in a process of its own as a function would be.
+///
+/// # Errors
+/// When Redis or DynamoDB cannot be used.
+pub fn measure() -> Result<Vec<Row>, Box<dyn Error>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let Settings { mut config, deployment, .. } = Settings::from_env()?;
+    config.l1_config.enabled = false;
+    let mut bench = Bench::new(&runtime, &config)?;
+    let mut rows = Vec::new();
+    for (window, name) in [(config.l1_config.coherence_window_ms, "within Δ"), (0, "Δ = 0, with the journal")] {
+        config.l1_config.coherence_window_ms = window;
+        let cache = bench.open(deployment.clone(), config.clone())?;
+        rows.push(bench.time(&cache, name)?);
+        rows.push(bench.round_trips(&cache, name)?);
+    }
+    Ok(rows)
+}
+
+struct Bench<'a> {
+    runtime: &'a Runtime,
+    bare: MultiplexedConnection,
+    key: Key,
+}
+
+impl Bench<'_> {
+    fn new<'a>(runtime: &'a Runtime, config: &Config) -> Result<Bench<'a>, Box<dyn Error>> {
+        let client = redis::Client::open(config.l2_config.redis_url.as_str())?;
+        let mut bare = runtime.block_on(client.get_multiplexed_async_connection())?;
+        let key = Key::new(event::KEY)?;
+        runtime.block_on(bare.set::<_, _, ()>(key.as_str(), corpus::record(1).to_string()))?;
+        Ok(Bench { runtime, bare, key })
+    }
+
+    /// A cache that has the key in Redis and nowhere nearer.
+    fn open(&self, deployment: Deployment, config: Config) -> Result<TieredCache, Box<dyn Error>> {
+        let cache = TieredCache::open(deployment, config)?;
+        let put = Put {
+            text: corpus::record(1).to_string().into(),
+            ttl_seconds: 3600,
+            tags: vec!["customer".into(), "active".into()],
+            compress: true,
+            levels: None,
+            condition: Condition::Always,
+        };
+        self.runtime.block_on(cache.put(&self.key, put))?;
+        let lookup = self.runtime.block_on(cache.get(&self.key, Read::default()))?;
+        match lookup.hit {
+            Some(hit) if hit.level == Level::L2 => Ok(cache),
+            _ => Err("the value is not in Redis".into()),
+        }
+    }
+
+    fn time(&self, cache: &TieredCache, name: &str) -> Result<Row, Box<dyn Error>> {
+        let bare = || {
+            let mut bare = self.bare.clone();
+            let text: String = self.runtime.block_on(bare.get(self.key.as_str())).expect("Redis answered just now");
+            std::hint::black_box(text);
+        };
+        let (strata, baseline) = in_turns(|| self.read(cache), bare);
+        Ok(Row::new(format!("GET from L2, {name}"), Unit::Microseconds, strata).beside(baseline))
+    }
+
+    fn round_trips(&mut self, cache: &TieredCache, name: &str) -> Result<Row, Box<dyn Error>> {
+        let before = self.reads_of_redis()?;
+        (0..COUNTED).for_each(|_| self.read(cache));
+        // One of the reads is that of the question itself.
+        let trips = f64::from(self.reads_of_redis()? - before - 1) / f64::from(COUNTED);
+        Ok(Row::new(format!("Round trips of it, {name}"), Unit::Count, Summary::single(trips)).aim("1"))
+    }
+
+    fn read(&self, cache: &TieredCache) {
+        let lookup = self.runtime.block_on(cache.get(&self.key, Read::default()));
+        std::hint::black_box(lookup.expect("Redis answered just now"));
+    }
+
+    /// How often the server has read from a connection: once for every pipeline of this size.
+    fn reads_of_redis(&mut self) -> Result<u32, Box<dyn Error>> {
+        let info: String = self.runtime.block_on(redis::cmd("INFO").arg("stats").query_async(&mut self.bare))?;
+        let reads = info.lines().find_map(|line| line.strip_prefix("total_reads_processed:"));
+        Ok(reads.ok_or("INFO does not tell the reads")?.trim().parse()?)
+    }
+}

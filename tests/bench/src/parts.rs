@@ -1,0 +1,170 @@
+//! Pieces of the library, each beside the crate that does its main work, alone.
+
+use crate::corpus;
+use bytes::Bytes;
+use std::{hint::black_box, sync::Arc};
+use strata_cache::{
+    Entry, Key, Levels, Position, Version,
+    codec::{Attributes, Payload, decode, encode},
+    config::{Algorithm, CompressionConfig, Format, L1Config},
+    memory::{Copy, Memory},
+};
+
+/// Two calls that do the same work as far as the user of the baseline is concerned.
+pub struct Pair {
+    /// What is done.
+    pub name: String,
+    /// What it is compared with.
+    pub baseline: &'static str,
+    /// Strata's call.
+    pub ours: Box<dyn FnMut()>,
+    /// The baseline's call.
+    pub theirs: Box<dyn FnMut()>,
+}
+
+impl Pair {
+    fn new(name: String, baseline: &'static str, ours: impl FnMut() + 'static, theirs: impl FnMut() + 'static) -> Pair {
+        Pair { name, baseline, ours: Box::new(ours), theirs: Box::new(theirs) }
+    }
+}
+
+/// All pairs.
+pub fn all() -> Vec<Pair> {
+    let kinds = [None, Some(Algorithm::Lz4), Some(Algorithm::Zstd)];
+    let sized = corpus::SIZES.into_iter().flat_map(|size| kinds.map(|kind| (size, kind)));
+    let mut pairs: Vec<Pair> = sized.flat_map(|(size, kind)| [encoding(size, kind), decoding(size, kind)]).collect();
+    pairs.extend([memory_get(), memory_replace()]);
+    pairs
+}
+
+fn encoding(size: usize, kind: Option<Algorithm>) -> Pair {
+    let text = corpus::text(size);
+    let raw = text.clone();
+    Pair::new(
+        name("encode", size, kind),
+        baseline(kind),
+        move || {
+            black_box(seal(black_box(&text), kind));
+        },
+        move || {
+            black_box(compress(black_box(&raw), kind));
+        },
+    )
+}
+
+fn decoding(size: usize, kind: Option<Algorithm>) -> Pair {
+    let text = corpus::text(size);
+    let (_, envelope) = seal(&text, kind);
+    let (stored, raw_len) = (compress(&text, kind), text.len());
+    Pair::new(
+        name("decode", size, kind),
+        baseline(kind),
+        move || {
+            black_box(decode(black_box(&envelope), raw_len).expect("what was encoded can be decoded"));
+        },
+        move || {
+            black_box(decompress(black_box(&stored), raw_len, kind));
+        },
+    )
+}
+
+fn memory_get() -> Pair {
+    let keys: Vec<Key> = (0..1000).map(key).collect();
+    let ours = Memory::new(&L1Config::default());
+    let theirs = mini_moka::sync::Cache::new(10_000);
+    let entry = entry();
+    for key in &keys {
+        ours.insert(key.clone(), copy(&entry));
+        theirs.insert(key.clone(), copy(&entry));
+    }
+    let (mut our_keys, mut their_keys) = (keys.clone().into_iter().cycle(), keys.into_iter().cycle());
+    Pair::new(
+        "L1 get".to_owned(),
+        "mini-moka get",
+        move || {
+            black_box(ours.get(&our_keys.next().expect("cycles"), 0));
+        },
+        move || {
+            black_box(theirs.get(&their_keys.next().expect("cycles")));
+        },
+    )
+}
+
+fn memory_replace() -> Pair {
+    let ours = Memory::new(&L1Config::default());
+    let theirs = mini_moka::sync::Cache::new(10_000);
+    let keys: Vec<Key> = (0..1000).map(key).collect();
+    let (our_entry, their_entry) = (entry(), entry());
+    let (mut our_keys, mut their_keys) = (keys.clone().into_iter().cycle(), keys.into_iter().cycle());
+    Pair::new(
+        "L1 insert".to_owned(),
+        "mini-moka insert",
+        move || {
+            black_box(ours.insert(our_keys.next().expect("cycles"), copy(&our_entry)));
+        },
+        move || theirs.insert(their_keys.next().expect("cycles"), copy(&their_entry)),
+    )
+}
+
+fn name(what: &str, size: usize, kind: Option<Algorithm>) -> String {
+    let kind = match kind {
+        None => "not compressed",
+        Some(Algorithm::Lz4) => "lz4",
+        Some(Algorithm::Zstd) => "zstd",
+    };
+    format!("{what} {} KiB, {kind}", size >> 10)
+}
+
+const fn baseline(kind: Option<Algorithm>) -> &'static str {
+    match kind {
+        None => "one copy of the text",
+        Some(Algorithm::Lz4) => "lz4_flex",
+        Some(Algorithm::Zstd) => "zstd",
+    }
+}
+
+const ZSTD_LEVEL: u8 = 1;
+
+fn seal(text: &Bytes, kind: Option<Algorithm>) -> (Entry, Bytes) {
+    let config = CompressionConfig { algorithm: kind.unwrap_or_default(), level: ZSTD_LEVEL, threshold_bytes: 0 };
+    encode(&Payload::new(text.clone(), &config, kind.is_some()), attributes(), Format::Bincode)
+}
+
+fn compress(text: &[u8], kind: Option<Algorithm>) -> Vec<u8> {
+    match kind {
+        None => text.to_vec(),
+        Some(Algorithm::Lz4) => lz4_flex::block::compress(text),
+        Some(Algorithm::Zstd) => zstd::bulk::compress(text, i32::from(ZSTD_LEVEL)).expect("zstd compresses text"),
+    }
+}
+
+fn decompress(stored: &[u8], raw_len: usize, kind: Option<Algorithm>) -> Vec<u8> {
+    match kind {
+        None => stored.to_vec(),
+        Some(Algorithm::Lz4) => lz4_flex::block::decompress(stored, raw_len).expect("it was compressed just now"),
+        Some(Algorithm::Zstd) => zstd::bulk::decompress(stored, raw_len).expect("it was compressed just now"),
+    }
+}
+
+fn attributes() -> Attributes {
+    Attributes {
+        version: Version::at(1_700_000_000_000_000, 1),
+        created_at_ms: 1_700_000_000_000,
+        expires_at_ms: i64::MAX,
+        ttl_seconds: 3600,
+        tags: vec!["customer".into(), "active".into()],
+        levels: Levels::ALL,
+    }
+}
+
+fn key(number: usize) -> Key {
+    Key::new(format!("customer:{number}")).expect("a short text without control characters is a key")
+}
+
+fn entry() -> Arc<Entry> {
+    Arc::new(seal(&corpus::text(1 << 10), None).0)
+}
+
+fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
+    Arc::new(Copy::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
+}

@@ -1,0 +1,94 @@
+//! A function's process: started as Lambda starts it, and looked at from outside.
+
+use crate::runtime_api::RuntimeApi;
+use std::{
+    fs,
+    io::{self, Error},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A binary and the environment it runs in.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// The binary.
+    pub binary: PathBuf,
+    /// Variables besides those of Lambda.
+    pub env: Vec<(String, String)>,
+}
+
+/// A running function and its Runtime API. Killed when dropped.
+pub struct Running {
+    child: Child,
+    /// Where it polls for work.
+    pub api: RuntimeApi,
+    /// From the start of the process to its first poll.
+    pub start: Duration,
+}
+
+impl Function {
+    /// Starts it and waits for its first poll.
+    pub fn start(&self) -> io::Result<Running> {
+        let api = RuntimeApi::start()?;
+        let mut command = self.command(&api);
+        let spawned = Instant::now();
+        let child = command.spawn()?;
+        let mut running = Running { child, api, start: Duration::ZERO };
+        running.start = running.api.first_poll()? - spawned;
+        Ok(running)
+    }
+
+    fn command(&self, api: &RuntimeApi) -> Command {
+        let name = self.binary.file_name().unwrap_or_default();
+        let mut command = Command::new(&self.binary);
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_FUNCTION_NAME", name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            // Written and thrown away: a function logs on Lambda as well.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+}
+
+impl Running {
+    /// Processor time of all its threads so far.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        let mut nanos = 0;
+        for task in fs::read_dir(self.proc("task"))? {
+            nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// The most memory it ever had resident, in bytes.
+    pub fn peak_memory(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(self.proc("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        Ok(first_number(line.unwrap_or_default())? * 1024)
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string()).join(file)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn first_number(text: &str) -> io::Result<u64> {
+    text.split_whitespace().next().and_then(|number| number.parse().ok()).ok_or_else(|| {
+        Error::other("/proc does not say how much processor time and memory a process takes; this needs Linux")
+    })
+}

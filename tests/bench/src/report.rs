@@ -1,0 +1,144 @@
+//! One report of a run, for people and for programs.
+
+use crate::{machine, stats::Summary};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Error},
+    path::{Path, PathBuf},
+};
+
+/// Rows with the same kind of baseline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Section {
+    /// What is measured.
+    pub title: &'static str,
+    /// What it is compared with.
+    pub baseline: &'static str,
+    /// The measurements.
+    pub rows: Vec<Row>,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// What is measured.
+    pub what: String,
+    /// The unit of both sides.
+    pub unit: Unit,
+    /// Strata.
+    pub strata: Summary,
+    /// What it is compared with.
+    pub baseline: Option<Summary>,
+    /// Strata's median by the baseline's.
+    pub ratio: Option<f64>,
+    /// What it is meant to be.
+    pub aim: Option<String>,
+}
+
+/// The unit of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// 10⁻⁶ s.
+    #[serde(rename = "us")]
+    Microseconds,
+    /// 10⁻³ s.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// 10⁶ bytes.
+    #[serde(rename = "MB")]
+    Megabytes,
+    /// A number.
+    #[serde(rename = "")]
+    Count,
+}
+
+impl Row {
+    /// A row without a baseline.
+    pub fn new(what: impl Into<String>, unit: Unit, strata: Summary) -> Row {
+        Row { what: what.into(), unit, strata, baseline: None, ratio: None, aim: None }
+    }
+
+    /// With a baseline.
+    #[must_use]
+    pub fn beside(self, baseline: Summary) -> Row {
+        Row { ratio: Some(self.strata.median / baseline.median), baseline: Some(baseline), ..self }
+    }
+
+    /// With what it is meant to be.
+    #[must_use]
+    pub fn aim(self, aim: &str) -> Row {
+        Row { aim: Some(aim.to_owned()), ..self }
+    }
+}
+
+/// Writes `report.md` and `report.json` into `folder` and returns the text of the first.
+pub fn write(folder: &Path, sections: &[Section]) -> io::Result<(PathBuf, String)> {
+    fs::create_dir_all(folder)?;
+    let machine = machine::describe();
+    let text = markdown(&machine, sections);
+    let file = folder.join("report.md");
+    fs::write(&file, &text)?;
+    let machine: serde_json::Map<_, _> = machine.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let json = serde_json::to_vec_pretty(&json!({ "machine": machine, "sections": sections })).map_err(Error::other)?;
+    fs::write(folder.join("report.json"), json)?;
+    Ok((file, text))
+}
+
+fn markdown(machine: &[(&str, String)], sections: &[Section]) -> String {
+    let mut text = String::from("# Benchmarks\n\nMedians, with the 10th and 90th percentile of all samples.\n\n");
+    for (name, value) in machine {
+        let _ = writeln!(text, "- {name}: {value}");
+    }
+    for section in sections {
+        let _ = write!(text, "\n## {}\n\nBaseline: {}.\n\n", section.title, section.baseline);
+        text += "| | Strata | baseline | ratio | aim |\n|---|---|---|---|---|\n";
+        section.rows.iter().for_each(|row| text += &line(row));
+    }
+    text
+}
+
+fn line(row: &Row) -> String {
+    let baseline = row.baseline.map_or_else(String::new, |summary| cell(summary, row.unit));
+    let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}×"));
+    let aim = row.aim.as_deref().unwrap_or_default();
+    format!("| {} | {} | {baseline} | {ratio} | {aim} |\n", row.what, cell(row.strata, row.unit))
+}
+
+fn cell(summary: Summary, unit: Unit) -> String {
+    let Summary { median, p10, p90, samples } = summary;
+    let unit = match unit {
+        Unit::Microseconds => " µs",
+        Unit::Milliseconds => " ms",
+        Unit::Megabytes => " MB",
+        Unit::Count => "",
+    };
+    match samples {
+        1 => format!("{}{unit}", number(median)),
+        _ => format!("{}{unit} ({}–{})", number(median), number(p10), number(p90)),
+    }
+}
+
+/// Three digits at least, two of them behind the point at most.
+fn number(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_both_sides_and_their_ratio() {
+        let spread = Summary { median: 12.34, p10: 9.876, p90: 123.4, samples: 3 };
+        let row = Row::new("GET", Unit::Microseconds, spread).beside(Summary::single(6.17)).aim("≤ 3×");
+        assert_eq!(line(&row), "| GET | 12.3 µs (9.88–123) | 6.17 µs | 2.00× | ≤ 3× |\n");
+        assert_eq!(line(&Row::new("size", Unit::Megabytes, Summary::single(8.0))), "| size | 8.00 MB |  |  |  |\n");
+    }
+}

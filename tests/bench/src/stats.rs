@@ -1,0 +1,81 @@
+//! Medians and their spread.
+
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// Samples in brief.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Half of the samples are below.
+    pub median: f64,
+    /// A tenth of the samples is below.
+    pub p10: f64,
+    /// A tenth of the samples is above.
+    pub p90: f64,
+    /// How many there are.
+    pub samples: usize,
+}
+
+impl Summary {
+    /// Sums up `samples`, of which there is at least one.
+    pub fn of(mut samples: Vec<f64>) -> Summary {
+        samples.sort_by(f64::total_cmp);
+        let at = |percent: usize| samples[(samples.len() - 1) * percent / 100];
+        Summary { median: at(50), p10: at(10), p90: at(90), samples: samples.len() }
+    }
+
+    /// One value that was measured once.
+    pub fn single(value: f64) -> Summary {
+        Summary::of(vec![value])
+    }
+}
+
+/// How long one batch of a library part lasts: long against the clock's resolution, short against what else the
+/// machine does.
+const BATCH: Duration = Duration::from_millis(4);
+/// Batches per side.
+const ROUNDS: usize = 31;
+
+/// Times `ours` and `baseline` in turns; microseconds per call.
+pub fn in_turns(mut ours: impl FnMut(), mut baseline: impl FnMut()) -> (Summary, Summary) {
+    let (our_calls, baseline_calls) = (calls_per_batch(&mut ours), calls_per_batch(&mut baseline));
+    let rounds: Vec<(f64, f64)> =
+        (0..ROUNDS).map(|_| (per_call(our_calls, &mut ours), per_call(baseline_calls, &mut baseline))).collect();
+    let (ours, baseline) = rounds.into_iter().unzip();
+    (Summary::of(ours), Summary::of(baseline))
+}
+
+fn calls_per_batch(call: &mut impl FnMut()) -> u32 {
+    let mut calls = 1;
+    loop {
+        let start = Instant::now();
+        (0..calls).for_each(|_| call());
+        if start.elapsed() >= BATCH {
+            return calls;
+        }
+        calls *= 2;
+    }
+}
+
+fn per_call(calls: u32, call: &mut impl FnMut()) -> f64 {
+    let start = Instant::now();
+    (0..calls).for_each(|_| call());
+    micros(start.elapsed()) / f64::from(calls)
+}
+
+/// A duration in microseconds.
+pub fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_up_in_any_order() {
+        let summary = Summary::of((1..=101).rev().map(f64::from).collect());
+        assert_eq!(summary, Summary { median: 51.0, p10: 11.0, p90: 91.0, samples: 101 });
+        assert_eq!(Summary::single(3.0), Summary { median: 3.0, p10: 3.0, p90: 3.0, samples: 1 });
+    }
+}

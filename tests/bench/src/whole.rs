@@ -1,0 +1,112 @@
+//! The `entries` function beside the function that answers a constant, from the outside.
+
+use crate::{
+    binaries, event,
+    process::{Function, Running},
+    report::{Row, Section, Unit},
+    stats::{Summary, micros},
+};
+use std::{
+    fs,
+    io::{self, Error},
+    path::Path,
+};
+
+/// Starts of each function.
+const STARTS: usize = 41;
+/// Turns in which each function answers [`PER_TURN`] requests.
+const TURNS: usize = 40;
+const PER_TURN: usize = 250;
+
+/// The two functions that are compared.
+pub struct Functions {
+    /// `entries`.
+    pub entries: Function,
+    /// The baseline.
+    pub hello: Function,
+}
+
+/// All measurements of whole processes.
+pub fn measure(functions: &Functions) -> io::Result<Section> {
+    let mut rows = vec![starts(functions)?];
+    rows.extend(answers(functions)?);
+    rows.extend(sizes(functions)?);
+    Ok(Section {
+        title: "The entries function as a process",
+        baseline: "a lambda_http function that answers a constant, built in the same profile",
+        rows,
+    })
+}
+
+fn starts(functions: &Functions) -> io::Result<Row> {
+    // The first start of a binary reads it from the disk; later ones are what is compared.
+    drop([functions.entries.start()?, functions.hello.start()?]);
+    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        ours.push(functions.entries.start()?.start.as_secs_f64() * 1e3);
+        baseline.push(functions.hello.start()?.start.as_secs_f64() * 1e3);
+    }
+    let row = Row::new("Start of the process to its first poll", Unit::Milliseconds, Summary::of(ours));
+    Ok(row.beside(Summary::of(baseline)).aim("≤ 1.5×"))
+}
+
+/// Time and processor time of a warm GET, and the peak memory after all of them.
+fn answers(functions: &Functions) -> io::Result<[Row; 3]> {
+    let (entries, hello) = (functions.entries.start()?, functions.hello.start()?);
+    entries.api.invoke(&event::put(), 1)?;
+    let get = event::get();
+    warm_up(&entries, &get)?;
+    hello.api.invoke(&get, 1)?;
+    let (mut ours, mut baseline) = (Answers::default(), Answers::default());
+    for _ in 0..TURNS {
+        ours.take_turn(&entries, &get)?;
+        baseline.take_turn(&hello, &get)?;
+    }
+    let wall = Row::new("Warm GET from L1, event to answer", Unit::Microseconds, Summary::of(ours.wall));
+    let cpu = Row::new("Warm GET from L1, processor time", Unit::Microseconds, Summary::of(ours.cpu));
+    let memory = Row::new("Peak memory after 10,000 GETs", Unit::Megabytes, megabytes(entries.peak_memory()?));
+    Ok([
+        wall.beside(Summary::of(baseline.wall)).aim("≤ 1.3×"),
+        cpu.beside(Summary::of(baseline.cpu)),
+        memory.beside(megabytes(hello.peak_memory()?)).aim("≤ 10 MB"),
+    ])
+}
+
+#[derive(Default)]
+struct Answers {
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+impl Answers {
+    #[allow(clippy::cast_precision_loss, reason = "a small constant")]
+    fn take_turn(&mut self, running: &Running, event: &str) -> io::Result<()> {
+        let before = running.cpu()?;
+        let (times, _) = running.api.invoke(event, PER_TURN)?;
+        self.cpu.push(micros(running.cpu()? - before) / PER_TURN as f64);
+        self.wall.extend(times.into_iter().map(micros));
+        Ok(())
+    }
+}
+
+/// Makes sure that what follows is answered by L1.
+fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
+    entries.api.invoke(get, 100)?;
+    let (_, answer) = entries.api.invoke(get, 1)?;
+    if answer.contains("L1_MEMORY") { Ok(()) } else { Err(Error::other(format!("not answered by L1: {answer}"))) }
+}
+
+fn sizes(functions: &Functions) -> io::Result<[Row; 2]> {
+    let [entries, hello] = [&functions.entries.binary, &functions.hello.binary];
+    let size = |binary: &Path| fs::metadata(binary).map(|file| megabytes(file.len()));
+    let zipped = |binary: &Path| binaries::deflated(binary).map(megabytes);
+    Ok([
+        Row::new("Size of the binary", Unit::Megabytes, size(entries)?).beside(size(hello)?).aim("≤ 9 MB"),
+        Row::new("Size of the binary, deflated", Unit::Megabytes, zipped(entries)?).beside(zipped(hello)?),
+    ])
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn megabytes(bytes: u64) -> Summary {
+    Summary::single(bytes as f64 / 1e6)
+}

@@ -1,0 +1,11 @@
+//! The entries API: sections 2 to 4 of the contract, through the gateway and all three levels.
+
+mod access;
+mod conditional;
+mod expiry;
+mod fields;
+mod keys;
+mod levels;
+mod telemetry;
+mod validation;
+mod values;

@@ -1,0 +1,43 @@
+//! The sample events: each is replayed against the real binary, and answered as its name says.
+
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, path::PathBuf};
+use strata_it::stack::{Options, Stack, repository};
+
+/// The entries function's events in the order they are replayed, each with the status of its answer.
+const ENTRIES: [(&str, u16); 7] = [
+    ("entries_put", 201),
+    ("entries_get", 200),
+    ("entries_get_conditional", 200),
+    ("entries_put_invalid", 400),
+    ("entries_delete", 200),
+    ("entries_put_by_query", 201),
+    ("entries_get_by_query", 200),
+];
+
+fn folder() -> PathBuf {
+    repository().join("events")
+}
+
+#[test]
+fn every_event_is_replayed() {
+    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
+    let names: BTreeSet<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name.starts_with("entries_"))
+        .collect();
+    assert_eq!(names, ENTRIES.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+#[tokio::test]
+async fn entries_events_are_answered() {
+    let stack = Stack::start(Options::default().functions(["entries"]).containers(1)).await.unwrap();
+    for (name, status) in ENTRIES {
+        let event = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+        let answer = stack.invoke("entries", serde_json::from_str(&event).unwrap(), None).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert!(body.is_object(), "{name}: {answer}");
+    }
+}

@@ -1,0 +1,5 @@
+//! The suites: what users of the running system can see, a module for each topic.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod entries;
+mod events;

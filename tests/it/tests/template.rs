@@ -1,0 +1,208 @@
+//! template.yaml says what is meant. The SAM CLI's own check passes over misspelt keys, which would deploy an API without
+//! an authorizer, and it knows nothing of the workspace.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::LazyLock;
+
+use saphyr::{LoadableYamlNode, Yaml};
+use serde_json::{Map, Value, json};
+use strata_it::stack::repository;
+
+static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+    let text = fs::read_to_string(repository().join("template.yaml")).unwrap();
+    value(&Yaml::load_from_str(&text).unwrap()[0])
+});
+
+/// A node as JSON; `!Ref X` becomes `{"Ref": "X"}`.
+fn value(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Mapping(entries) => {
+            let member = |(name, item): (&Yaml<'_>, &Yaml<'_>)| (name.as_str().unwrap().to_owned(), value(item));
+            entries.iter().map(member).collect::<Map<_, _>>().into()
+        }
+        Yaml::Sequence(items) => items.iter().map(value).collect(),
+        Yaml::Tagged(tag, node) => json!({ tag.suffix.as_str(): value(node) }),
+        scalar => {
+            let number = scalar.as_integer().map(Value::from);
+            let flag = scalar.as_bool().map(Value::from);
+            number.or(flag).unwrap_or_else(|| json!(scalar.as_str()))
+        }
+    }
+}
+
+fn keys(object: &Value) -> BTreeSet<&str> {
+    object.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+fn resources(kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+    let all = TEMPLATE["Resources"].as_object().unwrap().iter();
+    all.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, resource)| (name.as_str(), resource))
+}
+
+/// Binary and properties of every function.
+fn functions() -> Vec<(&'static str, &'static Value)> {
+    let binary = |function: &'static Value| function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+    resources("AWS::Serverless::Function").map(|(_, function)| (binary(function), &function["Properties"])).collect()
+}
+
+/// The functions that open the cache.
+fn cache_functions() -> impl Iterator<Item = (&'static str, &'static Value)> {
+    functions().into_iter().filter(|(_, properties)| !properties["Environment"]["Variables"]["REDIS_URL"].is_null())
+}
+
+fn api() -> &'static Value {
+    &TEMPLATE["Resources"]["Api"]["Properties"]
+}
+
+#[test]
+fn every_route_has_the_authorizer() {
+    let auth = &api()["Auth"];
+    assert_eq!(keys(auth), BTreeSet::from(["AddDefaultAuthorizerToCorsPreflight", "Authorizers", "DefaultAuthorizer"]));
+    let name = auth["DefaultAuthorizer"].as_str().unwrap();
+    assert_eq!(keys(&auth["Authorizers"]), BTreeSet::from([name]));
+    let expected = json!({
+        "FunctionArn": {"GetAtt": "AuthorizerFunction.Arn"},
+        "FunctionPayloadType": "TOKEN",
+        "Identity": {"Header": "Authorization", "ReauthorizeEvery": 300}
+    });
+    assert_eq!(auth["Authorizers"][name], expected);
+    for (name, event) in events() {
+        assert_eq!(keys(&event["Properties"]), BTreeSet::from(["Method", "Path", "RestApiId"]), "{name}");
+        assert_eq!(event["Properties"]["RestApiId"], json!({"Ref": "Api"}), "{name}");
+    }
+}
+
+fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let all =
+        functions().into_iter().flat_map(|(_, properties)| properties["Events"].as_object().into_iter().flatten());
+    all.filter(|(_, event)| event["Type"] == "Api").map(|(name, event)| (name.as_str(), event))
+}
+
+#[test]
+fn an_entry_has_the_same_methods_by_either_address() {
+    let methods = |path: &str| -> BTreeSet<&str> {
+        let of_path = events().filter(|(_, event)| event["Properties"]["Path"] == path);
+        of_path.map(|(_, event)| event["Properties"]["Method"].as_str().unwrap()).collect()
+    };
+    assert_eq!(methods("/cache/entries"), BTreeSet::from(["DELETE", "GET", "PUT"]));
+    assert_eq!(methods("/cache/entries/{key+}"), BTreeSet::from(["DELETE", "GET", "PUT"]));
+    assert_eq!(api()["StageName"], "v1");
+}
+
+#[test]
+fn functions_are_the_binaries_of_the_workspace() {
+    let in_template: BTreeSet<String> = functions().into_iter().map(|(binary, _)| binary.to_owned()).collect();
+    let folders = fs::read_dir(repository().join("functions")).unwrap().map(Result::unwrap);
+    let in_workspace = folders.map(|folder| folder.file_name().into_string().unwrap()).collect();
+    assert_eq!(in_template, in_workspace);
+    for binary in in_template {
+        let manifest = fs::read_to_string(repository().join(format!("functions/{binary}/Cargo.toml"))).unwrap();
+        assert!(manifest.contains(&format!("\nname = \"{binary}\"\n")), "{binary}: the package has another name");
+        let main = repository().join(format!("functions/{binary}/src/main.rs"));
+        assert!(main.is_file(), "{binary} is no binary");
+    }
+}
+
+#[test]
+fn functions_are_built_and_started_alike() {
+    assert_eq!(TEMPLATE["Globals"]["Function"]["Runtime"], "provided.al2023");
+    assert_eq!(TEMPLATE["Globals"]["Function"]["Handler"], "bootstrap");
+    for (name, function) in resources("AWS::Serverless::Function") {
+        assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda", "{name}");
+        let group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
+        assert_eq!(TEMPLATE["Resources"][group]["Type"], "AWS::Logs::LogGroup", "{name}");
+        assert!(!TEMPLATE["Resources"][group]["Properties"]["RetentionInDays"].is_null(), "{name}");
+    }
+}
+
+/// A thawed container tells the time by its deadline less this timeout.
+#[test]
+fn functions_know_their_timeout() {
+    let default = &TEMPLATE["Globals"]["Function"]["Timeout"];
+    for (name, properties) in cache_functions() {
+        let timeout = properties.get("Timeout").unwrap_or(default).as_u64().unwrap();
+        let told = properties["Environment"]["Variables"]["FUNCTION_TIMEOUT_SECONDS"].as_str();
+        assert_eq!(told, Some(timeout.to_string().as_str()), "{name}");
+        assert!(timeout <= 30, "{name}: no operation may outlive the protocol's bound");
+    }
+}
+
+#[test]
+fn functions_may_do_no_more_than_they_must() {
+    for (name, properties) in functions() {
+        for statement in properties["Policies"].as_array().into_iter().flatten().flat_map(|p| p["Statement"].as_array())
+        {
+            let text = Value::from(statement.clone()).to_string();
+            assert!(!text.contains('*'), "{name}: {text}");
+        }
+    }
+    let authorizer = functions().into_iter().find(|(binary, _)| *binary == "authorizer").unwrap().1;
+    assert!(authorizer["Policies"].is_null(), "it needs no other service");
+    assert!(authorizer["VpcConfig"].is_null(), "it needs the internet");
+    for (name, properties) in cache_functions() {
+        assert!(properties["VpcConfig"]["SubnetIds"].is_array(), "{name} must be where Redis is");
+    }
+}
+
+#[test]
+fn tables_have_the_shape_the_code_expects() {
+    let tables: Vec<_> = resources("AWS::DynamoDB::Table").collect();
+    assert_eq!(
+        tables.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(),
+        BTreeSet::from(["ControlTable", "EntriesTable"])
+    );
+    let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
+    let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
+    for (name, table) in tables {
+        let properties = &table["Properties"];
+        assert_eq!(properties["AttributeDefinitions"], json!([attribute("pk"), attribute("sk")]), "{name}");
+        assert_eq!(properties["KeySchema"], json!([key("pk", "HASH"), key("sk", "RANGE")]), "{name}");
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        assert_eq!(properties["TimeToLiveSpecification"], json!({"AttributeName": "ttl", "Enabled": true}), "{name}");
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{name}");
+        let recovery = &properties["PointInTimeRecoverySpecification"];
+        assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{name}");
+        assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
+    }
+    let stream = &TEMPLATE["Resources"]["ControlTable"]["Properties"]["StreamSpecification"];
+    assert_eq!(stream["StreamViewType"], "NEW_AND_OLD_IMAGES");
+}
+
+/// Response type, status (none: the gateway's own) and code of what the gateway answers itself.
+const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 11] = [
+    ("ACCESS_DENIED", Some(403), "FORBIDDEN"),
+    ("DEFAULT_4XX", None, "INVALID_REQUEST"),
+    ("DEFAULT_5XX", None, "INTERNAL_ERROR"),
+    ("EXPIRED_TOKEN", Some(404), "ROUTE_NOT_FOUND"),
+    ("INTEGRATION_TIMEOUT", Some(504), "INTERNAL_ERROR"),
+    ("INVALID_SIGNATURE", Some(404), "ROUTE_NOT_FOUND"),
+    ("MISSING_AUTHENTICATION_TOKEN", Some(404), "ROUTE_NOT_FOUND"),
+    ("REQUEST_TOO_LARGE", Some(413), "ENTRY_TOO_LARGE"),
+    ("RESOURCE_NOT_FOUND", Some(404), "ROUTE_NOT_FOUND"),
+    ("THROTTLED", Some(429), "RATE_LIMITED"),
+    ("UNAUTHORIZED", Some(401), "UNAUTHORIZED"),
+];
+
+#[test]
+fn the_gateways_own_errors_have_the_contracts_shape() {
+    let responses = &api()["GatewayResponses"];
+    assert_eq!(keys(responses), GATEWAY_RESPONSES.iter().map(|(name, ..)| *name).collect());
+    for (name, status, code) in GATEWAY_RESPONSES {
+        let response = &responses[name];
+        assert_eq!(response["StatusCode"].as_u64(), status, "{name}");
+        assert_eq!(response["ResponseParameters"]["Headers"]["Cache-Control"], "'no-store'", "{name}");
+        let template = response["ResponseTemplates"]["application/json"].as_str().unwrap();
+        let body: Value = serde_json::from_str(template).unwrap_or_else(|error| panic!("{name}: {error}: {template}"));
+        assert_eq!(keys(&body), BTreeSet::from(["error"]), "{name}");
+        let error = &body["error"];
+        assert_eq!(keys(error), BTreeSet::from(["code", "details", "message", "request_id", "timestamp"]), "{name}");
+        assert_eq!(error["code"], code, "{name}");
+        assert_eq!(error["request_id"], "$context.requestId", "{name}");
+        assert_eq!(error["timestamp"], "$context.requestTime", "{name}");
+        assert!(error["details"].is_object(), "{name}");
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.contains('$'), "{name}: the gateway's own text can quote the Authorization header");
+    }
+    assert_eq!(responses["UNAUTHORIZED"]["ResponseParameters"]["Headers"]["WWW-Authenticate"], "'Bearer'");
+}

@@ -1,0 +1,88 @@
+//! The description of a running stack that other programs read, and the file it is kept in.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use serde::{Deserialize, Serialize};
+
+/// A running stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// The API's base URL, such as `http://127.0.0.1:3000/v1/cache`.
+    pub url: String,
+    /// A token with all scopes.
+    pub token: String,
+    /// The HS256 secret of its tokens.
+    pub jwt_secret: String,
+    /// The `iss` of its tokens.
+    pub jwt_issuer: String,
+    /// The `aud` of its tokens.
+    pub jwt_audience: String,
+    /// Redis itself, past the faults of the containers' ways to it.
+    pub redis_url: String,
+    /// None when Redis is down, or not the stack's own.
+    pub redis_pid: Option<u32>,
+    /// The DynamoDB engine itself, past L3's faults.
+    pub dynamodb_endpoint: String,
+    /// The table of L3.
+    pub table: String,
+    /// The table of config, jobs and notes.
+    pub control_table: String,
+    /// The containers of all functions.
+    pub containers: Vec<ContainerInfo>,
+}
+
+/// A container of a running stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerInfo {
+    /// For example `entries-1`; stays the same when its process is replaced.
+    pub name: String,
+    /// The function's name.
+    pub function: String,
+    /// None before its first invocation, and while a process that died is being replaced.
+    pub pid: Option<u32>,
+}
+
+impl Info {
+    /// Reads the file of a running stack.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        serde_json::from_slice(&std::fs::read(path)?).map_err(io::Error::other)
+    }
+}
+
+/// The file in which a stack's description is kept for as long as the stack runs.
+pub(crate) struct InfoFile {
+    /// `None` once it has been removed.
+    path: Mutex<Option<PathBuf>>,
+}
+
+impl InfoFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: Mutex::new(Some(path)) }
+    }
+
+    /// Writes the file in one step: a reader sees the old one or the new one. Does nothing once it has been removed.
+    pub(crate) fn write(&self, info: &Info) -> io::Result<()> {
+        let path = self.lock();
+        let Some(path) = path.as_deref() else { return Ok(()) };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let draft = path.with_extension("json.new");
+        std::fs::write(&draft, serde_json::to_string_pretty(info)? + "\n")?;
+        std::fs::rename(draft, path)
+    }
+
+    /// Removes the file for good.
+    pub(crate) fn remove(&self) {
+        if let Some(path) = self.lock().take() {
+            // Nobody minds when it is gone already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.path.lock().expect("nothing panics while it holds the path")
+    }
+}

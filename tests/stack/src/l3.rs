@@ -1,0 +1,177 @@
+//! L3 as the functions see it: DynamoDB's HTTP interface behind a proxy that can fail the way DynamoDB does.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::http::uri::Uri;
+use hyper::{Request, Response, StatusCode, service::service_fn};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::gate::{Gate, Lifetime};
+
+/// What is wrong with L3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "fault", deny_unknown_fields)]
+pub enum L3Fault {
+    /// Nothing.
+    #[default]
+    Ok,
+    /// Connections are dropped and new ones refused.
+    Stopped,
+    /// Requests take effect late, also those whose client has given up meanwhile.
+    Slow {
+        /// How late, in milliseconds.
+        ms: u64,
+    },
+    /// Every request is answered `ProvisionedThroughputExceededException`.
+    Throttling,
+    /// The first `k` of every `of` requests are answered 500 `InternalServerError`, without taking effect.
+    Failing {
+        /// How many fail.
+        k: u64,
+        /// Out of how many.
+        of: u64,
+    },
+}
+
+/// The proxy in front of the DynamoDB engine.
+#[derive(Clone)]
+pub struct L3 {
+    gate: Gate,
+    fault: Arc<watch::Sender<L3Fault>>,
+    engine: String,
+}
+
+impl L3 {
+    /// Opens a port that leads to the engine at `engine`, `http://host:port`.
+    pub(crate) async fn open(engine: String) -> io::Result<Self> {
+        let (fault, seen) = watch::channel(L3Fault::Ok);
+        let forwarder = Forwarder {
+            client: Client::builder(TokioExecutor::new()).build(connector()),
+            engine: engine.clone(),
+            fault: seen,
+            requests: Arc::new(AtomicU64::new(0)),
+        };
+        let gate = Gate::open(move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
+        Ok(Self { gate, fault: Arc::new(fault), engine })
+    }
+
+    /// Sets a fault, or ends it with [`L3Fault::Ok`]. In force when the call returns.
+    pub async fn set(&self, fault: L3Fault) {
+        self.fault.send_replace(fault);
+        self.gate.set_open(fault != L3Fault::Stopped).await;
+    }
+
+    /// The fault in force.
+    pub fn fault(&self) -> L3Fault {
+        *self.fault.borrow()
+    }
+
+    /// The engine itself, past the faults: for tests that look into the tables.
+    pub fn engine_endpoint(&self) -> &str {
+        &self.engine
+    }
+
+    /// What the functions are given as their DynamoDB endpoint.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.gate.address())
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+#[derive(Clone)]
+struct Forwarder {
+    client: Client<HttpConnector, Full<Bytes>>,
+    engine: String,
+    fault: watch::Receiver<L3Fault>,
+    /// Counts the requests that came while [`L3Fault::Failing`] was set.
+    requests: Arc<AtomicU64>,
+}
+
+impl Forwarder {
+    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = body.collect().await else { return Ok(internal_error()) };
+        let request = Request::from_parts(head, Full::new(body.to_bytes()));
+        let fault = *self.fault.borrow();
+        Ok(match fault {
+            L3Fault::Ok | L3Fault::Stopped => self.forward(request).await,
+            L3Fault::Throttling => throttled(),
+            L3Fault::Failing { k, of } => {
+                let turn = self.requests.fetch_add(1, Ordering::Relaxed) % of.max(1);
+                if turn < k { internal_error() } else { self.forward(request).await }
+            }
+            L3Fault::Slow { ms } => self.forward_late(request, Duration::from_millis(ms)).await,
+        })
+    }
+
+    /// In a task of its own, because the service's future is dropped when its client hangs up.
+    async fn forward_late(self, request: Request<Full<Bytes>>, delay: Duration) -> Answer {
+        let late = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            self.forward(request).await
+        });
+        late.await.unwrap_or_else(|_| internal_error())
+    }
+
+    async fn forward(self, mut request: Request<Full<Bytes>>) -> Answer {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = format!("{}{path}", self.engine).parse::<Uri>() else { return internal_error() };
+        *request.uri_mut() = uri;
+        let Ok(response) = self.client.request(request).await else { return internal_error() };
+        let (head, body) = response.into_parts();
+        match body.collect().await {
+            Ok(body) => Response::from_parts(head, Full::new(body.to_bytes())),
+            Err(_) => internal_error(),
+        }
+    }
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
+async fn serve(stream: TcpStream, mut lifetime: Lifetime, forwarder: Forwarder) {
+    let service = service_fn(move |request| forwarder.clone().answer(request));
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        () = lifetime.over() => {}
+        // A client that hangs up is none of the proxy's business.
+        _ = connection => {}
+    }
+}
+
+fn throttled() -> Answer {
+    refusal(
+        StatusCode::BAD_REQUEST,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"The level of configured provisioned throughput for the table was exceeded."}"#,
+    )
+}
+
+fn internal_error() -> Answer {
+    refusal(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}"#,
+    )
+}
+
+fn refusal(status: StatusCode, body: &'static str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    let content_type = hyper::header::HeaderValue::from_static("application/x-amz-json-1.0");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, content_type);
+    response
+}

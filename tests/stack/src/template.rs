@@ -1,0 +1,231 @@
+//! What template.yaml says about functions, routes and tables.
+//!
+//! The stack reads the same file that is deployed, so that a route or a variable missing there is missing here as well.
+//! Intrinsic functions are resolved only where the stack depends on them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::gateway_response::GatewayResponses;
+use crate::yaml;
+
+/// A parsed template.
+pub(crate) struct Template {
+    document: Value,
+}
+
+/// A Lambda function.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Function {
+    /// The name of its binary, and of its containers.
+    pub(crate) name: String,
+    pub(crate) timeout: Duration,
+    pub(crate) memory_mb: u64,
+    /// Values as the template has them; what cannot be resolved is null.
+    pub(crate) environment: BTreeMap<String, Option<String>>,
+    pub(crate) routes: Vec<Route>,
+}
+
+/// A method of a resource of the REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) method: String,
+    /// For example `/cache/entries/{key+}`.
+    pub(crate) resource: String,
+    pub(crate) authorized: bool,
+}
+
+/// The REST API.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) stage: String,
+    pub(crate) authorizer: Option<TokenAuthorizer>,
+    pub(crate) responses: GatewayResponses,
+}
+
+/// The API's default authorizer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenAuthorizer {
+    /// The name of its function's binary.
+    pub(crate) function: String,
+    /// The header that carries the token.
+    pub(crate) header: String,
+    /// How long a verdict is reused for the same token.
+    pub(crate) ttl: Duration,
+}
+
+impl Template {
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        Self::parse(&text)
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let document = yaml::parse(text)?;
+        if !document["Resources"].is_object() {
+            return Err("it has no Resources".to_owned());
+        }
+        Ok(Self { document })
+    }
+
+    /// The functions, in the order of their logical ids.
+    pub(crate) fn functions(&self) -> Result<Vec<Function>, String> {
+        let mut ids: Vec<&String> = self.resources("AWS::Serverless::Function").map(|(id, _)| id).collect();
+        ids.sort();
+        ids.into_iter().map(|id| self.function(id)).collect()
+    }
+
+    fn function(&self, id: &str) -> Result<Function, String> {
+        let properties = &self.document["Resources"][id]["Properties"];
+        let number = |field: &str, default: u64| {
+            let globals = &self.document["Globals"]["Function"][field];
+            properties[field].as_u64().or_else(|| globals.as_u64()).unwrap_or(default)
+        };
+        Ok(Function {
+            name: self.binary(id)?,
+            // Lambda's defaults.
+            timeout: Duration::from_secs(number("Timeout", 3)),
+            memory_mb: number("MemorySize", 128),
+            environment: self.environment(properties),
+            routes: self.routes(id, properties)?,
+        })
+    }
+
+    fn binary(&self, id: &str) -> Result<String, String> {
+        let binary = self.document.pointer(&format!("/Resources/{id}/Metadata/BuildProperties/Binary"));
+        let binary = binary.and_then(Value::as_str).map(str::to_owned);
+        binary.ok_or_else(|| format!("{id} has no Metadata.BuildProperties.Binary"))
+    }
+
+    fn environment(&self, properties: &Value) -> BTreeMap<String, Option<String>> {
+        let globals = &self.document["Globals"]["Function"];
+        let variables = [globals, properties].map(|of| of.pointer("/Environment/Variables").and_then(Value::as_object));
+        let variables = variables.into_iter().flatten().flatten();
+        variables.map(|(name, value)| (name.clone(), self.resolve(value))).collect()
+    }
+
+    /// A literal, or the default of the parameter referred to.
+    fn resolve(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+            Value::Object(_) => {
+                let parameter = value["Ref"].as_str()?;
+                self.resolve(self.document["Parameters"][parameter].get("Default")?)
+            }
+            Value::Null | Value::Array(_) => None,
+        }
+    }
+
+    fn routes(&self, id: &str, properties: &Value) -> Result<Vec<Route>, String> {
+        let events = properties["Events"].as_object();
+        let api_events = events.into_iter().flatten().filter(|(_, event)| event["Type"] == "Api");
+        api_events
+            .map(|(name, event)| route(event).ok_or_else(|| format!("{id}: event {name} lacks Path or Method")))
+            .collect()
+    }
+
+    /// The REST API.
+    pub(crate) fn api(&self) -> Result<Api, String> {
+        let (_, api) = self.resources("AWS::Serverless::Api").next().ok_or("it has no AWS::Serverless::Api")?;
+        let properties = &api["Properties"];
+        let stage = properties["StageName"].as_str().ok_or("the API has no literal StageName")?;
+        Ok(Api {
+            stage: stage.to_owned(),
+            authorizer: self.authorizer(&properties["Auth"])?,
+            responses: GatewayResponses::parse(&properties["GatewayResponses"])?,
+        })
+    }
+
+    fn authorizer(&self, auth: &Value) -> Result<Option<TokenAuthorizer>, String> {
+        let Some(name) = auth["DefaultAuthorizer"].as_str() else { return Ok(None) };
+        let authorizer = &auth["Authorizers"][name];
+        let arn = authorizer["FunctionArn"]["Fn::GetAtt"].as_str().ok_or("the authorizer has no FunctionArn")?;
+        let identity = &authorizer["Identity"];
+        Ok(Some(TokenAuthorizer {
+            function: self.binary(arn.trim_end_matches(".Arn"))?,
+            header: identity["Header"].as_str().unwrap_or("Authorization").to_owned(),
+            // SAM's name for AuthorizerResultTtlInSeconds, and API Gateway's default.
+            ttl: Duration::from_secs(identity["ReauthorizeEvery"].as_u64().unwrap_or(300)),
+        }))
+    }
+
+    /// The properties of the table that the functions are given in this environment variable.
+    pub(crate) fn table(&self, variable: &str) -> Option<&Value> {
+        let pointer = format!("/Properties/Environment/Variables/{variable}/Ref");
+        let mut functions = self.resources("AWS::Serverless::Function");
+        let id = functions.find_map(|(_, function)| function.pointer(&pointer)?.as_str())?;
+        self.document["Resources"][id].get("Properties")
+    }
+
+    fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let all = self.document["Resources"].as_object().into_iter().flatten();
+        all.filter(move |(_, resource)| resource["Type"] == kind)
+    }
+}
+
+fn route(event: &Value) -> Option<Route> {
+    let properties = &event["Properties"];
+    Some(Route {
+        method: properties["Method"].as_str()?.to_ascii_uppercase(),
+        resource: properties["Path"].as_str()?.to_owned(),
+        authorized: properties.pointer("/Auth/Authorizer").and_then(Value::as_str) != Some("NONE"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn real() -> Template {
+        Template::load(&crate::options::repository().join("template.yaml")).unwrap()
+    }
+
+    #[test]
+    fn reads_the_functions_of_the_real_template() {
+        let functions = real().functions().unwrap();
+        let entries = functions.iter().find(|function| function.name == "entries").unwrap();
+        assert!(entries.routes.contains(&Route {
+            method: "PUT".to_owned(),
+            resource: "/cache/entries/{key+}".to_owned(),
+            authorized: true
+        }));
+        assert!(entries.environment.contains_key("REDIS_URL"));
+        assert_eq!(entries.environment["COHERENCE_WINDOW_MS"].as_deref(), Some("1000"));
+        assert!(functions.iter().any(|function| function.name == "authorizer" && function.routes.is_empty()));
+    }
+
+    #[test]
+    fn reads_the_api_of_the_real_template() {
+        let api = real().api().unwrap();
+        assert_eq!(api.stage, "v1");
+        let authorizer = api.authorizer.unwrap();
+        assert_eq!((authorizer.function.as_str(), authorizer.header.as_str()), ("authorizer", "Authorization"));
+    }
+
+    #[test]
+    fn finds_the_tables_by_the_variable_that_names_them() {
+        let template = real();
+        for variable in ["TABLE_NAME", "CONTROL_TABLE_NAME"] {
+            assert!(template.table(variable).unwrap()["KeySchema"].is_array());
+        }
+        assert!(template.table("KEY_PREFIX").is_none_or(|properties| properties["KeySchema"].is_null()));
+    }
+
+    #[test]
+    fn the_function_overrides_the_globals() {
+        let template = Template::parse(
+            "Globals: {Function: {Timeout: 29, MemorySize: 512, Environment: {Variables: {A: g, B: g}}}}\n\
+             Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildProperties: {Binary: f}}\n    \
+             Properties: {Timeout: 10, Environment: {Variables: {B: 1, C: !Sub x}}}\n",
+        );
+        let function = template.unwrap().functions().unwrap().remove(0);
+        assert_eq!((function.timeout.as_secs(), function.memory_mb), (10, 512));
+        let value = |name: &str| function.environment[name].as_deref();
+        assert_eq!([value("A"), value("B"), value("C")], [Some("g"), Some("1"), None]);
+    }
+}
