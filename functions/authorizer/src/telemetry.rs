@@ -15,7 +15,7 @@ const REPEATED_ERRORS: &str = "lambda_runtime::layers::panic";
 
 /// Sends log lines to standard output. The level is fixed: at TRACE, the runtime prints events with their tokens.
 pub fn init() {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_target(false);
     let filter = Targets::new().with_default(LevelFilter::INFO).with_target(REPEATED_ERRORS, LevelFilter::OFF);
     tracing_subscriber::registry().with(lines).with(filter).init();
 }

@@ -1,6 +1,6 @@
 //! DELETE: removes the entry from every level; `404` when none had a live copy.
 
-use crate::{address, cache_status, conditions};
+use crate::{address, conditions};
 use serde::Serialize;
 use std::ops::Not;
 use strata_api::{Answer, ApiError, Call, Response, Timestamp, http::StatusCode};
@@ -20,11 +20,10 @@ struct Deleted<'a> {
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
     conditions::none(&call.event.headers)?;
-    let deleted = call.cache.delete(&key).await?;
+    let deleted = call.cache.delete(&key, &call.principal.subject).await?;
     call.trace.degraded = deleted.degraded;
     if deleted.levels.is_empty() {
-        let cache_status = cache_status::of(&deleted.path, None);
-        return Err(ApiError::KeyNotFound { key, searched: deleted.path.searched(), cache_status });
+        return Err(ApiError::KeyNotFound { key, searched: deleted.path.searched(), cache_status: None });
     }
     let body = Deleted {
         success: true,

@@ -28,7 +28,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let if_none_match = conditions::if_none_match(&call.event.headers)?;
     let found = call.cache.get(&key, Read { no_cache: call.event.headers.no_cache() }).await?;
     let Some(hit) = found.hit else {
-        let cache_status = cache_status::of(&found.path, None);
+        let cache_status = Some(cache_status::of(&found.path, None));
         return Err(ApiError::KeyNotFound { key, searched: found.path.searched(), cache_status });
     };
     call.trace.level = Some(hit.level);

@@ -1,13 +1,14 @@
 //! What a PUT's body may say, and what holds where it says nothing.
 
 use serde_json::from_str;
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 use strata_api::{
     ApiError,
     answer_size::{MAX_ANSWER_BYTES, answer_bytes},
     body::{Body, Fields},
+    lists,
 };
-use strata_cache::{Condition, Config, Level, Levels, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS, Put};
+use strata_cache::{Condition, Config, MAX_TTL_SECONDS, Put};
 
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
@@ -21,9 +22,9 @@ pub fn read(body: &Body, condition: Condition, config: &Config) -> Result<Put, A
     let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
     let value = fields.required("value");
     let ttl_seconds = fields.optional("ttl_seconds", ttl);
-    let tags = fields.optional("tags", tags);
+    let tags = fields.optional("tags", lists::tags);
     let compress = fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false"));
-    let levels = fields.optional("cache_levels", |raw| levels(raw, config.enabled()));
+    let levels = fields.optional("cache_levels", |raw| lists::levels(raw, config.enabled()));
     fields.finish()?;
     let value = value.expect("a required field that is missing is a problem, and problems ended this");
     check_size(value, config)?;
@@ -34,6 +35,7 @@ pub fn read(body: &Body, condition: Condition, config: &Config) -> Result<Put, A
         compress: compress.unwrap_or(true),
         levels,
         condition,
+        by: String::new(),
     })
 }
 
@@ -54,51 +56,14 @@ fn ttl(raw: &str) -> Said<u32> {
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
 }
 
-/// Tags are a set: one that is given twice is kept once.
-fn tags(raw: &str) -> Said<Vec<Arc<str>>> {
-    let given: Vec<Arc<str>> = from_str(raw).map_err(|_| "must be an array of strings")?;
-    if given.len() > MAX_TAGS {
-        return Err(format!("must have at most {MAX_TAGS} tags, has {}", given.len()).into());
-    }
-    if let Some(at) = given.iter().position(|tag| !is_tag(tag)) {
-        return Err(format!("must be of 1 to {MAX_TAG_BYTES} bytes without control characters, [{at}] is not").into());
-    }
-    let mut tags = Vec::with_capacity(given.len());
-    for tag in given {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
-    Ok(tags)
-}
-
-fn is_tag(tag: &str) -> bool {
-    (1..=MAX_TAG_BYTES).contains(&tag.len()) && !tag.contains(char::is_control)
-}
-
-fn levels(raw: &str, enabled: Levels) -> Said<Levels> {
-    let names: Vec<Cow<'_, str>> = from_str(raw).map_err(|_| "must be an array of level names")?;
-    let mut levels = Levels::NONE;
-    for name in &names {
-        let all = Levels::ALL.names().join(", ");
-        let level = Level::from_name(name).ok_or_else(|| format!("must be of {all}"))?;
-        if levels.has(level) {
-            return Err(format!("must not name {level} twice").into());
-        }
-        if !enabled.has(level) {
-            return Err(format!("must not name {level}, which is disabled").into());
-        }
-        levels = levels.with(level);
-    }
-    if levels.is_empty() { Err("must name at least one level".into()) } else { Ok(levels) }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use std::sync::Arc;
+    use strata_cache::{Level, Levels};
 
     fn put_with(body: &str, config: &Config) -> Result<Put, ApiError> {
         read(&Body::new(Some(body.to_owned()), false).unwrap(), Condition::Always, config)

@@ -80,6 +80,11 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
+    /// Whether a field is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
     /// The JSON text of a field that has to be there. Its absence is a problem.
     pub fn required(&mut self, name: &'static str) -> Option<&'a str> {
         let raw = self.raw(name);

@@ -22,8 +22,8 @@ pub enum ApiError {
         key: Key,
         /// The levels that were looked into.
         searched: Levels,
-        /// What each level did, for the `Cache-Status` header.
-        cache_status: String,
+        /// What each level did, for the `Cache-Status` header of a read.
+        cache_status: Option<String>,
     },
     /// The function does not serve this method and resource.
     RouteNotFound,
@@ -35,8 +35,15 @@ pub enum ApiError {
     ScopeMissing(Scope),
     /// The caller's token is limited to prefixes that this key has not.
     KeyForbidden(Key),
+    /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
+    PatternForbidden,
     /// The condition of the request does not hold.
     PreconditionFailed,
+    /// More keys match than the request allows; nothing was removed.
+    TooManyMatches {
+        /// How many.
+        matched: u64,
+    },
     /// The value is too large to be stored.
     EntryTooLarge {
         /// Bytes of the value's JSON text.
@@ -91,6 +98,7 @@ impl From<CacheError> for ApiError {
         match error {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
+            CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::Contended => ApiError::Contended,
         }
     }
@@ -113,8 +121,11 @@ impl ApiError {
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden => {
+                (StatusCode::FORBIDDEN, "FORBIDDEN")
+            }
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
+            ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
             }
@@ -134,7 +145,11 @@ impl ApiError {
             ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
             ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::PatternForbidden => {
+                "The token is limited to key prefixes, and the pattern reaches outside of them"
+            }
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
+            ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
             ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
             ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
@@ -158,8 +173,10 @@ impl ApiError {
             ApiError::AnswerTooLarge { answer_bytes, max_bytes } => {
                 json!({"answer_bytes": answer_bytes, "max_answer_bytes": max_bytes})
             }
+            ApiError::TooManyMatches { matched } => json!({"matched_count": matched}),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
+            | ApiError::PatternForbidden
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
             | ApiError::Contended
@@ -192,7 +209,9 @@ impl ApiError {
 
     fn with_headers(&self, response: Response) -> Response {
         match self {
-            ApiError::KeyNotFound { cache_status, .. } => response.header(crate::CACHE_STATUS, cache_status.clone()),
+            ApiError::KeyNotFound { cache_status: Some(cache_status), .. } => {
+                response.header(crate::CACHE_STATUS, cache_status.clone())
+            }
             ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
             ApiError::LevelUnavailable { .. } | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
@@ -246,7 +265,7 @@ mod tests {
     #[test]
     fn the_contract_s_shape() {
         let (key, searched) = (Key::new("customer:99999").unwrap(), Levels::ALL);
-        let cache_status = "L1_MEMORY; fwd=uri-miss".to_owned();
+        let cache_status = Some("L1_MEMORY; fwd=uri-miss".to_owned());
         let (answer, body) = sent(&ApiError::KeyNotFound { key, searched, cache_status });
         let expected = json!({"error": {
             "code": "CACHE_KEY_NOT_FOUND",

@@ -8,7 +8,7 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`body`] | reading requests |
+//! | [`event`], [`headers`], [`body`], [`lists`] | reading requests |
 //! | [`principal`] | who is calling, scopes, key prefixes |
 //! | [`route`], [`pipeline`] | which handler, in which order |
 //! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
@@ -19,6 +19,7 @@ pub mod body;
 pub mod error;
 pub mod event;
 pub mod headers;
+pub mod lists;
 mod nearest;
 pub mod pipeline;
 pub mod principal;

@@ -5,6 +5,7 @@ use crate::{
     error::ApiError,
     event::{Event, Scalar},
 };
+use std::sync::Arc;
 use strata_cache::Key;
 
 /// A right of a token. No scope implies another.
@@ -78,6 +79,21 @@ impl Principal {
             return Ok(());
         }
         Err(ApiError::KeyForbidden(key.clone()))
+    }
+
+    /// Refuses keys that begin with `prefix`, unless all of them lie inside of the prefixes the token is limited to.
+    pub fn may_touch_prefix(&self, prefix: &str) -> Result<(), ApiError> {
+        match &self.prefixes {
+            Some(allowed) if !allowed.iter().any(|allowed| prefix.starts_with(allowed)) => {
+                Err(ApiError::PatternForbidden)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The prefixes the token is limited to; `None` for all keys.
+    pub fn prefixes(&self) -> Option<Vec<Arc<str>>> {
+        self.prefixes.as_ref().map(|prefixes| prefixes.iter().map(|prefix| prefix.as_str().into()).collect())
     }
 }
 

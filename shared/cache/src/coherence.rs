@@ -5,11 +5,17 @@
 use crate::{
     key::Key,
     ledger::{Ledger, covers},
+    level::Level,
     record::{Event, Record},
     redis::{HISTORY, SyncReply},
     register::Register,
+    selector::Invalidation,
     version::{Position, Version},
 };
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
 
 /// Λ less a margin for the sync that carries the news: outage notes are read at least this often by someone, in ms.
 pub(crate) const NOTES_INTERVAL_MS: u64 = 8_000;
@@ -24,6 +30,8 @@ pub(crate) struct Coherence {
     reach: Position,
     epoch: Position,
     ledger: Ledger,
+    /// Invalidations that have not removed all they mean yet.
+    open: Vec<Arc<Invalidation>>,
     /// Counts how often L1 was emptied; a fill that began before does not go in.
     generation: u64,
     /// Clock time at which the last sync was sent.
@@ -39,8 +47,10 @@ pub(crate) struct Stamp {
     /// The cursor: what is read from L3 from now on is certified up to here.
     pub position: Position,
     pub generation: u64,
-    /// Redis TIME in microseconds, the age of the operation.
+    /// Redis TIME of that sync in microseconds.
     pub started_us: u64,
+    /// Clock time at which that sync was sent, in ms.
+    pub sent_ms: i64,
 }
 
 /// The certificate of a copy in L2.
@@ -58,6 +68,19 @@ pub(crate) struct News {
     pub clear: bool,
     /// Drop the copies these changes cover.
     pub changes: Vec<(Key, Version, Position)>,
+    /// Drop the copies these invalidations cover.
+    pub invalidations: Vec<Arc<Invalidation>>,
+}
+
+/// What the journal says of a key since a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Nothing.
+    Unchanged,
+    /// It was put or deleted by someone else, or so much happened that this cannot be told.
+    Changed,
+    /// It was invalidated.
+    Invalidated,
 }
 
 impl Coherence {
@@ -68,6 +91,7 @@ impl Coherence {
             reach: Position::ZERO,
             epoch: Position::ZERO,
             ledger: Ledger::default(),
+            open: Vec::new(),
             generation: 0,
             sent_ms: i64::MIN,
             time_us: 0,
@@ -83,11 +107,6 @@ impl Coherence {
         self.cursor
     }
 
-    /// Redis TIME of the last sync in microseconds; 0 before the first.
-    pub(crate) fn time_us(&self) -> u64 {
-        self.time_us
-    }
-
     /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`.
     ///
     /// A clock that went back makes it too old as well.
@@ -98,7 +117,9 @@ impl Coherence {
 
     /// Whether nobody has read the outage notes lately.
     pub(crate) fn notes_are_due(&self) -> bool {
-        self.notes_checked_ms + NOTES_INTERVAL_MS < self.time_us / 1000
+        // A time to come was given out by a server whose clock was ahead.
+        let age_ms = (self.time_us / 1000).checked_sub(self.notes_checked_ms);
+        age_ms.is_none_or(|age_ms| age_ms > NOTES_INTERVAL_MS)
     }
 
     /// The stamp of an operation that begins now.
@@ -107,6 +128,7 @@ impl Coherence {
             position: self.cursor.unwrap_or(Position::ZERO),
             generation: self.generation,
             started_us: self.time_us,
+            sent_ms: self.sent_ms,
         }
     }
 
@@ -125,15 +147,26 @@ impl Coherence {
             self.begin_epoch(reply.epoch, &mut news);
         }
         self.generation += u64::from(news.clear);
-        self.sent_ms = if sent_ms < self.sent_ms && !news.clear { self.sent_ms } else { sent_ms };
+        self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
+        self.open = reply.open;
         self.notes_checked_ms = reply.notes_checked_ms;
         self.prune();
         news
     }
 
     /// Whether a copy in L2 may be returned without asking L3.
-    pub(crate) fn trusts(&self, key: &Key, copy: &Certificate, now_ms: i64, revalidate_ms: i64) -> bool {
+    pub(crate) fn trusts(
+        &self,
+        key: &Key,
+        tags: &[Arc<str>],
+        copy: &Certificate,
+        now_ms: i64,
+        revalidate_ms: i64,
+    ) -> bool {
+        if self.is_swept(Level::L2, key, tags, copy.stamp) {
+            return false;
+        }
         if self.register == Register::L2 {
             return true;
         }
@@ -143,18 +176,49 @@ impl Coherence {
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
-    /// Whether a known record covers the copy.
-    pub(crate) fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
+    fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
+        self.ledger.sweeps(level, key, tags, stamp)
+            || self.open.iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
+    }
+
+    /// Whether a known put or delete covers the copy.
+    fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
         self.ledger.covers(self.register, key, version, stamp)
     }
 
     /// Whether a copy certified at `certified` may go into L1, by an operation that began at `stamp`.
-    pub(crate) fn allows_fill(&self, key: &Key, stamp: Stamp, version: Version, certified: Position) -> bool {
-        !self.restarted_since(stamp) && !self.covers(key, version, certified) && certified >= self.epoch
+    pub(crate) fn allows_fill(
+        &self,
+        key: &Key,
+        tags: &[Arc<str>],
+        stamp: Stamp,
+        version: Version,
+        certified: Position,
+    ) -> bool {
+        !self.restarted_since(stamp)
+            && (self.register == Register::L2 || certified >= self.epoch)
+            && !self.covers(key, version, certified)
+            && !self.is_swept(Level::L1, key, tags, certified)
+    }
+
+    /// What has happened to a key, by others, since an operation began that wrote `version` of it.
+    pub(crate) fn since(&self, key: &Key, tags: &[Arc<str>], stamp: Stamp, version: Version) -> Since {
+        if Level::ALL.into_iter().any(|level| self.is_swept(level, key, tags, stamp.position)) {
+            Since::Invalidated
+        } else if self.restarted_since(stamp) || self.covers(key, version, stamp.position) {
+            Since::Changed
+        } else {
+            Since::Unchanged
+        }
+    }
+
+    /// Whether a row of L3 counts as removed already: an invalidation that means it has not come to it yet.
+    pub(crate) fn hides(&self, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
+        self.open.iter().any(|invalidation| invalidation.hides(key.as_str(), tags, version))
     }
 
     /// Whether L1 has been emptied since the stamp.
-    pub(crate) fn restarted_since(&self, stamp: Stamp) -> bool {
+    fn restarted_since(&self, stamp: Stamp) -> bool {
         stamp.generation != self.generation
     }
 
@@ -170,6 +234,11 @@ impl Coherence {
                 self.ledger.add(record);
                 news.changes.push((key.clone(), *version, record.at));
             }
+            Event::Invalidated(invalidation) => {
+                self.ledger.add(record);
+                news.invalidations.push(Arc::clone(invalidation));
+            }
+            Event::Closed => {}
             Event::Epoch | Event::Unknown => self.begin_epoch(record.at, news),
         }
         self.cursor = self.cursor.max(Some(record.at));
@@ -207,126 +276,5 @@ impl News {
         stamp: Position,
     ) -> bool {
         covers(register, (*at, *changed), copy, stamp)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: u64 = 1_700_000_000_000;
-
-    fn at(ms: u64) -> Position {
-        Position { ms: T0 + ms, seq: 0 }
-    }
-
-    fn key(text: &str) -> Key {
-        Key::new(text).expect("a test's key is valid")
-    }
-
-    fn put(ms: u64, name: &str, version: u64) -> Record {
-        Record { at: at(ms), event: Event::Changed { key: key(name), version: Version(version) } }
-    }
-
-    fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
-        SyncReply { time_us: (T0 + ms) * 1000, epoch: at(0), notes_checked_ms: 0, reset, records }
-    }
-
-    fn copy(version: u64, stamp: u64) -> Certificate {
-        Certificate { version: Version(version), stamp: at(stamp), certified_ms: 0 }
-    }
-
-    /// A container that has read the journal from its epoch on.
-    fn synced() -> Coherence {
-        let mut knowledge = Coherence::new(Register::L3);
-        let epoch = Record { at: at(0), event: Event::Epoch };
-        assert!(knowledge.apply(reply(10, true, vec![epoch]), 10).clear);
-        knowledge
-    }
-
-    #[test]
-    fn the_window_ends_with_the_last_sync() {
-        let knowledge = synced();
-        assert!(!knowledge.is_due(i64::MIN, 1010, 1000));
-        assert!(knowledge.is_due(i64::MIN, 1011, 1000));
-        assert!(!knowledge.is_due(500, 1500, 1000), "the register itself was asked at 500");
-        assert!(knowledge.is_due(i64::MIN, 10, 0), "a window of nothing is always over");
-        assert!(knowledge.is_due(i64::MIN, 9, 1000), "a clock that went back");
-        assert!(Coherence::new(Register::L3).is_due(i64::MIN, 10, 86_400_000), "never synced");
-    }
-
-    #[test]
-    fn a_record_takes_trust_from_older_copies_only() {
-        let mut knowledge = synced();
-        let k = key("k");
-        assert!(knowledge.trusts(&k, &copy(1, 0), 0, 1000));
-        let news = knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
-        assert_eq!(news, News { clear: false, changes: vec![(k.clone(), Version(2), at(15))] });
-        assert!(!knowledge.trusts(&k, &copy(1, 0), 0, 1000));
-        assert!(knowledge.trusts(&k, &copy(1, 15), 0, 1000), "certified after the record");
-        assert!(knowledge.trusts(&k, &copy(2, 0), 0, 1000), "the record's own put");
-        assert!(knowledge.trusts(&key("other"), &copy(1, 0), 0, 1000));
-        assert!(!knowledge.trusts(&key("other"), &copy(1, 0), 1001, 1000), "older than V");
-    }
-
-    #[test]
-    fn a_gap_empties_l1_and_distrusts_what_it_may_hide() {
-        let mut knowledge = synced();
-        let before = knowledge.stamp();
-        assert!(knowledge.apply(reply(30_000, true, vec![put(20_000, "x", 9)]), 30_000).clear);
-        assert!(knowledge.restarted_since(before));
-        assert!(!knowledge.allows_fill(&key("k"), before, Version(1), at(20_000)));
-        assert!(!knowledge.trusts(&key("k"), &copy(1, 10_000), 0, 1000), "from before what was read");
-        assert!(knowledge.trusts(&key("k"), &copy(1, 20_000), 0, 1000));
-    }
-
-    #[test]
-    fn history_of_2t_is_enough_for_older_copies() {
-        let mut knowledge = synced();
-        knowledge.apply(reply(100_000, true, vec![put(20_000, "x", 9), put(90_000, "y", 9)]), 0);
-        assert!(knowledge.trusts(&key("k"), &copy(1, 10_000), 0, 1000), "every operation of before has ended");
-    }
-
-    #[test]
-    fn an_epoch_distrusts_everything_before_it() {
-        let mut knowledge = synced();
-        let epoch = Record { at: at(50), event: Event::Epoch };
-        assert!(knowledge.apply(reply(60, false, vec![epoch]), 60).clear);
-        assert!(!knowledge.trusts(&key("k"), &copy(1, 49), 0, 1000));
-        assert!(knowledge.trusts(&key("k"), &copy(1, 50), 0, 1000));
-        let unknown = Record { at: at(70), event: Event::Unknown };
-        assert!(knowledge.apply(reply(80, false, vec![unknown]), 80).clear);
-        assert!(!knowledge.trusts(&key("k"), &copy(1, 69), 0, 1000), "a record of a later release");
-    }
-
-    #[test]
-    fn a_reply_that_was_overtaken_is_taken_once() {
-        let mut knowledge = synced();
-        knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
-        let late = knowledge.apply(reply(18, false, vec![put(15, "k", 2)]), 18);
-        assert!(late.changes.is_empty());
-        assert_eq!(knowledge.cursor(), Some(at(15)));
-    }
-
-    #[test]
-    fn pruning_keeps_2t() {
-        let mut knowledge = synced();
-        knowledge.apply(reply(1000, false, vec![put(1000, "k", 2)]), 0);
-        knowledge.apply(reply(71_000, false, vec![]), 0);
-        assert!(knowledge.covers(&key("k"), Version(1), at(10)));
-        knowledge.apply(reply(71_001, false, vec![]), 0);
-        assert!(!knowledge.covers(&key("k"), Version(1), at(10)));
-        assert_eq!(knowledge.reach, at(1000));
-    }
-
-    #[test]
-    fn notes_are_read_by_someone_within_lambda() {
-        let mut knowledge = synced();
-        assert!(knowledge.notes_are_due());
-        let checked = SyncReply { notes_checked_ms: T0 + 10, ..reply(8_010, false, vec![]) };
-        knowledge.apply(checked.clone(), 0);
-        assert!(!knowledge.notes_are_due());
-        knowledge.apply(SyncReply { time_us: checked.time_us + 1000, ..checked }, 0);
-        assert!(knowledge.notes_are_due());
     }
 }

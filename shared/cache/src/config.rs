@@ -162,14 +162,10 @@ impl Format {
 impl Config {
     /// The levels that are switched on.
     pub fn enabled(&self) -> Levels {
-        [
-            (Level::L1, self.l1_config.enabled),
-            (Level::L2, self.l2_config.enabled),
-            (Level::L3, self.l3_config.enabled),
-        ]
-        .into_iter()
-        .filter_map(|(level, enabled)| enabled.then_some(level))
-        .collect()
+        [(Level::L1, self.l1_config.enabled), (Level::L2, self.l2_config.enabled), (Level::L3, self.l3_config.enabled)]
+            .into_iter()
+            .filter_map(|(level, enabled)| enabled.then_some(level))
+            .collect()
     }
 
     /// Largest value in bytes of JSON text.

@@ -6,28 +6,45 @@
 
 use crate::{
     key::Key,
+    level::Level,
     record::{Event, Record},
     register::Register,
+    selector::Invalidation,
     version::{Position, Version},
 };
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// The records of a stretch of the journal without a gap.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    by_key: HashMap<Key, Vec<(Position, Version)>>,
+    by_key: HashMap<Key, VecDeque<(Position, Version)>>,
     order: VecDeque<(Position, Key)>,
+    invalidations: VecDeque<Arc<Invalidation>>,
 }
 
 impl Ledger {
     pub(crate) fn add(&mut self, record: &Record) {
-        if let Event::Changed { key, version } = &record.event {
-            self.by_key.entry(key.clone()).or_default().push((record.at, *version));
-            self.order.push_back((record.at, key.clone()));
+        match &record.event {
+            Event::Changed { key, version } => {
+                self.by_key.entry(key.clone()).or_default().push_back((record.at, *version));
+                self.order.push_back((record.at, key.clone()));
+            }
+            Event::Invalidated(invalidation) => self.invalidations.push_back(Arc::clone(invalidation)),
+            Event::Closed | Event::Epoch | Event::Unknown => {}
         }
     }
 
-    /// Whether a record covers a copy of `key`.
+    /// Whether an invalidation covers a copy in `level`.
+    pub(crate) fn sweeps(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
+        // The newest come last, and only what is newer than the stamp matters.
+        let newer = self.invalidations.iter().rev().take_while(|invalidation| invalidation.at > stamp);
+        newer.into_iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
+    }
+
+    /// Whether a put or delete covers a copy of `key`.
     ///
     /// With L3 as the register every record after the stamp does, but the copy's own put: L3 is asked and decides.
     /// With L2 as the register nobody else can be asked, so only a mutation of a greater version does.
@@ -44,12 +61,18 @@ impl Ledger {
         {
             let (at, key) = self.order.pop_front().expect("there is a front");
             if let Some(changes) = self.by_key.get_mut(&key) {
-                changes.retain(|&(other, _)| other > at);
+                changes.pop_front();
                 if changes.is_empty() {
                     self.by_key.remove(&key);
                 }
             }
             pruned = Some(at);
+        }
+        while let Some(invalidation) = self.invalidations.front()
+            && invalidation.at.ms < ms
+        {
+            pruned = pruned.max(Some(invalidation.at));
+            self.invalidations.pop_front();
         }
         pruned
     }

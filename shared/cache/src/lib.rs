@@ -47,6 +47,7 @@
 //!     compress: true,
 //!     levels: None,
 //!     condition: Condition::Always,
+//!     by: String::new(),
 //! };
 //! let stored = cache.put(&key, put).await?;
 //! assert!(stored.created);
@@ -68,9 +69,12 @@ mod ledger;
 pub mod level;
 pub mod memory;
 pub mod outcome;
+pub mod pattern;
+mod pause;
 mod record;
 mod redis;
 mod register;
+pub mod selector;
 mod shard;
 pub mod tiered;
 pub mod version;
@@ -80,6 +84,10 @@ pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
-pub use outcome::{CacheError, Condition, Deleted, Hit, Lookup, Path, Put, Read, Step, Stored};
+pub use outcome::{
+    CacheError, Condition, Deleted, Hit, Invalidate, Invalidated, Lookup, Mutation, Path, Put, Read, Step, Stored,
+};
+pub use pattern::{Pattern, PatternError};
+pub use selector::Selector;
 pub use tiered::{Deployment, OpenError, TieredCache};
 pub use version::{Position, Version};

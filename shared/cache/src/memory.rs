@@ -41,12 +41,28 @@ pub struct Copy {
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
     pub deadline_ms: i64,
-    /// Reads of this value by the fleet as of the last sync.
-    pub shared_reads: AtomicU64,
-    /// Reads of this value by this container since.
-    pub own_reads: AtomicU64,
-    /// When it was read last, in milliseconds since the Unix epoch; its creation if never.
-    pub last_accessed_ms: AtomicI64,
+    /// How often it was read; shared with what tells the fleet, which must not keep the value in memory.
+    pub reads: Arc<Reads>,
+}
+
+/// How often a value was read.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// By the fleet, as of the last sync.
+    pub shared: AtomicU64,
+    /// By this container since.
+    pub own: AtomicU64,
+    /// When last, in milliseconds since the Unix epoch; the value's creation if never.
+    pub last_ms: AtomicI64,
+}
+
+impl Reads {
+    /// Makes this container's reads the fleet's; returns how many they were.
+    pub fn settle(&self) -> u64 {
+        let own = self.own.swap(0, Relaxed);
+        self.shared.fetch_add(own, Relaxed);
+        own
+    }
 }
 
 impl Copy {
@@ -57,9 +73,7 @@ impl Copy {
             stamp,
             read_at_ms: AtomicI64::new(now_ms),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms)),
-            shared_reads: AtomicU64::new(0),
-            own_reads: AtomicU64::new(0),
-            last_accessed_ms: AtomicI64::new(entry.created_at_ms),
+            reads: Arc::new(Reads { last_ms: entry.created_at_ms.into(), ..Reads::default() }),
             entry,
         }
     }

@@ -3,6 +3,8 @@
 use crate::{
     entry::Entry,
     level::{Level, Levels},
+    selector::Selector,
+    version::Position,
 };
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
@@ -96,6 +98,8 @@ pub struct Put {
     pub levels: Option<Levels>,
     /// Under which condition.
     pub condition: Condition,
+    /// Who asked for it, for the journal; empty when nobody should be named.
+    pub by: String,
 }
 
 /// A condition on the value a PUT replaces.
@@ -138,6 +142,61 @@ pub struct Deleted {
     pub path: Path,
 }
 
+/// What to invalidate.
+#[derive(Debug, Clone)]
+pub struct Invalidate {
+    /// Which entries.
+    pub selector: Selector,
+    /// In which levels; those that are switched off are passed over.
+    pub levels: Levels,
+    /// Why, for the journal.
+    pub reason: Option<String>,
+    /// Who, for the journal.
+    pub by: Option<String>,
+    /// Count only, and remove nothing.
+    pub dry_run: bool,
+    /// Remove nothing when more keys than this match.
+    pub max_affected: Option<u64>,
+}
+
+/// What an invalidation did.
+#[derive(Debug, Clone)]
+pub struct Invalidated {
+    /// Distinct keys with a live value in the levels that were asked for.
+    pub matched: u64,
+    /// The levels where one was.
+    pub levels: Levels,
+    /// Up to twenty of the keys, in order.
+    pub samples: Vec<String>,
+    /// As in [`Stored::degraded`].
+    pub degraded: bool,
+}
+
+/// A mutation as the journal tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutation {
+    /// Where it stands in the journal.
+    pub position: Position,
+    /// When it was recorded, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// `put`, `delete` or `invalidate`.
+    pub kind: String,
+    /// The key, of a put or delete.
+    pub key: Option<String>,
+    /// The pattern, of an invalidation by pattern.
+    pub pattern: Option<String>,
+    /// The tags, of an invalidation by tags.
+    pub tags: Option<Vec<Arc<str>>>,
+    /// The levels, of an invalidation.
+    pub levels: Option<Levels>,
+    /// Who asked for it.
+    pub by: Option<String>,
+    /// Why, of an invalidation that said so.
+    pub reason: Option<String>,
+    /// Keys met, of an invalidation that has ended.
+    pub matched: Option<u64>,
+}
+
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
 #[derive(Debug)]
 pub enum CacheError {
@@ -151,6 +210,11 @@ pub enum CacheError {
     },
     /// The condition of a PUT does not hold.
     PreconditionFailed,
+    /// More keys match than were allowed; nothing was removed.
+    TooMany {
+        /// How many.
+        matched: u64,
+    },
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
 }
@@ -167,6 +231,7 @@ impl fmt::Display for CacheError {
         match self {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
+            CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::{
     key::Key,
+    selector::{Invalidation, Written},
     version::{Position, Version},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// One record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub(crate) struct Record {
 pub(crate) enum Event {
     /// A value was put under `key`, or the key was deleted.
     Changed { key: Key, version: Version },
+    /// The entries that a selector means were invalidated.
+    Invalidated(Arc<Invalidation>),
+    /// An invalidation has removed all it means.
+    Closed,
     /// What was certified before must be confirmed by L3 again.
     Epoch,
     /// Something this release does not know; it is treated like an epoch, which distrusts too much but never too
@@ -58,6 +63,10 @@ impl Record {
                     _ => Event::Unknown,
                 }
             }
+            Some("invalidate") => text("body")
+                .and_then(|body| Written::read(at, body))
+                .map_or(Event::Unknown, |invalidation| Event::Invalidated(Arc::new(invalidation))),
+            Some("closed") => Event::Closed,
             Some("epoch") => Event::Epoch,
             _ => Event::Unknown,
         };

@@ -59,6 +59,7 @@ impl Bench<'_> {
             compress: true,
             levels: None,
             condition: Condition::Always,
+            by: String::new(),
         };
         self.runtime.block_on(cache.put(&self.key, put))?;
         let lookup = self.runtime.block_on(cache.get(&self.key, Read::default()))?;

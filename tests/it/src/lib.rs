@@ -11,7 +11,12 @@ pub use strata_stack as stack;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
+use std::time::Duration;
 use strata_stack::{Claims, Options, Stack};
+
+const WARM_UP_TRIES: usize = 50;
+const WARM_UP_PAUSE: Duration = Duration::from_millis(100);
 
 /// A running stack and a token with all scopes.
 pub struct Api {
@@ -26,10 +31,16 @@ impl Api {
         Api::with(Options::default()).await
     }
 
-    /// Starts a stack.
+    /// Starts a stack, and waits until every container has reached both shared levels once. Unoptimised builds on a
+    /// busy machine may need longer for that than a request waits for a level.
     pub async fn with(options: Options) -> Api {
         let stack = Stack::start(options).await.expect("the stack starts");
         let token = stack.token(Claims::default());
+        for container in stack.containers() {
+            if container.function == "entries" {
+                warm_up(&stack, &container.name).await;
+            }
+        }
         Api { stack, token }
     }
 
@@ -52,6 +63,24 @@ impl Api {
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.stack.url(), method, path).bearer(&self.token)
     }
+}
+
+/// Reads an entry that is not there, past the gateway, until no level is said to be out of reach.
+async fn warm_up(stack: &Stack, container: &str) {
+    let event = json!({
+        "resource": "/cache/entries", "httpMethod": "GET", "multiValueQueryStringParameters": {"key": ["warm-up"]},
+        "requestContext": {"authorizer": {"sub": "it", "api_key": "it", "exp": i64::MAX / 1000,
+            "scopes": "[\"cache:read\"]"}},
+    });
+    for _ in 0..WARM_UP_TRIES {
+        let answer = stack.invoke("entries", event.clone(), Some(container)).await.expect("the function answers");
+        let said = &answer["headers"]["cache-status"];
+        if said.as_str().is_some_and(|said| !said.contains("unavailable")) {
+            return;
+        }
+        tokio::time::sleep(WARM_UP_PAUSE).await;
+    }
+    panic!("{container} does not reach its levels: {}", stack.logs(container));
 }
 
 /// The path of the entry with this key, all of it percent-encoded.

@@ -145,6 +145,36 @@ fn functions_may_do_no_more_than_they_must() {
     }
 }
 
+/// DynamoDB operations as the SDK's methods, and the permission that each needs.
+const OPERATIONS: [(&str, &str); 11] = [
+    (".batch_get_item()", "dynamodb:BatchGetItem"),
+    (".batch_write_item()", "dynamodb:BatchWriteItem"),
+    (".delete_item()", "dynamodb:DeleteItem"),
+    (".get_item()", "dynamodb:GetItem"),
+    (".put_item()", "dynamodb:PutItem"),
+    (".query()", "dynamodb:Query"),
+    (".scan()", "dynamodb:Scan"),
+    (".update_item()", "dynamodb:UpdateItem"),
+    // Parts of a transaction.
+    ("ConditionCheck::builder()", "dynamodb:ConditionCheckItem"),
+    (" Delete::builder()", "dynamodb:DeleteItem"),
+    (" Put::builder()", "dynamodb:PutItem"),
+];
+
+/// A permission too few shows up in production only, because no local engine checks them; one too many never does.
+#[test]
+fn functions_may_do_what_the_third_level_does() {
+    let folder = fs::read_dir(repository().join("shared/cache/src/dynamo")).unwrap();
+    let code: String = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let used: BTreeSet<_> =
+        OPERATIONS.iter().filter(|(method, _)| code.contains(method)).map(|(_, action)| *action).collect();
+    let statements =
+        cache_functions().flat_map(|(_, properties)| properties["Policies"][0]["Statement"].as_array().unwrap());
+    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
+    let allowed: BTreeSet<_> = actions.map(|action| action.as_str().unwrap()).collect();
+    assert_eq!(used, allowed);
+}
+
 #[test]
 fn tables_have_the_shape_the_code_expects() {
     let tables: Vec<_> = resources("AWS::DynamoDB::Table").collect();

@@ -106,7 +106,9 @@ impl Forwarder {
         let request = Request::from_parts(head, Full::new(body.to_bytes()));
         let fault = *self.fault.borrow();
         Ok(match fault {
-            L3Fault::Ok | L3Fault::Stopped => self.forward(request).await,
+            L3Fault::Ok => self.forward(request).await,
+            // On a connection that is about to be dropped.
+            L3Fault::Stopped => std::future::pending().await,
             L3Fault::Throttling => throttled(),
             L3Fault::Failing { k, of } => {
                 let turn = self.requests.fetch_add(1, Ordering::Relaxed) % of.max(1);

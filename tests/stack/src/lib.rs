@@ -14,7 +14,7 @@
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
 //! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
-//! ends the children whatever happens to the stack.
+//! ends the children whatever happens to the stack; `launch` starts it all.
 //!
 //! # What is like AWS
 //! Paths and path parameters stay as they were sent; query values arrive decoded; answers of the gateway itself come
@@ -26,9 +26,6 @@
 //! # What is not
 //! SIGSTOP does not stop the monotonic clock. The container that has been free longest gets the next event, not the
 //! one used last. There are no throttles and no scaling. A greedy path parameter keeps a trailing slash.
-
-// The stack plays the outside world: it has tasks that outlive requests, a clock and options from the environment.
-#![allow(clippy::disallowed_methods)]
 
 mod authorizer;
 mod calendar;
@@ -43,6 +40,7 @@ mod gateway;
 mod gateway_response;
 mod info;
 mod l3;
+mod launch;
 mod logs;
 mod options;
 mod policy;

@@ -4,30 +4,18 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use tempfile::TempDir;
-
 use crate::error::{Doing, Error};
 
 /// The folder of the log files.
 pub(crate) struct Logs {
     folder: PathBuf,
-    /// Holds on to a folder that goes with the stack.
-    _temporary: Option<TempDir>,
 }
 
 impl Logs {
-    /// Logs go to `folder`, whose earlier logs are overwritten; without one, to a temporary folder.
-    pub(crate) fn open(folder: Option<PathBuf>) -> Result<Self, Error> {
-        match folder {
-            Some(folder) => {
-                std::fs::create_dir_all(&folder).doing(format!("creating {}", folder.display()))?;
-                Ok(Self { folder, _temporary: None })
-            }
-            None => {
-                let temporary = TempDir::with_prefix("strata-logs-").doing("creating a folder for the logs")?;
-                Ok(Self { folder: temporary.path().to_path_buf(), _temporary: Some(temporary) })
-            }
-        }
+    /// Logs go to `folder`, which is created when missing.
+    pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
+        std::fs::create_dir_all(&folder).doing(format!("creating {}", folder.display()))?;
+        Ok(Self { folder })
     }
 
     /// Begins a log anew.

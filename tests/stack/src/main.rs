@@ -1,7 +1,7 @@
 //! `strata-local`: the local stack for people. `strata-local --help` says how to use it.
 
-// Its output is its interface, and its options are environment variables.
-#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+// Its output is its interface.
+#![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,7 +93,9 @@ curl -i -X PUT -H \"Authorization: Bearer $TOKEN\" -d '{{\"value\":{{\"id\":1234
 curl -i -H \"Authorization: Bearer $TOKEN\" {url}/entries/customer:12345
 curl -i -X DELETE -H \"Authorization: Bearer $TOKEN\" {url}/entries/customer:12345
 
-The first line goes into the shell that runs the others. Ctrl-C stops everything."
+The first line goes into the shell that runs the others. Logs: {}
+Faults: strata-local --help. Ctrl-C stops everything.",
+        local().join("logs").display()
     );
 }
 

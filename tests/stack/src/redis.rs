@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -39,7 +38,7 @@ struct Server {
     binary: PathBuf,
     port: u16,
     /// Where it saves its data when it is stopped.
-    folder: TempDir,
+    folder: PathBuf,
     process: Mutex<Option<Child>>,
     watchdog: Arc<Watchdog>,
     logs: Arc<Logs>,
@@ -47,9 +46,10 @@ struct Server {
 }
 
 impl Redis {
-    /// Starts the server; `changed` is notified whenever its process id changes.
+    /// Starts the server with its data in `folder`; `changed` is notified whenever its process id changes.
     pub(crate) async fn start_engine(
         engine: &RedisEngine,
+        folder: PathBuf,
         watchdog: Arc<Watchdog>,
         logs: Arc<Logs>,
         changed: Arc<Notify>,
@@ -62,13 +62,13 @@ impl Redis {
         };
         let binary = binary.ok_or(Error::NoRedis)?;
         logs.clear(LOG)?;
+        std::fs::create_dir_all(&folder).doing(format!("creating {}", folder.display()))?;
         let mut failure = Error::NoRedis;
         for _ in 0..PORT_ATTEMPTS {
-            let folder = TempDir::with_prefix("strata-redis-").doing("creating a folder for Redis")?;
             let server = Server {
                 binary: binary.clone(),
                 port: free_port().await.doing("finding a port for Redis")?,
-                folder,
+                folder: folder.clone(),
                 process: Mutex::new(None),
                 watchdog: watchdog.clone(),
                 logs: logs.clone(),
@@ -154,6 +154,9 @@ impl Redis {
 
 impl Server {
     async fn start(&self) -> Result<(), Error> {
+        if self.is_running() {
+            return Ok(());
+        }
         let process = self.spawn().doing(format!("starting {}", self.binary.display()))?;
         let pid = process.id();
         *self.process() = Some(process);
@@ -176,7 +179,7 @@ impl Server {
         let mut process = Command::new(&self.binary)
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--save", "", "--appendonly", "no", "--dir"])
-            .arg(self.folder.path())
+            .arg(&self.folder)
             .stdout(stdout)
             .stderr(stderr)
             // Ctrl-C is for the stack, which then ends its children itself.
@@ -209,7 +212,7 @@ impl Server {
 
     fn forget_data(&self) {
         // There is no file when nothing was saved.
-        let _ = std::fs::remove_file(self.folder.path().join("dump.rdb"));
+        let _ = std::fs::remove_file(self.folder.join("dump.rdb"));
     }
 
     /// Sends an inline command and returns the reply as it came.

@@ -259,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_delay_is_added_once_per_round_trip() {
         let (path, mut client) = connected().await;
-        path.set(PathFault::Delay { ms: 60 }).await;
+        path.set(PathFault::Delay { ms: 500 }).await;
         assert!(timeout(SOON, ping(&mut client)).await.is_err());
         assert_eq!(client.read_u8().await.unwrap(), b'p');
     }

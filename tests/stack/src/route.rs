@@ -19,8 +19,8 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new(mut routes: Vec<(String, Route)>) -> Self {
-        // Literal segments win over parameters, and these over greedy ones: the last differing segment decides here,
-        // which is enough for paths that differ in their tail.
+        // A literal wins over a parameter, and that over a greedy one. Counting is enough for resources that differ in
+        // their tail only.
         routes.sort_by_key(|(_, route)| route.resource.matches('{').count() + route.resource.matches('+').count());
         Self { routes }
     }

@@ -1,45 +1,31 @@
-//! A running stack: starts the parts in the order in which they need each other, and ends them in the opposite one.
+//! A running stack, as its owner sees it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-use crate::authorizer::Authorizer;
-use crate::container::{Container, InvokeError, Spec};
-use crate::dynamo;
-use crate::environment::Deployment;
+use crate::container::{Container, InvokeError};
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
-use crate::gateway::Gateway;
 use crate::info::{ContainerInfo, Info, InfoFile};
 use crate::l3::L3;
+use crate::launch::{TABLES, launch};
 use crate::logs::Logs;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::redis::Redis;
-use crate::redis_path::{RedisPath, RedisPaths};
-use crate::redis_url::RedisUrl;
-use crate::route::Routes;
-use crate::template::{Function, Template};
+use crate::redis_path::RedisPaths;
 use crate::token::{Claims, Issuer};
 use crate::watchdog::Watchdog;
 
-/// Lambda's own limit for a function to get ready, and margin.
-const READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the token of [`Info::token`] is good for, in seconds.
 const INFO_TOKEN_TTL: i64 = 7 * 24 * 3600;
-/// The tables, by the variable in which functions are given their names.
-const TABLES: [(&str, &str); 2] = [("TABLE_NAME", "cache_entries"), ("CONTROL_TABLE_NAME", "cache_control")];
 
 /// A running stack. Dropping it kills every child; [`shutdown`](Self::shutdown) does so and waits.
 ///
@@ -65,22 +51,24 @@ impl Drop for Background {
 }
 
 /// What the gateway, the info writer and the stack's owner share.
-struct Core {
-    url: String,
-    issuer: Issuer,
-    redis: Redis,
-    faults: Faults,
-    pools: BTreeMap<String, Arc<Pool>>,
-    logs: Arc<Logs>,
-    watchdog: Arc<Watchdog>,
-    changed: Arc<Notify>,
+pub(crate) struct Core {
+    pub(crate) url: String,
+    pub(crate) issuer: Issuer,
+    pub(crate) redis: Redis,
+    pub(crate) faults: Faults,
+    pub(crate) pools: BTreeMap<String, Arc<Pool>>,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) watchdog: Arc<Watchdog>,
+    pub(crate) changed: Arc<Notify>,
 }
 
 impl Stack {
     /// Starts everything and returns when the functions behind the API have polled for work.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let mut builder = Builder::new_multi_thread();
-        let runtime = builder.worker_threads(4).thread_name("strata-stack").enable_all().build();
+        // Two at least: the embedded engine may keep one busy.
+        let threads = available_parallelism().map_or(2, |cores| cores.get().max(2));
+        let runtime = builder.worker_threads(threads).thread_name("strata-stack").enable_all().build();
         let runtime = runtime.doing("starting threads")?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
@@ -159,9 +147,7 @@ impl Stack {
     /// Ends every child and returns when they are gone.
     pub async fn shutdown(self) {
         self.gateway.abort();
-        for container in self.core.containers() {
-            container.stop().await;
-        }
+        futures_util::future::join_all(self.core.containers().map(Container::stop)).await;
         // Dropping does the rest: Redis, the info file, the threads.
     }
 }
@@ -203,183 +189,6 @@ impl Core {
 fn describe(container: &Container) -> ContainerInfo {
     let (name, function) = (container.name.clone(), container.function.clone());
     ContainerInfo { name, function, pid: container.state().borrow().pid }
-}
-
-/// Starts the parts; on an error, those that run are ended by their destructors.
-async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()>), Error> {
-    let listener = listen(options.port).await?;
-    let address = listener.local_addr().doing("opening the gateway's port")?;
-    let template = Template::load(&options.template).map_err(Error::Template)?;
-    let api = template.api().map_err(Error::Template)?;
-    let watchdog = Arc::new(Watchdog::start().doing("starting /bin/sh")?);
-    let logs = Arc::new(Logs::open(options.logs.clone())?);
-    let changed = Arc::new(Notify::new());
-    let redis = Redis::start_engine(&options.redis, watchdog.clone(), logs.clone(), changed.clone()).await?;
-    let l3 = start_l3(&options, &template).await?;
-
-    let mut fleet =
-        Fleet { options: &options, redis: &redis, l3: &l3, logs: &logs, watchdog: &watchdog, paths: BTreeMap::new() };
-    let functions = fleet.functions(&template)?;
-    let pools = fleet.start(&functions).await?;
-    let paths = Arc::new(fleet.paths);
-    await_ready(&pools, &logs).await?;
-    report_changes(&pools, &changed);
-
-    let faults = Faults { l3, paths };
-    let authorizer = api.authorizer.as_ref().and_then(|settings| {
-        let pool = pools.get(&settings.function)?;
-        Some(Authorizer::new(settings, pool.clone()))
-    });
-    let url = format!("http://{address}/{}/cache", api.stage);
-    let gateway = Gateway { api, routes: routes(&functions), authorizer, pools: pools.clone(), faults: faults.clone() };
-    let gateway = tokio::spawn(Arc::new(gateway).serve(listener));
-    let issuer = issuer(&options);
-    Ok((Arc::new(Core { url, issuer, redis, faults, pools, logs, watchdog, changed }), gateway))
-}
-
-async fn listen(port: u16) -> Result<TcpListener, Error> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match TcpListener::bind(address).await {
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(Error::PortInUse(port)),
-        bound => bound.doing(format!("opening port {port}")),
-    }
-}
-
-async fn start_l3(options: &Options, template: &Template) -> Result<L3, Error> {
-    let engine = dynamo::start(&options.l3).await?;
-    for (variable, name) in TABLES {
-        let missing = || Error::Template(format!("no function has a {variable} that refers to a table"));
-        let properties = template.table(variable).ok_or_else(missing)?;
-        dynamo::create_table(&engine, name, properties).await?;
-    }
-    L3::open(engine).await.doing("opening a port for L3")
-}
-
-/// What containers are started from.
-struct Fleet<'a> {
-    options: &'a Options,
-    redis: &'a Redis,
-    l3: &'a L3,
-    logs: &'a Arc<Logs>,
-    watchdog: &'a Arc<Watchdog>,
-    /// Grows with every container that uses Redis.
-    paths: BTreeMap<String, RedisPath>,
-}
-
-impl Fleet<'_> {
-    /// The functions asked for, all of which have been built.
-    fn functions(&self, template: &Template) -> Result<Vec<Function>, Error> {
-        let mut functions = template.functions().map_err(Error::Template)?;
-        if let Some(wanted) = &self.options.functions {
-            functions.retain(|function| wanted.contains(&function.name));
-        }
-        let missing = functions.iter().map(|function| self.binary(function)).find(|binary| !binary.is_file());
-        missing.map_or(Ok(functions), |binary| Err(Error::MissingBinary(binary)))
-    }
-
-    fn binary(&self, function: &Function) -> PathBuf {
-        self.options.binaries.join(&function.name)
-    }
-
-    async fn start(&mut self, functions: &[Function]) -> Result<BTreeMap<String, Arc<Pool>>, Error> {
-        let mut pools = BTreeMap::new();
-        for function in functions {
-            let mut containers = Vec::new();
-            for number in 1..=self.options.containers {
-                let name = format!("{}-{number}", function.name);
-                containers.push(self.container(function, name).await?);
-            }
-            pools.insert(function.name.clone(), Pool::new(containers));
-        }
-        Ok(pools)
-    }
-
-    async fn container(&mut self, function: &Function, name: String) -> Result<Container, Error> {
-        let redis_url = self.way_to_redis(function, &name).await?;
-        let environment = self.deployment().environment(function, &name, &redis_url);
-        Container::open(Spec {
-            name,
-            function: function.name.clone(),
-            binary: self.binary(function),
-            environment,
-            timeout: function.timeout,
-            freeze: self.options.freeze,
-            // What users wait for is started at once, everything else when it is needed.
-            eager: !function.routes.is_empty(),
-            logs: self.logs.clone(),
-            watchdog: self.watchdog.clone(),
-        })
-        .await
-    }
-
-    /// The container's REDIS_URL: a proxy of its own, where there can be one.
-    async fn way_to_redis(&mut self, function: &Function, name: &str) -> Result<String, Error> {
-        let url = self.redis.url();
-        let Some(parsed) = RedisUrl::parse(url).filter(|_| function.environment.contains_key("REDIS_URL")) else {
-            return Ok(url.to_owned());
-        };
-        let path = RedisPath::open(parsed.address.clone()).await.doing("opening a port for Redis")?;
-        let own = parsed.at(&path.address());
-        self.paths.insert(name.to_owned(), path);
-        Ok(own)
-    }
-
-    fn deployment(&self) -> Deployment<'_> {
-        let issuer = Issuer::default();
-        let mut values = BTreeMap::from([
-            ("JWT_SECRET", issuer.secret),
-            ("JWT_ISSUER", issuer.issuer),
-            ("JWT_AUDIENCE", issuer.audience),
-        ]);
-        values.extend(TABLES.map(|(variable, name)| (variable, name.to_owned())));
-        let window = self.options.coherence_window_ms.map(|window| ("COHERENCE_WINDOW_MS", window.to_string()));
-        values.extend(window);
-        Deployment { values, extra: &self.options.env, dynamodb_endpoint: self.l3.endpoint() }
-    }
-}
-
-/// Signs what the authorizer, whose variables the options may have changed, accepts.
-fn issuer(options: &Options) -> Issuer {
-    let default = Issuer::default();
-    let value = |name: &str, default: String| options.env.get(name).cloned().unwrap_or(default);
-    Issuer {
-        secret: value("JWT_SECRET", default.secret),
-        issuer: value("JWT_ISSUER", default.issuer),
-        audience: value("JWT_AUDIENCE", default.audience),
-    }
-}
-
-fn routes(functions: &[Function]) -> Routes {
-    let all = functions.iter().flat_map(|function| {
-        let name = function.name.clone();
-        function.routes.iter().map(move |route| (name.clone(), route.clone()))
-    });
-    Routes::new(all.collect())
-}
-
-/// Waits until every container that is started at once has polled.
-async fn await_ready(pools: &BTreeMap<String, Arc<Pool>>, logs: &Logs) -> Result<(), Error> {
-    for container in pools.values().flat_map(|pool| &pool.containers).filter(|container| container.eager) {
-        let mut state = container.state();
-        let polled = timeout(READY_TIMEOUT, state.wait_for(|state| state.ready || state.failed)).await;
-        let ready = matches!(polled, Ok(Ok(state)) if state.ready);
-        if !ready {
-            return Err(Error::Container { name: container.name.clone(), log: logs.tail(&container.name) });
-        }
-    }
-    Ok(())
-}
-
-/// Notifies of every new process.
-fn report_changes(pools: &BTreeMap<String, Arc<Pool>>, changed: &Arc<Notify>) {
-    for container in pools.values().flat_map(|pool| &pool.containers) {
-        let (mut state, changed) = (container.state(), changed.clone());
-        tokio::spawn(async move {
-            while state.changed().await.is_ok() {
-                changed.notify_one();
-            }
-        });
-    }
 }
 
 /// Keeps the info file current.

@@ -1,4 +1,4 @@
-//! Kills the stack's children when the stack is gone, however it went.
+//! Kills the stack's children, and removes its files, when the stack is gone, however it went.
 //!
 //! A frozen container notices nothing by itself, and neither a destructor nor a signal handler runs on SIGKILL. So a
 //! small shell, in a process group of its own, reads the children's process ids from a pipe; when the pipe closes, the
@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
@@ -22,6 +23,7 @@ while read -r op pid; do
     esac
 done
 [ -z "$live" ] || kill -KILL $live 2>/dev/null
+rm -rf -- "$1"
 "#;
 
 /// Watches over the children of one stack.
@@ -36,9 +38,11 @@ struct Shell {
 }
 
 impl Watchdog {
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Watches over no child yet, and over a folder with all that the stack leaves behind.
+    pub(crate) fn start(scratch: &Path) -> io::Result<Self> {
         let mut process = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "watchdog"])
+            .arg(scratch)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -65,11 +69,11 @@ impl Watchdog {
         pipe.write_all(format!("{op} {pid}\n").as_bytes())
     }
 
-    /// Kills every watched process now and refuses new ones.
+    /// Kills every watched process and removes the folder now; refuses new processes.
     pub(crate) fn kill_all(&self) {
         let mut shell = self.lock();
         shell.pipe = None;
-        // The shell ends by itself at the end of its input; waiting for it means that the children are killed.
+        // The shell ends by itself at the end of its input; waiting for it means that all is cleared up.
         let _ = shell.process.wait();
     }
 
@@ -97,13 +101,15 @@ mod tests {
     #[test]
     fn kills_what_is_watched_frozen_or_not_and_spares_what_was_forgotten() {
         let (mut running, mut frozen, mut forgotten) = (sleeper(), sleeper(), sleeper());
-        let watchdog = Watchdog::start().unwrap();
+        let scratch = tempfile::tempdir().unwrap().keep();
+        let watchdog = Watchdog::start(&scratch).unwrap();
         for child in [&running, &frozen, &forgotten] {
             watchdog.watch(child.id()).unwrap();
         }
         watchdog.forget(forgotten.id());
         crate::container::signal(frozen.id(), nix::sys::signal::Signal::SIGSTOP);
         drop(watchdog);
+        assert!(!scratch.exists());
         assert_eq!(running.wait().unwrap().signal(), Some(9));
         assert_eq!(frozen.wait().unwrap().signal(), Some(9));
         assert_eq!(forgotten.try_wait().unwrap(), None);
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn refuses_new_children_after_the_end() {
-        let watchdog = Watchdog::start().unwrap();
+        let watchdog = Watchdog::start(&tempfile::tempdir().unwrap().keep()).unwrap();
         watchdog.kill_all();
         assert!(watchdog.watch(1).is_err());
     }

@@ -60,10 +60,8 @@ fn compresses_only_what_is_allowed_long_enough_and_gets_smaller() {
         assert_eq!(kept(compressible(), false), None);
         assert_eq!(kept(Bytes::from("\"".to_owned() + &"a".repeat(61) + "\""), true), None, "63 bytes");
         assert_eq!(kept(Bytes::from("\"".to_owned() + &"a".repeat(62) + "\""), true), Some(algorithm), "64 bytes");
-        let noise: String = (0u64..64).map(|i| format!("{:016x}", xxh3_64(&i.to_le_bytes()))).collect();
-        let random = Bytes::from(noise.bytes().filter(|b| b.is_ascii_hexdigit()).take(80).collect::<Vec<_>>());
-        let payload = Payload::new(random, &config(algorithm), true);
-        assert!(payload.stored().len() <= payload.text().len());
+        let noise: Vec<u8> = (0u64..64).flat_map(|i| xxh3_64(&i.to_le_bytes()).to_le_bytes()).collect();
+        assert_eq!(kept(Bytes::from(noise), true), None, "does not get smaller");
     }
 }
 
@@ -80,7 +78,7 @@ fn a_text_over_the_reader_s_limit_is_refused() {
 
 #[test]
 fn a_decompression_bomb_is_not_inflated() {
-    let zeros = vec![0; 64 << 20];
+    let zeros = vec![0; 4 * MAX];
     for (code, bomb) in [(1, lz4_flex::block::compress(&zeros)), (2, zstd::bulk::compress(&zeros, 9).unwrap())] {
         let honest = forged(zeros.len() as u64, code, &bomb, xxh3_128(&zeros));
         assert_eq!(decode(&honest, MAX), Err(DecodeError::TooLarge(zeros.len() as u64)));

@@ -58,7 +58,7 @@ impl Store {
         chunks: usize,
     ) -> Result<Option<Bytes>, L3Error> {
         let mut found: HashMap<String, Blob> = HashMap::with_capacity(chunks);
-        let mut wanted: Vec<Item> = (0..chunks).map(|index| chunk_key(key, version, index)).collect();
+        let mut wanted: Vec<Item> = chunk_keys(key, version, chunks).collect();
         for attempt in 0..BATCH_TRIES {
             let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
             let got = self
@@ -85,15 +85,6 @@ impl Store {
             pause(attempt).await;
         }
         Err(L3Error::Failed("dynamodb kept leaving chunks unread".into()))
-    }
-
-    /// Drops the chunks of a value. What is left over goes with the table's time to live.
-    pub(super) async fn drop_chunks(&self, key: &str, version: Version, chunks: usize) {
-        let requests: Vec<WriteRequest> =
-            (0..chunks).map(|index| delete(chunk_key(key, version, index))).collect();
-        if let Err(error) = self.write_batches(&self.entries, requests).await {
-            tracing::warn!(%error, "chunks of a replaced value are left to the time to live");
-        }
     }
 
     /// Sends write requests in batches, and again what a batch left undone.
@@ -142,6 +133,11 @@ fn join(key: &str, version: Version, chunks: usize, mut found: HashMap<String, B
 
 fn chunk_name(key: &str, version: Version, index: usize) -> String {
     format!("c#{index}#{}#{key}", version.0)
+}
+
+/// The keys of all chunks of a value.
+pub(super) fn chunk_keys(key: &str, version: Version, chunks: usize) -> impl Iterator<Item = Item> {
+    (0..chunks).map(move |index| chunk_key(key, version, index))
 }
 
 fn chunk_key(key: &str, version: Version, index: usize) -> Item {

@@ -1,17 +1,12 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
-use crate::{Clock, config::L3Config};
+use crate::{Clock, config::L3Config, pause::Pause};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use std::{
-    error::Error,
-    fmt,
-    sync::atomic::{AtomicI64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{error::Error, fmt, time::Duration};
 use tokio::sync::OnceCell;
 
 /// One attempt of an operation may take so long; the operation as a whole, `l3_config.timeout_ms`.
@@ -20,8 +15,6 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
 const BULK_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much longer than another operation one with chunks may take.
 const BULK_FACTOR: u32 = 5;
-/// How long L3 is skipped after it could not be reached.
-const SKIP_MS: i64 = 1000;
 
 /// The way to both tables.
 pub(crate) struct Store {
@@ -29,8 +22,8 @@ pub(crate) struct Store {
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
-    timeout: Duration,
-    skip_until_ms: AtomicI64,
+    pub(super) timeout: Duration,
+    pause: Pause,
     pub(super) clock: Clock,
 }
 
@@ -52,14 +45,14 @@ impl Store {
             control,
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
             timeout: Duration::from_millis(config.timeout_ms),
-            skip_until_ms: AtomicI64::new(i64::MIN),
+            pause: Pause::new(clock.clone()),
             clock,
         }
     }
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
     pub(super) async fn client(&self) -> Result<&Client, L3Error> {
-        if self.clock.now_ms() < self.skip_until_ms.load(Relaxed) {
+        if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
         Ok(self.client.get_or_init(|| self.build()).await)
@@ -83,7 +76,7 @@ impl Store {
         R: fmt::Debug + Send + Sync + 'static,
     {
         if !matches!(&error, SdkError::ServiceError(_)) {
-            self.skip_until_ms.store(self.clock.now_ms() + SKIP_MS, Relaxed);
+            self.pause.begin();
         }
         L3Error::Failed(Box::new(error))
     }
@@ -94,10 +87,8 @@ impl Store {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(self.timeout)
             .build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries);
+        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }

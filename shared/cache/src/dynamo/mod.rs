@@ -4,14 +4,15 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `tags` and its envelope |
+//! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //!
 //! and of the control table:
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `note` | version `#` random | a mutation that was acknowledged while Redis could not be reached |
+//! | `note` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
 //!
 //! Keys spread over sixteen partitions, with the key as sort key, so that a prefix is one Query for each. A row is
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
@@ -19,11 +20,13 @@
 
 mod chunks;
 mod client;
+mod matches;
 mod notes;
 mod rows;
 
 pub(crate) use client::{L3Error, Store};
-pub(crate) use notes::{Note, Notes};
+pub(crate) use matches::{Match, Search};
+pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Content, Row, Write, WriteRow, Written};
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -9,9 +9,8 @@ use super::{
     client::{L3Error, Store},
     number, text, text_of,
 };
-use crate::version::Version;
+use crate::{selector::Written, version::Version};
 use aws_sdk_dynamodb::types::Put;
-use std::sync::Arc;
 
 /// How long an unread note stays, in seconds: a day, far longer than a container may go on without reading them.
 const KEEP_SECONDS: i64 = 86_400;
@@ -23,8 +22,16 @@ const READ_AT_ONCE: i32 = 1000;
 pub(crate) struct Note {
     /// The name of the note itself.
     pub id: String,
-    pub key: Arc<str>,
-    pub version: Version,
+    pub noted: Noted,
+}
+
+/// What a note says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// A key was put or deleted.
+    Changed { key: String, version: Version },
+    /// An invalidation removed what it means from L3.
+    Invalidated(Box<Written>),
 }
 
 /// The notes that were found.
@@ -35,21 +42,20 @@ pub(crate) struct Notes {
     pub more: bool,
 }
 
-impl Notes {
-    /// The request that leaves a note, for a transaction.
-    pub(super) fn put(table: &str, key: &str, version: Version, now_ms: i64) -> Put {
-        Put::builder().table_name(table).set_item(Some(item(key, version, now_ms))).build().expect("both are given")
-    }
+/// The request that leaves a note of a put or delete, for a transaction.
+pub(super) fn put(table: &str, key: &str, version: Version, now_ms: i64) -> Put {
+    let note = Noted::Changed { key: key.to_owned(), version };
+    Put::builder().table_name(table).set_item(Some(item(&note, now_ms))).build().expect("both are given")
 }
 
 impl Store {
-    /// Leaves a note of a mutation that L3 already holds.
-    pub(crate) async fn leave_note(&self, key: &str, version: Version) -> Result<(), L3Error> {
+    /// Leaves a note of a mutation.
+    pub(crate) async fn leave_note(&self, note: &Noted) -> Result<(), L3Error> {
         self.client()
             .await?
             .put_item()
             .table_name(&self.control)
-            .set_item(Some(item(key, version, self.clock.now_ms())))
+            .set_item(Some(item(note, self.clock.now_ms())))
             .send()
             .await
             .map_err(|error| self.failed(error))?;
@@ -75,7 +81,7 @@ impl Store {
     }
 
     /// Deletes notes that the journal holds now.
-    pub(crate) async fn drop_notes(&self, notes: &[Note]) -> Result<(), L3Error> {
+    pub(crate) async fn drop_notes(&self, notes: &[&Note]) -> Result<(), L3Error> {
         let requests = notes
             .iter()
             .map(|note| delete(Item::from([("pk".to_owned(), text("note")), ("sk".to_owned(), text(&note.id))])))
@@ -84,20 +90,31 @@ impl Store {
     }
 }
 
-fn item(key: &str, version: Version, now_ms: i64) -> Item {
-    Item::from([
+fn item(note: &Noted, now_ms: i64) -> Item {
+    let mut item = Item::from([
         ("pk".to_owned(), text("note")),
-        ("sk".to_owned(), text(format!("{}#{:016x}", version.sortable(), fastrand::u64(..)))),
-        ("key".to_owned(), text(key)),
-        ("version".to_owned(), number(version.0)),
+        ("sk".to_owned(), text(format!("{now_ms:015}#{:016x}", fastrand::u64(..)))),
         ("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS)),
-    ])
+    ]);
+    match note {
+        Noted::Changed { key, version } => {
+            item.insert("key".to_owned(), text(key));
+            item.insert("version".to_owned(), number(version.0));
+        }
+        Noted::Invalidated(written) => {
+            item.insert("body".to_owned(), text(written.to_json()));
+        }
+    }
+    item
 }
 
 fn note(item: &Item) -> Option<Note> {
-    Some(Note {
-        id: text_of(item, "sk")?.to_owned(),
-        key: text_of(item, "key")?.into(),
-        version: Version(super::number_of(item, "version")?),
-    })
+    let noted = match text_of(item, "body") {
+        Some(body) => Noted::Invalidated(Box::new(serde_json::from_str(body).ok()?)),
+        None => Noted::Changed {
+            key: text_of(item, "key")?.to_owned(),
+            version: Version(super::number_of(item, "version")?),
+        },
+    };
+    Some(Note { id: text_of(item, "sk")?.to_owned(), noted })
 }

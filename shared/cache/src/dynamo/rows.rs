@@ -1,16 +1,12 @@
 //! The row of a key: its newest value, or what is known instead.
 
 use super::{
-    Item, Notes,
+    Item,
     client::{L3Error, Store},
+    matches::tags_attribute,
     number, number_of, text, text_of,
 };
-use crate::{
-    entry::Entry,
-    register::Expected,
-    shard::shard,
-    version::Version,
-};
+use crate::{entry::Entry, register::Expected, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
@@ -41,9 +37,9 @@ pub(crate) struct Row {
 pub(crate) enum Content {
     /// The newest value, until `expires_at_ms`.
     Value { expires_at_ms: i64, envelope: Bytes },
-    /// The newest value is not kept here.
-    Elsewhere,
-    /// The key was deleted.
+    /// The newest value is not kept here, and lives until `expires_at_ms`.
+    Elsewhere { expires_at_ms: i64 },
+    /// The key was deleted, or its value has expired.
     Gone,
 }
 
@@ -76,8 +72,15 @@ pub(crate) enum Written {
 }
 
 impl Store {
-    /// Reads the row of `key`, consistently.
+    /// Reads the row of `key`, consistently, within the level's timeout.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
+        match tokio::time::timeout(self.timeout, self.read_whole(key)).await {
+            Ok(read) => read,
+            Err(elapsed) => Err(L3Error::Failed(elapsed.into())),
+        }
+    }
+
+    async fn read_whole(&self, key: &str) -> Result<Option<Row>, L3Error> {
         for _ in 0..READ_TRIES {
             let client = self.client().await?;
             let got = client
@@ -92,6 +95,8 @@ impl Store {
             let Some(item) = got.item else { return Ok(None) };
             let head = Head::of(&item);
             match head.chunks {
+                // Its chunks may have gone before it.
+                _ if head.is_expired(self.clock.now_ms()) => return Ok(Some(head.row(None))),
                 0 => return Ok(Some(head.row(inline_body(item)))),
                 chunks => {
                     if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
@@ -134,7 +139,7 @@ impl Store {
             .set_item(Some(put.item))
             .condition_expression(put.condition)
             .set_expression_attribute_names(Some(put.names))
-            .set_expression_attribute_values(Some(put.values))
+            .set_expression_attribute_values(put.values)
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -159,11 +164,11 @@ impl Store {
             .set_item(Some(put.item))
             .condition_expression(put.condition)
             .set_expression_attribute_names(Some(put.names))
-            .set_expression_attribute_values(Some(put.values))
+            .set_expression_attribute_values(put.values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .expect("table and item are given");
-        let note = Notes::put(&self.control, row.key, row.version, self.clock.now_ms());
+        let note = super::notes::put(&self.control, row.key, row.version, self.clock.now_ms());
         let sent = self
             .client()
             .await?
@@ -173,6 +178,7 @@ impl Store {
             .send()
             .await;
         match sent {
+            // A transaction does not tell what it replaced: the caller has read that before.
             Ok(_) => Ok(Written::Yes { was_live: false }),
             Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
                 let TransactWriteItemsError::TransactionCanceledException(canceled) = error.into_err() else {
@@ -190,7 +196,7 @@ impl Store {
         }
     }
 
-    /// The item and its condition; chunks go ahead, because the row that names them comes last.
+    /// The item and its condition; chunks and index rows go ahead, because the row comes last.
     async fn prepare(&self, row: &WriteRow<'_>) -> Result<ConditionalPut, L3Error> {
         let now_s = self.clock.now_ms() / 1000;
         let mut item = Item::from([
@@ -207,27 +213,31 @@ impl Store {
                 } else {
                     item.insert("body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec())));
                 }
-                item.insert("expires_at".to_owned(), number(entry.expires_at_ms));
+                if !entry.tags.is_empty() {
+                    self.write_index(row.key, entry).await?;
+                    item.insert("tags".to_owned(), tags_attribute(&entry.tags));
+                }
                 entry.expires_at_ms
             }
             Write::Elsewhere { expires_at_ms } => expires_at_ms,
             Write::Gone => 0,
         };
+        item.insert("expires_at".to_owned(), number(expires_at_ms));
         item.insert("ttl".to_owned(), number((now_s + KEEP_SECONDS).max(expires_at_ms / 1000 + 1)));
         Ok(ConditionalPut::new(item, row))
     }
 
-    /// Why a conditional write was refused; its own chunks are of no use then.
+    /// Why a conditional write was refused; its own chunks and index rows are of no use then.
     ///
     /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
     async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
-            return Ok(Written::Yes { was_live: false });
+            // What stood there before is not known any more; a DELETE that may have found something says it did.
+            return Ok(Written::Yes { was_live: matches!(row.content, Write::Gone) });
         }
-        if let Write::Value { entry, envelope } = row.content
-            && envelope.len() > INLINE_BYTES
-        {
-            self.drop_chunks(row.key, entry.version, super::chunks::count(envelope.len())).await;
+        if let Write::Value { entry, envelope } = row.content {
+            let chunks = if envelope.len() > INLINE_BYTES { super::chunks::count(envelope.len()) } else { 0 };
+            self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
         let standing = match standing {
             Some(item) => Some(Head::of(&item).version),
@@ -242,9 +252,7 @@ impl Store {
     /// Whether the row that was replaced held a live value; chunks of it are dropped.
     async fn replaced(&self, key: &str, before: Option<Item>) -> Written {
         let Some(before) = before else { return Written::Yes { was_live: false } };
-        let head = Head::of(&before);
-        self.drop_chunks(key, head.version, head.chunks).await;
-        Written::Yes { was_live: head.is_live(self.clock.now_ms()) }
+        Written::Yes { was_live: self.tidy_after(key, &before).await }
     }
 }
 
@@ -254,7 +262,9 @@ impl WriteRow<'_> {
         let head = Head::of(item);
         let same_value = match self.content {
             Write::Value { envelope, .. } if head.chunks > 0 => head.chunks == super::chunks::count(envelope.len()),
-            Write::Value { envelope, .. } => item.get("body").and_then(|body| body.as_b().ok()).is_some_and(|body| body.as_ref() == envelope),
+            Write::Value { envelope, .. } => {
+                item.get("body").and_then(|body| body.as_b().ok()).is_some_and(|body| body.as_ref() == envelope)
+            }
             Write::Elsewhere { .. } | Write::Gone => true,
         };
         head.version == self.version && text_of(item, "kind") == Some(self.content.kind()) && same_value
@@ -275,21 +285,18 @@ struct ConditionalPut {
     item: Item,
     condition: &'static str,
     names: std::collections::HashMap<String, String>,
-    values: Item,
+    /// DynamoDB refuses an empty map.
+    values: Option<Item>,
 }
 
 impl ConditionalPut {
     fn new(item: Item, row: &WriteRow<'_>) -> ConditionalPut {
-        let mut values = Item::from([(":new".to_owned(), number(row.version.0))]);
-        let condition = match row.expected {
-            Expected::Anything => "attribute_not_exists(#v) OR #v < :new",
-            Expected::Absent => {
-                values.clear();
-                "attribute_not_exists(#v)"
-            }
+        let new = (":new".to_owned(), number(row.version.0));
+        let (condition, values) = match row.expected {
+            Expected::Anything => ("attribute_not_exists(#v) OR #v < :new", Some(Item::from([new]))),
+            Expected::Absent => ("attribute_not_exists(#v)", None),
             Expected::Version(seen) => {
-                values.insert(":seen".to_owned(), number(seen.0));
-                "#v = :seen AND #v < :new"
+                ("#v = :seen AND #v < :new", Some(Item::from([new, (":seen".to_owned(), number(seen.0))])))
             }
         };
         let names = [("#v".to_owned(), "version".to_owned())].into();
@@ -298,7 +305,7 @@ impl ConditionalPut {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Value,
     Elsewhere,
     Gone,
@@ -308,18 +315,22 @@ enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub version: Version,
-    kind: Kind,
+    pub(super) kind: Kind,
     expires_at_ms: i64,
-    chunks: usize,
+    pub(super) chunks: usize,
 }
 
 impl Head {
     /// Whether the row holds a value that is live at `now_ms`.
     pub(crate) fn is_live(self, now_ms: i64) -> bool {
-        self.kind == Kind::Value && now_ms < self.expires_at_ms
+        self.kind == Kind::Value && !self.is_expired(now_ms)
     }
 
-    fn of(item: &Item) -> Head {
+    fn is_expired(self, now_ms: i64) -> bool {
+        now_ms >= self.expires_at_ms
+    }
+
+    pub(super) fn of(item: &Item) -> Head {
         Head {
             version: Version(number_of(item, "version").unwrap_or_default()),
             kind: match text_of(item, "kind") {
@@ -335,7 +346,7 @@ impl Head {
     fn row(self, envelope: Option<Bytes>) -> Row {
         let content = match (self.kind, envelope) {
             (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
-            (Kind::Elsewhere, _) => Content::Elsewhere,
+            (Kind::Elsewhere, _) => Content::Elsewhere { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,
         };
         Row { version: self.version, content }
@@ -350,5 +361,15 @@ fn inline_body(mut item: Item) -> Option<Bytes> {
 }
 
 fn partition(key: &str) -> AttributeValue {
-    text(format!("e#{:x}", shard(key)))
+    text(partition_name(shard(key)))
+}
+
+pub(super) fn partition_name(shard: u64) -> String {
+    format!("e#{shard:x}")
+}
+
+/// The tags of a row.
+pub(super) fn tags_of(item: &Item) -> Vec<String> {
+    let tags = item.get("tags").and_then(|tags| tags.as_l().ok());
+    tags.into_iter().flatten().filter_map(|tag| tag.as_s().ok().cloned()).collect()
 }

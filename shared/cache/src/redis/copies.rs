@@ -1,6 +1,6 @@
 //! L2: one hash per entry, written by script only over what is older.
 
-use super::{Down, Keyspace, journal::OPERATION_LIFE, scripts};
+use super::{Down, Keyspace, journal::Operation, link::read, scripts};
 use crate::{
     coherence::Certificate,
     key::Key,
@@ -9,7 +9,8 @@ use crate::{
     version::{Position, Version},
 };
 use bytes::Bytes;
-use redis::{Cmd, FromRedisValue, Value, cmd};
+use redis::{Cmd, Value, cmd};
+use std::sync::Arc;
 
 /// How long an L2 tombstone stays when L2 is the register: 2T, by when every older operation has ended.
 const TOMBSTONE_MS: u64 = 70_000;
@@ -31,7 +32,7 @@ pub(crate) struct Found {
     pub version: Version,
     /// The journal position at which L3 had that version.
     pub stamp: Position,
-    /// Redis time in ms when that was last confirmed.
+    /// When that was last confirmed, in ms by the clock of the container that did.
     pub certified_ms: i64,
     /// Reads of the value by the fleet.
     pub reads: u64,
@@ -43,13 +44,13 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct WriteCopy<'a> {
     pub key: &'a str,
-    /// When the operation began, in microseconds of Redis time.
-    pub started_us: u64,
+    pub operation: Operation,
     pub version: Version,
     pub stamp: Position,
     pub certified_ms: i64,
     pub expires_at_ms: i64,
     pub envelope: &'a [u8],
+    pub tags: &'a [Arc<str>],
     /// A distrusted copy that was seen and may be overwritten whatever its version.
     pub distrusted: Option<(Version, Position)>,
     /// What must stand there; used only when L2 is the register.
@@ -88,6 +89,23 @@ pub(crate) struct Touch {
     pub last_ms: i64,
 }
 
+/// A page of an index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page<'a> {
+    pub shard: u64,
+    pub tag: Option<&'a str>,
+    pub prefix: &'a str,
+    pub after: Option<&'a str>,
+}
+
+/// Most keys of one page. Evicting them holds Redis up for about a millisecond.
+pub(crate) const PAGE_KEYS: usize = 500;
+
+/// Tags as scripts read them: a line feed before and after each. No tag has a control character.
+fn lines(tags: &[Arc<str>]) -> String {
+    if tags.is_empty() { String::new() } else { format!("\n{}\n", tags.join("\n")) }
+}
+
 impl Copies {
     pub(crate) fn new(keys: Keyspace, register: bool) -> Copies {
         Copies { keys, register }
@@ -107,13 +125,15 @@ impl Copies {
             None => (String::new(), String::new()),
         };
         let expected = match copy.expected {
+            // While L3 decides, what stands in L2 says nothing.
+            _ if !self.register => String::new(),
             Expected::Anything => String::new(),
             Expected::Absent => "none".to_owned(),
             Expected::Version(version) => version.sortable(),
         };
         let mut call = scripts::STORE.call(&self.slots(copy.key));
-        call.arg(copy.started_us)
-            .arg(OPERATION_LIFE.as_micros() as u64)
+        call.arg(copy.operation.started_us)
+            .arg(copy.operation.life_us)
             .arg(copy.version.sortable())
             .arg(copy.stamp.sortable())
             .arg(copy.certified_ms)
@@ -123,28 +143,73 @@ impl Copies {
             .arg(seen_stamp)
             .arg(expected)
             .arg(u8::from(self.register))
-            .arg(copy.envelope);
+            .arg(copy.envelope)
+            .arg(lines(copy.tags))
+            .arg(self.keys.copies(shard(copy.key)))
+            .arg(self.keys.tags(shard(copy.key)));
         call
     }
 
     /// The command that removes every copy of `key` older than `version`.
-    pub(crate) fn remove(&self, started_us: u64, key: &str, version: Version) -> Cmd {
-        self.removal(started_us, key, version, "", self.register)
+    pub(crate) fn remove(&self, operation: Operation, key: &str, version: Version) -> Cmd {
+        self.removal(operation, key, version, "", self.register)
     }
 
     /// The command that removes exactly the copy of that version and stamp.
-    pub(crate) fn undo(&self, started_us: u64, key: &str, version: Version, stamp: Position) -> Cmd {
-        self.removal(started_us, key, version, &stamp.sortable(), false)
+    pub(crate) fn undo(&self, operation: Operation, key: &str, version: Version, stamp: Position) -> Cmd {
+        self.removal(operation, key, version, &stamp.sortable(), false)
     }
 
-    fn removal(&self, started_us: u64, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
+    fn removal(&self, operation: Operation, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
         let mut call = scripts::REMOVE.call(&self.slots(key));
-        call.arg(started_us)
-            .arg(OPERATION_LIFE.as_micros() as u64)
+        call.arg(operation.started_us)
+            .arg(operation.life_us)
             .arg(version.sortable())
             .arg(key)
             .arg(exact)
-            .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() });
+            .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
+            .arg(self.keys.tags(shard(key)));
+        call
+    }
+
+    /// The command that reads the next keys of a shard which an invalidation may mean: at most [`PAGE_KEYS`], those
+    /// after `after`. With a tag, of the keys that have it.
+    pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
+        let index = match page.tag {
+            Some(tag) => self.keys.tags(page.shard) + tag,
+            None => self.keys.index(page.shard),
+        };
+        let from = match page.after {
+            Some(after) => [b"(", after.as_bytes()].concat(),
+            None => [b"[", page.prefix.as_bytes()].concat(),
+        };
+        // No byte of UTF-8 is 0xff, so every key that begins with the prefix sorts before it.
+        let to = if page.prefix.is_empty() { b"+".to_vec() } else { [b"(", page.prefix.as_bytes(), b"\xff"].concat() };
+        let mut read = cmd("ZRANGEBYLEX");
+        read.arg(index).arg(if page.after.is_none() && page.prefix.is_empty() { b"-".to_vec() } else { from }).arg(to);
+        read.arg("LIMIT").arg(0).arg(PAGE_KEYS);
+        read
+    }
+
+    /// The command that removes the copies of `keys`, all of one shard, that are older than `version` and have one
+    /// of `tags`, if there are any tags; without a version it removes nothing and only looks.
+    pub(crate) fn evict(
+        &self,
+        operation: Operation,
+        shard: u64,
+        version: Option<Version>,
+        tags: &[Arc<str>],
+        keys: &[String],
+    ) -> Cmd {
+        let mut call = scripts::EVICT.call(&[self.keys.index(shard)]);
+        call.arg(operation.started_us)
+            .arg(operation.life_us)
+            .arg(version.map(Version::sortable).unwrap_or_default())
+            .arg(if self.register { TOMBSTONE_MS.to_string() } else { String::new() })
+            .arg(self.keys.copies(shard))
+            .arg(self.keys.tags(shard))
+            .arg(lines(tags))
+            .arg(keys);
         call
     }
 
@@ -184,8 +249,7 @@ impl Found {
 
     /// Reads the reply to [`Copies::read`]; `None` where there is no copy, or only a tombstone.
     pub(crate) fn parse(reply: Value) -> Result<Option<Found>, Down> {
-        let (envelope, version, stamp, certified_ms, reads, last_read_ms) =
-            RawCopy::from_redis_value(reply).map_err(|_| Down::Odd("a copy"))?;
+        let (envelope, version, stamp, certified_ms, reads, last_read_ms) = read::<RawCopy>(reply, "a copy")?;
         let (Some(envelope), Some(version)) = (envelope, version.as_deref().and_then(Version::parse)) else {
             return Ok(None);
         };
@@ -200,17 +264,28 @@ impl Found {
     }
 }
 
+/// Reads the reply to [`Copies::page`].
+pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
+    read(reply, "an index")
+}
+
+/// Reads the reply to [`Copies::evict`]: whether a live copy was meant, for each key; `None` when the operation was too
+/// old to go on.
+pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<bool>>, Down> {
+    let met: Vec<i64> = read(reply, "an eviction")?;
+    Ok((met.len() == keys).then(|| met.into_iter().map(|met| met == 1).collect()))
+}
+
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.
 pub(crate) fn totals(reply: Value) -> Vec<Option<u64>> {
-    let totals = Vec::<i64>::from_redis_value(reply).unwrap_or_default();
+    let totals = read::<Vec<i64>>(reply, "totals").unwrap_or_default();
     totals.into_iter().map(|total| u64::try_from(total).ok()).collect()
 }
 
 impl Outcome {
     /// Reads the reply to [`Copies::write`], [`Copies::remove`] and [`Copies::undo`].
     pub(crate) fn parse(reply: Value) -> Result<Outcome, Down> {
-        let (done, live, before): (i64, u8, String) =
-            FromRedisValue::from_redis_value(reply).map_err(|_| Down::Odd("a write"))?;
+        let (done, live, before): (i64, u8, String) = read(reply, "a write")?;
         let done = match done {
             1 => Done::Yes,
             0 => Done::Newer,

@@ -1,12 +1,13 @@
 //! The journal: one stream of the fleet's newest mutations, and the sync that reads it.
 
-use super::{Down, Keyspace, scripts};
+use super::{Down, Keyspace, link::read, scripts};
 use crate::{
     record::{Change, Record},
+    selector::{Invalidation, Written},
     version::{Position, Version},
 };
-use redis::{Cmd, FromRedisValue, Value};
-use std::{collections::HashMap, time::Duration};
+use redis::{Cmd, Value, cmd};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// T: longest life of one operation (the function timeout of 30 s, and margin).
 pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
@@ -18,12 +19,25 @@ const KEEP: Duration = Duration::from_secs(600);
 const KEEP_RECORDS: usize = 200_000;
 /// Most records one sync reads; when more are waiting the container begins with an empty L1.
 const SYNC_RECORDS: usize = 1000;
+/// Most records such a beginning reads. Copies from before them are confirmed by L3 for the next 2T.
+const RESET_RECORDS: usize = 5000;
+
+/// How old an operation may be for a script to go on with it: what arrives later, from a connection that was given up,
+/// does nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    /// When it began, in microseconds of Redis time.
+    pub started_us: u64,
+    /// How long it may take, in microseconds.
+    pub life_us: u64,
+}
 
 /// Names the journal and makes its commands.
 #[derive(Debug)]
 pub(crate) struct Journal {
     journal: String,
     meta: String,
+    open: String,
     cluster: bool,
 }
 
@@ -36,6 +50,8 @@ pub(crate) struct SyncReply {
     pub epoch: Position,
     /// Redis time in ms when the outage notes were read last; 0 for never.
     pub notes_checked_ms: u64,
+    /// Invalidations that have not removed all they mean.
+    pub open: Vec<Arc<Invalidation>>,
     /// The records do not follow on the cursor: they are the newest ones there are.
     pub reset: bool,
     /// The records, oldest first.
@@ -44,28 +60,64 @@ pub(crate) struct SyncReply {
 
 impl Journal {
     pub(crate) fn new(keys: &Keyspace, cluster: bool) -> Journal {
-        Journal { journal: keys.journal(), meta: keys.meta(), cluster }
+        Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), cluster }
     }
 
     /// The command that reads what came after `cursor`; `None` for a container that knows nothing yet.
     pub(crate) fn sync(&self, cursor: Option<Position>) -> Cmd {
-        let mut call = scripts::SYNC.call(&[self.journal.clone(), self.meta.clone()]);
+        let mut call = scripts::SYNC.call(&[self.journal.clone(), self.meta.clone(), self.open.clone()]);
         call.arg(cursor.map(|at| at.to_string()).unwrap_or_default())
             .arg(SYNC_RECORDS)
+            .arg(RESET_RECORDS)
             .arg(HISTORY.as_millis() as u64)
             .arg(u8::from(self.cluster));
         call
     }
 
-    /// The command that appends the record of a mutation of one key that began at `started_us`.
-    pub(crate) fn append(&self, started_us: u64, change: Change, key: &str, version: Version) -> Cmd {
-        let mut call = scripts::APPEND.call(std::slice::from_ref(&self.journal));
-        call.arg(started_us)
-            .arg(OPERATION_LIFE.as_micros() as u64)
-            .arg(KEEP.as_millis() as u64)
-            .arg(KEEP_RECORDS)
-            .arg(&["kind", change.name(), "key", key, "version", &version.sortable()]);
+    /// The command that appends the record of a mutation of one key.
+    pub(crate) fn append(&self, operation: Operation, change: Change, key: &str, version: Version, by: &str) -> Cmd {
+        let mut call = self.appending(operation, "");
+        call.arg(&["kind", change.name(), "key", key, "version", &version.sortable(), "by", by]);
         call
+    }
+
+    /// The command that appends the record of an invalidation, and keeps it open when it has something to remove.
+    pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, open: bool) -> Cmd {
+        let body = invalidation.to_json();
+        let mut call = self.appending(operation, if open { &body } else { "" });
+        call.arg(&["kind", "invalidate", "body", &body]);
+        call
+    }
+
+    /// The command that closes the invalidation recorded at `at`, which met so many distinct keys.
+    pub(crate) fn close(&self, at: Position, matched: u64) -> Cmd {
+        let mut call = scripts::CLOSE.call(&[self.journal.clone(), self.open.clone()]);
+        call.arg(at.to_string()).arg(matched);
+        call
+    }
+
+    fn appending(&self, operation: Operation, open: &str) -> Cmd {
+        let mut call = scripts::APPEND.call(&[self.journal.clone(), self.open.clone()]);
+        call.arg(operation.started_us).arg(operation.life_us).arg(KEEP.as_millis() as u64).arg(KEEP_RECORDS).arg(open);
+        call
+    }
+
+    /// The command that reads the raw records after `since`, oldest first; without it, the newest, newest first.
+    pub(crate) fn history(&self, since: Option<Position>, limit: usize) -> Cmd {
+        let mut read = match since {
+            Some(since) => {
+                let mut read = cmd("XRANGE");
+                read.arg(&self.journal).arg(format!("({since}")).arg("+");
+                read
+            }
+            None => {
+                let mut read = cmd("XREVRANGE");
+                read.arg(&self.journal).arg("+").arg("-");
+                read
+            }
+        };
+        read.arg("COUNT").arg(limit);
+        read
     }
 
     /// The command that remembers that the outage notes were read from `began_ms` of Redis time on.
@@ -76,12 +128,14 @@ impl Journal {
     }
 }
 
-type RawReply = (u64, u64, String, String, u8, Vec<(String, HashMap<String, String>)>);
+/// Fields of a raw record.
+pub(crate) type Fields = HashMap<String, String>;
+
+type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>);
 
 impl SyncReply {
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
-        let (seconds, micros, epoch, notes, reset, raw) =
-            RawReply::from_redis_value(reply).map_err(|_| Down::Odd("sync"))?;
+        let (seconds, micros, epoch, notes, open, reset, raw) = read::<RawReply>(reply, "a sync")?;
         let mut records = raw
             .iter()
             .map(|(id, fields)| Record::parse(id, fields))
@@ -92,14 +146,31 @@ impl SyncReply {
             time_us: seconds * 1_000_000 + micros,
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
+            open: open
+                .iter()
+                .filter_map(|(id, body)| Written::read(Position::parse(id)?, body).map(Arc::new))
+                .collect(),
             reset: reset == 1,
             records,
         })
     }
 }
 
-/// Reads the reply to [`Journal::append`]: `None` when the operation was too old to go on.
+/// Reads the reply to [`Journal::history`], oldest first.
+pub(crate) fn history(reply: Value) -> Result<Vec<(Position, Fields)>, Down> {
+    let raw: Vec<(String, Fields)> = read(reply, "the journal")?;
+    let mut records: Vec<_> =
+        raw.into_iter().filter_map(|(id, fields)| Some((Position::parse(&id)?, fields))).collect();
+    records.sort_by_key(|(at, _)| *at);
+    Ok(records)
+}
+
+/// Reads the reply to [`Journal::close`]: whether it was open.
+pub(crate) fn closed(reply: Value) -> Result<bool, Down> {
+    read::<i64>(reply, "a close").map(|closed| closed == 1)
+}
+
+/// Reads the reply to [`Journal::append`] and [`Journal::invalidate`]: `None` when the operation was too old to go on.
 pub(crate) fn appended(reply: Value) -> Result<Option<Position>, Down> {
-    let id = String::from_redis_value(reply).map_err(|_| Down::Odd("append"))?;
-    Ok(Position::parse(&id))
+    read::<String>(reply, "an append").map(|id| Position::parse(&id))
 }

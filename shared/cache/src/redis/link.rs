@@ -3,29 +3,27 @@
 //! A connection that fails is thrown away and made anew, with a fresh look-up of the address: a frozen container
 //! wakes up to connections that were closed long ago, and after a failover the old address answers READONLY. The
 //! clients that reconnect by themselves do so in background tasks with back-off, which a freeze would interrupt.
-//! What can be repeated is repeated once, at once; after that Redis is skipped for [`SKIP_MS`], so that an outage
-//! does not cost its timeout on every request.
+//! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
 use super::scripts;
-use crate::{Clock, config::L2Config};
+use crate::{Clock, config::L2Config, pause::Pause};
 use futures_util::future::join_all;
 use redis::{
-    AsyncConnectionConfig, Client, Pipeline, RedisError, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
 };
 use std::{
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-/// How long Redis is skipped after it could not be reached.
-const SKIP_MS: i64 = 1000;
+/// How much longer than another batch one with work on many keys may take.
+const BULK_FACTOR: u32 = 20;
+/// What the network of a small container carries at least: 20 MB/s.
+const BYTES_PER_MICROSECOND: u64 = 20;
 
 /// Whether the commands of a batch must take effect one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +41,10 @@ pub(crate) type Reply = Value;
 
 /// Commands that are sent together.
 #[derive(Default)]
-pub(crate) struct Batch(Pipeline);
+pub(crate) struct Batch {
+    commands: Pipeline,
+    extra: Duration,
+}
 
 /// Redis cannot be asked.
 #[derive(Debug)]
@@ -65,18 +66,17 @@ pub(crate) struct Link {
     connect_timeout: Duration,
     connection: Mutex<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
-    skip_until_ms: AtomicI64,
-    clock: Clock,
+    pause: Pause,
 }
 
 enum Target {
-    Single(Client),
-    Cluster(ClusterClient),
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]
 enum Connection {
-    Single(MultiplexedConnection),
+    Single(Box<MultiplexedConnection>),
     Cluster(ClusterConnection),
 }
 
@@ -91,8 +91,7 @@ impl Link {
             connect_timeout,
             connection: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
-            skip_until_ms: AtomicI64::new(i64::MIN),
-            clock,
+            pause: Pause::new(clock),
         })
     }
 
@@ -109,19 +108,28 @@ impl Link {
         }
     }
 
-    /// Sends `commands` and returns one reply for each, all within the level's timeout.
+    /// Sends a batch and returns one reply for each command, all within the level's timeout.
     pub(crate) async fn run(&self, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
-        if self.clock.now_ms() < self.skip_until_ms.load(Relaxed) {
+        self.run_within(self.timeout + batch.extra, batch, order).await
+    }
+
+    /// The same for work on many keys, which no read waits for.
+    pub(crate) async fn run_bulk(&self, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
+        self.run_within(self.timeout * BULK_FACTOR, batch, order).await
+    }
+
+    async fn run_within(&self, timeout: Duration, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
+        if self.pause.is_on() {
             return Err(Down::Skipped);
         }
-        let down = match tokio::time::timeout(self.timeout, self.run_with_retry(&batch.0, order)).await {
+        let down = match tokio::time::timeout(timeout, self.run_with_retry(&batch.commands, order)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) if !is_lost(&error) => return Err(Down::Failed(error)),
             Ok(Err(error)) => Down::Failed(error),
             Err(_) => Down::TimedOut,
         };
         self.forget();
-        self.skip_until_ms.store(self.clock.now_ms() + SKIP_MS, Relaxed);
+        self.pause.begin();
         Err(down)
     }
 
@@ -173,7 +181,13 @@ impl Link {
 
 impl Batch {
     pub(crate) fn push(&mut self, command: Command) {
-        self.0.add_command(command);
+        self.commands.add_command(command);
+    }
+
+    /// Allows more time for a batch that carries a value of so many bytes.
+    pub(crate) fn carrying(mut self, bytes: usize) -> Batch {
+        self.extra = Duration::from_micros(bytes as u64 / BYTES_PER_MICROSECOND);
+        self
     }
 }
 
@@ -188,14 +202,14 @@ impl FromIterator<Command> for Batch {
 impl Target {
     fn new(url: &str, connect_timeout: Duration, timeout: Duration) -> Result<Target, RedisError> {
         let Some((scheme, rest)) = url.split_once("+cluster://") else {
-            return Client::open(url).map(Target::Single);
+            return Client::open(url).map(|client| Target::Single(Box::new(client)));
         };
         ClusterClient::builder(vec![format!("{scheme}://{rest}")])
             .connection_timeout(connect_timeout)
             .response_timeout(timeout)
             .retries(1)
             .build()
-            .map(Target::Cluster)
+            .map(|client| Target::Cluster(Box::new(client)))
     }
 
     async fn connect(&self, timeout: Duration) -> Result<Connection, RedisError> {
@@ -204,7 +218,8 @@ impl Target {
                 // The whole batch is bounded by the link, so a reply has no timeout of its own.
                 let config =
                     AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(None);
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+                let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+                Ok(Connection::Single(Box::new(connection)))
             }
             Target::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
         }
@@ -233,8 +248,24 @@ impl Connection {
                 join_all(sent).await.into_iter().collect::<Result<_, _>>()?
             }
         };
-        replies.into_iter().map(Value::extract_error).collect()
+        match replies.iter().find_map(unusable) {
+            Some(error) => Err(error),
+            None => Ok(replies),
+        }
     }
+}
+
+/// The error of a reply after which the others are worth nothing. Any other belongs to its own command.
+fn unusable(reply: &Value) -> Option<RedisError> {
+    let Value::ServerError(error) = reply else { return None };
+    let error = RedisError::from(error.clone());
+    (is_unknown_script(&error) || is_lost(&error)).then_some(error)
+}
+
+/// Reads the reply to one command.
+pub(super) fn read<T: FromRedisValue>(reply: Reply, what: &'static str) -> Result<T, Down> {
+    let reply = reply.extract_error().map_err(Down::Failed)?;
+    T::from_redis_value(reply).map_err(|_| Down::Odd(what))
 }
 
 fn is_unknown_script(error: &RedisError) -> bool {

@@ -5,9 +5,11 @@
 //! | key | type | what |
 //! |---|---|---|
 //! | `{j}journal` | stream | the newest mutations of the fleet |
+//! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, reads `n`, last read `l` |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
+//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
 //!
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
@@ -17,8 +19,8 @@ mod journal;
 mod link;
 mod scripts;
 
-pub(crate) use copies::{Copies, Done, Found, Outcome, Touch, WriteCopy, totals};
-pub(crate) use journal::{HISTORY, Journal, SyncReply, appended};
+pub(crate) use copies::{Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, totals};
+pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
 
 use crate::{config::Config, shard::shard};
@@ -41,8 +43,22 @@ impl Keyspace {
         format!("{}{{j}}meta", self.0)
     }
 
+    pub(crate) fn open(&self) -> String {
+        format!("{}{{j}}open", self.0)
+    }
+
+    /// What stands before a key in the name of its copy.
+    pub(crate) fn copies(&self, shard: u64) -> String {
+        format!("{}{{e{shard:x}}}k:", self.0)
+    }
+
     pub(crate) fn copy(&self, key: &str) -> String {
-        format!("{}{{e{:x}}}k:{key}", self.0, shard(key))
+        self.copies(shard(key)) + key
+    }
+
+    /// What stands before a tag in the name of its index.
+    pub(crate) fn tags(&self, shard: u64) -> String {
+        format!("{}{{e{shard:x}}}t:", self.0)
     }
 
     pub(crate) fn index(&self, shard: u64) -> String {

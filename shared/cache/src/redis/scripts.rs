@@ -12,8 +12,8 @@ pub(crate) struct Source {
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
         $(pub(crate) static $name: Source = Source {
-            script: LazyLock::new(|| Script::new(include_str!($file))),
-            code: include_str!($file),
+            script: LazyLock::new(|| Script::new(concat!(include_str!("lua/prelude.lua"), include_str!($file)))),
+            code: concat!(include_str!("lua/prelude.lua"), include_str!($file)),
         };)*
         /// Every script, for loading.
         static ALL: &[&Source] = &[$(&$name),*];
@@ -27,6 +27,8 @@ scripts! {
     REMOVE = "lua/remove.lua";
     TOUCH = "lua/touch.lua";
     CHECKED = "lua/checked.lua";
+    EVICT = "lua/evict.lua";
+    CLOSE = "lua/close.lua";
 }
 
 impl Source {

@@ -4,10 +4,15 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
+mod commit;
+mod condition;
+mod history;
+mod invalidate;
 mod read;
 mod sync;
 mod write;
 
+use self::sync::{Touched, Unfinished};
 use crate::{
     Clock, Config,
     coherence::{Coherence, News, Stamp},
@@ -15,15 +20,16 @@ use crate::{
     entry::Entry,
     key::Key,
     level::Level,
-    memory::{Copy, Memory},
+    memory::{Copy, Memory, Reads},
     outcome::{Path, Step},
+    pause::Pause,
     redis::{Copies, Journal, Keyspace, Link},
     register::Register,
     version::Position,
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 /// What is fixed when a container starts.
@@ -46,10 +52,14 @@ pub struct TieredCache {
     copies: Copies,
     store: Store,
     knowledge: Mutex<Coherence>,
-    /// Copies read since the last sync, whose reads the fleet does not know of yet.
-    touched: Mutex<Vec<(Key, Arc<Copy>)>>,
-    /// Before this time the outage notes are not asked for again, because L3 did not answer.
-    notes_retry_ms: AtomicI64,
+    /// What was read since the last sync, and the fleet does not know of yet.
+    touched: Mutex<Vec<Touched>>,
+    /// Writes into L2 whose end is not known.
+    unfinished: Mutex<Vec<Unfinished>>,
+    /// Outage notes are not asked for while L3 does not answer.
+    notes_pause: Pause,
+    /// This container left a note that it has not seen in the journal yet.
+    owes_notes: AtomicBool,
     /// Tells apart the versions of containers that begin an operation in the same microsecond.
     container: u16,
 }
@@ -89,7 +99,9 @@ impl TieredCache {
             store: Store::new(&config.l3_config, control_table, clock.clone()),
             knowledge: Mutex::new(Coherence::new(register)),
             touched: Mutex::default(),
-            notes_retry_ms: AtomicI64::new(i64::MIN),
+            unfinished: Mutex::default(),
+            notes_pause: Pause::new(clock.clone()),
+            owes_notes: AtomicBool::new(false),
             container: fastrand::u16(..),
             config: Arc::new(config),
             link,
@@ -144,7 +156,7 @@ impl TieredCache {
             return None;
         }
         let knowledge = self.knowledge();
-        if !knowledge.allows_fill(key, stamp, source.entry.version, source.stamp) {
+        if !knowledge.allows_fill(key, &source.entry.tags, stamp, source.entry.version, source.stamp) {
             return None;
         }
         let copy = Arc::new(source.copy(&self.clock, &self.config, self.revalidate_ms()));
@@ -152,12 +164,11 @@ impl TieredCache {
     }
 
     /// Drops from L1 what a sync says is no longer certain.
-    fn heed(&self, news: &News) {
+    fn heed(&self, news: &News, register: Register) {
         if news.clear {
             self.memory.clear();
             return;
         }
-        let register = self.register();
         let now_ms = self.clock.now_ms();
         for change in &news.changes {
             if let Some(copy) = self.memory.get(&change.0, now_ms)
@@ -165,6 +176,11 @@ impl TieredCache {
             {
                 self.memory.remove(&change.0, now_ms);
             }
+        }
+        for invalidation in &news.invalidations {
+            self.memory.remove_matching(|key, copy| {
+                invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp)
+            });
         }
     }
 }
@@ -185,8 +201,11 @@ impl Source {
         let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
-        copy.shared_reads = self.reads.into();
-        copy.last_accessed_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();
+        copy.reads = Arc::new(Reads {
+            shared: self.reads.into(),
+            own: 0.into(),
+            last_ms: self.last_read_ms.max(copy.entry.created_at_ms).into(),
+        });
         copy
     }
 }

@@ -1,9 +1,9 @@
 //! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
 
-use super::{Source, TieredCache};
+use super::{Source, TieredCache, sync::Written};
 use crate::{
     codec,
-    coherence::Stamp,
+    coherence::{Since, Stamp},
     dynamo::{Content, Row},
     entry::Entry,
     key::Key,
@@ -12,7 +12,6 @@ use crate::{
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     redis::{Down, Found, Outcome, WriteCopy},
     register::{Expected, Register},
-    version::{Position, Version},
 };
 use bytes::Bytes;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -88,9 +87,10 @@ impl TieredCache {
             Some(reply) => reply,
             None => self.ask(self.copies.read(key.as_str())).await?,
         };
+        let stamp = self.stamp();
         let shared = self.judge(key, Found::parse(reply)?, path);
         Ok(match shared {
-            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, *found, entry)),
+            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, stamp, *found, entry)),
             other => Err(other),
         })
     }
@@ -108,7 +108,7 @@ impl TieredCache {
                 return Shared::Distrusted(Box::new(found), None);
             }
         };
-        let trusted = self.knowledge().trusts(key, &found.certificate(), now_ms, self.revalidate_ms());
+        let trusted = self.knowledge().trusts(key, &entry.tags, &found.certificate(), now_ms, self.revalidate_ms());
         if trusted {
             path.l2 = Step::Hit;
             Shared::Trusted(Box::new(found), entry)
@@ -118,7 +118,7 @@ impl TieredCache {
         }
     }
 
-    fn take_from_redis(&self, key: &Key, found: Found, entry: Arc<Entry>) -> Hit {
+    fn take_from_redis(&self, key: &Key, stamp: Stamp, found: Found, entry: Arc<Entry>) -> Hit {
         let source = Source {
             entry,
             stamp: found.stamp,
@@ -127,17 +127,11 @@ impl TieredCache {
             reads: found.reads,
             last_read_ms: found.last_read_ms,
         };
-        let stamp = self.stamp();
         self.deliver(key, stamp, source, Level::L2)
     }
 
     /// Asks L3, which decides, and brings what it says up into L2 and L1.
-    async fn get_from_register(
-        &self,
-        key: &Key,
-        shared: Option<Shared>,
-        mut path: Path,
-    ) -> Result<Lookup, CacheError> {
+    async fn get_from_register(&self, key: &Key, shared: Option<Shared>, mut path: Path) -> Result<Lookup, CacheError> {
         let stamp = self.stamp();
         if self.register() == Register::L2 {
             if let Some(Shared::Distrusted(found, _)) = shared {
@@ -155,7 +149,11 @@ impl TieredCache {
             _ => None,
         };
         let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
-        let Some(value) = self.newest(row, distrusted.as_ref(), &mut path) else {
+        if let Some(answer) = self.elsewhere(key, row.as_ref(), &mut path) {
+            return answer;
+        }
+        let value = self.newest(row, distrusted.as_ref(), &mut path);
+        let Some(value) = value.filter(|value| !self.is_hidden(key, value)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, stamp, &found).await;
             }
@@ -170,19 +168,43 @@ impl TieredCache {
             reads: value.reads,
             last_read_ms: value.last_read_ms,
         };
-        let seen = distrusted.map(|(found, _)| (found.version, found.stamp));
-        let confirmed = !reachable || self.promote(key, stamp, &value, asked_ms, seen).await;
+        let confirmed =
+            !reachable || self.promote(key, stamp, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
         let hit = if confirmed { self.deliver(key, stamp, source, level) } else { self.hand_over(key, source, level) };
         Ok(Lookup { hit: Some(hit), path })
     }
 
+    /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
+    fn elsewhere(&self, key: &Key, row: Option<&Row>, path: &mut Path) -> Option<Result<Lookup, CacheError>> {
+        let now_ms = self.clock.now_ms();
+        let row = row.filter(|_| path.l2 == Step::Unavailable)?;
+        if !matches!(row.content, Content::Elsewhere { expires_at_ms } if now_ms < expires_at_ms) {
+            return None;
+        }
+        path.l3 = Step::Miss;
+        let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version);
+        Some(match copy {
+            Some(copy) => {
+                path.l1 = Step::Hit;
+                copy.confirm(now_ms);
+                Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path: *path })
+            }
+            None => Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only")),
+        })
+    }
+
     /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
-    fn newest(&self, row: Option<Row>, copy: Option<&(Box<Found>, Option<Arc<Entry>>)>, path: &mut Path) -> Option<Newest> {
+    fn newest(
+        &self,
+        row: Option<Row>,
+        copy: Option<&(Box<Found>, Option<Arc<Entry>>)>,
+        path: &mut Path,
+    ) -> Option<Newest> {
         path.l3 = Step::Miss;
         let row = row?;
         match row.content {
             Content::Gone => None,
-            Content::Elsewhere => {
+            Content::Elsewhere { .. } => {
                 let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
                 let entry = entry.clone()?;
                 path.l2 = Step::Hit;
@@ -197,7 +219,10 @@ impl TieredCache {
             Content::Value { envelope, .. } => match codec::decode(&envelope, self.config.max_entry_bytes()) {
                 Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
                     path.l3 = Step::Hit;
-                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads: 0, last_read_ms: 0 })
+                    // L2 keeps the counters of a copy that is only certified anew.
+                    let known = copy.filter(|(found, _)| found.version == row.version);
+                    let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
+                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads, last_read_ms })
                 }
                 Ok(_) => None,
                 Err(error) => {
@@ -209,32 +234,36 @@ impl TieredCache {
         }
     }
 
+    /// Whether an invalidation that is still removing means the value.
+    fn is_hidden(&self, key: &Key, value: &Newest) -> bool {
+        self.knowledge().hides(key, &value.entry.tags, value.entry.version)
+    }
+
     /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.
     /// Returns whether nothing did.
-    async fn promote(
-        &self,
-        key: &Key,
-        stamp: Stamp,
-        value: &Newest,
-        asked_ms: i64,
-        distrusted: Option<(Version, Position)>,
-    ) -> bool {
+    async fn promote(&self, key: &Key, stamp: Stamp, value: &Newest, asked_ms: i64, distrusted: Option<Found>) -> bool {
         if !value.entry.levels.has(Level::L2) {
+            if let Some(found) = distrusted {
+                self.drop_copy(key, stamp, &found).await;
+            }
             return true;
         }
         let write = self.copies.write(&WriteCopy {
             key: key.as_str(),
-            started_us: stamp.started_us,
+            operation: self.operation(stamp),
             version: value.entry.version,
             stamp: stamp.position,
             certified_ms: asked_ms,
             expires_at_ms: value.entry.expires_at_ms,
             envelope: &value.envelope,
-            distrusted,
+            tags: &value.entry.tags,
+            distrusted: distrusted.map(|found| (found.version, found.stamp)),
             expected: Expected::Anything,
         });
-        match self.then_check(key, stamp, value.entry.version, vec![write]).await {
-            Ok(checked) => checked.unchanged,
+        let written =
+            Written { key, tags: &value.entry.tags, version: value.entry.version, bytes: value.envelope.len() };
+        match self.then_check(&written, stamp, vec![write]).await {
+            Ok(checked) => checked.since == Since::Unchanged,
             Err(down) => {
                 tracing::debug!(%down, "promotion to L2 skipped");
                 false
@@ -244,7 +273,7 @@ impl TieredCache {
 
     /// Removes a copy that L3 does not confirm.
     async fn drop_copy(&self, key: &Key, stamp: Stamp, found: &Found) {
-        let undo = self.copies.undo(stamp.started_us, key.as_str(), found.version, found.stamp);
+        let undo = self.copies.undo(self.operation(stamp), key.as_str(), found.version, found.stamp);
         if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
             tracing::debug!(%down, "a stale copy in L2 is left to be found out again");
         }
@@ -283,7 +312,7 @@ impl TieredCache {
 
     fn hit(&self, key: &Key, copy: &Arc<Copy>, level: Level) -> Hit {
         let access_count = self.count_read(key, copy);
-        let last_accessed_ms = copy.last_accessed_ms.swap(self.clock.now_ms(), Relaxed);
+        let last_accessed_ms = copy.reads.last_ms.swap(self.clock.now_ms(), Relaxed);
         Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
     }
 

@@ -2,33 +2,59 @@
 
 use super::TieredCache;
 use crate::{
-    coherence::Stamp,
-    dynamo::Note,
+    coherence::{Since, Stamp},
+    dynamo::{L3Error, Note, Noted, Notes},
     key::Key,
     level::Level,
-    memory::Copy,
+    memory::{Copy, Reads},
     record::Change,
-    redis::{Batch, Command, Down, Order, Reply, SyncReply, Touch, appended, totals},
+    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Reply, SyncReply, Touch, appended, totals},
     register::Register,
-    version::Version,
+    version::{Position, Version},
 };
-use std::sync::{
-    Arc, PoisonError,
-    atomic::Ordering::Relaxed,
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
 };
+use tokio::time::timeout;
 
 /// Most copies whose reads wait for a sync; reads of more are not counted.
 const MOST_TOUCHED: usize = 1000;
 /// More notes than this begin a new epoch instead of being put into the journal one by one.
 const MOST_REPLAYED: usize = 100;
-/// How long the notes are not asked for again after L3 did not answer, in ms.
-const NOTES_RETRY_MS: i64 = 1000;
+/// Most notes deleted at once; the rest is found, and put into the journal, again.
+const MOST_DROPPED: usize = 250;
+/// How long a read waits for the outage notes to be read, one attempt of L3, and to be put into the journal.
+const NOTES_TIMEOUT: Duration = Duration::from_millis(300);
+const REPLAY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Most writes whose end is not known that are remembered.
+const MOST_UNFINISHED: usize = 100;
+/// How much later than its timeout a command of a broken connection may still arrive, and do something, in ms.
+const ARRIVAL_MS: i64 = 1000;
+
+/// A write into L2.
+pub(super) struct Written<'a> {
+    pub key: &'a Key,
+    pub tags: &'a [Arc<str>],
+    pub version: Version,
+    /// Bytes of its envelope.
+    pub bytes: usize,
+}
+
+/// A write into L2 whose end is not known.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    due_ms: i64,
+    key: Key,
+    version: Version,
+    stamp: Position,
+}
 
 /// What a write into L2 and the look into the journal after it gave.
 pub(super) struct Checked {
     pub replies: Vec<Reply>,
-    /// Nothing that touches the key has been recorded since the operation began, but its own record.
-    pub unchanged: bool,
+    /// What has been recorded of the key since the operation began, but for its own record.
+    pub since: Since,
 }
 
 /// A command whose reply belongs to these reads.
@@ -41,25 +67,26 @@ impl TieredCache {
     /// trusted.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
         let touches = self.copies.touch(self.take_touched());
+        let undone = self.undo_unfinished();
         let count = more.len();
-        let mut batch = Batch::default();
-        batch.push(self.journal.sync(self.knowledge().cursor()));
-        more.into_iter().chain(touches.iter().map(|(command, _)| command.clone())).for_each(|command| batch.push(command));
+        let side = touches.iter().map(|(command, _)| command.clone());
+        let sync = self.journal.sync(self.knowledge().cursor());
+        let batch = [sync].into_iter().chain(more).chain(side).chain(undone).collect();
         let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         self.learn(replies.next(), sent_ms)?;
         let answers = replies.by_ref().take(count).collect();
         self.settle_touched(touches, replies);
-        self.heed_notes().await;
+        self.heed_notes().await?;
         Ok(answers)
     }
 
-    /// Sends commands that must take effect one after another, and syncs after them: nothing that the journal said
-    /// of them before can be missed. Returns the replies to the commands.
-    pub(super) async fn then_sync(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Down> {
+    /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
+    /// them: nothing that the journal said of them before can be missed. Returns the replies to the commands.
+    pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
         let count = commands.len();
         let sync = self.journal.sync(self.knowledge().cursor());
-        let batch = commands.into_iter().chain([sync]).collect();
+        let batch = commands.into_iter().chain([sync]).collect::<Batch>().carrying(bytes);
         let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, Order::InTurn).await?;
         self.learn(replies.pop(), sent_ms)?;
@@ -71,20 +98,65 @@ impl TieredCache {
     /// has happened to meanwhile is taken back.
     pub(super) async fn then_check(
         &self,
-        key: &Key,
+        written: &Written<'_>,
         stamp: Stamp,
-        version: Version,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
-        let replies = self.then_sync(commands).await?;
-        let unchanged = {
-            let knowledge = self.knowledge();
-            !knowledge.restarted_since(stamp) && !knowledge.covers(key, version, stamp.position)
-        };
-        if !unchanged && self.register() == Register::L3 {
-            self.ask(self.copies.undo(stamp.started_us, key.as_str(), version, stamp.position)).await?;
+        let checked = self.check(written, stamp, commands).await;
+        if checked.is_err() {
+            self.owe_undo(written, stamp);
         }
-        Ok(Checked { replies, unchanged })
+        checked
+    }
+
+    async fn check(&self, written: &Written<'_>, stamp: Stamp, commands: Vec<Command>) -> Result<Checked, Down> {
+        let replies = self.then_sync(commands, written.bytes).await?;
+        let since = self.knowledge().since(written.key, written.tags, stamp, written.version);
+        if since != Since::Unchanged && self.register() == Register::L3 {
+            let key = written.key.as_str();
+            self.ask(self.copies.undo(self.operation(stamp), key, written.version, stamp.position)).await?;
+        }
+        Ok(Checked { replies, since })
+    }
+
+    /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
+    fn owe_undo(&self, written: &Written<'_>, stamp: Stamp) {
+        if self.register() == Register::L2 {
+            return;
+        }
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if unfinished.len() < MOST_UNFINISHED {
+            let due_ms = self.clock.now_ms() + self.link_grace_ms();
+            unfinished.push(Unfinished {
+                due_ms,
+                key: written.key.clone(),
+                version: written.version,
+                stamp: stamp.position,
+            });
+        }
+    }
+
+    /// The commands that undo writes which can arrive no more.
+    fn undo_unfinished(&self) -> Vec<Command> {
+        let now_ms = self.clock.now_ms();
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let (due, rest): (Vec<_>, Vec<_>) = unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
+        *unfinished = rest;
+        let operation = self.operation(self.stamp());
+        due.iter().map(|write| self.copies.undo(operation, write.key.as_str(), write.version, write.stamp)).collect()
+    }
+
+    /// How old a script may find an operation that began with the sync of `stamp`: a little older than it is now. What
+    /// a broken connection delivers later does nothing.
+    pub(super) fn operation(&self, stamp: Stamp) -> Operation {
+        let age_ms = self.clock.now_ms().saturating_sub(stamp.sent_ms).max(0).saturating_add(self.link_grace_ms());
+        let life = Duration::from_millis(age_ms.unsigned_abs()).min(OPERATION_LIFE);
+        Operation { started_us: stamp.started_us, life_us: life.as_micros().try_into().unwrap_or(u64::MAX) }
+    }
+
+    /// How long after it was made a command may still arrive, in ms.
+    fn link_grace_ms(&self) -> i64 {
+        i64::try_from(self.config.l2_config.timeout_ms).unwrap_or(i64::MAX).saturating_add(ARRIVAL_MS)
     }
 
     /// Sends one command.
@@ -100,85 +172,127 @@ impl TieredCache {
 
     fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
         let reply = SyncReply::parse(reply.ok_or(Down::Odd("no reply to a sync"))?)?;
-        let news = self.knowledge().apply(reply, sent_ms);
-        self.heed(&news);
+        // L1 heeds the news before anybody can take it for as fresh as the news.
+        let mut knowledge = self.knowledge();
+        let news = knowledge.apply(reply, sent_ms);
+        self.heed(&news, knowledge.register());
         Ok(())
+    }
+
+    /// Leaves a note of a mutation that Redis is not told of. Before this container trusts L1 or L2 again, the note is
+    /// put into the journal.
+    pub(super) async fn leave_note(&self, noted: &Noted) -> Result<(), L3Error> {
+        self.owe_notes();
+        self.store.leave_note(noted).await
+    }
+
+    pub(super) fn owe_notes(&self) {
+        self.owes_notes.store(true, Relaxed);
     }
 
     /// Puts the notes of an outage into the journal, if nobody has looked for them lately.
-    async fn heed_notes(&self) {
-        let now_ms = self.clock.now_ms();
-        if !self.notes_are_due(now_ms) {
-            return;
+    ///
+    /// # Errors
+    /// When there are notes and the journal cannot take them: then nothing but L3 may be trusted.
+    async fn heed_notes(&self) -> Result<(), Down> {
+        let owed = self.owes_notes.load(Relaxed);
+        let due = self.register() == Register::L3 && (owed || self.knowledge().notes_are_due());
+        if !due || (self.notes_pause.is_on() && !owed) {
+            return Ok(());
         }
-        if let Err(error) = self.replay_notes().await {
-            // A note is left only where L3 answers. While it does not, no new ones come, and reads go on.
-            self.notes_retry_ms.store(now_ms + NOTES_RETRY_MS, Relaxed);
-            tracing::warn!(%error, "outage notes could not be read");
+        let read = timeout(NOTES_TIMEOUT, self.store.notes()).await;
+        match read.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into()))) {
+            Ok(found) => {
+                timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
+                self.owes_notes.store(false, Relaxed);
+                Ok(())
+            }
+            Err(error) if owed => {
+                tracing::warn!(%error, "own outage notes could not be read");
+                Err(Down::Odd("outage notes of this container are not in the journal yet"))
+            }
+            Err(error) => {
+                // A note is left only where L3 answers. While it does not, no new ones come, and reads go on.
+                self.notes_pause.begin();
+                tracing::warn!(%error, "outage notes could not be read");
+                Ok(())
+            }
         }
     }
 
-    fn notes_are_due(&self, now_ms: i64) -> bool {
-        let knowledge = self.knowledge();
-        knowledge.register() == Register::L3
-            && knowledge.notes_are_due()
-            && now_ms >= self.notes_retry_ms.load(Relaxed)
-    }
-
-    async fn replay_notes(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let began_us = self.knowledge().time_us();
-        let found = self.store.notes().await?;
+    async fn replay_notes(&self, found: &Notes) -> Result<(), Down> {
+        let stamp = self.stamp();
+        let operation = self.operation(stamp);
         let begin_epoch = found.more || found.notes.len() > MOST_REPLAYED;
-        let mut commands: Vec<Command> = Vec::new();
-        if !begin_epoch {
-            commands.extend(found.notes.iter().flat_map(|note| self.replay(began_us, note)));
-        }
         // With more notes than one query reads, the next sync finds the rest: it must not think that all were.
-        let checked_ms = if found.more { 0 } else { began_us / 1000 };
+        let checked_ms = if found.more { 0 } else { stamp.started_us / 1000 };
+        let replayed = if begin_epoch { &[] } else { &*found.notes };
+        let mut commands: Vec<Command> = replayed.iter().map(|note| self.replay(operation, note)).collect();
         commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
-        let replies = self.then_sync(commands).await?;
-        for reply in replies.into_iter().take(if begin_epoch { 0 } else { 2 * found.notes.len() }).step_by(2) {
-            appended(reply)?.ok_or("a note was replayed too late")?;
+        for reply in self.then_sync(commands, 0).await?.into_iter().take(replayed.len()) {
+            appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
-        if !found.notes.is_empty() {
-            self.store.drop_notes(&found.notes).await?;
+        let mut done = Vec::new();
+        for note in found.notes.iter().take(MOST_DROPPED) {
+            // A note stays until what it means is gone from L2 as well; the journal has it in any case.
+            if begin_epoch || self.finish(operation, &note.noted).await.is_ok() {
+                done.push(note);
+            }
+        }
+        if let Err(error) = self.store.drop_notes(&done).await {
+            tracing::warn!(%error, "outage notes are left to be replayed again");
         }
         Ok(())
     }
 
-    fn replay(&self, began_us: u64, note: &Note) -> [Command; 2] {
-        let key = &*note.key;
-        [
-            self.journal.append(began_us, Change::Put, key, note.version),
-            self.copies.remove(began_us, key, note.version),
-        ]
+    fn replay(&self, operation: Operation, note: &Note) -> Command {
+        match &note.noted {
+            Noted::Changed { key, version } => self.journal.append(operation, Change::Put, key, *version, ""),
+            Noted::Invalidated(written) => self.journal.invalidate(operation, written, false),
+        }
     }
 
-    /// Remembers that `copy` was read, for the next sync to tell the fleet; returns all reads known of.
-    pub(super) fn count_read(&self, key: &Key, copy: &Arc<Copy>) -> u64 {
-        let own = copy.own_reads.fetch_add(1, Relaxed) + 1;
+    /// Removes from L2 what a mutation that the journal now knows of has left there.
+    async fn finish(&self, operation: Operation, noted: &Noted) -> Result<(), Down> {
+        match noted {
+            Noted::Changed { key, version } => {
+                // Also a copy of that very version, which may have arrived after it was given up.
+                self.ask(self.copies.remove(operation, key, version.next())).await?;
+            }
+            Noted::Invalidated(written) => {
+                if let Some(invalidation) = written.as_ref().clone().recorded_at(Position::ZERO) {
+                    self.finish_in_redis(&invalidation.selector, invalidation.levels).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.
+    pub(super) fn count_read(&self, key: &Key, copy: &Copy) -> u64 {
+        let reads = &copy.reads;
+        let own = reads.own.fetch_add(1, Relaxed) + 1;
+        let total = reads.shared.load(Relaxed) + own;
         if own == 1 && self.uses(Level::L2) {
             let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
             if touched.len() < MOST_TOUCHED {
-                touched.push((key.clone(), Arc::clone(copy)));
+                touched.push(Touched { key: key.clone(), version: copy.entry.version, reads: Arc::clone(reads) });
+            } else {
+                reads.settle();
             }
         }
-        copy.shared_reads.load(Relaxed) + own
+        total
     }
 
     fn take_touched(&self) -> Vec<Touch> {
         let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
         touched
             .into_iter()
-            .map(|(key, copy)| {
-                let reads = copy.own_reads.swap(0, Relaxed);
-                copy.shared_reads.fetch_add(reads, Relaxed);
-                Touch {
-                    key,
-                    version: copy.entry.version,
-                    reads,
-                    last_ms: copy.last_accessed_ms.load(Relaxed),
-                }
+            .map(|Touched { key, version, reads }| Touch {
+                key,
+                version,
+                reads: reads.settle(),
+                last_ms: reads.last_ms.load(Relaxed),
             })
             .collect()
     }
@@ -192,9 +306,17 @@ impl TieredCache {
                     && let Some(copy) = self.memory.get(&touch.key, now_ms)
                     && copy.entry.version == touch.version
                 {
-                    copy.shared_reads.store(total, Relaxed);
+                    copy.reads.shared.store(total, Relaxed);
                 }
             }
         }
     }
+}
+
+/// A value that was read since the last sync.
+#[derive(Debug)]
+pub(super) struct Touched {
+    key: Key,
+    version: Version,
+    reads: Arc<Reads>,
 }

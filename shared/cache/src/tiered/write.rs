@@ -1,18 +1,16 @@
-//! Writing: the register first, the journal second, L2 third; then a look into the journal, own L1, and only then
-//! the answer.
+//! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
 
-use super::{Source, TieredCache};
+use super::{
+    Source, TieredCache,
+    commit::{Begun, Effect, Ended, Plan},
+};
 use crate::{
-    Condition,
     codec::{self, Attributes, Payload},
-    coherence::Stamp,
-    dynamo::{Content, L3Error, Write, WriteRow, Written},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
     outcome::{CacheError, Deleted, Path, Put, Step, Stored},
     record::Change,
-    redis::{Command, Done, Found, Outcome, WriteCopy, appended},
     register::{Expected, Register},
     version::Version,
 };
@@ -21,43 +19,6 @@ use std::sync::Arc;
 
 /// How often an operation begins anew when others overtake it.
 const TRIES: usize = 6;
-
-/// A mutation under way.
-struct Begun {
-    stamp: Stamp,
-    version: Version,
-    /// Whether Redis could be asked.
-    redis: bool,
-    began_ms: i64,
-}
-
-/// What a mutation writes.
-struct Plan<'a> {
-    key: &'a Key,
-    change: Change,
-    /// The new value, and the levels to keep it in; `None` to delete.
-    value: Option<(&'a Entry, &'a Bytes)>,
-    expected: Expected,
-}
-
-/// How a mutation ended.
-enum Ended {
-    Done(Effect),
-    /// Something newer than this version stands, or what was expected does not: begin anew.
-    Overtaken(Version),
-}
-
-/// What a mutation did to the shared levels.
-#[derive(Default)]
-struct Effect {
-    /// Where the new value is.
-    stored: Levels,
-    /// Where a live value was.
-    was_live: Levels,
-    degraded: bool,
-    /// Own L1 may hold the new value.
-    may_fill: bool,
-}
 
 impl TieredCache {
     /// Stores a value. When this returns, every read that starts more than Δ later sees it or something newer.
@@ -75,7 +36,7 @@ impl TieredCache {
             let begun = self.begin(key, floor, named, &mut path).await?;
             let (entry, envelope) = self.seal(&payload, &put, named, &begun);
             let expected = self.expectation(key, &put.condition, begun.redis).await?;
-            let plan = Plan { key, change: Change::Put, value: Some((&entry, &envelope)), expected };
+            let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Done(effect) => return Ok(self.stored(key, entry, &begun, effect, path)),
@@ -84,16 +45,16 @@ impl TieredCache {
         Err(CacheError::Contended)
     }
 
-    /// Deletes `key` from every level. When this returns, no read that starts more than Δ later sees its value.
+    /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
     ///
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
-    pub async fn delete(&self, key: &Key) -> Result<Deleted, CacheError> {
+    pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, Levels::ALL, &mut path).await?;
-            let plan = Plan { key, change: Change::Delete, value: None, expected: Expected::Anything };
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected: Expected::Anything };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Done(effect) => {
@@ -110,15 +71,9 @@ impl TieredCache {
     }
 
     /// Syncs and takes a version greater than `floor`.
-    async fn begin(
-        &self,
-        key: &Key,
-        floor: Version,
-        named: Levels,
-        path: &mut Path,
-    ) -> Result<Begun, CacheError> {
+    async fn begin(&self, key: &Key, floor: Version, named: Levels, path: &mut Path) -> Result<Begun, CacheError> {
         let began_ms = self.clock.now_ms();
-        let mut redis = false;
+        let (mut redis, mut was_live) = (false, false);
         if self.uses(Level::L2) {
             match self.sync(Vec::new()).await {
                 Ok(_) => redis = true,
@@ -134,8 +89,9 @@ impl TieredCache {
             // Redis time cannot be asked: what it last said is not ahead of it, and L3 says what must be exceeded.
             let head = self.store.head(key.as_str()).await.map_err(|e| self.l3_failed(key, path, e))?;
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
+            was_live = head.is_some_and(|head| head.is_live(began_ms));
         }
-        Ok(Begun { stamp, version, redis, began_ms })
+        Ok(Begun { stamp, version, redis, began_ms, was_live })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
@@ -148,207 +104,6 @@ impl TieredCache {
             levels: named,
         };
         codec::encode(payload, attributes, self.config.serialization.format)
-    }
-
-    async fn commit(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
-        match self.register() {
-            Register::L3 => self.commit_to_l3(plan, begun, path).await,
-            Register::L2 => self.commit_to_l2(plan, begun, path).await,
-        }
-    }
-
-    /// L3, then the journal and L2.
-    async fn commit_to_l3(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
-        let row = WriteRow {
-            key: plan.key.as_str(),
-            version: begun.version,
-            content: plan.row_content(),
-            expected: plan.expected,
-        };
-        let noted = !begun.redis && self.uses(Level::L2);
-        let written =
-            if noted { self.store.write_with_note(&row).await } else { self.store.write(&row).await };
-        let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
-        match written {
-            Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
-            Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
-            Ok(Written::Yes { was_live: true }) => effect.was_live = Levels::NONE.with(Level::L3),
-            Ok(Written::Yes { was_live: false }) => {}
-            Err(error) => {
-                self.warn_others(plan, begun).await;
-                return Err(self.l3_failed(plan.key, path, error));
-            }
-        }
-        path.l3 = Step::Hit;
-        if plan.names(Level::L3) {
-            effect.stored = effect.stored.with(Level::L3);
-        }
-        if !begun.redis {
-            return Ok(Ended::Done(effect));
-        }
-        self.commit_to_redis(plan, begun, effect, path).await
-    }
-
-    /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
-    async fn commit_to_redis(
-        &self,
-        plan: &Plan<'_>,
-        begun: &Begun,
-        mut effect: Effect,
-        path: &mut Path,
-    ) -> Result<Ended, CacheError> {
-        let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
-        let told = match self.then_check(plan.key, begun.stamp, begun.version, commands).await {
-            Ok(checked) => self.told(checked.replies).map(|outcome| (outcome, checked.unchanged)),
-            Err(down) => Err(down.into()),
-        };
-        let (outcome, unchanged) = match told {
-            Ok(told) => told,
-            Err(cause) => {
-                tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
-                path.l2 = Step::Unavailable;
-                let left = self.store.leave_note(plan.key.as_str(), begun.version).await;
-                left.map_err(|error| self.l3_failed(plan.key, path, error))?;
-                effect.degraded = true;
-                effect.may_fill = false;
-                if effect.stored.is_empty() && plan.value.is_some() {
-                    return Err(CacheError::unavailable(Level::L2, cause));
-                }
-                return Ok(Ended::Done(effect));
-            }
-        };
-        if !unchanged && plan.value.is_some() && !plan.names(Level::L3) {
-            // L3 only points to the copy in L2 that was just taken back.
-            return Ok(Ended::Overtaken(begun.version));
-        }
-        path.l2 = Step::Hit;
-        effect.may_fill = unchanged;
-        if outcome.was_live {
-            effect.was_live = effect.was_live.with(Level::L2);
-        }
-        if plan.names(Level::L2) && outcome.done == Done::Yes && unchanged {
-            effect.stored = effect.stored.with(Level::L2);
-        }
-        Ok(Ended::Done(effect))
-    }
-
-    /// L2, then the journal.
-    async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
-        let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
-        let checked = self
-            .then_check(plan.key, begun.stamp, begun.version, commands)
-            .await
-            .map_err(|down| CacheError::unavailable(Level::L2, down))?;
-        let mut replies = checked.replies;
-        replies.reverse();
-        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
-        match outcome.done {
-            Done::Yes => {}
-            Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
-            Done::Newer | Done::Unexpected => {
-                return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
-            }
-        }
-        path.l2 = Step::Hit;
-        let l2 = Levels::NONE.with(Level::L2);
-        Ok(Ended::Done(Effect {
-            stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
-            was_live: if outcome.was_live { l2 } else { Levels::NONE },
-            degraded: false,
-            may_fill: checked.unchanged,
-        }))
-    }
-
-    fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
-        self.journal.append(begun.stamp.started_us, plan.change, plan.key.as_str(), begun.version)
-    }
-
-    /// Writes the copy in L2, or removes what is older where the plan does not name L2.
-    fn copy_command(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
-        match plan.value {
-            Some((entry, envelope)) if entry.levels.has(Level::L2) => self.copies.write(&WriteCopy {
-                key: plan.key.as_str(),
-                started_us: begun.stamp.started_us,
-                version: begun.version,
-                stamp: begun.stamp.position,
-                certified_ms: begun.began_ms,
-                expires_at_ms: entry.expires_at_ms,
-                envelope,
-                distrusted: None,
-                expected: plan.expected,
-            }),
-            _ => self.copies.remove(begun.stamp.started_us, plan.key.as_str(), begun.version),
-        }
-    }
-
-    /// Reads the replies to a record and a copy command, in that order.
-    fn told(&self, replies: Vec<crate::redis::Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
-        let mut replies = replies.into_iter();
-        let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
-            return Err("redis left a command unanswered".into());
-        };
-        appended(record)?.ok_or("the operation took too long")?;
-        Ok(Outcome::parse(copy)?)
-    }
-
-    /// After a write to L3 whose end is not known: a record, so that no container trusts its copy of the key.
-    async fn warn_others(&self, plan: &Plan<'_>, begun: &Begun) {
-        if begun.redis
-            && let Err(down) = self.ask(self.record(plan, begun)).await
-        {
-            tracing::debug!(%down, "redis was not told of a mutation whose end is not known");
-        }
-    }
-
-    /// What the write must find for the condition to hold, or that it does not hold already.
-    async fn expectation(&self, key: &Key, condition: &Condition, redis: bool) -> Result<Expected, CacheError> {
-        if *condition == Condition::Always {
-            return Ok(Expected::Anything);
-        }
-        let (expected, current) = self.current(key, redis).await?;
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::Absent => current.is_none(),
-            Condition::Present => current.is_some(),
-            Condition::Matches(checksums) => current.is_some_and(|checksum| checksums.contains(&checksum)),
-        };
-        if holds { Ok(expected) } else { Err(CacheError::PreconditionFailed) }
-    }
-
-    /// What stands for a key in the register, and the checksum of its live value.
-    async fn current(&self, key: &Key, redis: bool) -> Result<(Expected, Option<u128>), CacheError> {
-        let live = |entry: Entry| (!entry.is_expired(self.clock.now_ms())).then_some(entry.checksum);
-        if self.register() == Register::L2 {
-            let copy = self.copy_in_redis(key).await?;
-            let checksum = copy.as_ref().and_then(|copy| self.decode(&copy.envelope)).and_then(live);
-            let expected = match (copy, checksum) {
-                (Some(copy), Some(_)) => Expected::Version(copy.version),
-                (Some(_), None) => Expected::Anything,
-                (None, _) => Expected::Absent,
-            };
-            return Ok((expected, checksum));
-        }
-        let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
-        let Some(row) = row else { return Ok((Expected::Absent, None)) };
-        let checksum = match row.content {
-            Content::Gone => None,
-            Content::Value { envelope, .. } => self.decode(&envelope).and_then(live),
-            Content::Elsewhere if redis => {
-                let copy = self.copy_in_redis(key).await?.filter(|copy| copy.version == row.version);
-                copy.and_then(|copy| self.decode(&copy.envelope)).and_then(live)
-            }
-            Content::Elsewhere => None,
-        };
-        Ok((Expected::Version(row.version), checksum))
-    }
-
-    async fn copy_in_redis(&self, key: &Key) -> Result<Option<Found>, CacheError> {
-        let reply = self.ask(self.copies.read(key.as_str())).await.and_then(Found::parse);
-        reply.map_err(|down| CacheError::unavailable(Level::L2, down))
-    }
-
-    fn decode(&self, envelope: &Bytes) -> Option<Entry> {
-        codec::decode(envelope, self.config.max_entry_bytes()).ok()
     }
 
     fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
@@ -372,31 +127,11 @@ impl TieredCache {
     }
 
     /// Drops the key from own L1; returns whether a live copy was there.
-    fn forget(&self, key: &Key, path: &mut Path) -> bool {
+    pub(super) fn forget(&self, key: &Key, path: &mut Path) -> bool {
         let held = self.memory.remove(key, self.clock.now_ms()).is_some();
         if self.uses(Level::L1) {
             path.l1 = if held { Step::Hit } else { Step::Miss };
         }
         held
-    }
-
-    fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
-        self.forget(key, path);
-        path.l3 = Step::Unavailable;
-        CacheError::unavailable(Level::L3, error)
-    }
-}
-
-impl<'a> Plan<'a> {
-    fn names(&self, level: Level) -> bool {
-        self.value.is_some_and(|(entry, _)| entry.levels.has(level))
-    }
-
-    fn row_content(&self) -> Write<'a> {
-        match self.value {
-            None => Write::Gone,
-            Some((entry, envelope)) if entry.levels.has(Level::L3) => Write::Value { entry, envelope },
-            Some((entry, _)) => Write::Elsewhere { expires_at_ms: entry.expires_at_ms },
-        }
     }
 }

@@ -3,17 +3,19 @@
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, stamp,
 --       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten
 --       whatever its age ('' for none), version that must be there ('' for any, 'none' for no live copy),
---       '1' when L2 is the register, envelope
--- Returns {outcome, live, version that stood there}; outcome 1 stored, 0 a newer one stands, -1 too old,
+--       '1' when L2 is the register, envelope, tags (a line feed before and after each), what stands before a key in
+--       the name of its copy, what stands before a tag in the name of its index
+-- Returns {outcome, live, version that stood there}; outcome 1 stored (or expired already), 0 a newer one stands, -1 too old,
 -- -2 the expected version is not there; live: whether a live copy was there.
-local t = redis.call('TIME')
-local now_us = tonumber(t[1]) * 1000000 + tonumber(t[2])
-if now_us - tonumber(ARGV[1]) > tonumber(ARGV[2]) then return {-1, 0, ''} end
-local version, stamp, register = ARGV[3], ARGV[4], ARGV[11] == '1'
-local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone')
+local now = now_us()
+if is_late(now, ARGV[1], ARGV[2]) then return {-1, 0, ''} end
+local version, stamp, key, tags, register = ARGV[3], ARGV[4], ARGV[7], ARGV[13], ARGV[11] == '1'
+local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't')
 local old_version = old[1] or ''
 local live = (old[1] and not old[3]) and 1 or 0
 
+-- The same write again: its answer was lost.
+if old_version == version and old[2] == stamp then return {1, 0, ''} end
 if ARGV[10] == 'none' and live == 1 then return {-2, live, old_version} end
 if ARGV[10] ~= '' and ARGV[10] ~= 'none' and old_version ~= ARGV[10] then return {-2, live, old_version} end
 
@@ -23,14 +25,23 @@ if old[1] and not distrusted then
   if old_version == version and (register or old[2] >= stamp) then return {0, live, old_version} end
 end
 
-if tonumber(ARGV[6]) * 1000 <= now_us then
+if old[4] and old[4] ~= tags then untag(ARGV[15], old[4], key) end
+if tonumber(ARGV[6]) * 1000 <= now then
   redis.call('DEL', KEYS[1])
-  redis.call('ZREM', KEYS[2], ARGV[7])
-  return {0, live, old_version}
+  redis.call('ZREM', KEYS[2], key)
+  return {1, live, old_version}
 end
 -- The same value certified anew keeps its counters; another value starts from none.
 if old_version ~= version then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'e', ARGV[12], 'v', version, 'a', stamp, 'w', ARGV[5])
 redis.call('PEXPIREAT', KEYS[1], ARGV[6])
-redis.call('ZADD', KEYS[2], 0, ARGV[7])
+redis.call('ZADD', KEYS[2], 0, key)
+clean(KEYS[2], ARGV[14])
+if tags ~= '' then
+  redis.call('HSET', KEYS[1], 't', tags)
+  for tag in string.gmatch(tags, '[^\n]+') do
+    redis.call('ZADD', ARGV[15] .. tag, 0, key)
+    clean(ARGV[15] .. tag, ARGV[14])
+  end
+end
 return {1, live, old_version}

@@ -1,0 +1,64 @@
+//! POST: invalidates every entry that a pattern or a tag means.
+
+use crate::request;
+use serde::Serialize;
+use std::{ops::Not, sync::Arc};
+use strata_api::{Answer, Call, Response, Timestamp, body::Body, http::StatusCode};
+use strata_cache::{Invalidate, Selector};
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    success: bool,
+    message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'a [Arc<str>]>,
+    invalidated_count: u64,
+    levels_affected: Vec<&'static str>,
+    invalidated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    reclaim: &'static str,
+    #[serde(skip_serializing_if = "Not::not")]
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample_keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Not::not")]
+    degraded: bool,
+}
+
+/// Invalidates what the request's body means.
+pub async fn handle(mut call: Call<'_>) -> Answer {
+    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let request = request::read(&body, &call.principal, &call.cache.config())?;
+    let done = call.cache.invalidate(&request).await?;
+    call.trace.degraded = done.degraded;
+    let (pattern, tags) = said(&request);
+    let answered = Answered {
+        success: true,
+        message: if request.dry_run {
+            "Dry run: nothing was invalidated"
+        } else {
+            "Cache entries invalidated successfully"
+        },
+        pattern,
+        tags,
+        invalidated_count: done.matched,
+        levels_affected: done.levels.names(),
+        invalidated_at: Timestamp::floor(call.cache.clock().now_ms()),
+        reason: request.reason.as_deref(),
+        reclaim: "complete",
+        dry_run: request.dry_run,
+        sample_keys: request.dry_run.then_some(done.samples),
+        degraded: done.degraded,
+    };
+    Response::json(StatusCode::OK, &answered)
+}
+
+fn said(request: &Invalidate) -> (Option<&str>, Option<&[Arc<str>]>) {
+    match &request.selector {
+        Selector::Pattern(pattern) => (Some(pattern.as_str()), None),
+        Selector::Tags { any, .. } => (None, Some(any)),
+    }
+}

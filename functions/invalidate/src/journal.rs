@@ -1,0 +1,87 @@
+//! GET: who changed what lately, and why.
+
+use serde::Serialize;
+use std::sync::Arc;
+use strata_api::{Answer, ApiError, Call, Event, Problem, Response, Timestamp, http::StatusCode};
+use strata_cache::{Mutation, Position};
+
+/// Mutations of one answer when the request does not say.
+const DEFAULT_LIMIT: usize = 100;
+/// Most mutations of one answer.
+const MAX_LIMIT: usize = 1000;
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    mutations: Vec<Line<'a>>,
+    /// What to give as `since` for the ones that come after these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    position: String,
+    at: Timestamp,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'a [Arc<str>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    levels: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_count: Option<u64>,
+}
+
+/// Answers with the mutations after `since`, oldest first; without `since`, with the newest.
+pub async fn handle(call: Call<'_>) -> Answer {
+    let (since, limit) = read(&call.event)?;
+    let mutations = call.cache.history(since, limit).await?;
+    let next = mutations.last().map(|mutation| mutation.position).or(since).map(|position| position.to_string());
+    Response::json(StatusCode::OK, &Answered { mutations: mutations.iter().map(line).collect(), next })
+}
+
+fn read(event: &Event) -> Result<(Option<Position>, usize), ApiError> {
+    if let Some(other) = event.query.keys().find(|name| !["since", "limit"].contains(&name.as_str())) {
+        let name: String = other.chars().take(64).collect();
+        return Err(Problem::new(name, "is not a known query parameter; known are since, limit").into());
+    }
+    let since = one(event, "since")?.map(|text| {
+        Position::parse(text)
+            .ok_or(Problem::new("since", "must be a position as this operation answers it, like 1700000000000-0"))
+    });
+    let limit = one(event, "limit")?.map(|text| {
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        limit.ok_or_else(|| Problem::new("limit", format!("must be an integer from 1 to {MAX_LIMIT}")))
+    });
+    Ok((since.transpose()?, limit.transpose()?.unwrap_or(DEFAULT_LIMIT)))
+}
+
+fn one<'a>(event: &'a Event, name: &'static str) -> Result<Option<&'a str>, Problem> {
+    match event.query.get(name).map(Vec::as_slice) {
+        None | Some([]) => Ok(None),
+        Some([value]) => Ok(Some(value)),
+        Some(_) => Err(Problem::new(name, "must not be given twice")),
+    }
+}
+
+fn line(mutation: &Mutation) -> Line<'_> {
+    Line {
+        position: mutation.position.to_string(),
+        at: Timestamp::floor(mutation.at_ms),
+        kind: &mutation.kind,
+        key: mutation.key.as_deref(),
+        pattern: mutation.pattern.as_deref(),
+        tags: mutation.tags.as_deref(),
+        levels: mutation.levels.map(|levels| levels.names()),
+        by: mutation.by.as_deref(),
+        reason: mutation.reason.as_deref(),
+        matched_count: mutation.matched,
+    }
+}

@@ -1,0 +1,31 @@
+//! Invalidation by pattern or tag, and what was changed lately.
+//!
+//! | module | |
+//! |---|---|
+//! | [`invalidate`] | POST `/cache/invalidate`: request, call of the cache, answer |
+//! | `request` | what an invalidation's body may say |
+//! | [`journal`] | GET `/cache/journal` |
+
+pub mod invalidate;
+pub mod journal;
+mod request;
+
+use strata_api::{Route, Scope, http::Method};
+
+/// The operations of this function.
+pub static ROUTES: &[Route] = &[
+    Route {
+        method: Method::POST,
+        resource: "/cache/invalidate",
+        operation: "invalidate",
+        scope: Scope::Write,
+        handler: |call| Box::pin(invalidate::handle(call)),
+    },
+    Route {
+        method: Method::GET,
+        resource: "/cache/journal",
+        operation: "get_journal",
+        scope: Scope::Admin,
+        handler: |call| Box::pin(journal::handle(call)),
+    },
+];

@@ -1,0 +1,117 @@
+use super::*;
+
+const T0: u64 = 1_700_000_000_000;
+
+fn at(ms: u64) -> Position {
+    Position { ms: T0 + ms, seq: 0 }
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).expect("a test's key is valid")
+}
+
+fn put(ms: u64, name: &str, version: u64) -> Record {
+    Record { at: at(ms), event: Event::Changed { key: key(name), version: Version(version) } }
+}
+
+fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
+    SyncReply { time_us: (T0 + ms) * 1000, epoch: at(0), notes_checked_ms: 0, open: Vec::new(), reset, records }
+}
+
+fn copy(version: u64, stamp: u64) -> Certificate {
+    Certificate { version: Version(version), stamp: at(stamp), certified_ms: 0 }
+}
+
+/// A container that has read the journal from its epoch on.
+fn synced() -> Coherence {
+    let mut knowledge = Coherence::new(Register::L3);
+    let epoch = Record { at: at(0), event: Event::Epoch };
+    assert!(knowledge.apply(reply(10, true, vec![epoch]), 10).clear);
+    knowledge
+}
+
+#[test]
+fn the_window_ends_with_the_last_sync() {
+    let knowledge = synced();
+    assert!(!knowledge.is_due(i64::MIN, 1010, 1000));
+    assert!(knowledge.is_due(i64::MIN, 1011, 1000));
+    assert!(!knowledge.is_due(500, 1500, 1000), "the register itself was asked at 500");
+    assert!(knowledge.is_due(i64::MIN, 10, 0), "a window of nothing is always over");
+    assert!(knowledge.is_due(i64::MIN, 9, 1000), "a clock that went back");
+    assert!(Coherence::new(Register::L3).is_due(i64::MIN, 10, 86_400_000), "never synced");
+}
+
+#[test]
+fn a_record_takes_trust_from_older_copies_only() {
+    let mut knowledge = synced();
+    let k = key("k");
+    assert!(knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
+    let news = knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
+    assert_eq!(news, News { changes: vec![(k.clone(), Version(2), at(15))], ..News::default() });
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 15), 0, 1000), "certified after the record");
+    assert!(knowledge.trusts(&k, &[], &copy(2, 0), 0, 1000), "the record's own put");
+    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), 0, 1000));
+    assert!(!knowledge.trusts(&key("other"), &[], &copy(1, 0), 1001, 1000), "older than V");
+}
+
+#[test]
+fn a_gap_empties_l1_and_distrusts_what_it_may_hide() {
+    let mut knowledge = synced();
+    let before = knowledge.stamp();
+    assert!(knowledge.apply(reply(30_000, true, vec![put(20_000, "x", 9)]), 30_000).clear);
+    assert!(knowledge.restarted_since(before));
+    assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(20_000)));
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 10_000), 0, 1000), "from before what was read");
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 20_000), 0, 1000));
+}
+
+#[test]
+fn history_of_2t_is_enough_for_older_copies() {
+    let mut knowledge = synced();
+    knowledge.apply(reply(100_000, true, vec![put(20_000, "x", 9), put(90_000, "y", 9)]), 0);
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), 0, 1000), "every operation of before has ended");
+}
+
+#[test]
+fn an_epoch_distrusts_everything_before_it() {
+    let mut knowledge = synced();
+    let epoch = Record { at: at(50), event: Event::Epoch };
+    assert!(knowledge.apply(reply(60, false, vec![epoch]), 60).clear);
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 49), 0, 1000));
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 50), 0, 1000));
+    let unknown = Record { at: at(70), event: Event::Unknown };
+    assert!(knowledge.apply(reply(80, false, vec![unknown]), 80).clear);
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 69), 0, 1000), "a record of a later release");
+}
+
+#[test]
+fn a_reply_that_was_overtaken_is_taken_once() {
+    let mut knowledge = synced();
+    knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
+    let late = knowledge.apply(reply(18, false, vec![put(15, "k", 2)]), 18);
+    assert!(late.changes.is_empty());
+    assert_eq!(knowledge.cursor(), Some(at(15)));
+}
+
+#[test]
+fn pruning_keeps_2t() {
+    let mut knowledge = synced();
+    knowledge.apply(reply(1000, false, vec![put(1000, "k", 2)]), 0);
+    knowledge.apply(reply(71_000, false, vec![]), 0);
+    assert!(knowledge.covers(&key("k"), Version(1), at(10)));
+    knowledge.apply(reply(71_001, false, vec![]), 0);
+    assert!(!knowledge.covers(&key("k"), Version(1), at(10)));
+    assert_eq!(knowledge.reach, at(1000));
+}
+
+#[test]
+fn notes_are_read_by_someone_within_lambda() {
+    let mut knowledge = synced();
+    assert!(knowledge.notes_are_due());
+    let checked = SyncReply { notes_checked_ms: T0 + 10, ..reply(8_010, false, vec![]) };
+    knowledge.apply(checked.clone(), 0);
+    assert!(!knowledge.notes_are_due());
+    knowledge.apply(SyncReply { time_us: checked.time_us + 1000, ..checked }, 0);
+    assert!(knowledge.notes_are_due());
+}

@@ -1,0 +1,201 @@
+//! What an invalidation or a warm job finds in L3: rows by key prefix, and by tag through index rows.
+//!
+//! Index rows are written before the row they point to and name its version, so that every value has its own: a row
+//! that points to a replaced value misleads nobody, and goes with the table's time to live if not before.
+
+use super::{
+    Item,
+    chunks::{chunk_keys, delete},
+    client::{L3Error, Store},
+    number, number_of,
+    rows::{Head, Kind, partition_name, tags_of},
+    text, text_of,
+};
+use crate::{
+    entry::Entry,
+    shard::{SHARDS, shard},
+    version::Version,
+};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    types::{AttributeValue, PutRequest, ReturnValue, WriteRequest},
+};
+use std::sync::Arc;
+
+/// Stands between key and version in the sort key of an index row; no key has a control character.
+const SEPARATOR: char = '\u{1}';
+
+/// Where a query goes on.
+pub(crate) type Cursor = Item;
+
+/// What to look for in one partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub shard: u64,
+    /// Rows of keys with this tag; `None` for all.
+    pub tag: Option<&'a str>,
+    /// Keys that begin with this.
+    pub prefix: &'a str,
+}
+
+/// A row that was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Match {
+    pub key: String,
+    pub version: Version,
+    /// Whether it holds a live value; an index row does not know, and says yes.
+    pub live: bool,
+    /// Whether it is a tombstone.
+    pub gone: bool,
+}
+
+impl Store {
+    /// The partitions of the table.
+    pub(crate) fn partitions() -> std::ops::Range<u64> {
+        0..SHARDS
+    }
+
+    /// One page of the rows that a search finds, read consistently, and where the next one begins.
+    pub(crate) async fn search(
+        &self,
+        search: Search<'_>,
+        from: Option<Cursor>,
+    ) -> Result<(Vec<Match>, Option<Cursor>), L3Error> {
+        let name = match search.tag {
+            Some(tag) => tag_partition(search.shard, tag),
+            None => partition_name(search.shard),
+        };
+        let mut query = self
+            .client()
+            .await?
+            .query()
+            .table_name(&self.entries)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(name))
+            .projection_expression("sk, #v, #k, #x")
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_names("#k", "kind")
+            .expression_attribute_names("#x", "expires_at")
+            .consistent_read(true)
+            .set_exclusive_start_key(from);
+        if !search.prefix.is_empty() {
+            query = query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", text(search.prefix));
+        }
+        let found = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
+        let now_ms = self.clock.now_ms();
+        let matches = found
+            .items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| if search.tag.is_some() { index_row(&item) } else { row(&item, now_ms) })
+            .collect();
+        Ok((matches, found.last_evaluated_key))
+    }
+
+    /// Removes the row of `key` if it is older than `version` and, where one is given, of exactly the version `only`.
+    /// Returns whether a live value went.
+    pub(crate) async fn remove(&self, key: &str, version: Version, only: Option<Version>) -> Result<bool, L3Error> {
+        let mut request = self
+            .client()
+            .await?
+            .delete_item()
+            .table_name(&self.entries)
+            .key("pk", text(partition_name(shard(key))))
+            .key("sk", text(key))
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_values(":v", number(version.0))
+            .return_values(ReturnValue::AllOld);
+        request = match only {
+            None => request.condition_expression("#v < :v"),
+            Some(only) => request
+                .condition_expression("#v < :v AND #v = :only")
+                .expression_attribute_values(":only", number(only.0)),
+        };
+        match request.send().await {
+            Ok(removed) => match removed.attributes {
+                Some(before) => Ok(self.tidy_after(key, &before).await),
+                None => Ok(false),
+            },
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Whether the row of `key` holds a live value of exactly that version.
+    pub(crate) async fn has_live(&self, key: &str, version: Version) -> Result<bool, L3Error> {
+        let head = self.head(key).await?;
+        Ok(head.is_some_and(|head| head.version == version && head.is_live(self.clock.now_ms())))
+    }
+
+    /// Drops the chunks and index rows of a row that is gone; returns whether it held a live value.
+    pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> bool {
+        let head = Head::of(before);
+        let tags = tags_of(before);
+        self.discard(key, head.version, head.chunks, tags.iter().map(String::as_str)).await;
+        head.is_live(self.clock.now_ms())
+    }
+
+    /// Drops what belongs to one version of a key. What is left over goes with the table's time to live.
+    pub(super) async fn discard<'a>(
+        &self,
+        key: &str,
+        version: Version,
+        chunks: usize,
+        tags: impl Iterator<Item = &'a str>,
+    ) {
+        let index = tags.map(|tag| index_key(key, version, tag));
+        let requests = chunk_keys(key, version, chunks).chain(index).map(delete).collect();
+        if let Err(error) = self.write_batches(&self.entries, requests).await {
+            tracing::warn!(%error, "parts of a replaced value are left to the time to live");
+        }
+    }
+
+    /// Writes the index rows of an entry's tags.
+    pub(super) async fn write_index(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
+        let ttl = number(entry.expires_at_ms / 1000 + 1);
+        let requests = entry
+            .tags
+            .iter()
+            .map(|tag| {
+                let mut item = index_key(key, entry.version, tag);
+                item.insert("ttl".to_owned(), ttl.clone());
+                let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is given");
+                WriteRequest::builder().put_request(put).build()
+            })
+            .collect();
+        self.write_batches(&self.entries, requests).await
+    }
+}
+
+fn tag_partition(shard: u64, tag: &str) -> String {
+    format!("t#{shard:x}#{tag}")
+}
+
+fn index_key(key: &str, version: Version, tag: &str) -> Item {
+    Item::from([
+        ("pk".to_owned(), text(tag_partition(shard(key), tag))),
+        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
+    ])
+}
+
+fn index_row(item: &Item) -> Option<Match> {
+    let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
+    Some(Match { key: key.to_owned(), version: Version::parse(version)?, live: true, gone: false })
+}
+
+fn row(item: &Item, now_ms: i64) -> Option<Match> {
+    let head = Head::of(item);
+    Some(Match {
+        key: text_of(item, "sk")?.to_owned(),
+        version: Version(number_of(item, "version")?),
+        live: head.is_live(now_ms),
+        gone: head.kind == Kind::Gone,
+    })
+}
+
+/// Tags as an attribute of a row.
+pub(super) fn tags_attribute(tags: &[Arc<str>]) -> AttributeValue {
+    AttributeValue::L(tags.iter().map(|tag| text(&**tag)).collect())
+}

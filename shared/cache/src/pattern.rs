@@ -1,0 +1,132 @@
+//! Patterns: the keys an invalidation or a warm job means.
+//!
+//! One matcher decides for every level. Redis' own glob is never asked: it gives up silently on deeply nested
+//! stars, and DynamoDB has none. Matching takes at most key length × pattern length steps, whatever the pattern:
+//! it goes back to the last star only, never further.
+//!
+//! | in a pattern | matches |
+//! |---|---|
+//! | `*` | any text, also none |
+//! | `?` | one character |
+//! | `[abc]`, `[a-z]`, `[^a-z]` | one character of the set, or one that is not |
+//! | `\` and a character | that character |
+//! | anything else | itself |
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub use parse::PatternError;
+
+use std::{fmt, sync::Arc};
+
+/// Longest pattern in bytes.
+pub const MAX_PATTERN_BYTES: usize = 256;
+/// Most stars of one pattern.
+pub const MAX_STARS: usize = 16;
+
+/// A valid pattern.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: Arc<str>,
+    tokens: Arc<[Token]>,
+    prefix: Arc<str>,
+}
+
+/// One element of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    /// Any text.
+    Any,
+    /// One character.
+    One,
+    /// This character.
+    Literal(char),
+    /// One character inside the ranges, or outside of them.
+    Class { ranges: Vec<(char, char)>, negated: bool },
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When it is empty, too long, has too many stars, or breaks off; the error says where.
+    pub fn new(text: &str) -> Result<Pattern, PatternError> {
+        let tokens = parse::tokens(text)?;
+        let prefix: String = tokens
+            .iter()
+            .map_while(|token| match token {
+                Token::Literal(c) => Some(*c),
+                _ => None,
+            })
+            .collect();
+        Ok(Pattern { text: text.into(), tokens: tokens.into(), prefix: prefix.into() })
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What every matching key begins with; empty when the pattern does not say, and then finding its matches costs
+    /// a look at every key.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the pattern is one key, without any wildcard.
+    pub fn is_literal(&self) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Literal(_)))
+    }
+
+    /// Whether `key` matches.
+    pub fn matches(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(&*self.prefix) else { return false };
+        let tokens = &self.tokens[self.prefix.chars().count()..];
+        let (mut at, mut rest) = (0, rest.chars());
+        // Where to go on when what follows the last star does not fit here: one character further.
+        let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
+        loop {
+            if let Some(Token::Any) = tokens.get(at) {
+                at += 1;
+                retry = Some((at, rest.clone()));
+                continue;
+            }
+            let next = rest.next();
+            match (tokens.get(at), next) {
+                (None, None) => return true,
+                (Some(token), Some(c)) if token.matches(c) => at += 1,
+                _ => {
+                    let Some((after_star, from)) = retry.as_mut() else { return false };
+                    if from.next().is_none() {
+                        return false;
+                    }
+                    at = *after_star;
+                    rest = from.clone();
+                }
+            }
+        }
+    }
+}
+
+impl Token {
+    fn matches(&self, c: char) -> bool {
+        match self {
+            Token::Any | Token::One => true,
+            Token::Literal(literal) => *literal == c,
+            Token::Class { ranges, negated } => ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *negated,
+        }
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,52 @@
+//! The breaker of a level: after a failure it is left alone for a moment, so that an outage does not cost its timeout on
+//! every request.
+
+use crate::Clock;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+/// How long a level is left alone, in milliseconds.
+const PAUSE_MS: i64 = 1000;
+
+/// Whether a level is left alone.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    until_ms: AtomicI64,
+    clock: Clock,
+}
+
+impl Pause {
+    pub(crate) fn new(clock: Clock) -> Pause {
+        Pause { until_ms: AtomicI64::new(i64::MIN), clock }
+    }
+
+    /// Leaves the level alone for a moment from now on.
+    pub(crate) fn begin(&self) {
+        self.until_ms.store(self.clock.now_ms() + PAUSE_MS, Relaxed);
+    }
+
+    /// Whether the level is left alone now. A clock that has gone back since does not make the pause longer.
+    pub(crate) fn is_on(&self) -> bool {
+        let left_ms = self.until_ms.load(Relaxed).saturating_sub(self.clock.now_ms());
+        (1..=PAUSE_MS).contains(&left_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lasts_a_second_whatever_the_clock_does() {
+        let clock = Clock::manual(10_000);
+        let pause = Pause::new(clock.clone());
+        assert!(!pause.is_on());
+        pause.begin();
+        assert!(pause.is_on());
+        clock.set(10_999);
+        assert!(pause.is_on());
+        clock.set(11_000);
+        assert!(!pause.is_on());
+        clock.set(5_000);
+        assert!(!pause.is_on(), "the clock went back");
+    }
+}

@@ -1,0 +1,43 @@
+-- Removes the copies of many keys of one shard that are older than an invalidation.
+-- KEYS: index of the shard
+-- ARGV: when the operation started and how long it may take (microseconds of Redis time), version ('' to remove
+--       nothing and only look), life of the tombstones left behind (ms; '' for none), what stands before a key in the
+--       name of its copy, what stands before a tag in the name of its index, tags of which a copy must have one (a line
+--       feed before and after each; '' for any copy), keys...
+-- Returns for each key 1 where a live copy was meant, else 0; or nothing when the operation is too old.
+if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
+local version, tombstone, copies, tag_index, tags = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+
+local function is_meant(has)
+  if tags == '' then return true end
+  for tag in string.gmatch(tags, '[^\n]+') do
+    if has and string.find(has, '\n' .. tag .. '\n', 1, true) then return true end
+  end
+  return false
+end
+
+local met = {}
+for i = 8, #ARGV do
+  local key = ARGV[i]
+  local copy = copies .. key
+  local old = redis.call('HMGET', copy, 'v', 'gone', 't')
+  local meant = old[1] and not old[2] and is_meant(old[3])
+  met[i - 7] = meant and 1 or 0
+  if version ~= '' then
+    if not old[1] then
+      redis.call('ZREM', KEYS[1], key)
+      untag(tag_index, tags, key)
+    elseif not meant then
+      if not old[2] then untag(tag_index, tags, key) end
+    elseif old[1] < version then
+      redis.call('DEL', copy)
+      redis.call('ZREM', KEYS[1], key)
+      untag(tag_index, old[3], key)
+      if tombstone ~= '' then
+        redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')
+        redis.call('PEXPIRE', copy, tombstone)
+      end
+    end
+  end
+end
+return met

@@ -1,0 +1,22 @@
+-- What several scripts need; put in front of each of them.
+
+local function now_us()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+-- Whether an operation that started at `started` is older than `life` (microseconds of Redis time, as text).
+local function is_late(now, started, life)
+  return now - tonumber(started) > tonumber(life)
+end
+
+-- Takes `key` out of the sorted sets of `tags`, a text in which a line feed stands before and after each tag.
+local function untag(tag_index, tags, key)
+  for tag in string.gmatch(tags or '', '[^\n]+') do redis.call('ZREM', tag_index .. tag, key) end
+end
+
+-- Takes from a sorted set one member, drawn at random, whose copy is gone: an index that grows also cleans itself.
+local function clean(index, copy_prefix)
+  local key = redis.call('ZRANDMEMBER', index)
+  if key and redis.call('EXISTS', copy_prefix .. key) == 0 then redis.call('ZREM', index, key) end
+end

@@ -1,0 +1,258 @@
+//! How a mutation is made to hold: the register first, the journal second, L2 third, and a look into the journal last.
+
+use super::{TieredCache, sync};
+use crate::{
+    coherence::{Since, Stamp},
+    dynamo::{L3Error, Noted, Write, WriteRow, Written},
+    entry::Entry,
+    key::Key,
+    level::{Level, Levels},
+    outcome::{CacheError, Path, Step},
+    record::Change,
+    redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
+    register::{Expected, Register},
+    version::Version,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A mutation under way.
+pub(super) struct Begun {
+    pub(super) stamp: Stamp,
+    pub(super) version: Version,
+    /// Whether Redis could be asked.
+    pub(super) redis: bool,
+    pub(super) began_ms: i64,
+    /// Whether L3 held a live value, where that had to be read first.
+    pub(super) was_live: bool,
+}
+
+/// What a mutation writes.
+pub(super) struct Plan<'a> {
+    pub(super) key: &'a Key,
+    pub(super) change: Change,
+    /// Who asked for it.
+    pub(super) by: &'a str,
+    /// The new value, and the levels to keep it in; `None` to delete.
+    pub(super) value: Option<(&'a Entry, &'a Bytes)>,
+    pub(super) expected: Expected,
+}
+
+/// How a mutation ended.
+pub(super) enum Ended {
+    Done(Effect),
+    /// Something newer than this version stands, or what was expected does not: begin anew.
+    Overtaken(Version),
+}
+
+/// What a mutation did to the shared levels.
+#[derive(Default)]
+pub(super) struct Effect {
+    /// Where the new value is.
+    pub(super) stored: Levels,
+    /// Where a live value was.
+    pub(super) was_live: Levels,
+    pub(super) degraded: bool,
+    /// Own L1 may hold the new value.
+    pub(super) may_fill: bool,
+}
+
+impl TieredCache {
+    pub(super) async fn commit(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        match self.register() {
+            Register::L3 => self.commit_to_l3(plan, begun, path).await,
+            Register::L2 => self.commit_to_l2(plan, begun, path).await,
+        }
+    }
+
+    /// L3, then the journal and L2.
+    async fn commit_to_l3(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        let row = WriteRow {
+            key: plan.key.as_str(),
+            version: begun.version,
+            content: plan.row_content(),
+            expected: plan.expected,
+        };
+        if self.clock.now_ms() - begun.began_ms > OPERATION_LIFE.as_millis() as i64 {
+            return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
+        }
+        let noted = !begun.redis && self.uses(Level::L2);
+        if noted {
+            self.owe_notes();
+        }
+        let written = if noted { self.store.write_with_note(&row).await } else { self.store.write(&row).await };
+        let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
+        match written {
+            Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
+            Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
+            Ok(Written::Yes { was_live }) if was_live || begun.was_live => {
+                effect.was_live = Levels::NONE.with(Level::L3);
+            }
+            Ok(Written::Yes { .. }) => {}
+            Err(error) => {
+                self.warn_others(plan, begun).await;
+                return Err(self.l3_failed(plan.key, path, error));
+            }
+        }
+        path.l3 = Step::Hit;
+        if plan.names(Level::L3) {
+            effect.stored = effect.stored.with(Level::L3);
+        }
+        if !begun.redis {
+            return Ok(Ended::Done(effect));
+        }
+        self.commit_to_redis(plan, begun, effect, path).await
+    }
+
+    /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
+    async fn commit_to_redis(
+        &self,
+        plan: &Plan<'_>,
+        begun: &Begun,
+        mut effect: Effect,
+        path: &mut Path,
+    ) -> Result<Ended, CacheError> {
+        let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
+        let told = match self.then_check(&plan.written(begun), begun.stamp, commands).await {
+            Ok(checked) => self.told(checked.replies).map(|outcome| (outcome, checked.since)),
+            Err(down) => Err(down.into()),
+        };
+        let (outcome, since) = match told {
+            Ok(told) => told,
+            Err(cause) => {
+                tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
+                path.l2 = Step::Unavailable;
+                let left = self.leave_note(&plan.note(begun.version)).await;
+                left.map_err(|error| self.l3_failed(plan.key, path, error))?;
+                effect.degraded = true;
+                effect.may_fill = false;
+                if effect.stored.is_empty() && plan.value.is_some() {
+                    return Err(CacheError::unavailable(Level::L2, cause));
+                }
+                return Ok(Ended::Done(effect));
+            }
+        };
+        // An invalidation may have passed L3 before this value got there; or L3 only points to the copy in L2 that was
+        // just taken back.
+        let must_repeat = match since {
+            Since::Unchanged => false,
+            Since::Changed => !plan.names(Level::L3),
+            Since::Invalidated => true,
+        };
+        if must_repeat && plan.value.is_some() {
+            return Ok(Ended::Overtaken(begun.version));
+        }
+        let unchanged = since == Since::Unchanged;
+        path.l2 = Step::Hit;
+        effect.may_fill = unchanged;
+        if outcome.was_live {
+            effect.was_live = effect.was_live.with(Level::L2);
+        }
+        if plan.names(Level::L2) && outcome.done == Done::Yes && unchanged {
+            effect.stored = effect.stored.with(Level::L2);
+        }
+        Ok(Ended::Done(effect))
+    }
+
+    /// L2, then the journal.
+    async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
+        let checked = self
+            .then_check(&plan.written(begun), begun.stamp, commands)
+            .await
+            .map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        let mut replies = checked.replies;
+        replies.reverse();
+        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        match outcome.done {
+            Done::Yes if checked.since == Since::Invalidated && plan.value.is_some() => {
+                return Ok(Ended::Overtaken(begun.version));
+            }
+            Done::Yes => {}
+            Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+            Done::Newer | Done::Unexpected => {
+                return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
+            }
+        }
+        path.l2 = Step::Hit;
+        let l2 = Levels::NONE.with(Level::L2);
+        Ok(Ended::Done(Effect {
+            stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
+            was_live: if outcome.was_live { l2 } else { Levels::NONE },
+            degraded: false,
+            may_fill: checked.since == Since::Unchanged,
+        }))
+    }
+
+    fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
+        self.journal.append(self.operation(begun.stamp), plan.change, plan.key.as_str(), begun.version, plan.by)
+    }
+
+    /// Writes the copy in L2, or removes what is older where the plan does not name L2.
+    fn copy_command(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
+        match plan.value {
+            Some((entry, envelope)) if entry.levels.has(Level::L2) => self.copies.write(&WriteCopy {
+                key: plan.key.as_str(),
+                operation: self.operation(begun.stamp),
+                version: begun.version,
+                stamp: begun.stamp.position,
+                certified_ms: begun.began_ms,
+                expires_at_ms: entry.expires_at_ms,
+                envelope,
+                tags: &entry.tags,
+                distrusted: None,
+                expected: plan.expected,
+            }),
+            _ => self.copies.remove(self.operation(begun.stamp), plan.key.as_str(), begun.version),
+        }
+    }
+
+    /// Reads the replies to a record and a copy command, in that order.
+    fn told(&self, replies: Vec<Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+        let mut replies = replies.into_iter();
+        let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
+            return Err("redis left a command unanswered".into());
+        };
+        appended(record)?.ok_or("the operation took too long")?;
+        Ok(Outcome::parse(copy)?)
+    }
+
+    /// After a write to L3 whose end is not known: a record, so that no container trusts its copy of the key.
+    async fn warn_others(&self, plan: &Plan<'_>, begun: &Begun) {
+        if begun.redis
+            && let Err(down) = self.ask(self.record(plan, begun)).await
+        {
+            tracing::debug!(%down, "redis was not told of a mutation whose end is not known");
+        }
+    }
+
+    pub(super) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
+        self.forget(key, path);
+        path.l3 = Step::Unavailable;
+        CacheError::unavailable(Level::L3, error)
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn note(&self, version: Version) -> Noted {
+        Noted::Changed { key: self.key.as_str().to_owned(), version }
+    }
+
+    fn written(&self, begun: &Begun) -> sync::Written<'a> {
+        let (tags, bytes): (&[Arc<str>], usize) =
+            self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
+        sync::Written { key: self.key, tags, version: begun.version, bytes }
+    }
+
+    fn names(&self, level: Level) -> bool {
+        self.value.is_some_and(|(entry, _)| entry.levels.has(level))
+    }
+
+    fn row_content(&self) -> Write<'a> {
+        match self.value {
+            None => Write::Gone,
+            Some((entry, envelope)) if entry.levels.has(Level::L3) => Write::Value { entry, envelope },
+            Some((entry, _)) => Write::Elsewhere { expires_at_ms: entry.expires_at_ms },
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What happened lately, for people: the mutations that the journal still holds.
+
+use super::TieredCache;
+use crate::{
+    level::{Level, Levels},
+    outcome::{CacheError, Mutation},
+    redis::{Fields, history},
+    selector::Written,
+    version::Position,
+};
+use std::collections::HashMap;
+
+impl TieredCache {
+    /// The mutations recorded after `since`, oldest first, at most `limit`; without it the newest there are. The journal
+    /// holds those of the last ten minutes.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached.
+    pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<Vec<Mutation>, CacheError> {
+        let reply = self.ask(self.journal.history(since, limit)).await.and_then(history);
+        let records = reply.map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
+        let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));
+        Ok(mutations.collect())
+    }
+}
+
+fn closed(fields: &Fields) -> Option<(Position, u64)> {
+    Some((Position::parse(fields.get("of")?)?, fields.get("matched")?.parse().ok()?))
+}
+
+fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option<Mutation> {
+    let text = |name: &str| fields.get(name).filter(|text| !text.is_empty()).cloned();
+    let kind = text("kind").filter(|kind| ["put", "delete", "invalidate"].contains(&kind.as_str()))?;
+    let written = fields.get("body").and_then(|body| serde_json::from_str::<Written>(body).ok());
+    let at_ms = text("time").and_then(|ms| ms.parse().ok()).or_else(|| position.ms.try_into().ok())?;
+    let mut mutation = Mutation {
+        position,
+        at_ms,
+        kind,
+        key: text("key"),
+        pattern: None,
+        tags: None,
+        levels: None,
+        by: text("by"),
+        reason: None,
+        matched,
+    };
+    if let Some(written) = written {
+        mutation.levels = Some(Levels::from_bits(written.levels));
+        mutation.pattern = written.pattern;
+        mutation.tags = written.tags;
+        mutation.by = written.by.filter(|by| !by.is_empty());
+        mutation.reason = written.reason;
+    }
+    Some(mutation)
+}

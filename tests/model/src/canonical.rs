@@ -1,0 +1,149 @@
+//! One representative for states that differ in names only.
+//!
+//! Positions and versions are moments on one line, and only their order matters. After every step the moments that are
+//! still spoken of are numbered anew, and what nobody can ask for any more is forgotten. That makes a run some hundred
+//! times smaller.
+
+use crate::{
+    history::{Floor, History},
+    knowledge::Knowledge,
+    operation::Operation,
+    scenario::Request,
+    state::{Container, Database, Event, GAP, Note, Record, Redis, State},
+};
+
+type Visit<'a> = &'a mut dyn FnMut(&mut u8);
+
+impl State {
+    /// Makes this state the representative of all that behave like it.
+    pub fn canonicalize(&mut self) {
+        self.forget();
+        let mut spoken_of = [false; 256];
+        self.moments(&mut |moment| spoken_of[usize::from(*moment)] = true);
+        let mut number = 0;
+        let mut names = [None; 256];
+        names[0] = Some(0);
+        for moment in 1..256 {
+            if spoken_of[moment] {
+                number += GAP;
+                names[moment] = Some(number);
+            }
+        }
+        self.moments(&mut |moment| *moment = names[usize::from(*moment)].expect("it is spoken of"));
+        self.tick = number;
+        self.floors(&mut |floor| floor.rename(&names));
+    }
+
+    /// Forgets what has no influence any more.
+    fn forget(&mut self) {
+        let outages = self.budget.cut > 0 || self.containers.iter().any(|container| container.cut);
+        for container in &mut self.containers {
+            if container.operation.is_none() && container.script.is_empty() {
+                *container = Container::default();
+            }
+            if !container.will_read() {
+                container.synced = Floor::default();
+            }
+            if let Some(knowledge) = container.knowledge.as_mut().filter(|_| !outages) {
+                knowledge.tick = 0;
+            }
+        }
+    }
+
+    fn moments(&mut self, visit: Visit<'_>) {
+        self.redis.moments(visit);
+        if let Some(replica) = &mut self.replica {
+            replica.moments(visit);
+        }
+        self.database.moments(visit);
+        for container in &mut self.containers {
+            container.moments(visit);
+        }
+        self.history.current.iter_mut().for_each(visit);
+    }
+
+    /// Every floor there is.
+    pub fn floors(&mut self, visit: &mut dyn FnMut(&mut Floor)) {
+        let History { outdated, acknowledged, degraded, .. } = &mut self.history;
+        [outdated, acknowledged, degraded].into_iter().for_each(&mut *visit);
+        let replica = self.replica.as_deref_mut();
+        for redis in [Some(&mut self.redis), replica].into_iter().flatten() {
+            redis.meta.iter_mut().filter_map(|meta| meta.notes.as_mut()).for_each(&mut *visit);
+        }
+        for container in &mut self.containers {
+            visit(&mut container.synced);
+            container.memory.iter_mut().for_each(|memory| visit(&mut memory.read));
+            if let Some(Operation { floor, outdated, noted, .. }) = &mut container.operation {
+                [floor, outdated, noted].into_iter().for_each(&mut *visit);
+            }
+        }
+    }
+}
+
+impl Container {
+    fn will_read(&self) -> bool {
+        let reading = self.operation.as_ref().is_some_and(|operation| operation.request == Request::Get);
+        reading || self.script.contains(&Request::Get)
+    }
+
+    fn moments(&mut self, visit: Visit<'_>) {
+        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged }) = &mut self.knowledge {
+            [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);
+            ledger.iter_mut().for_each(|record| record.moments(visit));
+            open.iter_mut().for_each(|barrier| visit(&mut barrier.at));
+        }
+        if let Some(memory) = &mut self.memory {
+            visit(&mut memory.version);
+            visit(&mut memory.stamp);
+        }
+        if let Some(Operation { stamp, version, seen, notes, .. }) = &mut self.operation {
+            visit(stamp);
+            visit(version);
+            if let Some((version, stamp)) = seen {
+                visit(version);
+                visit(stamp);
+            }
+            notes.iter_mut().for_each(|note| note.moments(visit));
+        }
+    }
+}
+
+impl Redis {
+    fn moments(&mut self, visit: Visit<'_>) {
+        self.journal.iter_mut().for_each(|record| record.moments(visit));
+        self.meta.iter_mut().for_each(|meta| visit(&mut meta.epoch));
+        self.open.iter_mut().for_each(|barrier| visit(&mut barrier.at));
+        if let Some(copy) = &mut self.copy {
+            visit(&mut copy.version);
+            visit(&mut copy.stamp);
+        }
+        visit(&mut self.aged);
+    }
+}
+
+impl Database {
+    fn moments(&mut self, visit: Visit<'_>) {
+        let rows = [&mut self.row, &mut self.previous].into_iter().flatten();
+        rows.for_each(|row| visit(&mut row.version));
+        self.notes.iter_mut().for_each(|note| note.moments(visit));
+    }
+}
+
+impl Record {
+    fn moments(&mut self, visit: Visit<'_>) {
+        visit(&mut self.at);
+        match &mut self.event {
+            Event::Changed(version) | Event::Invalidated(version) => visit(version),
+            Event::Epoch => {}
+        }
+    }
+}
+
+impl Note {
+    fn moments(&mut self, visit: Visit<'_>) {
+        match self {
+            Note::Changed(version) | Note::Invalidated(version) => visit(version),
+            Note::Open(barrier) => visit(&mut barrier.at),
+        }
+    }
+}

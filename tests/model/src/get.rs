@@ -1,0 +1,163 @@
+//! GET: L1, else L2, else L3 and up again.
+
+use crate::{
+    knowledge::Knowledge,
+    operation::Step,
+    scenario::{Register, Rule},
+    state::{Content, Position, Redis, Row, SharedCopy, Version},
+    turn::{Luck, Turn},
+};
+
+impl Turn<'_> {
+    /// A read whose window is open: no sync.
+    pub fn read_in_window(&mut self) {
+        self.restamp();
+        self.read_synced();
+    }
+
+    /// L1 has been told what there was to tell.
+    pub fn read_synced(&mut self) {
+        match self.container().memory {
+            Some(copy) => {
+                // The window counts from when the register itself was asked, if that was later.
+                self.operation().floor.raise(copy.read);
+                self.answer(Some(copy.version));
+            }
+            None => self.next(Step::ReadCopy),
+        }
+    }
+
+    /// Reads L2, and answers by it when the copy can be trusted.
+    pub fn read_copy(&mut self) {
+        let register = self.scenario.register;
+        let Some(found) = self.redis(|redis| redis.copy) else {
+            self.operation().reachable = false;
+            return if register == Register::L2 { self.end() } else { self.next(Step::ReadRow) };
+        };
+        let found = found.filter(|copy| !copy.gone);
+        if let Some(copy) = found
+            && self.knowledge().is_some_and(|knowledge| knowledge.trusts(register, &copy))
+        {
+            self.operation().restarted = false;
+            self.fill(copy.version, copy.stamp, crate::history::Floor::default());
+            return self.answer(Some(copy.version));
+        }
+        if register == Register::L2 {
+            return self.answer(None);
+        }
+        self.operation().seen = found.map(|copy| (copy.version, copy.stamp));
+        self.next(Step::ReadRow);
+    }
+
+    /// Reads L3, which decides.
+    pub fn read_row(&mut self) {
+        self.restamp();
+        let row = self.newest_row();
+        let seen = self.operation().seen;
+        let value = row.and_then(|row| match row.content {
+            Content::Value => Some(row.version),
+            Content::Elsewhere => seen.map(|(version, _)| version).filter(|version| *version == row.version),
+            Content::Gone => None,
+        });
+        let reachable = self.operation().reachable;
+        match value {
+            Some(version) if reachable => {
+                self.operation().version = version;
+                self.next(Step::Promote);
+            }
+            Some(version) => {
+                let (stamp, read) = (self.operation().stamp, self.state.history.degraded);
+                self.fill(version, stamp, read);
+                self.answer(Some(version));
+            }
+            None if reachable && seen.is_some() => self.next(Step::DropCopy),
+            None => self.answer(None),
+        }
+    }
+
+    /// The row of L3, unless an open barrier says that it does not exist.
+    fn newest_row(&mut self) -> Option<Row> {
+        let database = &self.state.database;
+        let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
+        let noted = database.notes.iter().filter_map(|note| note.barrier()).collect::<Vec<_>>();
+        let reachable = self.operation().reachable;
+        let known = self.knowledge().map(|knowledge| knowledge.open.clone()).unwrap_or_default();
+        // Without Redis only the notes tell of barriers opened since.
+        let mut open = known.iter().chain(noted.iter().filter(|_| !reachable));
+        let barrier = self.scenario.rules.has(Rule::Barrier);
+        row.filter(|row| !barrier || !open.any(|barrier| row.is_hidden_by(*barrier)))
+    }
+
+    /// Writes what L3 said into L2.
+    pub fn promote(&mut self) {
+        if !self.scenario.rules.has(Rule::StampBeforeRead) && self.sync() {
+            self.restamp();
+        }
+        let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
+        let operation = self.operation();
+        let copy = SharedCopy { version: operation.version, stamp: operation.stamp, gone: false };
+        let seen = operation.seen;
+        if self.redis(|redis| redis.store(copy, seen, conditional)).is_none() {
+            return self.answer(Some(copy.version));
+        }
+        if !self.scenario.rules.has(Rule::CheckAndUndo) {
+            let read = self.state.history.acknowledged;
+            self.fill(copy.version, copy.stamp, read);
+            return self.answer(Some(copy.version));
+        }
+        self.next(Step::Check);
+    }
+
+    /// The journal has been read after the promotion.
+    pub fn promoted(&mut self, unchanged: bool) {
+        let operation = self.operation();
+        let (version, stamp) = (operation.version, operation.stamp);
+        if !unchanged {
+            return self.next(Step::Undo);
+        }
+        self.fill(version, stamp, crate::history::Floor::default());
+        self.answer(Some(version));
+    }
+
+    /// Removes a copy that L3 did not confirm.
+    pub fn drop_copy(&mut self) {
+        if let Some((version, stamp)) = self.operation().seen {
+            self.redis(|redis| redis.undo(version, stamp));
+        }
+        self.answer(None);
+    }
+
+    /// Answers a read.
+    pub fn answer(&mut self, value: Option<Version>) {
+        let floor = self.operation().floor;
+        self.state.history.returned(value, &floor);
+        self.end();
+    }
+
+    /// Whether nothing has happened to a copy since the stamp of the operation.
+    pub fn unchanged(&mut self, version: Version) -> bool {
+        let register = self.scenario.register;
+        let (stamp, restarted) = (self.operation().stamp, self.operation().restarted);
+        let covered = |knowledge: &Knowledge| knowledge.covers(register, version, stamp);
+        !restarted && !self.knowledge().is_some_and(covered)
+    }
+}
+
+impl Redis {
+    /// Writes a copy over an older one, or over exactly the distrusted one that was seen. Returns whether it did.
+    pub fn store(&mut self, copy: SharedCopy, seen: Option<(Version, Position)>, conditional: bool) -> bool {
+        let stands = |old: SharedCopy| {
+            Some((old.version, old.stamp)) != seen && (old.version, old.stamp) >= (copy.version, copy.stamp)
+        };
+        if conditional && self.copy.is_some_and(stands) {
+            return false;
+        }
+        self.copy = Some(copy);
+        true
+    }
+
+    /// Removes exactly one copy.
+    pub fn undo(&mut self, version: Version, stamp: Position) {
+        self.copy = self.copy.filter(|copy| (copy.version, copy.stamp) != (version, stamp));
+    }
+}

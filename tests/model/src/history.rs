@@ -1,0 +1,124 @@
+//! What really happened, kept beside the protocol to judge it by. Nothing of the protocol reads it.
+//!
+//! A mutation takes effect when it lands in the register: L3, or L2 where L3 is switched off. From then on every value
+//! that stood there before is outdated. When the mutation is acknowledged, what it outdated becomes a *floor*: a read
+//! that starts later must not return it. A mutation that has not been acknowledged yet may be seen or not.
+
+use crate::state::Version;
+
+/// A set of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Versions(u128);
+
+impl Versions {
+    fn add(&mut self, version: Version) {
+        self.0 |= 1 << version;
+    }
+
+    fn unite(&mut self, other: Versions) {
+        self.0 |= other.0;
+    }
+
+    fn renamed(self, names: &[Option<Version>; 256]) -> Versions {
+        let mut renamed = Versions::default();
+        let mut left = self.0;
+        while left != 0 {
+            let version = left.trailing_zeros();
+            left &= left - 1;
+            names[version as usize].into_iter().for_each(|name| renamed.add(name));
+        }
+        renamed
+    }
+
+    /// Whether `version` is in it.
+    pub fn has(self, version: Version) -> bool {
+        self.0 & (1 << version) != 0
+    }
+}
+
+/// What a read must not return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Floor {
+    /// Values that were overwritten.
+    pub overwritten: Versions,
+    /// Values that were deleted or invalidated.
+    pub removed: Versions,
+    /// Nothing: a value is stored in L3 for sure, and no removal has begun since.
+    pub present: bool,
+}
+
+impl Floor {
+    /// Gives the versions other names; those that have none are not spoken of any more.
+    pub fn rename(&mut self, names: &[Option<Version>; 256]) {
+        self.overwritten = self.overwritten.renamed(names);
+        self.removed = self.removed.renamed(names);
+    }
+
+    /// Takes in another floor: what either forbids.
+    pub fn raise(&mut self, other: Floor) {
+        self.overwritten.unite(other.overwritten);
+        self.removed.unite(other.removed);
+        self.present |= other.present;
+    }
+}
+
+/// What happened to the register, and what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct History {
+    /// The value that stands in the register.
+    pub current: Option<Version>,
+    /// Everything that stood there and does not any more.
+    pub outdated: Floor,
+    /// What acknowledged mutations forbid.
+    pub acknowledged: Floor,
+    /// The same, with those that were acknowledged as degraded, which are heard of later.
+    pub degraded: Floor,
+    /// A read returned a value older than one acknowledged before it started.
+    pub stale: bool,
+    /// A read returned a value whose removal was acknowledged before it started.
+    pub resurrected: bool,
+    /// A read missed a value that was acknowledged as stored in L3 before it started.
+    pub lost: bool,
+}
+
+impl History {
+    /// A value lands in the register. Returns what the mutation outdated.
+    pub fn put(&mut self, version: Version, durable: bool) -> Floor {
+        if let Some(before) = self.current.replace(version) {
+            self.outdated.overwritten.add(before);
+        }
+        Floor { present: durable, ..self.outdated }
+    }
+
+    /// What stands in the register and is older than `version` is removed. Returns what the mutation outdated.
+    pub fn remove_below(&mut self, version: Version) -> Floor {
+        if let Some(before) = self.current.take_if(|current| *current < version) {
+            self.outdated.removed.add(before);
+        }
+        self.outdated
+    }
+
+    /// A mutation is acknowledged that outdated this.
+    pub fn acknowledge(&mut self, outdated: Floor, degraded: bool) {
+        self.degraded.raise(outdated);
+        if !degraded {
+            self.acknowledged.raise(outdated);
+        }
+    }
+
+    /// A read that had to respect `floor` returns `value`.
+    pub fn returned(&mut self, value: Option<Version>, floor: &Floor) {
+        match value {
+            Some(version) => {
+                self.stale |= floor.overwritten.has(version);
+                self.resurrected |= floor.removed.has(version);
+            }
+            None => self.lost |= floor.present,
+        }
+    }
+
+    /// Whether a property has been broken.
+    pub fn is_broken(&self) -> bool {
+        self.stale || self.resurrected || self.lost
+    }
+}

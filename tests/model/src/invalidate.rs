@@ -1,0 +1,185 @@
+//! Invalidate: a barrier in the journal, L3, L2, and the barrier closed. While it is open, what it removes does not
+//! exist.
+
+use crate::{
+    history::Floor,
+    operation::Step,
+    scenario::{Register, Request, Rule},
+    state::{Barrier, Content, Database, Event, Note, Redis, Row, SharedCopy, Version},
+    turn::Turn,
+};
+
+impl Turn<'_> {
+    /// Appends the barrier and opens it, in one script.
+    pub fn open_barrier(&mut self) {
+        let at = self.state.next_tick();
+        let request = self.operation().request;
+        let barrier = Barrier { at, database: request != Request::InvalidateAbove };
+        let opened = self.redis(|redis| {
+            redis.append(at, Event::Invalidated(barrier.at));
+            redis.open.push(barrier);
+        });
+        self.operation().version = barrier.at;
+        if barrier.database {
+            self.state.expect_nothing();
+        }
+        match (opened, self.scenario.register) {
+            (None, Register::L2) => self.end(),
+            (None, Register::L3) => {
+                self.operation().reachable = false;
+                self.next(Step::Scan);
+            }
+            (Some(()), Register::L2) => self.next(Step::RemoveCopies),
+            (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::NoteJob),
+            (Some(()), Register::L3) => self.next(Step::Scan),
+        }
+    }
+
+    /// Leaves a note of the open barrier and acknowledges: for every reader that knows of it, the effect is complete.
+    pub fn note_job(&mut self) {
+        let version = self.operation().version;
+        let barrier = Barrier { at: version, database: true };
+        let former = std::mem::replace(&mut self.operation().notes, vec![Note::Open(barrier)]);
+        let notes = &mut self.state.database.notes;
+        notes.retain(|note| !former.contains(note));
+        notes.push(Note::Open(barrier));
+        let outdated = self.state.land_removal(version);
+        self.operation().outdated = outdated;
+        self.container().memory = None;
+        self.acknowledge(false);
+        self.next(Step::Scan);
+    }
+
+    /// Looks for what is to be removed from L3.
+    pub fn scan(&mut self) {
+        let operation = self.operation();
+        let (request, reachable) = (operation.request, operation.reachable);
+        if !reachable {
+            let version = self.version_without_redis();
+            self.operation().version = version;
+        }
+        let version = self.operation().version;
+        let markers_go = self.scenario.rules.has(Rule::MarkersGo);
+        let found = self.state.database.row.is_some_and(|row| row.is_removed_by(request, version, markers_go));
+        if found {
+            return self.next(Step::RemoveRow);
+        }
+        self.removed_from_l3();
+    }
+
+    /// Removes from L3 what was found, if it is still older.
+    pub fn remove_row(&mut self) {
+        let operation = self.operation();
+        let (request, version) = (operation.request, operation.version);
+        let markers_go = self.scenario.rules.has(Rule::MarkersGo);
+        if self.state.database.row.is_some_and(|row| row.is_removed_by(request, version, markers_go)) {
+            self.state.database.replace(None);
+        }
+        self.removed_from_l3();
+    }
+
+    /// What takes effect here is the removal of everything from L3, or of markers only.
+    fn removed_from_l3(&mut self) {
+        let operation = self.operation();
+        let (request, version, reachable) = (operation.request, operation.version, operation.reachable);
+        let stays = request == Request::InvalidateAbove
+            && self.state.database.row.is_some_and(|row| row.content == Content::Value);
+        let outdated = if stays { Floor::default() } else { self.state.land_removal(version) };
+        self.operation().outdated = outdated;
+        self.next(if reachable { Step::RemoveCopies } else { Step::LeaveNote });
+    }
+
+    /// Removes the copies from L2.
+    pub fn remove_copies(&mut self) {
+        let version = self.operation().version;
+        let register = self.scenario.register;
+        let mut done = false;
+        let removed = self.redis(|redis| {
+            done = true;
+            match register {
+                Register::L3 => redis.remove_older(version),
+                Register::L2 => redis.bury_older(version),
+            }
+        });
+        if done && register == Register::L2 {
+            let outdated = self.state.land_removal(version);
+            self.operation().outdated = outdated;
+        }
+        match removed {
+            Some(()) => self.next(Step::Close),
+            None => self.redis_went_away(),
+        }
+    }
+
+    /// Closes the barrier; one that a failover or flush has lost is put up again.
+    pub fn close(&mut self) {
+        let version = self.operation().version;
+        let Some(found) = self.redis(|redis| redis.close(version)) else { return self.redis_went_away() };
+        self.sync();
+        if !found && self.scenario.rules.has(Rule::CloseChecks) {
+            return self.next(Step::OpenBarrier);
+        }
+        self.container().memory = None;
+        if self.operation().request == Request::InvalidateAsJob {
+            return self.next(Step::DropJob);
+        }
+        self.acknowledge(false);
+        self.end();
+    }
+
+    /// Deletes the note of the job.
+    pub fn drop_job(&mut self) {
+        let notes = self.operation().notes.clone();
+        self.state.database.notes.retain(|note| !notes.contains(note));
+        self.end();
+    }
+}
+
+impl Row {
+    /// Whether an open barrier says that it does not exist.
+    pub fn is_hidden_by(self, barrier: Barrier) -> bool {
+        let request = if barrier.database { Request::Invalidate } else { Request::InvalidateAbove };
+        self.is_removed_by(request, barrier.at, true)
+    }
+
+    /// Whether an invalidate of `version` removes it. Tombstones stay: a PUT older than they are may be on its way. A
+    /// marker stands for a value above L3, and goes with it.
+    fn is_removed_by(self, request: Request, version: Version, markers_go: bool) -> bool {
+        self.version < version
+            && match self.content {
+                Content::Gone => false,
+                Content::Elsewhere => markers_go || request != Request::InvalidateAbove,
+                Content::Value => request != Request::InvalidateAbove,
+            }
+    }
+}
+
+impl Database {
+    /// Puts another row, or none, in place of the one that stands.
+    pub fn replace(&mut self, row: Option<Row>) {
+        self.previous = std::mem::replace(&mut self.row, row);
+    }
+}
+
+impl Redis {
+    /// Removes a copy that is older.
+    pub fn remove_older(&mut self, version: Version) {
+        self.copy = self.copy.filter(|copy| copy.version >= version);
+    }
+
+    /// Leaves a tombstone in place of a copy that is older.
+    fn bury_older(&mut self, version: Version) {
+        if let Some(copy) = &mut self.copy
+            && copy.version < version
+        {
+            *copy = SharedCopy { version, stamp: 0, gone: true };
+        }
+    }
+
+    /// Closes a barrier. Returns whether it was open.
+    pub fn close(&mut self, version: Version) -> bool {
+        let before = self.open.len();
+        self.open.retain(|barrier| barrier.at != version);
+        self.open.len() < before
+    }
+}

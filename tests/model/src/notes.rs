@@ -1,0 +1,114 @@
+//! Outage notes: whoever finds that nobody has read them lately puts them into the journal.
+
+use crate::{
+    operation::Step,
+    scenario::{Request, Rule},
+    state::{Barrier, Event, Note, Redis},
+    turn::Turn,
+};
+
+impl Turn<'_> {
+    /// Reads the notes.
+    pub fn read_notes(&mut self) {
+        let mut notes = self.state.database.notes.clone();
+        if !self.scenario.rules.has(Rule::Notes) {
+            notes.clear();
+        }
+        let noted = self.state.history.degraded;
+        let operation = self.operation();
+        (operation.notes, operation.noted) = (notes, noted);
+        self.replay_from(0);
+    }
+
+    fn replay_from(&mut self, number: u8) {
+        let more = usize::from(number) < self.operation().notes.len();
+        self.next(if more { Step::ReplayRecord(number) } else { Step::NotesChecked });
+    }
+
+    /// Puts a note into the journal.
+    pub fn replay_record(&mut self, number: u8) {
+        let note = self.operation().notes[usize::from(number)];
+        let at = self.state.next_tick();
+        match self.redis(|redis| redis.replay_record(note, at)) {
+            Some(()) => self.next(Step::ReplayRemoval(number)),
+            None => self.leave_notes(),
+        }
+    }
+
+    /// Removes from L2 what the note outdated.
+    pub fn replay_removal(&mut self, number: u8) {
+        let note = self.operation().notes[usize::from(number)];
+        match self.redis(|redis| redis.replay_removal(note)) {
+            Some(()) => self.replay_from(number + 1),
+            None => self.leave_notes(),
+        }
+    }
+
+    /// Remembers that the notes were read, and reads the journal.
+    pub fn notes_checked(&mut self) {
+        let noted = self.operation().noted;
+        let checked = self.redis(|redis| {
+            if let Some(meta) = &mut redis.meta {
+                meta.notes.get_or_insert_default().raise(noted);
+            }
+        });
+        if checked.is_none() || !self.sync() {
+            return self.leave_notes();
+        }
+        let operation = self.operation();
+        if operation.request == Request::Get {
+            operation.floor.raise(noted);
+        }
+        let replayed = operation.notes.iter().any(|note| note.barrier().is_none());
+        if replayed { self.next(Step::DropNotes) } else { self.leave_notes() }
+    }
+
+    /// Deletes the notes that the journal has. A job deletes its own.
+    pub fn drop_notes(&mut self) {
+        let replayed = self.operation().notes.clone();
+        self.state.database.notes.retain(|note| note.barrier().is_some() || !replayed.contains(note));
+        self.leave_notes();
+    }
+
+    /// Goes on without them: the next to sync reads them again.
+    fn leave_notes(&mut self) {
+        self.operation().notes.clear();
+        self.operation().noted = Default::default();
+        self.go_on();
+    }
+}
+
+impl Note {
+    /// The barrier that an acknowledged job goes on behind.
+    pub fn barrier(self) -> Option<Barrier> {
+        match self {
+            Note::Open(barrier) => Some(barrier),
+            Note::Changed(_) | Note::Invalidated(_) => None,
+        }
+    }
+}
+
+impl Redis {
+    fn replay_record(&mut self, note: Note, at: u8) {
+        match note {
+            Note::Changed(version) => self.append(at, Event::Changed(version)),
+            Note::Invalidated(version) => self.append(at, Event::Invalidated(version)),
+            Note::Open(barrier) if self.open.contains(&barrier) => {}
+            Note::Open(barrier) => {
+                self.append(at, Event::Invalidated(barrier.at));
+                self.open.push(barrier);
+            }
+        }
+    }
+
+    fn replay_removal(&mut self, note: Note) {
+        match note {
+            Note::Changed(version) => self.remove_older(version),
+            Note::Invalidated(version) => {
+                self.remove_older(version);
+                self.close(version);
+            }
+            Note::Open(_) => {}
+        }
+    }
+}

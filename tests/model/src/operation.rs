@@ -1,0 +1,130 @@
+//! An operation under way: where it is, and what it carries.
+
+use crate::{
+    history::Floor,
+    scenario::Request,
+    state::{Note, Position, Version},
+};
+
+/// An operation of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// What was asked for.
+    pub request: Request,
+    /// What it does next.
+    pub step: Step,
+    /// The cursor of the sync that it began with, or that finished before L3 was read.
+    pub stamp: Position,
+    /// Whether L1 has been emptied since the stamp.
+    pub restarted: bool,
+    /// Whether Redis answered so far.
+    pub reachable: bool,
+    /// The version of a mutation, or of the value a read has found.
+    pub version: Version,
+    /// A distrusted copy that was seen in L2.
+    pub seen: Option<(Version, Position)>,
+    /// What a read must not return.
+    pub floor: Floor,
+    /// What a mutation outdated when it took effect.
+    pub outdated: Floor,
+    /// Outage notes that are being put into the journal, and what had been acknowledged when they were read.
+    pub notes: Vec<Note>,
+    /// What had been acknowledged when they were read.
+    pub noted: Floor,
+}
+
+/// The next thing an operation does. Each is one request to one level, or one script; what a container does by itself
+/// between two of them belongs to the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Reads the journal.
+    Sync,
+    /// Reads the outage notes.
+    ReadNotes,
+    /// Puts the note of this number into the journal.
+    ReplayRecord(u8),
+    /// Removes from L2 what that note outdated.
+    ReplayRemoval(u8),
+    /// Says that the notes were read, and reads the journal.
+    NotesChecked,
+    /// Deletes the notes.
+    DropNotes,
+    /// Reads L2.
+    ReadCopy,
+    /// Reads L3.
+    ReadRow,
+    /// Writes what L3 said into L2.
+    Promote,
+    /// Removes the copy from L2 that L3 did not confirm.
+    DropCopy,
+    /// Reads the journal after writing L2.
+    Check,
+    /// Takes back what was written into L2.
+    Undo,
+    /// Asks L3 for the version to exceed, because Redis cannot be asked for one.
+    ReadHead,
+    /// Writes L3 and a note in one transaction.
+    WriteNoted,
+    /// Writes L3.
+    WriteRow,
+    /// Appends the record.
+    Append,
+    /// Writes or removes the copy in L2.
+    WriteCopy,
+    /// Leaves a note, because Redis went away.
+    LeaveNote,
+    /// Appends the barrier and opens it.
+    OpenBarrier,
+    /// Leaves a note of the open barrier and acknowledges.
+    NoteJob,
+    /// Looks for what is to be removed from L3.
+    Scan,
+    /// Removes from L3 what was found.
+    RemoveRow,
+    /// Removes the copies from L2.
+    RemoveCopies,
+    /// Closes the barrier.
+    Close,
+    /// Deletes the note of the job.
+    DropJob,
+}
+
+impl Step {
+    /// Whether it writes to Redis, so that the reply alone can be lost.
+    pub fn writes_redis(self) -> bool {
+        use Step::*;
+        matches!(
+            self,
+            ReplayRecord(_)
+                | ReplayRemoval(_)
+                | NotesChecked
+                | Promote
+                | DropCopy
+                | Undo
+                | Append
+                | WriteCopy
+                | OpenBarrier
+                | RemoveCopies
+                | Close
+        )
+    }
+}
+
+impl Operation {
+    /// An operation that begins.
+    pub fn new(request: Request, floor: Floor) -> Operation {
+        Operation {
+            request,
+            step: Step::Sync,
+            stamp: 0,
+            restarted: false,
+            reachable: true,
+            version: 0,
+            seen: None,
+            floor,
+            outdated: Floor::default(),
+            notes: Vec::new(),
+            noted: Floor::default(),
+        }
+    }
+}

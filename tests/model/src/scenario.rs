@@ -1,0 +1,180 @@
+//! What a run of the model starts with, and which rules of the protocol it keeps.
+
+use crate::{
+    faults::Budget,
+    history::{Floor, History},
+    knowledge::Knowledge,
+    state::{Container, Content, Database, Event, GAP, Meta, OwnCopy, Record, Redis, Row, SharedCopy, State, Version},
+};
+
+/// The level that decides which value is the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Register {
+    /// DynamoDB.
+    L3,
+    /// Redis, where L3 is switched off.
+    L2,
+}
+
+/// What a container can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Reads the key.
+    Get,
+    /// Puts a value into every level.
+    Put,
+    /// Puts a value into L1 and L2 only.
+    PutAbove,
+    /// Deletes the key.
+    Delete,
+    /// Invalidates a pattern that matches the key, in every level.
+    Invalidate,
+    /// The same, acknowledged as soon as its barrier is noted; the rest is a job.
+    InvalidateAsJob,
+    /// Invalidates in L1 and L2 only.
+    InvalidateAbove,
+}
+
+impl Request {
+    /// Whether it is one of the invalidates.
+    pub fn invalidates(self) -> bool {
+        matches!(self, Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove)
+    }
+}
+
+/// A rule of the protocol that can be taken away, to see what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A container without a cursor reads the journal back.
+    HistoryAtReset,
+    /// L2 is written only over what is older.
+    ConditionalCopy,
+    /// A write into L2 is followed by a look into the journal, and undone if something happened meanwhile.
+    CheckAndUndo,
+    /// The stamp is the cursor of a sync that finished before L3 was read.
+    StampBeforeRead,
+    /// L3 is read consistently.
+    ConsistentReads,
+    /// Another server, or one that lost the journal, begins an epoch.
+    Epoch,
+    /// While an invalidate is under way, what it removes does not exist.
+    Barrier,
+    /// L3 is written only over what is older.
+    ConditionalRow,
+    /// The register is written before the journal.
+    RegisterFirst,
+    /// A new epoch begins with reading the outage notes.
+    NotesAtEpoch,
+    /// The outage notes are put into the journal.
+    Notes,
+    /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.
+    MarkersGo,
+    /// An invalidate that finds its barrier gone begins anew.
+    CloseChecks,
+}
+
+/// The rules in force: all, or all but one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Rules {
+    /// The one that is not.
+    pub without: Option<Rule>,
+}
+
+impl Rules {
+    /// Whether a rule is in force.
+    pub fn has(self, rule: Rule) -> bool {
+        self.without != Some(rule)
+    }
+}
+
+/// What a run starts with.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Which level decides.
+    pub register: Register,
+    /// The rules in force.
+    pub rules: Rules,
+    /// What A, B and the new container are asked for, in this order.
+    pub scripts: [Vec<Request>; 3],
+    /// What may go wrong.
+    pub budget: Budget,
+    /// Whether a value stands in all levels, and in the L1 of A and B, at the start.
+    pub stored: bool,
+}
+
+/// The version that stands at the start.
+pub const FIRST: Version = 2 * GAP;
+
+impl Scenario {
+    /// A run with a value in all levels at the start, no requests and no faults.
+    pub fn new(register: Register) -> Scenario {
+        let scripts = [Vec::new(), Vec::new(), Vec::new()];
+        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), stored: true }
+    }
+
+    /// Asks A, B and the new container for these.
+    #[must_use]
+    pub fn ask(mut self, a: &[Request], b: &[Request], new: &[Request]) -> Scenario {
+        self.scripts = [a.to_vec(), b.to_vec(), new.to_vec()];
+        self
+    }
+
+    /// Lets these faults happen.
+    #[must_use]
+    pub fn with(mut self, budget: Budget) -> Scenario {
+        self.budget = budget;
+        self
+    }
+
+    /// Takes a rule away.
+    #[must_use]
+    pub fn without(mut self, rule: Rule) -> Scenario {
+        self.rules = Rules { without: Some(rule) };
+        self
+    }
+
+    /// Starts with nothing stored.
+    #[must_use]
+    pub fn empty(mut self) -> Scenario {
+        self.stored = false;
+        self
+    }
+
+    /// The state that it starts in: the epoch, the first value's PUT, and its record.
+    pub fn start(&self) -> State {
+        let mut journal = vec![Record { at: GAP, event: Event::Epoch }];
+        let mut copy = None;
+        let mut database = Database::default();
+        let mut history = History::default();
+        if self.stored {
+            journal.push(Record { at: 3 * GAP, event: Event::Changed(FIRST) });
+            copy = Some(SharedCopy { version: FIRST, stamp: GAP, gone: false });
+            if self.register == Register::L3 {
+                database.row = Some(Row { version: FIRST, content: Content::Value });
+            }
+            let outdated = history.put(FIRST, self.register == Register::L3);
+            history.acknowledge(outdated, false);
+        }
+        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged) });
+        let redis = Redis { identity: 0, journal, meta, open: Vec::new(), copy, aged: 0 };
+        let containers = [
+            self.warm(&redis, history.acknowledged, 0),
+            self.warm(&redis, history.acknowledged, 1),
+            Container { script: self.scripts[2].clone(), ..Container::default() },
+        ];
+        State { tick: 3 * GAP, redis, replica: None, database, containers, budget: self.budget, history }
+    }
+
+    fn warm(&self, redis: &Redis, acknowledged: Floor, index: usize) -> Container {
+        let (knowledge, _) = Knowledge::learn(None, redis, 3 * GAP, Rules::default());
+        let memory =
+            redis.copy.map(|copy| OwnCopy { version: copy.version, stamp: copy.stamp, read: Floor::default() });
+        Container {
+            script: self.scripts[index].clone(),
+            knowledge: Some(knowledge),
+            memory,
+            synced: acknowledged,
+            ..Container::default()
+        }
+    }
+}

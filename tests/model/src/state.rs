@@ -1,0 +1,213 @@
+//! What there is: Redis, DynamoDB, three containers, and the history that the properties are judged by.
+//!
+//! There is one key. Its values are told apart by their versions, so that a copy needs no body.
+
+use crate::{
+    faults::Budget,
+    history::{Floor, History},
+    knowledge::Knowledge,
+    operation::Operation,
+    scenario::Request,
+};
+
+/// Orders the mutations of the key: the moment of Redis time at which one began.
+pub type Version = u8;
+
+/// A position in the journal: the moment at which the record was appended. 0 is before every record.
+pub type Position = u8;
+
+/// Moments of Redis time between two that are spoken of: room for a version that was not drawn from Redis.
+pub const GAP: u8 = 4;
+
+/// A container: the two that run from the beginning, and one that has never synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Who {
+    /// Runs from the beginning.
+    A,
+    /// Runs from the beginning.
+    B,
+    /// Starts with nothing.
+    New,
+}
+
+impl Who {
+    /// Every container.
+    pub const ALL: [Who; 3] = [Who::A, Who::B, Who::New];
+}
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Redis time, as far as anything has taken its name from it.
+    pub tick: u8,
+    /// L2 and the journal.
+    pub redis: Redis,
+    /// What a lagging replica would fail over to.
+    pub replica: Option<Box<Redis>>,
+    /// L3 and the control table.
+    pub database: Database,
+    /// A, B and the new one.
+    pub containers: [Container; 3],
+    /// Faults that may still happen.
+    pub budget: Budget,
+    /// What really happened.
+    pub history: History,
+}
+
+/// What Redis holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Redis {
+    /// Which server this is (run id, and the cluster's epoch).
+    pub identity: u8,
+    /// The records, oldest first.
+    pub journal: Vec<Record>,
+    /// What the journal's slot knows beside it; a flush takes it.
+    pub meta: Option<Meta>,
+    /// Barriers that are not finished.
+    pub open: Vec<Barrier>,
+    /// The copy of the key.
+    pub copy: Option<SharedCopy>,
+    /// Everything up to here is older than 2T.
+    pub aged: Position,
+}
+
+/// The journal's own facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Meta {
+    /// The server that began the epoch.
+    pub identity: u8,
+    /// Where the epoch began.
+    pub epoch: Position,
+    /// What had been acknowledged when the outage notes were last read by anyone; `None` when they must be read now.
+    pub notes: Option<Floor>,
+}
+
+/// One record of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// Where it stands.
+    pub at: Position,
+    /// What it says.
+    pub event: Event,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The key was put or deleted by this version.
+    Changed(Version),
+    /// The pattern that matches the key was invalidated in L1 and L2, and perhaps in L3.
+    Invalidated(Version),
+    /// What was certified before must be confirmed by L3.
+    Epoch,
+}
+
+/// An invalidate that has not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Barrier {
+    /// Position of its record, and the version that it removes everything below.
+    pub at: Position,
+    /// Whether L3 is among its levels.
+    pub database: bool,
+}
+
+/// The copy in L2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SharedCopy {
+    /// Which mutation it comes from.
+    pub version: Version,
+    /// The position at which it was current.
+    pub stamp: Position,
+    /// A tombstone, which only stands where L2 is the register.
+    pub gone: bool,
+}
+
+/// DynamoDB.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Database {
+    /// The row of the key.
+    pub row: Option<Row>,
+    /// The row before that, which an eventually consistent read may still see.
+    pub previous: Option<Row>,
+    /// Notes in the control table.
+    pub notes: Vec<Note>,
+}
+
+/// The row of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// Which mutation wrote it.
+    pub version: Version,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// The value is here.
+    Value,
+    /// The value is in L2 only: a marker.
+    Elsewhere,
+    /// The key is deleted: a tombstone.
+    Gone,
+}
+
+/// A note in the control table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// Redis was not told that the key was put or deleted by this version.
+    Changed(Version),
+    /// Redis was not told, or not of the end, of an invalidate of this version; its barrier may still be open.
+    Invalidated(Version),
+    /// An acknowledged invalidate goes on as a job behind this barrier.
+    Open(Barrier),
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Container {
+    /// What it will be asked to do.
+    pub script: Vec<Request>,
+    /// What it is doing.
+    pub operation: Option<Operation>,
+    /// What it knows of the journal; `None` before its first sync.
+    pub knowledge: Option<Knowledge>,
+    /// Its copy of the key.
+    pub memory: Option<OwnCopy>,
+    /// Whether it is cut off from Redis.
+    pub cut: bool,
+    /// What had been acknowledged when its last sync was sent, and by itself since: what the window counts from.
+    pub synced: Floor,
+}
+
+/// The copy in L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnCopy {
+    /// Which mutation it comes from.
+    pub version: Version,
+    /// The position at which it was current.
+    pub stamp: Position,
+    /// What had been acknowledged when the register itself was asked for it.
+    pub read: Floor,
+}
+
+impl State {
+    /// A container.
+    pub fn container(&mut self, who: Who) -> &mut Container {
+        &mut self.containers[who as usize]
+    }
+
+    /// A new moment of Redis time.
+    pub fn next_tick(&mut self) -> u8 {
+        self.tick += GAP;
+        self.tick
+    }
+}
+
+impl Redis {
+    /// Appends a record at a position that has not been used.
+    pub fn append(&mut self, at: Position, event: Event) {
+        self.journal.push(Record { at, event });
+    }
+}

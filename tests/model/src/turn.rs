@@ -1,0 +1,227 @@
+//! One step of one container.
+
+use crate::{
+    history::Floor,
+    knowledge::Knowledge,
+    operation::{Operation, Step},
+    scenario::{Register, Request, Rule, Scenario},
+    state::{Container, Event, Meta, OwnCopy, Position, Redis, State, Version, Who},
+};
+
+/// What the step meets with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Luck {
+    /// Nothing special.
+    Plain,
+    /// Nobody has read the outage notes lately.
+    NotesDue,
+    /// Redis does it, but its reply is lost and the container cut off.
+    ReplyLost,
+    /// L3 answers from a replica that has not seen the newest write.
+    OldRead,
+}
+
+/// A step that is being taken.
+pub struct Turn<'a> {
+    /// What is being run.
+    pub scenario: &'a Scenario,
+    /// The state, which the step changes.
+    pub state: &'a mut State,
+    /// The container whose step it is.
+    pub who: Who,
+    /// What it meets with.
+    pub luck: Luck,
+}
+
+impl Turn<'_> {
+    /// Begins the next operation of the script. A read may find its window still open and not sync.
+    pub fn begin(&mut self, sync: bool) {
+        let acknowledged = self.state.history.acknowledged;
+        let container = self.container();
+        let request = container.script.remove(0);
+        let mut floor = container.synced;
+        if sync {
+            floor.raise(acknowledged);
+        }
+        container.operation = Some(Operation::new(request, floor));
+        if sync { self.run() } else { self.read_in_window() }
+    }
+
+    /// Takes the next step of the operation under way.
+    pub fn run(&mut self) {
+        match self.operation().step {
+            Step::Sync => self.start(),
+            Step::ReadNotes => self.read_notes(),
+            Step::ReplayRecord(number) => self.replay_record(number),
+            Step::ReplayRemoval(number) => self.replay_removal(number),
+            Step::NotesChecked => self.notes_checked(),
+            Step::DropNotes => self.drop_notes(),
+            Step::ReadCopy => self.read_copy(),
+            Step::ReadRow => self.read_row(),
+            Step::Promote => self.promote(),
+            Step::DropCopy => self.drop_copy(),
+            Step::Check => self.check(),
+            Step::Undo => self.undo(),
+            Step::ReadHead => self.read_head(),
+            Step::WriteNoted => self.write_noted(),
+            Step::WriteRow => self.write_row(),
+            Step::Append => self.append(),
+            Step::WriteCopy => self.write_copy(),
+            Step::LeaveNote => self.leave_note(),
+            Step::OpenBarrier => self.open_barrier(),
+            Step::NoteJob => self.note_job(),
+            Step::Scan => self.scan(),
+            Step::RemoveRow => self.remove_row(),
+            Step::RemoveCopies => self.remove_copies(),
+            Step::Close => self.close(),
+            Step::DropJob => self.drop_job(),
+        }
+    }
+
+    /// The sync that an operation begins with.
+    fn start(&mut self) {
+        if !self.sync() {
+            return self.start_without_redis();
+        }
+        let synced = self.container().synced;
+        if self.operation().request == Request::Get {
+            self.operation().floor.raise(synced);
+        }
+        let must = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
+        if self.scenario.register == Register::L3 && (must || self.luck == Luck::NotesDue) {
+            return self.next(Step::ReadNotes);
+        }
+        self.go_on();
+    }
+
+    /// What follows on the first sync, and on the notes if they were read.
+    pub fn go_on(&mut self) {
+        self.restamp();
+        match self.operation().request {
+            Request::Get => self.read_synced(),
+            Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
+            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => self.next(Step::OpenBarrier),
+        }
+    }
+
+    fn start_without_redis(&mut self) {
+        self.operation().reachable = false;
+        if self.scenario.register == Register::L2 {
+            return self.end();
+        }
+        match self.operation().request {
+            Request::Get => self.next(Step::ReadRow),
+            Request::PutAbove => self.end(),
+            Request::Put | Request::Delete => self.next(Step::ReadHead),
+            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => self.next(Step::Scan),
+        }
+    }
+
+    /// Stamps the operation with the cursor.
+    pub fn restamp(&mut self) {
+        let stamp = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+        let operation = self.operation();
+        operation.stamp = stamp;
+        operation.restarted = false;
+    }
+
+    /// Reads the journal, and drops from L1 what is no longer certain. Returns whether Redis answered.
+    pub fn sync(&mut self) -> bool {
+        if self.container().cut {
+            return false;
+        }
+        self.begin_epoch();
+        let State { redis, history, tick, containers, .. } = &mut *self.state;
+        let container = &mut containers[self.who as usize];
+        let (knowledge, news) = Knowledge::learn(container.knowledge.as_ref(), redis, *tick, self.scenario.rules);
+        container.knowledge = Some(knowledge);
+        container.synced.raise(history.acknowledged);
+        container.synced.raise(redis.meta.and_then(|meta| meta.notes).unwrap_or_default());
+        let register = self.scenario.register;
+        let covered = |copy: &OwnCopy| news.records.iter().any(|r| register.covers(r, copy.version, copy.stamp));
+        if news.clear || container.memory.as_ref().is_some_and(covered) {
+            container.memory = None;
+        }
+        if let Some(operation) = &mut container.operation {
+            operation.restarted |= news.clear;
+        }
+        true
+    }
+
+    /// A server that is not the one `meta` speaks of, or that has lost the journal, begins an epoch.
+    fn begin_epoch(&mut self) {
+        let redis = &self.state.redis;
+        let same = redis.meta.filter(|meta| meta.identity == redis.identity && !redis.journal.is_empty());
+        if same.is_some() || !self.scenario.rules.has(Rule::Epoch) {
+            return;
+        }
+        let epoch = self.state.next_tick();
+        let keep = !self.scenario.rules.has(Rule::NotesAtEpoch);
+        let redis = &mut self.state.redis;
+        redis.append(epoch, Event::Epoch);
+        let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| keep);
+        redis.meta = Some(Meta { identity: redis.identity, epoch, notes });
+    }
+
+    /// Sends something to Redis: `None` when it is not done, or done and the reply lost.
+    pub fn redis<R>(&mut self, send: impl FnOnce(&mut Redis) -> R) -> Option<R> {
+        if self.container().cut {
+            return None;
+        }
+        let reply = send(&mut self.state.redis);
+        if self.luck == Luck::ReplyLost {
+            self.container().cut = true;
+            return None;
+        }
+        Some(reply)
+    }
+
+    /// Fills L1, unless something has happened since the stamp.
+    pub fn fill(&mut self, version: Version, stamp: Position, read: Floor) {
+        let register = self.scenario.register;
+        let restarted = self.operation().restarted;
+        let uncertain = |knowledge: &Knowledge| knowledge.covers(register, version, stamp) || stamp < knowledge.epoch;
+        if !restarted && !self.knowledge().is_some_and(uncertain) {
+            self.container().memory = Some(OwnCopy { version, stamp, read });
+        }
+    }
+
+    /// Acknowledges a mutation.
+    pub fn acknowledge(&mut self, degraded: bool) {
+        let outdated = self.operation().outdated;
+        self.state.history.acknowledge(outdated, degraded);
+        if !degraded {
+            self.container().synced.raise(outdated);
+        }
+    }
+
+    /// Ends the operation.
+    pub fn end(&mut self) {
+        self.container().operation = None;
+    }
+
+    /// Goes on with another step.
+    pub fn next(&mut self, step: Step) {
+        self.operation().step = step;
+    }
+
+    /// A version by Redis time.
+    pub fn draw(&mut self) -> Version {
+        self.state.next_tick()
+    }
+
+    /// The container whose turn it is.
+    pub fn container(&mut self) -> &mut Container {
+        self.state.container(self.who)
+    }
+
+    /// What it knows.
+    pub fn knowledge(&mut self) -> Option<&Knowledge> {
+        self.container().knowledge.as_ref()
+    }
+
+    /// What it is doing.
+    pub fn operation(&mut self) -> &mut Operation {
+        self.container().operation.as_mut().expect("only a container with an operation takes a step")
+    }
+}

@@ -1,0 +1,243 @@
+//! PUT and DELETE: the register, the journal, L2 (or L2, the journal where L2 is the register), a look into the
+//! journal, own L1, and then the answer.
+
+use crate::{
+    history::Floor,
+    operation::Step,
+    scenario::{Register, Request, Rule},
+    state::{Content, Event, Note, Row, SharedCopy, State, Version},
+    turn::Turn,
+};
+
+impl Turn<'_> {
+    /// The journal has been read: takes a version.
+    pub fn write_synced(&mut self) {
+        let version = self.draw();
+        self.operation().version = version;
+        let first = match self.scenario.register {
+            _ if !self.scenario.rules.has(Rule::RegisterFirst) => Step::Append,
+            Register::L3 => Step::WriteRow,
+            Register::L2 => Step::WriteCopy,
+        };
+        self.next(first);
+    }
+
+    /// Writes L3 over what is older.
+    pub fn write_row(&mut self) {
+        if !self.put_row() {
+            return self.next(Step::Sync);
+        }
+        let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
+        self.next(if journal_first { Step::WriteCopy } else { Step::Append });
+    }
+
+    /// Takes a version from what L3 has, because Redis cannot be asked: what Redis time last was, not ahead of it.
+    pub fn read_head(&mut self) {
+        let version = self.version_without_redis();
+        self.operation().version = version;
+        self.next(Step::WriteNoted);
+    }
+
+    /// Writes L3 and a note of it at once.
+    pub fn write_noted(&mut self) {
+        if !self.put_row() {
+            return self.next(Step::ReadHead);
+        }
+        self.leave_note();
+    }
+
+    /// Leaves a note and acknowledges: other containers hear of it when the notes are read.
+    pub fn leave_note(&mut self) {
+        let operation = self.operation();
+        let (request, version) = (operation.request, operation.version);
+        self.container().memory = None;
+        let note = if request.invalidates() { Note::Invalidated(version) } else { Note::Changed(version) };
+        self.state.database.notes.push(note);
+        // A value that was to be kept above L3 only is stored nowhere: that is an error.
+        if request != Request::PutAbove {
+            self.acknowledge(true);
+        }
+        self.end();
+    }
+
+    /// Appends the record.
+    pub fn append(&mut self) {
+        let (at, version) = (self.state.next_tick(), self.operation().version);
+        if self.redis(|redis| redis.append(at, Event::Changed(version))).is_none() {
+            return self.redis_went_away();
+        }
+        let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
+        self.next(match self.scenario.register {
+            Register::L3 if journal_first => Step::WriteRow,
+            Register::L2 if !journal_first => Step::Check,
+            _ => Step::WriteCopy,
+        });
+    }
+
+    /// Writes the copy in L2, or removes what is older.
+    pub fn write_copy(&mut self) {
+        match self.scenario.register {
+            Register::L3 => self.write_copy_above_l3(),
+            Register::L2 => self.write_copy_as_register(),
+        }
+    }
+
+    fn write_copy_above_l3(&mut self) {
+        let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
+        let operation = self.operation();
+        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
+        let copy = SharedCopy { version, stamp, gone: false };
+        let sent = self.redis(|redis| match request {
+            Request::Delete => redis.remove_older(version),
+            _ => drop(redis.store(copy, None, conditional)),
+        });
+        if sent.is_none() {
+            return self.redis_went_away();
+        }
+        self.written();
+    }
+
+    fn write_copy_as_register(&mut self) {
+        let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
+        let operation = self.operation();
+        let gone = operation.request == Request::Delete;
+        let copy = SharedCopy { version: operation.version, stamp: operation.stamp, gone };
+        let mut stored = false;
+        let reply = self.redis(|redis| stored = redis.store(copy, None, conditional));
+        if stored {
+            let outdated =
+                if gone { self.state.land_removal(Version::MAX) } else { self.state.land(copy.version, false) };
+            self.operation().outdated = outdated;
+        }
+        if reply.is_none() {
+            return self.redis_went_away();
+        }
+        if !stored {
+            return self.next(Step::Sync);
+        }
+        if self.scenario.rules.has(Rule::RegisterFirst) { self.next(Step::Append) } else { self.written() }
+    }
+
+    fn written(&mut self) {
+        if self.scenario.rules.has(Rule::CheckAndUndo) { self.next(Step::Check) } else { self.wrote(true) }
+    }
+
+    /// Reads the journal after writing L2.
+    pub fn check(&mut self) {
+        let answered = self.sync();
+        let version = self.operation().version;
+        let unchanged = self.unchanged(version);
+        match (self.operation().request, answered) {
+            (Request::Get, true) => self.promoted(unchanged),
+            (Request::Get, false) => self.answer(Some(version)),
+            (_, true) => self.wrote(unchanged),
+            (_, false) => self.redis_went_away(),
+        }
+    }
+
+    fn wrote(&mut self, unchanged: bool) {
+        if self.operation().request == Request::Delete {
+            return self.finish_write(false);
+        }
+        match (unchanged, self.scenario.register) {
+            (true, _) => self.finish_write(true),
+            (false, Register::L3) => self.next(Step::Undo),
+            (false, Register::L2) => self.overtaken(),
+        }
+    }
+
+    /// Takes back what was written into L2.
+    pub fn undo(&mut self) {
+        let operation = self.operation();
+        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
+        let undone = self.redis(|redis| redis.undo(version, stamp)).is_some();
+        match request {
+            Request::Get => self.answer(Some(version)),
+            _ if undone => self.overtaken(),
+            _ => self.redis_went_away(),
+        }
+    }
+
+    /// Something happened meanwhile: a PUT overtaken by an invalidate, or with no value in L3, begins again.
+    fn overtaken(&mut self) {
+        let register = self.scenario.register;
+        let operation = self.operation();
+        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
+        let again = request == Request::PutAbove && register == Register::L3
+            || self.knowledge().is_some_and(|knowledge| knowledge.invalidates(register, version, stamp));
+        if again { self.next(Step::Sync) } else { self.finish_write(false) }
+    }
+
+    fn finish_write(&mut self, fill: bool) {
+        let operation = self.operation();
+        let (version, stamp) = (operation.version, operation.stamp);
+        self.container().memory = None;
+        if fill {
+            self.fill(version, stamp, Floor::default());
+        }
+        self.acknowledge(false);
+        self.end();
+    }
+
+    /// Redis did not answer a mutation under way. A job has its note already; somebody goes on with it later.
+    pub fn redis_went_away(&mut self) {
+        let noted = !self.operation().notes.is_empty();
+        match self.scenario.register {
+            Register::L3 if !noted => self.next(Step::LeaveNote),
+            _ => self.end(),
+        }
+    }
+
+    /// Writes the row over an older one. Returns whether it did.
+    fn put_row(&mut self) -> bool {
+        let operation = self.operation();
+        let version = operation.version;
+        let content = match operation.request {
+            Request::Put => Content::Value,
+            Request::PutAbove => Content::Elsewhere,
+            _ => Content::Gone,
+        };
+        let newer = self.state.database.row.is_some_and(|row| row.version >= version);
+        if newer && self.scenario.rules.has(Rule::ConditionalRow) {
+            return false;
+        }
+        self.state.database.replace(Some(Row { version, content }));
+        let outdated = match content {
+            Content::Gone => self.state.land_removal(Version::MAX),
+            _ => self.state.land(version, content == Content::Value),
+        };
+        self.operation().outdated = outdated;
+        true
+    }
+
+    /// A version greater than what L3 has and not less than Redis time last was.
+    pub fn version_without_redis(&mut self) -> Version {
+        let head = self.state.database.row.map_or(0, |row| row.version);
+        let seen = self.knowledge().map_or(0, |knowledge| knowledge.tick);
+        head.max(seen) + 1
+    }
+}
+
+impl State {
+    /// A value takes effect. Returns what it outdates.
+    pub fn land(&mut self, version: Version, durable: bool) -> Floor {
+        let hidden = self.redis.open.iter().any(|barrier| barrier.database)
+            || self.database.notes.iter().any(|note| matches!(note, Note::Open(_)));
+        let present = durable && !hidden;
+        if !present {
+            self.expect_nothing();
+        }
+        self.history.put(version, present)
+    }
+
+    /// A removal of everything below `version` takes effect. Returns what it outdates.
+    pub fn land_removal(&mut self, version: Version) -> Floor {
+        self.expect_nothing();
+        self.history.remove_below(version)
+    }
+
+    /// From now on a read may find nothing.
+    pub fn expect_nothing(&mut self) {
+        self.floors(&mut |floor| floor.present = false);
+    }
+}
