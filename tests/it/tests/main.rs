@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod authorizer;
+mod coherence;
+mod degradation;
 mod entries;
 mod events;
+mod support;
 mod template;
 mod tidy;

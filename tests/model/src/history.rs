@@ -54,6 +54,15 @@ impl Floor {
         self.removed = self.removed.renamed(names);
     }
 
+    /// What is forbidden by this and was not by another.
+    pub fn since(self, other: Floor) -> Floor {
+        Floor {
+            overwritten: Versions(self.overwritten.0 & !other.overwritten.0),
+            removed: Versions(self.removed.0 & !other.removed.0),
+            present: false,
+        }
+    }
+
     /// Takes in another floor: what either forbids.
     pub fn raise(&mut self, other: Floor) {
         self.overwritten.unite(other.overwritten);

@@ -82,11 +82,21 @@ impl Turn<'_> {
     fn removed_from_l3(&mut self) {
         let operation = self.operation();
         let (request, version, reachable) = (operation.request, operation.version, operation.reachable);
-        let stays = request == Request::InvalidateAbove
-            && self.state.database.row.is_some_and(|row| row.content == Content::Value);
-        let outdated = if stays { Floor::default() } else { self.state.land_removal(version) };
+        let outdated = match request {
+            Request::InvalidateAbove => self.land_removal_above(version),
+            _ => self.state.land_removal(version),
+        };
         self.operation().outdated = outdated;
         self.next(if reachable { Step::RemoveCopies } else { Step::LeaveNote });
+    }
+
+    /// Without its marker a value is removed; what the marker had overwritten is nobody's business here.
+    fn land_removal_above(&mut self, version: Version) -> Floor {
+        if self.state.database.row.is_some_and(|row| row.content == Content::Value) {
+            return Floor::default();
+        }
+        let before = self.state.history.outdated;
+        self.state.land_removal(version).since(before)
     }
 
     /// Removes the copies from L2.
@@ -117,7 +127,7 @@ impl Turn<'_> {
         let Some(found) = self.redis(|redis| redis.close(version)) else { return self.redis_went_away() };
         self.sync();
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
-            return self.next(Step::OpenBarrier);
+            return self.again(Step::OpenBarrier);
         }
         self.container().memory = None;
         if self.operation().request == Request::InvalidateAsJob {

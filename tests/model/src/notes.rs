@@ -3,7 +3,7 @@
 use crate::{
     operation::Step,
     scenario::{Request, Rule},
-    state::{Barrier, Event, Note, Redis},
+    state::{Barrier, Event, Note, Redis, State},
     turn::Turn,
 };
 
@@ -75,6 +75,14 @@ impl Turn<'_> {
         self.operation().notes.clear();
         self.operation().noted = Default::default();
         self.go_on();
+    }
+}
+
+impl State {
+    /// Whether there is a note that says more than Redis does. Reading others changes nothing.
+    pub fn has_news_in_notes(&self) -> bool {
+        let known = |note: &Note| note.barrier().is_some_and(|barrier| self.redis.open.contains(&barrier));
+        self.database.notes.iter().any(|note| !known(note))
     }
 }
 

@@ -6,6 +6,9 @@ use crate::{
     state::{Note, Position, Version},
 };
 
+/// How often an operation begins anew when others overtake it, less than the real one does. Then it ends in an error.
+pub const MOST_TRIES: u8 = 3;
+
 /// An operation of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Operation {
@@ -13,6 +16,8 @@ pub struct Operation {
     pub request: Request,
     /// What it does next.
     pub step: Step,
+    /// How often it has begun.
+    pub tries: u8,
     /// The cursor of the sync that it began with, or that finished before L3 was read.
     pub stamp: Position,
     /// Whether L1 has been emptied since the stamp.
@@ -116,6 +121,7 @@ impl Operation {
         Operation {
             request,
             step: Step::Sync,
+            tries: 1,
             stamp: 0,
             restarted: false,
             reachable: true,

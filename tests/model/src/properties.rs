@@ -76,7 +76,7 @@ impl Model for Scenario {
 impl Scenario {
     fn actions_of(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
         let container = &state.containers[who as usize];
-        let notes = self.register == Register::L3 && !container.cut && !state.database.notes.is_empty();
+        let notes = self.register == Register::L3 && !container.cut && state.has_news_in_notes();
         let Some(operation) = &container.operation else {
             let Some(request) = container.script.first() else { return };
             actions.push(Action::Begin(who, Luck::Plain));

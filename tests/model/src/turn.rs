@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     knowledge::Knowledge,
-    operation::{Operation, Step},
+    operation::{MOST_TRIES, Operation, Step},
     scenario::{Register, Request, Rule, Scenario},
     state::{Container, Event, Meta, OwnCopy, Position, Redis, State, Version, Who},
 };
@@ -193,6 +193,13 @@ impl Turn<'_> {
         if !degraded {
             self.container().synced.raise(outdated);
         }
+    }
+
+    /// Begins the operation under way once more, from this step.
+    pub fn again(&mut self, step: Step) {
+        let operation = self.operation();
+        operation.tries += 1;
+        if operation.tries > MOST_TRIES { self.end() } else { self.next(step) }
     }
 
     /// Ends the operation.

@@ -25,7 +25,7 @@ impl Turn<'_> {
     /// Writes L3 over what is older.
     pub fn write_row(&mut self) {
         if !self.put_row() {
-            return self.next(Step::Sync);
+            return self.again(Step::Sync);
         }
         let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
         self.next(if journal_first { Step::WriteCopy } else { Step::Append });
@@ -41,7 +41,7 @@ impl Turn<'_> {
     /// Writes L3 and a note of it at once.
     pub fn write_noted(&mut self) {
         if !self.put_row() {
-            return self.next(Step::ReadHead);
+            return self.again(Step::ReadHead);
         }
         self.leave_note();
     }
@@ -113,7 +113,7 @@ impl Turn<'_> {
             return self.redis_went_away();
         }
         if !stored {
-            return self.next(Step::Sync);
+            return self.again(Step::Sync);
         }
         if self.scenario.rules.has(Rule::RegisterFirst) { self.next(Step::Append) } else { self.written() }
     }
@@ -165,7 +165,7 @@ impl Turn<'_> {
         let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
         let again = request == Request::PutAbove && register == Register::L3
             || self.knowledge().is_some_and(|knowledge| knowledge.invalidates(register, version, stamp));
-        if again { self.next(Step::Sync) } else { self.finish_write(false) }
+        if again { self.again(Step::Sync) } else { self.finish_write(false) }
     }
 
     fn finish_write(&mut self, fill: bool) {

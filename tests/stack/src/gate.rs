@@ -59,7 +59,7 @@ impl Gate {
         let (wanted, orders) = watch::channel(door);
         let (done, applied) = watch::channel(door);
         tokio::spawn(async move {
-            // Fails only when the port cannot be had back, and then whoever waits for it is told.
+            // Fails only when the port cannot be had back; whoever changes the gate then finds it gone.
             let _ = keep(listener, address, orders, done, serve).await;
         });
         Ok(Self { address, wanted: Arc::new(wanted), applied })
@@ -90,7 +90,8 @@ impl Gate {
         });
         let epoch = self.wanted.borrow().epoch;
         let mut applied = self.applied.clone();
-        let _ = applied.wait_for(|door| door.epoch >= epoch).await;
+        let done = applied.wait_for(|door| door.epoch >= epoch).await;
+        done.expect("a gate has its port for as long as the stack runs");
     }
 }
 

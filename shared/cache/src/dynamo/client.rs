@@ -11,9 +11,8 @@ use tokio::sync::OnceCell;
 
 /// One attempt of an operation may take so long; the operation as a whole, `l3_config.timeout_ms`.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
-/// One attempt to carry chunks, megabytes at a time.
-const BULK_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How much longer than another operation one with chunks may take.
+/// How much longer than another operation one with chunks, megabytes at a time, may take; an attempt of it half of
+/// that.
 const BULK_FACTOR: u32 = 5;
 
 /// The way to both tables.
@@ -62,7 +61,7 @@ impl Store {
     pub(super) fn bulk(&self) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::config::Builder::new().timeout_config(
             TimeoutConfig::builder()
-                .operation_attempt_timeout(BULK_ATTEMPT_TIMEOUT)
+                .operation_attempt_timeout(self.timeout * BULK_FACTOR / 2)
                 .operation_timeout(self.timeout * BULK_FACTOR)
                 .build(),
         )

@@ -25,6 +25,8 @@ pub(super) struct Begun {
     pub(super) began_ms: i64,
     /// Whether L3 held a live value, where that had to be read first.
     pub(super) was_live: bool,
+    /// Whether own L1 held a live copy.
+    pub(super) held: bool,
 }
 
 /// What a mutation writes.

@@ -58,9 +58,9 @@ impl TieredCache {
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Done(effect) => {
-                    let held = self.forget(key, &mut path);
+                    self.forget(key, &mut path);
                     let mut levels = effect.was_live;
-                    if held || (!levels.is_empty() && self.uses(Level::L1)) {
+                    if begun.held || (!levels.is_empty() && self.uses(Level::L1)) {
                         levels = levels.with(Level::L1);
                     }
                     return Ok(Deleted { levels, degraded: effect.degraded, path });
@@ -91,7 +91,8 @@ impl TieredCache {
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
             was_live = head.is_some_and(|head| head.is_live(began_ms));
         }
-        Ok(Begun { stamp, version, redis, began_ms, was_live })
+        let held = self.memory.get(key, began_ms).is_some();
+        Ok(Begun { stamp, version, redis, began_ms, was_live, held })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
@@ -107,7 +108,7 @@ impl TieredCache {
     }
 
     fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
-        let held = self.forget(key, &mut path);
+        self.forget(key, &mut path);
         let entry = Arc::new(entry);
         let mut levels = effect.stored;
         let source = Source {
@@ -122,16 +123,15 @@ impl TieredCache {
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
-        let created = effect.was_live.is_empty() && !held;
+        let created = effect.was_live.is_empty() && !begun.held;
         Stored { entry, created, levels, degraded: effect.degraded, path }
     }
 
-    /// Drops the key from own L1; returns whether a live copy was there.
-    pub(super) fn forget(&self, key: &Key, path: &mut Path) -> bool {
-        let held = self.memory.remove(key, self.clock.now_ms()).is_some();
+    /// Drops the key from own L1.
+    pub(super) fn forget(&self, key: &Key, path: &mut Path) {
         if self.uses(Level::L1) {
+            let held = self.memory.remove(key, self.clock.now_ms()).is_some();
             path.l1 = if held { Step::Hit } else { Step::Miss };
         }
-        held
     }
 }

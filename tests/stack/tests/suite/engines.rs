@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use strata_stack::{ALL, L3Fault, L3Store, Options, Redis, RedisEngine};
 use tempfile::TempDir;
@@ -79,7 +81,7 @@ async fn stop_pause_and_restart(redis: &Redis) {
 }
 
 /// DynamoDB's status and answer to a request, or none when it cannot be reached.
-async fn dynamo(fixture: &Fixture, endpoint: &str, operation: &str, body: Value) -> Option<(u16, Value)> {
+async fn dynamo(endpoint: &str, operation: &str, body: Value) -> Option<(u16, Value)> {
     let signature = "AWS4-HMAC-SHA256 Credential=a/20260101/b/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
     let request = Request::post(endpoint)
         .header("content-type", "application/x-amz-json-1.0")
@@ -87,7 +89,9 @@ async fn dynamo(fixture: &Fixture, endpoint: &str, operation: &str, body: Value)
         .header("x-amz-date", "20260101T000000Z")
         .header("authorization", signature)
         .body(Full::new(Bytes::from(body.to_string())));
-    let response = fixture.client.request(request.unwrap()).await.ok()?;
+    // A connection of its own: one from a pool may be an old one that a fault has closed.
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request.unwrap()).await.ok()?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Some((status, serde_json::from_slice(&body).unwrap()))
@@ -98,7 +102,7 @@ async fn l3_has_its_tables_and_can_fail() {
     let fixture = Fixture::start(Options::default()).await;
     let environment = fixture.get("/v1/cache/a").await.seen()["environment"].clone();
     let endpoint = environment["AWS_ENDPOINT_URL_DYNAMODB"].as_str().unwrap();
-    let describe = async |table: &str| dynamo(&fixture, endpoint, "DescribeTable", json!({ "TableName": table })).await;
+    let describe = async |table: &str| dynamo(endpoint, "DescribeTable", json!({ "TableName": table })).await;
     let (status, control) = describe("cache_control").await.unwrap();
     assert_eq!(status, 200);
     assert_eq!(control["Table"]["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
@@ -117,7 +121,7 @@ async fn l3_has_its_tables_and_can_fail() {
     assert_eq!(statuses, [500, 200, 500, 200]);
     l3.set(L3Fault::Stopped).await;
     assert!(describe("cache_entries").await.is_none());
-    assert_eq!(dynamo(&fixture, l3.engine_endpoint(), "ListTables", json!({})).await.unwrap().0, 200);
+    assert_eq!(dynamo(l3.engine_endpoint(), "ListTables", json!({})).await.unwrap().0, 200);
     l3.set(L3Fault::Slow { ms: 2000 }).await;
     assert!(timeout(Duration::from_millis(100), describe("cache_entries")).await.is_err());
     l3.set(L3Fault::Ok).await;
@@ -131,12 +135,12 @@ async fn a_folder_keeps_l3_for_the_next_stack() {
     let key = json!({ "pk": { "S": "p" }, "sk": { "S": "s" } });
     let first = Fixture::start(options()).await;
     let put = json!({ "TableName": "cache_entries", "Item": key });
-    assert_eq!(dynamo(&first, first.stack.l3().engine_endpoint(), "PutItem", put).await.unwrap().0, 200);
+    assert_eq!(dynamo(first.stack.l3().engine_endpoint(), "PutItem", put).await.unwrap().0, 200);
     first.stack.shutdown().await;
 
     let second = Fixture::start(options()).await;
     let get = json!({ "TableName": "cache_entries", "Key": key });
-    let (_, found) = dynamo(&second, second.stack.l3().engine_endpoint(), "GetItem", get).await.unwrap();
+    let (_, found) = dynamo(second.stack.l3().engine_endpoint(), "GetItem", get).await.unwrap();
     assert_eq!(found["Item"], key);
 }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// A stack of probes, its folder of binaries, and a client.
 pub struct Fixture {
     pub stack: Stack,
-    pub client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpConnector, Full<Bytes>>,
     _binaries: TempDir,
 }
 

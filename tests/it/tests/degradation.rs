@@ -1,0 +1,133 @@
+//! A level that is down is a level skipped: what goes on, what is refused, what it costs, and what is said of it.
+
+use crate::support::{command, get, put, wait_out_the_window};
+use std::time::{Duration, Instant};
+use strata_it::{
+    Api, entry,
+    stack::{L3Fault, Options},
+};
+
+#[tokio::test]
+async fn without_redis_l3_answers_and_mutations_say_so() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    api.stack.redis_path("all").cut().await;
+    wait_out_the_window().await;
+    let found = get(&api, "entries-2", "k").await.expect(200);
+    assert_eq!(found.level(), "L3_DATABASE");
+    assert_eq!(found.cache_status("L2_REDIS"), "fwd=bypass; detail=unavailable");
+    let told = put(&api, "entries-2", "k", "2").await.expect(200);
+    assert_eq!(told.json()["metadata"]["levels_stored"], serde_json::json!(["L3_DATABASE"]));
+    assert_eq!(told.json()["degraded"], true);
+    assert_eq!(get(&api, "entries-2", "k").await.value(), "2");
+    let deleted = api.delete(&entry("k")).pin("entries-2").send().await.expect(200);
+    assert_eq!(deleted.json()["degraded"], true);
+    get(&api, "entries-2", "k").await.expect(404);
+    let refused = api.put(&entry("k"), r#"{"value":1,"cache_levels":["L2_REDIS"]}"#).pin("entries-1").send().await;
+    refused.expect_error(503, "LEVEL_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_stalled_redis_costs_its_timeout_once_and_not_on_every_request() {
+    let api = Api::start().await;
+    for i in 0..20 {
+        put(&api, "entries-1", &format!("k{i}"), "1").await.expect(201);
+    }
+    api.stack.redis_path("all").stall().await;
+    wait_out_the_window().await;
+    let began = Instant::now();
+    for i in 0..20 {
+        get(&api, "entries-1", &format!("k{i}")).await.expect(200);
+    }
+    // Twenty timeouts of 100 ms would be 2 s.
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn redis_back_with_its_old_data_returns_nothing_older_than_the_outage() {
+    let api = Api::start().await;
+    for key in ["put", "deleted", "untouched"] {
+        put(&api, "entries-1", key, "\"old\"").await.expect(201);
+        get(&api, "entries-2", key).await.expect(200);
+    }
+    // One container is cut off, the other never notices.
+    api.stack.redis_path("entries-1").cut().await;
+    put(&api, "entries-1", "put", "\"new\"").await.expect(200);
+    api.delete(&entry("deleted")).pin("entries-1").send().await.expect(200);
+    api.stack.redis_path("entries-1").restore().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    for container in ["entries-2", "entries-1"] {
+        assert_eq!(get(&api, container, "put").await.value(), "\"new\"");
+        get(&api, container, "deleted").await.expect(404);
+        assert_eq!(get(&api, container, "untouched").await.value(), "\"old\"");
+    }
+    let copy: bool = command(&api, &["EXISTS", &copy_name("deleted")]).await;
+    assert!(!copy, "the note's replay removes the copy as well");
+}
+
+/// The name of a copy in Redis.
+fn copy_name(key: &str) -> String {
+    let shard = xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16;
+    format!("strata:cache:{{e{shard:x}}}k:{key}")
+}
+
+#[tokio::test]
+async fn the_container_that_was_cut_off_sees_its_own_mutation_when_redis_is_back() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "\"old\"").await.expect(201);
+    // Somebody has just looked for notes, so that nobody else would for a while.
+    get(&api, "entries-2", "k").await.expect(200);
+    api.stack.redis_path("entries-1").cut().await;
+    put(&api, "entries-1", "k", "\"new\"").await.expect(200);
+    api.stack.redis_path("entries-1").restore().await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(get(&api, "entries-1", "k").await.value(), "\"new\"");
+}
+
+#[tokio::test]
+async fn without_l3_copies_are_read_and_mutations_are_refused() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    api.stack.l3().set(L3Fault::Stopped).await;
+    assert_eq!(get(&api, "entries-1", "k").await.level(), "L1_MEMORY");
+    assert_eq!(get(&api, "entries-2", "k").await.level(), "L2_REDIS");
+    let refused = put(&api, "entries-1", "k", "2").await.expect_error(503, "LEVEL_UNAVAILABLE");
+    assert!(refused.header("retry-after").is_some());
+    api.delete(&entry("k")).pin("entries-2").send().await.expect_error(503, "LEVEL_UNAVAILABLE");
+    get(&api, "entries-1", "not-there").await.expect_error(503, "LEVEL_UNAVAILABLE");
+    api.stack.l3().set(L3Fault::Ok).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    put(&api, "entries-1", "k", "3").await.expect(200);
+    assert_eq!(get(&api, "entries-1", "k").await.value(), "3");
+}
+
+#[tokio::test]
+async fn l2_alone_keeps_entries_coherent() {
+    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l3_config":{"enabled":false}}"#)).await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    assert_eq!(get(&api, "entries-2", "k").await.value(), "1");
+    let told = put(&api, "entries-2", "k", "2").await.expect(200);
+    assert_eq!(told.json()["metadata"]["levels_stored"], serde_json::json!(["L1_MEMORY", "L2_REDIS"]));
+    wait_out_the_window().await;
+    assert_eq!(get(&api, "entries-1", "k").await.value(), "2");
+    let refused = api.put(&entry("k"), r#"{"value":1,"cache_levels":["L3_DATABASE"]}"#).send().await;
+    refused.expect_error(400, "INVALID_REQUEST");
+    api.delete(&entry("k")).pin("entries-1").send().await.expect(200);
+    wait_out_the_window().await;
+    get(&api, "entries-2", "k").await.expect(404);
+    api.stack.redis_path("all").cut().await;
+    put(&api, "entries-1", "k", "3").await.expect_error(503, "LEVEL_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn l3_alone_keeps_entries_coherent() {
+    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l2_config":{"enabled":false}}"#)).await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    assert_eq!(get(&api, "entries-2", "k").await.level(), "L3_DATABASE");
+    assert_eq!(get(&api, "entries-2", "k").await.level(), "L1_MEMORY");
+    put(&api, "entries-1", "k", "2").await.expect(200);
+    wait_out_the_window().await;
+    assert_eq!(get(&api, "entries-2", "k").await.value(), "2");
+    wait_out_the_window().await;
+    assert_eq!(get(&api, "entries-2", "k").await.level(), "L1_MEMORY", "confirmed by its version alone");
+}
