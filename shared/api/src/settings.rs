@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{fmt, time::Duration};
-use strata_cache::{Clock, Config, Deployment};
+use strata_cache::{Clock, Config, Deployment, config::RedisUrl};
 
 /// What the deployment says. `Debug` leaves out all that could hold a secret.
 pub struct Settings {
@@ -50,7 +50,9 @@ fn config(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Config, Set
             *field = value;
         }
     };
-    overwrite(&mut config.l2_config.redis_url, "REDIS_URL");
+    if let Some(url) = lookup("REDIS_URL") {
+        config.l2_config.redis_url = RedisUrl::new(url);
+    }
     overwrite(&mut config.l2_config.key_prefix, "KEY_PREFIX");
     overwrite(&mut config.l3_config.table_name, "TABLE_NAME");
     let region = lookup("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());

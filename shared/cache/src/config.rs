@@ -4,7 +4,8 @@
 //! document so that it can be shown, and come from the environment.
 
 use crate::level::{Level, Levels};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
 
 /// The whole document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +75,7 @@ pub struct L2Config {
     pub enabled: bool,
     /// Where it is: `redis[s]://[user:password@]host:port[/db]`; `redis+cluster://` or `rediss+cluster://` for
     /// cluster mode. Deployment setting.
-    pub redis_url: String,
+    pub redis_url: RedisUrl,
     /// Kept for the API: a container serves one request at a time over one multiplexed connection.
     pub max_connections: u32,
     /// Bounds connecting outside of requests, in seconds.
@@ -87,6 +88,44 @@ pub struct L2Config {
     pub timeout_ms: u64,
     /// V: a copy whose certificate is older is checked against L3 again, in seconds.
     pub revalidate_seconds: u64,
+}
+
+/// The address of Redis. Only [`expose`](RedisUrl::expose) tells its password: it is neither shown nor serialized.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// The address `url`, unchecked.
+    pub fn new(url: impl Into<String>) -> RedisUrl {
+        RedisUrl(url.into())
+    }
+
+    /// The address with its password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+            Some((scheme, host)) => write!(f, "{scheme}://***@{host}"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for RedisUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// L3, DynamoDB.
@@ -192,7 +231,7 @@ impl Default for L2Config {
     fn default() -> Self {
         L2Config {
             enabled: true,
-            redis_url: "redis://localhost:6379/2".to_owned(),
+            redis_url: RedisUrl::new("redis://localhost:6379/2"),
             max_connections: 20,
             connection_timeout_seconds: 5,
             key_prefix: "regulateai:cache:".to_owned(),
@@ -219,5 +258,18 @@ impl Default for L3Config {
 impl Default for CompressionConfig {
     fn default() -> Self {
         CompressionConfig { algorithm: Algorithm::Lz4, level: 1, threshold_bytes: 1024 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_url_never_shows_its_password() {
+        let url = RedisUrl::new("rediss://user:p@ss@host:6379/2");
+        assert_eq!(format!("{url} {url:?}"), "rediss://***@host:6379/2 rediss://***@host:6379/2");
+        assert_eq!(url.expose(), "rediss://user:p@ss@host:6379/2");
+        assert_eq!(RedisUrl::new("redis://host:1").to_string(), "redis://host:1");
     }
 }

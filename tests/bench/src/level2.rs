@@ -42,7 +42,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn new<'a>(runtime: &'a Runtime, config: &Config) -> Result<Bench<'a>, Box<dyn Error>> {
-        let client = redis::Client::open(config.l2_config.redis_url.as_str())?;
+        let client = redis::Client::open(config.l2_config.redis_url.expose())?;
         let mut bare = runtime.block_on(client.get_multiplexed_async_connection())?;
         let key = Key::new(event::KEY)?;
         runtime.block_on(bare.set::<_, _, ()>(key.as_str(), corpus::record(1).to_string()))?;

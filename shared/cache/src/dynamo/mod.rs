@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `tags` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags` and its envelope |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //!
@@ -27,7 +27,7 @@ mod rows;
 pub(crate) use client::{L3Error, Store};
 pub(crate) use matches::{Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
-pub(crate) use rows::{Content, Row, Write, WriteRow, Written};
+pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;

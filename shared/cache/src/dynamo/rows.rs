@@ -6,7 +6,7 @@ use super::{
     matches::tags_attribute,
     number, number_of, text, text_of,
 };
-use crate::{entry::Entry, register::Expected, shard::shard, version::Version};
+use crate::{entry::Entry, level::Levels, register::Expected, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
@@ -56,15 +56,24 @@ pub(crate) struct WriteRow<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Write<'a> {
     Value { entry: &'a Entry, envelope: &'a Bytes },
-    Elsewhere { expires_at_ms: i64 },
+    Elsewhere { entry: &'a Entry },
     Gone,
+}
+
+/// What a row said before it was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// Whether it held a live value itself.
+    pub live: bool,
+    /// The levels that a live value, wherever it is kept, was put into.
+    pub named: Levels,
 }
 
 /// What a write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// The row is written; whether a live value stood there before.
-    Yes { was_live: bool },
+    /// The row is written; what stood there before.
+    Yes(Before),
     /// A row of this version, which is not smaller, stands.
     Newer(Version),
     /// What was expected is not there.
@@ -117,10 +126,11 @@ impl Store {
             .table_name(&self.entries)
             .key("pk", partition(key))
             .key("sk", text(key))
-            .projection_expression("#v, #k, #x")
+            .projection_expression("#v, #k, #x, #l")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
+            .expression_attribute_names("#l", "levels")
             .consistent_read(true)
             .send()
             .await
@@ -179,7 +189,7 @@ impl Store {
             .await;
         match sent {
             // A transaction does not tell what it replaced: the caller has read that before.
-            Ok(_) => Ok(Written::Yes { was_live: false }),
+            Ok(_) => Ok(Written::Yes(Before::default())),
             Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
                 let TransactWriteItemsError::TransactionCanceledException(canceled) = error.into_err() else {
                     return Err(L3Error::Failed("a cancelled transaction without its reason".into()));
@@ -219,9 +229,12 @@ impl Store {
                 }
                 entry.expires_at_ms
             }
-            Write::Elsewhere { expires_at_ms } => expires_at_ms,
+            Write::Elsewhere { entry } => entry.expires_at_ms,
             Write::Gone => 0,
         };
+        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
+            item.insert("levels".to_owned(), number(entry.levels.bits()));
+        }
         item.insert("expires_at".to_owned(), number(expires_at_ms));
         item.insert("ttl".to_owned(), number((now_s + KEEP_SECONDS).max(expires_at_ms / 1000 + 1)));
         Ok(ConditionalPut::new(item, row))
@@ -233,7 +246,8 @@ impl Store {
     async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
-            return Ok(Written::Yes { was_live: matches!(row.content, Write::Gone) });
+            let live = matches!(row.content, Write::Gone);
+            return Ok(Written::Yes(Before { live, named: Levels::NONE }));
         }
         if let Write::Value { entry, envelope } = row.content {
             let chunks = if envelope.len() > INLINE_BYTES { super::chunks::count(envelope.len()) } else { 0 };
@@ -251,8 +265,9 @@ impl Store {
 
     /// Whether the row that was replaced held a live value; chunks of it are dropped.
     async fn replaced(&self, key: &str, before: Option<Item>) -> Written {
-        let Some(before) = before else { return Written::Yes { was_live: false } };
-        Written::Yes { was_live: self.tidy_after(key, &before).await }
+        let Some(before) = before else { return Written::Yes(Before::default()) };
+        self.tidy_after(key, &before).await;
+        Written::Yes(Head::of(&before).before(self.clock.now_ms()))
     }
 }
 
@@ -318,12 +333,19 @@ pub(crate) struct Head {
     pub(super) kind: Kind,
     expires_at_ms: i64,
     pub(super) chunks: usize,
+    levels: Levels,
 }
 
 impl Head {
     /// Whether the row holds a value that is live at `now_ms`.
     pub(crate) fn is_live(self, now_ms: i64) -> bool {
         self.kind == Kind::Value && !self.is_expired(now_ms)
+    }
+
+    /// What a mutation that replaces the row wants to know of it.
+    pub(crate) fn before(self, now_ms: i64) -> Before {
+        let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
+        Before { live: self.is_live(now_ms), named: if kept { self.levels } else { Levels::NONE } }
     }
 
     fn is_expired(self, now_ms: i64) -> bool {
@@ -340,6 +362,7 @@ impl Head {
             },
             expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
             chunks: number_of(item, "chunks").unwrap_or_default(),
+            levels: Levels::from_bits(number_of(item, "levels").unwrap_or_default()),
         }
     }
 

@@ -4,6 +4,7 @@ use super::{Down, Keyspace, journal::Operation, link::read, scripts};
 use crate::{
     coherence::Certificate,
     key::Key,
+    level::Levels,
     register::Expected,
     shard::{SHARDS, shard},
     version::{Position, Version},
@@ -51,6 +52,8 @@ pub(crate) struct WriteCopy<'a> {
     pub expires_at_ms: i64,
     pub envelope: &'a [u8],
     pub tags: &'a [Arc<str>],
+    /// The levels its PUT named.
+    pub levels: Levels,
     /// A distrusted copy that was seen and may be overwritten whatever its version.
     pub distrusted: Option<(Version, Position)>,
     /// What must stand there; used only when L2 is the register.
@@ -63,6 +66,8 @@ pub(crate) struct Outcome {
     pub done: Done,
     /// Whether a live copy stood there before.
     pub was_live: bool,
+    /// The levels its PUT named.
+    pub named: Levels,
     /// The version that stood there before.
     pub before: Option<Version>,
 }
@@ -146,7 +151,8 @@ impl Copies {
             .arg(copy.envelope)
             .arg(lines(copy.tags))
             .arg(self.keys.copies(shard(copy.key)))
-            .arg(self.keys.tags(shard(copy.key)));
+            .arg(self.keys.tags(shard(copy.key)))
+            .arg(copy.levels.bits());
         call
     }
 
@@ -285,7 +291,7 @@ pub(crate) fn totals(reply: Value) -> Vec<Option<u64>> {
 impl Outcome {
     /// Reads the reply to [`Copies::write`], [`Copies::remove`] and [`Copies::undo`].
     pub(crate) fn parse(reply: Value) -> Result<Outcome, Down> {
-        let (done, live, before): (i64, u8, String) = read(reply, "a write")?;
+        let (done, live, before, named): (i64, u8, String, u8) = read(reply, "a write")?;
         let done = match done {
             1 => Done::Yes,
             0 => Done::Newer,
@@ -293,6 +299,6 @@ impl Outcome {
             -2 => Done::Unexpected,
             _ => return Err(Down::Odd("a write's outcome")),
         };
-        Ok(Outcome { done, was_live: live == 1, before: Version::parse(&before) })
+        Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: Version::parse(&before) })
     }
 }

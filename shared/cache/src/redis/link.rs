@@ -86,7 +86,7 @@ impl Link {
         let timeout = Duration::from_millis(config.timeout_ms);
         let connect_timeout = Duration::from_secs(config.connection_timeout_seconds);
         Ok(Link {
-            target: Target::new(&config.redis_url, connect_timeout, timeout)?,
+            target: Target::new(config.redis_url.expose(), connect_timeout, timeout)?,
             timeout,
             connect_timeout,
             connection: Mutex::new(None),

@@ -7,7 +7,7 @@
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, reads `n`, last read `l` |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
 //!

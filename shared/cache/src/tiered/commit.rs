@@ -3,7 +3,7 @@
 use super::{TieredCache, sync};
 use crate::{
     coherence::{Since, Stamp},
-    dynamo::{L3Error, Noted, Write, WriteRow, Written},
+    dynamo::{Before, L3Error, Noted, Write, WriteRow, Written},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -23,8 +23,8 @@ pub(super) struct Begun {
     /// Whether Redis could be asked.
     pub(super) redis: bool,
     pub(super) began_ms: i64,
-    /// Whether L3 held a live value, where that had to be read first.
-    pub(super) was_live: bool,
+    /// What L3 said, where that had to be read first.
+    pub(super) before: Before,
     /// Whether own L1 held a live copy.
     pub(super) held: bool,
 }
@@ -54,6 +54,8 @@ pub(super) struct Effect {
     pub(super) stored: Levels,
     /// Where a live value was.
     pub(super) was_live: Levels,
+    /// The levels that value was put into.
+    pub(super) named: Levels,
     pub(super) degraded: bool,
     /// Own L1 may hold the new value.
     pub(super) may_fill: bool,
@@ -87,10 +89,12 @@ impl TieredCache {
         match written {
             Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
             Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
-            Ok(Written::Yes { was_live }) if was_live || begun.was_live => {
-                effect.was_live = Levels::NONE.with(Level::L3);
+            Ok(Written::Yes(before)) => {
+                // What was read before counts where the write does not tell.
+                let before = if begun.redis { before } else { begun.before };
+                effect.named = before.named;
+                effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
             }
-            Ok(Written::Yes { .. }) => {}
             Err(error) => {
                 self.warn_others(plan, begun).await;
                 return Err(self.l3_failed(plan.key, path, error));
@@ -181,6 +185,7 @@ impl TieredCache {
         Ok(Ended::Done(Effect {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
             was_live: if outcome.was_live { l2 } else { Levels::NONE },
+            named: outcome.named,
             degraded: false,
             may_fill: checked.since == Since::Unchanged,
         }))
@@ -202,6 +207,7 @@ impl TieredCache {
                 expires_at_ms: entry.expires_at_ms,
                 envelope,
                 tags: &entry.tags,
+                levels: entry.levels,
                 distrusted: None,
                 expected: plan.expected,
             }),
@@ -254,7 +260,7 @@ impl<'a> Plan<'a> {
         match self.value {
             None => Write::Gone,
             Some((entry, envelope)) if entry.levels.has(Level::L3) => Write::Value { entry, envelope },
-            Some((entry, _)) => Write::Elsewhere { expires_at_ms: entry.expires_at_ms },
+            Some((entry, _)) => Write::Elsewhere { entry },
         }
     }
 }

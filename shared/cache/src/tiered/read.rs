@@ -257,6 +257,7 @@ impl TieredCache {
             expires_at_ms: value.entry.expires_at_ms,
             envelope: &value.envelope,
             tags: &value.entry.tags,
+            levels: value.entry.levels,
             distrusted: distrusted.map(|found| (found.version, found.stamp)),
             expected: Expected::Anything,
         });

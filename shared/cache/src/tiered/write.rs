@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     codec::{self, Attributes, Payload},
+    dynamo::Before,
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -60,7 +61,7 @@ impl TieredCache {
                 Ended::Done(effect) => {
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
-                    if begun.held || (!levels.is_empty() && self.uses(Level::L1)) {
+                    if begun.held || (!levels.is_empty() && effect.named.and(self.config.enabled()).has(Level::L1)) {
                         levels = levels.with(Level::L1);
                     }
                     return Ok(Deleted { levels, degraded: effect.degraded, path });
@@ -73,7 +74,7 @@ impl TieredCache {
     /// Syncs and takes a version greater than `floor`.
     async fn begin(&self, key: &Key, floor: Version, named: Levels, path: &mut Path) -> Result<Begun, CacheError> {
         let began_ms = self.clock.now_ms();
-        let (mut redis, mut was_live) = (false, false);
+        let (mut redis, mut before) = (false, Before::default());
         if self.uses(Level::L2) {
             match self.sync(Vec::new()).await {
                 Ok(_) => redis = true,
@@ -89,10 +90,10 @@ impl TieredCache {
             // Redis time cannot be asked: what it last said is not ahead of it, and L3 says what must be exceeded.
             let head = self.store.head(key.as_str()).await.map_err(|e| self.l3_failed(key, path, e))?;
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
-            was_live = head.is_some_and(|head| head.is_live(began_ms));
+            before = head.map_or(before, |head| head.before(began_ms));
         }
         let held = self.memory.get(key, began_ms).is_some();
-        Ok(Begun { stamp, version, redis, began_ms, was_live, held })
+        Ok(Begun { stamp, version, redis, began_ms, before, held })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {

@@ -3,19 +3,20 @@
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, key,
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
 --       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index
--- Returns {outcome, live, version that stood there}; outcome 1 removed or nothing there, 0 a newer one stands,
+-- Returns {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer one stands,
 -- -1 too old.
-if is_late(now_us(), ARGV[1], ARGV[2]) then return {-1, 0, ''} end
+if is_late(now_us(), ARGV[1], ARGV[2]) then return {-1, 0, '', 0} end
 local version, exact = ARGV[3], ARGV[5]
-local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't')
+local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't', 'b')
 local old_version = old[1] or ''
 local live = (old[1] and not old[3]) and 1 or 0
+local named = tonumber(old[5] or 0)
 -- The same removal again: its answer was lost.
-if old[3] and old_version == version then return {1, 1, ''} end
+if old[3] and old_version == version then return {1, 1, '', 0} end
 if old[1] then
   local goes = old_version < version
   if exact ~= '' then goes = old_version == version and old[2] == exact end
-  if not goes then return {0, live, old_version} end
+  if not goes then return {0, live, old_version, named} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
   untag(ARGV[7], old[4], ARGV[4])
@@ -24,4 +25,4 @@ if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'v', version, 'a', '', 'gone', '1')
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
 end
-return {1, live, old_version}
+return {1, live, old_version, named}

@@ -1,0 +1,206 @@
+//! What happened in a run, as the clients saw it.
+
+use std::time::Duration;
+
+/// Names one of the run's keys, by its place in [`History::keys`].
+pub type KeyId = usize;
+/// Names one of the run's tags.
+pub type TagId = usize;
+
+/// Everything that happened in one run. Times are those since it began.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Δ, the window the stack ran with.
+    pub window: Duration,
+    /// The keys.
+    pub keys: Vec<String>,
+    /// The operations, by the time they started.
+    pub operations: Vec<Operation>,
+    /// What failed, and when.
+    pub incidents: Vec<Incident>,
+}
+
+/// One operation of one client.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// When the client sent it.
+    pub start: Duration,
+    /// When the client had the answer.
+    pub end: Duration,
+    /// The process that did it: container and life, such as `entries-1.2`. None when the container was given another
+    /// process meanwhile.
+    pub process: Option<String>,
+    /// What was asked for.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Reads a key.
+    Get {
+        /// The key.
+        key: KeyId,
+        /// Whether it says `Cache-Control: no-cache`.
+        no_cache: bool,
+    },
+    /// Stores a value.
+    Put(Put),
+    /// Deletes a key.
+    Delete {
+        /// The key.
+        key: KeyId,
+    },
+    /// Invalidates keys.
+    Invalidate {
+        /// Which.
+        scope: Scope,
+        /// The levels it names; empty for all.
+        levels: &'static [&'static str],
+    },
+}
+
+/// A value to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The key.
+    pub key: KeyId,
+    /// The number of the value, see [`crate::value`]; no two PUTs of a run share one.
+    pub value: u64,
+    /// Its life.
+    pub ttl: Duration,
+    /// Its tags.
+    pub tags: Vec<TagId>,
+    /// The levels it names; empty for all.
+    pub levels: &'static [&'static str],
+}
+
+/// Which entries an invalidation means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that a pattern matches.
+    Pattern {
+        /// The pattern.
+        text: String,
+        /// What it matches, as its author knows.
+        keys: Vec<KeyId>,
+    },
+    /// Those that have a tag.
+    Tag(TagId),
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A mutation was acknowledged.
+    Acknowledged {
+        /// Others may see it as late as Λ.
+        degraded: bool,
+        /// A PUT says that L3 has the value.
+        durable: bool,
+    },
+    /// A read returned a value.
+    Found(Found),
+    /// A read found nothing.
+    Absent,
+    /// It was refused with this status, and did not happen.
+    Refused(u16),
+    /// It was answered with this status; whether it happened is not known, nor whether it will.
+    Unknown {
+        /// The status.
+        status: u16,
+        /// The process was killed while it was at it.
+        killed: bool,
+    },
+}
+
+/// What a read returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The number of the value; none when the text is not one of ours.
+    pub value: Option<u64>,
+    /// Whether the text is the one that was stored, byte for byte.
+    pub intact: bool,
+    /// The level it says it came from.
+    pub level: String,
+    /// When it says it expires, in milliseconds since the run began.
+    pub expires_at_ms: i64,
+}
+
+/// Something that failed for a while.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// When it began.
+    pub start: Duration,
+    /// When everything was as before.
+    pub end: Duration,
+    /// What.
+    pub what: String,
+}
+
+/// L3, where values are durable.
+pub const L3: &str = "L3_DATABASE";
+
+impl Put {
+    /// Whether it asks L3 to keep the value.
+    pub fn names_l3(&self) -> bool {
+        names_l3(self.levels)
+    }
+}
+
+impl Operation {
+    /// The PUT, if it is one.
+    pub fn put(&self) -> Option<&Put> {
+        match &self.action {
+            Action::Put(put) => Some(put),
+            _ => None,
+        }
+    }
+
+    /// Whether it was acknowledged.
+    pub fn is_acknowledged(&self) -> bool {
+        matches!(self.outcome, Outcome::Acknowledged { .. })
+    }
+
+    /// Whether its process was killed while it was at it.
+    pub fn was_killed(&self) -> bool {
+        matches!(self.outcome, Outcome::Unknown { killed: true, .. })
+    }
+
+    /// Whether it changes the key, or may: the key of any entry with the tag, for an invalidation by tag.
+    pub fn may_change(&self, key: KeyId) -> bool {
+        match &self.action {
+            Action::Get { .. } => false,
+            Action::Put(put) => put.key == key,
+            Action::Delete { key: deleted } => *deleted == key,
+            Action::Invalidate { scope: Scope::Pattern { keys, .. }, .. } => keys.contains(&key),
+            Action::Invalidate { scope: Scope::Tag(_), .. } => true,
+        }
+    }
+
+    /// Whether it makes an end of an entry of the key with these tags.
+    pub fn ends(&self, key: KeyId, tags: &[TagId]) -> bool {
+        match &self.action {
+            Action::Invalidate { scope, levels } => {
+                names_l3(levels)
+                    && match scope {
+                        Scope::Pattern { keys, .. } => keys.contains(&key),
+                        Scope::Tag(tag) => tags.contains(tag),
+                    }
+            }
+            _ => self.may_change(key),
+        }
+    }
+
+    /// Whether both were under way at some time.
+    pub fn overlaps(&self, other: &Operation) -> bool {
+        self.start <= other.end && other.start <= self.end
+    }
+}
+
+/// An invalidation that leaves L3 alone drops copies, which L3 may then give again: no value comes to an end by it.
+fn names_l3(levels: &[&str]) -> bool {
+    levels.is_empty() || levels.contains(&L3)
+}

@@ -1,0 +1,46 @@
+//! The history checker: concurrent clients against the local stack while things fail, and a judge of what they saw.
+//!
+//! What the cache promises is said in terms of what a client can see, so it is checked in those terms and no others:
+//! every operation is written down with the time it started and ended, the process that answered and how it ended.
+//! What a run did is then looked through for reads that no order of the operations can explain. The judge knows
+//! nothing of journals, certificates or levels: it cannot share a mistake with what it judges.
+//!
+//! # Map
+//! ```text
+//! soak ──► run ──► workload ──► client ──► the stack        one seed after another, each on a stack of its own
+//!           │        faults ─── rig ─────► the stack        what fails meanwhile
+//!           ▼
+//!        history ──► rules ──► violation ──► report         what was seen, what is wrong with it, and how to show it
+//! ```
+//! `keys` and `value` say what is read and written.
+//!
+//! # What is checked
+//! * **Stale**: a read that starts more than the bound after the end of an acknowledged mutation returns nothing that
+//!   was certainly written before that mutation. The bound is Δ; nothing for a read that says `no-cache`, and in the
+//!   process that acknowledged the mutation; Λ where the acknowledgement said `degraded`. A value that comes back
+//!   after it was deleted is the same mistake.
+//! * **Vanished**: what was stored in L3 is there until it is deleted, invalidated or expires. An invalidation that
+//!   takes more than it means is the same mistake.
+//! * **Expired**: nothing is returned when it should have expired.
+//! * **Altered**: a value has every byte that was stored.
+//!
+//! An operation that was answered 5xx, or never, may have happened or not, and may still happen for as long as an
+//! operation lives.
+
+pub mod history;
+pub mod report;
+pub mod rules;
+pub mod soak;
+pub mod value;
+
+mod client;
+mod faults;
+mod keys;
+mod rig;
+mod run;
+mod timestamp;
+mod workload;
+
+pub use faults::Fault;
+pub use rig::Setup;
+pub use run::Verdict;
