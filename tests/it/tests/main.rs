@@ -6,6 +6,7 @@ mod coherence;
 mod degradation;
 mod entries;
 mod events;
+mod invalidate;
 mod support;
 mod template;
 mod tidy;

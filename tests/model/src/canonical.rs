@@ -8,7 +8,6 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    scenario::Request,
     state::{Container, Database, Event, GAP, Note, Record, Redis, State},
 };
 
@@ -38,12 +37,6 @@ impl State {
     fn forget(&mut self) {
         let outages = self.budget.cut > 0 || self.containers.iter().any(|container| container.cut);
         for container in &mut self.containers {
-            if container.operation.is_none() && container.script.is_empty() {
-                *container = Container::default();
-            }
-            if !container.will_read() {
-                container.synced = Floor::default();
-            }
             if let Some(knowledge) = container.knowledge.as_mut().filter(|_| !outages) {
                 knowledge.tick = 0;
             }
@@ -81,11 +74,6 @@ impl State {
 }
 
 impl Container {
-    fn will_read(&self) -> bool {
-        let reading = self.operation.as_ref().is_some_and(|operation| operation.request == Request::Get);
-        reading || self.script.contains(&Request::Get)
-    }
-
     fn moments(&mut self, visit: Visit<'_>) {
         if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged }) = &mut self.knowledge {
             [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);

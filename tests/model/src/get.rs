@@ -1,6 +1,7 @@
 //! GET: L1, else L2, else L3 and up again.
 
 use crate::{
+    history::Floor,
     knowledge::Knowledge,
     operation::Step,
     scenario::{Register, Rule},
@@ -38,8 +39,10 @@ impl Turn<'_> {
         if let Some(copy) = found
             && self.knowledge().is_some_and(|knowledge| knowledge.trusts(register, &copy))
         {
+            // The register itself was asked after the sync; elsewhere only the journal vouches for the copy.
+            let stamp = if register == Register::L2 { self.operation().stamp } else { copy.stamp };
             self.operation().restarted = false;
-            self.fill(copy.version, copy.stamp, crate::history::Floor::default());
+            self.fill(copy.version, stamp, Floor::default());
             return self.answer(Some(copy.version));
         }
         if register == Register::L2 {
@@ -115,7 +118,7 @@ impl Turn<'_> {
         if !unchanged {
             return self.next(Step::Undo);
         }
-        self.fill(version, stamp, crate::history::Floor::default());
+        self.fill(version, stamp, Floor::default());
         self.answer(Some(version));
     }
 

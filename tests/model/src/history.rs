@@ -48,6 +48,11 @@ pub struct Floor {
 }
 
 impl Floor {
+    /// Whether it forbids nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Floor::default()
+    }
+
     /// Gives the versions other names; those that have none are not spoken of any more.
     pub fn rename(&mut self, names: &[Option<Version>; 256]) {
         self.overwritten = self.overwritten.renamed(names);

@@ -119,11 +119,10 @@ impl Knowledge {
 impl Register {
     /// Whether a record covers a copy: by position where L3 can be asked what the record meant, else by version.
     pub fn covers(self, record: &Record, version: Version, stamp: Position) -> bool {
-        match (self, record.event) {
-            (_, Event::Epoch) => false,
-            (Register::L3, Event::Changed(changed)) => record.at > stamp && changed != version,
-            (Register::L3, Event::Invalidated(_)) => record.at > stamp,
-            (Register::L2, Event::Changed(changed) | Event::Invalidated(changed)) => changed > version,
+        match record.event {
+            Event::Epoch => false,
+            Event::Changed(changed) => record.at > stamp && changed != version,
+            Event::Invalidated(_) => record.at > stamp,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use crate::{
     faults::Fault,
+    history::{History, Versions},
     operation::Step,
     scenario::{Register, Request, Rule, Scenario},
-    state::{State, Who},
+    state::{Container, State, Who},
     turn::{Luck, Turn},
 };
 use stateright::{Model, Property};
@@ -66,14 +67,61 @@ impl Model for Scenario {
 
     fn properties(&self) -> Vec<Property<Scenario>> {
         vec![
-            Property::always(NEVER_STALE, |_, state: &State| !state.history.stale),
-            Property::always(NEVER_RESURRECTED, |_, state: &State| !state.history.resurrected),
-            Property::always(NEVER_LOST, |_, state: &State| !state.history.lost),
+            Property::always(NEVER_STALE, |model: &Scenario, state: &State| {
+                let at_stake = state.history.degraded.overwritten != Versions::default();
+                !at_stake || !state.history.stale && !model.read_at_once(state).stale
+            }),
+            Property::always(NEVER_RESURRECTED, |model: &Scenario, state: &State| {
+                let at_stake = state.history.degraded.removed != Versions::default();
+                !at_stake || !state.history.resurrected && !model.read_at_once(state).resurrected
+            }),
+            Property::always(NEVER_LOST, |model: &Scenario, state: &State| {
+                let at_stake = state.history.degraded.present;
+                !state.history.lost && (!at_stake || !model.read_at_once(state).lost)
+            }),
         ]
     }
 }
 
 impl Scenario {
+    /// What reads that nothing comes between would make of this state: of every idle container, within its window and
+    /// after a sync, and of one that has just started. They need not be in the scripts.
+    fn read_at_once(&self, state: &State) -> History {
+        let mut history = state.history;
+        for who in Who::ALL {
+            let container = &state.containers[who as usize];
+            if container.operation.is_some() {
+                continue;
+            }
+            self.read(state.clone(), who, true, &mut history);
+            if container.knowledge.is_some() {
+                self.read(state.clone(), who, false, &mut history);
+            }
+        }
+        let mut started = state.clone();
+        *started.container(Who::New) = Container::default();
+        self.read(started, Who::New, true, &mut history);
+        history
+    }
+
+    fn read(&self, mut state: State, who: Who, sync: bool, history: &mut History) {
+        state.container(who).script = vec![Request::Get];
+        let mut turn = Turn { scenario: self, state: &mut state, who, luck: Luck::Plain };
+        turn.begin(sync);
+        while let Some(operation) = &turn.container().operation {
+            match operation.step {
+                Step::Promote => {
+                    let version = operation.version;
+                    turn.answer(Some(version));
+                }
+                _ => turn.run(),
+            }
+        }
+        history.stale |= state.history.stale;
+        history.resurrected |= state.history.resurrected;
+        history.lost |= state.history.lost;
+    }
+
     fn actions_of(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
         let container = &state.containers[who as usize];
         let notes = self.register == Register::L3 && !container.cut && state.has_news_in_notes();

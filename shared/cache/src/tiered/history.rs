@@ -17,11 +17,17 @@ impl TieredCache {
     /// # Errors
     /// When Redis cannot be reached.
     pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<Vec<Mutation>, CacheError> {
-        let reply = self.ask(self.journal.history(since, limit)).await.and_then(history);
+        // Every invalidation has a second record, which says how it ended.
+        let reply = self.ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
         let records = reply.map_err(|down| CacheError::unavailable(Level::L2, down))?;
         let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
         let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));
-        Ok(mutations.collect())
+        let mut mutations: Vec<Mutation> = mutations.collect();
+        match since {
+            Some(_) => mutations.truncate(limit),
+            None => drop(mutations.drain(..mutations.len().saturating_sub(limit))),
+        }
+        Ok(mutations)
     }
 }
 

@@ -1,0 +1,66 @@
+//! `soak`: as many runs as wanted, and a report of them.
+//!
+//! Variables: `SEEDS` (how many, 500), `FIRST` (the first seed, 1), `SEED` (just this one), `STACKS` (how many run at
+//! the same time, 2), `BINARIES` (the folder of the functions, that of this build), `REPORT`
+//! (target/soak/report.md). Ends with status 1 when a promise was broken.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use strata_checker::report::describe;
+use strata_checker::{Setup, Verdict, soak::soak};
+use strata_stack::repository;
+
+/// The windows of the stacks in turn, in milliseconds.
+const WINDOWS_MS: [u64; 3] = [300, 1000, 0];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let first = number("FIRST", 1);
+    let seeds = match number("SEED", 0) {
+        0 => first..first + number("SEEDS", 500),
+        seed => seed..seed + 1,
+    };
+    let tally = soak(&setups(), seeds, say).await;
+    let report = variable("REPORT").map_or_else(|| repository().join("target/soak/report.md"), PathBuf::from);
+    write(&report, &tally.markdown());
+    line(&format!("{} runs, {} violations: {}", tally.runs, tally.unexplained, report.display()));
+    if tally.unexplained == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn setups() -> Vec<Setup> {
+    let stacks = usize::try_from(number("STACKS", 2)).expect("a machine has fewer stacks");
+    let windows = WINDOWS_MS.into_iter().cycle().take(stacks);
+    let binaries = variable("BINARIES").map(PathBuf::from);
+    windows.map(|ms| Setup { window: Duration::from_millis(ms), binaries: binaries.clone() }).collect()
+}
+
+fn say(verdict: &Verdict) {
+    if verdict.violations.is_empty() {
+        let operations = verdict.history.operations.len();
+        line(&format!("seed {}: {operations} operations, {:?}", verdict.seed, verdict.faults));
+    } else {
+        line(&describe(verdict));
+    }
+}
+
+fn write(report: &Path, text: &str) {
+    let folder = report.parent().expect("a report is a file in a folder");
+    std::fs::create_dir_all(folder).expect("the folder of the report can be made");
+    std::fs::write(report, text).expect("the report can be written");
+}
+
+fn line(text: &str) {
+    // Nobody listens any more: the report will say it all the same.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    variable(name).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}

@@ -1,0 +1,129 @@
+//! Does one operation through the gateway and writes down what the client saw.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use strata_it::{Answer, Request, entry};
+
+use crate::history::{Action, Found, L3, Operation, Outcome, Put, Scope};
+use crate::rig::Rig;
+use crate::workload::Workload;
+use crate::{timestamp, value};
+
+/// The clock of a run: monotonic, with the wall time of its beginning to compare expiry with.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    zero: Instant,
+    zero_wall_ms: i64,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { zero: Instant::now(), zero_wall_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX) }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.zero.elapsed()
+    }
+}
+
+/// One client of a run.
+pub(crate) struct Client<'a> {
+    pub(crate) rig: &'a Rig,
+    pub(crate) workload: &'a Workload,
+    pub(crate) clock: Clock,
+    pub(crate) token: String,
+}
+
+impl Client<'_> {
+    /// Does one operation in the container.
+    pub(crate) async fn perform(&self, container: &str, action: Action) -> Operation {
+        let request = self.request(&action).bearer(&self.token).pin(container);
+        let process = self.rig.process(container);
+        let start = self.clock.now();
+        let answer = request.send().await;
+        let end = self.clock.now();
+        let same = self.rig.process(container) == process;
+        let outcome = self.outcome(&action, &answer, !same);
+        Operation { start, end, process: same.then_some(process), action, outcome }
+    }
+
+    /// The function whose container does it.
+    pub(crate) fn function(action: &Action) -> &'static str {
+        if matches!(action, Action::Invalidate { .. }) { "invalidate" } else { "entries" }
+    }
+
+    fn request(&self, action: &Action) -> Request {
+        let api = &self.rig.api;
+        let path = |key: usize| entry(&self.workload.keys.names[key]);
+        match action {
+            Action::Get { key, no_cache } => {
+                let get = api.get(&path(*key));
+                if *no_cache { get.header("cache-control", "no-cache") } else { get }
+            }
+            Action::Put(put) => api.put(&path(put.key), self.put_body(put)),
+            Action::Delete { key } => api.delete(&path(*key)),
+            Action::Invalidate { scope, levels } => {
+                api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels))
+            }
+        }
+    }
+
+    fn put_body(&self, put: &Put) -> String {
+        let tags: Vec<String> = put.tags.iter().map(|&tag| self.workload.keys.tag(tag)).collect();
+        let mut rest = json!({ "ttl_seconds": put.ttl.as_secs(), "tags": tags });
+        name_levels(&mut rest, "cache_levels", put.levels);
+        // The value goes in as it is: a JSON library would write it its own way.
+        format!(r#"{{"value":{},{}"#, value::text(put.value), &rest.to_string()[1..])
+    }
+
+    fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> String {
+        let mut body = match scope {
+            Scope::Pattern { text, .. } => json!({ "pattern": text }),
+            Scope::Tag(tag) => json!({ "tags": [self.workload.keys.tag(*tag)] }),
+        };
+        name_levels(&mut body, "levels", levels);
+        body.to_string()
+    }
+
+    fn outcome(&self, action: &Action, answer: &Answer, killed: bool) -> Outcome {
+        match (action, answer.status) {
+            (Action::Get { .. }, 200) => Outcome::Found(self.found(answer)),
+            (Action::Get { .. }, 404) => Outcome::Absent,
+            // It did write that there is nothing; its answer does not say whether everybody has been told.
+            (Action::Delete { .. }, 404) => Outcome::Acknowledged { degraded: true, durable: true },
+            (_, 200 | 201) => acknowledged(&answer.json()),
+            (_, status @ 400..=499) => Outcome::Refused(status),
+            (_, status) => Outcome::Unknown { status, killed },
+        }
+    }
+
+    fn found(&self, answer: &Answer) -> Found {
+        let text = answer.value();
+        let number = value::number(text);
+        let metadata = answer.json()["metadata"].take();
+        let expires_at = metadata["expires_at"].as_str().and_then(timestamp::parse_ms);
+        Found {
+            value: number,
+            intact: number.is_some_and(|number| value::text(number) == text),
+            level: metadata["level"].as_str().unwrap_or_default().to_owned(),
+            // An entry that does not say when it expires is one that has.
+            expires_at_ms: expires_at.map_or(i64::MIN, |at| at - self.clock.zero_wall_ms),
+        }
+    }
+}
+
+fn acknowledged(body: &Value) -> Outcome {
+    let stored = body["metadata"]["levels_stored"].as_array();
+    Outcome::Acknowledged {
+        degraded: body["degraded"] == true,
+        durable: stored.is_some_and(|levels| levels.iter().any(|level| level == L3)),
+    }
+}
+
+fn name_levels(body: &mut Value, field: &str, levels: &[&str]) {
+    if !levels.is_empty() {
+        body[field] = json!(levels);
+    }
+}

@@ -1,0 +1,253 @@
+//! How runs are shown: counts of many, and the history behind a violation.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter, Write};
+use std::time::Duration;
+
+use crate::history::{Action, History, KeyId, Operation, Outcome, Scope};
+use crate::rules::Violation;
+use crate::run::Verdict;
+
+/// Most operations shown of one violation; more do not help anybody.
+const MOST_SHOWN: usize = 60;
+
+/// What many runs add up to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Runs.
+    pub runs: usize,
+    /// Violations that nothing explains.
+    pub unexplained: usize,
+    /// Copies that a killed process may have left behind, see [`Violation::allowed`].
+    pub allowed: usize,
+    operations: BTreeMap<String, usize>,
+    faults: BTreeMap<String, usize>,
+    found: Vec<String>,
+}
+
+impl Tally {
+    /// Adds a run.
+    pub fn add(&mut self, verdict: Verdict) {
+        self.runs += 1;
+        let unexplained = verdict.unexplained().count();
+        self.unexplained += unexplained;
+        self.allowed += verdict.violations.len() - unexplained;
+        for operation in &verdict.history.operations {
+            *self.operations.entry(kind(operation)).or_default() += 1;
+        }
+        for fault in &verdict.faults {
+            *self.faults.entry(format!("{fault:?}")).or_default() += 1;
+        }
+        if !verdict.violations.is_empty() {
+            self.found.push(describe(&verdict));
+        }
+    }
+
+    /// The report as Markdown.
+    pub fn markdown(&self) -> String {
+        let mut page = format!(
+            "# History checker\n\n{} runs, **{} violations**, {} copies that a killed process may have left behind.\n",
+            self.runs, self.unexplained, self.allowed
+        );
+        table(&mut page, "Operations", &self.operations);
+        table(&mut page, "Faults", &self.faults);
+        for found in &self.found {
+            let _ = write!(page, "\n```text\n{found}```\n");
+        }
+        page
+    }
+}
+
+fn table(page: &mut String, title: &str, counts: &BTreeMap<String, usize>) {
+    let _ = write!(page, "\n| {title} | |\n|---|---:|\n");
+    for (name, count) in counts {
+        let _ = writeln!(page, "| {name} | {count} |");
+    }
+}
+
+/// What was done and how it ended, for counting.
+fn kind(operation: &Operation) -> String {
+    let done = match &operation.action {
+        Action::Get { no_cache: false, .. } => "GET",
+        Action::Get { no_cache: true, .. } => "GET, no-cache",
+        Action::Put(_) => "PUT",
+        Action::Delete { .. } => "DELETE",
+        Action::Invalidate { scope: Scope::Pattern { .. }, .. } => "invalidate, pattern",
+        Action::Invalidate { scope: Scope::Tag(_), .. } => "invalidate, tag",
+    };
+    match &operation.outcome {
+        Outcome::Found(found) => format!("{done}: {}", found.level),
+        outcome => format!("{done}: {outcome}"),
+    }
+}
+
+/// The violations of a run, each with the operations that explain it.
+pub fn describe(verdict: &Verdict) -> String {
+    let history = &verdict.history;
+    let mut text =
+        format!("seed {}, window {} ms, {:?}\n", verdict.seed, history.window.as_millis(), verdict.faults);
+    for violation in &verdict.violations {
+        let _ = write!(text, "\n{}", Shown { history, violation });
+    }
+    text
+}
+
+/// One violation.
+struct Shown<'a> {
+    history: &'a History,
+    violation: &'a Violation,
+}
+
+impl Shown<'_> {
+    /// From when on operations matter.
+    fn from(&self) -> Duration {
+        let marked = [Some(self.violation.read), self.violation.put, self.violation.ignored];
+        let starts = marked.into_iter().flatten().map(|place| self.history.operations[place].start);
+        starts.min().unwrap_or_default()
+    }
+
+    /// The operations that matter: what changed the key since the value was put, and what read the value.
+    fn places(&self) -> Vec<usize> {
+        let operations = &self.history.operations;
+        let (from, to) = (self.from(), operations[self.violation.read].end);
+        let value = |place: usize| match (&operations[place].outcome, operations[place].put()) {
+            (Outcome::Found(found), _) => found.value,
+            (_, put) => put.map(|put| put.value),
+        };
+        let returned = value(self.violation.read);
+        let places = (0..operations.len()).filter(|&place| {
+            let operation = &operations[place];
+            let reads = matches!(operation.action, Action::Get { key, .. } if key == self.violation.key);
+            let told = reads && (operation.was_killed() || returned.is_some() && value(place) == returned);
+            operation.end >= from && operation.start <= to && (told || operation.may_change(self.violation.key))
+                || place == self.violation.read
+        });
+        let mut places: Vec<usize> = places.collect();
+        let surplus = places.len().saturating_sub(MOST_SHOWN);
+        places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
+        places
+    }
+
+    fn mark(&self, place: usize) -> &'static str {
+        match Some(place) {
+            _ if place == self.violation.read => "READ",
+            at if at == self.violation.put => "PUT ",
+            at if at == self.violation.ignored => "LOST",
+            _ => "    ",
+        }
+    }
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let allowed = if self.violation.allowed { " (a copy left behind by a killed process)" } else { "" };
+        writeln!(f, "{:?}: {}{allowed}", self.violation.rule, self.history.keys[self.violation.key])?;
+        for incident in &self.history.incidents {
+            writeln!(f, "     {} {}", Times(incident.start, incident.end), incident.what)?;
+        }
+        for place in self.places() {
+            let operation = &self.history.operations[place];
+            let process = operation.process.as_deref().unwrap_or("?");
+            let times = Times(operation.start, operation.end);
+            writeln!(f, "{} {times} {process:<14} {operation}", self.mark(place))?;
+        }
+        Ok(())
+    }
+}
+
+/// A stretch of time in milliseconds.
+struct Times(Duration, Duration);
+
+impl Display for Times {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let ms = |at: Duration| at.as_secs_f64() * 1000.0;
+        write!(f, "{:>9.1} – {:>9.1}", ms(self.0), ms(self.1))
+    }
+}
+
+impl Display for Operation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.action {
+            Action::Get { no_cache: false, .. } => f.write_str("GET")?,
+            Action::Get { no_cache: true, .. } => f.write_str("GET no-cache")?,
+            Action::Put(put) => {
+                write!(f, "PUT #{} ttl {} s tags {:?}", put.value, put.ttl.as_secs(), put.tags)?;
+                write_levels(f, put.levels)?;
+            }
+            Action::Delete { .. } => f.write_str("DELETE")?,
+            Action::Invalidate { scope, levels } => {
+                match scope {
+                    Scope::Pattern { text, .. } => write!(f, "INVALIDATE {text}")?,
+                    Scope::Tag(tag) => write!(f, "INVALIDATE tag {tag}")?,
+                }
+                write_levels(f, levels)?;
+            }
+        }
+        write!(f, " → {}", self.outcome)
+    }
+}
+
+fn write_levels(f: &mut Formatter<'_>, levels: &[&str]) -> fmt::Result {
+    if levels.is_empty() { Ok(()) } else { write!(f, " {levels:?}") }
+}
+
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Acknowledged { degraded: false, .. } => f.write_str("ok"),
+            Outcome::Acknowledged { degraded: true, .. } => f.write_str("ok, degraded"),
+            Outcome::Found(found) => {
+                let value = found.value.map_or_else(|| "something else".to_owned(), |value| format!("#{value}"));
+                let spoilt = if found.intact { "" } else { " altered" };
+                write!(f, "{value}{spoilt} from {}, expires at {} ms", found.level, found.expires_at_ms)
+            }
+            Outcome::Absent => f.write_str("404"),
+            Outcome::Refused(status) => write!(f, "{status}"),
+            Outcome::Unknown { status, killed: false } => write!(f, "{status}"),
+            Outcome::Unknown { status, killed: true } => write!(f, "{status}, killed"),
+        }
+    }
+}
+
+/// The key that a violation is about, where only its place is known.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Found, Put};
+    use crate::rules::violations;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn operation(start: u64, key: KeyId, value: Option<u64>, action: Action) -> Operation {
+        let (start, end) = (Duration::from_millis(start), Duration::from_millis(start + 5));
+        let found = Found { value, intact: true, level: "L2_REDIS".to_owned(), expires_at_ms: 1_000_000 };
+        let outcome = match action {
+            Action::Get { .. } => Outcome::Found(found),
+            _ => Outcome::Acknowledged { degraded: false, durable: true },
+        };
+        let process = Some(format!("entries-{key}.0"));
+        Operation { start, end, process, action, outcome }
+    }
+
+    fn put(key: KeyId, value: u64) -> Action {
+        Action::Put(Put { key, value, ttl: HOUR, tags: vec![], levels: &[] })
+    }
+
+    #[test]
+    fn a_violation_shows_what_happened_to_its_key() {
+        let operations = vec![
+            operation(0, 0, None, put(0, 1)),
+            operation(10, 0, None, put(1, 2)),
+            operation(20, 0, None, Action::Delete { key: 0 }),
+            operation(3000, 0, Some(1), Action::Get { key: 0, no_cache: true }),
+        ];
+        let keys = vec!["k".to_owned(), "other".to_owned()];
+        let history = History { window: Duration::ZERO, keys, operations, incidents: vec![] };
+        let violations = violations(&history);
+        let text = describe(&Verdict { seed: 7, faults: vec![], history, violations });
+        assert!(text.starts_with("seed 7, window 0 ms"), "{text}");
+        let marked: Vec<&str> = text.lines().filter_map(|line| line.get(..4)).collect();
+        assert!(["PUT ", "LOST", "READ"].iter().all(|mark| marked.contains(mark)), "{text}");
+        assert!(!text.contains("#2"), "{text}");
+    }
+}

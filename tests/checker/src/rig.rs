@@ -1,0 +1,125 @@
+//! A stack under test, and what the checker itself has done to its containers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use fastrand::Rng;
+use strata_it::Api;
+use strata_stack::{ALL, Claims, L3Fault, Options};
+
+/// Containers of each function.
+const CONTAINERS: usize = 4;
+/// In front of the names of everything in Redis.
+pub(crate) const KEY_PREFIX: &str = "checker:";
+/// How long a command to Redis may take; it may be frozen.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Δ.
+    pub window: Duration,
+    /// The folder of the functions' binaries; none for those of the running program's build.
+    pub binaries: Option<PathBuf>,
+}
+
+/// A running stack.
+pub(crate) struct Rig {
+    pub(crate) api: Api,
+    pub(crate) window: Duration,
+    /// How often each container's process was killed, twice each: before, and when it was gone.
+    lives: BTreeMap<String, AtomicU32>,
+    /// The container that gets no requests.
+    resting: Mutex<Option<String>>,
+}
+
+impl Rig {
+    pub(crate) async fn start(setup: &Setup) -> Self {
+        let window_ms = u64::try_from(setup.window.as_millis()).expect("a window of less than ages");
+        let options = Options::default()
+            .functions(["authorizer", "entries", "invalidate"])
+            .containers(CONTAINERS)
+            .coherence_window_ms(window_ms)
+            .env("KEY_PREFIX", KEY_PREFIX);
+        let options = match &setup.binaries {
+            Some(folder) => options.binaries(folder),
+            None => options,
+        };
+        let api = Api::with(options).await;
+        let lives = api.stack.containers().into_iter().map(|container| (container.name, AtomicU32::new(0)));
+        Self { window: setup.window, lives: lives.collect(), resting: Mutex::default(), api }
+    }
+
+    /// A container of the function, but not the one that rests.
+    pub(crate) fn container(&self, function: &str, rng: &mut Rng) -> String {
+        let resting = self.resting().clone();
+        let number = rng.usize(1..=CONTAINERS);
+        let name = |number| format!("{function}-{number}");
+        if resting.is_some_and(|resting| resting == name(number)) {
+            return name(number % CONTAINERS + 1);
+        }
+        name(number)
+    }
+
+    /// All containers of the function.
+    pub(crate) fn containers(function: &str) -> impl Iterator<Item = String> {
+        (1..=CONTAINERS).map(move |number| format!("{function}-{number}"))
+    }
+
+    /// The process that a container has now; another one after a kill.
+    pub(crate) fn process(&self, container: &str) -> String {
+        format!("{container}.{}", self.life(container).load(Ordering::SeqCst))
+    }
+
+    /// Sends no requests to the container, so that it stays frozen; none ends the rest.
+    pub(crate) fn rest(&self, container: Option<String>) {
+        *self.resting() = container;
+    }
+
+    pub(crate) async fn kill(&self, container: &str) {
+        self.life(container).fetch_add(1, Ordering::SeqCst);
+        self.api.stack.kill(container).await;
+        self.life(container).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The process id of a container, or of none while it has no process.
+    pub(crate) fn pid(&self, container: &str) -> Option<u32> {
+        self.api.stack.containers().into_iter().find(|found| found.name == container)?.pid
+    }
+
+    /// A token whose bearer has the rate limits for itself.
+    pub(crate) fn token(&self, api_key: &str) -> String {
+        self.api.stack.token(Claims::default().api_key(api_key))
+    }
+
+    /// Says one command to Redis, past the faults of the containers' ways to it. Whether it was done.
+    pub(crate) async fn redis(&self, words: &[&str]) -> bool {
+        let said = async {
+            let client = redis::Client::open(self.api.stack.redis().url())?;
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut connection).await
+        };
+        matches!(tokio::time::timeout(REDIS_TIMEOUT, said).await, Ok(Ok(_)))
+    }
+
+    /// Ends everything that is wrong.
+    pub(crate) async fn heal(&self) {
+        self.rest(None);
+        let stack = &self.api.stack;
+        stack.redis().resume();
+        stack.redis().start().await.expect("Redis starts again");
+        stack.redis_path(ALL).restore().await;
+        stack.l3().set(L3Fault::Ok).await;
+    }
+
+    fn life(&self, container: &str) -> &AtomicU32 {
+        self.lives.get(container).expect("the containers of a stack stay the same")
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Option<String>> {
+        self.resting.lock().expect("nothing panics while it holds the name")
+    }
+}

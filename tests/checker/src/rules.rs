@@ -1,0 +1,83 @@
+//! The judge: reads that no order of the operations can explain.
+//!
+//! All comparisons are of times at which a client had sent something or had an answer. One operation is *certainly
+//! before* another when it ended before the other started; in between, either order is taken for what happened, so
+//! what is found here is wrong whatever happened inside.
+
+mod key;
+
+use std::time::Duration;
+
+use crate::history::{Found, History, KeyId, Operation, Outcome, Put};
+use key::KeyHistory;
+
+#[cfg(test)]
+mod tests;
+
+/// T: how long an operation may live whose end the client did not see.
+pub const OPERATION_LIFE: Duration = Duration::from_secs(35);
+/// Λ: the bound of a mutation that was acknowledged as degraded.
+pub const DEGRADED_BOUND: Duration = Duration::from_secs(10);
+/// What an age may be short of its true length by when it is taken in whole milliseconds, and the clock that tells
+/// them is not the one of the history.
+const CLOCK_GRAIN: Duration = Duration::from_millis(2);
+
+/// What is wrong with a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// It returned a value although a later mutation had been acknowledged long enough ago.
+    Stale,
+    /// It found nothing although a value had been stored and nothing had made an end of it.
+    Vanished,
+    /// It returned a value that had expired.
+    Expired,
+    /// It returned bytes that nobody stored under that key.
+    Altered,
+}
+
+/// One read that breaks a promise.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// Which promise.
+    pub rule: Rule,
+    /// The key.
+    pub key: KeyId,
+    /// The read, by its place in [`History::operations`].
+    pub read: usize,
+    /// The PUT of the value that was returned, or of the one that is missing.
+    pub put: Option<usize>,
+    /// The mutation that should have been seen.
+    pub ignored: Option<usize>,
+    /// A process killed between a write into L2 and its undo may leave a copy that is found out only when it is due
+    /// for revalidation, and this read may be of such a copy.
+    pub allowed: bool,
+}
+
+/// Everything that is wrong with a history.
+pub fn violations(history: &History) -> Vec<Violation> {
+    let keys = 0..history.keys.len();
+    keys.flat_map(|key| KeyHistory::new(history, key).violations()).collect()
+}
+
+/// How long after its end a mutation may go unseen by a read.
+///
+/// A mutation whose container could not tell the others has the longer bound everywhere but in that container, which
+/// knows of it.
+fn bound(window: Duration, mutation: &Operation, read: &Operation, no_cache: bool) -> Duration {
+    if mutation.process.is_some() && mutation.process == read.process {
+        return Duration::ZERO;
+    }
+    let window = if no_cache { Duration::ZERO } else { window + CLOCK_GRAIN };
+    match mutation.outcome {
+        Outcome::Acknowledged { degraded: true, .. } => DEGRADED_BOUND + window,
+        _ => window,
+    }
+}
+
+/// Whether a value must have expired when the read was sent: by what the read itself says, or by the latest time at
+/// which its life can have begun.
+fn has_expired(read: &Operation, found: &Found, put: &Operation, details: &Put) -> bool {
+    let said = i64::try_from(read.start.as_millis()).is_ok_and(|start_ms| start_ms >= found.expires_at_ms);
+    let outlived = put.is_acknowledged() && read.start > put.end + details.ttl + CLOCK_GRAIN;
+    said || outlived
+}

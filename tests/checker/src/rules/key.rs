@@ -1,0 +1,184 @@
+//! What a history says of one key.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{OPERATION_LIFE, Rule, Violation, bound, has_expired};
+use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put};
+
+/// The operations that concern one key.
+pub(super) struct KeyHistory<'a> {
+    history: &'a History,
+    key: KeyId,
+    /// Those that change it, or may.
+    mutations: Vec<usize>,
+    /// The PUT of each value.
+    puts: HashMap<u64, usize>,
+    /// When a value was first seen.
+    first_seen: HashMap<u64, Duration>,
+    /// The reads and PUTs during which their process was killed: they may leave a copy in L2.
+    killed: Vec<usize>,
+}
+
+impl<'a> KeyHistory<'a> {
+    pub(super) fn new(history: &'a History, key: KeyId) -> Self {
+        let mut this = Self {
+            history,
+            key,
+            mutations: Vec::new(),
+            puts: HashMap::new(),
+            first_seen: HashMap::new(),
+            killed: Vec::new(),
+        };
+        for (place, operation) in history.operations.iter().enumerate() {
+            this.take(place, operation);
+        }
+        this
+    }
+
+    fn take(&mut self, place: usize, operation: &Operation) {
+        if operation.may_change(self.key) && !matches!(operation.outcome, Outcome::Refused(_)) {
+            self.mutations.push(place);
+        }
+        let concerned = match &operation.action {
+            Action::Put(put) if put.key == self.key => {
+                self.puts.insert(put.value, place);
+                true
+            }
+            Action::Get { key, .. } => *key == self.key,
+            _ => false,
+        };
+        if concerned && operation.was_killed() {
+            self.killed.push(place);
+        }
+        if concerned && let Outcome::Found(Found { value: Some(value), .. }) = &operation.outcome {
+            let first = self.first_seen.entry(*value).or_insert(operation.end);
+            *first = operation.end.min(*first);
+        }
+    }
+
+    pub(super) fn violations(&self) -> Vec<Violation> {
+        let reads = self.history.operations.iter().enumerate();
+        reads.filter_map(|(place, operation)| self.judge(place, operation)).collect()
+    }
+
+    fn judge(&self, place: usize, read: &Operation) -> Option<Violation> {
+        let Action::Get { key, no_cache } = read.action else { return None };
+        if key != self.key {
+            return None;
+        }
+        match &read.outcome {
+            Outcome::Found(found) => self.judge_value(place, read, no_cache, found),
+            Outcome::Absent => self.judge_absence(place, read, no_cache),
+            _ => None,
+        }
+    }
+
+    fn judge_value(&self, place: usize, read: &Operation, no_cache: bool, found: &Found) -> Option<Violation> {
+        let wrong = |rule, put, ignored, allowed| {
+            Some(Violation { rule, key: self.key, read: place, put, ignored, allowed })
+        };
+        let put = found.value.and_then(|value| self.puts.get(&value)).copied();
+        let Some((at, stored)) = put.map(|at| (at, &self.history.operations[at])) else {
+            return wrong(Rule::Altered, None, None, false);
+        };
+        let details = stored.put().expect("only PUTs are kept as such");
+        if !found.intact || matches!(stored.outcome, Outcome::Refused(_)) {
+            return wrong(Rule::Altered, put, None, false);
+        }
+        if has_expired(read, found, stored, details) {
+            return wrong(Rule::Expired, put, None, false);
+        }
+        let ignored: Vec<usize> = self.ignored(at, details, read, no_cache).collect();
+        let last = *ignored.iter().max_by_key(|&&mutation| self.history.operations[mutation].start)?;
+        let allowed = ignored.iter().all(|&mutation| self.may_be_left_over(mutation));
+        wrong(Rule::Stale, put, Some(last), allowed)
+    }
+
+    /// The mutations that made an end of a value before a read that returned it.
+    fn ignored<'b>(
+        &'b self,
+        at: usize,
+        put: &'b Put,
+        read: &'b Operation,
+        no_cache: bool,
+    ) -> impl Iterator<Item = usize> + 'b {
+        let stored_by = self.effect_end(at);
+        self.mutations.iter().copied().filter(move |&place| {
+            let mutation = &self.history.operations[place];
+            place != at
+                && mutation.is_acknowledged()
+                && mutation.ends(self.key, &put.tags)
+                && stored_by < mutation.start
+                && mutation.end + bound(self.history.window, mutation, read, no_cache) < read.start
+        })
+    }
+
+    /// Whether a process was killed that wrote a copy of the key, or might have, while the mutation was under way.
+    fn may_be_left_over(&self, mutation: usize) -> bool {
+        let mutation = &self.history.operations[mutation];
+        self.killed.iter().any(|&killed| self.history.operations[killed].overlaps(mutation))
+    }
+
+    fn judge_absence(&self, place: usize, read: &Operation, no_cache: bool) -> Option<Violation> {
+        let missing = self.mutations.iter().copied().rev().find(|&at| self.should_be_there(at, read, no_cache))?;
+        Some(Violation {
+            rule: Rule::Vanished,
+            key: self.key,
+            read: place,
+            put: Some(missing),
+            ignored: None,
+            allowed: false,
+        })
+    }
+
+    /// Whether this is a PUT that a read must find, or a later one in its place.
+    fn should_be_there(&self, at: usize, read: &Operation, no_cache: bool) -> bool {
+        let stored = &self.history.operations[at];
+        let Some(put) = stored.put() else { return false };
+        matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. })
+            && stored.end + bound(self.history.window, stored, read, no_cache) < read.start
+            && outlives(stored, put, read)
+            && self.since(at, read).all(|later| self.leaves_a_value(later, at, read))
+    }
+
+    /// The mutations that may have taken effect after a PUT and before the end of a read.
+    fn since<'b>(&'b self, at: usize, read: &'b Operation) -> impl Iterator<Item = usize> + 'b {
+        let from = self.history.operations[at].start;
+        self.mutations.iter().copied().filter(move |&place| {
+            place != at && self.effect_end(place) >= from && self.history.operations[place].start <= read.end
+        })
+    }
+
+    /// Whether there is a value after this mutation: the one of the PUT at `at`, or its own.
+    fn leaves_a_value(&self, mutation: usize, at: usize, read: &Operation) -> bool {
+        let operation = &self.history.operations[mutation];
+        match &operation.action {
+            Action::Put(put) => put.names_l3() && outlives(operation, put, read),
+            // Any value that there may be at the time must lack the tag.
+            _ => !self.since(at, read).chain([at]).any(|place| {
+                let put = self.history.operations[place].put();
+                put.is_some_and(|put| operation.ends(self.key, &put.tags))
+            }),
+        }
+    }
+
+    /// When a mutation must have taken effect, if it ever does.
+    ///
+    /// One whose end is not known has at the latest when its operation cannot live any longer; a PUT, when somebody
+    /// has read the value.
+    fn effect_end(&self, place: usize) -> Duration {
+        let operation = &self.history.operations[place];
+        if operation.is_acknowledged() {
+            return operation.end;
+        }
+        let latest = operation.start + OPERATION_LIFE;
+        let seen = operation.put().and_then(|put| self.first_seen.get(&put.value));
+        seen.map_or(latest, |&seen| latest.min(seen.max(operation.end)))
+    }
+}
+
+/// Whether a value cannot expire before the end of a read.
+fn outlives(stored: &Operation, put: &Put, read: &Operation) -> bool {
+    stored.start + put.ttl > read.end
+}

@@ -1,0 +1,84 @@
+//! What the clients do: a random mix, drawn from the run's seed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::history::{Action, KeyId, Put};
+use crate::keys::Keys;
+
+/// Of a hundred operations.
+const GETS: u32 = 60;
+const PUTS: u32 = 26;
+const DELETES: u32 = 5;
+const PATTERNS: u32 = 4;
+/// Of a hundred reads, those with `no-cache`.
+const NO_CACHE: u32 = 25;
+/// Of a hundred PUTs, those that name their levels, and of a hundred invalidations.
+const LIMITED: u32 = 20;
+/// The levels a PUT may name. L1 alone is best effort by its meaning, so nothing can be said of it.
+const PUT_LEVELS: [&[&str]; 4] =
+    [&["L2_REDIS", "L3_DATABASE"], &["L3_DATABASE"], &["L1_MEMORY", "L3_DATABASE"], &["L1_MEMORY", "L2_REDIS"]];
+/// The levels of an invalidation that leaves L3 alone.
+const UPPER_LEVELS: &[&str] = &["L1_MEMORY", "L2_REDIS"];
+
+/// Draws operations; the numbers of values go up across all clients.
+pub(crate) struct Workload {
+    pub(crate) keys: Keys,
+    next_value: AtomicU64,
+}
+
+impl Workload {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { keys, next_value: AtomicU64::new(1) }
+    }
+
+    pub(crate) fn any(&self, rng: &mut Rng) -> Action {
+        let die = rng.u32(..100);
+        match die {
+            _ if die < GETS => self.read(rng),
+            _ if die < GETS + PUTS => self.put(self.keys.any(rng), rng),
+            _ if die < GETS + PUTS + DELETES => Action::Delete { key: self.keys.removable(rng) },
+            _ if die < GETS + PUTS + DELETES + PATTERNS => {
+                let scope = self.keys.pattern(rng);
+                Action::Invalidate { scope, levels: upper_levels(rng) }
+            }
+            _ => self.invalidate_tag(rng),
+        }
+    }
+
+    pub(crate) fn read(&self, rng: &mut Rng) -> Action {
+        Action::Get { key: self.keys.any(rng), no_cache: rng.u32(..100) < NO_CACHE }
+    }
+
+    /// Anything but a read.
+    pub(crate) fn mutation(&self, rng: &mut Rng) -> Action {
+        match rng.u32(..4) {
+            0 => Action::Delete { key: self.keys.removable(rng) },
+            1 => self.invalidate_tag(rng),
+            _ => self.put(self.keys.removable(rng), rng),
+        }
+    }
+
+    fn put(&self, key: KeyId, rng: &mut Rng) -> Action {
+        let value = self.next_value.fetch_add(1, Ordering::Relaxed);
+        let limited = rng.u32(..100) < LIMITED;
+        Action::Put(Put {
+            key,
+            value,
+            ttl: Duration::from_secs(Keys::ttl_seconds(key, rng)),
+            tags: Keys::tags(key, rng),
+            levels: if limited { PUT_LEVELS[rng.usize(..PUT_LEVELS.len())] } else { &[] },
+        })
+    }
+
+    fn invalidate_tag(&self, rng: &mut Rng) -> Action {
+        let scope = crate::history::Scope::Tag(Keys::swept_tag(rng));
+        Action::Invalidate { scope, levels: upper_levels(rng) }
+    }
+}
+
+fn upper_levels(rng: &mut Rng) -> &'static [&'static str] {
+    if rng.u32(..100) < LIMITED { UPPER_LEVELS } else { &[] }
+}

@@ -1,0 +1,24 @@
+//! Seeded runs under faults. `SEED=n` runs one of them again, though what is concurrent in it may go another way.
+
+use std::time::Duration;
+
+use strata_checker::report::describe;
+use strata_checker::{Setup, Verdict, soak::soak};
+
+/// One after another, so that every fault comes first in one of them.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
+/// A stack for each: with a window that most reads come after, and with the default.
+const WINDOWS: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1000)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_breaks_a_promise() {
+    let wanted = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
+    let setups = WINDOWS.map(|window| Setup { window, binaries: None });
+    let stacks = if wanted.is_some() { &setups[..1] } else { &setups };
+    let tally = soak(stacks, wanted.map_or(SEEDS, |seed: u64| seed..=seed), say).await;
+    assert_eq!(tally.unexplained, 0, "{}", tally.markdown());
+}
+
+fn say(verdict: &Verdict) {
+    eprintln!("{}", describe(verdict));
+}
