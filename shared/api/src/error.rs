@@ -65,6 +65,8 @@ pub enum ApiError {
         /// For the log.
         cause: Box<dyn StdError + Send + Sync>,
     },
+    /// There is more to remove than one request has time for.
+    OutOfTime,
     /// Other changes of the same key kept overtaking this one.
     Contended,
     /// A mistake of ours; the cause is for the log.
@@ -99,6 +101,7 @@ impl From<CacheError> for ApiError {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
+            CacheError::OutOfTime => ApiError::OutOfTime,
             CacheError::Contended => ApiError::Contended,
         }
     }
@@ -129,7 +132,7 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
             }
-            ApiError::LevelUnavailable { .. } | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
                 (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
             }
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
@@ -153,6 +156,9 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
             ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
             ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
+            ApiError::OutOfTime => {
+                "There is more to invalidate than one request has time for; the same request goes on"
+            }
             ApiError::Contended => "Other changes of this key kept getting in first; try again",
             ApiError::Internal(_) => "An internal error occurred",
         })
@@ -179,6 +185,7 @@ impl ApiError {
             | ApiError::PatternForbidden
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
+            | ApiError::OutOfTime
             | ApiError::Contended
             | ApiError::Internal(_) => json!({}),
         }
@@ -213,7 +220,7 @@ impl ApiError {
                 response.header(crate::CACHE_STATUS, cache_status.clone())
             }
             ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
-            ApiError::LevelUnavailable { .. } | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
             _ => response,

@@ -215,6 +215,8 @@ pub enum CacheError {
         /// How many.
         matched: u64,
     },
+    /// There is more to remove than one request has time for. What was removed stays removed: the same request goes on.
+    OutOfTime,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
 }
@@ -232,6 +234,7 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
+            CacheError::OutOfTime => f.write_str("there is more to remove than one request has time for"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
         }
     }

@@ -35,7 +35,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Leaves a note of the open barrier and acknowledges: for every reader that knows of it, the effect is complete.
+    /// Leaves a note of the open barrier.
     pub fn note_job(&mut self) {
         let version = self.operation().version;
         let barrier = Barrier { at: version, database: true };
@@ -43,11 +43,31 @@ impl Turn<'_> {
         let notes = &mut self.state.database.notes;
         notes.retain(|note| !former.contains(note));
         notes.push(Note::Open(barrier));
+        self.next(if self.scenario.rules.has(Rule::JobConfirmed) { Step::ConfirmJob } else { Step::Scan });
+        if !self.scenario.rules.has(Rule::JobConfirmed) {
+            self.acknowledge_job(false);
+        }
+    }
+
+    /// Makes sure that the barrier still stands now that its note does: whoever loses it from here on reads the note.
+    pub fn confirm_job(&mut self) {
+        let version = self.operation().version;
+        let stands = self.redis(|redis| redis.open.iter().any(|barrier| barrier.at == version));
+        if stands == Some(false) {
+            return self.again(Step::OpenBarrier);
+        }
+        self.sync();
+        self.acknowledge_job(stands.is_none());
+        self.next(Step::Scan);
+    }
+
+    /// For every reader that knows of the barrier the effect is complete.
+    fn acknowledge_job(&mut self, degraded: bool) {
+        let version = self.operation().version;
         let outdated = self.state.land_removal(version);
         self.operation().outdated = outdated;
         self.container().memory = None;
-        self.acknowledge(false);
-        self.next(Step::Scan);
+        self.acknowledge(degraded);
     }
 
     /// Looks for what is to be removed from L3.

@@ -80,8 +80,10 @@ pub enum Step {
     LeaveNote,
     /// Appends the barrier and opens it.
     OpenBarrier,
-    /// Leaves a note of the open barrier and acknowledges.
+    /// Leaves a note of the open barrier.
     NoteJob,
+    /// Looks whether the barrier still stands, and acknowledges.
+    ConfirmJob,
     /// Looks for what is to be removed from L3.
     Scan,
     /// Removes from L3 what was found.

@@ -69,6 +69,8 @@ pub enum Rule {
     Notes,
     /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.
     MarkersGo,
+    /// An invalidate that goes on as a job looks for its barrier once more after noting it.
+    JobConfirmed,
     /// An invalidate that finds its barrier gone begins anew.
     CloseChecks,
 }

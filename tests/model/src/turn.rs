@@ -70,6 +70,7 @@ impl Turn<'_> {
             Step::LeaveNote => self.leave_note(),
             Step::OpenBarrier => self.open_barrier(),
             Step::NoteJob => self.note_job(),
+            Step::ConfirmJob => self.confirm_job(),
             Step::Scan => self.scan(),
             Step::RemoveRow => self.remove_row(),
             Step::RemoveCopies => self.remove_copies(),

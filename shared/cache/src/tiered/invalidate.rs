@@ -21,13 +21,17 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How often an invalidation begins anew when its record is lost.
 const TRIES: usize = 3;
 /// Removals in flight in one partition of L3; times sixteen partitions.
 const REMOVALS_AT_ONCE: usize = 2;
+/// How long one request removes: less than the gateway waits (29 s), with time to say so.
+const REMOVAL_TIME: Duration = Duration::from_secs(20);
 /// Most sample keys of a dry run.
 const SAMPLES: usize = 20;
 
@@ -111,7 +115,9 @@ impl TieredCache {
         let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
         let met = Met::default();
         self.look_into_memory(&request.selector, levels, &met);
-        if let Err(error) = self.sweep_shared(&request.selector, levels, Act::Remove(version), &met).await {
+        let swept = self.sweep_shared(&request.selector, levels, Act::Remove(version), &met);
+        let swept = timeout(REMOVAL_TIME, swept).await;
+        if let Err(error) = swept.unwrap_or_else(|_| Err(CacheError::OutOfTime)) {
             // Not acknowledged, so it need not have happened: what is left may be seen again.
             let _ = self.ask(self.journal.close(at, met.count())).await;
             return Err(error);
