@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
 
-use crate::history::{Action, History, KeyId, Operation, Outcome, Scope};
+use crate::history::{Action, History, Operation, Outcome, Scope};
 use crate::rules::Violation;
 use crate::run::Verdict;
 
@@ -123,8 +123,9 @@ impl Shown<'_> {
                 || place == self.violation.read
         });
         let mut places: Vec<usize> = places.collect();
-        let surplus = places.len().saturating_sub(MOST_SHOWN);
-        places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
+        if let Some(surplus) = places.len().checked_sub(MOST_SHOWN) {
+            places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
+        }
         places
     }
 
@@ -209,11 +210,10 @@ impl Display for Outcome {
     }
 }
 
-/// The key that a violation is about, where only its place is known.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Found, Put};
+    use crate::history::{Found, KeyId, Put};
     use crate::rules::violations;
 
     const HOUR: Duration = Duration::from_secs(3600);

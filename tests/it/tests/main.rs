@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod authorizer;
+mod cluster;
 mod coherence;
 mod degradation;
 mod entries;

@@ -31,7 +31,7 @@ impl Turn<'_> {
         let at = self.state.next_tick();
         match self.redis(|redis| redis.replay_record(note, at)) {
             Some(()) => self.next(Step::ReplayRemoval(number)),
-            None => self.leave_notes(),
+            None => self.notes_failed(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Turn<'_> {
         let note = self.operation().notes[usize::from(number)];
         match self.redis(|redis| redis.replay_removal(note)) {
             Some(()) => self.replay_from(number + 1),
-            None => self.leave_notes(),
+            None => self.notes_failed(),
         }
     }
 
@@ -53,7 +53,7 @@ impl Turn<'_> {
             }
         });
         if checked.is_none() || !self.sync() {
-            return self.leave_notes();
+            return self.notes_failed();
         }
         let operation = self.operation();
         if operation.request == Request::Get {
@@ -70,11 +70,24 @@ impl Turn<'_> {
         self.leave_notes();
     }
 
-    /// Goes on without them: the next to sync reads them again.
+    /// Redis went away: a read asks L3, everything else goes on without the notes.
+    fn notes_failed(&mut self) {
+        if self.operation().request != Request::Get {
+            return self.leave_notes();
+        }
+        self.operation().reachable = false;
+        self.forget_notes();
+        self.next(Step::ReadRow);
+    }
+
     fn leave_notes(&mut self) {
+        self.forget_notes();
+        self.go_on();
+    }
+
+    fn forget_notes(&mut self) {
         self.operation().notes.clear();
         self.operation().noted = Default::default();
-        self.go_on();
     }
 }
 

@@ -94,7 +94,7 @@ impl Scenario {
                 continue;
             }
             self.read(state.clone(), who, true, &mut history);
-            if container.knowledge.is_some() {
+            if container.may_skip_sync() {
                 self.read(state.clone(), who, false, &mut history);
             }
         }
@@ -131,7 +131,7 @@ impl Scenario {
             if notes {
                 actions.push(Action::Begin(who, Luck::NotesDue));
             }
-            if *request == Request::Get && container.knowledge.is_some() {
+            if *request == Request::Get && container.may_skip_sync() {
                 actions.push(Action::ReadInWindow(who));
             }
             return;

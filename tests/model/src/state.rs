@@ -192,6 +192,13 @@ pub struct OwnCopy {
     pub read: Floor,
 }
 
+impl Container {
+    /// Whether a read may be within its window, as far as anything but time decides.
+    pub fn may_skip_sync(&self) -> bool {
+        self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.notes_due)
+    }
+}
+
 impl State {
     /// A container.
     pub fn container(&mut self, who: Who) -> &mut Container {

@@ -88,7 +88,7 @@ impl Turn<'_> {
         if self.operation().request == Request::Get {
             self.operation().floor.raise(synced);
         }
-        let must = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
+        let must = self.knowledge().is_some_and(|knowledge| knowledge.notes_due);
         if self.scenario.register == Register::L3 && (must || self.luck == Luck::NotesDue) {
             return self.next(Step::ReadNotes);
         }

@@ -195,9 +195,10 @@ fn a_value_that_expires_or_is_not_in_l3_may_go() {
     assert_fine(vec![put_like(0, 10, short.clone()), read(1500, "b", Outcome::Absent)]);
     let later = put_like(20, 30, Put { value: 2, ..short });
     assert_fine(vec![put(0, 10, "a", 1), later, read(2000, "b", Outcome::Absent)]);
-    let upper = put_like(20, 30, Put { levels: &["L2_REDIS"], ..plain(2) });
+    let elsewhere = Outcome::Acknowledged { degraded: false, durable: false };
+    let upper = with(put_like(20, 30, Put { levels: &["L2_REDIS"], ..plain(2) }), elsewhere.clone());
     assert_fine(vec![put(0, 10, "a", 1), upper, read(2000, "b", Outcome::Absent)]);
-    let undurable = with(put(0, 10, "a", 1), Outcome::Acknowledged { degraded: false, durable: false });
+    let undurable = with(put(0, 10, "a", 1), elsewhere);
     assert_fine(vec![undurable, read(2000, "b", Outcome::Absent)]);
     assert_wrong(
         Rule::Vanished,
