@@ -43,8 +43,10 @@ impl Keys {
         format!("{}t{}", self.prefix, ["", "t", "t:kept"][tag])
     }
 
+    /// Any key; the first ones more often than the last.
     pub(crate) fn any(&self, rng: &mut Rng) -> KeyId {
-        rng.usize(..self.names.len())
+        let count = self.names.len();
+        rng.usize(..count).min(rng.usize(..count))
     }
 
     /// A key that may be deleted.

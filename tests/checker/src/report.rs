@@ -84,8 +84,7 @@ fn kind(operation: &Operation) -> String {
 /// The violations of a run, each with the operations that explain it.
 pub fn describe(verdict: &Verdict) -> String {
     let history = &verdict.history;
-    let mut text =
-        format!("seed {}, window {} ms, {:?}\n", verdict.seed, history.window.as_millis(), verdict.faults);
+    let mut text = format!("seed {}, window {} ms, {:?}\n", verdict.seed, history.window.as_millis(), verdict.faults);
     for violation in &verdict.violations {
         let _ = write!(text, "\n{}", Shown { history, violation });
     }

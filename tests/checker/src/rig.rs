@@ -20,16 +20,26 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(4);
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Δ.
+    /// Δ, as the stack is told.
     pub window: Duration,
+    /// Δ, as it is judged by; a shorter one than it is told is a promise that the stack breaks.
+    pub promise: Duration,
     /// The folder of the functions' binaries; none for those of the running program's build.
     pub binaries: Option<PathBuf>,
+}
+
+impl Setup {
+    /// The binaries of this build with a window.
+    pub fn keeping(window: Duration) -> Self {
+        Self { window, promise: window, binaries: None }
+    }
 }
 
 /// A running stack.
 pub(crate) struct Rig {
     pub(crate) api: Api,
-    pub(crate) window: Duration,
+    /// Δ, as it is judged by.
+    pub(crate) promise: Duration,
     /// How often each container's process was killed, twice each: before, and when it was gone.
     lives: BTreeMap<String, AtomicU32>,
     /// The container that gets no requests.
@@ -50,7 +60,7 @@ impl Rig {
         };
         let api = Api::with(options).await;
         let lives = api.stack.containers().into_iter().map(|container| (container.name, AtomicU32::new(0)));
-        Self { window: setup.window, lives: lives.collect(), resting: Mutex::default(), api }
+        Self { promise: setup.promise, lives: lives.collect(), resting: Mutex::default(), api }
     }
 
     /// A container of the function, but not the one that rests.

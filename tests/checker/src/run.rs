@@ -67,7 +67,7 @@ pub(crate) async fn run(rig: &Rig, seed: u64) -> Verdict {
     operations.extend(run.quiet(run.settled(&operations), &mut rng).await);
     operations.extend(run.last_look().await);
     operations.sort_by_key(|operation| operation.start);
-    let history = History { window: rig.window, keys: run.workload.keys.names, operations, incidents };
+    let history = History { window: rig.promise, keys: run.workload.keys.names, operations, incidents };
     Verdict { seed, faults, violations: violations(&history), history }
 }
 
@@ -115,9 +115,9 @@ impl Run<'_> {
     fn settled(&self, operations: &[Operation]) -> Duration {
         let told = |operation: &Operation| match operation.outcome {
             Outcome::Acknowledged { degraded: true, .. } if !matches!(operation.action, Action::Delete { .. }) => {
-                operation.end + DEGRADED_BOUND + self.rig.window
+                operation.end + DEGRADED_BOUND + self.rig.promise
             }
-            _ => operation.end + self.rig.window,
+            _ => operation.end + self.rig.promise,
         };
         operations.iter().map(told).max().unwrap_or_default() + Duration::from_millis(10)
     }

@@ -11,11 +11,7 @@ use crate::run::{Verdict, run};
 /// Runs the seeds on one stack per setup, all at the same time, and tells `heard` of every verdict as it comes.
 ///
 /// A stack on which something was found wrong is replaced, so that no run pays for another.
-pub async fn soak(
-    setups: &[Setup],
-    seeds: impl IntoIterator<Item = u64>,
-    heard: impl Fn(&Verdict) + Sync,
-) -> Tally {
+pub async fn soak(setups: &[Setup], seeds: impl IntoIterator<Item = u64>, heard: impl Fn(&Verdict) + Sync) -> Tally {
     let seeds = Mutex::new(seeds.into_iter().collect::<Vec<u64>>().into_iter());
     let tally = Mutex::new(Tally::default());
     let workers = setups.iter().map(|setup| async {

@@ -1,5 +1,7 @@
 //! The values: one text per number, so that a value read says which PUT it is of, and what every byte of it must be.
 
+use std::fmt::Write;
+
 use fastrand::Rng;
 
 /// In front of the number.
@@ -11,11 +13,11 @@ const COMPRESSIBLE_BYTES: usize = 3_000;
 /// Over what one item of L3 holds, however it is compressed.
 const CHUNKED_BYTES: usize = 450_000;
 
-/// The JSON text of a number's value. Most are small, one in eight is worth compressing, one in 64 takes L3 several
+/// The JSON text of a number's value. Most are small, one in eight is worth compressing, one in 128 takes L3 several
 /// items.
 pub fn text(number: u64) -> String {
     let pad = match number {
-        n if n % 64 == 63 => noise(n, CHUNKED_BYTES),
+        n if n % 128 == 63 => noise(n, CHUNKED_BYTES),
         n if n % 8 == 7 => "strata ".repeat(COMPRESSIBLE_BYTES / 7),
         _ => String::new(),
     };
@@ -30,7 +32,11 @@ pub fn number(text: &str) -> Option<u64> {
 
 fn noise(seed: u64, bytes: usize) -> String {
     let mut rng = Rng::with_seed(seed);
-    std::iter::repeat_with(|| rng.alphanumeric()).take(bytes).collect()
+    let mut text = String::with_capacity(bytes + 16);
+    while text.len() < bytes {
+        write!(text, "{:016x}", rng.u64(..)).expect("a string takes any text");
+    }
+    text
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use fastrand::Rng;
 use crate::history::{Action, KeyId, Put};
 use crate::keys::Keys;
 
-/// Of a hundred operations.
-const GETS: u32 = 60;
-const PUTS: u32 = 26;
-const DELETES: u32 = 5;
-const PATTERNS: u32 = 4;
+/// Of a hundred operations; the rest is invalidations by tag.
+const GETS: u32 = 64;
+const PUTS: u32 = 24;
+const DELETES: u32 = 6;
+const PATTERNS: u32 = 3;
 /// Of a hundred reads, those with `no-cache`.
 const NO_CACHE: u32 = 25;
 /// Of a hundred PUTs, those that name their levels, and of a hundred invalidations.

@@ -13,10 +13,18 @@ const WINDOWS: [Duration; 2] = [Duration::from_millis(300), Duration::from_milli
 #[tokio::test(flavor = "multi_thread")]
 async fn no_read_breaks_a_promise() {
     let wanted = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
-    let setups = WINDOWS.map(|window| Setup { window, binaries: None });
+    let setups = WINDOWS.map(Setup::keeping);
     let stacks = if wanted.is_some() { &setups[..1] } else { &setups };
     let tally = soak(stacks, wanted.map_or(SEEDS, |seed: u64| seed..=seed), say).await;
     assert_eq!(tally.unexplained, 0, "{}", tally.markdown());
+}
+
+/// The judge is tested on histories made by hand; this is that a real one gets to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_that_is_not_kept_is_found() {
+    let broken = Setup { promise: Duration::from_millis(100), ..Setup::keeping(Duration::from_secs(5)) };
+    let tally = soak(&[broken], [6], |_| ()).await;
+    assert!(tally.unexplained > 0, "{}", tally.markdown());
 }
 
 fn say(verdict: &Verdict) {

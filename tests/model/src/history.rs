@@ -8,7 +8,7 @@ use crate::state::Version;
 
 /// A set of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Versions(u128);
+pub struct Versions(u64);
 
 impl Versions {
     fn add(&mut self, version: Version) {

@@ -17,7 +17,7 @@ pub type Version = u8;
 pub type Position = u8;
 
 /// Moments of Redis time between two that are spoken of: room for a version that was not drawn from Redis.
-pub const GAP: u8 = 4;
+pub const GAP: u8 = 2;
 
 /// A container: the two that run from the beginning, and one that has never synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,4 +1,9 @@
 use super::*;
+use crate::{
+    level::Levels,
+    pattern::Pattern,
+    selector::{Invalidation, Selector},
+};
 
 const T0: u64 = 1_700_000_000_000;
 
@@ -20,6 +25,12 @@ fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
 
 fn copy(version: u64, stamp: u64) -> Certificate {
     Certificate { version: Version(version), stamp: at(stamp), certified_ms: 0 }
+}
+
+fn invalidation(ms: u64, pattern: &str, version: u64, levels: Levels) -> Arc<Invalidation> {
+    let pattern = Pattern::new(pattern).expect("a test's pattern is valid");
+    let selector = Selector::Pattern(pattern);
+    Arc::new(Invalidation { at: at(ms), version: Version(version), selector, levels })
 }
 
 /// A container that has read the journal from its epoch on.
@@ -114,4 +125,36 @@ fn notes_are_read_by_someone_within_lambda() {
     assert!(!knowledge.notes_are_due());
     knowledge.apply(SyncReply { time_us: checked.time_us + 1000, ..checked }, 0);
     assert!(knowledge.notes_are_due());
+}
+
+#[test]
+fn an_invalidation_takes_trust_in_the_levels_it_names() {
+    let mut knowledge = synced();
+    let k = key("customer:1");
+    let stamp = knowledge.stamp();
+    let upper = Levels::NONE.with(Level::L1).with(Level::L2);
+    let swept = invalidation(15, "customer:*", 9, upper);
+    let record = Record { at: at(15), event: Event::Invalidated(Arc::clone(&swept)) };
+    let news = knowledge.apply(reply(20, false, vec![record]), 20);
+    assert_eq!(news.invalidations, [swept]);
+    assert!(!knowledge.trusts(&k, &[], &copy(99, 14), 0, 1000), "whatever its version");
+    assert!(knowledge.trusts(&k, &[], &copy(1, 15), 0, 1000), "L3 may be promoted again afterwards");
+    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), 0, 1000));
+    assert!(!knowledge.hides(&k, &[], Version(1)), "L3 is not among its levels");
+    assert_eq!(knowledge.since(&k, &[], stamp, Version(99)), Since::Invalidated);
+    assert_eq!(knowledge.since(&k, &[], knowledge.stamp(), Version(99)), Since::Unchanged);
+}
+
+#[test]
+fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
+    let mut knowledge = synced();
+    let open = invalidation(15, "customer:*", 9, Levels::ALL);
+    knowledge.apply(SyncReply { open: vec![open], ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
+    let k = key("customer:1");
+    assert!(knowledge.hides(&k, &[], Version(8)));
+    assert!(!knowledge.hides(&k, &[], Version(9)), "put after it");
+    assert!(!knowledge.hides(&key("other"), &[], Version(8)));
+    assert!(!knowledge.trusts(&k, &[], &copy(8, 14), 0, 1000), "its record is older than the ledger reaches");
+    knowledge.apply(reply(90_010, false, vec![]), 30);
+    assert!(!knowledge.hides(&k, &[], Version(8)), "closed");
 }

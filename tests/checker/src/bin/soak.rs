@@ -34,7 +34,7 @@ fn setups() -> Vec<Setup> {
     let stacks = usize::try_from(number("STACKS", 2)).expect("a machine has fewer stacks");
     let windows = WINDOWS_MS.into_iter().cycle().take(stacks);
     let binaries = variable("BINARIES").map(PathBuf::from);
-    windows.map(|ms| Setup { window: Duration::from_millis(ms), binaries: binaries.clone() }).collect()
+    windows.map(|ms| Setup { binaries: binaries.clone(), ..Setup::keeping(Duration::from_millis(ms)) }).collect()
 }
 
 fn say(verdict: &Verdict) {

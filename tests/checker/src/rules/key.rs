@@ -75,9 +75,8 @@ impl<'a> KeyHistory<'a> {
     }
 
     fn judge_value(&self, place: usize, read: &Operation, no_cache: bool, found: &Found) -> Option<Violation> {
-        let wrong = |rule, put, ignored, allowed| {
-            Some(Violation { rule, key: self.key, read: place, put, ignored, allowed })
-        };
+        let wrong =
+            |rule, put, ignored, allowed| Some(Violation { rule, key: self.key, read: place, put, ignored, allowed });
         let put = found.value.and_then(|value| self.puts.get(&value)).copied();
         let Some((at, stored)) = put.map(|at| (at, &self.history.operations[at])) else {
             return wrong(Rule::Altered, None, None, false);

@@ -255,13 +255,8 @@ fn what_a_killed_process_left_behind_is_told_apart() {
     let promotion = || with(read(15, "c", Outcome::Absent), KILLED);
     let left = vec![put(0, 10, "a", 1), promotion(), delete(20, 30, "a"), read(5000, "b", found(1))];
     assert!(assert_wrong(Rule::Stale, left).allowed);
-    let later = vec![
-        put(0, 10, "a", 1),
-        promotion(),
-        delete(20, 30, "a"),
-        delete(40, 50, "a"),
-        read(5000, "b", found(1)),
-    ];
+    let later =
+        vec![put(0, 10, "a", 1), promotion(), delete(20, 30, "a"), delete(40, 50, "a"), read(5000, "b", found(1))];
     assert!(!assert_wrong(Rule::Stale, later).allowed, "a mutation after the kill is never missed");
     let elsewhere = vec![
         put(0, 10, "a", 1),
