@@ -36,7 +36,8 @@ impl Cluster {
 
     async fn form(&self, ports: &[(u16, u16)]) {
         for (index, &(port, _)) in ports.iter().enumerate() {
-            let (from, to) = (SLOTS / 3 * index as u16, if index == 2 { SLOTS } else { SLOTS / 3 * (index as u16 + 1) });
+            let (from, to) =
+                (SLOTS / 3 * index as u16, if index == 2 { SLOTS } else { SLOTS / 3 * (index as u16 + 1) });
             let slots = ["CLUSTER".to_owned(), "ADDSLOTSRANGE".to_owned(), from.to_string(), (to - 1).to_string()];
             say(port, &slots).await;
             let (first, bus) = ports[0];

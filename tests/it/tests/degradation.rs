@@ -95,6 +95,10 @@ async fn without_l3_copies_are_read_and_mutations_are_refused() {
     assert!(refused.header("retry-after").is_some());
     api.delete(&entry("k")).pin("entries-2").send().await.expect_error(503, "LEVEL_UNAVAILABLE");
     get(&api, "entries-1", "not-there").await.expect_error(503, "LEVEL_UNAVAILABLE");
+    wait_out_the_window().await;
+    for container in ["entries-1", "entries-2"] {
+        assert_eq!(get(&api, container, "k").await.expect(200).value(), "1", "what was refused takes nothing away");
+    }
     api.stack.l3().set(L3Fault::Ok).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     put(&api, "entries-1", "k", "3").await.expect(200);

@@ -8,7 +8,7 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    state::{Container, Database, Event, GAP, Note, Record, Redis, State},
+    state::{Barrier, Container, Database, Event, GAP, Note, Record, Redis, State},
 };
 
 type Visit<'a> = &'a mut dyn FnMut(&mut u8);
@@ -78,15 +78,16 @@ impl Container {
         if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
             [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);
             ledger.iter_mut().for_each(|record| record.moments(visit));
-            open.iter_mut().for_each(|barrier| visit(&mut barrier.at));
+            open.iter_mut().for_each(|barrier| barrier.moments(visit));
         }
         if let Some(memory) = &mut self.memory {
             visit(&mut memory.version);
             visit(&mut memory.stamp);
         }
-        if let Some(Operation { stamp, version, seen, notes, .. }) = &mut self.operation {
+        if let Some(Operation { stamp, version, barrier, seen, notes, .. }) = &mut self.operation {
             visit(stamp);
             visit(version);
+            visit(barrier);
             if let Some((version, stamp)) = seen {
                 visit(version);
                 visit(stamp);
@@ -100,7 +101,7 @@ impl Redis {
     fn moments(&mut self, visit: Visit<'_>) {
         self.journal.iter_mut().for_each(|record| record.moments(visit));
         self.meta.iter_mut().for_each(|meta| visit(&mut meta.epoch));
-        self.open.iter_mut().for_each(|barrier| visit(&mut barrier.at));
+        self.open.iter_mut().for_each(|barrier| barrier.moments(visit));
         if let Some(copy) = &mut self.copy {
             visit(&mut copy.version);
             visit(&mut copy.stamp);
@@ -121,9 +122,16 @@ impl Record {
     fn moments(&mut self, visit: Visit<'_>) {
         visit(&mut self.at);
         match &mut self.event {
-            Event::Changed(version) | Event::Invalidated(version) => visit(version),
-            Event::Epoch => {}
+            Event::Changed(version) => visit(version),
+            Event::Invalidated | Event::Epoch => {}
         }
+    }
+}
+
+impl Barrier {
+    fn moments(&mut self, visit: Visit<'_>) {
+        visit(&mut self.at);
+        visit(&mut self.version);
     }
 }
 
@@ -131,7 +139,7 @@ impl Note {
     fn moments(&mut self, visit: Visit<'_>) {
         match self {
             Note::Changed(version) | Note::Invalidated(version) => visit(version),
-            Note::Open(barrier) => visit(&mut barrier.at),
+            Note::Open(barrier) => barrier.moments(visit),
         }
     }
 }

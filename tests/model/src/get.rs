@@ -30,39 +30,47 @@ impl Turn<'_> {
 
     /// Reads L2, and answers by it when the copy can be trusted.
     pub fn read_copy(&mut self) {
-        let register = self.scenario.register;
+        let scenario = self.scenario;
+        let register = scenario.register;
         let Some(found) = self.redis(|redis| redis.copy) else {
             self.operation().reachable = false;
             return if register == Register::L2 { self.end() } else { self.next(Step::ReadRow) };
         };
         let found = found.filter(|copy| !copy.gone);
         if let Some(copy) = found
-            && self.knowledge().is_some_and(|knowledge| knowledge.trusts(register, &copy))
+            && self.knowledge().is_some_and(|knowledge| knowledge.trusts(scenario, &copy))
         {
             // The register itself was asked after the sync; elsewhere only the journal vouches for the copy.
-            let stamp = if register == Register::L2 { self.operation().stamp } else { copy.stamp };
+            let asked = register == Register::L2 && scenario.rules.has(Rule::CoverByPosition);
+            let stamp = if asked { self.operation().stamp } else { copy.stamp };
             self.operation().restarted = false;
             self.fill(copy.version, stamp, Floor::default());
             return self.answer(Some(copy.version));
         }
-        if register == Register::L2 {
-            return self.answer(None);
-        }
         self.operation().seen = found.map(|copy| (copy.version, copy.stamp));
-        self.next(Step::ReadRow);
+        match (register, found) {
+            (Register::L3, _) => self.next(Step::ReadRow),
+            (Register::L2, Some(_)) => self.next(Step::DropCopy),
+            (Register::L2, None) => self.answer(None),
+        }
     }
 
     /// Reads L3, which decides.
     pub fn read_row(&mut self) {
         self.restamp();
         let row = self.newest_row();
+        let reachable = self.operation().reachable;
+        let held = self.container().memory.map(|copy| copy.version).filter(|_| !reachable);
         let seen = self.operation().seen;
         let value = row.and_then(|row| match row.content {
             Content::Value => Some(row.version),
-            Content::Elsewhere => seen.map(|(version, _)| version).filter(|version| *version == row.version),
+            // Without L2, own L1 may hold the very value that the marker stands for.
+            Content::Elsewhere => {
+                let copy = held.or(seen.map(|(version, _)| version));
+                copy.filter(|version| *version == row.version)
+            }
             Content::Gone => None,
         });
-        let reachable = self.operation().reachable;
         match value {
             Some(version) if reachable => {
                 self.operation().version = version;
@@ -139,9 +147,10 @@ impl Turn<'_> {
 
     /// Whether nothing has happened to a copy since the stamp of the operation.
     pub fn unchanged(&mut self, version: Version) -> bool {
-        let register = self.scenario.register;
+        let scenario = self.scenario;
         let (stamp, restarted) = (self.operation().stamp, self.operation().restarted);
-        let covered = |knowledge: &Knowledge| knowledge.covers(register, version, stamp);
+        let covered =
+            |knowledge: &Knowledge| knowledge.covers(scenario, version, stamp) || knowledge.sweeps(stamp);
         !restarted && !self.knowledge().is_some_and(covered)
     }
 }

@@ -68,6 +68,12 @@ impl Floor {
         }
     }
 
+    fn below(self, version: Version) -> Floor {
+        let older = (1 << version.min(63)) - 1;
+        let (overwritten, removed) = (self.overwritten.0 & older, self.removed.0 & older);
+        Floor { overwritten: Versions(overwritten), removed: Versions(removed), present: false }
+    }
+
     /// Takes in another floor: what either forbids.
     pub fn raise(&mut self, other: Floor) {
         self.overwritten.unite(other.overwritten);
@@ -104,12 +110,16 @@ impl History {
         Floor { present: durable, ..self.outdated }
     }
 
-    /// What stands in the register and is older than `version` is removed. Returns what the mutation outdated.
+    /// What stands in the register is removed if it is older than `version`. Returns what the mutation outdated: all
+    /// that was there before, or what is older than itself where something newer stays.
     pub fn remove_below(&mut self, version: Version) -> Floor {
-        if let Some(before) = self.current.take_if(|current| *current < version) {
-            self.outdated.removed.add(before);
+        match self.current.take_if(|current| *current < version) {
+            Some(before) => {
+                self.outdated.removed.add(before);
+                self.outdated
+            }
+            None => self.outdated.below(version),
         }
-        self.outdated
     }
 
     /// A mutation is acknowledged that outdated this.

@@ -3,9 +3,9 @@
 
 use crate::{
     history::Floor,
-    operation::Step,
+    operation::{Operation, Step},
     scenario::{Register, Request, Rule},
-    state::{Barrier, Content, Database, Event, Note, Redis, Row, SharedCopy, Version},
+    state::{Barrier, Content, Database, Event, Note, Position, Redis, Row, SharedCopy, Version},
     turn::Turn,
 };
 
@@ -13,22 +13,18 @@ impl Turn<'_> {
     /// Appends the barrier and opens it, in one script.
     pub fn open_barrier(&mut self) {
         let at = self.state.next_tick();
-        let request = self.operation().request;
-        let barrier = Barrier { at, database: request != Request::InvalidateAbove };
+        let (request, version) = (self.operation().request, self.operation().version);
+        let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
         let opened = self.redis(|redis| {
-            redis.append(at, Event::Invalidated(barrier.at));
+            redis.append(at, Event::Invalidated);
             redis.open.push(barrier);
         });
-        self.operation().version = barrier.at;
         if barrier.database {
             self.state.expect_nothing();
         }
+        self.operation().barrier = at;
         match (opened, self.scenario.register) {
-            (None, Register::L2) => self.end(),
-            (None, Register::L3) => {
-                self.operation().reachable = false;
-                self.next(Step::Scan);
-            }
+            (None, _) => self.end(),
             (Some(()), Register::L2) => self.next(Step::RemoveCopies),
             (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::NoteJob),
             (Some(()), Register::L3) => self.next(Step::Scan),
@@ -37,8 +33,8 @@ impl Turn<'_> {
 
     /// Leaves a note of the open barrier.
     pub fn note_job(&mut self) {
-        let version = self.operation().version;
-        let barrier = Barrier { at: version, database: true };
+        let Operation { barrier: at, version, .. } = *self.operation();
+        let barrier = Barrier { at, version, database: true };
         let former = std::mem::replace(&mut self.operation().notes, vec![Note::Open(barrier)]);
         let notes = &mut self.state.database.notes;
         notes.retain(|note| !former.contains(note));
@@ -51,8 +47,8 @@ impl Turn<'_> {
 
     /// Makes sure that the barrier still stands now that its note does: whoever loses it from here on reads the note.
     pub fn confirm_job(&mut self) {
-        let version = self.operation().version;
-        let stands = self.redis(|redis| redis.open.iter().any(|barrier| barrier.at == version));
+        let at = self.operation().barrier;
+        let stands = self.redis(|redis| redis.open.iter().any(|barrier| barrier.at == at));
         if stands == Some(false) {
             return self.again(Step::OpenBarrier);
         }
@@ -107,7 +103,18 @@ impl Turn<'_> {
             _ => self.state.land_removal(version),
         };
         self.operation().outdated = outdated;
-        self.next(if reachable { Step::RemoveCopies } else { Step::LeaveNote });
+        let note_last = self.scenario.rules.has(Rule::NoteLast);
+        match (reachable, note_last) {
+            (true, _) => self.next(Step::RemoveCopies),
+            (false, true) => self.next(Step::LeaveNote),
+            (false, false) => self.finish_without_redis(),
+        }
+    }
+
+    fn finish_without_redis(&mut self) {
+        self.container().memory = None;
+        self.acknowledge(true);
+        self.end();
     }
 
     /// Without its marker a value is removed; what the marker had overwritten is nobody's business here.
@@ -137,14 +144,14 @@ impl Turn<'_> {
         }
         match removed {
             Some(()) => self.next(Step::Close),
-            None => self.redis_went_away(),
+            None => self.end(),
         }
     }
 
     /// Closes the barrier; one that a failover or flush has lost is put up again.
     pub fn close(&mut self) {
-        let version = self.operation().version;
-        let Some(found) = self.redis(|redis| redis.close(version)) else { return self.redis_went_away() };
+        let at = self.operation().barrier;
+        let Some(found) = self.redis(|redis| redis.close(at)) else { return self.end() };
         self.sync();
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
             return self.again(Step::OpenBarrier);
@@ -169,7 +176,7 @@ impl Row {
     /// Whether an open barrier says that it does not exist.
     pub fn is_hidden_by(self, barrier: Barrier) -> bool {
         let request = if barrier.database { Request::Invalidate } else { Request::InvalidateAbove };
-        self.is_removed_by(request, barrier.at, true)
+        self.is_removed_by(request, barrier.version, true)
     }
 
     /// Whether an invalidate of `version` removes it. Tombstones stay: a PUT older than they are may be on its way. A
@@ -207,9 +214,9 @@ impl Redis {
     }
 
     /// Closes a barrier. Returns whether it was open.
-    pub fn close(&mut self, version: Version) -> bool {
+    fn close(&mut self, at: Position) -> bool {
         let before = self.open.len();
-        self.open.retain(|barrier| barrier.at != version);
+        self.open.retain(|barrier| barrier.at != at);
         self.open.len() < before
     }
 }

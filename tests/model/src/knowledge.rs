@@ -1,7 +1,7 @@
 //! What a container knows of the journal, and which copies that lets it trust.
 
 use crate::{
-    scenario::{Register, Rule, Rules},
+    scenario::{Register, Rule, Rules, Scenario},
     state::{Barrier, Event, Position, Record, Redis, SharedCopy, Version},
 };
 
@@ -98,43 +98,38 @@ impl Knowledge {
     }
 
     /// Whether a copy in L2 may be returned without asking L3.
-    pub fn trusts(&self, register: Register, copy: &SharedCopy) -> bool {
-        if self.open.iter().any(|barrier| register.hides(*barrier, copy)) {
+    pub fn trusts(&self, scenario: &Scenario, copy: &SharedCopy) -> bool {
+        if self.sweeps(copy.stamp) {
             return false;
         }
-        register == Register::L2
-            || !self.covers(register, copy.version, copy.stamp)
+        scenario.register == Register::L2
+            || !self.covers(scenario, copy.version, copy.stamp)
                 && copy.stamp >= self.epoch
                 && (copy.stamp >= self.reach || self.reach <= self.aged)
     }
 
     /// Whether a known record covers a copy.
-    pub fn covers(&self, register: Register, version: Version, stamp: Position) -> bool {
-        self.ledger.iter().any(|record| register.covers(record, version, stamp))
+    pub fn covers(&self, scenario: &Scenario, version: Version, stamp: Position) -> bool {
+        self.ledger.iter().any(|record| scenario.covers(record, version, stamp))
     }
 
-    /// Whether a known invalidate covers a copy.
-    pub fn invalidates(&self, register: Register, version: Version, stamp: Position) -> bool {
-        let invalidates = |record: &&Record| matches!(record.event, Event::Invalidated(_));
-        self.ledger.iter().filter(invalidates).any(|record| register.covers(record, version, stamp))
+    /// Whether an invalidate, closed or open, covers a copy.
+    pub fn sweeps(&self, stamp: Position) -> bool {
+        self.ledger.iter().any(|record| record.event == Event::Invalidated && record.at > stamp)
+            || self.open.iter().any(|barrier| barrier.at > stamp)
     }
 }
 
-impl Register {
-    /// Whether a record covers a copy: by position where L3 can be asked what the record meant, else by version.
-    pub fn covers(self, record: &Record, version: Version, stamp: Position) -> bool {
+impl Scenario {
+    /// Whether a record covers a copy: it came after the stamp, and is not the copy's own put.
+    pub fn covers(&self, record: &Record, version: Version, stamp: Position) -> bool {
         match record.event {
             Event::Epoch => false,
+            Event::Invalidated => record.at > stamp,
+            Event::Changed(changed) if self.register == Register::L2 && !self.rules.has(Rule::CoverByPosition) => {
+                changed > version
+            }
             Event::Changed(changed) => record.at > stamp && changed != version,
-            Event::Invalidated(_) => record.at > stamp,
-        }
-    }
-
-    /// Whether an open barrier hides a copy in L2.
-    fn hides(self, barrier: Barrier, copy: &SharedCopy) -> bool {
-        match self {
-            Register::L3 => copy.stamp < barrier.at,
-            Register::L2 => copy.version < barrier.at,
         }
     }
 }

@@ -30,7 +30,7 @@ impl Turn<'_> {
         let note = self.operation().notes[usize::from(number)];
         let at = self.state.next_tick();
         match self.redis(|redis| redis.replay_record(note, at)) {
-            Some(()) => self.next(Step::ReplayRemoval(number)),
+            Some(()) => self.replay_from(number + 1),
             None => self.notes_failed(),
         }
     }
@@ -39,9 +39,15 @@ impl Turn<'_> {
     pub fn replay_removal(&mut self, number: u8) {
         let note = self.operation().notes[usize::from(number)];
         match self.redis(|redis| redis.replay_removal(note)) {
-            Some(()) => self.replay_from(number + 1),
-            None => self.notes_failed(),
+            Some(()) => self.remove_from(number + 1),
+            // The journal has them; what is left in L2 is removed when they are read again.
+            None => self.leave_notes(),
         }
+    }
+
+    fn remove_from(&mut self, number: u8) {
+        let more = usize::from(number) < self.operation().notes.len();
+        self.next(if more { Step::ReplayRemoval(number) } else { Step::DropNotes });
     }
 
     /// Remembers that the notes were read, and reads the journal.
@@ -60,7 +66,8 @@ impl Turn<'_> {
             operation.floor.raise(noted);
         }
         let replayed = operation.notes.iter().any(|note| note.barrier().is_none());
-        if replayed { self.next(Step::DropNotes) } else { self.leave_notes() }
+        self.container().owes_notes = false;
+        if replayed { self.remove_from(0) } else { self.leave_notes() }
     }
 
     /// Deletes the notes that the journal has. A job deletes its own.
@@ -70,14 +77,10 @@ impl Turn<'_> {
         self.leave_notes();
     }
 
-    /// Redis went away: a read asks L3, everything else goes on without the notes.
+    /// Redis went away before the journal had them: nothing but L3 may be trusted.
     fn notes_failed(&mut self) {
-        if self.operation().request != Request::Get {
-            return self.leave_notes();
-        }
-        self.operation().reachable = false;
         self.forget_notes();
-        self.next(Step::ReadRow);
+        self.start_without_redis();
     }
 
     fn leave_notes(&mut self) {
@@ -113,10 +116,10 @@ impl Redis {
     fn replay_record(&mut self, note: Note, at: u8) {
         match note {
             Note::Changed(version) => self.append(at, Event::Changed(version)),
-            Note::Invalidated(version) => self.append(at, Event::Invalidated(version)),
+            Note::Invalidated(_) => self.append(at, Event::Invalidated),
             Note::Open(barrier) if self.open.contains(&barrier) => {}
             Note::Open(barrier) => {
-                self.append(at, Event::Invalidated(barrier.at));
+                self.append(at, Event::Invalidated);
                 self.open.push(barrier);
             }
         }
@@ -124,11 +127,9 @@ impl Redis {
 
     fn replay_removal(&mut self, note: Note) {
         match note {
-            Note::Changed(version) => self.remove_older(version),
-            Note::Invalidated(version) => {
-                self.remove_older(version);
-                self.close(version);
-            }
+            // Also a copy of that very version, which may have arrived after it was given up.
+            Note::Changed(version) => self.remove_older(version + 1),
+            Note::Invalidated(_) => self.copy = None,
             Note::Open(_) => {}
         }
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How often an operation begins anew when others overtake it, less than the real one does. Then it ends in an error.
-pub const MOST_TRIES: u8 = 3;
+pub const MOST_TRIES: u8 = 2;
 
 /// An operation of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +26,8 @@ pub struct Operation {
     pub reachable: bool,
     /// The version of a mutation, or of the value a read has found.
     pub version: Version,
+    /// Position of the barrier of an invalidate.
+    pub barrier: Position,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
     /// What a read must not return.
@@ -128,6 +130,7 @@ impl Operation {
             restarted: false,
             reachable: true,
             version: 0,
+            barrier: 0,
             seen: None,
             floor,
             outdated: Floor::default(),

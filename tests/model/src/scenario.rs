@@ -65,6 +65,10 @@ pub enum Rule {
     RegisterFirst,
     /// A new epoch begins with reading the outage notes.
     NotesAtEpoch,
+    /// Records cover by position also where L2 is the register, and not by version.
+    CoverByPosition,
+    /// An invalidate without Redis leaves its note after it has removed from L3, not before.
+    NoteLast,
     /// The outage notes are put into the journal.
     Notes,
     /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.

@@ -97,7 +97,7 @@ pub enum Event {
     /// The key was put or deleted by this version.
     Changed(Version),
     /// The pattern that matches the key was invalidated in L1 and L2, and perhaps in L3.
-    Invalidated(Version),
+    Invalidated,
     /// What was certified before must be confirmed by L3.
     Epoch,
 }
@@ -105,8 +105,10 @@ pub enum Event {
 /// An invalidate that has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Barrier {
-    /// Position of its record, and the version that it removes everything below.
+    /// Position of its record.
     pub at: Position,
+    /// Everything below this version is removed.
+    pub version: Version,
     /// Whether L3 is among its levels.
     pub database: bool,
 }
@@ -158,7 +160,7 @@ pub enum Content {
 pub enum Note {
     /// Redis was not told that the key was put or deleted by this version.
     Changed(Version),
-    /// Redis was not told, or not of the end, of an invalidate of this version; its barrier may still be open.
+    /// Redis was not told of an invalidate of this version.
     Invalidated(Version),
     /// An acknowledged invalidate goes on as a job behind this barrier.
     Open(Barrier),
@@ -177,6 +179,8 @@ pub struct Container {
     pub memory: Option<OwnCopy>,
     /// Whether it is cut off from Redis.
     pub cut: bool,
+    /// Whether a note of its own may not be in the journal yet.
+    pub owes_notes: bool,
     /// What had been acknowledged when its last sync was sent, and by itself since: what the window counts from.
     pub synced: Floor,
 }
@@ -195,7 +199,7 @@ pub struct OwnCopy {
 impl Container {
     /// Whether a read may be within its window, as far as anything but time decides.
     pub fn may_skip_sync(&self) -> bool {
-        self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.notes_due)
+        !self.owes_notes && self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.notes_due)
     }
 }
 

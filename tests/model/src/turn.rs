@@ -88,7 +88,7 @@ impl Turn<'_> {
         if self.operation().request == Request::Get {
             self.operation().floor.raise(synced);
         }
-        let must = self.knowledge().is_some_and(|knowledge| knowledge.notes_due);
+        let must = !self.container().may_skip_sync();
         if self.scenario.register == Register::L3 && (must || self.luck == Luck::NotesDue) {
             return self.next(Step::ReadNotes);
         }
@@ -101,20 +101,27 @@ impl Turn<'_> {
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
-            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => self.next(Step::OpenBarrier),
+            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => {
+                let version = self.draw();
+                self.operation().version = version;
+                self.next(Step::OpenBarrier);
+            }
         }
     }
 
-    fn start_without_redis(&mut self) {
+    /// The sync did not answer, or what it said could not be taken in.
+    pub fn start_without_redis(&mut self) {
         self.operation().reachable = false;
         if self.scenario.register == Register::L2 {
             return self.end();
         }
+        let note_last = self.scenario.rules.has(Rule::NoteLast);
         match self.operation().request {
             Request::Get => self.next(Step::ReadRow),
             Request::PutAbove => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
-            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => self.next(Step::Scan),
+            _ if note_last => self.next(Step::Scan),
+            _ => self.next(Step::LeaveNote),
         }
     }
 
@@ -138,8 +145,8 @@ impl Turn<'_> {
         container.knowledge = Some(knowledge);
         container.synced.raise(history.acknowledged);
         container.synced.raise(redis.meta.and_then(|meta| meta.notes).unwrap_or_default());
-        let register = self.scenario.register;
-        let covered = |copy: &OwnCopy| news.records.iter().any(|r| register.covers(r, copy.version, copy.stamp));
+        let scenario = self.scenario;
+        let covered = |copy: &OwnCopy| news.records.iter().any(|r| scenario.covers(r, copy.version, copy.stamp));
         if news.clear || container.memory.as_ref().is_some_and(covered) {
             container.memory = None;
         }
@@ -179,9 +186,12 @@ impl Turn<'_> {
 
     /// Fills L1, unless something has happened since the stamp.
     pub fn fill(&mut self, version: Version, stamp: Position, read: Floor) {
-        let register = self.scenario.register;
-        let restarted = self.operation().restarted;
-        let uncertain = |knowledge: &Knowledge| knowledge.covers(register, version, stamp) || stamp < knowledge.epoch;
+        let (scenario, restarted) = (self.scenario, self.operation().restarted);
+        let uncertain = |knowledge: &Knowledge| {
+            knowledge.covers(scenario, version, stamp)
+                || knowledge.sweeps(stamp)
+                || scenario.register == Register::L3 && stamp < knowledge.epoch
+        };
         if !restarted && !self.knowledge().is_some_and(uncertain) {
             self.container().memory = Some(OwnCopy { version, stamp, read });
         }
@@ -191,9 +201,7 @@ impl Turn<'_> {
     pub fn acknowledge(&mut self, degraded: bool) {
         let outdated = self.operation().outdated;
         self.state.history.acknowledge(outdated, degraded);
-        if !degraded {
-            self.container().synced.raise(outdated);
-        }
+        self.container().synced.raise(outdated);
     }
 
     /// Begins the operation under way once more, from this step.

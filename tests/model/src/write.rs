@@ -51,8 +51,12 @@ impl Turn<'_> {
         let operation = self.operation();
         let (request, version) = (operation.request, operation.version);
         self.container().memory = None;
+        self.container().owes_notes = true;
         let note = if request.invalidates() { Note::Invalidated(version) } else { Note::Changed(version) };
         self.state.database.notes.push(note);
+        if request.invalidates() && !self.scenario.rules.has(Rule::NoteLast) {
+            return self.next(Step::Scan);
+        }
         // A value that was to be kept above L3 only is stored nowhere: that is an error.
         if request != Request::PutAbove {
             self.acknowledge(true);
@@ -161,10 +165,9 @@ impl Turn<'_> {
     /// Something happened meanwhile: a PUT overtaken by an invalidate, or with no value in L3, begins again.
     fn overtaken(&mut self) {
         let register = self.scenario.register;
-        let operation = self.operation();
-        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
+        let (request, stamp) = (self.operation().request, self.operation().stamp);
         let again = request == Request::PutAbove && register == Register::L3
-            || self.knowledge().is_some_and(|knowledge| knowledge.invalidates(register, version, stamp));
+            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(stamp));
         if again { self.again(Step::Sync) } else { self.finish_write(false) }
     }
 
@@ -179,12 +182,11 @@ impl Turn<'_> {
         self.end();
     }
 
-    /// Redis did not answer a mutation under way. A job has its note already; somebody goes on with it later.
-    pub fn redis_went_away(&mut self) {
-        let noted = !self.operation().notes.is_empty();
+    /// Redis did not answer a PUT or DELETE under way.
+    fn redis_went_away(&mut self) {
         match self.scenario.register {
-            Register::L3 if !noted => self.next(Step::LeaveNote),
-            _ => self.end(),
+            Register::L3 => self.next(Step::LeaveNote),
+            Register::L2 => self.end(),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::{Clock, config::L3Config, pause::Pause};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
+    config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
 use std::{error::Error, fmt, time::Duration};
@@ -31,7 +32,9 @@ pub(crate) struct Store {
 pub(crate) enum L3Error {
     /// It failed lately and is skipped for a moment.
     Skipped,
-    /// It failed or did not answer in time.
+    /// It refused the request, or it could not be sent.
+    Refused(Box<dyn Error + Send + Sync>),
+    /// It failed or did not answer in time; what was asked may have happened.
     Failed(Box<dyn Error + Send + Sync>),
 }
 
@@ -57,6 +60,11 @@ impl Store {
         Ok(self.client.get_or_init(|| self.build()).await)
     }
 
+    /// Whether L3 is left alone after a failure.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause.is_on()
+    }
+
     /// Bounds for operations that carry chunks.
     pub(super) fn bulk(&self) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::config::Builder::new().timeout_config(
@@ -69,15 +77,20 @@ impl Store {
 
     /// Makes an error of the SDK ours, and skips L3 for a moment when it says that the service is out of reach.
     /// Throttling is not that: the next request may pass.
-    pub(super) fn failed<E, R>(&self, error: SdkError<E, R>) -> L3Error
+    pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> L3Error
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
-        R: fmt::Debug + Send + Sync + 'static,
     {
         if !matches!(&error, SdkError::ServiceError(_)) {
             self.pause.begin();
         }
-        L3Error::Failed(Box::new(error))
+        let refused = match &error {
+            SdkError::ConstructionFailure(_) => true,
+            // Throttled, not allowed, not valid: DynamoDB answers 400 and has done nothing.
+            SdkError::ServiceError(answer) => answer.raw().status().is_client_error(),
+            _ => false,
+        };
+        if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
     async fn build(&self) -> Client {
@@ -95,10 +108,18 @@ impl Store {
     }
 }
 
+impl L3Error {
+    /// Whether a write that ended so may have happened.
+    pub(crate) fn may_have_happened(&self) -> bool {
+        matches!(self, L3Error::Failed(_))
+    }
+}
+
 impl fmt::Display for L3Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             L3Error::Skipped => f.write_str("dynamodb is skipped after a failure"),
+            L3Error::Refused(_) => f.write_str("dynamodb refused"),
             L3Error::Failed(_) => f.write_str("dynamodb failed"),
         }
     }
@@ -108,7 +129,7 @@ impl Error for L3Error {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             L3Error::Skipped => None,
-            L3Error::Failed(error) => Some(&**error),
+            L3Error::Refused(error) | L3Error::Failed(error) => Some(&**error),
         }
     }
 }

@@ -96,7 +96,9 @@ impl TieredCache {
                 effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
             }
             Err(error) => {
-                self.warn_others(plan, begun).await;
+                if error.may_have_happened() {
+                    self.suspect(plan.key, begun.version);
+                }
                 return Err(self.l3_failed(plan.key, path, error));
             }
         }
@@ -223,15 +225,6 @@ impl TieredCache {
         };
         appended(record)?.ok_or("the operation took too long")?;
         Ok(Outcome::parse(copy)?)
-    }
-
-    /// After a write to L3 whose end is not known: a record, so that no container trusts its copy of the key.
-    async fn warn_others(&self, plan: &Plan<'_>, begun: &Begun) {
-        if begun.redis
-            && let Err(down) = self.ask(self.record(plan, begun)).await
-        {
-            tracing::debug!(%down, "redis was not told of a mutation whose end is not known");
-        }
     }
 
     pub(super) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {

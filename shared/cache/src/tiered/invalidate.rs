@@ -65,6 +65,10 @@ impl TieredCache {
     /// When more matches than allowed, or a level that is named cannot be reached; then it may be done in part.
     pub async fn invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let levels = request.levels.and(self.config.enabled());
+        if levels.has(Level::L3) && self.store.is_paused() {
+            // Before a record says that copies are not to be trusted, which only L3 could then confirm.
+            return Err(l3_down(L3Error::Skipped));
+        }
         if request.dry_run || request.max_affected.is_some() {
             let met = self.census(request, levels).await?;
             match request.max_affected {

@@ -25,7 +25,7 @@ use crate::{
     pause::Pause,
     redis::{Copies, Journal, Keyspace, Link},
     register::Register,
-    version::Position,
+    version::{Position, Version},
 };
 use std::{
     fmt,
@@ -56,6 +56,8 @@ pub struct TieredCache {
     touched: Mutex<Vec<Touched>>,
     /// Writes into L2 whose end is not known.
     unfinished: Mutex<Vec<Unfinished>>,
+    /// Mutations that L3 may have taken although nobody was told so.
+    suspects: Mutex<Vec<(Key, Version)>>,
     /// Outage notes are not asked for while L3 does not answer.
     notes_pause: Pause,
     /// This container left a note that it has not seen in the journal yet.
@@ -100,6 +102,7 @@ impl TieredCache {
             knowledge: Mutex::new(Coherence::new(register)),
             touched: Mutex::default(),
             unfinished: Mutex::default(),
+            suspects: Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
             owes_notes: AtomicBool::new(false),
             container: fastrand::u16(..),

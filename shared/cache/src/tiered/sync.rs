@@ -13,7 +13,7 @@ use crate::{
     version::{Position, Version},
 };
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 use tokio::time::timeout;
@@ -190,13 +190,27 @@ impl TieredCache {
         self.owes_notes.store(true, Relaxed);
     }
 
+    /// Remembers a mutation that L3 may have taken although nobody was told so: once L3 answers again, a record makes
+    /// every container ask it. Until then the value before is as right as the new one.
+    pub(super) fn suspect(&self, key: &Key, version: Version) {
+        let mut suspects = self.suspects();
+        if suspects.len() < MOST_UNFINISHED {
+            suspects.push((key.clone(), version));
+        }
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, Vec<(Key, Version)>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts the notes of an outage into the journal, if nobody has looked for them lately.
     ///
     /// # Errors
     /// When there are notes and the journal cannot take them: then nothing but L3 may be trusted.
     async fn heed_notes(&self) -> Result<(), Down> {
         let owed = self.owes_notes.load(Relaxed);
-        let due = self.register() == Register::L3 && (owed || self.knowledge().notes_are_due());
+        let due = self.register() == Register::L3
+            && (owed || !self.suspects().is_empty() || self.knowledge().notes_are_due());
         if !due || (self.notes_pause.is_on() && !owed) {
             return Ok(());
         }
@@ -228,10 +242,18 @@ impl TieredCache {
         let checked_ms = if found.more { 0 } else { stamp.started_us / 1000 };
         let replayed = if begin_epoch { &[] } else { &*found.notes };
         let mut commands: Vec<Command> = replayed.iter().map(|note| self.replay(operation, note)).collect();
+        // L3 has just answered, so that copies of these keys can be confirmed.
+        let suspects = self.suspects().clone();
+        commands.extend(
+            suspects
+                .iter()
+                .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, "")),
+        );
         commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
         for reply in self.then_sync(commands, 0).await?.into_iter().take(replayed.len()) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
+        self.suspects().retain(|suspect| !suspects.contains(suspect));
         let mut done = Vec::new();
         for note in found.notes.iter().take(MOST_DROPPED) {
             // A note stays until what it means is gone from L2 as well; the journal has it in any case.
