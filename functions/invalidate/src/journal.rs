@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use std::sync::Arc;
-use strata_api::{Answer, ApiError, Call, Event, Problem, Response, Timestamp, http::StatusCode};
-use strata_cache::{Mutation, Position};
+use strata_api::{Answer, ApiError, Call, Event, Principal, Problem, Response, Timestamp, http::StatusCode};
+use strata_cache::{Mutation, Pattern, Position};
 
 /// Mutations of one answer when the request does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -44,7 +44,19 @@ pub async fn handle(call: Call<'_>) -> Answer {
     let (since, limit) = read(&call.event)?;
     let mutations = call.cache.history(since, limit).await?;
     let next = mutations.last().map(|mutation| mutation.position).or(since).map(|position| position.to_string());
-    Response::json(StatusCode::OK, &Answered { mutations: mutations.iter().map(line).collect(), next })
+    let shown = mutations.iter().filter(|mutation| may_see(&call.principal, mutation));
+    Response::json(StatusCode::OK, &Answered { mutations: shown.map(line).collect(), next })
+}
+
+/// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix.
+fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
+    match (&mutation.key, &mutation.pattern) {
+        (Some(key), _) => principal.may_touch_prefix(key).is_ok(),
+        (None, Some(pattern)) => {
+            Pattern::new(pattern).is_ok_and(|pattern| principal.may_touch_prefix(pattern.prefix()).is_ok())
+        }
+        (None, None) => principal.prefixes().is_none() || mutation.by.as_ref() == Some(&principal.subject),
+    }
 }
 
 fn read(event: &Event) -> Result<(Option<Position>, usize), ApiError> {

@@ -1,5 +1,6 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -15,6 +16,10 @@ use crate::rig::{KEY_PREFIX, Rig};
 const KILLS: usize = 4;
 /// The time a mutation takes, about: one of its moments is when the container dies.
 const MUTATION_MS: u64 = 25;
+/// How often some requests to L3 are late.
+const LATE_SPELLS: usize = 12;
+/// By how much: longer than one attempt waits, and not longer than anybody should mind.
+const LATE_MS: RangeInclusive<u64> = 350..=1500;
 
 /// Something that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,13 +57,15 @@ pub enum Fault {
     L3Throttling,
     /// L3 fails now and then.
     L3Failing,
-    /// Requests to L3 take effect late, also those that nobody waits for any more.
+    /// Requests to L3 take effect a little late.
     L3Slow,
+    /// Some requests to L3 take effect so late that nobody waits for them any more: their repetition overtakes them.
+    L3Late,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::RedisEmptied,
         Fault::ContainersKilled,
         Fault::L3Slow,
@@ -75,15 +82,20 @@ impl Fault {
         Fault::RedisFlushed,
         Fault::RedisSlow,
         Fault::L3Throttling,
+        Fault::L3Late,
         Fault::RedisReset,
     ];
 
-    /// The faults of a run: one or two. Runs with seeds in a row begin with one after another.
-    pub fn draw(seed: u64, rng: &mut Rng) -> Vec<Fault> {
-        let count = Self::ALL.len();
-        let first = usize::try_from(seed % count as u64).expect("a small number");
-        let second = rng.bool().then(|| Self::ALL[rng.usize(..count)]);
-        [Self::ALL[first]].into_iter().chain(second).collect()
+    /// The fault of that name.
+    pub fn named(name: &str) -> Option<Fault> {
+        Self::ALL.into_iter().find(|fault| format!("{fault:?}") == name)
+    }
+
+    /// The faults of a run, one or two out of those given. Runs with seeds in a row begin with one after another.
+    pub(crate) fn draw(of: &[Fault], seed: u64, rng: &mut Rng) -> Vec<Fault> {
+        let first = usize::try_from(seed % of.len() as u64).expect("a small number");
+        let second = rng.bool().then(|| of[rng.usize(..of.len())]);
+        [of[first]].into_iter().chain(second).collect()
     }
 
     /// Makes it happen and ends it. Returns the operations that it took.
@@ -116,7 +128,8 @@ impl Fault {
             Fault::L3Stopped => fail_l3(rig, L3Fault::Stopped, rng).await,
             Fault::L3Throttling => fail_l3(rig, L3Fault::Throttling, rng).await,
             Fault::L3Failing => fail_l3(rig, L3Fault::Failing { k: 1, of: rng.u64(2..=4) }, rng).await,
-            Fault::L3Slow => fail_l3(rig, L3Fault::Slow { ms: rng.u64(20..=500) }, rng).await,
+            Fault::L3Slow => fail_l3(rig, L3Fault::Slow { ms: rng.u64(20..=250) }, rng).await,
+            Fault::L3Late => delay_some_of_l3(rig, rng).await,
         }
         Vec::new()
     }
@@ -169,6 +182,16 @@ async fn fail_l3(rig: &Rig, fault: L3Fault, rng: &mut Rng) {
     l3.set(fault).await;
     pause(rng, 300, 2000).await;
     l3.set(L3Fault::Ok).await;
+}
+
+async fn delay_some_of_l3(rig: &Rig, rng: &mut Rng) {
+    let l3 = rig.api.stack.l3();
+    for _ in 0..LATE_SPELLS {
+        l3.set(L3Fault::Slow { ms: rng.u64(LATE_MS) }).await;
+        pause(rng, 20, 120).await;
+        l3.set(L3Fault::Ok).await;
+        pause(rng, 50, 250).await;
+    }
 }
 
 async fn kill_in_mutations(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {

@@ -10,6 +10,8 @@ use fastrand::Rng;
 use strata_it::Api;
 use strata_stack::{ALL, Claims, L3Fault, Options};
 
+use crate::faults::Fault;
+
 /// Containers of each function.
 const CONTAINERS: usize = 4;
 /// In front of the names of everything in Redis.
@@ -26,12 +28,14 @@ pub struct Setup {
     pub promise: Duration,
     /// The folder of the functions' binaries; none for those of the running program's build.
     pub binaries: Option<PathBuf>,
+    /// What may fail; at least one.
+    pub faults: Vec<Fault>,
 }
 
 impl Setup {
-    /// The binaries of this build with a window.
+    /// The binaries of this build with a window, and all faults.
     pub fn keeping(window: Duration) -> Self {
-        Self { window, promise: window, binaries: None }
+        Self { window, promise: window, binaries: None, faults: Fault::ALL.to_vec() }
     }
 }
 
@@ -40,6 +44,7 @@ pub(crate) struct Rig {
     pub(crate) api: Api,
     /// Δ, as it is judged by.
     pub(crate) promise: Duration,
+    pub(crate) faults: Vec<Fault>,
     /// How often each container's process was killed, twice each: before, and when it was gone.
     lives: BTreeMap<String, AtomicU32>,
     /// The container that gets no requests.
@@ -60,7 +65,13 @@ impl Rig {
         };
         let api = Api::with(options).await;
         let lives = api.stack.containers().into_iter().map(|container| (container.name, AtomicU32::new(0)));
-        Self { promise: setup.promise, lives: lives.collect(), resting: Mutex::default(), api }
+        Self {
+            promise: setup.promise,
+            faults: setup.faults.clone(),
+            lives: lives.collect(),
+            resting: Mutex::default(),
+            api,
+        }
     }
 
     /// A container of the function, but not the one that rests.

@@ -56,7 +56,7 @@ struct Run<'a> {
 /// Does what the seed says, on a stack that may have been used before.
 pub(crate) async fn run(rig: &Rig, seed: u64) -> Verdict {
     let mut rng = Rng::with_seed(seed);
-    let faults = Fault::draw(seed, &mut rng);
+    let faults = Fault::draw(&rig.faults, seed, &mut rng);
     // A stack may see the same seed again.
     let keys = Keys::under(&format!("run{seed}-{:x}:", fastrand::u32(..)));
     let run = Run { rig, workload: Workload::new(keys), clock: Clock::start(), seed };

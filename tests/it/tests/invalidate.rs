@@ -35,7 +35,7 @@ async fn a_pattern_touches_every_match_and_nothing_else() {
     assert_eq!(answer["message"], "Cache entries invalidated successfully");
     assert_eq!((&answer["pattern"], &answer["reason"]), (&json!("customer:*"), &json!("batch")));
     assert_eq!(answer["invalidated_count"], 4);
-    assert_eq!(answer["levels_affected"], json!(["L2_REDIS", "L3_DATABASE"]));
+    assert_eq!(answer["levels_affected"], json!(["L1_MEMORY", "L2_REDIS", "L3_DATABASE"]));
     assert_eq!(answer["reclaim"], "complete");
     wait_out_the_window().await;
     for key in matching {
@@ -77,7 +77,7 @@ async fn limited_to_the_upper_levels_the_next_read_is_answered_by_l3() {
     put(&api, "entries-1", "k", "1").await.expect(201);
     get(&api, "entries-2", "k").await.expect(200);
     let done = invalidate(&api, json!({"pattern": "k", "levels": ["L1_MEMORY", "L2_REDIS"]})).await.expect(200);
-    assert_eq!(done.json()["levels_affected"], json!(["L2_REDIS"]));
+    assert_eq!(done.json()["levels_affected"], json!(["L1_MEMORY", "L2_REDIS"]));
     wait_out_the_window().await;
     assert_eq!(get(&api, "entries-2", "k").await.level(), "L3_DATABASE");
     assert_eq!(get(&api, "entries-2", "k").await.level(), "L1_MEMORY");
@@ -182,6 +182,9 @@ async fn the_journal_tells_who_did_what_and_why() {
     assert_eq!(later["mutations"].as_array().unwrap().len(), 1);
     api.get("/journal?since=x").send().await.expect_error(400, "INVALID_REQUEST");
     api.get("/journal?limit=0").send().await.expect_error(400, "INVALID_REQUEST");
+    let other = Claims { prefixes: Some(vec!["other:".to_owned()]), ..Claims::default() };
+    let limited = api.get("/journal").anonymous().bearer(&api.stack.token(other)).send().await.expect(200);
+    assert_eq!(limited.json()["mutations"], json!([]), "a limited token sees only what lies under its prefixes");
     let reader = api.stack.token(Claims { scopes: vec!["cache:read".to_owned()], ..Claims::default() });
     api.get("/journal").anonymous().bearer(&reader).send().await.expect_error(403, "FORBIDDEN");
 }

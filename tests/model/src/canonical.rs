@@ -139,7 +139,6 @@ impl Note {
     fn moments(&mut self, visit: Visit<'_>) {
         match self {
             Note::Changed(version) | Note::Invalidated(version) => visit(version),
-            Note::Open(barrier) => barrier.moments(visit),
         }
     }
 }

@@ -90,13 +90,10 @@ impl Turn<'_> {
     fn newest_row(&mut self) -> Option<Row> {
         let database = &self.state.database;
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
-        let noted = database.notes.iter().filter_map(|note| note.barrier()).collect::<Vec<_>>();
-        let reachable = self.operation().reachable;
-        let known = self.knowledge().map(|knowledge| knowledge.open.clone()).unwrap_or_default();
-        // Without Redis only the notes tell of barriers opened since.
-        let mut open = known.iter().chain(noted.iter().filter(|_| !reachable));
         let barrier = self.scenario.rules.has(Rule::Barrier);
-        row.filter(|row| !barrier || !open.any(|barrier| row.is_hidden_by(*barrier)))
+        let known = self.knowledge().map(|knowledge| &knowledge.open);
+        let hidden = |row: &Row| known.is_some_and(|open| open.iter().any(|barrier| row.is_hidden_by(*barrier)));
+        row.filter(|row| !barrier || !hidden(row))
     }
 
     /// Writes what L3 said into L2.
@@ -149,8 +146,7 @@ impl Turn<'_> {
     pub fn unchanged(&mut self, version: Version) -> bool {
         let scenario = self.scenario;
         let (stamp, restarted) = (self.operation().stamp, self.operation().restarted);
-        let covered =
-            |knowledge: &Knowledge| knowledge.covers(scenario, version, stamp) || knowledge.sweeps(stamp);
+        let covered = |knowledge: &Knowledge| knowledge.covers(scenario, version, stamp) || knowledge.sweeps(stamp);
         !restarted && !self.knowledge().is_some_and(covered)
     }
 }

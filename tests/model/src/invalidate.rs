@@ -3,9 +3,9 @@
 
 use crate::{
     history::Floor,
-    operation::{Operation, Step},
+    operation::Step,
     scenario::{Register, Request, Rule},
-    state::{Barrier, Content, Database, Event, Note, Position, Redis, Row, SharedCopy, Version},
+    state::{Barrier, Content, Database, Event, Position, Redis, Row, SharedCopy, Version},
     turn::Turn,
 };
 
@@ -26,44 +26,8 @@ impl Turn<'_> {
         match (opened, self.scenario.register) {
             (None, _) => self.end(),
             (Some(()), Register::L2) => self.next(Step::RemoveCopies),
-            (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::NoteJob),
             (Some(()), Register::L3) => self.next(Step::Scan),
         }
-    }
-
-    /// Leaves a note of the open barrier.
-    pub fn note_job(&mut self) {
-        let Operation { barrier: at, version, .. } = *self.operation();
-        let barrier = Barrier { at, version, database: true };
-        let former = std::mem::replace(&mut self.operation().notes, vec![Note::Open(barrier)]);
-        let notes = &mut self.state.database.notes;
-        notes.retain(|note| !former.contains(note));
-        notes.push(Note::Open(barrier));
-        self.next(if self.scenario.rules.has(Rule::JobConfirmed) { Step::ConfirmJob } else { Step::Scan });
-        if !self.scenario.rules.has(Rule::JobConfirmed) {
-            self.acknowledge_job(false);
-        }
-    }
-
-    /// Makes sure that the barrier still stands now that its note does: whoever loses it from here on reads the note.
-    pub fn confirm_job(&mut self) {
-        let at = self.operation().barrier;
-        let stands = self.redis(|redis| redis.open.iter().any(|barrier| barrier.at == at));
-        if stands == Some(false) {
-            return self.again(Step::OpenBarrier);
-        }
-        self.sync();
-        self.acknowledge_job(stands.is_none());
-        self.next(Step::Scan);
-    }
-
-    /// For every reader that knows of the barrier the effect is complete.
-    fn acknowledge_job(&mut self, degraded: bool) {
-        let version = self.operation().version;
-        let outdated = self.state.land_removal(version);
-        self.operation().outdated = outdated;
-        self.container().memory = None;
-        self.acknowledge(degraded);
     }
 
     /// Looks for what is to be removed from L3.
@@ -157,17 +121,7 @@ impl Turn<'_> {
             return self.again(Step::OpenBarrier);
         }
         self.container().memory = None;
-        if self.operation().request == Request::InvalidateAsJob {
-            return self.next(Step::DropJob);
-        }
         self.acknowledge(false);
-        self.end();
-    }
-
-    /// Deletes the note of the job.
-    pub fn drop_job(&mut self) {
-        let notes = self.operation().notes.clone();
-        self.state.database.notes.retain(|note| !notes.contains(note));
         self.end();
     }
 }

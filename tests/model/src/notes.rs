@@ -3,7 +3,7 @@
 use crate::{
     operation::Step,
     scenario::{Request, Rule},
-    state::{Barrier, Event, Note, Redis, State},
+    state::{Event, Note, Redis},
     turn::Turn,
 };
 
@@ -47,7 +47,11 @@ impl Turn<'_> {
 
     fn remove_from(&mut self, number: u8) {
         let more = usize::from(number) < self.operation().notes.len();
-        self.next(if more { Step::ReplayRemoval(number) } else { Step::DropNotes });
+        match more {
+            true => self.next(Step::ReplayRemoval(number)),
+            false if number > 0 => self.next(Step::DropNotes),
+            false => self.leave_notes(),
+        }
     }
 
     /// Remembers that the notes were read, and reads the journal.
@@ -65,15 +69,14 @@ impl Turn<'_> {
         if operation.request == Request::Get {
             operation.floor.raise(noted);
         }
-        let replayed = operation.notes.iter().any(|note| note.barrier().is_none());
         self.container().owes_notes = false;
-        if replayed { self.remove_from(0) } else { self.leave_notes() }
+        self.remove_from(0);
     }
 
-    /// Deletes the notes that the journal has. A job deletes its own.
+    /// Deletes the notes that the journal has.
     pub fn drop_notes(&mut self) {
         let replayed = self.operation().notes.clone();
-        self.state.database.notes.retain(|note| note.barrier().is_some() || !replayed.contains(note));
+        self.state.database.notes.retain(|note| !replayed.contains(note));
         self.leave_notes();
     }
 
@@ -94,34 +97,11 @@ impl Turn<'_> {
     }
 }
 
-impl State {
-    /// Whether there is a note that says more than Redis does. Reading others changes nothing.
-    pub fn has_news_in_notes(&self) -> bool {
-        let known = |note: &Note| note.barrier().is_some_and(|barrier| self.redis.open.contains(&barrier));
-        self.database.notes.iter().any(|note| !known(note))
-    }
-}
-
-impl Note {
-    /// The barrier that an acknowledged job goes on behind.
-    pub fn barrier(self) -> Option<Barrier> {
-        match self {
-            Note::Open(barrier) => Some(barrier),
-            Note::Changed(_) | Note::Invalidated(_) => None,
-        }
-    }
-}
-
 impl Redis {
     fn replay_record(&mut self, note: Note, at: u8) {
         match note {
             Note::Changed(version) => self.append(at, Event::Changed(version)),
             Note::Invalidated(_) => self.append(at, Event::Invalidated),
-            Note::Open(barrier) if self.open.contains(&barrier) => {}
-            Note::Open(barrier) => {
-                self.append(at, Event::Invalidated);
-                self.open.push(barrier);
-            }
         }
     }
 
@@ -130,7 +110,6 @@ impl Redis {
             // Also a copy of that very version, which may have arrived after it was given up.
             Note::Changed(version) => self.remove_older(version + 1),
             Note::Invalidated(_) => self.copy = None,
-            Note::Open(_) => {}
         }
     }
 }

@@ -82,20 +82,14 @@ pub enum Step {
     LeaveNote,
     /// Appends the barrier and opens it.
     OpenBarrier,
-    /// Leaves a note of the open barrier.
-    NoteJob,
-    /// Looks whether the barrier still stands, and acknowledges.
-    ConfirmJob,
     /// Looks for what is to be removed from L3.
     Scan,
     /// Removes from L3 what was found.
     RemoveRow,
     /// Removes the copies from L2.
     RemoveCopies,
-    /// Closes the barrier.
+    /// Closes the barrier, and reads the journal.
     Close,
-    /// Deletes the note of the job.
-    DropJob,
 }
 
 impl Step {

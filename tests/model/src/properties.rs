@@ -124,7 +124,7 @@ impl Scenario {
 
     fn actions_of(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
         let container = &state.containers[who as usize];
-        let notes = self.register == Register::L3 && !container.cut && state.has_news_in_notes();
+        let notes = self.register == Register::L3 && !container.cut && !state.database.notes.is_empty();
         let Some(operation) = &container.operation else {
             let Some(request) = container.script.first() else { return };
             actions.push(Action::Begin(who, Luck::Plain));

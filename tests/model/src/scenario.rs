@@ -29,8 +29,6 @@ pub enum Request {
     Delete,
     /// Invalidates a pattern that matches the key, in every level.
     Invalidate,
-    /// The same, acknowledged as soon as its barrier is noted; the rest is a job.
-    InvalidateAsJob,
     /// Invalidates in L1 and L2 only.
     InvalidateAbove,
 }
@@ -38,7 +36,7 @@ pub enum Request {
 impl Request {
     /// Whether it is one of the invalidates.
     pub fn invalidates(self) -> bool {
-        matches!(self, Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove)
+        matches!(self, Request::Invalidate | Request::InvalidateAbove)
     }
 }
 
@@ -63,8 +61,6 @@ pub enum Rule {
     ConditionalRow,
     /// The register is written before the journal.
     RegisterFirst,
-    /// A new epoch begins with reading the outage notes.
-    NotesAtEpoch,
     /// Records cover by position also where L2 is the register, and not by version.
     CoverByPosition,
     /// An invalidate without Redis leaves its note after it has removed from L3, not before.
@@ -73,8 +69,6 @@ pub enum Rule {
     Notes,
     /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.
     MarkersGo,
-    /// An invalidate that goes on as a job looks for its barrier once more after noting it.
-    JobConfirmed,
     /// An invalidate that finds its barrier gone begins anew.
     CloseChecks,
 }

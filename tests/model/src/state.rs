@@ -162,8 +162,6 @@ pub enum Note {
     Changed(Version),
     /// Redis was not told of an invalidate of this version.
     Invalidated(Version),
-    /// An acknowledged invalidate goes on as a job behind this barrier.
-    Open(Barrier),
 }
 
 /// A container.

@@ -69,13 +69,10 @@ impl Turn<'_> {
             Step::WriteCopy => self.write_copy(),
             Step::LeaveNote => self.leave_note(),
             Step::OpenBarrier => self.open_barrier(),
-            Step::NoteJob => self.note_job(),
-            Step::ConfirmJob => self.confirm_job(),
             Step::Scan => self.scan(),
             Step::RemoveRow => self.remove_row(),
             Step::RemoveCopies => self.remove_copies(),
             Step::Close => self.close(),
-            Step::DropJob => self.drop_job(),
         }
     }
 
@@ -101,7 +98,7 @@ impl Turn<'_> {
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
-            Request::Invalidate | Request::InvalidateAsJob | Request::InvalidateAbove => {
+            Request::Invalidate | Request::InvalidateAbove => {
                 let version = self.draw();
                 self.operation().version = version;
                 self.next(Step::OpenBarrier);
@@ -164,10 +161,9 @@ impl Turn<'_> {
             return;
         }
         let epoch = self.state.next_tick();
-        let keep = !self.scenario.rules.has(Rule::NotesAtEpoch);
         let redis = &mut self.state.redis;
         redis.append(epoch, Event::Epoch);
-        let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| keep);
+        let notes = redis.meta.and_then(|meta| meta.notes);
         redis.meta = Some(Meta { identity: redis.identity, epoch, notes });
     }
 

@@ -62,7 +62,7 @@ fn run(name: &str, scenario: Scenario) -> usize {
 #[test]
 fn explore() {
     use Request::*;
-    let all = [Put, PutAbove, Delete, Invalidate, InvalidateAsJob, InvalidateAbove, Get];
+    let all = [Put, PutAbove, Delete, Invalidate, InvalidateAbove, Get];
     let budgets = [
         ("none", Budget::default()),
         ("crash", Budget { crash: 1, ..Budget::default() }),

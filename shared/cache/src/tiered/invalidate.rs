@@ -36,8 +36,11 @@ const REMOVAL_TIME: Duration = Duration::from_secs(20);
 const SAMPLES: usize = 20;
 
 /// The keys that were met, each counted once however many levels hold it.
-#[derive(Default)]
-struct Met(Mutex<Census>);
+struct Met {
+    /// The levels that were asked for.
+    levels: Levels,
+    census: Mutex<Census>,
+}
 
 #[derive(Default)]
 struct Census {
@@ -96,7 +99,7 @@ impl TieredCache {
 
     /// Counts what a selector means, and removes nothing.
     async fn census(&self, request: &Invalidate, levels: Levels) -> Result<Met, CacheError> {
-        let met = Met::default();
+        let met = Met::of(levels);
         if levels.has(Level::L3) {
             self.sweep_l3(&request.selector, Act::Look, &met).await.map_err(l3_down)?;
         }
@@ -117,7 +120,7 @@ impl TieredCache {
         let record = self.ask(self.journal.invalidate(self.operation(stamp), &written, true)).await;
         let at = record.and_then(appended).map_err(l2_down)?;
         let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
-        let met = Met::default();
+        let met = Met::of(levels);
         self.look_into_memory(&request.selector, levels, &met);
         let swept = self.sweep_shared(&request.selector, levels, Act::Remove(version), &met);
         let swept = timeout(REMOVAL_TIME, swept).await;
@@ -153,7 +156,7 @@ impl TieredCache {
         if self.uses(Level::L2) {
             self.leave_note(&Noted::Invalidated(Box::new(written))).await.map_err(l3_down)?;
         }
-        let met = Met::default();
+        let met = Met::of(levels);
         self.look_into_memory(&request.selector, levels, &met);
         if levels.has(Level::L3) {
             self.sweep_l3(&request.selector, Act::RemoveSeen, &met).await.map_err(l3_down)?;
@@ -168,7 +171,7 @@ impl TieredCache {
     pub(super) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
         if levels.has(Level::L2) {
             let version = Version::at(self.stamp().started_us, self.container);
-            self.sweep_l2(selector, Act::Remove(version), &Met::default()).await?;
+            self.sweep_l2(selector, Act::Remove(version), &Met::of(levels)).await?;
         }
         Ok(())
     }
@@ -322,20 +325,25 @@ fn l3_down(error: L3Error) -> CacheError {
 }
 
 impl Met {
+    fn of(levels: Levels) -> Met {
+        Met { levels, census: Mutex::default() }
+    }
+
+    /// Counts a live value. Where a lower level holds one, the L1 of some container may as well.
     fn add(&self, level: Level, key: &str) {
-        let mut census = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        census.levels = census.levels.with(level);
+        let mut census = self.census.lock().unwrap_or_else(PoisonError::into_inner);
+        census.levels = census.levels.with(level).with(Level::L1).and(self.levels);
         if census.keys.insert(xxh3_64(key.as_bytes())) && census.samples.len() < SAMPLES {
             census.samples.push(key.to_owned());
         }
     }
 
     fn count(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys.len() as u64
+        self.census.lock().unwrap_or_else(PoisonError::into_inner).keys.len() as u64
     }
 
     fn into_invalidated(self, degraded: bool) -> Invalidated {
-        let census = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let census = self.census.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut samples = census.samples;
         samples.sort_unstable();
         Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded }

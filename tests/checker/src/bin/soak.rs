@@ -1,8 +1,8 @@
 //! `soak`: as many runs as wanted, and a report of them.
 //!
 //! Variables: `SEEDS` (how many, 500), `FIRST` (the first seed, 1), `SEED` (just this one), `STACKS` (how many run at
-//! the same time, 2), `BINARIES` (the folder of the functions, that of this build), `REPORT`
-//! (target/soak/report.md). Ends with status 1 when a promise was broken.
+//! the same time, 2), `FAULTS` (names of [`Fault`] with a comma between them, all), `BINARIES` (the folder of the
+//! functions, that of this build), `REPORT` (target/soak/report.md). Ends with status 1 when a promise was broken.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use strata_checker::report::describe;
-use strata_checker::{Setup, Verdict, soak::soak};
+use strata_checker::{Fault, Setup, Verdict, soak::soak};
 use strata_stack::repository;
 
 /// The windows of the stacks in turn, in milliseconds.
@@ -34,7 +34,14 @@ fn setups() -> Vec<Setup> {
     let stacks = usize::try_from(number("STACKS", 2)).expect("a machine has fewer stacks");
     let windows = WINDOWS_MS.into_iter().cycle().take(stacks);
     let binaries = variable("BINARIES").map(PathBuf::from);
-    windows.map(|ms| Setup { binaries: binaries.clone(), ..Setup::keeping(Duration::from_millis(ms)) }).collect()
+    let faults = variable("FAULTS").map_or_else(|| Fault::ALL.to_vec(), |names| names.split(',').map(fault).collect());
+    let setup =
+        |ms| Setup { binaries: binaries.clone(), faults: faults.clone(), ..Setup::keeping(Duration::from_millis(ms)) };
+    windows.map(setup).collect()
+}
+
+fn fault(name: &str) -> Fault {
+    Fault::named(name).unwrap_or_else(|| panic!("FAULTS: {name} is none of {:?}", Fault::ALL))
 }
 
 fn say(verdict: &Verdict) {
