@@ -7,6 +7,8 @@ use strata_cache::{Mutation, Pattern, Position};
 
 /// Mutations of one answer when the request does not say.
 const DEFAULT_LIMIT: usize = 100;
+/// No position is as late as this: the year 5138, in ms.
+const LATEST_MS: u64 = 100_000_000_000_000;
 /// Most mutations of one answer.
 const MAX_LIMIT: usize = 1000;
 
@@ -42,9 +44,9 @@ struct Line<'a> {
 /// Answers with the mutations after `since`, oldest first; without `since`, with the newest.
 pub async fn handle(call: Call<'_>) -> Answer {
     let (since, limit) = read(&call.event)?;
-    let mutations = call.cache.history(since, limit).await?;
-    let next = mutations.last().map(|mutation| mutation.position).or(since).map(|position| position.to_string());
-    let shown = mutations.iter().filter(|mutation| may_see(&call.principal, mutation));
+    let page = call.cache.history(since, limit).await?;
+    let next = page.next.map(|position| position.to_string());
+    let shown = page.mutations.iter().filter(|mutation| may_see(&call.principal, mutation));
     Response::json(StatusCode::OK, &Answered { mutations: shown.map(line).collect(), next })
 }
 
@@ -66,6 +68,7 @@ fn read(event: &Event) -> Result<(Option<Position>, usize), ApiError> {
     }
     let since = one(event, "since")?.map(|text| {
         Position::parse(text)
+            .filter(|since| since.ms < LATEST_MS)
             .ok_or(Problem::new("since", "must be a position as this operation answers it, like 1700000000000-0"))
     });
     let limit = one(event, "limit")?.map(|text| {

@@ -176,6 +176,23 @@ impl Coherence {
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
+    /// Open invalidations that are older than any operation lives: whoever began them is gone.
+    pub(crate) fn abandoned(&self) -> Vec<Arc<Invalidation>> {
+        let ended_ms = (self.time_us / 1000).saturating_sub(self.history_ms());
+        self.open.iter().filter(|invalidation| invalidation.at.ms < ended_ms).cloned().collect()
+    }
+
+    /// A version that no open invalidation of the key hides.
+    pub(crate) fn above_open(&self, key: &Key) -> Version {
+        let open = self.open.iter().filter(|invalidation| invalidation.selector.admits(key.as_str()));
+        open.map(|invalidation| invalidation.version.next()).max().unwrap_or(Version::ZERO)
+    }
+
+    /// Whether a copy in L2 is covered by an invalidation.
+    pub(crate) fn is_swept_from_l2(&self, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
+        self.is_swept(Level::L2, key, tags, stamp)
+    }
+
     fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
         self.ledger.sweeps(level, key, tags, stamp)
             || self.open.iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))

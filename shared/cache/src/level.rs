@@ -68,6 +68,12 @@ impl Levels {
         Levels(self.0 & !level.bit())
     }
 
+    /// What either set holds.
+    #[must_use]
+    pub const fn or(self, other: Levels) -> Levels {
+        Levels(self.0 | other.0)
+    }
+
     /// What both sets hold.
     #[must_use]
     pub const fn and(self, other: Levels) -> Levels {

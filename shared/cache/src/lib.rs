@@ -85,7 +85,8 @@ pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use outcome::{
-    CacheError, Condition, Deleted, Hit, Invalidate, Invalidated, Lookup, Mutation, Path, Put, Read, Step, Stored,
+    CacheError, Condition, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Mutation, Path, Put, Read, Step,
+    Stored,
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;

@@ -1,6 +1,7 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
-use std::ops::RangeInclusive;
+mod aimed;
+
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -11,15 +12,6 @@ use strata_stack::{ALL, L3Fault, PathFault};
 use crate::client::Client;
 use crate::history::Operation;
 use crate::rig::{KEY_PREFIX, Rig};
-
-/// How often a container is killed in the midst of a mutation.
-const KILLS: usize = 4;
-/// The time a mutation takes, about: one of its moments is when the container dies.
-const MUTATION_MS: u64 = 25;
-/// How often some requests to L3 are late.
-const LATE_SPELLS: usize = 12;
-/// By how much: longer than one attempt waits, and not longer than anybody should mind.
-const LATE_MS: RangeInclusive<u64> = 350..=1500;
 
 /// Something that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +35,8 @@ pub enum Fault {
     AllCutOff,
     /// Redis does what a container says, but its answers do not come back.
     RepliesHeld,
+    /// What a container says comes to Redis when the container has long given up.
+    CommandsHeld,
     /// The commands of a container reach Redis late.
     RedisSlow,
     /// Containers are killed in the midst of mutations.
@@ -59,13 +53,15 @@ pub enum Fault {
     L3Failing,
     /// Requests to L3 take effect a little late.
     L3Slow,
-    /// Some requests to L3 take effect so late that nobody waits for them any more: their repetition overtakes them.
-    L3Late,
+    /// Writes into L3 take effect once more when they have been repeated, acknowledged, and undone by others.
+    WritesLate,
+    /// Values are on their way from L3 into L2 while they are deleted or replaced.
+    PromotionsSlow,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 20] = [
         Fault::RedisEmptied,
         Fault::ContainersKilled,
         Fault::L3Slow,
@@ -82,8 +78,10 @@ impl Fault {
         Fault::RedisFlushed,
         Fault::RedisSlow,
         Fault::L3Throttling,
-        Fault::L3Late,
+        Fault::WritesLate,
         Fault::RedisReset,
+        Fault::CommandsHeld,
+        Fault::PromotionsSlow,
     ];
 
     /// The fault of that name.
@@ -108,17 +106,14 @@ impl Fault {
                 rig.redis(&["XTRIM", &format!("{KEY_PREFIX}{{j}}journal"), "MAXLEN", "0"]).await;
             }
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
-            Fault::OneCutOff | Fault::RepliesHeld | Fault::RedisSlow => {
-                let path_fault = match self {
-                    Fault::OneCutOff => PathFault::Cut,
-                    Fault::RepliesHeld => PathFault::StallReplies,
-                    _ => PathFault::Delay { ms: rng.u64(10..=150) },
-                };
-                let function = if rng.u32(..4) == 0 { "invalidate" } else { "entries" };
-                fail_path(rig, &rig.container(function, rng), path_fault, rng).await;
-            }
+            Fault::OneCutOff => fail_one_path(rig, PathFault::Cut, rng).await,
+            Fault::RepliesHeld => fail_one_path(rig, PathFault::StallReplies, rng).await,
+            Fault::CommandsHeld => fail_one_path(rig, PathFault::Stall, rng).await,
+            Fault::RedisSlow => fail_one_path(rig, PathFault::Delay { ms: rng.u64(10..=150) }, rng).await,
             Fault::AllCutOff => fail_path(rig, ALL, PathFault::Cut, rng).await,
-            Fault::ContainersKilled => return kill_in_mutations(client, rng).await,
+            Fault::ContainersKilled => return aimed::kill_in_mutations(client, rng).await,
+            Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
+            Fault::PromotionsSlow => return aimed::race_promotions(client, rng).await,
             Fault::ContainerStopped => stop_container(rig, rng).await,
             Fault::ContainerRests => {
                 rig.rest(Some(rig.container("entries", rng)));
@@ -129,7 +124,6 @@ impl Fault {
             Fault::L3Throttling => fail_l3(rig, L3Fault::Throttling, rng).await,
             Fault::L3Failing => fail_l3(rig, L3Fault::Failing { k: 1, of: rng.u64(2..=4) }, rng).await,
             Fault::L3Slow => fail_l3(rig, L3Fault::Slow { ms: rng.u64(20..=250) }, rng).await,
-            Fault::L3Late => delay_some_of_l3(rig, rng).await,
         }
         Vec::new()
     }
@@ -170,6 +164,11 @@ async fn lose_tail(rig: &Rig, rng: &mut Rng) {
     redis.start().await.expect("Redis starts again");
 }
 
+async fn fail_one_path(rig: &Rig, fault: PathFault, rng: &mut Rng) {
+    let function = if rng.u32(..4) == 0 { "invalidate" } else { "entries" };
+    fail_path(rig, &rig.container(function, rng), fault, rng).await;
+}
+
 async fn fail_path(rig: &Rig, container: &str, fault: PathFault, rng: &mut Rng) {
     let path = rig.api.stack.redis_path(container);
     path.set(fault).await;
@@ -182,33 +181,6 @@ async fn fail_l3(rig: &Rig, fault: L3Fault, rng: &mut Rng) {
     l3.set(fault).await;
     pause(rng, 300, 2000).await;
     l3.set(L3Fault::Ok).await;
-}
-
-async fn delay_some_of_l3(rig: &Rig, rng: &mut Rng) {
-    let l3 = rig.api.stack.l3();
-    for _ in 0..LATE_SPELLS {
-        l3.set(L3Fault::Slow { ms: rng.u64(LATE_MS) }).await;
-        pause(rng, 20, 120).await;
-        l3.set(L3Fault::Ok).await;
-        pause(rng, 50, 250).await;
-    }
-}
-
-async fn kill_in_mutations(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
-    let mut operations = Vec::new();
-    for _ in 0..KILLS {
-        let action = client.workload.mutation(rng);
-        let container = client.rig.container(Client::function(&action), rng);
-        let moment = Duration::from_millis(rng.u64(..MUTATION_MS));
-        let killing = async {
-            tokio::time::sleep(moment).await;
-            client.rig.kill(&container).await;
-        };
-        let (operation, ()) = tokio::join!(client.perform(&container, action), killing);
-        operations.push(operation);
-        pause(rng, 0, 300).await;
-    }
-    operations
 }
 
 async fn stop_container(rig: &Rig, rng: &mut Rng) {

@@ -4,13 +4,17 @@ use fastrand::Rng;
 
 use crate::history::{KeyId, Scope, TagId};
 
-/// Keys that everything is done to.
-const COMMON: [&str; 3] = ["a/1", "a/2", "b/1"];
+/// The names of the keys behind the run's prefix, the busy ones first. With `/`: what everything is done to.
+const NAMES: [&str; 6] = ["a/1", "a/2", "b/1", "short", "b/2", "kept"];
 /// The key whose values live for a second or two.
 const SHORT: KeyId = 3;
+/// The key for what is aimed at a moment, which others seldom touch.
+pub(crate) const QUIET: KeyId = 4;
+/// The pattern that matches that key only.
+const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/2", &[QUIET]);
 /// The key that is read and written, and that no deletion and no invalidation ever means, though it has the prefix of
 /// the others, and a tag.
-const KEPT: KeyId = 4;
+const KEPT: KeyId = 5;
 /// Tags of the common keys.
 const TAGS: usize = 2;
 /// The tag of the key that is kept, of which the name of another is a prefix.
@@ -19,8 +23,8 @@ const KEPT_TAG: TagId = 2;
 const PATTERNS: [(&str, &[KeyId]); 6] = [
     ("a/*", &[0, 1]),
     ("[ab]/1", &[0, 2]),
-    ("?/?", &[0, 1, 2]),
-    ("[a-b]/*", &[0, 1, 2]),
+    ("?/?", &[0, 1, 2, QUIET]),
+    ("*/1", &[0, 2]),
     ("b/1", &[2]),
     ("s*", &[SHORT]),
 ];
@@ -34,8 +38,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Names under a prefix that is used once.
     pub(crate) fn under(prefix: &str) -> Self {
-        let all = COMMON.into_iter().chain(["short", "kept"]);
-        Self { prefix: prefix.to_owned(), names: all.map(|name| format!("{prefix}{name}")).collect() }
+        Self { prefix: prefix.to_owned(), names: NAMES.map(|name| format!("{prefix}{name}")).to_vec() }
     }
 
     pub(crate) fn tag(&self, tag: TagId) -> String {
@@ -44,19 +47,26 @@ impl Keys {
     }
 
     /// Any key; the first ones more often than the last.
-    pub(crate) fn any(&self, rng: &mut Rng) -> KeyId {
-        let count = self.names.len();
-        rng.usize(..count).min(rng.usize(..count))
+    pub(crate) fn any(rng: &mut Rng) -> KeyId {
+        rng.usize(..NAMES.len()).min(rng.usize(..NAMES.len()))
     }
 
     /// A key that may be deleted.
-    pub(crate) fn removable(&self, rng: &mut Rng) -> KeyId {
-        rng.usize(..KEPT)
+    pub(crate) fn removable(rng: &mut Rng) -> KeyId {
+        rng.usize(..KEPT).min(rng.usize(..KEPT))
     }
 
     /// A pattern that matches some.
     pub(crate) fn pattern(&self, rng: &mut Rng) -> Scope {
-        let (pattern, keys) = PATTERNS[rng.usize(..PATTERNS.len())];
+        self.scope(PATTERNS[rng.usize(..PATTERNS.len())])
+    }
+
+    /// The pattern that matches the quiet key.
+    pub(crate) fn quiet(&self) -> Scope {
+        self.scope(QUIET_PATTERN)
+    }
+
+    fn scope(&self, (pattern, keys): (&str, &[KeyId])) -> Scope {
         Scope::Pattern { text: format!("{}{pattern}", self.prefix), keys: keys.to_vec() }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::history::{Action, KeyId, Put};
-use crate::keys::Keys;
+use crate::history::{Action, KeyId, Put, Scope, TagId};
+use crate::keys::{Keys, QUIET};
 
 /// Of a hundred operations; the rest is invalidations by tag.
 const GETS: u32 = 64;
@@ -15,8 +15,10 @@ const DELETES: u32 = 6;
 const PATTERNS: u32 = 3;
 /// Of a hundred reads, those with `no-cache`.
 const NO_CACHE: u32 = 25;
-/// Of a hundred PUTs, those that name their levels, and of a hundred invalidations.
+/// Of a hundred PUTs, those that name their levels.
 const LIMITED: u32 = 20;
+/// Of a hundred invalidations, those that leave L3 alone, so that what is read next is promoted.
+const UPPER: u32 = 40;
 /// The levels a PUT may name. L1 alone is best effort by its meaning, so nothing can be said of it.
 const PUT_LEVELS: [&[&str]; 4] =
     [&["L2_REDIS", "L3_DATABASE"], &["L3_DATABASE"], &["L1_MEMORY", "L3_DATABASE"], &["L1_MEMORY", "L2_REDIS"]];
@@ -38,8 +40,8 @@ impl Workload {
         let die = rng.u32(..100);
         match die {
             _ if die < GETS => self.read(rng),
-            _ if die < GETS + PUTS => self.put(self.keys.any(rng), rng),
-            _ if die < GETS + PUTS + DELETES => Action::Delete { key: self.keys.removable(rng) },
+            _ if die < GETS + PUTS => self.put(Keys::any(rng), rng),
+            _ if die < GETS + PUTS + DELETES => Action::Delete { key: Keys::removable(rng) },
             _ if die < GETS + PUTS + DELETES + PATTERNS => {
                 let scope = self.keys.pattern(rng);
                 Action::Invalidate { scope, levels: upper_levels(rng) }
@@ -49,36 +51,55 @@ impl Workload {
     }
 
     pub(crate) fn read(&self, rng: &mut Rng) -> Action {
-        Action::Get { key: self.keys.any(rng), no_cache: rng.u32(..100) < NO_CACHE }
+        Action::Get { key: Keys::any(rng), no_cache: rng.u32(..100) < NO_CACHE }
     }
 
     /// Anything but a read.
     pub(crate) fn mutation(&self, rng: &mut Rng) -> Action {
         match rng.u32(..4) {
-            0 => Action::Delete { key: self.keys.removable(rng) },
+            0 => Action::Delete { key: Keys::removable(rng) },
             1 => self.invalidate_tag(rng),
-            _ => self.put(self.keys.removable(rng), rng),
+            _ => self.put(Keys::removable(rng), rng),
         }
     }
 
     fn put(&self, key: KeyId, rng: &mut Rng) -> Action {
-        let value = self.next_value.fetch_add(1, Ordering::Relaxed);
         let limited = rng.u32(..100) < LIMITED;
-        Action::Put(Put {
-            key,
-            value,
-            ttl: Duration::from_secs(Keys::ttl_seconds(key, rng)),
-            tags: Keys::tags(key, rng),
-            levels: if limited { PUT_LEVELS[rng.usize(..PUT_LEVELS.len())] } else { &[] },
-        })
+        let levels = if limited { PUT_LEVELS[rng.usize(..PUT_LEVELS.len())] } else { &[] };
+        self.put_with(key, Keys::tags(key, rng), levels, rng)
+    }
+
+    fn put_with(&self, key: KeyId, tags: Vec<TagId>, levels: &'static [&'static str], rng: &mut Rng) -> Action {
+        let value = self.next_value.fetch_add(1, Ordering::Relaxed);
+        let ttl = Duration::from_secs(Keys::ttl_seconds(key, rng));
+        Action::Put(Put { key, value, ttl, tags, levels })
+    }
+
+    /// A PUT of the quiet key into all levels; without tags, so that it is one write into L3 and no other.
+    pub(crate) fn put_quiet(&self, rng: &mut Rng) -> Action {
+        self.put_with(QUIET, Vec::new(), &[], rng)
+    }
+
+    /// Something that makes an end of the quiet key's value.
+    pub(crate) fn end_quiet(&self, rng: &mut Rng) -> Action {
+        match rng.u32(..5) {
+            0 => Action::Delete { key: QUIET },
+            1 => self.put_quiet(rng),
+            _ => Action::Invalidate { scope: self.keys.quiet(), levels: &[] },
+        }
+    }
+
+    /// Leaves the quiet key's value in L3 only.
+    pub(crate) fn demote_quiet(&self) -> Action {
+        Action::Invalidate { scope: self.keys.quiet(), levels: UPPER_LEVELS }
     }
 
     fn invalidate_tag(&self, rng: &mut Rng) -> Action {
-        let scope = crate::history::Scope::Tag(Keys::swept_tag(rng));
+        let scope = Scope::Tag(Keys::swept_tag(rng));
         Action::Invalidate { scope, levels: upper_levels(rng) }
     }
 }
 
 fn upper_levels(rng: &mut Rng) -> &'static [&'static str] {
-    if rng.u32(..100) < LIMITED { UPPER_LEVELS } else { &[] }
+    if rng.u32(..100) < UPPER { UPPER_LEVELS } else { &[] }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use strata_checker::report::describe;
-use strata_checker::{Setup, Verdict, soak::soak};
+use strata_checker::{Fault, Setup, Verdict, soak::soak};
 
 /// One after another, so that every fault comes first in one of them.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
@@ -22,8 +22,9 @@ async fn no_read_breaks_a_promise() {
 /// The judge is tested on histories made by hand; this is that a real one gets to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promise_that_is_not_kept_is_found() {
-    let broken = Setup { promise: Duration::from_millis(100), ..Setup::keeping(Duration::from_secs(5)) };
-    let tally = soak(&[broken], [6], |_| ()).await;
+    let faults = vec![Fault::ContainerRests];
+    let broken = Setup { promise: Duration::ZERO, faults, ..Setup::keeping(Duration::from_secs(60)) };
+    let tally = soak(&[broken], [1, 2], |_| ()).await;
     assert!(tally.unexplained > 0, "{}", tally.markdown());
 }
 

@@ -11,7 +11,7 @@ pub use strata_stack as stack;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use strata_stack::{Claims, Options, Stack};
 
@@ -26,9 +26,9 @@ pub struct Api {
 }
 
 impl Api {
-    /// Starts a stack with the defaults of [`Options`].
+    /// Starts a stack whose levels have time to answer.
     pub async fn start() -> Api {
-        Api::with(Options::default()).await
+        Api::with(patient()).await
     }
 
     /// Starts a stack, and waits until every container has reached both shared levels once. Unoptimised builds on a
@@ -63,6 +63,24 @@ impl Api {
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.stack.url(), method, path).bearer(&self.token)
     }
+}
+
+/// The defaults, but with more time for each level: unoptimised builds share a busy machine with other suites, and how
+/// long a level may take is not what most suites ask.
+pub fn patient() -> Options {
+    configured(json!({}))
+}
+
+/// The same with a partial configuration document.
+pub fn configured(partial: Value) -> Options {
+    let mut config = json!({"l2_config": {"timeout_ms": 1_000}, "l3_config": {"timeout_ms": 5_000}});
+    for (section, fields) in partial.as_object().expect("a document is an object") {
+        match (config.get_mut(section).and_then(Value::as_object_mut), fields.as_object()) {
+            (Some(known), Some(fields)) => known.extend(fields.clone()),
+            _ => config[section] = fields.clone(),
+        }
+    }
+    Options::default().env("CACHE_CONFIG", config.to_string())
 }
 
 /// Reads an entry that is not there, past the gateway, until no level is said to be out of reach.

@@ -5,8 +5,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use strata_it::stack::{Claims, InvokeError, Issuer, Options, repository};
-use strata_it::{Api, entry};
+use strata_it::stack::{Claims, InvokeError, Issuer, repository};
+use strata_it::{Api, entry, patient};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
@@ -205,7 +205,7 @@ async fn tokens_of_a_key_set() {
     let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::EdDSA).unwrap()).unwrap();
     jwk["kid"] = json!("key-1");
     let url = serve(json!({ "keys": [jwk] })).await;
-    let api = Api::with(Options::default().env("JWKS_URL", &url).env("JWT_SECRET", "")).await;
+    let api = Api::with(patient().env("JWKS_URL", &url).env("JWT_SECRET", "")).await;
     let header = Header { kid: Some("key-1".to_owned()), ..Header::new(Algorithm::EdDSA) };
     let good = jsonwebtoken::encode(&header, &claims([]), &key).unwrap();
     api.get(&entry("customer:1")).bearer(&good).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
@@ -219,7 +219,7 @@ async fn tokens_of_a_key_set() {
 #[tokio::test]
 async fn an_issuer_that_is_down_is_500() {
     // Nobody listens on port 1.
-    let api = Api::with(Options::default().env("JWKS_URL", "http://127.0.0.1:1/jwks.json")).await;
+    let api = Api::with(patient().env("JWKS_URL", "http://127.0.0.1:1/jwks.json")).await;
     let header = Header::new(Algorithm::EdDSA);
     let token = jsonwebtoken::encode(&header, &claims([]), &signing_key()).unwrap();
     api.get(&entry("customer:1")).bearer(&token).send().await.expect_error(500, "INTERNAL_ERROR");

@@ -6,10 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
     time::Duration,
 };
-use strata_it::{
-    Api, entry,
-    stack::{Options, RedisEngine},
-};
+use strata_it::{Api, entry, patient, stack::RedisEngine};
 
 /// Slots of a cluster.
 const SLOTS: u16 = 16_384;
@@ -40,6 +37,9 @@ impl Cluster {
                 (SLOTS / 3 * index as u16, if index == 2 { SLOTS } else { SLOTS / 3 * (index as u16 + 1) });
             let slots = ["CLUSTER".to_owned(), "ADDSLOTSRANGE".to_owned(), from.to_string(), (to - 1).to_string()];
             say(port, &slots).await;
+            // Else the nodes find out that their epochs are the same, and change them once the cluster is in use.
+            let epoch = ["CLUSTER".to_owned(), "SET-CONFIG-EPOCH".to_owned(), (index + 1).to_string()];
+            say(port, &epoch).await;
             let (first, bus) = ports[0];
             if port != first {
                 let meet = ["CLUSTER", "MEET", "127.0.0.1", &first.to_string(), &bus.to_string()].map(str::to_owned);
@@ -100,7 +100,7 @@ async fn say(port: u16, words: &[String]) -> String {
 #[tokio::test]
 async fn entries_spread_over_the_masters_and_stay_coherent() {
     let cluster = Cluster::start().await;
-    let api = Api::with(Options::default().redis(RedisEngine::Url(cluster.url()))).await;
+    let api = Api::with(patient().redis(RedisEngine::Url(cluster.url()))).await;
     for i in 0..40 {
         let body = format!(r#"{{"value":{i},"tags":["t"]}}"#);
         let told = api.put(&entry(&format!("k:{i}")), body).pin("entries-1").send().await.expect(201);

@@ -2,12 +2,12 @@
 
 use crate::support::{WINDOW, command, flush, get, put, wait_out_the_window};
 use std::time::Duration;
-use strata_it::{Api, entry, stack::Options};
+use strata_it::{Api, entry, patient};
 
 #[tokio::test]
 async fn an_overwrite_is_seen_within_the_window() {
     for freeze in [true, false] {
-        let api = Api::with(Options::default().freeze(freeze)).await;
+        let api = Api::with(patient().freeze(freeze)).await;
         put(&api, "entries-1", "k", "1").await.expect(201);
         assert_eq!(get(&api, "entries-2", "k").await.value(), "1");
         put(&api, "entries-1", "k", "2").await.expect(200);
@@ -30,7 +30,7 @@ async fn a_delete_is_seen_within_the_window() {
 
 #[tokio::test]
 async fn a_window_of_nothing_asks_before_every_read() {
-    let api = Api::with(Options::default().coherence_window_ms(0)).await;
+    let api = Api::with(patient().coherence_window_ms(0)).await;
     for round in 0..20 {
         put(&api, "entries-1", "k", &round.to_string()).await;
         assert_eq!(get(&api, "entries-2", "k").await.value(), round.to_string());
@@ -40,7 +40,7 @@ async fn a_window_of_nothing_asks_before_every_read() {
 
 #[tokio::test]
 async fn a_read_inside_the_window_costs_no_redis_command() {
-    let api = Api::with(Options::default().coherence_window_ms(30_000)).await;
+    let api = Api::with(patient().coherence_window_ms(30_000)).await;
     put(&api, "entries-1", "k", "1").await.expect(201);
     get(&api, "entries-1", "k").await.expect(200);
     let before = commands(&api).await;

@@ -1,11 +1,9 @@
 //! A level that is down is a level skipped: what goes on, what is refused, what it costs, and what is said of it.
 
 use crate::support::{command, get, put, wait_out_the_window};
+use serde_json::json;
 use std::time::{Duration, Instant};
-use strata_it::{
-    Api, entry,
-    stack::{L3Fault, Options},
-};
+use strata_it::{Api, configured, entry, stack::L3Fault};
 
 #[tokio::test]
 async fn without_redis_l3_answers_and_mutations_say_so() {
@@ -29,7 +27,7 @@ async fn without_redis_l3_answers_and_mutations_say_so() {
 
 #[tokio::test]
 async fn a_stalled_redis_costs_its_timeout_once_and_not_on_every_request() {
-    let api = Api::start().await;
+    let api = Api::with(configured(json!({"l2_config": {"timeout_ms": 500}}))).await;
     for i in 0..20 {
         put(&api, "entries-1", &format!("k{i}"), "1").await.expect(201);
     }
@@ -39,8 +37,8 @@ async fn a_stalled_redis_costs_its_timeout_once_and_not_on_every_request() {
     for i in 0..20 {
         get(&api, "entries-1", &format!("k{i}")).await.expect(200);
     }
-    // Twenty timeouts of 100 ms would be 2 s.
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    // Twenty timeouts would be 10 s.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -107,7 +105,7 @@ async fn without_l3_copies_are_read_and_mutations_are_refused() {
 
 #[tokio::test]
 async fn l2_alone_keeps_entries_coherent() {
-    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l3_config":{"enabled":false}}"#)).await;
+    let api = Api::with(configured(json!({"l3_config": {"enabled": false}}))).await;
     put(&api, "entries-1", "k", "1").await.expect(201);
     assert_eq!(get(&api, "entries-2", "k").await.value(), "1");
     let told = put(&api, "entries-2", "k", "2").await.expect(200);
@@ -125,7 +123,7 @@ async fn l2_alone_keeps_entries_coherent() {
 
 #[tokio::test]
 async fn l3_alone_keeps_entries_coherent() {
-    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l2_config":{"enabled":false}}"#)).await;
+    let api = Api::with(configured(json!({"l2_config": {"enabled": false}}))).await;
     put(&api, "entries-1", "k", "1").await.expect(201);
     assert_eq!(get(&api, "entries-2", "k").await.level(), "L3_DATABASE");
     assert_eq!(get(&api, "entries-2", "k").await.level(), "L1_MEMORY");

@@ -2,10 +2,7 @@
 
 use crate::support::{command, flush, get, put, wait_out_the_window};
 use serde_json::{Value, json};
-use strata_it::{
-    Answer, Api, entry,
-    stack::{Claims, Options},
-};
+use strata_it::{Answer, Api, configured, entry, stack::Claims};
 
 async fn put_tagged(api: &Api, key: &str, tags: &[&str]) {
     let body = json!({"value": key, "tags": tags}).to_string();
@@ -206,7 +203,7 @@ async fn without_redis_l3_is_cleared_at_once_and_the_rest_when_redis_is_back() {
 
 #[tokio::test]
 async fn l2_alone_is_invalidated_as_well() {
-    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l3_config":{"enabled":false}}"#)).await;
+    let api = Api::with(configured(json!({"l3_config": {"enabled": false}}))).await;
     put_tagged(&api, "k:1", &["t"]).await;
     put_tagged(&api, "k:2", &["t"]).await;
     put_tagged(&api, "x", &["t"]).await;

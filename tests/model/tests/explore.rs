@@ -98,3 +98,41 @@ fn explore() {
         }
     }
 }
+
+#[test]
+fn mutants() {
+    use Request::*;
+    use strata_model::scenario::Rule;
+    use stateright::HasDiscoveries;
+    let all = [Put, PutAbove, Delete, Invalidate, InvalidateAbove, Get];
+    let budgets = [
+        ("none", Budget::default()),
+        ("crash", Budget { crash: 1, ..Budget::default() }),
+        ("cut", Budget { cut: 1, ..Budget::default() }),
+        ("flush", Budget { flush: 1, ..Budget::default() }),
+        ("failover", Budget { failover: 1, ..Budget::default() }),
+        ("trim", Budget { evict: 1, trim: 1, ..Budget::default() }),
+        ("age", Budget { age: 1, evict: 1, ..Budget::default() }),
+        ("crash+age", Budget { age: 1, crash: 1, ..Budget::default() }),
+    ];
+    for rule in [Rule::HistoryAtReset, Rule::ConditionalCopy, Rule::CheckAndUndo, Rule::StampBeforeRead, Rule::ConsistentReads, Rule::Epoch, Rule::Barrier,
+        Rule::ConditionalRow, Rule::RegisterFirst, Rule::CoverByPosition, Rule::NoteLast, Rule::Notes, Rule::MarkersGo, Rule::CloseChecks] {
+        for register in [Register::L3, Register::L2] {
+            for (name, budget) in budgets {
+                for reads in [vec![], vec![Get]] {
+                let mut found = vec![];
+                for (i, a) in all.iter().enumerate() {
+                    for b in &all[i..] {
+                        let base = Scenario::new(register).ask(&[*a], &[*b], &reads).with(budget);
+                        let c = base.clone().without(rule).checker().threads(1).finish_when(HasDiscoveries::Any).timeout(std::time::Duration::from_secs(3)).spawn_bfs().join();
+                        for (p, path) in c.discoveries() { found.push(format!("{a:?}/{b:?} {} {} steps {} states", &p[..2], path.into_actions().len(), c.unique_state_count())); }
+                    }
+                }
+                if !found.is_empty() { println!("{rule:?} {register:?} {name} reads{}: {}", reads.len(), found.join("; ")); }
+                if !reads.is_empty() || found.is_empty() && name != "none" && name != "crash+age" { continue; }
+                }
+            }
+        }
+        println!("---");
+    }
+}

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 use std::{error::Error, fmt, time::Duration};
 use tokio::sync::OnceCell;
 
-/// One attempt of an operation may take so long; the operation as a whole, `l3_config.timeout_ms`.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
+/// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000.
+const ATTEMPT_SHARE: f64 = 0.3;
 /// How much longer than another operation one with chunks, megabytes at a time, may take; an attempt of it half of
 /// that.
 const BULK_FACTOR: u32 = 5;
@@ -95,8 +95,8 @@ impl Store {
 
     async fn build(&self) -> Client {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(ATTEMPT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .connect_timeout(self.timeout.mul_f64(ATTEMPT_SHARE))
+            .operation_attempt_timeout(self.timeout.mul_f64(ATTEMPT_SHARE))
             .operation_timeout(self.timeout)
             .build();
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));

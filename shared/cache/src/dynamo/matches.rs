@@ -38,6 +38,17 @@ pub(crate) struct Search<'a> {
     pub prefix: &'a str,
 }
 
+/// Which rows to remove.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doomed {
+    /// Those older than this.
+    pub version: Version,
+    /// Of exactly this version, where one is given.
+    pub only: Option<Version>,
+    /// Only those that say that the value is kept elsewhere: L3 itself is spared.
+    pub markers: bool,
+}
+
 /// A row that was found.
 #[derive(Debug, Clone)]
 pub(crate) struct Match {
@@ -94,9 +105,8 @@ impl Store {
         Ok((matches, found.last_evaluated_key))
     }
 
-    /// Removes the row of `key` if it is older than `version` and, where one is given, of exactly the version `only`.
-    /// Returns whether a live value went.
-    pub(crate) async fn remove(&self, key: &str, version: Version, only: Option<Version>) -> Result<bool, L3Error> {
+    /// Removes the row of `key` if it is doomed; never a tombstone. Returns whether a live value went.
+    pub(crate) async fn remove(&self, key: &str, doomed: Doomed) -> Result<bool, L3Error> {
         let mut request = self
             .client()
             .await?
@@ -105,15 +115,20 @@ impl Store {
             .key("pk", text(partition_name(shard(key))))
             .key("sk", text(key))
             .expression_attribute_names("#v", "version")
-            .expression_attribute_values(":v", number(version.0))
+            .expression_attribute_names("#k", "kind")
+            .expression_attribute_values(":v", number(doomed.version.0))
+            .expression_attribute_values(":elsewhere", text("elsewhere"))
             .return_values(ReturnValue::AllOld);
-        request = match only {
-            None => request.condition_expression("#v < :v"),
-            Some(only) => request
-                .condition_expression("#v < :v AND #v = :only")
-                .expression_attribute_values(":only", number(only.0)),
-        };
-        match request.send().await {
+        let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
+        if !doomed.markers {
+            condition = "#v < :v AND (#k = :elsewhere OR #k = :value)".to_owned();
+            request = request.expression_attribute_values(":value", text("value"));
+        }
+        if let Some(only) = doomed.only {
+            condition.push_str(" AND #v = :only");
+            request = request.expression_attribute_values(":only", number(only.0));
+        }
+        match request.condition_expression(condition).send().await {
             Ok(removed) => match removed.attributes {
                 Some(before) => Ok(self.tidy_after(key, &before).await),
                 None => Ok(false),

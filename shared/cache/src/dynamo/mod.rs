@@ -20,12 +20,13 @@
 
 mod chunks;
 mod client;
+mod conditional;
 mod matches;
 mod notes;
 mod rows;
 
 pub(crate) use client::{L3Error, Store};
-pub(crate) use matches::{Match, Search};
+pub(crate) use matches::{Doomed, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};
 

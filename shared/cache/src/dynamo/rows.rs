@@ -3,6 +3,7 @@
 use super::{
     Item,
     client::{L3Error, Store},
+    conditional::ConditionalPut,
     matches::tags_attribute,
     number, number_of, text, text_of,
 };
@@ -223,16 +224,16 @@ impl Store {
                 } else {
                     item.insert("body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec())));
                 }
-                if !entry.tags.is_empty() {
-                    self.write_index(row.key, entry).await?;
-                    item.insert("tags".to_owned(), tags_attribute(&entry.tags));
-                }
                 entry.expires_at_ms
             }
             Write::Elsewhere { entry } => entry.expires_at_ms,
             Write::Gone => 0,
         };
         if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
+            if !entry.tags.is_empty() {
+                self.write_index(row.key, entry).await?;
+                item.insert("tags".to_owned(), tags_attribute(&entry.tags));
+            }
             item.insert("levels".to_owned(), number(entry.levels.bits()));
         }
         item.insert("expires_at".to_owned(), number(expires_at_ms));
@@ -249,8 +250,11 @@ impl Store {
             let live = matches!(row.content, Write::Gone);
             return Ok(Written::Yes(Before { live, named: Levels::NONE }));
         }
-        if let Write::Value { entry, envelope } = row.content {
-            let chunks = if envelope.len() > INLINE_BYTES { super::chunks::count(envelope.len()) } else { 0 };
+        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
+            let chunks = match row.content {
+                Write::Value { envelope, .. } if envelope.len() > INLINE_BYTES => super::chunks::count(envelope.len()),
+                _ => 0,
+            };
             self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
         let standing = match standing {
@@ -293,29 +297,6 @@ impl Write<'_> {
             Write::Elsewhere { .. } => "elsewhere",
             Write::Gone => "gone",
         }
-    }
-}
-
-struct ConditionalPut {
-    item: Item,
-    condition: &'static str,
-    names: std::collections::HashMap<String, String>,
-    /// DynamoDB refuses an empty map.
-    values: Option<Item>,
-}
-
-impl ConditionalPut {
-    fn new(item: Item, row: &WriteRow<'_>) -> ConditionalPut {
-        let new = (":new".to_owned(), number(row.version.0));
-        let (condition, values) = match row.expected {
-            Expected::Anything => ("attribute_not_exists(#v) OR #v < :new", Some(Item::from([new]))),
-            Expected::Absent => ("attribute_not_exists(#v)", None),
-            Expected::Version(seen) => {
-                ("#v = :seen AND #v < :new", Some(Item::from([new, (":seen".to_owned(), number(seen.0))])))
-            }
-        };
-        let names = [("#v".to_owned(), "version".to_owned())].into();
-        ConditionalPut { item, condition, names, values }
     }
 }
 

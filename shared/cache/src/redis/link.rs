@@ -206,7 +206,8 @@ impl Target {
         };
         ClusterClient::builder(vec![format!("{scheme}://{rest}")])
             .connection_timeout(connect_timeout)
-            .response_timeout(timeout)
+            // The whole batch is bounded by the link; this only ends what nobody waits for any more.
+            .response_timeout(timeout * BULK_FACTOR)
             .retries(1)
             .build()
             .map(|client| Target::Cluster(Box::new(client)))

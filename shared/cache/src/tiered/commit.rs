@@ -45,6 +45,11 @@ pub(super) enum Ended {
     Done(Effect),
     /// Something newer than this version stands, or what was expected does not: begin anew.
     Overtaken(Version),
+    /// It is written, but an invalidation or another mutation may have passed it: begin anew over what it wrote.
+    Repeat {
+        /// Whether it replaced a live value.
+        replaced: bool,
+    },
 }
 
 /// What a mutation did to the shared levels.
@@ -94,6 +99,10 @@ impl TieredCache {
                 let before = if begun.redis { before } else { begun.before };
                 effect.named = before.named;
                 effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
+                if noted {
+                    // L2 cannot be asked: what was put there is taken to have been there.
+                    effect.was_live = effect.was_live.or(before.named.and(Levels::NONE.with(Level::L2)));
+                }
             }
             Err(error) => {
                 if error.may_have_happened() {
@@ -148,7 +157,7 @@ impl TieredCache {
             Since::Invalidated => true,
         };
         if must_repeat && plan.value.is_some() {
-            return Ok(Ended::Overtaken(begun.version));
+            return Ok(Ended::Repeat { replaced: outcome.was_live || !effect.was_live.is_empty() });
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
@@ -174,7 +183,7 @@ impl TieredCache {
         let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
         match outcome.done {
             Done::Yes if checked.since == Since::Invalidated && plan.value.is_some() => {
-                return Ok(Ended::Overtaken(begun.version));
+                return Ok(Ended::Repeat { replaced: outcome.was_live });
             }
             Done::Yes => {}
             Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),

@@ -10,6 +10,7 @@ use crate::{
     outcome::{CacheError, Condition},
     redis::Found,
     register::{Expected, Register},
+    version::Version,
 };
 use bytes::Bytes;
 
@@ -20,11 +21,16 @@ impl TieredCache {
         key: &Key,
         condition: &Condition,
         redis: bool,
+        own: Option<Version>,
     ) -> Result<Expected, CacheError> {
         if *condition == Condition::Always {
             return Ok(Expected::Anything);
         }
         let (expected, current) = self.current(key, redis).await?;
+        if own.is_some_and(|own| expected == Expected::Version(own)) {
+            // What stands is what this very PUT has written, when the condition held.
+            return Ok(expected);
+        }
         let holds = match condition {
             Condition::Always => true,
             Condition::Absent => current.is_none(),

@@ -3,7 +3,7 @@
 use super::TieredCache;
 use crate::{
     level::{Level, Levels},
-    outcome::{CacheError, Mutation},
+    outcome::{CacheError, History, Mutation},
     redis::{Fields, history},
     selector::Written,
     version::Position,
@@ -16,18 +16,26 @@ impl TieredCache {
     ///
     /// # Errors
     /// When Redis cannot be reached.
-    pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<Vec<Mutation>, CacheError> {
+    pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<History, CacheError> {
         // Every invalidation has a second record, which says how it ended.
         let reply = self.ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
         let records = reply.map_err(|down| CacheError::unavailable(Level::L2, down))?;
         let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
         let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));
         let mut mutations: Vec<Mutation> = mutations.collect();
-        match since {
-            Some(_) => mutations.truncate(limit),
-            None => drop(mutations.drain(..mutations.len().saturating_sub(limit))),
-        }
-        Ok(mutations)
+        let read_to = records.last().map(|(at, _)| *at);
+        let next = match since {
+            Some(_) if mutations.len() > limit => {
+                mutations.truncate(limit);
+                mutations.last().map(|last| last.position)
+            }
+            Some(since) => read_to.or(Some(since)),
+            None => {
+                mutations.drain(..mutations.len().saturating_sub(limit));
+                read_to
+            }
+        };
+        Ok(History { mutations, next })
     }
 }
 

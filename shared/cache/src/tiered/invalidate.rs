@@ -6,7 +6,7 @@
 
 use super::TieredCache;
 use crate::{
-    dynamo::{L3Error, Match, Noted, Search, Store},
+    dynamo::{Doomed, L3Error, Match, Noted, Search, Store},
     level::{Level, Levels},
     outcome::{CacheError, Invalidate, Invalidated},
     redis::{
@@ -30,8 +30,10 @@ use xxhash_rust::xxh3::xxh3_64;
 const TRIES: usize = 3;
 /// Removals in flight in one partition of L3; times sixteen partitions.
 const REMOVALS_AT_ONCE: usize = 2;
-/// How long one request removes: less than the gateway waits (29 s), with time to say so.
-const REMOVAL_TIME: Duration = Duration::from_secs(20);
+/// How long one request works: less than the gateway waits (29 s), with time to say so.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// Most abandoned invalidations one request finishes.
+const MOST_ABANDONED: usize = 4;
 /// Most sample keys of a dry run.
 const SAMPLES: usize = 20;
 
@@ -67,6 +69,10 @@ impl TieredCache {
     /// # Errors
     /// When more matches than allowed, or a level that is named cannot be reached; then it may be done in part.
     pub async fn invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
+        timeout(REQUEST_TIME, self.invalidate_in_time(request)).await.unwrap_or(Err(CacheError::OutOfTime))
+    }
+
+    async fn invalidate_in_time(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let levels = request.levels.and(self.config.enabled());
         if levels.has(Level::L3) && self.store.is_paused() {
             // Before a record says that copies are not to be trusted, which only L3 could then confirm.
@@ -84,6 +90,7 @@ impl TieredCache {
             let begun = if self.uses(Level::L2) { self.sync(Vec::new()).await.map(|_| ()) } else { Err(Down::Skipped) };
             match begun {
                 Ok(()) => {
+                    self.finish_abandoned().await?;
                     if let Some(met) = self.invalidate_once(request, levels).await? {
                         return Ok(met.into_invalidated(false));
                     }
@@ -122,18 +129,28 @@ impl TieredCache {
         let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
         let met = Met::of(levels);
         self.look_into_memory(&request.selector, levels, &met);
-        let swept = self.sweep_shared(&request.selector, levels, Act::Remove(version), &met);
-        let swept = timeout(REMOVAL_TIME, swept).await;
-        if let Err(error) = swept.unwrap_or_else(|_| Err(CacheError::OutOfTime)) {
-            // Not acknowledged, so it need not have happened: what is left may be seen again.
-            let _ = self.ask(self.journal.close(at, met.count())).await;
-            return Err(error);
-        }
+        // Where this fails the record stays open, and with it the effect: what is left is removed by the next invalidation.
+        self.sweep_shared(&request.selector, levels, Act::Remove(version), &met).await?;
         Ok(self.close(at, &met).await?.then_some(met))
     }
 
+    /// Removes what invalidations that nobody works on any more have left, and closes them.
+    async fn finish_abandoned(&self) -> Result<(), CacheError> {
+        let abandoned = self.knowledge().abandoned();
+        for invalidation in abandoned.iter().take(MOST_ABANDONED) {
+            let met = Met::of(invalidation.levels);
+            let levels = invalidation.levels.and(self.config.enabled());
+            // With the version of its own record, and not of now: what was put since is not meant.
+            let act = Act::Remove(invalidation.version);
+            self.sweep_shared(&invalidation.selector, levels, act, &met).await?;
+            self.close(invalidation.at, &met).await?;
+        }
+        Ok(())
+    }
+
     async fn sweep_shared(&self, selector: &Selector, levels: Levels, act: Act, met: &Met) -> Result<(), CacheError> {
-        if levels.has(Level::L3) {
+        // A row that only points to L2 goes with what it points to.
+        if self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2)) {
             self.sweep_l3(selector, act, met).await.map_err(l3_down)?;
         }
         if levels.has(Level::L2) {
@@ -153,13 +170,18 @@ impl TieredCache {
         let version = Version::at(self.stamp().started_us, self.container);
         let written =
             Written::new(version, &request.selector, levels, request.reason.as_deref(), request.by.as_deref());
-        if self.uses(Level::L2) {
-            self.leave_note(&Noted::Invalidated(Box::new(written))).await.map_err(l3_down)?;
+        let again = self.uses(Level::L2).then(|| Noted::Invalidated(Box::new(written)));
+        if let Some(note) = &again {
+            self.leave_note(note).await.map_err(l3_down)?;
         }
         let met = Met::of(levels);
         self.look_into_memory(&request.selector, levels, &met);
-        if levels.has(Level::L3) {
+        if levels.has(Level::L3) || levels.has(Level::L2) {
             self.sweep_l3(&request.selector, Act::RemoveSeen, &met).await.map_err(l3_down)?;
+        }
+        if let Some(again) = again {
+            // Whoever took up the first note may have certified, after that, what was still in L3.
+            self.leave_note(&again).await.map_err(l3_down)?;
         }
         if levels.has(Level::L1) {
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
@@ -224,11 +246,15 @@ impl TieredCache {
 
     async fn sweep_row(&self, found: Match, by_tag: bool, act: Act, met: &Met) -> Result<(), L3Error> {
         let only = by_tag.then_some(found.version);
+        let markers = !met.levels.has(Level::L3);
         let live = match act {
             Act::Look if by_tag => self.store.has_live(&found.key, found.version).await?,
             Act::Look => found.live,
-            Act::Remove(version) => self.store.remove(&found.key, version, only).await?,
-            Act::RemoveSeen => self.store.remove(&found.key, found.version.next(), Some(found.version)).await?,
+            Act::Remove(version) => self.store.remove(&found.key, Doomed { version, only, markers }).await?,
+            Act::RemoveSeen => {
+                let (version, only) = (found.version.next(), Some(found.version));
+                self.store.remove(&found.key, Doomed { version, only, markers }).await?
+            }
         };
         if live {
             met.add(Level::L3, &found.key);

@@ -32,6 +32,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
+/// With more invalidations than this in one sync L1 is emptied instead of being searched for each of them.
+const MOST_MATCHED: usize = 16;
+
 /// What is fixed when a container starts.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -168,7 +171,7 @@ impl TieredCache {
 
     /// Drops from L1 what a sync says is no longer certain.
     fn heed(&self, news: &News, register: Register) {
-        if news.clear {
+        if news.clear || news.invalidations.len() > MOST_MATCHED {
             self.memory.clear();
             return;
         }

@@ -71,7 +71,7 @@ impl TieredCache {
 
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
     async fn get_from_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
-        let due = read.no_cache || self.is_due(i64::MIN, self.clock.now_ms());
+        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
         let held = path.l1 == Step::Stale;
         let mut reply = None;
         if due && held {
@@ -152,7 +152,7 @@ impl TieredCache {
         if let Some(answer) = self.elsewhere(key, row.as_ref(), &mut path) {
             return answer;
         }
-        let value = self.newest(row, distrusted.as_ref(), &mut path);
+        let value = self.newest(key, row, distrusted.as_ref(), &mut path);
         let Some(value) = value.filter(|value| !self.is_hidden(key, value)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, stamp, &found).await;
@@ -196,6 +196,7 @@ impl TieredCache {
     /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
     fn newest(
         &self,
+        key: &Key,
         row: Option<Row>,
         copy: Option<&(Box<Found>, Option<Arc<Entry>>)>,
         path: &mut Path,
@@ -207,6 +208,9 @@ impl TieredCache {
             Content::Elsewhere { .. } => {
                 let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
                 let entry = entry.clone()?;
+                if self.knowledge().is_swept_from_l2(key, &entry.tags, found.stamp) {
+                    return None;
+                }
                 path.l2 = Step::Hit;
                 Some(Newest {
                     entry,

@@ -8,7 +8,10 @@ use crate::{
     level::Level,
     memory::{Copy, Reads},
     record::Change,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Reply, SyncReply, Touch, appended, totals},
+    redis::{
+        Batch, Command, Done, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply, Touch, appended,
+        totals,
+    },
     register::Register,
     version::{Position, Version},
 };
@@ -186,6 +189,11 @@ impl TieredCache {
         self.store.leave_note(noted).await
     }
 
+    /// Whether a note of this container is not in the journal yet.
+    pub(super) fn owes_notes(&self) -> bool {
+        self.owes_notes.load(Relaxed)
+    }
+
     pub(super) fn owe_notes(&self) {
         self.owes_notes.store(true, Relaxed);
     }
@@ -219,6 +227,8 @@ impl TieredCache {
             Ok(found) => {
                 timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
                 self.owes_notes.store(false, Relaxed);
+                // The journal has them now. Notes that are not finished in time are found, and finished, again.
+                let _ = timeout(REPLAY_TIMEOUT, self.finish_notes(&found)).await;
                 Ok(())
             }
             Err(error) if owed => {
@@ -237,7 +247,7 @@ impl TieredCache {
     async fn replay_notes(&self, found: &Notes) -> Result<(), Down> {
         let stamp = self.stamp();
         let operation = self.operation(stamp);
-        let begin_epoch = found.more || found.notes.len() > MOST_REPLAYED;
+        let begin_epoch = begins_epoch(found);
         // With more notes than one query reads, the next sync finds the rest: it must not think that all were.
         let checked_ms = if found.more { 0 } else { stamp.started_us / 1000 };
         let replayed = if begin_epoch { &[] } else { &*found.notes };
@@ -254,17 +264,22 @@ impl TieredCache {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
         self.suspects().retain(|suspect| !suspects.contains(suspect));
+        Ok(())
+    }
+
+    /// Removes from L2 what the notes mean, and drops those for which that is done.
+    async fn finish_notes(&self, found: &Notes) {
+        let operation = self.operation(self.stamp());
         let mut done = Vec::new();
         for note in found.notes.iter().take(MOST_DROPPED) {
-            // A note stays until what it means is gone from L2 as well; the journal has it in any case.
-            if begin_epoch || self.finish(operation, &note.noted).await.is_ok() {
+            // An epoch distrusts every copy there is.
+            if begins_epoch(found) || self.finish(operation, &note.noted).await.is_ok() {
                 done.push(note);
             }
         }
         if let Err(error) = self.store.drop_notes(&done).await {
             tracing::warn!(%error, "outage notes are left to be replayed again");
         }
-        Ok(())
     }
 
     fn replay(&self, operation: Operation, note: &Note) -> Command {
@@ -278,8 +293,13 @@ impl TieredCache {
     async fn finish(&self, operation: Operation, noted: &Noted) -> Result<(), Down> {
         match noted {
             Noted::Changed { key, version } => {
-                // Also a copy of that very version, which may have arrived after it was given up.
-                self.ask(self.copies.remove(operation, key, version.next())).await?;
+                // Every copy from before now: also one of that very version, which may have arrived after it was given up,
+                // and one of a version that L3 had forgotten when this one was chosen.
+                let version = version.next().max(Version::at(operation.started_us, self.container));
+                let reply = self.ask(self.copies.remove(operation, key, version)).await?;
+                if Outcome::parse(reply)?.done == Done::Late {
+                    return Err(Down::Odd("a note was finished too late"));
+                }
             }
             Noted::Invalidated(written) => {
                 if let Some(invalidation) = written.as_ref().clone().recorded_at(Position::ZERO) {
@@ -333,6 +353,11 @@ impl TieredCache {
             }
         }
     }
+}
+
+/// Whether there are so many notes that a new epoch takes their place.
+fn begins_epoch(found: &Notes) -> bool {
+    found.more || found.notes.len() > MOST_REPLAYED
 }
 
 /// A value that was read since the last sync.

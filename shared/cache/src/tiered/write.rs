@@ -32,15 +32,27 @@ impl TieredCache {
         let allowed = put.compress && self.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.config.compression, allowed);
         let mut floor = Version::ZERO;
+        // What this PUT has written already, when something made it begin anew, and whether that replaced a live value.
+        let mut own: Option<(Version, bool)> = None;
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, named, &mut path).await?;
             let (entry, envelope) = self.seal(&payload, &put, named, &begun);
-            let expected = self.expectation(key, &put.condition, begun.redis).await?;
+            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
-                Ended::Done(effect) => return Ok(self.stored(key, entry, &begun, effect, path)),
+                Ended::Repeat { replaced } => {
+                    own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
+                    floor = begun.version;
+                }
+                Ended::Done(effect) => {
+                    let mut stored = self.stored(key, entry, &begun, effect, path);
+                    if let Some((_, replaced)) = own {
+                        stored.created = !replaced;
+                    }
+                    return Ok(stored);
+                }
             }
         }
         Err(CacheError::Contended)
@@ -58,6 +70,7 @@ impl TieredCache {
             let plan = Plan { key, change: Change::Delete, by, value: None, expected: Expected::Anything };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
+                Ended::Repeat { .. } => floor = begun.version,
                 Ended::Done(effect) => {
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
@@ -87,9 +100,15 @@ impl TieredCache {
         let stamp = self.stamp();
         let mut version = Version::at(stamp.started_us, self.container).max(floor.next());
         if !redis {
-            // Redis time cannot be asked: what it last said is not ahead of it, and L3 says what must be exceeded.
+            // Redis time cannot be asked: what it last said, and the time since, is about it, and L3 and what is open say
+            // what must be exceeded.
             let head = self.store.head(key.as_str()).await.map_err(|e| self.l3_failed(key, path, e))?;
+            let since_us = began_ms.saturating_sub(stamp.sent_ms).max(0).unsigned_abs().saturating_mul(1000);
+            if stamp.started_us > 0 {
+                version = version.max(Version::at(stamp.started_us + since_us, self.container));
+            }
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
+            version = version.max(self.knowledge().above_open(key));
             before = head.map_or(before, |head| head.before(began_ms));
         }
         let held = self.memory.get(key, began_ms).is_some();

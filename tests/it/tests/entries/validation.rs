@@ -1,7 +1,7 @@
 //! What is wrong with a request is said by name, and nothing of it is stored.
 
 use serde_json::{Value, json};
-use strata_it::{Answer, Api, stack::Options};
+use strata_it::{Answer, Api, configured};
 
 const PATH: &str = "/entries/k";
 
@@ -20,7 +20,7 @@ fn with(field: &str, value: Value) -> String {
 
 #[tokio::test]
 async fn every_field_of_a_body_is_checked() {
-    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"l2_config":{"enabled":false}}"#)).await;
+    let api = Api::with(configured(json!({"l2_config": {"enabled": false}}))).await;
     let tags: Vec<String> = (0..51).map(|i| i.to_string()).collect();
     for (body, fields) in [
         ("{}".to_owned(), vec!["value"]),
@@ -96,7 +96,7 @@ async fn addresses_are_checked() {
 
 #[tokio::test]
 async fn too_large_is_413_with_the_sizes() {
-    let api = Api::with(Options::default().env("CACHE_CONFIG", r#"{"max_entry_size_mb":1}"#)).await;
+    let api = Api::with(configured(json!({"max_entry_size_mb": 1}))).await;
     let text = |len: usize| format!(r#"{{"value":"{}"}}"#, "x".repeat(len - 2));
     api.put(PATH, text(1 << 20)).send().await.expect(201);
     let refused = api.put(PATH, text((1 << 20) + 1)).send().await.expect_error(413, "ENTRY_TOO_LARGE");

@@ -6,6 +6,13 @@
 -- Returns the record's position, or '' when the operation is too old.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
+-- The same invalidation again: its answer was lost.
+if ARGV[5] ~= '' then
+  local open = redis.call('HGETALL', KEYS[2])
+  for i = 2, #open, 2 do
+    if open[i] == ARGV[5] then return open[i - 1] end
+  end
+end
 local oldest = string.format('%.0f', math.floor(now / 1000) - tonumber(ARGV[3]))
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*',
   'time', string.format('%.0f', math.floor(now / 1000)), unpack(ARGV, 6))

@@ -21,15 +21,15 @@ for i = 8, #ARGV do
   local key = ARGV[i]
   local copy = copies .. key
   local old = redis.call('HMGET', copy, 'v', 'gone', 't')
-  local meant = old[1] and not old[2] and is_meant(old[3])
+  local meant = old[1] and not old[2] and is_meant(old[3]) and (version == '' or old[1] < version)
   met[i - 7] = meant and 1 or 0
   if version ~= '' then
     if not old[1] then
       redis.call('ZREM', KEYS[1], key)
       untag(tag_index, tags, key)
-    elseif not meant then
+    elseif not is_meant(old[3]) then
       if not old[2] then untag(tag_index, tags, key) end
-    elseif old[1] < version then
+    elseif meant then
       redis.call('DEL', copy)
       redis.call('ZREM', KEYS[1], key)
       untag(tag_index, old[3], key)
