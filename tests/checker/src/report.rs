@@ -85,10 +85,26 @@ fn kind(operation: &Operation) -> String {
 pub fn describe(verdict: &Verdict) -> String {
     let history = &verdict.history;
     let mut text = format!("seed {}, window {} ms, {:?}\n", verdict.seed, history.window.as_millis(), verdict.faults);
-    for violation in &verdict.violations {
+    for (violation, reads) in grouped(&verdict.violations) {
         let _ = write!(text, "\n{}", Shown { history, violation });
+        if reads > 1 {
+            let _ = writeln!(text, "     and {} more reads of the same", reads - 1);
+        }
     }
     text
+}
+
+/// The first of the violations with the same cause, in order, and how many reads it has spoilt.
+fn grouped(violations: &[Violation]) -> Vec<(&Violation, usize)> {
+    let mut groups: Vec<(&Violation, usize)> = Vec::new();
+    for violation in violations {
+        let cause = |other: &Violation| (other.rule, other.key, other.put, other.ignored, other.allowed);
+        match groups.iter_mut().find(|(first, _)| cause(first) == cause(violation)) {
+            Some((_, reads)) => *reads += 1,
+            None => groups.push((violation, 1)),
+        }
+    }
+    groups
 }
 
 /// One violation.

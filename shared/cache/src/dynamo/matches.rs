@@ -8,7 +8,7 @@ use super::{
     chunks::{chunk_keys, delete},
     client::{L3Error, Store},
     number, number_of,
-    rows::{Head, Kind, partition_name, tags_of},
+    rows::{Head, Kind, partition_name, tags_of, tombstone},
     text, text_of,
 };
 use crate::{
@@ -105,30 +105,36 @@ impl Store {
         Ok((matches, found.last_evaluated_key))
     }
 
-    /// Removes the row of `key` if it is doomed; never a tombstone. Returns whether a live value went.
+    /// Puts a tombstone in place of the row of `key` if it is doomed; returns whether a live value went.
+    ///
+    /// A tombstone and not nothing: a repetition of the PUT that wrote the row may still be on its way, from an attempt
+    /// that was given up, and would find its place free.
     pub(crate) async fn remove(&self, key: &str, doomed: Doomed) -> Result<bool, L3Error> {
-        let mut request = self
-            .client()
-            .await?
-            .delete_item()
-            .table_name(&self.entries)
-            .key("pk", text(partition_name(shard(key))))
-            .key("sk", text(key))
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_names("#k", "kind")
-            .expression_attribute_values(":v", number(doomed.version.0))
-            .expression_attribute_values(":elsewhere", text("elsewhere"))
-            .return_values(ReturnValue::AllOld);
+        let mut values =
+            Item::from([(":v".to_owned(), number(doomed.version.0)), (":elsewhere".to_owned(), text("elsewhere"))]);
         let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
         if !doomed.markers {
             condition = "#v < :v AND (#k = :elsewhere OR #k = :value)".to_owned();
-            request = request.expression_attribute_values(":value", text("value"));
+            values.insert(":value".to_owned(), text("value"));
         }
         if let Some(only) = doomed.only {
             condition.push_str(" AND #v = :only");
-            request = request.expression_attribute_values(":only", number(only.0));
+            values.insert(":only".to_owned(), number(only.0));
         }
-        match request.condition_expression(condition).send().await {
+        let sent = self
+            .client()
+            .await?
+            .put_item()
+            .table_name(&self.entries)
+            .set_item(Some(tombstone(key, doomed.version, self.clock.now_ms())))
+            .condition_expression(condition)
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_names("#k", "kind")
+            .set_expression_attribute_values(Some(values))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match sent {
             Ok(removed) => match removed.attributes {
                 Some(before) => Ok(self.tidy_after(key, &before).await),
                 None => Ok(false),

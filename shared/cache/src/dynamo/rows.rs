@@ -372,6 +372,17 @@ pub(super) fn partition_name(shard: u64) -> String {
     format!("e#{shard:x}")
 }
 
+/// The row of a key that is gone.
+pub(super) fn tombstone(key: &str, version: Version, now_ms: i64) -> Item {
+    Item::from([
+        ("pk".to_owned(), partition(key)),
+        ("sk".to_owned(), text(key)),
+        ("version".to_owned(), number(version.0)),
+        ("kind".to_owned(), text("gone")),
+        ("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS)),
+    ])
+}
+
 /// The tags of a row.
 pub(super) fn tags_of(item: &Item) -> Vec<String> {
     let tags = item.get("tags").and_then(|tags| tags.as_l().ok());
