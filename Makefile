@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint token binaries redis
+.PHONY: help run test soak bench lint token binaries redis
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -27,6 +27,9 @@ token: binaries ## Print a token for the running API (SCOPES="cache:read cache:w
 test: redis ## Run all tests, most of them against the local stack
 	cargo build --workspace --bins --tests
 	cargo test --workspace
+
+soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
+	@$(TARGET)/debug/soak
 
 bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes)
 	cargo run --release -p strata-bench
