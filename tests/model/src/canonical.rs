@@ -75,7 +75,7 @@ impl State {
 
 impl Container {
     fn moments(&mut self, visit: Visit<'_>) {
-        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
+        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged }) = &mut self.knowledge {
             [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);
             ledger.iter_mut().for_each(|record| record.moments(visit));
             open.iter_mut().for_each(|barrier| barrier.moments(visit));

@@ -90,10 +90,10 @@ impl Turn<'_> {
     fn newest_row(&mut self) -> Option<Row> {
         let database = &self.state.database;
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
-        let barrier = self.scenario.rules.has(Rule::Barrier);
-        let known = self.knowledge().map(|knowledge| &knowledge.open);
-        let hidden = |row: &Row| known.is_some_and(|open| open.iter().any(|barrier| row.is_hidden_by(*barrier)));
-        row.filter(|row| !barrier || !hidden(row))
+        let rules = self.scenario.rules;
+        let known = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
+        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules.has(Rule::MarkersGo)));
+        row.filter(|row| !rules.has(Rule::Barrier) || !hidden(row))
     }
 
     /// Writes what L3 said into L2.

@@ -39,9 +39,7 @@ impl Turn<'_> {
             self.operation().version = version;
         }
         let version = self.operation().version;
-        let markers_go = self.scenario.rules.has(Rule::MarkersGo);
-        let found = self.state.database.row.is_some_and(|row| row.is_removed_by(request, version, markers_go));
-        if found {
+        if self.removes_row(request, version) {
             return self.next(Step::RemoveRow);
         }
         self.removed_from_l3();
@@ -51,11 +49,17 @@ impl Turn<'_> {
     pub fn remove_row(&mut self) {
         let operation = self.operation();
         let (request, version) = (operation.request, operation.version);
-        let markers_go = self.scenario.rules.has(Rule::MarkersGo);
-        if self.state.database.row.is_some_and(|row| row.is_removed_by(request, version, markers_go)) {
+        if self.removes_row(request, version) {
             self.state.database.replace(None);
         }
         self.removed_from_l3();
+    }
+
+    fn removes_row(&self, request: Request, version: Version) -> bool {
+        let rules = self.scenario.rules;
+        let version = if rules.has(Rule::RemovalByVersion) { version } else { Version::MAX };
+        let row = self.state.database.row.filter(|row| row.version < version);
+        row.is_some_and(|row| row.is_meant_by(request == Request::InvalidateAbove, rules.has(Rule::MarkersGo)))
     }
 
     /// What takes effect here is the removal of everything from L3, or of markers only.
@@ -128,20 +132,18 @@ impl Turn<'_> {
 
 impl Row {
     /// Whether an open barrier says that it does not exist.
-    pub fn is_hidden_by(self, barrier: Barrier) -> bool {
-        let request = if barrier.database { Request::Invalidate } else { Request::InvalidateAbove };
-        self.is_removed_by(request, barrier.version, true)
+    pub fn is_hidden_by(self, barrier: Barrier, markers_go: bool) -> bool {
+        self.version < barrier.version && self.is_meant_by(!barrier.database, markers_go)
     }
 
-    /// Whether an invalidate of `version` removes it. Tombstones stay: a PUT older than they are may be on its way. A
-    /// marker stands for a value above L3, and goes with it.
-    fn is_removed_by(self, request: Request, version: Version, markers_go: bool) -> bool {
-        self.version < version
-            && match self.content {
-                Content::Gone => false,
-                Content::Elsewhere => markers_go || request != Request::InvalidateAbove,
-                Content::Value => request != Request::InvalidateAbove,
-            }
+    /// Whether an invalidate removes it. Tombstones stay: a PUT older than they are may be on its way. A marker stands
+    /// for a value above L3, and goes with it.
+    fn is_meant_by(self, above_only: bool, markers_go: bool) -> bool {
+        match self.content {
+            Content::Gone => false,
+            Content::Elsewhere => !above_only || markers_go,
+            Content::Value => !above_only,
+        }
     }
 }
 

@@ -18,8 +18,6 @@ pub struct Knowledge {
     pub ledger: Vec<Record>,
     /// The barriers that were open at the last sync.
     pub open: Vec<Barrier>,
-    /// Whether nobody has read the outage notes in this epoch: until then nothing is trusted without another sync.
-    pub notes_due: bool,
     /// Redis time of the last sync.
     pub tick: u8,
     /// What was older than 2T at the last sync.
@@ -53,7 +51,12 @@ impl Knowledge {
                     clear = true;
                 }
                 Event::Epoch => {}
-                _ => knowledge.ledger.push(*record),
+                _ => {
+                    if !rules.has(Rule::WholeLedger) {
+                        knowledge.ledger.clear();
+                    }
+                    knowledge.ledger.push(*record);
+                }
             }
         }
         if epoch > knowledge.epoch {
@@ -61,7 +64,6 @@ impl Knowledge {
             clear = true;
         }
         knowledge.open.clone_from(&redis.open);
-        knowledge.notes_due = redis.meta.is_some_and(|meta| meta.notes.is_none());
         (knowledge.tick, knowledge.aged) = (tick, redis.aged);
         knowledge.prune();
         (knowledge, News { clear, records })
@@ -79,7 +81,6 @@ impl Knowledge {
             epoch: before.map_or(0, |known| known.epoch),
             ledger: Vec::new(),
             open: Vec::new(),
-            notes_due: false,
             tick: 0,
             aged: 0,
         };

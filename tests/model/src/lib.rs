@@ -1,4 +1,74 @@
-//! An explicit-state model of the coherence protocol.
+//! An explicit-state model of how the levels are kept coherent: the checker takes every step of every container, and
+//! every fault, in every order, and looks at every state whether a read could return what it must not.
+//!
+//! It is the protocol that is checked here, as `shared/cache` carries it out, not its code. What the code does with
+//! real engines, threads and time is checked by the history checker.
+//!
+//! # What is modelled
+//!
+//! One key, and one pattern that matches it. Two containers and a new one, each with one operation at a time, in steps
+//! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
+//! DELETE; an invalidate of all levels, and of L1 and L2 only. L3 as the register, and L2 where L3 is switched off.
+//!
+//! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
+//! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
+//! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the journal
+//! trimmed to one record or none; more than 2T without an operation under way. A freeze is a container whose turn does
+//! not come. With L2 as the register nothing may be flushed or failed over to: that loses acknowledged mutations.
+//!
+//! # What must hold
+//!
+//! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED) and [P3](properties::NEVER_LOST), judged by the
+//! [history] of the register. A read after a sync must respect what was acknowledged before that sync; so Δ is zero. A
+//! read within the window, without a sync, may come at any time, and must respect what was acknowledged before the
+//! container's last sync was sent, and by itself: that is what a window of any length promises. A degraded mutation must
+//! be respected from when the outage notes were read, which is Λ.
+//!
+//! # What is not modelled
+//!
+//! - Time. T is "an operation under way", 2T is [`faults::Fault::Age`], and V, the life of tombstones and expiry are
+//!   longer than a run. Clocks do not differ; a version drawn without Redis is as old as it can be.
+//! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
+//! - L3 failing. It is asked until it answers.
+//! - More tries of one operation than [`operation::MOST_TRIES`].
+//! - An invalidate that is acknowledged before it has removed everything.
+//!
+//! # Traces
+//!
+//! Schedules that broke earlier versions of the protocol, and where they are kept from coming back:
+//!
+//! | | schedule | covered by |
+//! |---|---|---|
+//! | 1 | a new container at the head with an empty ledger | `traces::t01` |
+//! | 2 | PUT ∥ PUT, different winners in L2 and L3 | `traces::t02` |
+//! | 3 | PUT ∥ DELETE, a late copy after the tombstone | `traces::t03` |
+//! | 4 | a slow invalidate removes a newer PUT | `traces::t04` |
+//! | 5 | a PUT lands after an invalidate's scan, its writer killed | `traces::t05` |
+//! | 6 | slow promotion ∥ invalidate | `traces::t06` |
+//! | 7 | slow promotion ∥ DELETE, the newer copy evicted | `traces::t07` |
+//! | 8 | a stamp that includes what was not read yet | `traces::t08` |
+//! | 9 | a newer PUT hides an older DELETE | `traces::t09`, unit tests of the ledger |
+//! | 10 | a writer killed between any two steps | `traces::t10`, `protocol` |
+//! | 11 | a PUT to L1 and L2 while an older one to all is on its way | `traces::t11` |
+//! | 12 | an invalidate of L1 and L2, then the copy of L3 refused for ever | `traces::t12` |
+//! | 13 | a failover loses the tail; only the copies' node fails over | `traces::t13`, `protocol` |
+//! | 14 | one container cut off, another that never notices | `traces::t14` |
+//! | 15 | versions by a clock that is behind or ahead | no clocks here: unit tests of versions |
+//! | 16 | the ledger pruned in the middle of a request; a write delivered after a freeze | time: the scripts' tests |
+//! | 17 | own L1 filled after losing to a DELETE | `traces::t17` |
+//! | 18 | eventually consistent reads of L3 | `traces::t18` |
+//! | 19 | relative expiry and counters that revive a deleted key | data types of Redis: tests of the scripts |
+//!
+//! # Layout
+//!
+//! | file | what |
+//! |---|---|
+//! | [`state`], [`operation`], [`scenario`] | what there is, what is under way, what a run starts with |
+//! | [`knowledge`] | which copies the journal lets a container trust |
+//! | [`turn`], `get`, `write`, `invalidate`, `notes` | the steps |
+//! | [`faults`] | what goes wrong |
+//! | [`history`], [`properties`] | what must hold |
+//! | `canonical` | which states count as the same |
 
 pub mod faults;
 pub mod history;

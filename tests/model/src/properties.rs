@@ -39,8 +39,7 @@ impl Model for Scenario {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let busy = state.containers.iter().any(|c| c.operation.is_some() || !c.script.is_empty());
-        if state.history.is_broken() || !busy {
+        if state.history.is_broken() {
             return;
         }
         for who in Who::ALL {
@@ -94,7 +93,7 @@ impl Scenario {
                 continue;
             }
             self.read(state.clone(), who, true, &mut history);
-            if container.may_skip_sync() {
+            if container.may_skip_sync(self.rules) {
                 self.read(state.clone(), who, false, &mut history);
             }
         }
@@ -131,7 +130,7 @@ impl Scenario {
             if notes {
                 actions.push(Action::Begin(who, Luck::NotesDue));
             }
-            if *request == Request::Get && container.may_skip_sync() {
+            if *request == Request::Get && container.may_skip_sync(self.rules) {
                 actions.push(Action::ReadInWindow(who));
             }
             return;

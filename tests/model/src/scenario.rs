@@ -57,10 +57,14 @@ pub enum Rule {
     Epoch,
     /// While an invalidate is under way, what it removes does not exist.
     Barrier,
-    /// L3 is written only over what is older.
-    ConditionalRow,
     /// The register is written before the journal.
     RegisterFirst,
+    /// The ledger keeps every record of a key, not only the newest.
+    WholeLedger,
+    /// An invalidate removes from L3 only what is older than itself.
+    RemovalByVersion,
+    /// After a mutation that Redis was not told of, a container trusts nothing before its note is in the journal.
+    OwnNotesFirst,
     /// Records cover by position also where L2 is the register, and not by version.
     CoverByPosition,
     /// An invalidate without Redis leaves its note after it has removed from L3, not before.
@@ -98,18 +102,18 @@ pub struct Scenario {
     pub scripts: [Vec<Request>; 3],
     /// What may go wrong.
     pub budget: Budget,
-    /// Whether a value stands in all levels, and in the L1 of A and B, at the start.
-    pub stored: bool,
+    /// Whether the value that stands in the register at the start has copies above it, in the L1 of A and B as well.
+    pub warm: bool,
 }
 
 /// The version that stands at the start.
 pub const FIRST: Version = 2 * GAP;
 
 impl Scenario {
-    /// A run with a value in all levels at the start, no requests and no faults.
+    /// A run with a value in every level at the start, no requests and no faults.
     pub fn new(register: Register) -> Scenario {
         let scripts = [Vec::new(), Vec::new(), Vec::new()];
-        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), stored: true }
+        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), warm: true }
     }
 
     /// Asks A, B and the new container for these.
@@ -133,28 +137,24 @@ impl Scenario {
         self
     }
 
-    /// Starts with nothing stored.
+    /// Starts with the value in the register only.
     #[must_use]
-    pub fn empty(mut self) -> Scenario {
-        self.stored = false;
+    pub fn cold(mut self) -> Scenario {
+        self.warm = false;
         self
     }
 
     /// The state that it starts in: the epoch, the first value's PUT, and its record.
     pub fn start(&self) -> State {
-        let mut journal = vec![Record { at: GAP, event: Event::Epoch }];
-        let mut copy = None;
-        let mut database = Database::default();
+        let journal =
+            vec![Record { at: GAP, event: Event::Epoch }, Record { at: 3 * GAP, event: Event::Changed(FIRST) }];
+        let with_l3 = self.register == Register::L3;
+        let copy = Some(SharedCopy { version: FIRST, stamp: GAP, gone: false }).filter(|_| self.warm || !with_l3);
+        let row = Some(Row { version: FIRST, content: Content::Value }).filter(|_| with_l3);
+        let database = Database { row, ..Database::default() };
         let mut history = History::default();
-        if self.stored {
-            journal.push(Record { at: 3 * GAP, event: Event::Changed(FIRST) });
-            copy = Some(SharedCopy { version: FIRST, stamp: GAP, gone: false });
-            if self.register == Register::L3 {
-                database.row = Some(Row { version: FIRST, content: Content::Value });
-            }
-            let outdated = history.put(FIRST, self.register == Register::L3);
-            history.acknowledge(outdated, false);
-        }
+        let outdated = history.put(FIRST, with_l3);
+        history.acknowledge(outdated, false);
         let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged) });
         let redis = Redis { identity: 0, journal, meta, open: Vec::new(), copy, aged: 0 };
         let containers = [
@@ -167,12 +167,11 @@ impl Scenario {
 
     fn warm(&self, redis: &Redis, acknowledged: Floor, index: usize) -> Container {
         let (knowledge, _) = Knowledge::learn(None, redis, 3 * GAP, Rules::default());
-        let memory =
-            redis.copy.map(|copy| OwnCopy { version: copy.version, stamp: copy.stamp, read: Floor::default() });
+        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default() };
         Container {
             script: self.scripts[index].clone(),
             knowledge: Some(knowledge),
-            memory,
+            memory: Some(memory).filter(|_| self.warm),
             synced: acknowledged,
             ..Container::default()
         }

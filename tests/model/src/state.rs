@@ -7,7 +7,7 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    scenario::Request,
+    scenario::{Request, Rule, Rules},
 };
 
 /// Orders the mutations of the key: the moment of Redis time at which one began.
@@ -196,8 +196,9 @@ pub struct OwnCopy {
 
 impl Container {
     /// Whether a read may be within its window, as far as anything but time decides.
-    pub fn may_skip_sync(&self) -> bool {
-        !self.owes_notes && self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.notes_due)
+    pub fn may_skip_sync(&self, rules: Rules) -> bool {
+        let owes = self.owes_notes && rules.has(Rule::OwnNotesFirst);
+        !owes && self.knowledge.is_some()
     }
 }
 

@@ -85,7 +85,8 @@ impl Turn<'_> {
         if self.operation().request == Request::Get {
             self.operation().floor.raise(synced);
         }
-        let must = !self.container().may_skip_sync();
+        let unread = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
+        let must = unread || self.container().owes_notes;
         if self.scenario.register == Register::L3 && (must || self.luck == Luck::NotesDue) {
             return self.next(Step::ReadNotes);
         }

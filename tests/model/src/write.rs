@@ -70,6 +70,9 @@ impl Turn<'_> {
         if self.redis(|redis| redis.append(at, Event::Changed(version))).is_none() {
             return self.redis_went_away();
         }
+        if !self.scenario.rules.has(Rule::StampBeforeRead) {
+            self.operation().stamp = at;
+        }
         let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
         self.next(match self.scenario.register {
             Register::L3 if journal_first => Step::WriteRow,
@@ -199,8 +202,7 @@ impl Turn<'_> {
             Request::PutAbove => Content::Elsewhere,
             _ => Content::Gone,
         };
-        let newer = self.state.database.row.is_some_and(|row| row.version >= version);
-        if newer && self.scenario.rules.has(Rule::ConditionalRow) {
+        if self.state.database.row.is_some_and(|row| row.version >= version) {
             return false;
         }
         self.state.database.replace(Some(Row { version, content }));
@@ -223,7 +225,7 @@ impl Turn<'_> {
 impl State {
     /// A value takes effect. Returns what it outdates.
     pub fn land(&mut self, version: Version, durable: bool) -> Floor {
-        let hidden = self.redis.open.iter().any(|barrier| barrier.database);
+        let hidden = self.redis.open.iter().any(|barrier| barrier.database && version < barrier.version);
         let present = durable && !hidden;
         if !present {
             self.expect_nothing();
@@ -233,7 +235,9 @@ impl State {
 
     /// A removal of everything below `version` takes effect. Returns what it outdates.
     pub fn land_removal(&mut self, version: Version) -> Floor {
-        self.expect_nothing();
+        if self.history.current.is_none_or(|current| current < version) {
+            self.expect_nothing();
+        }
         self.history.remove_below(version)
     }
 

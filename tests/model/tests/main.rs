@@ -1,0 +1,7 @@
+//! The protocol holds, in every run of small configurations; and with a rule taken away it does not.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod check;
+mod protocol;
+mod rules;
+mod traces;

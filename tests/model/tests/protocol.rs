@@ -1,0 +1,111 @@
+//! P1, P2 and P3 in every run of small configurations.
+//!
+//! "Pairs" are all pairs of operations, of A and B at once; the new container and every idle one read at every moment
+//! besides (see [`strata_model::properties`]). A GET among them is a slow promotion.
+
+use crate::check::holds;
+use strata_model::{
+    faults::Budget,
+    scenario::{Register, Request, Scenario},
+};
+
+const OPERATIONS: [Request; 6] =
+    [Request::Get, Request::Put, Request::PutAbove, Request::Delete, Request::Invalidate, Request::InvalidateAbove];
+
+fn pairs() -> impl Iterator<Item = [Request; 2]> {
+    (0..OPERATIONS.len()).flat_map(|i| OPERATIONS[i..].iter().map(move |&b| [OPERATIONS[i], b]))
+}
+
+fn pairs_hold(budget: Budget, new: &[Request]) {
+    for register in [Register::L3, Register::L2] {
+        for [a, b] in pairs() {
+            let scenario = Scenario::new(register).ask(&[a], &[b], new).with(budget);
+            holds(scenario.clone());
+            holds(scenario.cold());
+        }
+    }
+}
+
+#[test]
+fn pairs_and_a_slow_read_without_faults() {
+    pairs_hold(Budget::default(), &[Request::Get]);
+}
+
+#[test]
+fn pairs_and_a_slow_read_with_a_kill() {
+    pairs_hold(Budget { crash: 1, ..Budget::default() }, &[Request::Get]);
+}
+
+#[test]
+fn pairs_with_containers_cut_off() {
+    pairs_hold(Budget { cut: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
+fn pairs_with_a_flush() {
+    pairs_hold(Budget { flush: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
+fn pairs_with_a_failover() {
+    pairs_hold(Budget { failover: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
+fn pairs_with_an_eviction_and_a_trim() {
+    pairs_hold(Budget { evict: 1, trim: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
+fn pairs_with_a_long_pause_and_an_eviction() {
+    pairs_hold(Budget { age: 1, evict: 1, ..Budget::default() }, &[]);
+}
+
+/// Two operations of one container and one of another.
+#[test]
+fn a_container_that_goes_on() {
+    for (first, then, other) in [
+        (Request::Get, Request::Get, Request::Put),
+        (Request::Get, Request::Get, Request::Delete),
+        (Request::Get, Request::Get, Request::Invalidate),
+        (Request::Put, Request::Get, Request::Delete),
+        (Request::Put, Request::Delete, Request::Get),
+        (Request::Delete, Request::Put, Request::Get),
+        (Request::Invalidate, Request::Put, Request::Get),
+    ] {
+        for register in [Register::L3, Register::L2] {
+            holds(Scenario::new(register).ask(&[first, then], &[other], &[Request::Get]));
+        }
+    }
+}
+
+/// Faults that follow on one another.
+#[test]
+fn two_faults() {
+    for [a, b] in [[Request::Put, Request::Get], [Request::Delete, Request::Get], [Request::Invalidate, Request::Get]] {
+        for budget in [
+            Budget { cut: 1, failover: 1, ..Budget::default() },
+            Budget { crash: 1, failover: 1, ..Budget::default() },
+            Budget { cut: 1, flush: 1, ..Budget::default() },
+            Budget { cut: 1, crash: 1, ..Budget::default() },
+            Budget { cut: 2, ..Budget::default() },
+        ] {
+            holds(Scenario::new(Register::L3).cold().ask(&[a], &[b], &[]).with(budget));
+        }
+    }
+}
+
+/// Minutes; the same as above with a slow read besides: `cargo test -p strata-model -- --ignored`.
+#[test]
+#[ignore = "minutes, and gigabytes of memory"]
+fn pairs_and_a_slow_read_with_every_fault() {
+    for budget in [
+        Budget { cut: 1, ..Budget::default() },
+        Budget { flush: 1, ..Budget::default() },
+        Budget { failover: 1, ..Budget::default() },
+        Budget { evict: 1, trim: 1, ..Budget::default() },
+        Budget { age: 1, evict: 1, ..Budget::default() },
+    ] {
+        pairs_hold(budget, &[Request::Get]);
+    }
+}

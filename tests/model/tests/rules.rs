@@ -1,0 +1,125 @@
+//! What each rule is for: without it, something breaks that holds with it.
+
+use crate::check::{NO_FAULTS, breaks, needs};
+use strata_model::{
+    faults::Budget,
+    properties::{NEVER_LOST, NEVER_RESURRECTED, NEVER_STALE},
+    scenario::{Register, Request::*, Rule, Scenario},
+};
+
+fn with_l3() -> Scenario {
+    Scenario::new(Register::L3)
+}
+
+fn without_l3() -> Scenario {
+    Scenario::new(Register::L2)
+}
+
+#[test]
+fn the_journal_is_read_at_a_reset() {
+    needs(Rule::HistoryAtReset, with_l3().ask(&[Put], &[Put], &[]), NEVER_STALE);
+    needs(Rule::HistoryAtReset, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+}
+
+/// The check and undo catch it too, but not where the container is killed before them and the journal forgets.
+#[test]
+fn l2_is_written_over_what_is_older_only() {
+    let budget = Budget { crash: 1, age: 1, ..NO_FAULTS };
+    needs(Rule::ConditionalCopy, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+}
+
+#[test]
+fn a_write_into_l2_is_checked_and_undone() {
+    let budget = Budget { age: 1, evict: 1, ..NO_FAULTS };
+    needs(Rule::CheckAndUndo, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+    needs(Rule::CheckAndUndo, with_l3().cold().ask(&[Delete], &[Get], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn the_stamp_is_older_than_the_read() {
+    let budget = Budget { evict: 1, ..NO_FAULTS };
+    needs(Rule::StampBeforeRead, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+    needs(Rule::StampBeforeRead, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+}
+
+#[test]
+fn l3_is_read_consistently() {
+    let budget = Budget { evict: 1, ..NO_FAULTS };
+    needs(Rule::ConsistentReads, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+    needs(Rule::ConsistentReads, with_l3().cold().ask(&[Delete], &[Get], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn a_server_that_lost_something_begins_an_epoch() {
+    let budget = Budget { failover: 1, ..NO_FAULTS };
+    needs(Rule::Epoch, with_l3().ask(&[Put], &[Put], &[]).with(budget), NEVER_STALE);
+    needs(Rule::Epoch, with_l3().ask(&[Delete], &[], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn what_is_being_invalidated_does_not_exist() {
+    needs(Rule::Barrier, with_l3().cold().ask(&[Invalidate], &[Get], &[]), NEVER_RESURRECTED);
+}
+
+#[test]
+fn the_register_comes_before_the_journal() {
+    needs(Rule::RegisterFirst, with_l3().cold().ask(&[Put], &[Get], &[]), NEVER_STALE);
+    needs(Rule::RegisterFirst, without_l3().ask(&[Put], &[Get], &[]), NEVER_STALE);
+}
+
+#[test]
+fn the_ledger_keeps_every_record() {
+    let budget = Budget { age: 1, ..NO_FAULTS };
+    needs(Rule::WholeLedger, with_l3().ask(&[Put], &[Delete], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn an_invalidate_removes_what_is_older_only() {
+    let budget = Budget { evict: 1, ..NO_FAULTS };
+    needs(Rule::RemovalByVersion, with_l3().ask(&[Invalidate], &[Put], &[]).with(budget), NEVER_LOST);
+}
+
+#[test]
+fn an_invalidate_whose_barrier_is_lost_begins_anew() {
+    for budget in [Budget { failover: 1, ..NO_FAULTS }, Budget { flush: 1, ..NO_FAULTS }] {
+        needs(Rule::CloseChecks, with_l3().cold().ask(&[Invalidate], &[Get], &[]).with(budget), NEVER_RESURRECTED);
+    }
+}
+
+#[test]
+fn a_marker_goes_with_the_value_it_stands_for() {
+    needs(Rule::MarkersGo, with_l3().ask(&[PutAbove, InvalidateAbove], &[Get], &[]), NEVER_RESURRECTED);
+}
+
+#[test]
+fn notes_reach_the_journal() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::Notes, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+    needs(Rule::Notes, with_l3().cold().ask(&[Delete], &[Get], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn an_invalidate_without_redis_leaves_its_note_last() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::NoteLast, with_l3().ask(&[Invalidate], &[Get], &[Get]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn own_notes_come_before_own_reads() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::OwnNotesFirst, with_l3().ask(&[Put], &[], &[]).with(budget), NEVER_STALE);
+}
+
+#[test]
+fn records_cover_by_position_without_l3_as_well() {
+    let budget = Budget { evict: 1, ..NO_FAULTS };
+    needs(Rule::CoverByPosition, without_l3().ask(&[Put], &[Put], &[]).with(budget), NEVER_STALE);
+}
+
+/// What no rule prevents, and rule 6 has V for: a container killed between a write into L2 and its undo leaves a copy
+/// that is found out while the journal is remembered, and trusted after.
+#[test]
+fn a_kill_before_an_undo_is_left_to_v() {
+    let budget = Budget { crash: 1, age: 1, ..NO_FAULTS };
+    breaks(with_l3().cold().ask(&[Delete], &[Get], &[]).with(budget), NEVER_RESURRECTED);
+}
