@@ -137,7 +137,7 @@ async fn a_token_reaches_no_further_than_its_prefixes() {
         let request = api.request("POST", "/invalidate").anonymous().bearer(&token);
         async move { request.body(body.to_string()).send().await }
     };
-    for pattern in ["*", "m*", "yours:*", "[m]ine:*"] {
+    for pattern in ["*", "m*", "yours:*", "[a-z]*"] {
         as_me(json!({"pattern": pattern})).await.expect_error(403, "FORBIDDEN");
     }
     assert_eq!(as_me(json!({"tags": ["t"]})).await.expect(200).json()["invalidated_count"], 1);
