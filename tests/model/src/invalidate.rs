@@ -45,12 +45,12 @@ impl Turn<'_> {
         self.removed_from_l3();
     }
 
-    /// Removes from L3 what was found, if it is still older.
+    /// Puts a tombstone in place of what was found in L3, if it is still older.
     pub fn remove_row(&mut self) {
         let operation = self.operation();
         let (request, version) = (operation.request, operation.version);
         if self.removes_row(request, version) {
-            self.state.database.replace(None);
+            self.state.database.replace(Row { version, content: Content::Gone });
         }
         self.removed_from_l3();
     }
@@ -136,8 +136,7 @@ impl Row {
         self.version < barrier.version && self.is_meant_by(!barrier.database, markers_go)
     }
 
-    /// Whether an invalidate removes it. Tombstones stay: a PUT older than they are may be on its way. A marker stands
-    /// for a value above L3, and goes with it.
+    /// Whether an invalidate means it. A marker stands for a value above L3, and goes with it.
     fn is_meant_by(self, above_only: bool, markers_go: bool) -> bool {
         match self.content {
             Content::Gone => false,
@@ -148,9 +147,9 @@ impl Row {
 }
 
 impl Database {
-    /// Puts another row, or none, in place of the one that stands.
-    pub fn replace(&mut self, row: Option<Row>) {
-        self.previous = std::mem::replace(&mut self.row, row);
+    /// Puts another row in place of the one that stands.
+    pub fn replace(&mut self, row: Row) {
+        self.previous = self.row.replace(row);
     }
 }
 

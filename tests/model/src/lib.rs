@@ -31,7 +31,7 @@
 //! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
-//! - An invalidate that is acknowledged before it has removed everything.
+//! - An invalidate that is acknowledged before it has removed everything, or that another one finishes.
 //!
 //! # Traces
 //!

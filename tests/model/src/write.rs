@@ -205,7 +205,7 @@ impl Turn<'_> {
         if self.state.database.row.is_some_and(|row| row.version >= version) {
             return false;
         }
-        self.state.database.replace(Some(Row { version, content }));
+        self.state.database.replace(Row { version, content });
         let outdated = match content {
             Content::Gone => self.state.land_removal(Version::MAX),
             _ => self.state.land(version, content == Content::Value),
@@ -214,11 +214,14 @@ impl Turn<'_> {
         true
     }
 
-    /// A version greater than what L3 has and not less than Redis time last was.
+    /// A version greater than what L3 has and what is known to be open, and not less than Redis time last was.
     pub fn version_without_redis(&mut self) -> Version {
         let head = self.state.database.row.map_or(0, |row| row.version);
-        let seen = self.knowledge().map_or(0, |knowledge| knowledge.tick);
-        head.max(seen) + 1
+        let known = self.knowledge().map_or(0, |knowledge| {
+            let open = knowledge.open.iter().map(|barrier| barrier.version).max();
+            knowledge.tick.max(open.unwrap_or(0))
+        });
+        head.max(known) + 1
     }
 }
 
