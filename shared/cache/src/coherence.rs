@@ -200,7 +200,7 @@ impl Coherence {
 
     /// Whether a known put or delete covers the copy.
     fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
-        self.ledger.covers(self.register, key, version, stamp)
+        self.ledger.covers(key, version, stamp)
     }
 
     /// Whether a copy certified at `certified` may go into L1, by an operation that began at `stamp`.
@@ -286,12 +286,7 @@ impl Coherence {
 
 impl News {
     /// Whether a change in the news covers an L1 copy of `key`.
-    pub(crate) fn covers(
-        register: Register,
-        (_, changed, at): &(Key, Version, Position),
-        copy: Version,
-        stamp: Position,
-    ) -> bool {
-        covers(register, (*at, *changed), copy, stamp)
+    pub(crate) fn covers((_, changed, at): &(Key, Version, Position), copy: Version, stamp: Position) -> bool {
+        covers((*at, *changed), copy, stamp)
     }
 }

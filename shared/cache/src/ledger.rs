@@ -8,7 +8,6 @@ use crate::{
     key::Key,
     level::Level,
     record::{Event, Record},
-    register::Register,
     selector::Invalidation,
     version::{Position, Version},
 };
@@ -44,13 +43,12 @@ impl Ledger {
         newer.into_iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
     }
 
-    /// Whether a put or delete covers a copy of `key`.
+    /// Whether a put or delete covers a copy of `key`: one that was recorded after the stamp, but for the copy's own.
     ///
-    /// With L3 as the register every record after the stamp does, but the copy's own put: L3 is asked and decides.
-    /// With L2 as the register nobody else can be asked, so only a mutation of a greater version does.
-    pub(crate) fn covers(&self, register: Register, key: &Key, version: Version, stamp: Position) -> bool {
+    /// Not by version: with L2 as the register a copy may have been evicted, and a smaller version have taken its place.
+    pub(crate) fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
         let Some(changes) = self.by_key.get(key) else { return false };
-        changes.iter().any(|&(at, changed)| covers(register, (at, changed), version, stamp))
+        changes.iter().any(|&(at, changed)| covers((at, changed), version, stamp))
     }
 
     /// Forgets the records before `ms` of Redis time; returns the newest position forgotten.
@@ -79,11 +77,8 @@ impl Ledger {
 }
 
 /// Whether a change of a key covers a copy of it.
-pub(crate) fn covers(register: Register, (at, changed): (Position, Version), copy: Version, stamp: Position) -> bool {
-    match register {
-        Register::L3 => at > stamp && changed != copy,
-        Register::L2 => changed > copy,
-    }
+pub(crate) fn covers((at, changed): (Position, Version), copy: Version, stamp: Position) -> bool {
+    at > stamp && changed != copy
 }
 
 #[cfg(test)]
@@ -107,17 +102,9 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.add(&changed(10, "k", 1));
         ledger.add(&changed(20, "k", 2));
-        assert!(ledger.covers(Register::L3, &key_of("k"), Version(2), at(5)));
-        assert!(!ledger.covers(Register::L3, &key_of("k"), Version(2), at(10)), "its own put does not cover a copy");
-        assert!(!ledger.covers(Register::L3, &key_of("other"), Version(2), at(5)));
-    }
-
-    #[test]
-    fn l2_as_register_goes_by_version() {
-        let mut ledger = Ledger::default();
-        ledger.add(&changed(10, "k", 5));
-        assert!(!ledger.covers(Register::L2, &key_of("k"), Version(6), at(1)));
-        assert!(ledger.covers(Register::L2, &key_of("k"), Version(4), at(1)));
+        assert!(ledger.covers(&key_of("k"), Version(2), at(5)));
+        assert!(!ledger.covers(&key_of("k"), Version(2), at(10)), "its own put does not cover a copy");
+        assert!(!ledger.covers(&key_of("other"), Version(2), at(5)));
     }
 
     #[test]
@@ -127,8 +114,8 @@ mod tests {
             ledger.add(&changed(ms, "k", ms));
         }
         assert_eq!(ledger.prune(25), Some(at(20)));
-        assert!(!ledger.covers(Register::L3, &key_of("k"), Version(30), at(5)));
-        assert!(ledger.covers(Register::L3, &key_of("k"), Version(1), at(20)));
+        assert!(!ledger.covers(&key_of("k"), Version(30), at(5)));
+        assert!(ledger.covers(&key_of("k"), Version(1), at(20)));
         assert_eq!(ledger.prune(25), None);
         assert_eq!(ledger.prune(31), Some(at(30)));
         assert!(ledger.by_key.is_empty());

@@ -170,7 +170,7 @@ impl TieredCache {
     }
 
     /// Drops from L1 what a sync says is no longer certain.
-    fn heed(&self, news: &News, register: Register) {
+    fn heed(&self, news: &News) {
         if news.clear || news.invalidations.len() > MOST_MATCHED {
             self.memory.clear();
             return;
@@ -178,7 +178,7 @@ impl TieredCache {
         let now_ms = self.clock.now_ms();
         for change in &news.changes {
             if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && News::covers(register, change, copy.entry.version, copy.stamp)
+                && News::covers(change, copy.entry.version, copy.stamp)
             {
                 self.memory.remove(&change.0, now_ms);
             }

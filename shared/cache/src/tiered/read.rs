@@ -12,6 +12,7 @@ use crate::{
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     redis::{Down, Found, Outcome, WriteCopy},
     register::{Expected, Register},
+    version::Position,
 };
 use bytes::Bytes;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -73,6 +74,8 @@ impl TieredCache {
     async fn get_from_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
         let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
         let held = path.l1 == Step::Stale;
+        // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
+        let known = self.stamp().position;
         let mut reply = None;
         if due && held {
             self.sync(Vec::new()).await?;
@@ -90,7 +93,7 @@ impl TieredCache {
         let stamp = self.stamp();
         let shared = self.judge(key, Found::parse(reply)?, path);
         Ok(match shared {
-            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, stamp, *found, entry)),
+            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, stamp, known, *found, entry)),
             other => Err(other),
         })
     }
@@ -118,10 +121,11 @@ impl TieredCache {
         }
     }
 
-    fn take_from_redis(&self, key: &Key, stamp: Stamp, found: Found, entry: Arc<Entry>) -> Hit {
+    fn take_from_redis(&self, key: &Key, stamp: Stamp, known: Position, found: Found, entry: Arc<Entry>) -> Hit {
         let source = Source {
             entry,
-            stamp: found.stamp,
+            // As the register, L2 has just said that this is the newest value; else its certificate says since when.
+            stamp: if self.register() == Register::L2 { known } else { found.stamp },
             certified_ms: found.certified_ms,
             read_at_ms: None,
             reads: found.reads,

@@ -178,7 +178,7 @@ impl TieredCache {
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
         let news = knowledge.apply(reply, sent_ms);
-        self.heed(&news, knowledge.register());
+        self.heed(&news);
         Ok(())
     }
 

@@ -100,13 +100,9 @@ impl TieredCache {
         let stamp = self.stamp();
         let mut version = Version::at(stamp.started_us, self.container).max(floor.next());
         if !redis {
-            // Redis time cannot be asked: what it last said, and the time since, is about it, and L3 and what is open say
-            // what must be exceeded.
+            // Redis time cannot be asked: what it last said is not ahead of it, and L3 and what is open say what must be
+            // exceeded.
             let head = self.store.head(key.as_str()).await.map_err(|e| self.l3_failed(key, path, e))?;
-            let since_us = began_ms.saturating_sub(stamp.sent_ms).max(0).unsigned_abs().saturating_mul(1000);
-            if stamp.started_us > 0 {
-                version = version.max(Version::at(stamp.started_us + since_us, self.container));
-            }
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
             version = version.max(self.knowledge().above_open(key));
             before = head.map_or(before, |head| head.before(began_ms));
