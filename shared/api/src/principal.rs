@@ -74,21 +74,17 @@ impl Principal {
 
     /// Refuses a key outside of the prefixes the token is limited to.
     pub fn may_touch(&self, key: &Key) -> Result<(), ApiError> {
-        let Some(prefixes) = &self.prefixes else { return Ok(()) };
-        if prefixes.iter().any(|prefix| key.as_str().starts_with(prefix)) {
-            return Ok(());
-        }
-        Err(ApiError::KeyForbidden(key.clone()))
+        if self.reaches(key.as_str()) { Ok(()) } else { Err(ApiError::KeyForbidden(key.clone())) }
     }
 
     /// Refuses keys that begin with `prefix`, unless all of them lie inside of the prefixes the token is limited to.
     pub fn may_touch_prefix(&self, prefix: &str) -> Result<(), ApiError> {
-        match &self.prefixes {
-            Some(allowed) if !allowed.iter().any(|allowed| prefix.starts_with(allowed)) => {
-                Err(ApiError::PatternForbidden)
-            }
-            _ => Ok(()),
-        }
+        if self.reaches(prefix) { Ok(()) } else { Err(ApiError::PatternForbidden) }
+    }
+
+    /// Whether whatever begins with `text` lies inside of the prefixes the token is limited to.
+    fn reaches(&self, text: &str) -> bool {
+        self.prefixes.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| text.starts_with(prefix)))
     }
 
     /// The prefixes the token is limited to; `None` for all keys.
