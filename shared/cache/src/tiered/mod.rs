@@ -9,10 +9,11 @@ mod condition;
 mod history;
 mod invalidate;
 mod read;
+mod riders;
 mod sync;
 mod write;
 
-use self::sync::{Touched, Unfinished};
+use self::{riders::Touched, sync::Unfinished};
 use crate::{
     Clock, Config,
     coherence::{Coherence, News, Stamp},

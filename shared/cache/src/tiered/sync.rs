@@ -5,13 +5,8 @@ use crate::{
     coherence::{Since, Stamp},
     dynamo::{L3Error, Note, Noted, Notes},
     key::Key,
-    level::Level,
-    memory::{Copy, Reads},
     record::Change,
-    redis::{
-        Batch, Command, Done, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply, Touch, appended,
-        totals,
-    },
+    redis::{Batch, Command, Done, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply, appended},
     register::Register,
     version::{Position, Version},
 };
@@ -21,8 +16,6 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Most copies whose reads wait for a sync; reads of more are not counted.
-const MOST_TOUCHED: usize = 1000;
 /// More notes than this begin a new epoch instead of being put into the journal one by one.
 const MOST_REPLAYED: usize = 100;
 /// Most notes deleted at once; the rest is found, and put into the journal, again.
@@ -47,10 +40,10 @@ pub(super) struct Written<'a> {
 /// A write into L2 whose end is not known.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    due_ms: i64,
-    key: Key,
-    version: Version,
-    stamp: Position,
+    pub(super) due_ms: i64,
+    pub(super) key: Key,
+    pub(super) version: Version,
+    pub(super) stamp: Position,
 }
 
 /// What a write into L2 and the look into the journal after it gave.
@@ -60,26 +53,21 @@ pub(super) struct Checked {
     pub since: Since,
 }
 
-/// A command whose reply belongs to these reads.
-type TouchCommand = (Command, Vec<Touch>);
-
 impl TieredCache {
     /// Syncs, with the commands of `more` in the same round trip; returns the replies to those.
     ///
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
-        let touches = self.copies.touch(self.take_touched());
-        let undone = self.undo_unfinished();
         let count = more.len();
-        let side = touches.iter().map(|(command, _)| command.clone());
         let sync = self.journal.sync(self.knowledge().cursor());
-        let batch = [sync].into_iter().chain(more).chain(side).chain(undone).collect();
+        let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
+        let batch = [sync].into_iter().chain(more).chain(riding).collect();
         let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         self.learn(replies.next(), sent_ms)?;
         let answers = replies.by_ref().take(count).collect();
-        self.settle_touched(touches, replies);
+        self.settle(riders, replies);
         self.heed_notes().await?;
         Ok(answers)
     }
@@ -137,16 +125,6 @@ impl TieredCache {
                 stamp: stamp.position,
             });
         }
-    }
-
-    /// The commands that undo writes which can arrive no more.
-    fn undo_unfinished(&self) -> Vec<Command> {
-        let now_ms = self.clock.now_ms();
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        let (due, rest): (Vec<_>, Vec<_>) = unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
-        *unfinished = rest;
-        let operation = self.operation(self.stamp());
-        due.iter().map(|write| self.copies.undo(operation, write.key.as_str(), write.version, write.stamp)).collect()
     }
 
     /// How old a script may find an operation that began with the sync of `stamp`: a little older than it is now. What
@@ -309,61 +287,9 @@ impl TieredCache {
         }
         Ok(())
     }
-
-    /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.
-    pub(super) fn count_read(&self, key: &Key, copy: &Copy) -> u64 {
-        let reads = &copy.reads;
-        let own = reads.own.fetch_add(1, Relaxed) + 1;
-        let total = reads.shared.load(Relaxed) + own;
-        if own == 1 && self.uses(Level::L2) {
-            let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            if touched.len() < MOST_TOUCHED {
-                touched.push(Touched { key: key.clone(), version: copy.entry.version, reads: Arc::clone(reads) });
-            } else {
-                reads.settle();
-            }
-        }
-        total
-    }
-
-    fn take_touched(&self) -> Vec<Touch> {
-        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
-        touched
-            .into_iter()
-            .map(|Touched { key, version, reads }| Touch {
-                key,
-                version,
-                reads: reads.settle(),
-                last_ms: reads.last_ms.load(Relaxed),
-            })
-            .collect()
-    }
-
-    /// Takes the fleet's numbers of reads back into the copies that L1 still holds.
-    fn settle_touched(&self, touches: Vec<TouchCommand>, replies: impl Iterator<Item = Reply>) {
-        let now_ms = self.clock.now_ms();
-        for ((_, touches), reply) in touches.into_iter().zip(replies) {
-            for (touch, total) in touches.iter().zip(totals(reply)) {
-                if let Some(total) = total
-                    && let Some(copy) = self.memory.get(&touch.key, now_ms)
-                    && copy.entry.version == touch.version
-                {
-                    copy.reads.shared.store(total, Relaxed);
-                }
-            }
-        }
-    }
 }
 
 /// Whether there are so many notes that a new epoch takes their place.
 fn begins_epoch(found: &Notes) -> bool {
     found.more || found.notes.len() > MOST_REPLAYED
-}
-
-/// A value that was read since the last sync.
-#[derive(Debug)]
-pub(super) struct Touched {
-    key: Key,
-    version: Version,
-    reads: Arc<Reads>,
 }

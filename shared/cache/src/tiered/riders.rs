@@ -1,0 +1,102 @@
+//! What rides along with a sync: commands that need no round trip of their own, and what becomes of their replies.
+
+use super::{TieredCache, sync::Unfinished};
+use crate::{
+    key::Key,
+    level::Level,
+    memory::{Copy, Reads},
+    redis::{Command, Reply, Touch, totals},
+    version::Version,
+};
+use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+
+/// Most copies whose reads wait for a sync; reads of more are not counted.
+const MOST_TOUCHED: usize = 1000;
+
+/// What the reply to a command that rode along means.
+pub(super) enum Rider {
+    /// The fleet's numbers of reads of these copies.
+    Touched(Vec<Touch>),
+    /// A write whose end was not known is undone.
+    Undone,
+}
+
+/// A value that was read since the last sync.
+#[derive(Debug)]
+pub(super) struct Touched {
+    key: Key,
+    version: Version,
+    reads: Arc<Reads>,
+}
+
+impl TieredCache {
+    /// The commands for the next sync to take along.
+    pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
+        let touches = self.copies.touch(self.take_touched());
+        let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
+        touches.chain(self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone))).collect()
+    }
+
+    /// Heeds the replies to the commands that rode along.
+    pub(super) fn settle(&self, riders: Vec<Rider>, replies: impl Iterator<Item = Reply>) {
+        for (rider, reply) in riders.into_iter().zip(replies) {
+            match rider {
+                Rider::Touched(touches) => self.settle_touched(&touches, reply),
+                Rider::Undone => {}
+            }
+        }
+    }
+
+    /// The commands that undo writes which can arrive no more.
+    fn undo_unfinished(&self) -> Vec<Command> {
+        let now_ms = self.clock.now_ms();
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let (due, rest): (Vec<Unfinished>, Vec<Unfinished>) =
+            unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
+        *unfinished = rest;
+        let operation = self.operation(self.stamp());
+        due.iter().map(|write| self.copies.undo(operation, write.key.as_str(), write.version, write.stamp)).collect()
+    }
+
+    /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.
+    pub(super) fn count_read(&self, key: &Key, copy: &Copy) -> u64 {
+        let reads = &copy.reads;
+        let own = reads.own.fetch_add(1, Relaxed) + 1;
+        let total = reads.shared.load(Relaxed) + own;
+        if own == 1 && self.uses(Level::L2) {
+            let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            if touched.len() < MOST_TOUCHED {
+                touched.push(Touched { key: key.clone(), version: copy.entry.version, reads: Arc::clone(reads) });
+            } else {
+                reads.settle();
+            }
+        }
+        total
+    }
+
+    fn take_touched(&self) -> Vec<Touch> {
+        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        touched
+            .into_iter()
+            .map(|Touched { key, version, reads }| Touch {
+                key,
+                version,
+                reads: reads.settle(),
+                last_ms: reads.last_ms.load(Relaxed),
+            })
+            .collect()
+    }
+
+    /// Takes the fleet's numbers of reads back into the copies that L1 still holds.
+    fn settle_touched(&self, touches: &[Touch], reply: Reply) {
+        let now_ms = self.clock.now_ms();
+        for (touch, total) in touches.iter().zip(totals(reply)) {
+            if let Some(total) = total
+                && let Some(copy) = self.memory.get(&touch.key, now_ms)
+                && copy.entry.version == touch.version
+            {
+                copy.reads.shared.store(total, Relaxed);
+            }
+        }
+    }
+}
