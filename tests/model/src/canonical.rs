@@ -75,7 +75,7 @@ impl State {
 
 impl Container {
     fn moments(&mut self, visit: Visit<'_>) {
-        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged }) = &mut self.knowledge {
+        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
             [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);
             ledger.iter_mut().for_each(|record| record.moments(visit));
             open.iter_mut().for_each(|barrier| barrier.moments(visit));
@@ -84,10 +84,11 @@ impl Container {
             visit(&mut memory.version);
             visit(&mut memory.stamp);
         }
-        if let Some(Operation { stamp, version, barrier, seen, notes, .. }) = &mut self.operation {
+        if let Some(Operation { stamp, version, barrier, seen, notes, hidden, .. }) = &mut self.operation {
             visit(stamp);
             visit(version);
             visit(barrier);
+            visit(hidden);
             if let Some((version, stamp)) = seen {
                 visit(version);
                 visit(stamp);
@@ -138,7 +139,7 @@ impl Barrier {
 impl Note {
     fn moments(&mut self, visit: Visit<'_>) {
         match self {
-            Note::Changed(version) | Note::Invalidated(version) => visit(version),
+            Note::Changed(version) | Note::Invalidated(version) | Note::Job(version) => visit(version),
         }
     }
 }

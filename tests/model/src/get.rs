@@ -55,6 +55,17 @@ impl Turn<'_> {
         }
     }
 
+    /// Reads the notes of jobs before L3: what they hide may be gone from L3, and they with it, a moment later.
+    pub fn read_jobs(&mut self) {
+        if self.scenario.rules.has(Rule::JobsWithoutRedis) {
+            let hidden = self.state.database.newest_job();
+            self.operation().hidden = hidden;
+        }
+        let noted = self.state.history.degraded;
+        self.operation().noted = noted;
+        self.next(Step::ReadRow);
+    }
+
     /// Reads L3, which decides.
     pub fn read_row(&mut self) {
         self.restamp();
@@ -77,7 +88,8 @@ impl Turn<'_> {
                 self.next(Step::Promote);
             }
             Some(version) => {
-                let (stamp, read) = (self.operation().stamp, self.state.history.degraded);
+                // The window counts from when it was known what is open, not from when L3 was asked.
+                let (stamp, read) = (self.operation().stamp, self.operation().noted);
                 self.fill(version, stamp, read);
                 self.answer(Some(version));
             }
@@ -88,9 +100,11 @@ impl Turn<'_> {
 
     /// The row of L3, unless an open barrier says that it does not exist.
     fn newest_row(&mut self) -> Option<Row> {
+        let rules = self.scenario.rules;
+        let hidden = self.operation().hidden;
         let database = &self.state.database;
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
-        let rules = self.scenario.rules;
+        let row = row.filter(|row| row.version >= hidden);
         let known = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
         let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules.has(Rule::MarkersGo)));
         row.filter(|row| !rules.has(Rule::Barrier) || !hidden(row))

@@ -1,11 +1,14 @@
 //! Invalidate: a barrier in the journal, L3, L2, and the barrier closed. While it is open, what it removes does not
 //! exist.
+//!
+//! A job is acknowledged in between. Its note takes the place of the request that nobody repeats: whoever reads it after
+//! a flush or a failover puts the barrier up again, and whoever cannot reach Redis reads it before L3.
 
 use crate::{
     history::Floor,
     operation::Step,
     scenario::{Register, Request, Rule},
-    state::{Barrier, Content, Database, Event, Position, Redis, Row, SharedCopy, Version},
+    state::{Barrier, Content, Database, Event, Note, Position, Redis, Row, SharedCopy, Version},
     turn::Turn,
 };
 
@@ -26,6 +29,7 @@ impl Turn<'_> {
         match (opened, self.scenario.register) {
             (None, _) => self.end(),
             (Some(()), Register::L2) => self.next(Step::RemoveCopies),
+            (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::LeaveJob),
             (Some(()), Register::L3) => self.next(Step::Scan),
         }
     }
@@ -121,11 +125,73 @@ impl Turn<'_> {
         let at = self.operation().barrier;
         let Some(found) = self.redis(|redis| redis.close(at)) else { return self.end() };
         self.sync();
+        let job = self.operation().request == Request::InvalidateAsJob;
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
-            return self.again(Step::OpenBarrier);
+            return self.again(if job { Step::RestoreBarrier } else { Step::OpenBarrier });
+        }
+        if job {
+            return self.next(Step::DropJob);
         }
         self.container().memory = None;
         self.acknowledge(false);
+        self.end();
+    }
+
+    /// Leaves a note that stays.
+    pub fn leave_job(&mut self) {
+        let version = self.operation().version;
+        if self.scenario.rules.has(Rule::JobNote) {
+            self.state.database.notes.push(Note::Job(version));
+        }
+        let others = self.state.containers.iter_mut().filter_map(|container| container.operation.as_mut());
+        others.for_each(|operation| operation.overlaps_job = true);
+        self.state.expect_nothing();
+        self.next(Step::HeedJob);
+    }
+
+    /// Reads the own record, sees that the barrier still stands, now that its note is left, and acknowledges. From now on
+    /// nothing below the barrier exists, removed or not.
+    pub fn heed_job(&mut self) {
+        let version = self.operation().version;
+        if self.scenario.rules.has(Rule::HeedOwnJob) {
+            if !self.sync() {
+                return self.end();
+            }
+            let open = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
+            if open.iter().all(|barrier| barrier.version != version) {
+                return self.next(Step::RestoreBarrier);
+            }
+        }
+        let outdated = self.state.land_removal(version);
+        self.operation().outdated = outdated;
+        self.container().memory = None;
+        self.acknowledge(false);
+        self.next(Step::Scan);
+    }
+
+    /// A failover or flush has lost the barrier of a job: it is put up again with the version it had, unless somebody
+    /// who read the notes has done that.
+    pub fn restore_barrier(&mut self) {
+        let (at, version) = (self.state.next_tick(), self.operation().version);
+        let restored = self.redis(|redis| {
+            redis.restore(at, version);
+            redis.open.iter().find(|barrier| barrier.version == version).map_or(at, |barrier| barrier.at)
+        });
+        match restored {
+            Some(at) => {
+                let operation = self.operation();
+                operation.barrier = at;
+                let acknowledged = !operation.outdated.is_empty();
+                self.next(if acknowledged { Step::Scan } else { Step::HeedJob });
+            }
+            None => self.end(),
+        }
+    }
+
+    /// The job is done.
+    pub fn drop_job(&mut self) {
+        let version = self.operation().version;
+        self.state.database.notes.retain(|note| *note != Note::Job(version));
         self.end();
     }
 }
@@ -151,6 +217,12 @@ impl Database {
     pub fn replace(&mut self, row: Row) {
         self.previous = self.row.replace(row);
     }
+
+    /// The version of the newest job that has not removed everything; 0 for none.
+    pub fn newest_job(&self) -> Version {
+        let jobs = self.notes.iter().map(|note| if let Note::Job(version) = note { *version } else { 0 });
+        jobs.max().unwrap_or(0)
+    }
 }
 
 impl Redis {
@@ -165,6 +237,14 @@ impl Redis {
             && copy.version < version
         {
             *copy = SharedCopy { version, stamp: 0, gone: true };
+        }
+    }
+
+    /// Puts up the barrier of a job, unless it stands.
+    pub fn restore(&mut self, at: Position, version: Version) {
+        if self.open.iter().all(|barrier| barrier.version != version) {
+            self.append(at, Event::Invalidated);
+            self.open.push(Barrier { at, version, database: true });
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Knowledge {
     pub ledger: Vec<Record>,
     /// The barriers that were open at the last sync.
     pub open: Vec<Barrier>,
+    /// Nobody has read the notes since this server began: a job's barrier may be missing.
+    pub unread: bool,
     /// Redis time of the last sync.
     pub tick: u8,
     /// What was older than 2T at the last sync.
@@ -64,6 +66,7 @@ impl Knowledge {
             clear = true;
         }
         knowledge.open.clone_from(&redis.open);
+        knowledge.unread = redis.meta.is_none_or(|meta| meta.notes.is_none()) && rules.has(Rule::EpochReadsNotes);
         (knowledge.tick, knowledge.aged) = (tick, redis.aged);
         knowledge.prune();
         (knowledge, News { clear, records })
@@ -81,6 +84,7 @@ impl Knowledge {
             epoch: before.map_or(0, |known| known.epoch),
             ledger: Vec::new(),
             open: Vec::new(),
+            unread: false,
             tick: 0,
             aged: 0,
         };

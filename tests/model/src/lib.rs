@@ -8,7 +8,8 @@
 //!
 //! One key, and one pattern that matches it. Two containers and a new one, each with one operation at a time, in steps
 //! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
-//! DELETE; an invalidate of all levels, and of L1 and L2 only. L3 as the register, and L2 where L3 is switched off.
+//! DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged before it has removed everything
+//! (a job). L3 as the register, and L2 where L3 is switched off.
 //!
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
@@ -31,7 +32,7 @@
 //! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
-//! - An invalidate that is acknowledged before it has removed everything, or that another one finishes.
+//! - An invalidate that another one finishes; several containers at one job, and a job taken up again after a kill.
 //!
 //! # Traces
 //!

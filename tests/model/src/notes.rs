@@ -62,7 +62,8 @@ impl Turn<'_> {
                 meta.notes.get_or_insert_default().raise(noted);
             }
         });
-        if checked.is_none() || !self.sync() {
+        // A flush may have taken again what was just put there.
+        if checked.is_none() || !self.sync() || self.knowledge().is_none_or(|knowledge| knowledge.unread) {
             return self.notes_failed();
         }
         let operation = self.operation();
@@ -76,7 +77,7 @@ impl Turn<'_> {
     /// Deletes the notes that the journal has.
     pub fn drop_notes(&mut self) {
         let replayed = self.operation().notes.clone();
-        self.state.database.notes.retain(|note| !replayed.contains(note));
+        self.state.database.notes.retain(|note| matches!(note, Note::Job(_)) || !replayed.contains(note));
         self.leave_notes();
     }
 
@@ -102,6 +103,7 @@ impl Redis {
         match note {
             Note::Changed(version) => self.append(at, Event::Changed(version)),
             Note::Invalidated(_) => self.append(at, Event::Invalidated),
+            Note::Job(version) => self.restore(at, version),
         }
     }
 
@@ -110,6 +112,8 @@ impl Redis {
             // Also a copy of that very version, which may have arrived after it was given up.
             Note::Changed(version) => self.remove_older(version + 1),
             Note::Invalidated(_) => self.copy = None,
+            // The job does that.
+            Note::Job(_) => {}
         }
     }
 }

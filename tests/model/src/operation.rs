@@ -38,6 +38,10 @@ pub struct Operation {
     pub notes: Vec<Note>,
     /// What had been acknowledged when they were read.
     pub noted: Floor,
+    /// What the notes of jobs hide, read where Redis could not be asked: everything below this version.
+    pub hidden: Version,
+    /// Whether a job has begun meanwhile, which may count as later than it. Nothing of the protocol reads it.
+    pub overlaps_job: bool,
 }
 
 /// The next thing an operation does. Each is one request to one level, or one script; what a container does by itself
@@ -58,6 +62,8 @@ pub enum Step {
     DropNotes,
     /// Reads L2.
     ReadCopy,
+    /// Reads the notes of jobs, because Redis cannot say what is open.
+    ReadJobs,
     /// Reads L3.
     ReadRow,
     /// Writes what L3 said into L2.
@@ -90,6 +96,14 @@ pub enum Step {
     RemoveCopies,
     /// Closes the barrier, and reads the journal.
     Close,
+    /// Leaves a note that stays until everything is removed.
+    LeaveJob,
+    /// Reads the journal, and acknowledges: what is left to remove is a job's.
+    HeedJob,
+    /// Puts up the barrier of a job again.
+    RestoreBarrier,
+    /// Deletes the note of a job that is done.
+    DropJob,
 }
 
 impl Step {
@@ -109,6 +123,7 @@ impl Step {
                 | OpenBarrier
                 | RemoveCopies
                 | Close
+                | RestoreBarrier
         )
     }
 }
@@ -130,6 +145,8 @@ impl Operation {
             outdated: Floor::default(),
             notes: Vec::new(),
             noted: Floor::default(),
+            hidden: 0,
+            overlaps_job: false,
         }
     }
 }

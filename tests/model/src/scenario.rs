@@ -31,12 +31,14 @@ pub enum Request {
     Invalidate,
     /// Invalidates in L1 and L2 only.
     InvalidateAbove,
+    /// Invalidates in every level more than one request has time for: acknowledged first, removed after.
+    InvalidateAsJob,
 }
 
 impl Request {
     /// Whether it is one of the invalidates.
     pub fn invalidates(self) -> bool {
-        matches!(self, Request::Invalidate | Request::InvalidateAbove)
+        matches!(self, Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob)
     }
 }
 
@@ -75,6 +77,16 @@ pub enum Rule {
     MarkersGo,
     /// An invalidate that finds its barrier gone begins anew.
     CloseChecks,
+    /// An invalidate that is acknowledged before everything is removed leaves a note that stays until it is.
+    JobNote,
+    /// Whoever acknowledges such an invalidate has read its record.
+    HeedOwnJob,
+    /// A new epoch has the notes read before anything is trusted.
+    EpochReadsNotes,
+    /// Whoever cannot reach Redis reads the notes of jobs before L3.
+    JobsWithoutRedis,
+    /// A version that is drawn without Redis is above that of every job.
+    VersionAboveJobs,
 }
 
 /// The rules in force: all, or all but one.

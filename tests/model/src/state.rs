@@ -162,6 +162,8 @@ pub enum Note {
     Changed(Version),
     /// Redis was not told of an invalidate of this version.
     Invalidated(Version),
+    /// An invalidate of this version was acknowledged, and has not removed everything yet.
+    Job(Version),
 }
 
 /// A container.
@@ -198,7 +200,7 @@ impl Container {
     /// Whether a read may be within its window, as far as anything but time decides.
     pub fn may_skip_sync(&self, rules: Rules) -> bool {
         let owes = self.owes_notes && rules.has(Rule::OwnNotesFirst);
-        !owes && self.knowledge.is_some()
+        !owes && self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.unread)
     }
 }
 

@@ -57,6 +57,7 @@ impl Turn<'_> {
             Step::NotesChecked => self.notes_checked(),
             Step::DropNotes => self.drop_notes(),
             Step::ReadCopy => self.read_copy(),
+            Step::ReadJobs => self.read_jobs(),
             Step::ReadRow => self.read_row(),
             Step::Promote => self.promote(),
             Step::DropCopy => self.drop_copy(),
@@ -73,6 +74,10 @@ impl Turn<'_> {
             Step::RemoveRow => self.remove_row(),
             Step::RemoveCopies => self.remove_copies(),
             Step::Close => self.close(),
+            Step::LeaveJob => self.leave_job(),
+            Step::HeedJob => self.heed_job(),
+            Step::RestoreBarrier => self.restore_barrier(),
+            Step::DropJob => self.drop_job(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Turn<'_> {
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
-            Request::Invalidate | Request::InvalidateAbove => {
+            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
                 let version = self.draw();
                 self.operation().version = version;
                 self.next(Step::OpenBarrier);
@@ -115,8 +120,8 @@ impl Turn<'_> {
         }
         let note_last = self.scenario.rules.has(Rule::NoteLast);
         match self.operation().request {
-            Request::Get => self.next(Step::ReadRow),
-            Request::PutAbove => self.end(),
+            Request::Get => self.next(Step::ReadJobs),
+            Request::PutAbove | Request::InvalidateAsJob => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if note_last => self.next(Step::Scan),
             _ => self.next(Step::LeaveNote),
@@ -164,7 +169,8 @@ impl Turn<'_> {
         let epoch = self.state.next_tick();
         let redis = &mut self.state.redis;
         redis.append(epoch, Event::Epoch);
-        let notes = redis.meta.and_then(|meta| meta.notes);
+        let kept = !self.scenario.rules.has(Rule::EpochReadsNotes);
+        let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| kept);
         redis.meta = Some(Meta { identity: redis.identity, epoch, notes });
     }
 

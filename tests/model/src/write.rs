@@ -113,7 +113,7 @@ impl Turn<'_> {
         let reply = self.redis(|redis| stored = redis.store(copy, None, conditional));
         if stored {
             let outdated =
-                if gone { self.state.land_removal(Version::MAX) } else { self.state.land(copy.version, false) };
+                if gone { self.state.land_removal(Version::MAX) } else { self.state.land(copy.version, false, false) };
             self.operation().outdated = outdated;
         }
         if reply.is_none() {
@@ -208,7 +208,10 @@ impl Turn<'_> {
         self.state.database.replace(Row { version, content });
         let outdated = match content {
             Content::Gone => self.state.land_removal(Version::MAX),
-            _ => self.state.land(version, content == Content::Value),
+            _ => {
+                let overlaps = self.operation().overlaps_job;
+                self.state.land(version, content == Content::Value, overlaps)
+            }
         };
         self.operation().outdated = outdated;
         true
@@ -221,15 +224,20 @@ impl Turn<'_> {
             let open = knowledge.open.iter().map(|barrier| barrier.version).max();
             knowledge.tick.max(open.unwrap_or(0))
         });
-        head.max(known) + 1
+        let jobs = if self.scenario.rules.has(Rule::VersionAboveJobs) { self.state.database.newest_job() } else { 0 };
+        head.max(known).max(jobs) + 1
     }
 }
 
 impl State {
-    /// A value takes effect. Returns what it outdates.
-    pub fn land(&mut self, version: Version, durable: bool) -> Floor {
-        let hidden = self.redis.open.iter().any(|barrier| barrier.database && version < barrier.version);
-        let present = durable && !hidden;
+    /// A value takes effect. Returns what it outdates. What it is hidden by counts as later than it, but for a job that
+    /// had left its note before its PUT began.
+    pub fn land(&mut self, version: Version, durable: bool, overlaps_job: bool) -> Floor {
+        let jobs = self.database.newest_job();
+        let open = self.redis.open.iter().filter(|barrier| barrier.database && barrier.version > jobs);
+        let barrier = open.map(|barrier| barrier.version).max().unwrap_or(0);
+        let job = if overlaps_job { jobs } else { 0 };
+        let present = durable && version >= barrier.max(job);
         if !present {
             self.expect_nothing();
         }

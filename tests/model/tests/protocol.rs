@@ -79,6 +79,27 @@ fn a_container_that_goes_on() {
     }
 }
 
+/// An invalidate that is acknowledged first and removes after, and any other operation, under every fault.
+#[test]
+fn a_job_and_another_operation() {
+    let budgets = [
+        Budget::default(),
+        Budget { crash: 1, ..Budget::default() },
+        Budget { cut: 1, ..Budget::default() },
+        Budget { flush: 1, ..Budget::default() },
+        Budget { failover: 1, ..Budget::default() },
+        Budget { evict: 1, trim: 1, ..Budget::default() },
+        Budget { age: 1, evict: 1, ..Budget::default() },
+    ];
+    for budget in budgets {
+        for other in [Request::Get, Request::Put, Request::Delete, Request::Invalidate, Request::InvalidateAsJob] {
+            let scenario = Scenario::new(Register::L3).ask(&[Request::InvalidateAsJob], &[other], &[]).with(budget);
+            holds(scenario.clone());
+            holds(scenario.cold());
+        }
+    }
+}
+
 /// Faults that follow on one another.
 #[test]
 fn two_faults() {

@@ -116,6 +116,39 @@ fn records_cover_by_position_without_l3_as_well() {
     needs(Rule::CoverByPosition, without_l3().ask(&[Put], &[Put], &[]).with(budget), NEVER_STALE);
 }
 
+/// A flush takes the barrier of a job; its note puts it up again.
+#[test]
+fn a_job_leaves_a_note_that_stays() {
+    let budget = Budget { flush: 1, ..NO_FAULTS };
+    needs(Rule::JobNote, with_l3().cold().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn whoever_acknowledges_a_job_has_read_its_record() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::HeedOwnJob, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+/// A replica that lags behind knows nothing of the barrier, but thinks that the notes were read.
+#[test]
+fn a_new_epoch_has_the_notes_read() {
+    let budget = Budget { failover: 1, ..NO_FAULTS };
+    needs(Rule::EpochReadsNotes, with_l3().cold().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+#[test]
+fn without_redis_the_notes_of_jobs_are_read() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::JobsWithoutRedis, with_l3().cold().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
+}
+
+/// A PUT of a container that never heard of the job would be hidden by it.
+#[test]
+fn without_redis_a_version_is_above_that_of_jobs() {
+    let budget = Budget { cut: 1, ..NO_FAULTS };
+    needs(Rule::VersionAboveJobs, with_l3().ask(&[InvalidateAsJob], &[Put], &[]).with(budget), NEVER_LOST);
+}
+
 /// What no rule prevents, and rule 6 has V for: a container killed between a write into L2 and its undo leaves a copy
 /// that is found out while the journal is remembered, and trusted after.
 #[test]
