@@ -4,7 +4,7 @@ use crate::request;
 use serde::Serialize;
 use std::{ops::Not, sync::Arc};
 use strata_api::{Answer, Call, Response, Timestamp, body::Body, http::StatusCode};
-use strata_cache::{Invalidate, Selector};
+use strata_cache::{Invalidate, Reclaim, Selector};
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -20,6 +20,8 @@ struct Answered<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     reclaim: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
     #[serde(skip_serializing_if = "Not::not")]
     dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +37,10 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let done = call.cache.invalidate(&request).await?;
     call.trace.degraded = done.degraded;
     let (pattern, tags) = said(&request);
+    let (reclaim, job_id) = match done.reclaim {
+        Reclaim::Complete => ("complete", None),
+        Reclaim::InProgress { job } => ("in_progress", job),
+    };
     let answered = Answered {
         success: true,
         message: if request.dry_run {
@@ -48,7 +54,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         levels_affected: done.levels.names(),
         invalidated_at: Timestamp::floor(call.cache.clock().now_ms()),
         reason: request.reason.as_deref(),
-        reclaim: "complete",
+        reclaim,
+        job_id,
         dry_run: request.dry_run,
         sample_keys: request.dry_run.then_some(done.samples),
         degraded: done.degraded,

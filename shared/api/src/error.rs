@@ -65,7 +65,7 @@ pub enum ApiError {
         /// For the log.
         cause: Box<dyn StdError + Send + Sync>,
     },
-    /// There is more to remove than one request has time for.
+    /// There is more to count than one request has time for.
     OutOfTime,
     /// Other changes of the same key kept overtaking this one.
     Contended,
@@ -156,9 +156,7 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
             ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
             ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
-            ApiError::OutOfTime => {
-                "There is more to invalidate than one request has time for; the same request goes on"
-            }
+            ApiError::OutOfTime => "There is more to count than one request has time for; nothing was removed",
             ApiError::Contended => "Other changes of this key kept getting in first; try again",
             ApiError::Internal(_) => "An internal error occurred",
         })

@@ -2,7 +2,7 @@
 //!
 //! A request goes one way, all of it visible in [`pipeline`]: the gateway's [`event`] → request id → [`principal`] →
 //! [`route`] → scope → the function's handler → [`error`] map → [`response`]. A function brings a table of [`Route`]s
-//! and hands it to [`serve()`]; its handlers read bodies with [`body`], and answer with a [`Response`] or an
+//! and hands it to [`serve()`], or what it does with other events to [`serve_events`]; its handlers read bodies with [`body`], and answer with a [`Response`] or an
 //! [`ApiError`], which always has the contract's shape.
 //!
 //! # Layout
@@ -40,7 +40,7 @@ pub use pipeline::App;
 pub use principal::{Principal, Scope};
 pub use response::Response;
 pub use route::{Call, Route};
-pub use serve::serve;
+pub use serve::{serve, serve_events};
 pub use timestamp::Timestamp;
 
 /// `Cache-Status` (RFC 9211): what each level did for an answer.

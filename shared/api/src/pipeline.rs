@@ -6,11 +6,12 @@ use crate::{
     principal::Principal,
     response::Response,
     route::{Call, Route, find},
+    serve::began_ms,
     telemetry::Trace,
 };
 use futures_util::FutureExt;
 use lambda_http::http::HeaderName;
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use std::{
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
@@ -35,7 +36,8 @@ impl App {
     pub async fn answer(&self, invocation: LambdaEvent<Event>) -> Response {
         let started = Instant::now();
         let (mut event, context) = invocation.into_parts();
-        self.cache.clock().observe(began_ms(&event, &context, self.function_timeout));
+        let began_ms = began_ms(&context, self.function_timeout).max(event.request_context.request_time_epoch);
+        self.cache.clock().observe(began_ms);
         let request_id = event.request_context.request_id.take().unwrap_or(context.request_id);
         let mut trace = Trace::default();
         let outcome = self.handle(event, &mut trace).await;
@@ -58,21 +60,13 @@ impl App {
     }
 }
 
-/// A time that the invocation has certainly reached, in milliseconds since the Unix epoch: when the gateway received
-/// the request, or when Lambda began to count its time, whichever is later. After a thaw the container's own clock may
-/// be behind both.
-fn began_ms(event: &Event, context: &Context, timeout: Option<Duration>) -> i64 {
-    let began = timeout.and_then(|timeout| context.deadline.checked_sub(timeout.as_millis().try_into().ok()?));
-    let began = began.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
-    began.max(event.request_context.request_time_epoch)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::principal::Scope;
     use lambda_http::http::{Method, StatusCode};
+    use lambda_runtime::Context;
     use serde_json::{Value, json};
     use strata_cache::{Clock, Config, Deployment};
 
@@ -111,7 +105,7 @@ mod tests {
 
     /// Status, body and `x-request-id` of the answer.
     async fn answer(event: Value) -> (u16, Value, String) {
-        let deployment = Deployment { control_table: "control".to_owned(), clock: Clock::manual(NOW) };
+        let deployment = Deployment { clock: Clock::manual(NOW), ..Deployment::new("control") };
         let cache = TieredCache::open(deployment, Config::default()).unwrap();
         let app = App { cache, routes: ROUTES, function_timeout: None };
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), Context::default());
@@ -142,18 +136,5 @@ mod tests {
             assert_eq!(body["error"]["request_id"], "req-1");
             assert_eq!(body["error"]["timestamp"], "2023-11-14T22:13:20Z");
         }
-    }
-
-    #[test]
-    fn an_invocation_began_when_the_later_clock_says() {
-        let event: Event = serde_json::from_value(event("GET", "/ok")).unwrap();
-        let mut context = Context::default();
-        let began =
-            |context: &Context, seconds: Option<u64>| began_ms(&event, context, seconds.map(Duration::from_secs));
-        assert_eq!(began(&context, None), NOW);
-        assert_eq!(began(&context, Some(30)), NOW);
-        context.deadline = NOW as u64 + 30_500;
-        assert_eq!(began(&context, Some(30)), NOW + 500);
-        assert_eq!(began(&context, Some(31)), NOW);
     }
 }

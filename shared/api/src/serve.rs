@@ -1,22 +1,74 @@
-//! Start-up. Nothing is done before the first poll for work that the first request does not need: the environment is
-//! read, the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
+//! Start-up. Nothing is done before the first poll for work that the first event does not need: the environment is read,
+//! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
 use crate::{pipeline::App, route::Route, settings::Settings, telemetry};
-use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
+use serde_json::Value;
+use std::time::Duration;
 use strata_cache::TieredCache;
 use tracing::error;
 
+/// How much of its time limit an invocation keeps for saying what it did.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// Serves `routes` as a Lambda function until Lambda ends the container.
 pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
-    telemetry::init();
-    let app = open(routes).inspect_err(|cause| error!(cause = %cause, "start-up failed"))?;
+    let (cache, function_timeout) = start()?;
+    let app = App { cache, routes, function_timeout };
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Error>(app.answer(event).await) }));
     // Joined and not spawned: a task of its own would outlive responses.
     tokio::join!(runtime.run(), app.cache.connect()).0
 }
 
-fn open(routes: &'static [Route]) -> Result<App, Error> {
-    let Settings { config, deployment, function_timeout } = Settings::from_env()?;
-    let cache = TieredCache::open(deployment, config)?;
-    Ok(App { cache, routes, function_timeout })
+/// Hands every event that is not a request, such as one of a stream or a schedule, to `work`, with the time that it may
+/// take. What `work` fails with is what Lambda, and its rules of repetition, are told.
+pub async fn serve_events<W>(work: W) -> Result<(), Error>
+where
+    W: AsyncFn(&TieredCache, Value, Duration) -> Result<Value, Error>,
+{
+    let (cache, function_timeout) = start()?;
+    let (cache, work) = (&cache, &work);
+    let runtime = Runtime::new(service_fn(|event: LambdaEvent<Value>| async move {
+        let (event, context) = event.into_parts();
+        cache.clock().observe(began_ms(&context, function_timeout));
+        let left_ms = context.deadline.saturating_sub(u64::try_from(cache.clock().now_ms()).unwrap_or_default());
+        let time = Duration::from_millis(left_ms).saturating_sub(MARGIN);
+        // Boxed, as the handlers of requests are: the compiler gives up on the depth of the future as a whole.
+        let done = Box::pin(work(cache, event, time)).await;
+        done.inspect_err(|cause| error!(request_id = context.request_id, %cause, "event failed"))
+    }));
+    tokio::join!(runtime.run(), cache.connect()).0
+}
+
+/// The cache of this container, and the function's time limit, if it is known.
+fn start() -> Result<(TieredCache, Option<Duration>), Error> {
+    telemetry::init();
+    let opened = || {
+        let Settings { config, deployment, function_timeout } = Settings::from_env()?;
+        Ok((TieredCache::open(deployment, config)?, function_timeout))
+    };
+    opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))
+}
+
+/// A time that the invocation has certainly reached, in milliseconds since the Unix epoch: when Lambda began to count its
+/// time. After a thaw the container's own clock may be behind it. 0 when it is not known.
+pub(crate) fn began_ms(context: &Context, timeout: Option<Duration>) -> i64 {
+    let began = timeout.and_then(|timeout| context.deadline.checked_sub(timeout.as_millis().try_into().ok()?));
+    began.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_began_its_time_limit_before_its_deadline() {
+        let mut context = Context::default();
+        let began = |context: &Context, seconds: Option<u64>| began_ms(context, seconds.map(Duration::from_secs));
+        context.deadline = 1_700_000_030_500;
+        assert_eq!(began(&context, Some(30)), 1_700_000_000_500);
+        assert_eq!(began(&context, None), 0);
+        context.deadline = 0;
+        assert_eq!(began(&context, Some(30)), 0);
+    }
 }

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 use std::{fmt, time::Duration};
-use strata_cache::{Clock, Config, Deployment, config::RedisUrl};
+use strata_cache::{Config, Deployment, config::RedisUrl};
 
 /// What the deployment says. `Debug` leaves out all that could hold a secret.
 pub struct Settings {
     /// The cache's configuration: defaults, over them `CACHE_CONFIG` (a partial configuration document as JSON), over
     /// that `REDIS_URL`, `KEY_PREFIX`, `TABLE_NAME`, `AWS_REGION` and `COHERENCE_WINDOW_MS`.
     pub config: Config,
-    /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`.
+    /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`; `INVALIDATE_BUDGET_MS`, how long one
+    /// invalidation removes before the rest becomes a job, default 20000; `JOB_SLICE_MS`, how long a job works in one
+    /// invocation, default 60000.
     pub deployment: Deployment,
     /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
     /// invocation began, by the platform's clock. Unset: not known.
@@ -34,13 +36,21 @@ impl Settings {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
         let lookup = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
         let seconds = number("FUNCTION_TIMEOUT_SECONDS", lookup("FUNCTION_TIMEOUT_SECONDS"))?;
-        let control_table = lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned());
-        Ok(Settings {
-            config: config(lookup)?,
-            deployment: Deployment { control_table, clock: Clock::system() },
-            function_timeout: seconds.map(Duration::from_secs),
-        })
+        let deployment = deployment(lookup)?;
+        Ok(Settings { config: config(lookup)?, deployment, function_timeout: seconds.map(Duration::from_secs) })
     }
+}
+
+fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deployment, SettingsError> {
+    let mut deployment = Deployment::new(lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned()));
+    let milliseconds = |name| Ok(number(name, lookup(name))?.map(Duration::from_millis));
+    if let Some(budget) = milliseconds("INVALIDATE_BUDGET_MS")? {
+        deployment.request_budget = budget;
+    }
+    if let Some(slice) = milliseconds("JOB_SLICE_MS")? {
+        deployment.slice = slice;
+    }
+    Ok(deployment)
 }
 
 fn config(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Config, SettingsError> {
@@ -142,6 +152,8 @@ mod tests {
             ("COHERENCE_WINDOW_MS", "0"),
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
             ("CONTROL_TABLE_NAME", "control"),
+            ("INVALIDATE_BUDGET_MS", "5"),
+            ("JOB_SLICE_MS", "7"),
         ])
         .unwrap();
         let config = &settings.config;
@@ -151,7 +163,9 @@ mod tests {
         assert_eq!((config.l1_config.coherence_window_ms, config.l1_config.max_capacity), (0, 10_000));
         assert_eq!(config.l2_config.key_prefix, "p:");
         assert_eq!(settings.function_timeout, Some(Duration::from_secs(30)));
-        assert_eq!(settings.deployment.control_table, "control");
+        let deployment = &settings.deployment;
+        assert_eq!(deployment.control_table, "control");
+        assert_eq!((deployment.request_budget, deployment.slice), (Duration::from_millis(5), Duration::from_millis(7)));
         assert!(!format!("{settings:?}").contains("u:p"));
     }
 
@@ -160,6 +174,7 @@ mod tests {
         for (variable, value) in [
             ("COHERENCE_WINDOW_MS", "soon"),
             ("FUNCTION_TIMEOUT_SECONDS", "-1"),
+            ("JOB_SLICE_MS", "1s"),
             ("CACHE_CONFIG", "{"),
             ("CACHE_CONFIG", r#"{"l9_config":{}}"#),
             ("CACHE_CONFIG", r#"{"l1_config":{"enabled":"yes"}}"#),

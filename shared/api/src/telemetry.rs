@@ -57,9 +57,11 @@ impl Trace {
 
 /// Sends log lines to standard output as JSON, and panics too.
 pub(crate) fn init() {
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_targets([("strata_api", LevelFilter::INFO), ("strata_cache", LevelFilter::INFO)]);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets([
+        ("strata_api", LevelFilter::INFO),
+        ("strata_cache", LevelFilter::INFO),
+        ("warmer", LevelFilter::INFO),
+    ]);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -3,6 +3,7 @@
 //! Pure state: no level is asked here, time is an argument.
 
 use crate::{
+    barriers::Barriers,
     key::Key,
     ledger::{Ledger, covers},
     level::Level,
@@ -31,7 +32,11 @@ pub(crate) struct Coherence {
     epoch: Position,
     ledger: Ledger,
     /// Invalidations that have not removed all they mean yet.
-    open: Vec<Arc<Invalidation>>,
+    open: Barriers,
+    /// The same by the control table, when Redis could not be asked or had lost them.
+    noted: Barriers,
+    /// Clock time at which the control table was asked for them.
+    noted_ms: i64,
     /// Counts how often L1 was emptied; a fill that began before does not go in.
     generation: u64,
     /// Clock time at which the last sync was sent.
@@ -91,7 +96,9 @@ impl Coherence {
             reach: Position::ZERO,
             epoch: Position::ZERO,
             ledger: Ledger::default(),
-            open: Vec::new(),
+            open: Barriers::default(),
+            noted: Barriers::default(),
+            noted_ms: i64::MIN,
             generation: 0,
             sent_ms: i64::MIN,
             time_us: 0,
@@ -150,6 +157,8 @@ impl Coherence {
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
         self.open = reply.open;
+        self.noted = Barriers::default();
+        self.noted_ms = i64::MIN;
         self.notes_checked_ms = reply.notes_checked_ms;
         self.prune();
         news
@@ -164,7 +173,7 @@ impl Coherence {
         now_ms: i64,
         revalidate_ms: i64,
     ) -> bool {
-        if self.is_swept(Level::L2, key, tags, copy.stamp) {
+        if self.is_blind() || self.is_swept(Level::L2, key, tags, copy.stamp) {
             return false;
         }
         if self.register == Register::L2 {
@@ -176,16 +185,39 @@ impl Coherence {
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
-    /// Open invalidations that are older than any operation lives: whoever began them is gone.
+    /// Open invalidations that are older than any operation lives: whoever began them is gone, or left a job.
     pub(crate) fn abandoned(&self) -> Vec<Arc<Invalidation>> {
         let ended_ms = (self.time_us / 1000).saturating_sub(self.history_ms());
         self.open.iter().filter(|invalidation| invalidation.at.ms < ended_ms).cloned().collect()
     }
 
+    /// Where the record of the open invalidation of that version stands.
+    pub(crate) fn open_at(&self, version: Version) -> Option<Position> {
+        self.open.position_of(version)
+    }
+
+    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`.
+    pub(crate) fn take_noted(&mut self, noted: Barriers, asked_ms: i64) {
+        self.noted = noted;
+        self.noted_ms = asked_ms;
+    }
+
+    /// Whether the open invalidations are known well enough for a read that takes a row of L3: from the journal of a
+    /// server that nobody doubts, when `synced`, or from the control table within the window.
+    pub(crate) fn knows_barriers(&self, synced: bool, now_ms: i64, window_ms: u64) -> bool {
+        let age = now_ms.saturating_sub(self.noted_ms);
+        let noted = self.noted_ms != i64::MIN && age >= 0 && age.unsigned_abs() < window_ms;
+        (synced && self.notes_checked_ms > 0) || noted
+    }
+
+    /// Whether an open invalidation is of a release that this one does not understand: it may mean anything.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.open.any_unreadable() || self.noted.any_unreadable()
+    }
+
     /// A version that no open invalidation of the key hides.
     pub(crate) fn above_open(&self, key: &Key) -> Version {
-        let open = self.open.iter().filter(|invalidation| invalidation.selector.admits(key.as_str()));
-        open.map(|invalidation| invalidation.version.next()).max().unwrap_or(Version::ZERO)
+        self.open.above(key).max(self.noted.above(key))
     }
 
     /// Whether a copy in L2 is covered by an invalidation.
@@ -194,8 +226,7 @@ impl Coherence {
     }
 
     fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
-        self.ledger.sweeps(level, key, tags, stamp)
-            || self.open.iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
+        self.ledger.sweeps(level, key, tags, stamp) || self.open.sweep(level, key, tags, stamp)
     }
 
     /// Whether a known put or delete covers the copy.
@@ -229,9 +260,10 @@ impl Coherence {
         }
     }
 
-    /// Whether a row of L3 counts as removed already: an invalidation that means it has not come to it yet.
-    pub(crate) fn hides(&self, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
-        self.open.iter().any(|invalidation| invalidation.hides(key.as_str(), tags, version))
+    /// Whether a row of L3 counts as removed already, whose value is kept in `level`: an invalidation that means it has
+    /// not come to it yet.
+    pub(crate) fn hides(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
+        [&self.open, &self.noted].into_iter().any(|barriers| barriers.hide(level, key, tags, version))
     }
 
     /// Whether L1 has been emptied since the stamp.

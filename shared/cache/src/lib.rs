@@ -23,20 +23,21 @@
 //! | file | what |
 //! |---|---|
 //! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
-//! | `coherence`, `ledger`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
+//! | `coherence`, `ledger`, `barriers`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the connection to Redis, and the Lua scripts |
-//! | `dynamo` | L3, chunks of large values, and the notes of an outage |
+//! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
+//! | [`job`], `frontier` | work that is larger than a request, and how far it has come |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
 //!
 //! ```no_run
-//! use strata_cache::{Clock, Condition, Config, Deployment, Key, Put, Read, TieredCache};
+//! use strata_cache::{Condition, Config, Deployment, Key, Put, Read, TieredCache};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let deployment = Deployment { control_table: "cache_control".to_owned(), clock: Clock::system() };
+//! let deployment = Deployment::new("cache_control");
 //! let cache = TieredCache::open(deployment, Config::default())?;
 //!
 //! let key = Key::new("customer:12345")?;
@@ -58,12 +59,15 @@
 //! # }
 //! ```
 
+mod barriers;
 pub mod clock;
 pub mod codec;
 mod coherence;
 pub mod config;
 mod dynamo;
 pub mod entry;
+mod frontier;
+pub mod job;
 pub mod key;
 mod ledger;
 pub mod level;
@@ -82,11 +86,12 @@ pub mod version;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
+pub use job::{Job, JobState, Slice};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use outcome::{
-    CacheError, Condition, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Mutation, Path, Put, Read, Step,
-    Stored,
+    CacheError, Condition, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation, Path, Put,
+    Read, Reclaim, Step, Stored,
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;

@@ -170,6 +170,33 @@ pub struct Invalidated {
     pub samples: Vec<String>,
     /// As in [`Stored::degraded`].
     pub degraded: bool,
+    /// Whether all of it is removed; what is not is hidden.
+    pub reclaim: Reclaim,
+}
+
+/// How far the removal of what was invalidated is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reclaim {
+    /// All is removed.
+    Complete,
+    /// The rest is removed later; [`Invalidated::matched`] is what was met so far.
+    InProgress {
+        /// The job that does it; `None` where whoever reaches Redis first does.
+        job: Option<String>,
+    },
+}
+
+/// What maintenance did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Maintained {
+    /// Jobs that somebody was called for: due, or their runner was gone.
+    pub jobs_woken: u64,
+    /// Invalidations whose container was gone, which are jobs now.
+    pub invalidations_adopted: u64,
+    /// Members taken out of the indexes of L2 because their copies were gone.
+    pub members_swept: u64,
+    /// The sweep of the indexes came to the end.
+    pub sweep_finished: bool,
 }
 
 /// A page of the journal.
@@ -224,7 +251,7 @@ pub enum CacheError {
         /// How many.
         matched: u64,
     },
-    /// There is more to remove than one request has time for. What was removed stays removed: the same request goes on.
+    /// There is more to count than one request has time for.
     OutOfTime,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
@@ -237,13 +264,26 @@ impl CacheError {
     }
 }
 
+impl CacheError {
+    /// The error with its causes, for the log.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            text = format!("{text}: {cause}");
+            next = cause.source();
+        }
+        text
+    }
+}
+
 impl fmt::Display for CacheError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
-            CacheError::OutOfTime => f.write_str("there is more to remove than one request has time for"),
+            CacheError::OutOfTime => f.write_str("there is more to count than one request has time for"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     level::{Level, Levels},
     pattern::Pattern,
+    shard::{SHARDS, shard},
     version::{Position, Version},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,23 @@ impl Selector {
         }
     }
 
+    /// Where to look for what is meant, always in the same order. One key lies in one shard.
+    pub(crate) fn stretches(&self) -> Vec<Stretch<'_>> {
+        let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| Stretch { shard, tag, prefix, exact: false });
+        match self {
+            Selector::Pattern(pattern) if pattern.is_literal() => {
+                let key = pattern.prefix();
+                vec![Stretch { shard: shard(key), tag: None, prefix: key, exact: true }]
+            }
+            Selector::Pattern(pattern) => everywhere(None, pattern.prefix()).collect(),
+            Selector::Tags { any, within: None } => any.iter().flat_map(|tag| everywhere(Some(&**tag), "")).collect(),
+            Selector::Tags { any, within: Some(prefixes) } => {
+                let pairs = any.iter().flat_map(|tag| prefixes.iter().map(move |prefix| (tag, prefix)));
+                pairs.flat_map(|(tag, prefix)| everywhere(Some(&**tag), &**prefix)).collect()
+            }
+        }
+    }
+
     /// Whether a key may be meant, whatever its tags.
     pub(crate) fn admits(&self, key: &str) -> bool {
         match self {
@@ -39,6 +57,19 @@ impl Selector {
             Selector::Tags { within: Some(prefixes), .. } => prefixes.iter().any(|prefix| key.starts_with(&**prefix)),
         }
     }
+}
+
+/// A part of an index in which a selector's entries lie together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch<'a> {
+    /// The slot of Redis and partition of DynamoDB.
+    pub shard: u64,
+    /// Entries with this tag; `None` for all.
+    pub tag: Option<&'a str>,
+    /// Keys that begin with this.
+    pub prefix: &'a str,
+    /// Only the key that is the prefix itself.
+    pub exact: bool,
 }
 
 /// A recorded invalidation: whatever was certified before it does not exist any more.
@@ -57,9 +88,14 @@ impl Invalidation {
         self.at > stamp && self.levels.has(level) && self.selector.touches(key, tags)
     }
 
-    /// Whether, while it is open, a row of L3 of that version counts as removed already.
-    pub(crate) fn hides(&self, key: &str, tags: &[Arc<str>], version: Version) -> bool {
-        version < self.version && self.levels.has(Level::L3) && self.selector.touches(key, tags)
+    /// Whether, while it is open, a row of L3 of that version counts as removed already, whose value is kept in `level`.
+    pub(crate) fn hides(&self, level: Level, key: &str, tags: &[Arc<str>], version: Version) -> bool {
+        version < self.version && self.levels.has(level) && self.selector.touches(key, tags)
+    }
+
+    /// The same as it is written down; who began it, and why, stands in its record only.
+    pub(crate) fn written(&self) -> Written {
+        Written::new(self.version, &self.selector, self.levels, None, None)
     }
 }
 
@@ -96,6 +132,10 @@ impl Written {
         Written { version, levels: levels.bits(), pattern, tags, within, reason, by }
     }
 
+    pub(crate) fn levels(&self) -> Levels {
+        Levels::from_bits(self.levels)
+    }
+
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }
@@ -114,5 +154,34 @@ impl Written {
             _ => return None,
         };
         Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn pattern(text: &str) -> Selector {
+        Selector::Pattern(Pattern::new(text).unwrap())
+    }
+
+    #[test]
+    fn one_key_is_looked_for_where_it_lies() {
+        let selector = pattern("customer:\\*");
+        let key = "customer:*";
+        assert_eq!(selector.stretches(), [Stretch { shard: shard(key), tag: None, prefix: key, exact: true }]);
+        assert_eq!(pattern("customer:*").stretches().len(), 16);
+    }
+
+    #[test]
+    fn tags_are_looked_for_under_each_prefix() {
+        let any: Vec<Arc<str>> = vec!["a".into(), "b".into()];
+        let tags = |within| Selector::Tags { any: any.clone(), within };
+        assert_eq!(tags(None).stretches().len(), 32);
+        let within = tags(Some(vec!["x:".into(), "y:".into(), "z:".into()]));
+        let stretches = within.stretches();
+        assert_eq!(stretches.len(), 96);
+        assert!(stretches.iter().any(|s| (s.shard, s.tag, s.prefix, s.exact) == (15, Some("b"), "y:", false)));
     }
 }

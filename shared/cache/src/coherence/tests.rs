@@ -20,7 +20,14 @@ fn put(ms: u64, name: &str, version: u64) -> Record {
 }
 
 fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
-    SyncReply { time_us: (T0 + ms) * 1000, epoch: at(0), notes_checked_ms: 0, open: Vec::new(), reset, records }
+    SyncReply {
+        time_us: (T0 + ms) * 1000,
+        epoch: at(0),
+        notes_checked_ms: 0,
+        open: Barriers::default(),
+        reset,
+        records,
+    }
 }
 
 fn copy(version: u64, stamp: u64) -> Certificate {
@@ -140,7 +147,7 @@ fn an_invalidation_takes_trust_in_the_levels_it_names() {
     assert!(!knowledge.trusts(&k, &[], &copy(99, 14), 0, 1000), "whatever its version");
     assert!(knowledge.trusts(&k, &[], &copy(1, 15), 0, 1000), "L3 may be promoted again afterwards");
     assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), 0, 1000));
-    assert!(!knowledge.hides(&k, &[], Version(1)), "L3 is not among its levels");
+    assert!(!knowledge.hides(Level::L3, &k, &[], Version(1)), "L3 is not among its levels");
     assert_eq!(knowledge.since(&k, &[], stamp, Version(99)), Since::Invalidated);
     assert_eq!(knowledge.since(&k, &[], knowledge.stamp(), Version(99)), Since::Unchanged);
 }
@@ -148,13 +155,14 @@ fn an_invalidation_takes_trust_in_the_levels_it_names() {
 #[test]
 fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     let mut knowledge = synced();
-    let open = invalidation(15, "customer:*", 9, Levels::ALL);
-    knowledge.apply(SyncReply { open: vec![open], ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
+    let open = r#"{"version":9,"levels":7,"pattern":"customer:*"}"#;
+    let open = Barriers::read([(Some(at(15)), open)].into_iter());
+    knowledge.apply(SyncReply { open, ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
     let k = key("customer:1");
-    assert!(knowledge.hides(&k, &[], Version(8)));
-    assert!(!knowledge.hides(&k, &[], Version(9)), "put after it");
-    assert!(!knowledge.hides(&key("other"), &[], Version(8)));
+    assert!(knowledge.hides(Level::L3, &k, &[], Version(8)));
+    assert!(!knowledge.hides(Level::L3, &k, &[], Version(9)), "put after it");
+    assert!(!knowledge.hides(Level::L3, &key("other"), &[], Version(8)));
     assert!(!knowledge.trusts(&k, &[], &copy(8, 14), 0, 1000), "its record is older than the ledger reaches");
     knowledge.apply(reply(90_010, false, vec![]), 30);
-    assert!(!knowledge.hides(&k, &[], Version(8)), "closed");
+    assert!(!knowledge.hides(Level::L3, &k, &[], Version(8)), "closed");
 }

@@ -11,31 +11,26 @@ use super::{
     rows::{Head, Kind, partition_name, tags_of, tombstone},
     text, text_of,
 };
-use crate::{
-    entry::Entry,
-    shard::{SHARDS, shard},
-    version::Version,
-};
+use crate::{entry::Entry, selector::Stretch, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
-    types::{AttributeValue, PutRequest, ReturnValue, WriteRequest},
+    operation::put_item::PutItemError,
+    types::{AttributeValue, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest},
 };
 use std::sync::Arc;
 
 /// Stands between key and version in the sort key of an index row; no key has a control character.
 const SEPARATOR: char = '\u{1}';
 
-/// Where a query goes on.
-pub(crate) type Cursor = Item;
+/// Rows of one page: it is removed in a fraction of a second, after which a sweep may be cut off.
+const PAGE_ROWS: i32 = 100;
 
-/// What to look for in one partition.
+/// A page of the rows to look for in one partition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search<'a> {
-    pub shard: u64,
-    /// Rows of keys with this tag; `None` for all.
-    pub tag: Option<&'a str>,
-    /// Keys that begin with this.
-    pub prefix: &'a str,
+    pub stretch: Stretch<'a>,
+    /// The sort key after which it begins.
+    pub after: Option<&'a str>,
 }
 
 /// Which rows to remove.
@@ -61,48 +56,44 @@ pub(crate) struct Match {
 }
 
 impl Store {
-    /// The partitions of the table.
-    pub(crate) fn partitions() -> std::ops::Range<u64> {
-        0..SHARDS
-    }
-
-    /// One page of the rows that a search finds, read consistently, and where the next one begins.
-    pub(crate) async fn search(
-        &self,
-        search: Search<'_>,
-        from: Option<Cursor>,
-    ) -> Result<(Vec<Match>, Option<Cursor>), L3Error> {
-        let name = match search.tag {
-            Some(tag) => tag_partition(search.shard, tag),
-            None => partition_name(search.shard),
+    /// The rows of a page, read consistently, and the sort key after which the next one begins.
+    pub(crate) async fn search(&self, search: Search<'_>) -> Result<(Vec<Match>, Option<String>), L3Error> {
+        let Stretch { shard, tag, prefix, exact } = search.stretch;
+        let name = tag.map_or_else(|| partition_name(shard), |tag| tag_partition(shard, tag));
+        let after = search.after.map(|sk| Item::from([("pk".to_owned(), text(&name)), ("sk".to_owned(), text(sk))]));
+        let mut values = Item::from([(":pk".to_owned(), text(name))]);
+        if !prefix.is_empty() {
+            values.insert(":prefix".to_owned(), text(prefix));
+        }
+        let condition = match prefix {
+            "" => "pk = :pk",
+            _ if exact => "pk = :pk AND sk = :prefix",
+            _ => "pk = :pk AND begins_with(sk, :prefix)",
         };
-        let mut query = self
+        let query = self
             .client()
             .await?
             .query()
             .table_name(&self.entries)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(name))
+            .key_condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
             .projection_expression("sk, #v, #k, #x")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
             .consistent_read(true)
-            .set_exclusive_start_key(from);
-        if !search.prefix.is_empty() {
-            query = query
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":prefix", text(search.prefix));
-        }
+            .limit(PAGE_ROWS)
+            .set_exclusive_start_key(after);
         let found = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
         let now_ms = self.clock.now_ms();
         let matches = found
             .items
             .into_iter()
             .flatten()
-            .filter_map(|item| if search.tag.is_some() { index_row(&item) } else { row(&item, now_ms) })
+            .filter_map(|item| if tag.is_some() { index_row(&item) } else { row(&item, now_ms) })
             .collect();
-        Ok((matches, found.last_evaluated_key))
+        let last = found.last_evaluated_key.as_ref().and_then(|item| text_of(item, "sk")).map(str::to_owned);
+        Ok((matches, last))
     }
 
     /// Puts a tombstone in place of the row of `key` if it is doomed; returns whether a live value went.
@@ -132,6 +123,7 @@ impl Store {
             .expression_attribute_names("#k", "kind")
             .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match sent {
@@ -139,7 +131,12 @@ impl Store {
                 Some(before) => Ok(self.tidy_after(key, &before).await),
                 None => Ok(false),
             },
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else { return Ok(false) };
+                // Where this very tombstone stands, an attempt whose answer was lost has put it there.
+                let standing = refused.item.as_ref().map(Head::of);
+                Ok(standing.is_some_and(|head| head.kind == Kind::Gone && head.version == doomed.version))
+            }
             Err(error) => Err(self.failed(error)),
         }
     }

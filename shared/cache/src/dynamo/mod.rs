@@ -1,4 +1,4 @@
-//! DynamoDB: L3, the register of every key while it is switched on, and the notes of an outage.
+//! DynamoDB: L3, the register of every key while it is switched on; jobs, and the notes of an outage.
 //!
 //! Only this folder speaks to DynamoDB. The table of entries, all of it read consistently:
 //!
@@ -13,6 +13,10 @@
 //! | pk | sk | what |
 //! |---|---|---|
 //! | `note` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
+//! | `note` | `#` job | the barrier of a removal job that is not done |
+//! | `job#` job | `-` | a job: what it is to do, how far it has come, who works on it |
+//! | `jobs` | job | the job is not done |
+//! | `maintenance` | `index` | how far the sweep of the indexes of L2 has come, and when it is due again |
 //!
 //! Keys spread over sixteen partitions, with the key as sort key, so that a prefix is one Query for each. A row is
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
@@ -21,11 +25,15 @@
 mod chunks;
 mod client;
 mod conditional;
+mod jobs;
+mod maintenance;
 mod matches;
 mod notes;
 mod rows;
 
 pub(crate) use client::{L3Error, Store};
+pub(crate) use jobs::{JobRecord, NewJob};
+
 pub(crate) use matches::{Doomed, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};

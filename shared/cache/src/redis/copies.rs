@@ -6,6 +6,7 @@ use crate::{
     key::Key,
     level::Levels,
     register::Expected,
+    selector::Stretch,
     shard::{SHARDS, shard},
     version::{Position, Version},
 };
@@ -97,9 +98,7 @@ pub(crate) struct Touch {
 /// A page of an index.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page<'a> {
-    pub shard: u64,
-    pub tag: Option<&'a str>,
-    pub prefix: &'a str,
+    pub stretch: Stretch<'a>,
     pub after: Option<&'a str>,
 }
 
@@ -181,19 +180,20 @@ impl Copies {
     /// The command that reads the next keys of a shard which an invalidation may mean: at most [`PAGE_KEYS`], those
     /// after `after`. With a tag, of the keys that have it.
     pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
-        let index = match page.tag {
-            Some(tag) => self.keys.tags(page.shard) + tag,
-            None => self.keys.index(page.shard),
-        };
+        let Stretch { shard, tag, prefix, exact } = page.stretch;
         let from = match page.after {
             Some(after) => [b"(", after.as_bytes()].concat(),
-            None => [b"[", page.prefix.as_bytes()].concat(),
+            None if prefix.is_empty() => b"-".to_vec(),
+            None => [b"[", prefix.as_bytes()].concat(),
         };
-        // No byte of UTF-8 is 0xff, so every key that begins with the prefix sorts before it.
-        let to = if page.prefix.is_empty() { b"+".to_vec() } else { [b"(", page.prefix.as_bytes(), b"\xff"].concat() };
+        let to = match prefix.as_bytes() {
+            key if exact => [b"[", key].concat(),
+            b"" => b"+".to_vec(),
+            // No byte of UTF-8 is 0xff, so every key that begins with the prefix sorts before it.
+            prefix => [b"(", prefix, b"\xff"].concat(),
+        };
         let mut read = cmd("ZRANGEBYLEX");
-        read.arg(index).arg(if page.after.is_none() && page.prefix.is_empty() { b"-".to_vec() } else { from }).arg(to);
-        read.arg("LIMIT").arg(0).arg(PAGE_KEYS);
+        read.arg(self.members(shard, tag)).arg(from).arg(to).arg("LIMIT").arg(0).arg(PAGE_KEYS);
         read
     }
 
@@ -219,6 +219,14 @@ impl Copies {
         call
     }
 
+    /// The command that takes out of the index of a shard, or of those of its keys that have a tag, the `keys` whose copies
+    /// are gone.
+    pub(crate) fn sweep(&self, shard: u64, tag: Option<&str>, keys: &[String]) -> Cmd {
+        let mut call = scripts::SWEEP.call(&[self.members(shard, tag)]);
+        call.arg(self.keys.copies(shard)).arg(self.keys.tags(shard)).arg(tag.unwrap_or_default()).arg(keys);
+        call
+    }
+
     /// The commands that add reads to counters, one for each shard, with the touches each one carries.
     pub(crate) fn touch(&self, touches: Vec<Touch>) -> Vec<(Cmd, Vec<Touch>)> {
         let mut by_shard: Vec<Vec<Touch>> = (0..SHARDS).map(|_| Vec::new()).collect();
@@ -238,6 +246,14 @@ impl Copies {
                 (call, touches)
             })
             .collect()
+    }
+
+    /// The name of the index of a shard, or of those of its keys that have a tag.
+    fn members(&self, shard: u64, tag: Option<&str>) -> String {
+        match tag {
+            Some(tag) => self.keys.tags(shard) + tag,
+            None => self.keys.index(shard),
+        }
     }
 
     fn slots(&self, key: &str) -> [String; 2] {
@@ -280,6 +296,11 @@ pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
 pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<bool>>, Down> {
     let met: Vec<i64> = read(reply, "an eviction")?;
     Ok((met.len() == keys).then(|| met.into_iter().map(|met| met == 1).collect()))
+}
+
+/// Reads the reply to [`Copies::sweep`]: how many keys were taken out.
+pub(crate) fn swept(reply: Value) -> Result<u64, Down> {
+    read(reply, "a sweep")
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

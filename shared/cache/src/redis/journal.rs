@@ -2,12 +2,13 @@
 
 use super::{Down, Keyspace, link::read, scripts};
 use crate::{
+    barriers::Barriers,
     record::{Change, Record},
-    selector::{Invalidation, Written},
+    selector::Written,
     version::{Position, Version},
 };
 use redis::{Cmd, Value, cmd};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 /// T: longest life of one operation (the function timeout of 30 s, and margin).
 pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
@@ -51,7 +52,7 @@ pub(crate) struct SyncReply {
     /// Redis time in ms when the outage notes were read last; 0 for never.
     pub notes_checked_ms: u64,
     /// Invalidations that have not removed all they mean.
-    pub open: Vec<Arc<Invalidation>>,
+    pub open: Barriers,
     /// The records do not follow on the cursor: they are the newest ones there are.
     pub reset: bool,
     /// The records, oldest first.
@@ -84,8 +85,19 @@ impl Journal {
     /// The command that appends the record of an invalidation, and keeps it open when it has something to remove.
     pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, open: bool) -> Cmd {
         let body = invalidation.to_json();
-        let mut call = self.appending(operation, if open { &body } else { "" });
+        if open {
+            return self.raise(operation, &body);
+        }
+        let mut call = self.appending(operation, "");
         call.arg(&["kind", "invalidate", "body", &body]);
+        call
+    }
+
+    /// The command that appends the record of an invalidation, as it is written down, and keeps it open; while that very
+    /// text is open it only says where.
+    pub(crate) fn raise(&self, operation: Operation, body: &str) -> Cmd {
+        let mut call = self.appending(operation, body);
+        call.arg(&["kind", "invalidate", "body", body]);
         call
     }
 
@@ -146,10 +158,7 @@ impl SyncReply {
             time_us: seconds * 1_000_000 + micros,
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
-            open: open
-                .iter()
-                .filter_map(|(id, body)| Written::read(Position::parse(id)?, body).map(Arc::new))
-                .collect(),
+            open: Barriers::read(open.iter().map(|(id, body)| (Position::parse(id), body.as_str()))),
             reset: reset == 1,
             records,
         })

@@ -10,6 +10,7 @@
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
+//! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
 //!
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
@@ -19,7 +20,9 @@ mod journal;
 mod link;
 mod scripts;
 
-pub(crate) use copies::{Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, totals};
+pub(crate) use copies::{
+    Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, swept, totals,
+};
 pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
 

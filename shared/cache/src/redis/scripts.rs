@@ -29,6 +29,7 @@ scripts! {
     CHECKED = "lua/checked.lua";
     EVICT = "lua/evict.lua";
     CLOSE = "lua/close.lua";
+    SWEEP = "lua/sweep.lua";
 }
 
 impl Source {

@@ -53,15 +53,20 @@ impl TieredCache {
             };
             return Ok((expected, checksum));
         }
+        self.know_barriers(redis, self.config.l1_config.coherence_window_ms).await?;
         let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
         let Some(row) = row else { return Ok((Expected::Absent, None)) };
+        let live = |level: Level, entry: Entry| {
+            let hidden = self.knowledge().hides(level, key, &entry.tags, entry.version);
+            live(entry).filter(|_| !hidden)
+        };
         let checksum = match row.content {
             Content::Gone => None,
-            Content::Value { envelope, .. } => self.decode(&envelope).and_then(live),
+            Content::Value { envelope, .. } => self.decode(&envelope).and_then(|entry| live(Level::L3, entry)),
             Content::Elsewhere { expires_at_ms } if self.clock.now_ms() >= expires_at_ms => None,
             Content::Elsewhere { .. } if redis => {
                 let copy = self.copy_in_redis(key).await?.filter(|copy| copy.version == row.version);
-                copy.and_then(|copy| self.decode(&copy.envelope)).and_then(live)
+                copy.and_then(|copy| self.decode(&copy.envelope)).and_then(|entry| live(Level::L2, entry))
             }
             Content::Elsewhere { .. } => {
                 return Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only"));

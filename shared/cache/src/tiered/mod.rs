@@ -8,8 +8,14 @@ mod commit;
 mod condition;
 mod history;
 mod invalidate;
+mod jobs;
+mod maintain;
+mod met;
+mod notes;
 mod read;
+mod removal;
 mod riders;
+mod sweep;
 mod sync;
 mod write;
 
@@ -31,6 +37,7 @@ use crate::{
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    time::Duration,
 };
 
 /// With more invalidations than this in one sync L1 is emptied instead of being searched for each of them.
@@ -43,6 +50,27 @@ pub struct Deployment {
     pub control_table: String,
     /// Where time comes from.
     pub clock: Clock,
+    /// How long one invalidation removes before the rest goes on as a job; some seconds less than its caller waits.
+    pub request_budget: Duration,
+    /// How long one call of [`TieredCache::run_job`] works at most.
+    pub slice: Duration,
+}
+
+impl Deployment {
+    /// How long one invalidation removes by default, in seconds: less than API Gateway waits (29 s), with time to say so.
+    pub const REQUEST_SECONDS: u64 = 20;
+    /// How long one slice of a job takes at most by default, in seconds.
+    pub const SLICE_SECONDS: u64 = 60;
+
+    /// A deployment with that control table, the system's clock, and default times.
+    pub fn new(control_table: impl Into<String>) -> Deployment {
+        Deployment {
+            control_table: control_table.into(),
+            clock: Clock::system(),
+            request_budget: Duration::from_secs(Deployment::REQUEST_SECONDS),
+            slice: Duration::from_secs(Deployment::SLICE_SECONDS),
+        }
+    }
 }
 
 /// The cache of one container: its own L1 before the L2 and L3 of the fleet.
@@ -66,6 +94,8 @@ pub struct TieredCache {
     notes_pause: Pause,
     /// This container left a note that it has not seen in the journal yet.
     owes_notes: AtomicBool,
+    request_budget: Duration,
+    slice: Duration,
     /// Tells apart the versions of containers that begin an operation in the same microsecond.
     container: u16,
 }
@@ -95,7 +125,7 @@ impl TieredCache {
             (false, true) => Register::L2,
             (false, false) => return Err(OpenError::NoSharedLevel),
         };
-        let Deployment { control_table, clock } = deployment;
+        let Deployment { control_table, clock, request_budget, slice } = deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         Ok(TieredCache {
@@ -109,6 +139,8 @@ impl TieredCache {
             suspects: Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
             owes_notes: AtomicBool::new(false),
+            request_budget,
+            slice,
             container: fastrand::u16(..),
             config: Arc::new(config),
             link,

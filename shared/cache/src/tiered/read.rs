@@ -38,18 +38,18 @@ impl TieredCache {
             return Ok(Lookup { hit: Some(hit), path });
         }
         if !self.uses(Level::L2) {
-            return self.get_without_redis(key, path).await;
+            return self.get_without_redis(key, read, path).await;
         }
         match self.get_from_redis(key, read, &mut path).await {
             Ok(Ok(hit)) => Ok(Lookup { hit: Some(hit), path }),
-            Ok(Err(shared)) => self.get_from_register(key, Some(shared), path).await,
+            Ok(Err(shared)) => self.get_from_register(key, read, Some(shared), path).await,
             Err(down) => {
                 path.l2 = Step::Unavailable;
                 tracing::debug!(%down, "L2 skipped");
                 if self.register() == Register::L2 {
                     return Err(CacheError::unavailable(Level::L2, down));
                 }
-                self.get_from_register(key, None, path).await
+                self.get_from_register(key, read, None, path).await
             }
         }
     }
@@ -135,8 +135,16 @@ impl TieredCache {
     }
 
     /// Asks L3, which decides, and brings what it says up into L2 and L1.
-    async fn get_from_register(&self, key: &Key, shared: Option<Shared>, mut path: Path) -> Result<Lookup, CacheError> {
+    async fn get_from_register(
+        &self,
+        key: &Key,
+        read: Read,
+        shared: Option<Shared>,
+        mut path: Path,
+    ) -> Result<Lookup, CacheError> {
         let stamp = self.stamp();
+        let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
+        self.know_barriers(reachable, self.window_ms(read)).await?;
         if self.register() == Register::L2 {
             if let Some(Shared::Distrusted(found, _)) = shared {
                 self.drop_copy(key, stamp, &found).await;
@@ -152,12 +160,11 @@ impl TieredCache {
             Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
             _ => None,
         };
-        let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
         if let Some(answer) = self.elsewhere(key, row.as_ref(), &mut path) {
             return answer;
         }
         let value = self.newest(key, row, distrusted.as_ref(), &mut path);
-        let Some(value) = value.filter(|value| !self.is_hidden(key, value)) else {
+        let Some(value) = value.filter(|value| !self.is_hidden(value.level, key, &value.entry)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, stamp, &found).await;
             }
@@ -187,6 +194,9 @@ impl TieredCache {
         }
         path.l3 = Step::Miss;
         let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version);
+        if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
+            return Some(Ok(Lookup { hit: None, path: *path }));
+        }
         Some(match copy {
             Some(copy) => {
                 path.l1 = Step::Hit;
@@ -242,9 +252,9 @@ impl TieredCache {
         }
     }
 
-    /// Whether an invalidation that is still removing means the value.
-    fn is_hidden(&self, key: &Key, value: &Newest) -> bool {
-        self.knowledge().hides(key, &value.entry.tags, value.entry.version)
+    /// Whether an invalidation that is still removing means the value, which is kept in `level`.
+    fn is_hidden(&self, level: Level, key: &Key, entry: &Entry) -> bool {
+        self.knowledge().hides(level, key, &entry.tags, entry.version)
     }
 
     /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.
@@ -289,20 +299,27 @@ impl TieredCache {
     }
 
     /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
-    async fn get_without_redis(&self, key: &Key, mut path: Path) -> Result<Lookup, CacheError> {
+    async fn get_without_redis(&self, key: &Key, read: Read, mut path: Path) -> Result<Lookup, CacheError> {
         let asked_ms = self.clock.now_ms();
         if path.l1 == Step::Stale
             && let Some(copy) = self.memory.get(key, asked_ms)
         {
+            self.know_barriers(false, self.window_ms(read)).await?;
             let head = self.store.head(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
-            if head.is_some_and(|head| head.version == copy.entry.version) {
+            let hidden = self.is_hidden(Level::L3, key, &copy.entry);
+            if !hidden && head.is_some_and(|head| head.version == copy.entry.version) {
                 path.l1 = Step::Hit;
                 copy.confirm(asked_ms);
                 return Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path });
             }
             self.memory.remove(key, asked_ms);
         }
-        self.get_from_register(key, None, path).await
+        self.get_from_register(key, read, None, path).await
+    }
+
+    /// Δ of a read, in milliseconds.
+    fn window_ms(&self, read: Read) -> u64 {
+        if read.no_cache { 0 } else { self.config.l1_config.coherence_window_ms }
     }
 
     /// Fills L1 and answers.

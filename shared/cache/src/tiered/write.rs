@@ -102,7 +102,9 @@ impl TieredCache {
         if !redis {
             // Redis time cannot be asked: what it last said is not ahead of it, and L3 and what is open say what must be
             // exceeded.
-            let head = self.store.head(key.as_str()).await.map_err(|e| self.l3_failed(key, path, e))?;
+            let (head, known) = tokio::join!(self.store.head(key.as_str()), self.know_barriers(false, 0));
+            let head = head.map_err(|error| self.l3_failed(key, path, error))?;
+            known?;
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
             version = version.max(self.knowledge().above_open(key));
             before = head.map_or(before, |head| head.before(began_ms));

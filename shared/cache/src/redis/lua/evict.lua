@@ -22,7 +22,8 @@ for i = 8, #ARGV do
   local copy = copies .. key
   local old = redis.call('HMGET', copy, 'v', 'gone', 't')
   local meant = old[1] and not old[2] and is_meant(old[3]) and (version == '' or old[1] < version)
-  met[i - 7] = meant and 1 or 0
+  -- Its own tombstone: the answer to the same command was lost.
+  met[i - 7] = (meant or (old[2] and old[1] == version)) and 1 or 0
   if version ~= '' then
     if not old[1] then
       redis.call('ZREM', KEYS[1], key)

@@ -10,9 +10,17 @@ local function is_late(now, started, life)
   return now - tonumber(started) > tonumber(life)
 end
 
+-- Takes `key` out of the sorted set of `tag`, and the tag out of the set of tags when no key has it any more. That set
+-- is the one of the empty tag, which no entry can have.
+local function forget(tag_index, tag, key)
+  local removed = redis.call('ZREM', tag_index .. tag, key)
+  if redis.call('EXISTS', tag_index .. tag) == 0 then redis.call('ZREM', tag_index, tag) end
+  return removed
+end
+
 -- Takes `key` out of the sorted sets of `tags`, a text in which a line feed stands before and after each tag.
 local function untag(tag_index, tags, key)
-  for tag in string.gmatch(tags or '', '[^\n]+') do redis.call('ZREM', tag_index .. tag, key) end
+  for tag in string.gmatch(tags or '', '[^\n]+') do forget(tag_index, tag, key) end
 end
 
 -- Takes from a sorted set one member, drawn at random, whose copy is gone: an index that grows also cleans itself.

@@ -42,6 +42,7 @@ if tags ~= '' then
   redis.call('HSET', KEYS[1], 't', tags)
   for tag in string.gmatch(tags, '[^\n]+') do
     redis.call('ZADD', ARGV[15] .. tag, 0, key)
+    redis.call('ZADD', ARGV[15], 0, tag)
     clean(ARGV[15] .. tag, ARGV[14])
   end
 end

@@ -32,6 +32,9 @@ if meta[1] ~= identity or not meta[2] or not newest then
   if type(epoch) ~= 'string' then epoch = redis.call('XADD', KEYS[1], '*', 'kind', 'epoch') end
   meta[2] = epoch
   redis.call('HSET', KEYS[2], 'id', identity, 'epoch', meta[2])
+  -- It may have lost open invalidations that only the control table knows of: nobody has looked there since.
+  redis.call('HDEL', KEYS[2], 'notes')
+  meta[3] = ''
 end
 local open = redis.call('HGETALL', KEYS[3])
 

@@ -1,0 +1,6 @@
+//! The `warmer` function.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), strata_api::Error> {
+    strata_api::serve_events(warmer::handle).await
+}

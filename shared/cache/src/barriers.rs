@@ -1,0 +1,95 @@
+//! Invalidations that are in effect and have not removed all they mean.
+//!
+//! What one of them means counts as removed already. One that cannot be read, because a later release began it, may
+//! mean anything: nothing is answered then from a level that it could concern.
+
+use crate::{
+    key::Key,
+    level::Level,
+    selector::{Invalidation, Written},
+    version::{Position, Version},
+};
+use std::sync::Arc;
+
+/// The barriers that are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Barriers {
+    known: Vec<Arc<Invalidation>>,
+    /// There are some that this release cannot read.
+    unreadable: bool,
+}
+
+impl Barriers {
+    /// Reads barriers by the position of their record and their text.
+    pub(crate) fn read<'a>(written: impl Iterator<Item = (Option<Position>, &'a str)>) -> Barriers {
+        let mut barriers = Barriers::default();
+        for (at, text) in written {
+            match at.and_then(|at| Written::read(at, text)) {
+                Some(invalidation) => barriers.known.push(Arc::new(invalidation)),
+                None => barriers.unreadable = true,
+            }
+        }
+        barriers
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Invalidation>> {
+        self.known.iter()
+    }
+
+    /// Whether there is one that cannot be read.
+    pub(crate) fn any_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// The position of the one with that version.
+    pub(crate) fn position_of(&self, version: Version) -> Option<Position> {
+        self.known.iter().find(|invalidation| invalidation.version == version).map(|invalidation| invalidation.at)
+    }
+
+    /// Whether one covers a copy in `level` that was certified at `stamp`.
+    pub(crate) fn sweep(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
+        self.known.iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
+    }
+
+    /// Whether the value of that version, kept in `level`, counts as removed already.
+    pub(crate) fn hide(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
+        self.known.iter().any(|invalidation| invalidation.hides(level, key.as_str(), tags, version))
+    }
+
+    /// A version of the key that none of them hides.
+    pub(crate) fn above(&self, key: &Key) -> Version {
+        let meant = self.known.iter().filter(|invalidation| invalidation.selector.admits(key.as_str()));
+        meant.map(|invalidation| invalidation.version.next()).max().unwrap_or(Version::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &str = r#"{"version":9,"levels":7,"pattern":"a:*"}"#;
+
+    fn key(text: &str) -> Key {
+        Key::new(text).expect("a test's key is valid")
+    }
+
+    #[test]
+    fn what_is_meant_and_older_is_hidden() {
+        let barriers = Barriers::read([(Some(Position::ZERO), KNOWN)].into_iter());
+        assert!(!barriers.any_unreadable());
+        assert!(barriers.hide(Level::L3, &key("a:1"), &[], Version(8)));
+        assert!(!barriers.hide(Level::L3, &key("a:1"), &[], Version(9)), "a newer value is not meant");
+        assert!(!barriers.hide(Level::L3, &key("b:1"), &[], Version(8)));
+        assert_eq!((barriers.above(&key("a:1")), barriers.above(&key("b:1"))), (Version(10), Version::ZERO));
+    }
+
+    #[test]
+    fn what_a_later_release_wrote_is_not_passed_over() {
+        for text in [r#"{"version":9,"levels":7,"prefixes":["a:"]}"#, "[]"] {
+            let barriers = Barriers::read([(Some(Position::ZERO), KNOWN), (Some(Position::ZERO), text)].into_iter());
+            assert!(barriers.any_unreadable(), "{text}");
+            assert_eq!(barriers.iter().count(), 1);
+        }
+        assert!(Barriers::read([(None, KNOWN)].into_iter()).any_unreadable());
+    }
+}

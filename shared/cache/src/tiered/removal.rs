@@ -1,0 +1,152 @@
+//! Removal jobs: what an invalidation has no time to remove, behind a barrier that hides all of it meanwhile.
+//!
+//! The barrier stands in Redis, as an open record, and in the control table until the job is done. A part of the removal
+//! counts for the record under which it was done only: when Redis has lost the record, what was removed may have been
+//! promoted again since, so that the record is put back with the same version and the removal begins anew.
+
+use super::{
+    TieredCache,
+    jobs::{Halt, Lease},
+    met::Met,
+    sweep::{Act, Pace, Sweep},
+};
+use crate::{
+    dynamo::{JobRecord, NewJob},
+    frontier::Frontier,
+    job::Counters,
+    level::Level,
+    outcome::CacheError,
+    redis::{Down, appended},
+    selector::{Invalidation, Written},
+    version::Position,
+};
+use serde::{Deserialize, Serialize};
+
+/// The kind of these jobs.
+pub(super) const KIND: &str = "removal";
+
+/// What an invalidation leaves to a job.
+pub(super) struct Handover<'a> {
+    pub written: &'a Written,
+    /// Where its record stands, if Redis has it.
+    pub at: Option<Position>,
+    pub frontier: Frontier,
+    /// Keys removed already.
+    pub done: u64,
+}
+
+/// How far a removal has come.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    /// Where the record stood under which it has come so far.
+    at: Option<String>,
+    frontier: Frontier,
+}
+
+impl TieredCache {
+    /// Makes a job of the rest of a removal; returns its name. From then on the barrier outlives Redis.
+    pub(super) async fn leave_to_job(&self, rest: Handover<'_>) -> Result<String, CacheError> {
+        let id = job_of(rest.written);
+        let body = rest.written.to_json();
+        let progress = Progress { at: rest.at.map(|at| at.to_string()), frontier: rest.frontier };
+        let new = NewJob {
+            id: &id,
+            kind: KIND,
+            body: &body,
+            progress: &progress.to_json(),
+            counters: Counters { done: rest.done, ..Counters::default() },
+            barrier: Some(&body),
+        };
+        self.store.create_job(&new).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+        Ok(id)
+    }
+
+    /// Makes a job of an invalidation whose container is gone; where that job is done already, closes it.
+    pub(super) async fn adopt(&self, abandoned: &Invalidation) -> Result<bool, CacheError> {
+        let unavailable = |error| CacheError::unavailable(Level::L3, error);
+        let written = abandoned.written();
+        let (id, body) = (job_of(&written), written.to_json());
+        let new = NewJob {
+            id: &id,
+            kind: KIND,
+            body: &body,
+            progress: "",
+            counters: Counters::default(),
+            barrier: Some(&body),
+        };
+        if self.store.create_job(&new).await.map_err(unavailable)? {
+            return Ok(true);
+        }
+        let record = self.store.job(&id).await.map_err(unavailable)?;
+        if record.is_some_and(|record| record.job.is_done()) {
+            self.close(abandoned.at, 0).await?;
+        }
+        Ok(false)
+    }
+
+    /// Goes on with a removal; returns whether nothing is left.
+    pub(super) async fn removal_part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
+        let written = read(&lease.record)?;
+        let mut progress: Progress = serde_json::from_str(&lease.record.progress).unwrap_or_default();
+        let at = self.raise(&written, &lease.record.body).await?;
+        if progress.at != at {
+            progress = Progress { at, frontier: Frontier::default() };
+        }
+        let met = Met::of(written.levels().and(self.config.enabled()));
+        let meant = written.clone().recorded_at(Position::ZERO).ok_or_else(not_understood)?;
+        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(written.version), met: &met };
+        let swept = self.sweep(sweep, &mut progress.frontier, pace).await;
+        lease.record.job.counters.done += met.count();
+        lease.record.progress = progress.to_json();
+        // Done only if the record has stood all the time.
+        Ok(swept? && self.raise(&written, &lease.record.body).await? == progress.at)
+    }
+
+    /// Closes the record of a removal that is done. What fails here leaves a record that hides nothing any more, and
+    /// maintenance closes it.
+    pub(super) async fn lift(&self, record: &JobRecord) {
+        let Ok(written) = read(record) else { return };
+        let Some(at) = self.knowledge().open_at(written.version) else { return };
+        if let Err(error) = self.close(at, record.job.counters.done).await {
+            tracing::warn!(%error, "the record of a removal that is done stays open");
+        }
+    }
+
+    /// Makes sure that the record of a removal is open, and says where it stands; `None` with L2 switched off.
+    async fn raise(&self, written: &Written, body: &str) -> Result<Option<String>, CacheError> {
+        if !self.uses(Level::L2) {
+            return Ok(None);
+        }
+        let unavailable = |down| CacheError::unavailable(Level::L2, down);
+        self.sync(Vec::new()).await.map_err(unavailable)?;
+        let open = self.knowledge().open_at(written.version);
+        let at = match open {
+            Some(at) => at,
+            None => {
+                let raised = self.ask(self.journal.raise(self.operation(self.stamp()), body)).await;
+                let at = raised.and_then(appended).map_err(unavailable)?;
+                at.ok_or_else(|| unavailable(Down::Odd("the operation took too long")))?
+            }
+        };
+        Ok(Some(at.to_string()))
+    }
+}
+
+impl Progress {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are always JSON")
+    }
+}
+
+/// The name of the job that does the rest of an invalidation: always the same, so that it is made once.
+fn job_of(written: &Written) -> String {
+    format!("{KIND}-{:x}", written.version.0)
+}
+
+fn read(record: &JobRecord) -> Result<Written, CacheError> {
+    serde_json::from_str(&record.body).map_err(|_| not_understood())
+}
+
+fn not_understood() -> CacheError {
+    CacheError::unavailable(Level::L3, "a removal of a later release")
+}

@@ -1,0 +1,222 @@
+//! Going through what a selector means in the shared levels: a page of each partition at a time, by index, and cut off
+//! between two pages when the time is up.
+
+use super::{TieredCache, met::Met};
+use crate::{
+    dynamo::{Doomed, L3Error, Match, Search},
+    frontier::{Front, Frontier},
+    level::Level,
+    outcome::CacheError,
+    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys},
+    selector::{Selector, Stretch},
+    version::Version,
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// Removals in flight in one partition of L3.
+const REMOVALS_AT_ONCE: usize = 2;
+
+/// What to do with a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Count it.
+    Look,
+    /// Remove it when it is older than this.
+    Remove(Version),
+    /// Remove exactly the version that was seen, because Redis time cannot be asked.
+    RemoveSeen,
+}
+
+/// What to look for, and what becomes of it.
+#[derive(Clone, Copy)]
+pub(super) struct Sweep<'a> {
+    pub selector: &'a Selector,
+    pub act: Act,
+    pub met: &'a Met,
+}
+
+/// How long a sweep goes on: it begins no page after `until`, and gives up the page it is at at `latest`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    until: Instant,
+    latest: Instant,
+}
+
+impl Pace {
+    /// Begins pages for `time`, and finishes one for `grace` more.
+    pub(super) fn of(time: Duration, grace: Duration) -> Pace {
+        let until = Instant::now() + time;
+        Pace { until, latest: until + grace }
+    }
+
+    /// The same, but ending after `time` if that is earlier.
+    pub(super) fn at_most(self, time: Duration) -> Pace {
+        Pace { until: self.until.min(Instant::now() + time), ..self }
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+impl TieredCache {
+    /// Goes on through both shared levels; returns whether it came to the end. At least one page is done, so that any
+    /// number of cut-off calls comes to the end.
+    pub(super) async fn sweep(
+        &self,
+        sweep: Sweep<'_>,
+        frontier: &mut Frontier,
+        pace: Pace,
+    ) -> Result<bool, CacheError> {
+        let levels = sweep.met.levels;
+        // A row that only points to L2 goes with what it points to.
+        if self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2)) {
+            let done = self.sweep_l3(sweep, &mut frontier.l3, pace).await;
+            if !done.map_err(|error| CacheError::unavailable(Level::L3, error))? {
+                return Ok(false);
+            }
+        }
+        if self.uses(Level::L2) && levels.has(Level::L2) {
+            let done = self.sweep_l2(sweep, &mut frontier.l2, pace).await;
+            return done.map_err(|down| CacheError::unavailable(Level::L2, down));
+        }
+        Ok(true)
+    }
+
+    /// Goes through what L3 has of the selector, all partitions at once.
+    pub(super) async fn sweep_l3(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, L3Error> {
+        let stretches = sweep.selector.stretches();
+        loop {
+            let due = front.due(stretches.len());
+            if due.is_empty() {
+                return Ok(true);
+            }
+            let at_once = due.len();
+            let pages = due.into_iter().map(async |(number, last): (usize, Option<String>)| {
+                Ok((number, self.sweep_page(sweep, stretches[number], last).await?))
+            });
+            let round = stream::iter(pages).buffer_unordered(at_once).try_collect::<Vec<_>>();
+            let Ok(done) = timeout_at(pace.latest, round).await else { return Ok(false) };
+            for (number, last) in done? {
+                front.advance(number, last);
+            }
+            if pace.is_over() {
+                return Ok(front.due(stretches.len()).is_empty());
+            }
+        }
+    }
+
+    /// One page of a stretch; returns where the next one begins.
+    async fn sweep_page(
+        &self,
+        sweep: Sweep<'_>,
+        stretch: Stretch<'_>,
+        last: Option<String>,
+    ) -> Result<Option<String>, L3Error> {
+        let (matches, last) = self.store.search(Search { stretch, after: last.as_deref() }).await?;
+        stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
+            .map(|found| self.sweep_row(found, stretch.tag.is_some(), sweep))
+            .buffer_unordered(REMOVALS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        Ok(last)
+    }
+
+    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let only = by_tag.then_some(found.version);
+        let markers = !sweep.met.levels.has(Level::L3);
+        let live = match sweep.act {
+            Act::Look if by_tag => self.store.has_live(&found.key, found.version).await?,
+            Act::Look => found.live,
+            Act::Remove(version) => self.store.remove(&found.key, Doomed { version, only, markers }).await?,
+            Act::RemoveSeen => {
+                let (version, only) = (found.version.next(), Some(found.version));
+                self.store.remove(&found.key, Doomed { version, only, markers }).await?
+            }
+        };
+        if live {
+            sweep.met.add(Level::L3, &found.key);
+        }
+        Ok(())
+    }
+
+    /// Goes through what L2 has of the selector, all shards at once, a page of each in one round trip.
+    pub(super) async fn sweep_l2(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, Down> {
+        let stretches = sweep.selector.stretches();
+        loop {
+            let due = front.due(stretches.len());
+            if due.is_empty() {
+                return Ok(true);
+            }
+            let Ok(done) = timeout_at(pace.latest, self.sweep_l2_pages(sweep, &stretches, due)).await else {
+                return Ok(false);
+            };
+            for (number, last) in done? {
+                front.advance(number, last);
+            }
+            if pace.is_over() {
+                return Ok(front.due(stretches.len()).is_empty());
+            }
+        }
+    }
+
+    /// One page of each stretch that is due; returns where the next ones begin.
+    async fn sweep_l2_pages(
+        &self,
+        sweep: Sweep<'_>,
+        stretches: &[Stretch<'_>],
+        due: Vec<(usize, Option<String>)>,
+    ) -> Result<Vec<(usize, Option<String>)>, Down> {
+        let pages = due.iter().map(|(number, last)| {
+            let stretch = stretches[*number];
+            self.copies.page(&Page { stretch, after: last.as_deref() })
+        });
+        let pages = self.bulk(pages.collect()).await?.into_iter().map(keys).collect::<Result<Vec<_>, _>>()?;
+        let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
+        let done = due.iter().zip(&pages).map(|((number, _), page)| (*number, next(page))).collect();
+        let met = due.iter().zip(pages).map(|((number, _), page)| (stretches[*number].shard, page)).collect();
+        self.evict(sweep, met).await?;
+        Ok(done)
+    }
+
+    async fn evict(&self, sweep: Sweep<'_>, pages: Vec<(u64, Vec<String>)>) -> Result<(), Down> {
+        let operation = self.bulk_operation();
+        let version = match sweep.act {
+            Act::Remove(version) => Some(version),
+            Act::Look | Act::RemoveSeen => None,
+        };
+        let tags: &[Arc<str>] = match sweep.selector {
+            Selector::Tags { any, .. } => any,
+            Selector::Pattern(_) => &[],
+        };
+        let pages: Vec<(u64, Vec<String>)> = pages
+            .into_iter()
+            .map(|(shard, keys)| (shard, keys.into_iter().filter(|key| sweep.selector.admits(key)).collect::<Vec<_>>()))
+            .filter(|(_, keys)| !keys.is_empty())
+            .collect();
+        let commands =
+            pages.iter().map(|(shard, keys)| self.copies.evict(operation, *shard, version, tags, keys)).collect();
+        for ((_, keys), reply) in pages.iter().zip(self.bulk(commands).await?) {
+            let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
+            for (key, _) in keys.iter().zip(live).filter(|(_, live)| *live) {
+                sweep.met.add(Level::L2, key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removal goes on for as long as the request or a part of a slice does: what is removed is older than a version that
+    /// is fixed.
+    fn bulk_operation(&self) -> Operation {
+        Operation { started_us: self.stamp().started_us, life_us: OPERATION_LIFE.as_micros() as u64 }
+    }
+
+    pub(super) async fn bulk(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Down> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.run_bulk(&Batch::from_iter(commands), Order::Any).await
+    }
+}
