@@ -30,6 +30,9 @@ const HTTP: [(&str, &[(&str, u16)]); 2] = [
     ),
 ];
 
+/// The events of the function that answers no requests, each with a member of its answer.
+const WARMER: [(&str, &str); 2] = [("warmer_stream", "batchItemFailures"), ("warmer_schedule", "members_swept")];
+
 fn folder() -> PathBuf {
     repository().join("events")
 }
@@ -44,13 +47,19 @@ fn every_event_is_replayed() {
         .filter(|name| !name.starts_with("authorizer_"))
         .collect();
     let replayed = HTTP.iter().flat_map(|(_, events)| events.iter().map(|(name, _)| (*name).to_owned()));
+    let replayed = replayed.chain(WARMER.iter().map(|(name, _)| (*name).to_owned()));
     assert_eq!(names, replayed.collect());
 }
 
 #[tokio::test]
 async fn events_are_answered() {
-    let functions = HTTP.map(|(function, _)| function);
+    let functions = HTTP.map(|(function, _)| function).into_iter().chain(["warmer"]);
     let stack = Stack::start(Options::default().functions(functions).containers(1)).await.unwrap();
+    for (name, member) in WARMER {
+        let event = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+        let answer = stack.invoke("warmer", serde_json::from_str(&event).unwrap(), None).await.unwrap();
+        assert!(answer.get(member).is_some(), "{name}: {answer}");
+    }
     for (function, events) in HTTP {
         for (name, status) in events {
             let event = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();

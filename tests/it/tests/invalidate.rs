@@ -1,21 +1,8 @@
 //! Invalidation by pattern and tag, in every level and in some, and the journal that tells of it.
 
-use crate::support::{command, flush, get, put, wait_out_the_window};
+use crate::support::{command, flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};
 use serde_json::{Value, json};
 use strata_it::{Answer, Api, configured, entry, stack::Claims};
-
-async fn put_tagged(api: &Api, key: &str, tags: &[&str]) {
-    let body = json!({"value": key, "tags": tags}).to_string();
-    api.put(&entry(key), body).pin("entries-1").send().await.expect(201);
-}
-
-async fn invalidate(api: &Api, body: Value) -> Answer {
-    api.request("POST", "/invalidate").body(body.to_string()).send().await
-}
-
-async fn fresh(api: &Api, key: &str) -> Answer {
-    api.get(&entry(key)).pin("entries-2").header("cache-control", "no-cache").send().await
-}
 
 #[tokio::test]
 async fn a_pattern_touches_every_match_and_nothing_else() {
@@ -225,38 +212,4 @@ async fn indexes_do_not_outgrow_what_they_index() {
     }
     let names: Vec<String> = command(&api, &["KEYS", "strata:cache:{e*"]).await;
     assert_eq!(names, Vec::<String>::new(), "nothing is left of what was invalidated");
-}
-
-#[tokio::test]
-async fn what_a_dead_container_left_is_hidden_at_once_and_removed_by_the_next_invalidation() {
-    const OPEN: &str = "strata:cache:{j}open";
-    let api = Api::start().await;
-    put(&api, "entries-1", "k:1", "1").await.expect(201);
-    put(&api, "entries-1", "x", "1").await.expect(201);
-    let now: (u64, u64) = command(&api, &["TIME"]).await;
-    let version = (now.0 * 1_000_000 + now.1) << 12;
-    let left = json!({"version": version, "levels": 7, "pattern": "k:*"}).to_string();
-    let record = ["XADD", "strata:cache:{j}journal", "*", "kind", "invalidate", "body", &left];
-    let _: String = command(&api, &record).await;
-    let _: i64 = command(&api, &["HSET", OPEN, "1000-0", &left]).await;
-    flush_copies(&api).await;
-    wait_out_the_window().await;
-    for container in ["entries-1", "entries-2"] {
-        api.get(&entry("k:1")).pin(container).header("cache-control", "no-cache").send().await;
-    }
-    fresh(&api, "k:1").await.expect(404);
-    fresh(&api, "x").await.expect(200);
-    assert_eq!(invalidate(&api, json!({"pattern": "other"})).await.expect(200).json()["invalidated_count"], 0);
-    let open: i64 = command(&api, &["HLEN", OPEN]).await;
-    assert_eq!(open, 0);
-    fresh(&api, "k:1").await.expect(404);
-    put(&api, "entries-1", "k:1", "2").await.expect(201);
-    assert_eq!(fresh(&api, "k:1").await.value(), "2");
-}
-
-/// Takes every copy out of L2, and leaves the journal.
-async fn flush_copies(api: &Api) {
-    let names: Vec<String> = command(api, &["KEYS", "strata:cache:{e*"]).await;
-    let words: Vec<&str> = ["DEL"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let _: i64 = command(api, &words).await;
 }

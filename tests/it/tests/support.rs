@@ -1,7 +1,8 @@
 //! What several suites do.
 
 use redis::FromRedisValue;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use strata_it::{Answer, Api, entry};
 
 /// A little more than the window of template.yaml.
@@ -20,6 +21,32 @@ pub async fn put(api: &Api, container: &str, key: &str, value: &str) -> Answer {
 /// Reads a key through a container.
 pub async fn get(api: &Api, container: &str, key: &str) -> Answer {
     api.get(&entry(key)).pin(container).send().await
+}
+
+/// Stores a value with tags.
+pub async fn put_tagged(api: &Api, key: &str, tags: &[&str]) {
+    let body = json!({"value": key, "tags": tags}).to_string();
+    api.put(&entry(key), body).pin("entries-1").send().await.expect(201);
+}
+
+/// Reads a key with Δ = 0.
+pub async fn fresh(api: &Api, key: &str) -> Answer {
+    api.get(&entry(key)).pin("entries-2").header("cache-control", "no-cache").send().await
+}
+
+/// Invalidates what `body` says.
+pub async fn invalidate(api: &Api, body: Value) -> Answer {
+    api.request("POST", "/invalidate").body(body.to_string()).send().await
+}
+
+/// Asks until the answer is yes; fails after a minute.
+#[track_caller]
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} takes too long");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Says one command to Redis.

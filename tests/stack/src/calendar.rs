@@ -1,4 +1,4 @@
-//! Wall-clock time as the gateway writes it.
+//! Wall-clock time as the gateway and EventBridge write it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,10 +15,19 @@ fn since_epoch() -> Duration {
 /// `$context.requestTime`: the Common Log Format, `22/Nov/2025:10:30:00 +0000`.
 pub(crate) fn common_log_format(epoch_ms: u64) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day) = civil(epoch_ms / 86_400_000);
+    format!("{day:02}/{}/{year}:{} +0000", MONTHS[month - 1], time_of_day(epoch_ms))
+}
+
+/// As EventBridge writes it, `2025-11-22T10:30:00Z`.
+pub(crate) fn iso(epoch_ms: u64) -> String {
+    let (year, month, day) = civil(epoch_ms / 86_400_000);
+    format!("{year}-{month:02}-{day:02}T{}Z", time_of_day(epoch_ms))
+}
+
+fn time_of_day(epoch_ms: u64) -> String {
     let seconds = epoch_ms / 1000;
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{day:02}/{}/{year}:{hour:02}:{minute:02}:{second:02} +0000", MONTHS[month - 1])
+    format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// Year, month (1 to 12) and day of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
@@ -41,6 +50,7 @@ mod tests {
     fn known_times() {
         assert_eq!(common_log_format(0), "01/Jan/1970:00:00:00 +0000");
         assert_eq!(common_log_format(951_825_599_999), "29/Feb/2000:11:59:59 +0000");
+        assert_eq!(iso(951_825_599_999), "2000-02-29T11:59:59Z");
         assert_eq!(common_log_format(1_763_807_400_000), "22/Nov/2025:10:30:00 +0000");
     }
 }

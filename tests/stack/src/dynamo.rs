@@ -48,21 +48,27 @@ pub(crate) async fn create_table(endpoint: &str, name: &str, properties: &Value)
     if let Some(view) = properties.pointer("/StreamSpecification/StreamViewType") {
         request["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
     }
-    if !call(endpoint, "CreateTable", &request).await? {
-        return Ok(());
+    match operation(endpoint, "CreateTable", &request).await {
+        Ok(_) => {}
+        Err(Error::Dynamo(why)) if why.contains("ResourceInUseException") => return Ok(()),
+        Err(error) => return Err(error),
     }
     if let Some(ttl) = properties.get("TimeToLiveSpecification") {
-        call(endpoint, "UpdateTimeToLive", &json!({ "TableName": name, "TimeToLiveSpecification": ttl })).await?;
+        operation(endpoint, "UpdateTimeToLive", &json!({ "TableName": name, "TimeToLiveSpecification": ttl })).await?;
     }
     Ok(())
 }
 
-/// Calls one operation. False when the table exists already.
-async fn call(endpoint: &str, operation: &str, body: &Value) -> Result<bool, Error> {
-    let failed = |why: String| Error::Dynamo(format!("{operation}: {why}"));
+async fn operation(endpoint: &str, name: &str, body: &Value) -> Result<Value, Error> {
+    request(endpoint, &format!("DynamoDB_20120810.{name}"), body).await
+}
+
+/// Calls one operation, `target` as the header `x-amz-target` names it.
+pub(crate) async fn request(endpoint: &str, target: &str, body: &Value) -> Result<Value, Error> {
+    let failed = |why: String| Error::Dynamo(format!("{target}: {why}"));
     let request = Request::post(format!("{endpoint}/"))
         .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("x-amz-target", target)
         .header("x-amz-date", "20260101T000000Z")
         // Local engines look at the form of a signature only.
         .header(
@@ -78,10 +84,8 @@ async fn call(endpoint: &str, operation: &str, body: &Value) -> Result<bool, Err
     let response = client.request(request).await.map_err(|why| failed(why.to_string()))?;
     let status = response.status();
     let answer = response.into_body().collect().await.map_err(|why| failed(why.to_string()))?.to_bytes();
-    let answer = String::from_utf8_lossy(&answer);
     match status {
-        StatusCode::OK => Ok(true),
-        _ if answer.contains("ResourceInUseException") => Ok(false),
-        _ => Err(failed(answer.into_owned())),
+        StatusCode::OK => serde_json::from_slice(&answer).map_err(|why| failed(why.to_string())),
+        _ => Err(failed(String::from_utf8_lossy(&answer).into_owned())),
     }
 }

@@ -75,6 +75,8 @@ mod tests {
             memory_mb: 128,
             environment: declared.map(|(name, value)| (name.to_owned(), value)).into(),
             routes: Vec::new(),
+            sources: Vec::new(),
+            schedules: Vec::new(),
         };
         let extra = [("B".to_owned(), "option".to_owned()), ("D".to_owned(), "option".to_owned())].into();
         let values = [("A", "stack".to_owned()), ("B", "stack".to_owned()), ("UNDECLARED", "stack".to_owned())].into();

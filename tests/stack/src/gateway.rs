@@ -26,6 +26,7 @@ use crate::pool::Pool;
 use crate::request::Received;
 use crate::response::http_response;
 use crate::route::{Match, Routes};
+use crate::schedule::{self, Schedules};
 use crate::template::Api;
 
 /// API Gateway's limit of a request's body.
@@ -46,6 +47,7 @@ pub(crate) struct Gateway {
     pub(crate) authorizer: Option<Authorizer>,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
     pub(crate) faults: Faults,
+    pub(crate) schedules: Schedules,
 }
 
 /// What came of a request, and the container that worked on it.
@@ -87,6 +89,10 @@ impl Gateway {
         let body = read(body).await;
         if head.uri.path() == faults::PATH {
             let (status, answer) = self.faults.answer(&head.method, &body.unwrap_or_default()).await;
+            return json_response(status, &answer);
+        }
+        if head.uri.path() == schedule::PATH {
+            let (status, answer) = self.schedules.answer(&head.method).await;
             return json_response(status, &answer);
         }
         let request = Received::new(&head, &self.api.stage, source_ip);

@@ -20,13 +20,16 @@ use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::l3::L3;
 use crate::logs::Logs;
+use crate::mapping::Mapping;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::redis::Redis;
 use crate::redis_path::RedisPath;
 use crate::redis_url::RedisUrl;
 use crate::route::Routes;
+use crate::schedule::{Scheduled, Schedules};
 use crate::stack::Core;
+use crate::stream::Stream;
 use crate::template::{Function, Template};
 use crate::token::Issuer;
 use crate::watchdog::Watchdog;
@@ -59,16 +62,64 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     await_ready(&pools, &logs).await?;
     report_changes(&pools, &changed);
 
+    subscribe(&options, &template, &functions, &pools, &logs, l3.engine_endpoint()).await?;
+    let schedules = schedules(&functions, &pools);
+    if options.schedules {
+        schedules.start();
+    }
     let faults = Faults { l3, paths };
     let authorizer = api.authorizer.as_ref().and_then(|settings| {
         let pool = pools.get(&settings.function)?;
         Some(Authorizer::new(settings, pool.clone()))
     });
     let url = format!("http://{address}/{}/cache", api.stage);
-    let gateway = Gateway { api, routes: routes(&functions), authorizer, pools: pools.clone(), faults: faults.clone() };
+    let gateway = Gateway {
+        api,
+        routes: routes(&functions),
+        authorizer,
+        pools: pools.clone(),
+        faults: faults.clone(),
+        schedules: schedules.clone(),
+    };
     let gateway = tokio::spawn(Arc::new(gateway).serve(listener));
     let issuer = issuer(&options);
-    Ok((Arc::new(Core { url, issuer, redis, faults, pools, logs, watchdog, changed }), gateway))
+    Ok((Arc::new(Core { url, issuer, redis, faults, schedules, pools, logs, watchdog, changed }), gateway))
+}
+
+/// Starts to deliver the streams of tables to the functions that the template subscribes.
+async fn subscribe(
+    options: &Options,
+    template: &Template,
+    functions: &[Function],
+    pools: &BTreeMap<String, Arc<Pool>>,
+    logs: &Arc<Logs>,
+    engine: &str,
+) -> Result<(), Error> {
+    for function in functions.iter().filter(|_| options.streams) {
+        for source in &function.sources {
+            let table = TABLES.iter().find(|(variable, _)| template.table_id(variable) == Some(source.table.as_str()));
+            let missing = || Error::Template(format!("{}: {} is no table of it", function.name, source.table));
+            let (_, table) = table.ok_or_else(missing)?;
+            let mapping = Mapping { source: source.clone(), pool: pools[&function.name].clone(), logs: logs.clone() };
+            // An engine that is not the stack's own may have made the table without its stream.
+            if let Some(stream) = Stream::open(engine, table).await? {
+                tokio::spawn(mapping.run(stream));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn schedules(functions: &[Function], pools: &BTreeMap<String, Arc<Pool>>) -> Schedules {
+    let all = functions.iter().flat_map(|function| {
+        let pool = pools[&function.name].clone();
+        function.schedules.iter().map(move |&every| Scheduled {
+            function: function.name.clone(),
+            every,
+            pool: pool.clone(),
+        })
+    });
+    Schedules(Arc::new(all.collect()))
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Error> {

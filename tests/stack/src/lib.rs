@@ -9,7 +9,7 @@
 //!    │ └──── authorizer, policy                                     its TOKEN authorizer, with the result cache
 //!    ▼
 //!  pool ──── container, supervisor, runtime_api, environment        Lambda: one event at a time, frozen in between
-//!    │
+//!    ├◄───── mapping ── stream, filter;  schedule                   what a table's stream and EventBridge invoke
 //!    ├────── redis_path ──► redis                                   a TCP proxy per container, and the server
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
@@ -21,11 +21,12 @@
 //! from the template's GatewayResponses; the authorizer's verdicts are kept per token. A container has exactly the
 //! environment that the template declares, handles one event at a time, is frozen (SIGSTOP) from its poll for work to
 //! the next event, is killed when its time is up, and is replaced when it dies. Limits: 10 MB and 29 s in the gateway,
-//! 6 MB each way in Lambda.
+//! 6 MB each way in Lambda. A table's stream is read by the API of DynamoDB Streams, filtered, and delivered by Lambda's
+//! rules: in order for each key, at least once, cut in two and repeated on failure, then given up to a log.
 //!
 //! # What is not
 //! SIGSTOP does not stop the monotonic clock. The container that has been free longest gets the next event, not the
-//! one used last. There are no throttles and no scaling. A greedy path parameter keeps a trailing slash.
+//! one used last. There are no throttles and no scaling. Records of a stream do not become too old. A greedy path parameter keeps a trailing slash.
 
 mod authorizer;
 mod calendar;
@@ -35,6 +36,7 @@ mod environment;
 mod error;
 mod event;
 mod faults;
+mod filter;
 mod gate;
 mod gateway;
 mod gateway_response;
@@ -42,6 +44,7 @@ mod info;
 mod l3;
 mod launch;
 mod logs;
+mod mapping;
 mod options;
 mod policy;
 mod pool;
@@ -52,7 +55,9 @@ mod request;
 mod response;
 mod route;
 mod runtime_api;
+mod schedule;
 mod stack;
+mod stream;
 mod supervisor;
 mod template;
 mod token;

@@ -1,6 +1,7 @@
 //! What the children write: one file per container, and one for Redis.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -29,6 +30,13 @@ impl Logs {
         let file = file.doing(format!("opening the log of {name}"))?;
         let copy = file.try_clone().doing(format!("opening the log of {name}"))?;
         Ok((file.into(), copy.into()))
+    }
+
+    /// Adds a line to a log.
+    pub(crate) fn append(&self, name: &str, line: &str) {
+        let file = OpenOptions::new().create(true).append(true).open(self.path(name));
+        // A full disk must not end the stack; the line is only missing.
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
     }
 
     /// Everything written so far; empty for a name without a log.

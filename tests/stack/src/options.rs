@@ -37,6 +37,8 @@ pub struct Options {
     pub(crate) freeze: bool,
     pub(crate) l3: L3Store,
     pub(crate) redis: RedisEngine,
+    pub(crate) streams: bool,
+    pub(crate) schedules: bool,
     pub(crate) coherence_window_ms: Option<u64>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) functions: Option<Vec<String>>,
@@ -55,6 +57,8 @@ impl Default for Options {
             freeze: true,
             l3: L3Store::default(),
             redis: RedisEngine::default(),
+            streams: true,
+            schedules: true,
             coherence_window_ms: None,
             env: BTreeMap::new(),
             functions: None,
@@ -94,6 +98,18 @@ impl Options {
     /// Which server plays L2; default a private child of whichever engine is installed.
     pub fn redis(mut self, engine: RedisEngine) -> Self {
         self.redis = engine;
+        self
+    }
+
+    /// Whether the streams of tables invoke functions; default yes.
+    pub fn streams(mut self, streams: bool) -> Self {
+        self.streams = streams;
+        self
+    }
+
+    /// Whether schedules fire at their rates; default yes. [`Stack::tick`](crate::Stack::tick) fires them either way.
+    pub fn schedules(mut self, schedules: bool) -> Self {
+        self.schedules = schedules;
         self
     }
 

@@ -21,6 +21,7 @@ use crate::options::Options;
 use crate::pool::Pool;
 use crate::redis::Redis;
 use crate::redis_path::RedisPaths;
+use crate::schedule::Schedules;
 use crate::token::{Claims, Issuer};
 use crate::watchdog::Watchdog;
 
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) issuer: Issuer,
     pub(crate) redis: Redis,
     pub(crate) faults: Faults,
+    pub(crate) schedules: Schedules,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
     pub(crate) logs: Arc<Logs>,
     pub(crate) watchdog: Arc<Watchdog>,
@@ -139,7 +141,13 @@ impl Stack {
         serde_json::from_slice(&answer?).map_err(|why| InvokeError::Malformed(why.to_string()))
     }
 
-    /// Everything a container has written to standard output and error; `redis` is the name of Redis' log.
+    /// Fires every schedule once, as EventBridge does at its rate; the functions' answers in order.
+    pub async fn tick(&self) -> Result<Vec<Value>, InvokeError> {
+        self.core.schedules.fire().await
+    }
+
+    /// Everything a container has written to standard output and error; `redis` is the name of Redis' log, and a
+    /// failure destination of the template names the log of what was sent there.
     pub fn logs(&self, name: &str) -> String {
         self.core.logs.read(name)
     }

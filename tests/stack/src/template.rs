@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::filter::Filter;
 use crate::gateway_response::GatewayResponses;
-use crate::yaml;
+use crate::mapping::Source;
+use crate::{schedule, yaml};
 
 /// A parsed template.
 pub(crate) struct Template {
@@ -27,6 +29,10 @@ pub(crate) struct Function {
     /// Values as the template has them; what cannot be resolved is null.
     pub(crate) environment: BTreeMap<String, Option<String>>,
     pub(crate) routes: Vec<Route>,
+    /// The streams that invoke it.
+    pub(crate) sources: Vec<Source>,
+    /// How often each of its schedules fires.
+    pub(crate) schedules: Vec<Duration>,
 }
 
 /// A method of a resource of the REST API.
@@ -91,6 +97,15 @@ impl Template {
             memory_mb: number("MemorySize", 128),
             environment: self.environment(properties),
             routes: self.routes(id, properties)?,
+            sources: events(properties, "DynamoDB")
+                .map(|(name, event)| source(id, name, event))
+                .collect::<Result<_, _>>()?,
+            schedules: events(properties, "Schedule")
+                .map(|(name, event)| {
+                    let rate = event["Properties"]["Schedule"].as_str().and_then(schedule::rate);
+                    rate.ok_or_else(|| format!("{id}: event {name} has no Schedule of the form rate(5 minutes)"))
+                })
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -121,9 +136,7 @@ impl Template {
     }
 
     fn routes(&self, id: &str, properties: &Value) -> Result<Vec<Route>, String> {
-        let events = properties["Events"].as_object();
-        let api_events = events.into_iter().flatten().filter(|(_, event)| event["Type"] == "Api");
-        api_events
+        events(properties, "Api")
             .map(|(name, event)| route(event).ok_or_else(|| format!("{id}: event {name} lacks Path or Method")))
             .collect()
     }
@@ -155,16 +168,48 @@ impl Template {
 
     /// The properties of the table that the functions are given in this environment variable.
     pub(crate) fn table(&self, variable: &str) -> Option<&Value> {
+        self.document["Resources"][self.table_id(variable)?].get("Properties")
+    }
+
+    /// The logical id of that table.
+    pub(crate) fn table_id(&self, variable: &str) -> Option<&str> {
         let pointer = format!("/Properties/Environment/Variables/{variable}/Ref");
         let mut functions = self.resources("AWS::Serverless::Function");
-        let id = functions.find_map(|(_, function)| function.pointer(&pointer)?.as_str())?;
-        self.document["Resources"][id].get("Properties")
+        functions.find_map(|(_, function)| function.pointer(&pointer)?.as_str())
     }
 
     fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let all = self.document["Resources"].as_object().into_iter().flatten();
         all.filter(move |(_, resource)| resource["Type"] == kind)
     }
+}
+
+/// A function's events of one type.
+fn events<'a>(properties: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let all = properties["Events"].as_object().into_iter().flatten();
+    all.filter(move |(_, event)| event["Type"] == kind)
+}
+
+/// Reads a subscription to a table's stream.
+fn source(id: &str, name: &str, event: &Value) -> Result<Source, String> {
+    let properties = &event["Properties"];
+    let number = |field: &str, default: u64| properties[field].as_u64().unwrap_or(default);
+    let stream = properties["Stream"]["Fn::GetAtt"].as_str().and_then(|stream| stream.strip_suffix(".StreamArn"));
+    let patterns = properties["FilterCriteria"]["Filters"].as_array();
+    let patterns = patterns.into_iter().flatten().map(|filter| filter["Pattern"].as_str().unwrap_or_default());
+    let destination = properties.pointer("/DestinationConfig/OnFailure/Destination/Fn::GetAtt");
+    let responses = properties["FunctionResponseTypes"].as_array();
+    Ok(Source {
+        table: stream.ok_or_else(|| format!("{id}: event {name} has no Stream of a table"))?.to_owned(),
+        // Lambda's defaults; it would try for ever.
+        batch_size: usize::try_from(number("BatchSize", 100)).unwrap_or(usize::MAX),
+        lanes: usize::try_from(number("ParallelizationFactor", 1)).unwrap_or(1),
+        filters: patterns.map(Filter::parse).collect::<Result<_, _>>()?,
+        retries: u32::try_from(number("MaximumRetryAttempts", u64::from(u32::MAX))).unwrap_or(u32::MAX),
+        bisect: properties["BisectBatchOnFunctionError"] == true,
+        partial: responses.is_some_and(|types| types.iter().any(|kind| kind == "ReportBatchItemFailures")),
+        failures: destination.and_then(Value::as_str).map(|arn| arn.trim_end_matches(".Arn").to_owned()),
+    })
 }
 
 fn route(event: &Value) -> Option<Route> {

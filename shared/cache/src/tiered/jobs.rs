@@ -10,7 +10,7 @@ use crate::{
 use std::time::Duration;
 
 /// Who has not been heard of for so long works on a job no more, in ms. A slice is heard of at each checkpoint.
-pub(super) const SILENCE_MS: i64 = 60_000;
+pub(super) const SILENCE_MS: i64 = 30_000;
 /// How long a slice works between two checkpoints.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// How much longer than its time a slice may take to finish the page it is at.

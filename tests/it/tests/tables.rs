@@ -1,0 +1,45 @@
+//! Looks into the tables, past every function and every fault.
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
+use std::collections::HashMap;
+use strata_it::Api;
+
+/// An item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The engine's client.
+pub fn client(api: &Api) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(api.stack.l3().engine_endpoint())
+        .build();
+    Client::from_conf(config)
+}
+
+/// The item of a job.
+pub async fn job(api: &Api, id: &str) -> Item {
+    let found = client(api).get_item().table_name("cache_control").key("pk", text(&format!("job#{id}")));
+    found.key("sk", text("-")).send().await.unwrap().item.unwrap_or_else(|| panic!("there is no job {id}"))
+}
+
+/// The items of a partition.
+pub async fn partition(api: &Api, table: &str, pk: &str) -> Vec<Item> {
+    let query = client(api).query().table_name(table).key_condition_expression("pk = :pk");
+    let pages = query.expression_attribute_values(":pk", text(pk)).into_paginator().items();
+    pages.send().collect::<Result<_, _>>().await.unwrap()
+}
+
+/// A text of an item.
+pub fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
+    item[name].as_s().unwrap()
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
