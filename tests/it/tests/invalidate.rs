@@ -2,7 +2,7 @@
 
 use crate::support::{command, flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};
 use serde_json::{Value, json};
-use strata_it::{Answer, Api, configured, entry, stack::Claims};
+use strata_it::{Api, configured, entry, stack::Claims};
 
 #[tokio::test]
 async fn a_pattern_touches_every_match_and_nothing_else() {

@@ -40,7 +40,6 @@ pub async fn invalidate(api: &Api, body: Value) -> Answer {
 }
 
 /// Asks until the answer is yes; fails after a minute.
-#[track_caller]
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds().await {

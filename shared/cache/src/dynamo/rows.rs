@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
 const KEEP_SECONDS: i64 = 3600;
@@ -62,8 +63,11 @@ pub(crate) enum Write<'a> {
 }
 
 /// What a row said before it was replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Before {
+    pub version: Version,
+    /// The tags of its value, where they were read.
+    pub tags: Vec<Arc<str>>,
     /// Whether it held a live value itself.
     pub live: bool,
     /// The levels that a live value, wherever it is kept, was put into.
@@ -71,7 +75,7 @@ pub(crate) struct Before {
 }
 
 /// What a write did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Written {
     /// The row is written; what stood there before.
     Yes(Before),
@@ -248,7 +252,7 @@ impl Store {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
             let live = matches!(row.content, Write::Gone);
-            return Ok(Written::Yes(Before { live, named: Levels::NONE }));
+            return Ok(Written::Yes(Before { live, ..Before::default() }));
         }
         if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
             let chunks = match row.content {
@@ -271,7 +275,8 @@ impl Store {
     async fn replaced(&self, key: &str, before: Option<Item>) -> Written {
         let Some(before) = before else { return Written::Yes(Before::default()) };
         self.tidy_after(key, &before).await;
-        Written::Yes(Head::of(&before).before(self.clock.now_ms()))
+        let tags = tags_of(&before).into_iter().map(Arc::from).collect();
+        Written::Yes(Before { tags, ..Head::of(&before).before(self.clock.now_ms()) })
     }
 }
 
@@ -326,7 +331,8 @@ impl Head {
     /// What a mutation that replaces the row wants to know of it.
     pub(crate) fn before(self, now_ms: i64) -> Before {
         let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
-        Before { live: self.is_live(now_ms), named: if kept { self.levels } else { Levels::NONE } }
+        let named = if kept { self.levels } else { Levels::NONE };
+        Before { version: self.version, tags: Vec::new(), live: self.is_live(now_ms), named }
     }
 
     fn is_expired(self, now_ms: i64) -> bool {

@@ -96,7 +96,8 @@ impl TieredCache {
             Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
             Ok(Written::Yes(before)) => {
                 // What was read before counts where the write does not tell.
-                let before = if begun.redis { before } else { begun.before };
+                let before = if begun.redis { before } else { begun.before.clone() };
+                let before = self.unless_hidden(plan.key, before);
                 effect.named = before.named;
                 effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
                 if noted {
@@ -162,7 +163,7 @@ impl TieredCache {
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
         effect.may_fill = unchanged;
-        if outcome.was_live {
+        if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
         if plan.names(Level::L2) && outcome.done == Done::Yes && unchanged {
@@ -195,11 +196,24 @@ impl TieredCache {
         let l2 = Levels::NONE.with(Level::L2);
         Ok(Ended::Done(Effect {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
-            was_live: if outcome.was_live { l2 } else { Levels::NONE },
+            was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
             degraded: false,
             may_fill: checked.since == Since::Unchanged,
         }))
+    }
+
+    /// What a row said, or nothing where an open invalidation means it: that value has ceased to exist before it was
+    /// replaced.
+    fn unless_hidden(&self, key: &Key, before: Before) -> Before {
+        let level = if before.live { Level::L3 } else { Level::L2 };
+        let hidden = self.knowledge().hides(level, key, &before.tags, before.version);
+        if hidden { Before::default() } else { before }
+    }
+
+    /// The same of the copy in L2 that was replaced, as far as its key tells.
+    fn was_hidden(&self, key: &Key, outcome: &Outcome) -> bool {
+        outcome.before.is_some_and(|version| self.knowledge().hides(Level::L2, key, &[], version))
     }
 
     fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
