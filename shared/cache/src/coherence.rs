@@ -202,12 +202,20 @@ impl Coherence {
         self.noted_ms = asked_ms;
     }
 
-    /// Whether the open invalidations are known well enough for a read that takes a row of L3: from the journal of a
-    /// server that nobody doubts, when `synced`, or from the control table within the window.
-    pub(crate) fn knows_barriers(&self, synced: bool, now_ms: i64, window_ms: u64) -> bool {
+    /// The clock time as of which the open invalidations are known well enough for a read that takes a row of L3: from the
+    /// journal, when `synced` and nothing of it may be lost, or from the control table within the window. `None` when
+    /// they are not.
+    pub(crate) fn barriers_known_ms(&self, synced: bool, now_ms: i64, window_ms: u64) -> Option<i64> {
+        if synced && self.notes_were_read() {
+            return Some(self.sent_ms);
+        }
         let age = now_ms.saturating_sub(self.noted_ms);
-        let noted = self.noted_ms != i64::MIN && age >= 0 && age.unsigned_abs() < window_ms;
-        (synced && self.notes_checked_ms > 0) || noted
+        (self.noted_ms != i64::MIN && age >= 0 && age.unsigned_abs() < window_ms).then_some(self.noted_ms)
+    }
+
+    /// Whether somebody has read the notes of the control table since the epoch began.
+    pub(crate) fn notes_were_read(&self) -> bool {
+        self.notes_checked_ms > 0
     }
 
     /// Whether an open invalidation is of a release that this one does not understand: it may mean anything.

@@ -104,7 +104,8 @@ impl TieredCache {
             return Ok(self.close(at, met.count()).await?.then_some((met, Reclaim::Complete)));
         }
         let job = self.leave_to_job(Handover { written: &written, at: Some(at), frontier, done: met.count() }).await?;
-        self.heed_own(&request.selector, levels).await;
+        // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
+        self.stand(&written, &written.to_json()).await?;
         Ok(Some((met, Reclaim::InProgress { job: Some(job) })))
     }
 
@@ -135,13 +136,17 @@ impl TieredCache {
             if !self.sweep_l3(sweep, &mut frontier.l3, pace).await.map_err(l3_down)? {
                 let rest = Handover { written: &written, at: None, frontier, done: met.count() };
                 reclaim = Reclaim::InProgress { job: Some(self.leave_to_job(rest).await?) };
+                // Its own reads heed it at once.
+                self.know_barriers(false, 0).await?;
             }
         }
         if let Some(again) = again {
             // Whoever took up the first note may have certified, after that, what was still in L3.
             self.leave_note(&again).await.map_err(l3_down)?;
         }
-        self.clear_memory(&request.selector, levels);
+        if levels.has(Level::L1) {
+            self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
+        }
         Ok(met.into_invalidated(self.uses(Level::L2), reclaim))
     }
 
@@ -165,20 +170,6 @@ impl TieredCache {
             }
         }
         Ok(())
-    }
-
-    /// Makes own L1 heed an invalidation whose record stays open.
-    async fn heed_own(&self, selector: &Selector, levels: Levels) {
-        if self.uses(Level::L2) && self.sync(Vec::new()).await.is_ok() {
-            return;
-        }
-        self.clear_memory(selector, levels);
-    }
-
-    fn clear_memory(&self, selector: &Selector, levels: Levels) {
-        if levels.has(Level::L1) {
-            self.memory.remove_matching(|key, copy| selector.touches(key.as_str(), &copy.entry.tags));
-        }
     }
 
     fn look_into_memory(&self, selector: &Selector, met: &Met) {

@@ -116,6 +116,9 @@ impl TieredCache {
         for reply in self.then_sync(commands, 0).await?.into_iter().take(told) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
+        if !found.more && !self.knowledge().notes_were_read() {
+            return Err(Down::Odd("what was just put into the journal is lost again"));
+        }
         self.suspects().retain(|suspect| !suspects.contains(suspect));
         Ok(())
     }
@@ -129,15 +132,16 @@ impl TieredCache {
         found.barriers.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
     }
 
-    /// Makes sure that a read which takes a row of L3 knows the open invalidations: where Redis cannot say, or may have
-    /// lost them, the control table does. Asked before the row is: a barrier that is gone by then has removed what it
-    /// means.
+    /// Makes sure that a read which takes a row of L3 knows the open invalidations, and says as of when it does: where
+    /// Redis cannot say, or may have lost them, the control table does. Asked before the row is: a barrier that is gone
+    /// by then has removed what it means.
     ///
     /// # Errors
     /// When they cannot be learnt, or understood.
-    pub(super) async fn know_barriers(&self, synced: bool, window_ms: u64) -> Result<(), CacheError> {
+    pub(super) async fn know_barriers(&self, synced: bool, window_ms: u64) -> Result<i64, CacheError> {
         let now_ms = self.clock.now_ms();
-        if self.register() == Register::L3 && !self.knowledge().knows_barriers(synced, now_ms, window_ms) {
+        let known_ms = self.knowledge().barriers_known_ms(synced, now_ms, window_ms);
+        if self.register() == Register::L3 && known_ms.is_none() {
             let found = self.store.notes().await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
             let noted = Barriers::read(found.barriers.iter().map(|body| (Some(Position::ZERO), body.as_str())));
             self.knowledge().take_noted(noted, now_ms);
@@ -145,7 +149,7 @@ impl TieredCache {
         if self.knowledge().is_blind() {
             return Err(CacheError::unavailable(Level::L3, "an open invalidation is of a later release"));
         }
-        Ok(())
+        Ok(known_ms.unwrap_or(now_ms))
     }
 
     /// Removes from L2 what the notes mean, and drops those for which that is done.

@@ -144,7 +144,7 @@ impl TieredCache {
     ) -> Result<Lookup, CacheError> {
         let stamp = self.stamp();
         let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
-        self.know_barriers(reachable, self.window_ms(read)).await?;
+        let known_ms = self.know_barriers(reachable, self.window_ms(read)).await?;
         if self.register() == Register::L2 {
             if let Some(Shared::Distrusted(found, _)) = shared {
                 self.drop_copy(key, stamp, &found).await;
@@ -160,7 +160,7 @@ impl TieredCache {
             Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
             _ => None,
         };
-        if let Some(answer) = self.elsewhere(key, row.as_ref(), &mut path) {
+        if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, &mut path) {
             return answer;
         }
         let value = self.newest(key, row, distrusted.as_ref(), &mut path);
@@ -175,7 +175,8 @@ impl TieredCache {
             entry: Arc::clone(&value.entry),
             stamp: stamp.position,
             certified_ms: asked_ms,
-            read_at_ms: Some(asked_ms),
+            // The window counts from when it was known what is open: a row that is hidden since may still be there.
+            read_at_ms: Some(asked_ms.min(known_ms)),
             reads: value.reads,
             last_read_ms: value.last_read_ms,
         };
@@ -186,7 +187,13 @@ impl TieredCache {
     }
 
     /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
-    fn elsewhere(&self, key: &Key, row: Option<&Row>, path: &mut Path) -> Option<Result<Lookup, CacheError>> {
+    fn elsewhere(
+        &self,
+        key: &Key,
+        row: Option<&Row>,
+        known_ms: i64,
+        path: &mut Path,
+    ) -> Option<Result<Lookup, CacheError>> {
         let now_ms = self.clock.now_ms();
         let row = row.filter(|_| path.l2 == Step::Unavailable)?;
         if !matches!(row.content, Content::Elsewhere { expires_at_ms } if now_ms < expires_at_ms) {
@@ -200,7 +207,7 @@ impl TieredCache {
         Some(match copy {
             Some(copy) => {
                 path.l1 = Step::Hit;
-                copy.confirm(now_ms);
+                copy.confirm(known_ms);
                 Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path: *path })
             }
             None => Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only")),
@@ -304,12 +311,12 @@ impl TieredCache {
         if path.l1 == Step::Stale
             && let Some(copy) = self.memory.get(key, asked_ms)
         {
-            self.know_barriers(false, self.window_ms(read)).await?;
+            let known_ms = self.know_barriers(false, self.window_ms(read)).await?;
             let head = self.store.head(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
             let hidden = self.is_hidden(Level::L3, key, &copy.entry);
             if !hidden && head.is_some_and(|head| head.version == copy.entry.version) {
                 path.l1 = Step::Hit;
-                copy.confirm(asked_ms);
+                copy.confirm(asked_ms.min(known_ms));
                 return Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path });
             }
             self.memory.remove(key, asked_ms);

@@ -16,7 +16,7 @@ use crate::{
     job::Counters,
     level::Level,
     outcome::CacheError,
-    redis::{Down, appended},
+    redis::appended,
     selector::{Invalidation, Written},
     version::Position,
 };
@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 /// The kind of these jobs.
 pub(super) const KIND: &str = "removal";
+
+/// How often a record that is lost again is put back at once.
+const TRIES: usize = 3;
 
 /// What an invalidation leaves to a job.
 pub(super) struct Handover<'a> {
@@ -88,7 +91,7 @@ impl TieredCache {
     pub(super) async fn removal_part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
         let written = read(&lease.record)?;
         let mut progress: Progress = serde_json::from_str(&lease.record.progress).unwrap_or_default();
-        let at = self.raise(&written, &lease.record.body).await?;
+        let at = self.stand(&written, &lease.record.body).await?;
         if progress.at != at {
             progress = Progress { at, frontier: Frontier::default() };
         }
@@ -99,7 +102,7 @@ impl TieredCache {
         lease.record.job.counters.done += met.count();
         lease.record.progress = progress.to_json();
         // Done only if the record has stood all the time.
-        Ok(swept? && self.raise(&written, &lease.record.body).await? == progress.at)
+        Ok(swept? && self.stand(&written, &lease.record.body).await? == progress.at)
     }
 
     /// Closes the record of a removal that is done. What fails here leaves a record that hides nothing any more, and
@@ -112,23 +115,22 @@ impl TieredCache {
         }
     }
 
-    /// Makes sure that the record of a removal is open, and says where it stands; `None` with L2 switched off.
-    async fn raise(&self, written: &Written, body: &str) -> Result<Option<String>, CacheError> {
+    /// Makes sure that the record of a removal is open and that this container has read it, and says where it stands;
+    /// `None` with L2 switched off.
+    pub(super) async fn stand(&self, written: &Written, body: &str) -> Result<Option<String>, CacheError> {
         if !self.uses(Level::L2) {
             return Ok(None);
         }
         let unavailable = |down| CacheError::unavailable(Level::L2, down);
-        self.sync(Vec::new()).await.map_err(unavailable)?;
-        let open = self.knowledge().open_at(written.version);
-        let at = match open {
-            Some(at) => at,
-            None => {
-                let raised = self.ask(self.journal.raise(self.operation(self.stamp()), body)).await;
-                let at = raised.and_then(appended).map_err(unavailable)?;
-                at.ok_or_else(|| unavailable(Down::Odd("the operation took too long")))?
+        for _ in 0..TRIES {
+            self.sync(Vec::new()).await.map_err(unavailable)?;
+            if let Some(at) = self.knowledge().open_at(written.version) {
+                return Ok(Some(at.to_string()));
             }
-        };
-        Ok(Some(at.to_string()))
+            let raised = self.ask(self.journal.raise(self.operation(self.stamp()), body)).await;
+            raised.and_then(appended).map_err(unavailable)?;
+        }
+        Err(CacheError::Contended)
     }
 }
 

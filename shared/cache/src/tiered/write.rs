@@ -104,6 +104,7 @@ impl TieredCache {
             // exceeded.
             let (head, known) = tokio::join!(self.store.head(key.as_str()), self.know_barriers(false, 0));
             let head = head.map_err(|error| self.l3_failed(key, path, error))?;
+            // What is open now is exceeded; what opens later is a mutation at the same time.
             known?;
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
             version = version.max(self.knowledge().above_open(key));
