@@ -39,9 +39,9 @@ pub async fn invalidate(api: &Api, body: Value) -> Answer {
     api.request("POST", "/invalidate").body(body.to_string()).send().await
 }
 
-/// Asks until the answer is yes; fails after a minute.
+/// Asks until the answer is yes; fails after two minutes.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !holds().await {
         assert!(Instant::now() < deadline, "{what} takes too long");
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -260,7 +260,7 @@ impl TieredCache {
     }
 
     /// Whether an invalidation that is still removing means the value, which is kept in `level`.
-    fn is_hidden(&self, level: Level, key: &Key, entry: &Entry) -> bool {
+    pub(super) fn is_hidden(&self, level: Level, key: &Key, entry: &Entry) -> bool {
         self.knowledge().hides(level, key, &entry.tags, entry.version)
     }
 

@@ -110,7 +110,8 @@ impl TieredCache {
             version = version.max(self.knowledge().above_open(key));
             before = head.map_or(before, |head| head.before(began_ms));
         }
-        let held = self.memory.get(key, began_ms).is_some();
+        let held = self.memory.get(key, began_ms);
+        let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
         Ok(Begun { stamp, version, redis, began_ms, before, held })
     }
 
