@@ -8,7 +8,7 @@ use crate::{
 use serde_json::{Value, json};
 use strata_it::{
     Api, entry, patient,
-    stack::{Options, Stack},
+    stack::{L3Fault, Options, Stack},
 };
 
 /// Entries of one partition: five pages of it in DynamoDB.
@@ -186,6 +186,26 @@ async fn a_killed_warmer_is_replaced_by_whoever_is_called_next() {
     })
     .await;
     assert_removed(&api, &job, &[&keys[3]]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_given_up_to_the_failure_destination_and_blocks_nothing() {
+    let api = Api::with(slow()).await;
+    let keys = keys();
+    fill(&api, &keys).await;
+    let job = begin(&api).await;
+    api.stack.l3().set(L3Fault::Stopped).await;
+    eventually("giving up", async || api.stack.logs("JobFailures").contains("sequenceNumbers")).await;
+    assert!(!is_done(&api, &job).await);
+    api.stack.l3().set(L3Fault::Ok).await;
+    put(&api, "entries-1", "x", "1").await;
+    let other = invalidate(&api, json!({"tags": ["t"]})).await.expect(200).json();
+    if let Some(other) = other["job_id"].as_str() {
+        eventually("the other job", async || is_done(&api, other).await).await;
+    }
+    for key in keys.iter().step_by(9) {
+        fresh(&api, key).await.expect(404);
+    }
 }
 
 #[tokio::test]

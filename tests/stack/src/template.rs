@@ -245,6 +245,26 @@ mod tests {
     }
 
     #[test]
+    fn reads_what_calls_the_warmer_of_the_real_template() {
+        let functions = real().functions().unwrap();
+        let warmer = functions.iter().find(|function| function.name == "warmer").unwrap();
+        assert_eq!(warmer.schedules, [Duration::from_secs(300)]);
+        let [source] = warmer.sources.as_slice() else { panic!("{:?}", warmer.sources) };
+        assert_eq!((source.table.as_str(), source.failures.as_deref()), ("ControlTable", Some("JobFailures")));
+        assert_eq!((source.batch_size, source.lanes, source.retries), (1, 10, 3));
+        assert!(source.bisect && source.partial);
+        let record = |event: &str, pk: &str, state: &str| {
+            serde_json::json!({"eventName": event, "dynamodb": {
+                "Keys": {"pk": {"S": pk}, "sk": {"S": "-"}}, "NewImage": {"state": {"S": state}},
+            }})
+        };
+        let admits = |record: &Value| source.filters.iter().any(|filter| filter.admits(record));
+        assert!(admits(&record("INSERT", "job#1", "ready")) && admits(&record("MODIFY", "job#1", "ready")));
+        assert!(!admits(&record("MODIFY", "job#1", "running")), "a checkpoint is not work");
+        assert!(!admits(&record("REMOVE", "job#1", "ready")) && !admits(&record("INSERT", "note", "ready")));
+    }
+
+    #[test]
     fn reads_the_api_of_the_real_template() {
         let api = real().api().unwrap();
         assert_eq!(api.stage, "v1");
