@@ -18,6 +18,7 @@ mod tests;
 
 pub use parse::PatternError;
 
+use crate::planted::{Bug, planted};
 use std::{fmt, sync::Arc};
 
 /// Longest pattern in bytes.
@@ -112,6 +113,7 @@ impl Pattern {
 impl Token {
     fn matches(&self, c: char) -> bool {
         match self {
+            Token::One | Token::Class { .. } if planted(Bug::PatternOfBytes) && !c.is_ascii() => false,
             Token::Any | Token::One => true,
             Token::Literal(literal) => *literal == c,
             Token::Class { ranges, negated } => ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *negated,

@@ -1,6 +1,10 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
 mod aimed;
+mod invalidations;
+mod journal;
+mod outlived;
+mod promotions;
 
 use std::time::Duration;
 
@@ -10,8 +14,8 @@ use nix::unistd::Pid;
 use strata_stack::{ALL, L3Fault, PathFault};
 
 use crate::client::Client;
-use crate::history::Operation;
-use crate::rig::{KEY_PREFIX, Rig};
+use crate::history::{Action, Operation};
+use crate::rig::Rig;
 
 /// Something that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +29,7 @@ pub enum Fault {
     /// Redis fails over to data that lack the last writes: it is killed, and starts again, another server by its
     /// identity, with what it had a while before.
     RedisTailLost,
-    /// The journal is trimmed to nothing.
+    /// The journal is trimmed to its newest records, or nothing, while a container rests.
     JournalTrimmed,
     /// The connections of all containers to Redis break, once.
     RedisReset,
@@ -57,11 +61,15 @@ pub enum Fault {
     WritesLate,
     /// Values are on their way from L3 into L2 while they are deleted or replaced.
     PromotionsSlow,
+    /// Values are read while an invalidation is about to remove them.
+    InvalidationsSlow,
+    /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
+    HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 20] = [
+    pub const ALL: [Fault; 22] = [
         Fault::RedisEmptied,
         Fault::ContainersKilled,
         Fault::L3Slow,
@@ -82,6 +90,8 @@ impl Fault {
         Fault::RedisReset,
         Fault::CommandsHeld,
         Fault::PromotionsSlow,
+        Fault::InvalidationsSlow,
+        Fault::HistoryOutlived,
     ];
 
     /// The fault of that name.
@@ -102,9 +112,7 @@ impl Fault {
         match self {
             Fault::RedisEmptied | Fault::RedisStopped | Fault::RedisFlushed => self.happen_to_redis(rig, rng).await,
             Fault::RedisTailLost => lose_tail(rig, rng).await,
-            Fault::JournalTrimmed => {
-                rig.redis(&["XTRIM", &format!("{KEY_PREFIX}{{j}}journal"), "MAXLEN", "0"]).await;
-            }
+            Fault::JournalTrimmed => return journal::trim_while_one_rests(client, rng).await,
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
             Fault::OneCutOff => fail_one_path(rig, PathFault::Cut, rng).await,
             Fault::RepliesHeld => fail_one_path(rig, PathFault::StallReplies, rng).await,
@@ -113,7 +121,9 @@ impl Fault {
             Fault::AllCutOff => fail_path(rig, ALL, PathFault::Cut, rng).await,
             Fault::ContainersKilled => return aimed::kill_in_mutations(client, rng).await,
             Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
-            Fault::PromotionsSlow => return aimed::race_promotions(client, rng).await,
+            Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
+            Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
+            Fault::HistoryOutlived => return outlived::leave_copies(client, rng).await,
             Fault::ContainerStopped => stop_container(rig, rng).await,
             Fault::ContainerRests => {
                 rig.rest(Some(rig.container("entries", rng)));
@@ -146,6 +156,12 @@ impl Fault {
             }
         }
     }
+}
+
+/// Does an operation in any container.
+async fn perform(client: &Client<'_>, action: Action, rng: &mut Rng) -> Operation {
+    let container = client.rig.container(Client::function(&action), rng);
+    client.perform(&container, action).await
 }
 
 async fn pause(rng: &mut Rng, from_ms: u64, to_ms: u64) {
