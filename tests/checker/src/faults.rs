@@ -1,6 +1,7 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
 mod aimed;
+mod failover;
 mod invalidations;
 mod journal;
 mod outlived;
@@ -29,6 +30,8 @@ pub enum Fault {
     /// Redis fails over to data that lack the last writes: it is killed, and starts again, another server by its
     /// identity, with what it had a while before.
     RedisTailLost,
+    /// Redis fails over to a replica that lacks the last writes, and is not promoted at once.
+    ReplicaPromoted,
     /// The journal is trimmed to its newest records, or nothing, while a container rests.
     JournalTrimmed,
     /// The connections of all containers to Redis break, once.
@@ -69,11 +72,12 @@ pub enum Fault {
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 22] = [
+    pub const ALL: [Fault; 23] = [
         Fault::RedisEmptied,
         Fault::ContainersKilled,
         Fault::L3Slow,
         Fault::RedisTailLost,
+        Fault::ReplicaPromoted,
         Fault::OneCutOff,
         Fault::ContainerRests,
         Fault::RedisStopped,
@@ -111,7 +115,8 @@ impl Fault {
         let rig = client.rig;
         match self {
             Fault::RedisEmptied | Fault::RedisStopped | Fault::RedisFlushed => self.happen_to_redis(rig, rng).await,
-            Fault::RedisTailLost => lose_tail(rig, rng).await,
+            Fault::RedisTailLost => failover::to_old_data(rig, rng).await,
+            Fault::ReplicaPromoted => failover::to_replica(rig, rng).await,
             Fault::JournalTrimmed => return journal::trim_while_one_rests(client, rng).await,
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
             Fault::OneCutOff => fail_one_path(rig, PathFault::Cut, rng).await,
@@ -166,18 +171,6 @@ async fn perform(client: &Client<'_>, action: Action, rng: &mut Rng) -> Operatio
 
 async fn pause(rng: &mut Rng, from_ms: u64, to_ms: u64) {
     tokio::time::sleep(Duration::from_millis(rng.u64(from_ms..=to_ms))).await;
-}
-
-/// Saves the data, lets some more be written, and comes back with what was saved.
-async fn lose_tail(rig: &Rig, rng: &mut Rng) {
-    let redis = rig.api.stack.redis();
-    rig.redis(&["SAVE"]).await;
-    pause(rng, 100, 1500).await;
-    if let Some(pid) = redis.pid() {
-        signal(pid, Signal::SIGKILL);
-    }
-    pause(rng, 50, 500).await;
-    redis.start().await.expect("Redis starts again");
 }
 
 async fn fail_one_path(rig: &Rig, fault: PathFault, rng: &mut Rng) {

@@ -19,8 +19,11 @@
 //!   was certainly written before that mutation. The bound is Δ; nothing for a read that says `no-cache`, and in the
 //!   process that acknowledged the mutation; Λ where the acknowledgement said `degraded`. A value that comes back
 //!   after it was deleted is the same mistake.
+//! * **Divided**: once every mutation of a key was acknowledged, and long enough ago, all reads of it say the same. Of
+//!   two concurrent mutations either may be the later one, but it is the later one for everybody.
 //! * **Vanished**: what was stored in L3 is there until it is deleted, invalidated or expires. An invalidation that
-//!   takes more than it means is the same mistake.
+//!   takes more than it means is the same mistake, as one that takes less is Stale: what it says of itself (how many,
+//!   in which levels) is not judged, only what later reads find of every key that it means or that looks like one.
 //! * **Expired**: nothing is returned when it should have expired.
 //! * **Altered**: a value has every byte that was stored.
 //!
@@ -42,5 +45,5 @@ mod timestamp;
 mod workload;
 
 pub use faults::Fault;
-pub use rig::Setup;
+pub use rig::{PLANTED, Setup};
 pub use run::Verdict;

@@ -7,14 +7,8 @@ use super::{
     matches::tags_attribute,
     number, number_of, text, text_of,
 };
-use crate::{
-    entry::Entry,
-    level::Levels,
-    planted::{Bug, planted},
-    register::Expected,
-    shard::shard,
-    version::Version,
-};
+use crate::planted::{Bug, planted};
+use crate::{entry::Entry, level::Levels, register::Expected, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},

@@ -1,7 +1,7 @@
 //! Promotions that are overtaken: a read has a value from L3 in hand, and brings it into L2 late.
 
 use std::cell::Cell;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -14,8 +14,8 @@ use crate::keys::QUIET;
 
 /// How often a promotion is raced.
 const ROUNDS: usize = 3;
-/// How slow Redis is for a container that promotes; a little more is more than it waits.
-const PROMOTION_MS: Range<u64> = 20..90;
+/// How slow Redis is for a container that promotes, in hundredths of the time that it waits.
+const SLOW: RangeInclusive<u32> = 20..=70;
 
 /// Reads that bring a value from L3 into L2 while others make an end of it.
 pub(super) async fn race_ends(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -43,7 +43,7 @@ pub(super) enum Watch {
 
 /// Reads a key in a container for which Redis is slow, and makes an end of its value meanwhile.
 pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Watch, rng: &mut Rng) -> Vec<Operation> {
-    let slow = rng.u64(PROMOTION_MS);
+    let slow = u64::try_from((client.rig.patience * rng.u32(SLOW) / 100).as_millis()).expect("a short time");
     let container = client.rig.container("entries", rng);
     let path = client.rig.api.stack.redis_path(&container);
     path.set(PathFault::Delay { ms: slow }).await;
