@@ -83,6 +83,9 @@ impl Pattern {
     /// Whether `key` matches.
     pub fn matches(&self, key: &str) -> bool {
         let Some(rest) = key.strip_prefix(&*self.prefix) else { return false };
+        if planted(Bug::PrefixTakenForPattern) {
+            return true;
+        }
         let tokens = &self.tokens[self.prefix.chars().count()..];
         let (mut at, mut rest) = (0, rest.chars());
         // Where to go on when what follows the last star does not fit here: one character further.

@@ -73,7 +73,7 @@ pub enum Fault {
 impl Fault {
     /// Every one there is.
     pub const ALL: [Fault; 23] = [
-        Fault::RedisEmptied,
+        Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::L3Slow,
         Fault::RedisTailLost,
@@ -93,9 +93,9 @@ impl Fault {
         Fault::WritesLate,
         Fault::RedisReset,
         Fault::CommandsHeld,
+        Fault::RedisEmptied,
         Fault::PromotionsSlow,
         Fault::InvalidationsSlow,
-        Fault::HistoryOutlived,
     ];
 
     /// The fault of that name.

@@ -7,13 +7,13 @@ use fastrand::Rng;
 use crate::history::{KeyId, Scope, TagId};
 
 /// The names of the keys behind the run's prefix, the busy ones first. With `/`: what everything is done to.
-const NAMES: [&str; 6] = ["a/1", "a/2", "ß/1", "short", "b/2", "kept"];
+const NAMES: [&str; 6] = ["a/1", "a/2", "ß/1", "short", "b/é", "kept"];
 /// The key whose values live for a second or two.
 const SHORT: KeyId = 3;
 /// The key for what is aimed at a moment, which others seldom touch.
 pub(crate) const QUIET: KeyId = 4;
 /// The pattern that matches that key only.
-const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/2", &[QUIET]);
+const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/?", &[QUIET]);
 /// The key that is read and written, and that no deletion and no invalidation ever means, though it has the prefix of
 /// the others, and a tag.
 const KEPT: KeyId = 5;
