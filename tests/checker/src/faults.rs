@@ -119,7 +119,7 @@ impl Fault {
             Fault::ReplicaPromoted => failover::to_replica(rig, rng).await,
             Fault::JournalTrimmed => return journal::trim_while_one_rests(client, rng).await,
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
-            Fault::OneCutOff => fail_one_path(rig, PathFault::Cut, rng).await,
+            Fault::OneCutOff => return aimed::mutate_cut_off(client, rng).await,
             Fault::RepliesHeld => fail_one_path(rig, PathFault::StallReplies, rng).await,
             Fault::CommandsHeld => fail_one_path(rig, PathFault::Stall, rng).await,
             Fault::RedisSlow => fail_one_path(rig, PathFault::Delay { ms: rng.u64(10..=150) }, rng).await,

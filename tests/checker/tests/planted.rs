@@ -32,7 +32,7 @@ const HUNTS: [(&str, &[Fault]); 19] = [
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
     ("IndexLeftOnOverwrite", &[Fault::HistoryOutlived]),
-    ("NoteNotLeft", &[Fault::AllCutOff]),
+    ("NoteNotLeft", &[Fault::OneCutOff]),
     ("StampTakenAfterRead", &[Fault::PromotionsSlow]),
     ("FilledThoughCovered", &[Fault::PromotionsSlow]),
     ("LedgerNotAsked", &[Fault::PromotionsSlow]),

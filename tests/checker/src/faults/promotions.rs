@@ -45,6 +45,8 @@ pub(super) enum Watch {
 pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Watch, rng: &mut Rng) -> Vec<Operation> {
     let slow = u64::try_from((client.rig.patience * rng.u32(SLOW) / 100).as_millis()).expect("a short time");
     let container = client.rig.container("entries", rng);
+    // Nobody else is to wait for it, nor it for anybody.
+    client.rig.rest(Some(container.clone()));
     let path = client.rig.api.stack.redis_path(&container);
     path.set(PathFault::Delay { ms: slow }).await;
     // The way to Redis is slow twice: once before L3 is read, and once more before L2 has the value.
@@ -65,6 +67,7 @@ pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Wa
     };
     let (read, mut operations) = tokio::join!(reading, ending);
     path.restore().await;
+    client.rig.rest(None);
     operations.push(read);
     operations
 }
