@@ -4,6 +4,7 @@ mod aimed;
 mod failover;
 mod invalidations;
 mod journal;
+mod left;
 mod outlived;
 mod promotions;
 
@@ -115,8 +116,8 @@ impl Fault {
         let rig = client.rig;
         match self {
             Fault::RedisEmptied | Fault::RedisStopped | Fault::RedisFlushed => self.happen_to_redis(rig, rng).await,
-            Fault::RedisTailLost => failover::to_old_data(rig, rng).await,
-            Fault::ReplicaPromoted => failover::to_replica(rig, rng).await,
+            Fault::RedisTailLost => return failover::to_old_data(client, rng).await,
+            Fault::ReplicaPromoted => return failover::to_replica(client, rng).await,
             Fault::JournalTrimmed => return journal::trim_while_one_rests(client, rng).await,
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
             Fault::OneCutOff => return aimed::mutate_cut_off(client, rng).await,

@@ -43,7 +43,7 @@ const HUNTS: [(&str, &[Fault]); 19] = [
     ("L3VersionNotCompared", &[Fault::WritesLate]),
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
-    ("PrefixTakenForPattern", &[Fault::ContainerRests]),
+    ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),
     ("BarrierClosedEarly", &[Fault::InvalidationsSlow]),
     ("BarrierNotHeeded", &[Fault::InvalidationsSlow]),
     ("EpochNotBegun", &[Fault::ReplicaPromoted]),

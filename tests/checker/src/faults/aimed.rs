@@ -7,17 +7,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use strata_stack::L3Fault;
 
-use super::{pause, perform};
+use super::{left, pause, perform};
 use crate::client::Client;
 use crate::history::{Action, Operation};
-use crate::keys::{Keys, QUIET};
+use crate::keys::QUIET;
 
 /// How often a container is killed in the midst of a mutation.
 const KILLS: usize = 4;
 /// The time a mutation takes, about: one of its moments is when the container dies.
 const MUTATION_MS: u64 = 40;
-/// Values that a container makes an end of while it is cut off.
-const CUT_OFF: usize = 4;
 /// How often a write is late.
 const ROUNDS: usize = 3;
 /// When the late attempt takes effect: later than an attempt is waited for, and than its repetition takes.
@@ -29,20 +27,10 @@ const LATE_SPELL: Duration = Duration::from_millis(200);
 pub(super) async fn mutate_cut_off(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
     let function = if rng.u32(..4) == 0 { "invalidate" } else { "entries" };
     let container = client.rig.container(function, rng);
-    let mut operations = Vec::new();
-    for key in Keys::left().take(CUT_OFF) {
-        operations.push(perform(client, client.workload.put_with(key, vec![], &[], rng), rng).await);
-    }
+    let mut operations = left::store(client, rng).await;
     let path = client.rig.api.stack.redis_path(&container);
     path.cut().await;
-    for key in Keys::left().take(CUT_OFF) {
-        let end = match function {
-            "invalidate" => Action::Invalidate { scope: client.workload.keys.exactly(key), levels: &[] },
-            _ if rng.bool() => Action::Delete { key },
-            _ => client.workload.put_with(key, vec![], &[], rng),
-        };
-        operations.push(client.perform(&container, end).await);
-    }
+    operations.extend(left::end(client, &container, rng).await);
     pause(rng, 100, 2500).await;
     path.restore().await;
     operations

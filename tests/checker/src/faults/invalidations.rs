@@ -10,7 +10,7 @@ use strata_stack::L3Fault;
 use super::perform;
 use crate::client::Client;
 use crate::history::{Action, Operation};
-use crate::keys::QUIET;
+use crate::keys::{Keys, QUIET};
 use crate::rig::Rig;
 
 /// How often an invalidation is raced.
@@ -24,8 +24,12 @@ const MARGIN: Duration = Duration::from_millis(10);
 pub(super) async fn race_reads(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
     let mut operations = Vec::new();
     let l3 = client.rig.api.stack.l3();
-    for _ in 0..ROUNDS {
-        operations.push(perform(client, client.workload.put_quiet(rng), rng).await);
+    // They begin like what is invalidated, and stay.
+    for neighbour in Keys::left().take(ROUNDS) {
+        let neighbour = client.workload.put_with(neighbour, vec![], &[], rng);
+        for put in [client.workload.put_quiet(rng), neighbour] {
+            operations.push(perform(client, put, rng).await);
+        }
         let slow = rng.u64(SLOW_MS);
         l3.set(L3Fault::Slow { ms: slow }).await;
         let moments: Vec<Duration> =
