@@ -14,6 +14,8 @@ use crate::faults::Fault;
 
 /// Containers of each function.
 const CONTAINERS: usize = 4;
+/// Clients of a run, if it is not said how many.
+const CLIENTS: usize = 6;
 /// In front of the names of everything in Redis.
 pub(crate) const KEY_PREFIX: &str = "checker:";
 /// The `l2_config.timeout_ms` that a deployment has if it says nothing.
@@ -32,6 +34,8 @@ pub struct Setup {
     pub promise: Duration,
     /// How long the containers wait for Redis.
     pub patience: Duration,
+    /// Clients at work at once.
+    pub clients: usize,
     /// The folder of the functions' binaries; none for those of the running program's build.
     pub binaries: Option<PathBuf>,
     /// The mistake that binaries with planted ones are to make.
@@ -43,7 +47,15 @@ pub struct Setup {
 impl Setup {
     /// The binaries of this build with a window, and all faults.
     pub fn keeping(window: Duration) -> Self {
-        Self { window, promise: window, patience: PATIENCE, binaries: None, planted: None, faults: Fault::ALL.to_vec() }
+        Self {
+            window,
+            promise: window,
+            patience: PATIENCE,
+            clients: CLIENTS,
+            binaries: None,
+            planted: None,
+            faults: Fault::ALL.to_vec(),
+        }
     }
 }
 
@@ -54,6 +66,8 @@ pub(crate) struct Rig {
     pub(crate) promise: Duration,
     /// How long the containers wait for Redis.
     pub(crate) patience: Duration,
+    /// Clients at work at once.
+    pub(crate) clients: usize,
     pub(crate) faults: Vec<Fault>,
     /// How often each container's process was killed, twice each: before, and when it was gone.
     lives: BTreeMap<String, AtomicU32>,
@@ -83,6 +97,7 @@ impl Rig {
         Self {
             promise: setup.promise,
             patience: setup.patience,
+            clients: setup.clients,
             faults: setup.faults.clone(),
             lives: lives.collect(),
             resting: Mutex::default(),

@@ -14,8 +14,6 @@ use crate::rig::Rig;
 use crate::rules::{DEGRADED_BOUND, Violation, violations};
 use crate::workload::Workload;
 
-/// Clients at work at once.
-const CLIENTS: usize = 6;
 /// How long they work.
 const LOAD: Duration = Duration::from_millis(4000);
 /// When the faults begin, at the earliest and the latest.
@@ -79,7 +77,7 @@ impl Run<'_> {
     }
 
     async fn load(&self, mut rng: Rng) -> Vec<Operation> {
-        let clients = (0..CLIENTS).map(|number| self.work(number, rng.fork()));
+        let clients = (0..self.rig.clients).map(|number| self.work(number, rng.fork()));
         join_all(clients).await.into_iter().flatten().collect()
     }
 
@@ -98,7 +96,7 @@ impl Run<'_> {
 
     /// Lets the faults happen, each at a time of its own.
     async fn fail(&self, faults: &[Fault], mut rng: Rng) -> (Vec<Incident>, Vec<Operation>) {
-        let client = self.client(CLIENTS);
+        let client = self.client(self.rig.clients);
         let happenings = faults.iter().map(|fault| {
             let (client, mut rng) = (&client, rng.fork());
             async move {

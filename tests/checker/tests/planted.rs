@@ -18,7 +18,9 @@ use strata_stack::repository;
 /// Δ of every stack: most reads come after it.
 const WINDOW: Duration = Duration::from_millis(300);
 /// What takes longer than a busy machine keeps a container from its answer is no outage.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Most mistakes show in what the faults themselves do; a few clients are enough besides, for several stacks at a time.
+const CLIENTS: usize = 2;
 /// How many seeds a mistake may take to be found.
 const BUDGET: std::ops::RangeInclusive<u64> = 1..=6;
 /// Seeds on which a build without a mistake must be clean, for every list of faults.
@@ -98,6 +100,7 @@ async fn look_for(planted: Option<&str>, faults: &[Fault]) -> Option<Verdict> {
     let setup = Setup {
         binaries: Some(binaries()),
         patience: PATIENCE,
+        clients: CLIENTS,
         planted: planted.map(str::to_owned),
         faults: faults.to_vec(),
         ..Setup::keeping(WINDOW)

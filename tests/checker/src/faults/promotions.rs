@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
-use strata_stack::PathFault;
 
 use super::{pause, perform};
 use crate::client::Client;
@@ -14,8 +13,9 @@ use crate::keys::QUIET;
 
 /// How often a promotion is raced.
 const ROUNDS: usize = 3;
-/// How slow Redis is for a container that promotes, in hundredths of the time that it waits.
-const SLOW: RangeInclusive<u32> = 20..=70;
+/// How slow Redis is for a container that promotes, in hundredths of the time that it waits, and at most.
+const SLOW: RangeInclusive<u32> = 20..=80;
+const MOST_SLOW: Duration = Duration::from_millis(300);
 
 /// Reads that bring a value from L3 into L2 while others make an end of it.
 pub(super) async fn race_ends(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -43,14 +43,15 @@ pub(super) enum Watch {
 
 /// Reads a key in a container for which Redis is slow, and makes an end of its value meanwhile.
 pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Watch, rng: &mut Rng) -> Vec<Operation> {
-    let slow = u64::try_from((client.rig.patience * rng.u32(SLOW) / 100).as_millis()).expect("a short time");
+    let slow = (client.rig.patience * rng.u32(SLOW) / 100).min(MOST_SLOW);
     let container = client.rig.container("entries", rng);
     // Nobody else is to wait for it, nor it for anybody.
     client.rig.rest(Some(container.clone()));
     let path = client.rig.api.stack.redis_path(&container);
-    path.set(PathFault::Delay { ms: slow }).await;
-    // The way to Redis is slow twice: once before L3 is read, and once more before L2 has the value.
-    let moment = Duration::from_millis(rng.u64(slow..2 * slow));
+    path.delay(slow).await;
+    // The way to Redis is slow twice: once before L3 is read, and once more before L2 has the value. In between, and
+    // early, because it takes its own time.
+    let moment = slow + slow * rng.u32(..50) / 100;
     let (no_cache, promoted) = (rng.bool(), Cell::new(false));
     let reading = async {
         let read = client.perform(&container, Action::Get { key, no_cache }).await;
