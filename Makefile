@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint token warm-tick binaries redis
+.PHONY: help run test planted soak bench lint token warm-tick binaries redis
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -27,9 +27,15 @@ warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: redis ## Run all tests, most of them against the local stack
-	cargo build --workspace --bins --tests
+test: redis planted ## Run all tests, most of them against the local stack
 	cargo test --workspace
+
+# With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
+planted: ## Build the functions with mistakes for the history checker to find
+	cargo build --workspace --bins --features strata-cache/planted
+	mkdir -p $(TARGET)/planted
+	cp $(addprefix $(TARGET)/debug/,authorizer entries invalidate) $(TARGET)/planted
+	cargo build --workspace --bins --tests
 
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak

@@ -7,6 +7,7 @@ use crate::{
     key::Key,
     ledger::{Ledger, covers},
     level::Level,
+    planted::{Bug, planted},
     record::{Event, Record},
     redis::{HISTORY, SyncReply},
     register::Register,
@@ -119,7 +120,8 @@ impl Coherence {
     /// A clock that went back makes it too old as well.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
         let age = now_ms.saturating_sub(self.sent_ms.max(known_ms));
-        window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms
+        let kept = !planted(Bug::WindowNotKept) || self.cursor.is_none();
+        kept && (window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms)
     }
 
     /// Whether nobody has read the outage notes lately.
@@ -142,7 +144,7 @@ impl Coherence {
     /// Takes in what a sync that was sent at `sent_ms` learnt.
     pub(crate) fn apply(&mut self, reply: SyncReply, sent_ms: i64) -> News {
         let mut news = News::default();
-        let known = if reply.reset { None } else { self.cursor };
+        let known = if reply.reset && !planted(Bug::GapNotNoticed) { None } else { self.cursor };
         if known.is_none() {
             self.restart(&reply);
             news.clear = true;
@@ -173,13 +175,14 @@ impl Coherence {
         now_ms: i64,
         revalidate_ms: i64,
     ) -> bool {
-        if self.is_blind() || self.is_swept(Level::L2, key, tags, copy.stamp) {
+        let asked = !planted(Bug::LedgerNotAsked);
+        if self.is_blind() || (asked && self.is_swept(Level::L2, key, tags, copy.stamp)) {
             return false;
         }
         if self.register == Register::L2 {
             return true;
         }
-        !self.covers(key, copy.version, copy.stamp)
+        !(asked && self.covers(key, copy.version, copy.stamp))
             && copy.stamp >= self.epoch
             && (copy.stamp >= self.reach || self.sees_all_operations())
             && now_ms - copy.certified_ms <= revalidate_ms
@@ -251,10 +254,10 @@ impl Coherence {
         version: Version,
         certified: Position,
     ) -> bool {
+        let covered = self.covers(key, version, certified) || self.is_swept(Level::L1, key, tags, certified);
         !self.restarted_since(stamp)
             && (self.register == Register::L2 || certified >= self.epoch)
-            && !self.covers(key, version, certified)
-            && !self.is_swept(Level::L1, key, tags, certified)
+            && (!covered || planted(Bug::FilledThoughCovered))
     }
 
     /// What has happened to a key, by others, since an operation began that wrote `version` of it.
@@ -271,7 +274,8 @@ impl Coherence {
     /// Whether a row of L3 counts as removed already, whose value is kept in `level`: an invalidation that means it has
     /// not come to it yet.
     pub(crate) fn hides(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
-        [&self.open, &self.noted].into_iter().any(|barriers| barriers.hide(level, key, tags, version))
+        let barriers = [&self.open, &self.noted];
+        !planted(Bug::BarrierNotHeeded) && barriers.into_iter().any(|all| all.hide(level, key, tags, version))
     }
 
     /// Whether L1 has been emptied since the stamp.

@@ -75,6 +75,7 @@ pub mod memory;
 pub mod outcome;
 pub mod pattern;
 mod pause;
+mod planted;
 mod record;
 mod redis;
 mod register;

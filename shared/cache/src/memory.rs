@@ -11,7 +11,13 @@
 //!   asked for less often than they are (TinyLFU), nor for one that is larger than the whole memory. Then the copy
 //!   that was to be replaced is gone as well, and [`Memory::insert`] says so.
 
-use crate::{config::L1Config, entry::Entry, key::Key, version::Position};
+use crate::{
+    config::L1Config,
+    entry::Entry,
+    key::Key,
+    planted::{Bug, planted},
+    version::Position,
+};
 use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use std::{
     fmt,
@@ -120,7 +126,7 @@ impl Memory {
     /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
     pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
         let copy = self.copies.get(key)?;
-        if copy.is_live(now_ms) {
+        if copy.is_live(now_ms) || planted(Bug::ExpiryLeftToMemory) {
             return Some(copy);
         }
         self.copies.invalidate(key);

@@ -18,6 +18,7 @@ mod tests;
 
 pub use parse::PatternError;
 
+use crate::planted::{Bug, planted};
 use std::{fmt, sync::Arc};
 
 /// Longest pattern in bytes.
@@ -82,6 +83,9 @@ impl Pattern {
     /// Whether `key` matches.
     pub fn matches(&self, key: &str) -> bool {
         let Some(rest) = key.strip_prefix(&*self.prefix) else { return false };
+        if planted(Bug::PrefixTakenForPattern) {
+            return true;
+        }
         let tokens = &self.tokens[self.prefix.chars().count()..];
         let (mut at, mut rest) = (0, rest.chars());
         // Where to go on when what follows the last star does not fit here: one character further.
@@ -112,6 +116,7 @@ impl Pattern {
 impl Token {
     fn matches(&self, c: char) -> bool {
         match self {
+            Token::One | Token::Class { .. } if planted(Bug::PatternOfBytes) && !c.is_ascii() => false,
             Token::Any | Token::One => true,
             Token::Literal(literal) => *literal == c,
             Token::Class { ranges, negated } => ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *negated,

@@ -1,6 +1,12 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
 mod aimed;
+mod failover;
+mod invalidations;
+mod journal;
+mod left;
+mod outlived;
+mod promotions;
 
 use std::time::Duration;
 
@@ -10,8 +16,8 @@ use nix::unistd::Pid;
 use strata_stack::{ALL, L3Fault, PathFault};
 
 use crate::client::Client;
-use crate::history::Operation;
-use crate::rig::{KEY_PREFIX, Rig};
+use crate::history::{Action, Operation};
+use crate::rig::Rig;
 
 /// Something that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +31,9 @@ pub enum Fault {
     /// Redis fails over to data that lack the last writes: it is killed, and starts again, another server by its
     /// identity, with what it had a while before.
     RedisTailLost,
-    /// The journal is trimmed to nothing.
+    /// Redis fails over to a replica that lacks the last writes, and is not promoted at once.
+    ReplicaPromoted,
+    /// The journal is trimmed to its newest records, or nothing, while a container rests.
     JournalTrimmed,
     /// The connections of all containers to Redis break, once.
     RedisReset,
@@ -57,15 +65,20 @@ pub enum Fault {
     WritesLate,
     /// Values are on their way from L3 into L2 while they are deleted or replaced.
     PromotionsSlow,
+    /// Values are read while an invalidation is about to remove them.
+    InvalidationsSlow,
+    /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
+    HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 20] = [
-        Fault::RedisEmptied,
+    pub const ALL: [Fault; 23] = [
+        Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::L3Slow,
         Fault::RedisTailLost,
+        Fault::ReplicaPromoted,
         Fault::OneCutOff,
         Fault::ContainerRests,
         Fault::RedisStopped,
@@ -81,7 +94,9 @@ impl Fault {
         Fault::WritesLate,
         Fault::RedisReset,
         Fault::CommandsHeld,
+        Fault::RedisEmptied,
         Fault::PromotionsSlow,
+        Fault::InvalidationsSlow,
     ];
 
     /// The fault of that name.
@@ -101,19 +116,20 @@ impl Fault {
         let rig = client.rig;
         match self {
             Fault::RedisEmptied | Fault::RedisStopped | Fault::RedisFlushed => self.happen_to_redis(rig, rng).await,
-            Fault::RedisTailLost => lose_tail(rig, rng).await,
-            Fault::JournalTrimmed => {
-                rig.redis(&["XTRIM", &format!("{KEY_PREFIX}{{j}}journal"), "MAXLEN", "0"]).await;
-            }
+            Fault::RedisTailLost => return failover::to_old_data(client, rng).await,
+            Fault::ReplicaPromoted => return failover::to_replica(client, rng).await,
+            Fault::JournalTrimmed => return journal::trim_while_one_rests(client, rng).await,
             Fault::RedisReset => rig.api.stack.redis_path(ALL).reset().await,
-            Fault::OneCutOff => fail_one_path(rig, PathFault::Cut, rng).await,
+            Fault::OneCutOff => return aimed::mutate_cut_off(client, rng).await,
             Fault::RepliesHeld => fail_one_path(rig, PathFault::StallReplies, rng).await,
             Fault::CommandsHeld => fail_one_path(rig, PathFault::Stall, rng).await,
             Fault::RedisSlow => fail_one_path(rig, PathFault::Delay { ms: rng.u64(10..=150) }, rng).await,
             Fault::AllCutOff => fail_path(rig, ALL, PathFault::Cut, rng).await,
             Fault::ContainersKilled => return aimed::kill_in_mutations(client, rng).await,
             Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
-            Fault::PromotionsSlow => return aimed::race_promotions(client, rng).await,
+            Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
+            Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
+            Fault::HistoryOutlived => return outlived::leave_copies(client, rng).await,
             Fault::ContainerStopped => stop_container(rig, rng).await,
             Fault::ContainerRests => {
                 rig.rest(Some(rig.container("entries", rng)));
@@ -148,20 +164,14 @@ impl Fault {
     }
 }
 
-async fn pause(rng: &mut Rng, from_ms: u64, to_ms: u64) {
-    tokio::time::sleep(Duration::from_millis(rng.u64(from_ms..=to_ms))).await;
+/// Does an operation in any container.
+async fn perform(client: &Client<'_>, action: Action, rng: &mut Rng) -> Operation {
+    let container = client.rig.container(Client::function(&action), rng);
+    client.perform(&container, action).await
 }
 
-/// Saves the data, lets some more be written, and comes back with what was saved.
-async fn lose_tail(rig: &Rig, rng: &mut Rng) {
-    let redis = rig.api.stack.redis();
-    rig.redis(&["SAVE"]).await;
-    pause(rng, 100, 1500).await;
-    if let Some(pid) = redis.pid() {
-        signal(pid, Signal::SIGKILL);
-    }
-    pause(rng, 50, 500).await;
-    redis.start().await.expect("Redis starts again");
+async fn pause(rng: &mut Rng, from_ms: u64, to_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(rng.u64(from_ms..=to_ms))).await;
 }
 
 async fn fail_one_path(rig: &Rig, fault: PathFault, rng: &mut Rng) {

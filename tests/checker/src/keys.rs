@@ -1,31 +1,37 @@
 //! The few keys of a run, and the patterns and tags that mean some of them.
 
+use std::ops::Range;
+
 use fastrand::Rng;
 
 use crate::history::{KeyId, Scope, TagId};
 
 /// The names of the keys behind the run's prefix, the busy ones first. With `/`: what everything is done to.
-const NAMES: [&str; 6] = ["a/1", "a/2", "b/1", "short", "b/2", "kept"];
+const NAMES: [&str; 6] = ["a/1", "a/2", "ß/1", "short", "b/é", "kept"];
 /// The key whose values live for a second or two.
 const SHORT: KeyId = 3;
 /// The key for what is aimed at a moment, which others seldom touch.
 pub(crate) const QUIET: KeyId = 4;
 /// The pattern that matches that key only.
-const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/2", &[QUIET]);
+const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/?", &[QUIET]);
 /// The key that is read and written, and that no deletion and no invalidation ever means, though it has the prefix of
 /// the others, and a tag.
 const KEPT: KeyId = 5;
+/// Keys behind those, which only one fault uses, and leaves alone then.
+const LEFT: usize = 16;
 /// Tags of the common keys.
 const TAGS: usize = 2;
 /// The tag of the key that is kept, of which the name of another is a prefix.
 const KEPT_TAG: TagId = 2;
+/// The tag of keys that are left alone.
+pub(crate) const LEFT_TAG: TagId = 3;
 /// Patterns, and which keys they match.
 const PATTERNS: [(&str, &[KeyId]); 6] = [
     ("a/*", &[0, 1]),
-    ("[ab]/1", &[0, 2]),
+    ("[aß]/1", &[0, 2]),
     ("?/?", &[0, 1, 2, QUIET]),
     ("*/1", &[0, 2]),
-    ("b/1", &[2]),
+    ("ß/1", &[2]),
     ("s*", &[SHORT]),
 ];
 
@@ -38,17 +44,24 @@ pub(crate) struct Keys {
 impl Keys {
     /// Names under a prefix that is used once.
     pub(crate) fn under(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), names: NAMES.map(|name| format!("{prefix}{name}")).to_vec() }
+        let left = (0..LEFT).map(|number| format!("{prefix}left{number}"));
+        let names = NAMES.map(|name| format!("{prefix}{name}")).into_iter().chain(left).collect();
+        Self { prefix: prefix.to_owned(), names }
     }
 
     pub(crate) fn tag(&self, tag: TagId) -> String {
-        // The second and third begin like the first.
-        format!("{}t{}", self.prefix, ["", "t", "t:kept"][tag])
+        // All begin like the first.
+        format!("{}t{}", self.prefix, ["", "t", "t:kept", "t:left"][tag])
     }
 
     /// Any key; the first ones more often than the last.
     pub(crate) fn any(rng: &mut Rng) -> KeyId {
         rng.usize(..NAMES.len()).min(rng.usize(..NAMES.len()))
+    }
+
+    /// The keys that are left alone once they have been used.
+    pub(crate) fn left() -> Range<KeyId> {
+        NAMES.len()..NAMES.len() + LEFT
     }
 
     /// A key that may be deleted.
@@ -64,6 +77,11 @@ impl Keys {
     /// The pattern that matches the quiet key.
     pub(crate) fn quiet(&self) -> Scope {
         self.scope(QUIET_PATTERN)
+    }
+
+    /// The pattern that is the key itself.
+    pub(crate) fn exactly(&self, key: KeyId) -> Scope {
+        Scope::Pattern { text: self.names[key].clone(), keys: vec![key] }
     }
 
     fn scope(&self, (pattern, keys): (&str, &[KeyId])) -> Scope {

@@ -19,13 +19,23 @@
 //!   was certainly written before that mutation. The bound is Δ; nothing for a read that says `no-cache`, and in the
 //!   process that acknowledged the mutation; Λ where the acknowledgement said `degraded`. A value that comes back
 //!   after it was deleted is the same mistake.
-//! * **Vanished**: what was stored in L3 is there until it is deleted, invalidated or expires. An invalidation that
-//!   takes more than it means is the same mistake.
+//! * **Divided**: once every mutation of a key was acknowledged, and long enough ago, all reads of it say the same. Of
+//!   two concurrent mutations either may be the later one, but it is the later one for everybody.
+//! * **Vanished**: what was stored in L3 is there until it is deleted, invalidated or expires.
 //! * **Expired**: nothing is returned when it should have expired.
 //! * **Altered**: a value has every byte that was stored.
 //!
 //! An operation that was answered 5xx, or never, may have happened or not, and may still happen for as long as an
 //! operation lives.
+//!
+//! That an invalidation touches every match and nothing else is judged by what later reads find: a match that it left
+//! is Stale, anything else that it took has Vanished. So some keys and tags look like matches and are none: they begin
+//! like them, or one byte of theirs is where one character is meant. What its answer says (how many, in which levels)
+//! is not judged; the suites in `tests/it` do that.
+//!
+//! # Who checks the checker
+//! `tests/planted.rs` runs it against binaries with one mistake each, which it has to find, and `rules/tests.rs` gives
+//! the judge histories made by hand.
 
 pub mod history;
 pub mod report;
@@ -42,5 +52,5 @@ mod timestamp;
 mod workload;
 
 pub use faults::Fault;
-pub use rig::Setup;
+pub use rig::{PLANTED, Setup};
 pub use run::Verdict;

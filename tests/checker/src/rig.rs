@@ -14,8 +14,14 @@ use crate::faults::Fault;
 
 /// Containers of each function.
 const CONTAINERS: usize = 4;
+/// Clients of a run, if it is not said how many.
+const CLIENTS: usize = 6;
 /// In front of the names of everything in Redis.
 pub(crate) const KEY_PREFIX: &str = "checker:";
+/// The `l2_config.timeout_ms` that a deployment has if it says nothing.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The variable that names the planted mistake to make.
+pub const PLANTED: &str = "STRATA_PLANTED";
 /// How long a command to Redis may take; it may be frozen.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -26,8 +32,14 @@ pub struct Setup {
     pub window: Duration,
     /// Δ, as it is judged by; a shorter one than it is told is a promise that the stack breaks.
     pub promise: Duration,
+    /// How long the containers wait for Redis.
+    pub patience: Duration,
+    /// Clients at work at once.
+    pub clients: usize,
     /// The folder of the functions' binaries; none for those of the running program's build.
     pub binaries: Option<PathBuf>,
+    /// The mistake that binaries with planted ones are to make.
+    pub planted: Option<String>,
     /// What may fail; at least one.
     pub faults: Vec<Fault>,
 }
@@ -35,7 +47,15 @@ pub struct Setup {
 impl Setup {
     /// The binaries of this build with a window, and all faults.
     pub fn keeping(window: Duration) -> Self {
-        Self { window, promise: window, binaries: None, faults: Fault::ALL.to_vec() }
+        Self {
+            window,
+            promise: window,
+            patience: PATIENCE,
+            clients: CLIENTS,
+            binaries: None,
+            planted: None,
+            faults: Fault::ALL.to_vec(),
+        }
     }
 }
 
@@ -44,6 +64,10 @@ pub(crate) struct Rig {
     pub(crate) api: Api,
     /// Δ, as it is judged by.
     pub(crate) promise: Duration,
+    /// How long the containers wait for Redis.
+    pub(crate) patience: Duration,
+    /// Clients at work at once.
+    pub(crate) clients: usize,
     pub(crate) faults: Vec<Fault>,
     /// How often each container's process was killed, twice each: before, and when it was gone.
     lives: BTreeMap<String, AtomicU32>,
@@ -58,15 +82,22 @@ impl Rig {
             .functions(["authorizer", "entries", "invalidate"])
             .containers(CONTAINERS)
             .coherence_window_ms(window_ms)
-            .env("KEY_PREFIX", KEY_PREFIX);
+            .env("KEY_PREFIX", KEY_PREFIX)
+            .env("CACHE_CONFIG", format!(r#"{{"l2_config":{{"timeout_ms":{}}}}}"#, setup.patience.as_millis()));
         let options = match &setup.binaries {
             Some(folder) => options.binaries(folder),
+            None => options,
+        };
+        let options = match &setup.planted {
+            Some(mistake) => options.env(PLANTED, mistake),
             None => options,
         };
         let api = Api::with(options).await;
         let lives = api.stack.containers().into_iter().map(|container| (container.name, AtomicU32::new(0)));
         Self {
             promise: setup.promise,
+            patience: setup.patience,
+            clients: setup.clients,
             faults: setup.faults.clone(),
             lives: lives.collect(),
             resting: Mutex::default(),

@@ -4,6 +4,7 @@
 //! before* another when it ended before the other started; in between, either order is taken for what happened, so
 //! what is found here is wrong whatever happened inside.
 
+mod agreement;
 mod key;
 
 use std::time::Duration;
@@ -27,6 +28,8 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(2);
 pub enum Rule {
     /// It returned a value although a later mutation had been acknowledged long enough ago.
     Stale,
+    /// It says something else of a key than another read, although nothing happened in between that could explain it.
+    Divided,
     /// It found nothing although a value had been stored and nothing had made an end of it.
     Vanished,
     /// It returned a value that had expired.
@@ -46,7 +49,7 @@ pub struct Violation {
     pub read: usize,
     /// The PUT of the value that was returned, or of the one that is missing.
     pub put: Option<usize>,
-    /// The mutation that should have been seen.
+    /// The mutation that should have been seen; where reads are divided, the PUT of what another one returned.
     pub ignored: Option<usize>,
     /// A process killed between a write into L2 and its undo may leave a copy that is found out only when it is due
     /// for revalidation, and this read may be of such a copy.
@@ -56,7 +59,8 @@ pub struct Violation {
 /// Everything that is wrong with a history.
 pub fn violations(history: &History) -> Vec<Violation> {
     let keys = 0..history.keys.len();
-    keys.flat_map(|key| KeyHistory::new(history, key).violations()).collect()
+    let judged = keys.map(|key| KeyHistory::new(history, key));
+    judged.flat_map(|key| key.violations().into_iter().chain(key.divided()).collect::<Vec<_>>()).collect()
 }
 
 /// How long after its end a mutation may go unseen by a read.

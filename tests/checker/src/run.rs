@@ -1,5 +1,6 @@
 //! One run: clients and faults for a while, then quiet, then a last look at every key from every container.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -7,14 +8,12 @@ use futures_util::future::{join, join_all};
 
 use crate::client::{Client, Clock};
 use crate::faults::Fault;
-use crate::history::{Action, History, Incident, Operation, Outcome};
+use crate::history::{Action, History, Incident, KeyId, Operation, Outcome};
 use crate::keys::Keys;
 use crate::rig::Rig;
 use crate::rules::{DEGRADED_BOUND, Violation, violations};
 use crate::workload::Workload;
 
-/// Clients at work at once.
-const CLIENTS: usize = 6;
 /// How long they work.
 const LOAD: Duration = Duration::from_millis(4000);
 /// When the faults begin, at the earliest and the latest.
@@ -65,7 +64,7 @@ pub(crate) async fn run(rig: &Rig, seed: u64) -> Verdict {
     rig.heal().await;
     let mut operations: Vec<Operation> = load.into_iter().chain(injected).collect();
     operations.extend(run.quiet(run.settled(&operations), &mut rng).await);
-    operations.extend(run.last_look().await);
+    operations.extend(run.last_look(&put_keys(&operations)).await);
     operations.sort_by_key(|operation| operation.start);
     let history = History { window: rig.promise, keys: run.workload.keys.names, operations, incidents };
     Verdict { seed, faults, violations: violations(&history), history }
@@ -78,7 +77,7 @@ impl Run<'_> {
     }
 
     async fn load(&self, mut rng: Rng) -> Vec<Operation> {
-        let clients = (0..CLIENTS).map(|number| self.work(number, rng.fork()));
+        let clients = (0..self.rig.clients).map(|number| self.work(number, rng.fork()));
         join_all(clients).await.into_iter().flatten().collect()
     }
 
@@ -97,7 +96,7 @@ impl Run<'_> {
 
     /// Lets the faults happen, each at a time of its own.
     async fn fail(&self, faults: &[Fault], mut rng: Rng) -> (Vec<Incident>, Vec<Operation>) {
-        let client = self.client(CLIENTS);
+        let client = self.client(self.rig.clients);
         let happenings = faults.iter().map(|fault| {
             let (client, mut rng) = (&client, rng.fork());
             async move {
@@ -134,12 +133,12 @@ impl Run<'_> {
         operations
     }
 
-    /// Reads every key in every container: as it would be read, and then past L1.
-    async fn last_look(&self) -> Vec<Operation> {
+    /// Reads the keys in every container: as it would be read, and then past L1.
+    async fn last_look(&self, keys: &BTreeSet<KeyId>) -> Vec<Operation> {
         let client = self.client(1);
         let mut operations = Vec::new();
         for container in Rig::containers("entries") {
-            for key in 0..self.workload.keys.names.len() {
+            for &key in keys {
                 for no_cache in [false, true] {
                     operations.push(client.perform(&container, Action::Get { key, no_cache }).await);
                 }
@@ -147,4 +146,9 @@ impl Run<'_> {
         }
         operations
     }
+}
+
+/// The keys that somebody has put.
+fn put_keys(operations: &[Operation]) -> BTreeSet<KeyId> {
+    operations.iter().filter_map(Operation::put).map(|put| put.key).collect()
 }

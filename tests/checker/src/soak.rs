@@ -1,4 +1,4 @@
-//! Many runs: each stack takes the next seed when it is done with one.
+//! Many runs, one after another on each stack.
 
 use std::sync::Mutex;
 
@@ -7,6 +7,18 @@ use futures_util::future::join_all;
 use crate::report::Tally;
 use crate::rig::{Rig, Setup};
 use crate::run::{Verdict, run};
+
+/// Runs one seed after another on a stack of their own, until something is wrong that nothing explains.
+pub async fn hunt(setup: &Setup, seeds: impl IntoIterator<Item = u64>) -> Option<Verdict> {
+    let rig = Rig::start(setup).await;
+    for seed in seeds {
+        let verdict = run(&rig, seed).await;
+        if verdict.unexplained().next().is_some() {
+            return Some(verdict);
+        }
+    }
+    None
+}
 
 /// Runs the seeds on one stack per setup, all at the same time, and tells `heard` of every verdict as it comes.
 ///

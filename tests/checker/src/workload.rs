@@ -69,7 +69,14 @@ impl Workload {
         self.put_with(key, Keys::tags(key, rng), levels, rng)
     }
 
-    fn put_with(&self, key: KeyId, tags: Vec<TagId>, levels: &'static [&'static str], rng: &mut Rng) -> Action {
+    /// A PUT of just this.
+    pub(crate) fn put_with(
+        &self,
+        key: KeyId,
+        tags: Vec<TagId>,
+        levels: &'static [&'static str],
+        rng: &mut Rng,
+    ) -> Action {
         let value = self.next_value.fetch_add(1, Ordering::Relaxed);
         let ttl = Duration::from_secs(Keys::ttl_seconds(key, rng));
         Action::Put(Put { key, value, ttl, tags, levels })
@@ -89,9 +96,9 @@ impl Workload {
         }
     }
 
-    /// Leaves the quiet key's value in L3 only.
-    pub(crate) fn demote_quiet(&self) -> Action {
-        Action::Invalidate { scope: self.keys.quiet(), levels: UPPER_LEVELS }
+    /// Leaves a key's value in L3 only.
+    pub(crate) fn demote(&self, key: KeyId) -> Action {
+        Action::Invalidate { scope: self.keys.exactly(key), levels: UPPER_LEVELS }
     }
 
     fn invalidate_tag(&self, rng: &mut Rng) -> Action {

@@ -10,7 +10,7 @@
 //!    ▼
 //!  pool ──── container, supervisor, runtime_api, environment        Lambda: one event at a time, frozen in between
 //!    ├◄───── mapping ── stream, filter;  schedule                   what a table's stream and EventBridge invoke
-//!    ├────── redis_path ──► redis                                   a TCP proxy per container, and the server
+//!    ├────── redis_path ──► redis, replica                          a TCP proxy per container, and the server
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
 //! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
@@ -51,6 +51,7 @@ mod pool;
 mod redis;
 mod redis_path;
 mod redis_url;
+mod replica;
 mod request;
 mod response;
 mod route;
@@ -71,6 +72,7 @@ pub use l3::{L3, L3Fault};
 pub use options::{L3Store, Options, RedisEngine, repository};
 pub use redis::Redis;
 pub use redis_path::{PathFault, RedisPaths};
+pub use replica::Replica;
 pub use stack::Stack;
 pub use token::{ALL_SCOPES, Claims, Issuer};
 

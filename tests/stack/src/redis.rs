@@ -17,10 +17,13 @@ use crate::container::signal;
 use crate::error::{Doing, Error};
 use crate::logs::Logs;
 use crate::options::RedisEngine;
+use crate::replica::Replica;
 use crate::watchdog::Watchdog;
 
 /// How long the server may take to start; it takes some 60 ms on an idle machine.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two attempts to get its port.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Attempts to find a port that nobody else takes between looking for it and listening on it.
 const PORT_ATTEMPTS: usize = 5;
 /// The name of the server's log.
@@ -34,9 +37,9 @@ pub struct Redis {
 }
 
 /// A private child.
-struct Server {
+pub(crate) struct Server {
     binary: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
     /// Where it saves its data when it is stopped.
     folder: PathBuf,
     process: Mutex<Option<Child>>,
@@ -74,7 +77,7 @@ impl Redis {
                 logs: logs.clone(),
                 changed: changed.clone(),
             };
-            match server.start().await {
+            match server.try_to_start().await {
                 Ok(()) => {
                     let url = format!("redis://127.0.0.1:{}", server.port);
                     return Ok(Self { url, server: Some(Arc::new(server)) });
@@ -141,8 +144,13 @@ impl Redis {
         self.start().await
     }
 
-    fn own(&self) -> Result<&Server, Error> {
-        self.server.as_deref().ok_or_else(|| Error::Redis("this server is not the stack's own".to_owned()))
+    /// Starts a replica of the server, and returns when it has all the data.
+    pub async fn replicate(&self) -> Result<Replica, Error> {
+        Replica::start(self.own()?.clone()).await
+    }
+
+    fn own(&self) -> Result<&Arc<Server>, Error> {
+        self.server.as_ref().ok_or_else(|| Error::Redis("this server is not the stack's own".to_owned()))
     }
 
     fn send(&self, what: Signal) {
@@ -157,6 +165,17 @@ impl Server {
         if self.is_running() {
             return Ok(());
         }
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            // While the server was down, somebody's connection may have been given its port for a moment.
+            match self.try_to_start().await {
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(RETRY_PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
+    pub(crate) async fn try_to_start(&self) -> Result<(), Error> {
         let process = self.spawn().doing(format!("starting {}", self.binary.display()))?;
         let pid = process.id();
         *self.process() = Some(process);
@@ -172,6 +191,19 @@ impl Server {
         }
         self.kill();
         Err(Error::Redis(format!("{} did not start: {}", self.binary.display(), self.logs.tail(LOG))))
+    }
+
+    /// Another server of the same kind on a port of its own, not started yet.
+    pub(crate) async fn another(&self) -> io::Result<Server> {
+        Ok(Server {
+            binary: self.binary.clone(),
+            port: free_port().await?,
+            folder: self.folder.clone(),
+            process: Mutex::new(None),
+            watchdog: self.watchdog.clone(),
+            logs: self.logs.clone(),
+            changed: self.changed.clone(),
+        })
     }
 
     fn spawn(&self) -> io::Result<Child> {
@@ -201,7 +233,7 @@ impl Server {
         self.process().as_ref().map(Child::id)
     }
 
-    fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let Some(mut process) = self.process().take() else { return };
         // A child that is gone already is what is wanted.
         let _ = process.kill();
@@ -216,7 +248,7 @@ impl Server {
     }
 
     /// Sends an inline command and returns the reply as it came.
-    async fn command(&self, command: &str) -> io::Result<String> {
+    pub(crate) async fn command(&self, command: &str) -> io::Result<String> {
         let exchange = async {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
             // QUIT makes the server hang up after the reply, which saves parsing where that ends.
@@ -228,7 +260,7 @@ impl Server {
         timeout(Duration::from_secs(5), exchange).await?
     }
 
-    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+    pub(crate) fn process(&self) -> MutexGuard<'_, Option<Child>> {
         self.process.lock().expect("nothing panics while it holds the process")
     }
 }

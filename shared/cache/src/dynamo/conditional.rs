@@ -1,7 +1,10 @@
 //! The condition under which a row replaces another: only one of a smaller version, or exactly what was seen.
 
 use super::{Item, number, rows::WriteRow};
-use crate::register::Expected;
+use crate::{
+    planted::{Bug, planted},
+    register::Expected,
+};
 use std::collections::HashMap;
 
 /// An item, and what must hold for it to be written.
@@ -17,6 +20,9 @@ impl ConditionalPut {
     pub(super) fn new(item: Item, row: &WriteRow<'_>) -> ConditionalPut {
         let new = (":new".to_owned(), number(row.version.0));
         let (condition, values) = match row.expected {
+            Expected::Anything if planted(Bug::L3VersionNotCompared) => {
+                ("attribute_not_exists(#v) OR #v <> :new", Some(Item::from([new])))
+            }
             Expected::Anything => ("attribute_not_exists(#v) OR #v < :new", Some(Item::from([new]))),
             Expected::Absent => ("attribute_not_exists(#v)", None),
             Expected::Version(seen) => {

@@ -7,6 +7,7 @@ use super::{
     matches::tags_attribute,
     number, number_of, text, text_of,
 };
+use crate::planted::{Bug, planted};
 use crate::{entry::Entry, level::Levels, register::Expected, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -213,35 +214,35 @@ impl Store {
 
     /// The item and its condition; chunks and index rows go ahead, because the row comes last.
     async fn prepare(&self, row: &WriteRow<'_>) -> Result<ConditionalPut, L3Error> {
-        let now_s = self.clock.now_ms() / 1000;
+        let now_ms = self.clock.now_ms();
+        let (entry, envelope) = match row.content {
+            Write::Gone => return Ok(ConditionalPut::new(tombstone(row.key, row.version, now_ms), row)),
+            Write::Value { entry, envelope } => (entry, Some(envelope)),
+            Write::Elsewhere { entry } => (entry, None),
+        };
         let mut item = Item::from([
             ("pk".to_owned(), partition(row.key)),
             ("sk".to_owned(), text(row.key)),
             ("version".to_owned(), number(row.version.0)),
             ("kind".to_owned(), text(row.content.kind())),
+            ("levels".to_owned(), number(entry.levels.bits())),
+            ("expires_at".to_owned(), number(entry.expires_at_ms)),
+            ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
         ]);
-        let expires_at_ms = match row.content {
-            Write::Value { entry, envelope } => {
-                if envelope.len() > INLINE_BYTES {
-                    let chunks = self.write_chunks(row.key, entry, envelope).await?;
-                    item.insert("chunks".to_owned(), number(chunks));
-                } else {
-                    item.insert("body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec())));
-                }
-                entry.expires_at_ms
+        match envelope {
+            Some(envelope) if envelope.len() > INLINE_BYTES => {
+                let chunks = self.write_chunks(row.key, entry, envelope).await?;
+                item.insert("chunks".to_owned(), number(chunks));
             }
-            Write::Elsewhere { entry } => entry.expires_at_ms,
-            Write::Gone => 0,
-        };
-        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
-            if !entry.tags.is_empty() {
-                self.write_index(row.key, entry).await?;
-                item.insert("tags".to_owned(), tags_attribute(&entry.tags));
+            Some(envelope) => {
+                item.insert("body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec())));
             }
-            item.insert("levels".to_owned(), number(entry.levels.bits()));
+            None => {}
         }
-        item.insert("expires_at".to_owned(), number(expires_at_ms));
-        item.insert("ttl".to_owned(), number((now_s + KEEP_SECONDS).max(expires_at_ms / 1000 + 1)));
+        if !entry.tags.is_empty() {
+            self.write_index(row.key, entry).await?;
+            item.insert("tags".to_owned(), tags_attribute(&entry.tags));
+        }
         Ok(ConditionalPut::new(item, row))
     }
 
@@ -378,8 +379,9 @@ pub(super) fn partition_name(shard: u64) -> String {
     format!("e#{shard:x}")
 }
 
-/// The row of a key that is gone.
+/// The row of a key that is gone. It is newer than what it takes the place of.
 pub(super) fn tombstone(key: &str, version: Version, now_ms: i64) -> Item {
+    let version = if planted(Bug::TombstoneWithoutVersion) { Version::ZERO } else { version };
     Item::from([
         ("pk".to_owned(), partition(key)),
         ("sk".to_owned(), text(key)),

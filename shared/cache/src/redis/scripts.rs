@@ -1,19 +1,20 @@
 //! The Lua scripts: each is one step of the protocol that must not be torn.
 
+use crate::planted;
 use redis::{Cmd, Pipeline, Script, cmd};
 use std::sync::LazyLock;
 
 /// A script known by its hash.
 pub(crate) struct Source {
     script: LazyLock<Script>,
-    code: &'static str,
+    text: &'static str,
 }
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
         $(pub(crate) static $name: Source = Source {
-            script: LazyLock::new(|| Script::new(concat!(include_str!("lua/prelude.lua"), include_str!($file)))),
-            code: concat!(include_str!("lua/prelude.lua"), include_str!($file)),
+            script: LazyLock::new(|| Script::new($name.code())),
+            text: concat!(include_str!("lua/prelude.lua"), include_str!($file)),
         };)*
         /// Every script, for loading.
         static ALL: &[&Source] = &[$(&$name),*];
@@ -33,6 +34,10 @@ scripts! {
 }
 
 impl Source {
+    fn code(&self) -> &'static str {
+        planted::script(self.text)
+    }
+
     /// A call of the script; keys come first, then arguments with [`Cmd::arg`].
     pub(crate) fn call(&self, keys: &[String]) -> Cmd {
         let mut call = cmd("EVALSHA");
@@ -45,7 +50,7 @@ impl Source {
 pub(crate) fn loading() -> Pipeline {
     let mut loading = Pipeline::new();
     for source in ALL {
-        loading.cmd("SCRIPT").arg("LOAD").arg(source.code);
+        loading.cmd("SCRIPT").arg("LOAD").arg(source.code());
     }
     loading
 }

@@ -8,6 +8,7 @@ use crate::{
     key::Key,
     level::{Level, Levels},
     outcome::{CacheError, Path, Step},
+    planted::{Bug, planted},
     record::Change,
     redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
     register::{Expected, Register},
@@ -89,7 +90,11 @@ impl TieredCache {
         if noted {
             self.owe_notes();
         }
-        let written = if noted { self.store.write_with_note(&row).await } else { self.store.write(&row).await };
+        let written = match noted && !planted(Bug::NoteNotLeft) {
+            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(Written::Yes(Before::default())),
+            true => self.store.write_with_note(&row).await,
+            false => self.store.write(&row).await,
+        };
         let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
         match written {
             Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
@@ -162,7 +167,7 @@ impl TieredCache {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
-        effect.may_fill = unchanged;
+        effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
@@ -236,7 +241,10 @@ impl TieredCache {
                 distrusted: None,
                 expected: plan.expected,
             }),
-            _ => self.copies.remove(self.operation(begun.stamp), plan.key.as_str(), begun.version),
+            _ => {
+                let version = if planted(Bug::OlderCopyLeft) { Version::ZERO } else { begun.version };
+                self.copies.remove(self.operation(begun.stamp), plan.key.as_str(), version)
+            }
         }
     }
 

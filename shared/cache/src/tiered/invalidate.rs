@@ -15,6 +15,7 @@ use crate::{
     frontier::Frontier,
     level::{Level, Levels},
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
+    planted::{Bug, planted},
     redis::{Down, appended, closed},
     register::Register,
     selector::{Selector, Written},
@@ -99,9 +100,11 @@ impl TieredCache {
         self.look_into_memory(&request.selector, &met);
         let mut frontier = Frontier::default();
         let sweep = Sweep { selector: &request.selector, act: Act::Remove(written.version), met: &met };
+        let early = planted(Bug::BarrierClosedEarly) && self.close(at, met.count()).await?;
         // Where this fails the record stays open, and with it the effect: what is left is removed by maintenance.
         if self.sweep(sweep, &mut frontier, pace).await? {
-            return Ok(self.close(at, met.count()).await?.then_some((met, Reclaim::Complete)));
+            let closed = early || self.close(at, met.count()).await?;
+            return Ok(closed.then_some((met, Reclaim::Complete)));
         }
         let job = self.leave_to_job(Handover { written: &written, at: Some(at), frontier, done: met.count() }).await?;
         // Acknowledged only when this container has read its record as well, and it stands now that the note is left.

@@ -10,6 +10,7 @@ use crate::{
     level::Level,
     memory::Copy,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
+    planted::{Bug, planted},
     redis::{Down, Found, Outcome, WriteCopy},
     register::{Expected, Register},
     version::Position,
@@ -156,6 +157,8 @@ impl TieredCache {
             Ok(row) => row,
             Err(error) => return Err(CacheError::unavailable(Level::L3, error)),
         };
+        let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
+        let stamp = if late { self.stamp() } else { stamp };
         let distrusted = match shared {
             Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
             _ => None,
@@ -288,8 +291,11 @@ impl TieredCache {
         });
         let written =
             Written { key, tags: &value.entry.tags, version: value.entry.version, bytes: value.envelope.len() };
+        if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {
+            return self.ask(write).await.is_ok();
+        }
         match self.then_check(&written, stamp, vec![write]).await {
-            Ok(checked) => checked.since == Since::Unchanged,
+            Ok(checked) => checked.since == Since::Unchanged || planted(Bug::FilledThoughCovered),
             Err(down) => {
                 tracing::debug!(%down, "promotion to L2 skipped");
                 false

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use fastrand::Rng;
-use strata_stack::{L3Fault, PathFault};
+use strata_stack::L3Fault;
 
-use super::pause;
+use super::{left, pause, perform};
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::QUIET;
@@ -16,14 +16,25 @@ use crate::keys::QUIET;
 const KILLS: usize = 4;
 /// The time a mutation takes, about: one of its moments is when the container dies.
 const MUTATION_MS: u64 = 40;
-/// How often a write is late, and how often a promotion is raced.
+/// How often a write is late.
 const ROUNDS: usize = 3;
 /// When the late attempt takes effect: later than an attempt is waited for, and than its repetition takes.
 const LATE_MS: Range<u64> = 500..1200;
 /// For how long after the write began its attempts are late. The repetition comes when 300 ms are up.
 const LATE_SPELL: Duration = Duration::from_millis(200);
-/// How slow Redis is for a container that promotes; a little more is more than it waits.
-const PROMOTION_MS: Range<u64> = 20..90;
+
+/// Cuts a container off from Redis and lets it make an end of values that nobody else touches.
+pub(super) async fn mutate_cut_off(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
+    let function = if rng.u32(..4) == 0 { "invalidate" } else { "entries" };
+    let container = client.rig.container(function, rng);
+    let mut operations = left::store(client, rng).await;
+    let path = client.rig.api.stack.redis_path(&container);
+    path.cut().await;
+    operations.extend(left::end(client, &container, rng).await);
+    pause(rng, 100, 2500).await;
+    path.restore().await;
+    operations
+}
 
 /// Kills containers at random moments of random mutations.
 pub(super) async fn kill_in_mutations(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -54,45 +65,12 @@ pub(super) async fn delay_first_attempts(client: &Client<'_>, rng: &mut Rng) -> 
             tokio::time::sleep(LATE_SPELL).await;
             l3.set(L3Fault::Ok).await;
         };
-        let put = perform(client, client.workload.put_quiet(rng), rng.fork());
+        let put = perform(client, client.workload.put_quiet(rng), rng);
         let (put, ()) = tokio::join!(put, spell);
         operations.push(put);
-        operations.push(perform(client, client.workload.end_quiet(rng), rng.fork()).await);
+        operations.push(perform(client, client.workload.end_quiet(rng), rng).await);
         tokio::time::sleep(LATE_SPELL + Duration::from_millis(late)).await;
-        operations.push(perform(client, Action::Get { key: QUIET, no_cache: true }, rng.fork()).await);
+        operations.push(perform(client, Action::Get { key: QUIET, no_cache: true }, rng).await);
     }
     operations
-}
-
-/// Reads that bring a value from L3 into L2 while others make an end of it.
-pub(super) async fn race_promotions(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
-    let mut operations = Vec::new();
-    for _ in 0..ROUNDS {
-        for action in [client.workload.put_quiet(rng), client.workload.demote_quiet()] {
-            operations.push(perform(client, action, rng.fork()).await);
-        }
-        let slow = rng.u64(PROMOTION_MS);
-        let container = client.rig.container("entries", rng);
-        let path = client.rig.api.stack.redis_path(&container);
-        path.set(PathFault::Delay { ms: slow }).await;
-        let moment = Duration::from_millis(rng.u64(..3 * slow));
-        let (end, end_rng) = (client.workload.end_quiet(rng), rng.fork());
-        let ending = async {
-            tokio::time::sleep(moment).await;
-            perform(client, end, end_rng).await
-        };
-        let reading = client.perform(&container, Action::Get { key: QUIET, no_cache: rng.bool() });
-        let (read, ended) = tokio::join!(reading, ending);
-        path.restore().await;
-        operations.extend([read, ended]);
-        operations.push(perform(client, Action::Get { key: QUIET, no_cache: true }, rng.fork()).await);
-        pause(rng, 0, 300).await;
-    }
-    operations
-}
-
-/// Does an operation in any container.
-async fn perform(client: &Client<'_>, action: Action, mut rng: Rng) -> Operation {
-    let container = client.rig.container(Client::function(&action), &mut rng);
-    client.perform(&container, action).await
 }

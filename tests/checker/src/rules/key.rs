@@ -8,16 +8,16 @@ use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put};
 
 /// The operations that concern one key.
 pub(super) struct KeyHistory<'a> {
-    history: &'a History,
-    key: KeyId,
+    pub(super) history: &'a History,
+    pub(super) key: KeyId,
     /// Those that change it, or may.
-    mutations: Vec<usize>,
+    pub(super) mutations: Vec<usize>,
     /// The PUT of each value.
-    puts: HashMap<u64, usize>,
+    pub(super) puts: HashMap<u64, usize>,
     /// When a value was first seen.
     first_seen: HashMap<u64, Duration>,
     /// The reads and PUTs during which their process was killed: they may leave a copy in L2.
-    killed: Vec<usize>,
+    pub(super) killed: Vec<usize>,
 }
 
 impl<'a> KeyHistory<'a> {
@@ -178,6 +178,6 @@ impl<'a> KeyHistory<'a> {
 }
 
 /// Whether a value cannot expire before the end of a read.
-fn outlives(stored: &Operation, put: &Put, read: &Operation) -> bool {
+pub(super) fn outlives(stored: &Operation, put: &Put, read: &Operation) -> bool {
     stored.start + put.ttl > read.end
 }

@@ -128,6 +128,25 @@ fn either_of_two_concurrent_puts_may_win() {
 }
 
 #[test]
+fn the_winner_of_two_concurrent_puts_is_the_same_for_everybody() {
+    let both = || vec![put(0, 30, "a", 1), put(20, 40, "b", 2)];
+    let read_by = |start, process, value| read(start, process, found(value));
+    let also = |reads: Vec<Operation>| both().into_iter().chain(reads).collect::<Vec<_>>();
+    let divided = assert_wrong(Rule::Divided, also(vec![read_by(5000, "a", 1), read_by(5010, "b", 2)]));
+    assert_eq!((divided.put, divided.ignored, divided.read), (Some(1), Some(0), 3));
+    assert_fine(also(vec![read_by(5000, "a", 2), read_by(5010, "b", 2)]));
+    assert_fine(also(vec![read_by(500, "c", 1), read_by(5010, "d", 2)]));
+    assert_fine(also(vec![read_by(5000, "a", 1), put(6000, 6010, "c", 3), read_by(8000, "b", 3)]));
+    let unknown = with(put(25, 40, "b", 3), LOST);
+    assert_fine(also(vec![unknown, read_by(5000, "a", 1), read_by(5010, "b", 2)]));
+    let gone = |read| vec![put(0, 30, "a", 1), delete(20, 40, "b"), read_by(5000, "a", 1), read];
+    assert_wrong(Rule::Divided, gone(read(5010, "b", Outcome::Absent)));
+    let short = Put { ttl: ms(5005), ..plain(1) };
+    let expired = vec![put_like(0, 30, short), delete(20, 40, "b"), read_by(4000, "a", 1)];
+    assert_fine(expired.into_iter().chain([read(5000, "b", Outcome::Absent)]).collect());
+}
+
+#[test]
 fn a_deleted_value_does_not_come_back() {
     let resurrected = vec![put(0, 10, "a", 1), delete(20, 30, "a"), read(2000, "b", found(1))];
     assert_wrong(Rule::Stale, resurrected);

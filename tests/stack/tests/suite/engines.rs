@@ -49,12 +49,13 @@ async fn each_container_has_its_own_way_to_redis() {
 
 /// Both engines where both are installed; at least one is.
 #[tokio::test]
-async fn redis_can_be_stopped_paused_and_restarted_with_or_without_its_data() {
+async fn redis_can_be_stopped_paused_restarted_and_replaced_by_its_replica() {
     let mut engines = 0;
     for engine in [RedisEngine::Redis, RedisEngine::Valkey] {
         let Some(fixture) = Fixture::try_start(Options::default().redis(engine)).await else { continue };
         engines += 1;
         stop_pause_and_restart(fixture.stack.redis()).await;
+        fail_over(fixture.stack.redis()).await;
     }
     assert!(engines > 0);
 }
@@ -78,6 +79,21 @@ async fn stop_pause_and_restart(redis: &Redis) {
     assert!(redis_says(address, "PING").await.is_err());
     redis.start().await.unwrap();
     assert_eq!(redis_says(address, "PING").await.unwrap(), "+PONG");
+}
+
+async fn fail_over(redis: &Redis) {
+    let address = redis.url().trim_start_matches("redis://");
+    let first = redis.pid().unwrap();
+    redis_says(address, "SET k v").await.unwrap();
+    let replica = redis.replicate().await.unwrap();
+    replica.sever().await.unwrap();
+    redis_says(address, "SET tail v").await.unwrap();
+
+    replica.take_over(Duration::ZERO).await.unwrap();
+    assert_ne!(redis.pid().unwrap(), first);
+    assert_eq!(redis_says(address, "GET k").await.unwrap(), "$1\r\nv");
+    assert_eq!(redis_says(address, "GET tail").await.unwrap(), "$-1");
+    assert_eq!(redis_says(address, "SET k w").await.unwrap(), "+OK");
 }
 
 /// DynamoDB's status and answer to a request, or none when it cannot be reached.

@@ -1,0 +1,52 @@
+//! What is left in L2 when the history of the journal has been outlived.
+//!
+//! For 2T every container's ledger knows what happened to a key, and a copy that should not be there is found out, and
+//! dropped by whoever reads it. So a copy that a promotion, an overwrite or an index has left behind by mistake shows
+//! only when nobody reads its key for that long.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::perform;
+use super::promotions::{Watch, race};
+use crate::client::Client;
+use crate::history::{Action, KeyId, L3, Operation, Scope};
+use crate::keys::{Keys, LEFT_TAG};
+use crate::rules::OPERATION_LIFE;
+
+/// 2T, and time for the last records to be older than that.
+const OUTLIVED: Duration = OPERATION_LIFE.saturating_mul(2).saturating_add(Duration::from_secs(2));
+
+/// Makes an end of many values in every way that could leave a copy, and then waits.
+pub(super) async fn leave_copies(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for key in Keys::left() {
+        let put = |tags, levels, rng: &mut Rng| client.workload.put_with(key, tags, levels, rng);
+        let before = match key % 4 {
+            0 | 1 => vec![put(vec![], &[], rng), client.workload.demote(key)],
+            2 => vec![put(vec![], &[], rng), put(vec![LEFT_TAG], &[], rng)],
+            _ => vec![put(vec![], &[], rng)],
+        };
+        for action in before {
+            operations.push(perform(client, action, rng).await);
+        }
+        operations.extend(match key % 4 {
+            0 => race(client, key, Action::Delete { key }, Watch::No, rng).await,
+            1 => race(client, key, put(vec![], &[], rng), Watch::No, rng).await,
+            2 => vec![perform(client, sweep_tag(), rng).await],
+            _ => vec![perform(client, end_in_l3(client, key, rng), rng).await],
+        });
+    }
+    tokio::time::sleep(OUTLIVED).await;
+    operations
+}
+
+fn sweep_tag() -> Action {
+    Action::Invalidate { scope: Scope::Tag(LEFT_TAG), levels: &[] }
+}
+
+/// A mutation after which L2 has no copy.
+fn end_in_l3(client: &Client<'_>, key: KeyId, rng: &mut Rng) -> Action {
+    if rng.bool() { Action::Delete { key } } else { client.workload.put_with(key, vec![], &[L3], rng) }
+}
