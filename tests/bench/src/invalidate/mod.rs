@@ -2,12 +2,13 @@
 //! else there is. Beside it what has to be done without an index: to go through everything.
 //!
 //! - [`tenant`]: which entries there are.
-//! - [`level2`], [`copies`], [`scan`]: L2, how it is filled, and its baseline.
+//! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
 //! - [`level3`], [`rows`], [`requests`]: L3, the same.
 
 pub mod copies;
 pub mod level2;
 pub mod level3;
+pub mod memory;
 pub mod requests;
 pub mod rows;
 pub mod scan;

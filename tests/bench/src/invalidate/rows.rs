@@ -62,7 +62,7 @@ impl Rows {
     }
 
     /// Removes every row whose key begins with `prefix`, which it finds by going through the whole table; says how
-    /// many requests that took, and how many rows there were.
+    /// many there were.
     ///
     /// # Errors
     /// When DynamoDB fails.
