@@ -40,7 +40,7 @@ planted: ## Build the functions with mistakes for the history checker to find
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak
 
-bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes)
+bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes; SUITES=coherence,level2 SIZES=10000)
 	cargo run --release -p strata-bench
 
 lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the template

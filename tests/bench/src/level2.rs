@@ -2,8 +2,11 @@
 //! and the envelope add to a round trip, and that it stays one.
 
 use crate::{
-    corpus, event,
-    report::{Row, Unit},
+    corpus,
+    counters::Work,
+    engines::connect,
+    event,
+    report::{Row, Section, Unit},
     stats::{Summary, in_turns},
 };
 use redis::{AsyncCommands, aio::MultiplexedConnection};
@@ -12,6 +15,8 @@ use strata_api::settings::Settings;
 use strata_cache::{Condition, Config, Deployment, Key, Level, Put, Read, TieredCache};
 use tokio::runtime::{self, Runtime};
 
+/// The measurement's name among the program's arguments.
+pub const NAME: &str = "level2";
 /// Reads over which round trips are counted. Few enough to take less than the coherence window.
 const COUNTED: u32 = 500;
 
@@ -19,7 +24,7 @@ const COUNTED: u32 = 500;
 ///
 /// # Errors
 /// When Redis or DynamoDB cannot be used.
-pub fn measure() -> Result<Vec<Row>, Box<dyn Error>> {
+pub fn measure() -> Result<Section, Box<dyn Error>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let Settings { mut config, deployment, .. } = Settings::from_env()?;
     config.l1_config.enabled = false;
@@ -31,7 +36,11 @@ pub fn measure() -> Result<Vec<Row>, Box<dyn Error>> {
         rows.push(bench.time(&cache, name)?);
         rows.push(bench.round_trips(&cache, name)?);
     }
-    Ok(rows)
+    Ok(Section {
+        title: "A GET answered by Redis".into(),
+        baseline: "GET of the same text with the same client on the same kind of connection".into(),
+        rows,
+    })
 }
 
 struct Bench<'a> {
@@ -42,8 +51,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn new<'a>(runtime: &'a Runtime, config: &Config) -> Result<Bench<'a>, Box<dyn Error>> {
-        let client = redis::Client::open(config.l2_config.redis_url.expose())?;
-        let mut bare = runtime.block_on(client.get_multiplexed_async_connection())?;
+        let mut bare = runtime.block_on(connect(config.l2_config.redis_url.expose()))?;
         let key = Key::new(event::KEY)?;
         runtime.block_on(bare.set::<_, _, ()>(key.as_str(), corpus::record(1).to_string()))?;
         Ok(Bench { runtime, bare, key })
@@ -80,10 +88,10 @@ impl Bench<'_> {
     }
 
     fn round_trips(&mut self, cache: &TieredCache, name: &str) -> Result<Row, Box<dyn Error>> {
-        let before = self.reads_of_redis()?;
+        let before = self.work()?;
         (0..COUNTED).for_each(|_| self.read(cache));
-        // One of the reads is that of the question itself.
-        let trips = f64::from(self.reads_of_redis()? - before - 1) / f64::from(COUNTED);
+        let reads = u32::try_from(self.work()?.since(before).reads)?;
+        let trips = f64::from(reads) / f64::from(COUNTED);
         Ok(Row::new(format!("Round trips of it, {name}"), Unit::Count, Summary::single(trips)).aim("1"))
     }
 
@@ -92,10 +100,7 @@ impl Bench<'_> {
         std::hint::black_box(lookup.expect("Redis answered just now"));
     }
 
-    /// How often the server has read from a connection: once for every pipeline of this size.
-    fn reads_of_redis(&mut self) -> Result<u32, Box<dyn Error>> {
-        let info: String = self.runtime.block_on(redis::cmd("INFO").arg("stats").query_async(&mut self.bare))?;
-        let reads = info.lines().find_map(|line| line.strip_prefix("total_reads_processed:"));
-        Ok(reads.ok_or("INFO does not tell the reads")?.trim().parse()?)
+    fn work(&mut self) -> Result<Work, redis::RedisError> {
+        self.runtime.block_on(Work::so_far(&mut self.bare))
     }
 }

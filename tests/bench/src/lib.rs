@@ -1,17 +1,24 @@
 //! What Strata costs, always beside something that is not Strata: the same machine, the same build profile, the same
 //! run, in turns. A time alone says more about the machine; nothing here is asserted.
 //!
+//! - [`suites`], [`engines`]: which measurements there are, and the servers each of them gets.
 //! - [`parts`]: pieces of the library against the crates they are built on, also for `cargo bench`.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against a function that answers a constant, as
 //!   Lambda would run both, with nothing between but the Runtime API served by the bench itself.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
-//! - [`stats`], [`report`], [`machine`]: medians, spread and where they were measured.
+//! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
+//! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
+//! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
 
 pub mod binaries;
+pub mod coherence;
 pub mod corpus;
+pub mod counters;
+pub mod engines;
 pub mod event;
+pub mod invalidate;
 pub mod level2;
 pub mod machine;
 pub mod parts;
@@ -19,4 +26,5 @@ pub mod process;
 pub mod report;
 pub mod runtime_api;
 pub mod stats;
+pub mod suites;
 pub mod whole;

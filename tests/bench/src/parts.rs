@@ -1,6 +1,10 @@
 //! Pieces of the library, each beside the crate that does its main work, alone.
 
-use crate::corpus;
+use crate::{
+    corpus,
+    report::{Row, Section, Unit},
+    stats::in_turns,
+};
 use bytes::Bytes;
 use std::{hint::black_box, sync::Arc};
 use strata_cache::{
@@ -25,6 +29,19 @@ pub struct Pair {
 impl Pair {
     fn new(name: String, baseline: &'static str, ours: impl FnMut() + 'static, theirs: impl FnMut() + 'static) -> Pair {
         Pair { name, baseline, ours: Box::new(ours), theirs: Box::new(theirs) }
+    }
+}
+
+/// Times all pairs.
+pub fn measure() -> Section {
+    let row = |pair: Pair| {
+        let (strata, baseline) = in_turns(pair.ours, pair.theirs);
+        Row::new(format!("{} / {}", pair.name, pair.baseline), Unit::Microseconds, strata).beside(baseline)
+    };
+    Section {
+        title: "Parts of the library".into(),
+        baseline: "the crate that does the main work, alone; it neither checks nor keeps what a cache must".into(),
+        rows: all().into_iter().map(row).collect(),
     }
 }
 

@@ -7,16 +7,16 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Error},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Rows with the same kind of baseline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Section {
     /// What is measured.
-    pub title: &'static str,
+    pub title: String,
     /// What it is compared with.
-    pub baseline: &'static str,
+    pub baseline: String,
     /// The measurements.
     pub rows: Vec<Row>,
 }
@@ -50,6 +50,12 @@ pub enum Unit {
     /// 10⁶ bytes.
     #[serde(rename = "MB")]
     Megabytes,
+    /// Bytes.
+    #[serde(rename = "B")]
+    Bytes,
+    /// A number each second.
+    #[serde(rename = "1/s")]
+    PerSecond,
     /// A number.
     #[serde(rename = "")]
     Count,
@@ -64,7 +70,9 @@ impl Row {
     /// With a baseline.
     #[must_use]
     pub fn beside(self, baseline: Summary) -> Row {
-        Row { ratio: Some(self.strata.median / baseline.median), baseline: Some(baseline), ..self }
+        // Where the baseline is nothing, there is no ratio.
+        let ratio = Some(self.strata.median / baseline.median).filter(|ratio| ratio.is_finite());
+        Row { ratio, baseline: Some(baseline), ..self }
     }
 
     /// With what it is meant to be.
@@ -74,22 +82,20 @@ impl Row {
     }
 }
 
-/// Writes `report.md` and `report.json` into `folder` and returns the text of the first.
-pub fn write(folder: &Path, sections: &[Section]) -> io::Result<(PathBuf, String)> {
+/// Writes `report.md` and `report.json` into `folder`.
+pub fn write(folder: &Path, sections: &[Section]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let machine = machine::describe();
-    let text = markdown(&machine, sections);
-    let file = folder.join("report.md");
-    fs::write(&file, &text)?;
-    let machine: serde_json::Map<_, _> = machine.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    fs::write(folder.join("report.md"), markdown(sections))?;
+    let machine = machine::describe().into_iter();
+    let machine: serde_json::Map<_, _> = machine.map(|(name, value)| (name.into(), value.into())).collect();
     let json = serde_json::to_vec_pretty(&json!({ "machine": machine, "sections": sections })).map_err(Error::other)?;
-    fs::write(folder.join("report.json"), json)?;
-    Ok((file, text))
+    fs::write(folder.join("report.json"), json)
 }
 
-fn markdown(machine: &[(&str, String)], sections: &[Section]) -> String {
+/// The report for people.
+pub fn markdown(sections: &[Section]) -> String {
     let mut text = String::from("# Benchmarks\n\nMedians, with the 10th and 90th percentile of all samples.\n\n");
-    for (name, value) in machine {
+    for (name, value) in machine::describe() {
         let _ = writeln!(text, "- {name}: {value}");
     }
     for section in sections {
@@ -102,7 +108,7 @@ fn markdown(machine: &[(&str, String)], sections: &[Section]) -> String {
 
 fn line(row: &Row) -> String {
     let baseline = row.baseline.map_or_else(String::new, |summary| cell(summary, row.unit));
-    let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}×"));
+    let ratio = row.ratio.map_or_else(String::new, times);
     let aim = row.aim.as_deref().unwrap_or_default();
     format!("| {} | {} | {baseline} | {ratio} | {aim} |\n", row.what, cell(row.strata, row.unit))
 }
@@ -113,6 +119,8 @@ fn cell(summary: Summary, unit: Unit) -> String {
         Unit::Microseconds => " µs",
         Unit::Milliseconds => " ms",
         Unit::Megabytes => " MB",
+        Unit::Bytes => " B",
+        Unit::PerSecond => "/s",
         Unit::Count => "",
     };
     match samples {
@@ -121,9 +129,20 @@ fn cell(summary: Summary, unit: Unit) -> String {
     }
 }
 
-/// Three digits at least, two of them behind the point at most.
+/// A ratio; far below one as a fraction, which is easier to read than zeros.
+fn times(ratio: f64) -> String {
+    match ratio {
+        0.1.. => format!("{ratio:.2}×"),
+        _ if ratio > 0.0 => format!("1/{:.0}", 1.0 / ratio),
+        _ => "0".to_owned(),
+    }
+}
+
+/// Three digits at least, two of them behind the point at most; more only of what would seem to be nothing.
 fn number(value: f64) -> String {
     match value {
+        0.0 => "0".to_owned(),
+        ..0.1 => format!("{value:.5}"),
         ..10.0 => format!("{value:.2}"),
         10.0..100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
@@ -139,6 +158,10 @@ mod tests {
         let spread = Summary { median: 12.34, p10: 9.876, p90: 123.4, samples: 3 };
         let row = Row::new("GET", Unit::Microseconds, spread).beside(Summary::single(6.17)).aim("≤ 3×");
         assert_eq!(line(&row), "| GET | 12.3 µs (9.88–123) | 6.17 µs | 2.00× | ≤ 3× |\n");
+        let fraction = Row::new("SCAN", Unit::Count, Summary::single(0.02)).beside(Summary::single(5.0));
+        assert_eq!(line(&fraction), "| SCAN | 0.02000 | 5.00 | 1/250 |  |\n");
+        let of_nothing = Row::new("sync", Unit::Count, Summary::single(1.0)).beside(Summary::single(0.0));
+        assert_eq!(line(&of_nothing), "| sync | 1.00 | 0 |  |  |\n");
         assert_eq!(line(&Row::new("size", Unit::Megabytes, Summary::single(8.0))), "| size | 8.00 MB |  |  |  |\n");
     }
 }

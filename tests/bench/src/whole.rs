@@ -32,8 +32,8 @@ pub fn measure(functions: &Functions) -> io::Result<Section> {
     rows.extend(answers(functions)?);
     rows.extend(sizes(functions)?);
     Ok(Section {
-        title: "The entries function as a process",
-        baseline: "a lambda_http function that answers a constant, built in the same profile",
+        title: "The entries function as a process".into(),
+        baseline: "a lambda_http function that answers a constant, built in the same profile".into(),
         rows,
     })
 }
@@ -90,7 +90,7 @@ impl Answers {
 }
 
 /// Makes sure that what follows is answered by L1.
-fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
+pub(crate) fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
     entries.api.invoke(get, 100)?;
     let (_, answer) = entries.api.invoke(get, 1)?;
     if answer.contains("L1_MEMORY") { Ok(()) } else { Err(Error::other(format!("not answered by L1: {answer}"))) }

@@ -16,7 +16,18 @@ local function is_meant(has)
   return false
 end
 
-local met = {}
+-- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
+-- would take most of the time.
+local met, removed, unindexed, untagged = {}, {}, {}, {}
+
+local function leaves(key, of)
+  for tag in string.gmatch(of or '', '[^\n]+') do
+    local keys = untagged[tag] or {}
+    keys[#keys + 1] = key
+    untagged[tag] = keys
+  end
+end
+
 for i = 8, #ARGV do
   local key = ARGV[i]
   local copy = copies .. key
@@ -26,19 +37,25 @@ for i = 8, #ARGV do
   met[i - 7] = (meant or (old[2] and old[1] == version)) and 1 or 0
   if version ~= '' then
     if not old[1] then
-      redis.call('ZREM', KEYS[1], key)
-      untag(tag_index, tags, key)
+      unindexed[#unindexed + 1] = key
+      leaves(key, tags)
     elseif not is_meant(old[3]) then
-      if not old[2] then untag(tag_index, tags, key) end
+      if not old[2] then leaves(key, tags) end
     elseif meant then
-      redis.call('DEL', copy)
-      redis.call('ZREM', KEYS[1], key)
-      untag(tag_index, old[3], key)
-      if tombstone ~= '' then
-        redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')
-        redis.call('PEXPIRE', copy, tombstone)
-      end
+      removed[#removed + 1] = copy
+      unindexed[#unindexed + 1] = key
+      leaves(key, old[3])
     end
+  end
+end
+
+if #removed > 0 then redis.call('DEL', unpack(removed)) end
+if #unindexed > 0 then redis.call('ZREM', KEYS[1], unpack(unindexed)) end
+for tag, keys in pairs(untagged) do redis.call('ZREM', tag_index .. tag, unpack(keys)) end
+if tombstone ~= '' then
+  for _, copy in ipairs(removed) do
+    redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')
+    redis.call('PEXPIRE', copy, tombstone)
   end
 end
 return met

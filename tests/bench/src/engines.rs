@@ -1,0 +1,92 @@
+//! The servers that one suite measures against, and the processes that measure.
+
+use crate::{binaries, process::Function, report::Section, whole::Functions};
+use redis::{AsyncConnectionConfig, RedisResult, aio::MultiplexedConnection};
+use std::{
+    error::Error,
+    io,
+    process::{Command, Stdio},
+};
+use strata_stack::{Options, Stack};
+use tokio::runtime::Runtime;
+
+/// A connection to Redis past the library, with the library's client. It waits for an answer as long as it takes.
+///
+/// # Errors
+/// When there is no such server.
+pub async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
+    let patient = AsyncConnectionConfig::new().set_response_timeout(None);
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
+}
+
+/// Redis and DynamoDB of one suite alone: no suite finds what another has left, and no gateway and no container of the
+/// stack is in what is measured.
+pub struct Engines {
+    runtime: Runtime,
+    stack: Stack,
+}
+
+impl Engines {
+    /// Starts both, empty.
+    ///
+    /// # Errors
+    /// When a server cannot be started.
+    pub fn start() -> Result<Engines, Box<dyn Error>> {
+        let runtime = Runtime::new()?;
+        let stack = runtime.block_on(Stack::start(Options::default().functions([""; 0])))?;
+        Ok(Engines { runtime, stack })
+    }
+
+    /// The address of Redis.
+    pub fn redis_url(&self) -> &str {
+        self.stack.redis().url()
+    }
+
+    /// `entries` with these engines, and the function it is compared with.
+    ///
+    /// # Errors
+    /// When they cannot be built.
+    pub fn functions(&self) -> io::Result<Functions> {
+        let binaries = binaries::build()?;
+        let entries = Function { binary: binaries.join("entries"), env: self.environment() };
+        Ok(Functions { entries, hello: Function { binary: binaries.join("hello"), env: Vec::new() } })
+    }
+
+    /// Runs a measurement of the library in a process of its own with a function's environment: the settings and the
+    /// AWS SDK read nothing else. `arguments` are those of this program, the measurement's name first.
+    ///
+    /// # Errors
+    /// What the measurement says.
+    pub fn in_a_process(&self, arguments: &[String]) -> Result<Vec<Section>, Box<dyn Error>> {
+        let mut child = Command::new(std::env::current_exe()?);
+        child.args(arguments).env_clear().envs(self.environment()).stderr(Stdio::inherit());
+        let output = child.output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stdout).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Ends both, and returns when they are gone.
+    pub fn stop(self) {
+        self.runtime.block_on(self.stack.shutdown());
+    }
+
+    /// What a function needs to find the engines.
+    fn environment(&self) -> Vec<(String, String)> {
+        let info = self.stack.info();
+        [
+            ("REDIS_URL", self.redis_url()),
+            ("TABLE_NAME", &info.table),
+            ("CONTROL_TABLE_NAME", &info.control_table),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.stack.l3().engine_endpoint()),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("KEY_PREFIX", "bench:"),
+            ("FUNCTION_TIMEOUT_SECONDS", "30"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+}

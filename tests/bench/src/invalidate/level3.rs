@@ -1,0 +1,181 @@
+//! Invalidation in L3, with L2 switched on but empty: the library beside a scan of the whole table. Every number of
+//! entries has a table of its own, and they take turns.
+
+use super::{GROUP, growth, in_words, request, requests, rows::Rows, tenant::Tenant};
+use crate::{
+    report::{Row, Section, Unit},
+    stats::Summary,
+    suites::parse_sizes,
+};
+use aws_config::BehaviorVersion;
+use std::{error::Error, time::Instant};
+use strata_api::settings::Settings;
+use strata_cache::{Level, Read, TieredCache};
+use tokio::runtime;
+
+/// The measurement's name among the program's arguments.
+pub const NAME: &str = "invalidate-dynamo";
+/// Invalidations of each kind.
+const ROUNDS: usize = 5;
+/// Longest wait for an answer: nothing is skipped here because another program has the processor.
+const TIMEOUT_MS: u64 = 20_000;
+
+/// How to invalidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Prefix,
+    Tag,
+    /// The baseline.
+    Scan,
+}
+
+const WAYS: [Way; 3] = [Way::Prefix, Way::Tag, Way::Scan];
+
+/// A table of so many entries, and what was measured in it.
+struct Place {
+    size: usize,
+    cache: TieredCache,
+    rows: Rows,
+    samples: [Samples; WAYS.len()],
+}
+
+#[derive(Default)]
+struct Samples {
+    ms: Vec<f64>,
+    requests: Vec<f64>,
+}
+
+/// Measures with so many entries, separated by commas, and the settings in the environment.
+///
+/// # Errors
+/// When DynamoDB cannot be used, or an invalidation does not find what it means.
+pub fn measure(sizes: &str) -> Result<Vec<Section>, Box<dyn Error>> {
+    requests::count()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let sizes = if sizes.is_empty() { Vec::new() } else { parse_sizes(sizes)? };
+    runtime.block_on(measure_all(&sizes))
+}
+
+async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
+    let mut places = Vec::new();
+    for size in sizes {
+        places.push(Place::fill(*size).await?);
+    }
+    for round in 0..ROUNDS {
+        for place in &mut places {
+            place.take_turns(round).await?;
+        }
+    }
+    let growing = [Way::Prefix, Way::Tag].into_iter().flat_map(|way| {
+        let times: Vec<_> = places.iter().map(|place| (place.size, place.summaries(way)[0])).collect();
+        growth(way.name(), &times)
+    });
+    Ok(vec![
+        Section {
+            title: "Invalidating 1,000 entries in L3".into(),
+            baseline: "Scan of the table with a filter on the key, and BatchWriteItem to delete what it finds; it \
+                leaves no tombstones and heeds no newer values"
+                .into(),
+            rows: places.iter().flat_map(Place::costs).collect(),
+        },
+        Section {
+            title: "Invalidating 1,000 entries in L3, by how many there are".into(),
+            baseline: "the same among the fewest".into(),
+            rows: growing.collect(),
+        },
+    ])
+}
+
+impl Place {
+    async fn fill(size: usize) -> Result<Place, Box<dyn Error>> {
+        let client = aws_sdk_dynamodb::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+        let Settings { mut config, deployment, .. } = Settings::from_env()?;
+        config.l1_config.enabled = false;
+        config.l2_config.key_prefix = format!("bench-{size}:");
+        config.l2_config.timeout_ms = TIMEOUT_MS;
+        config.l3_config.table_name = format!("bench_{size}");
+        config.l3_config.timeout_ms = TIMEOUT_MS;
+        let rows = Rows::create(client, config.l3_config.table_name.clone()).await?;
+        let cache = TieredCache::open(deployment, config)?;
+        for tenant in Tenant::of(size) {
+            rows.load(&cache, tenant).await?;
+        }
+        let place = Place { size, cache, rows, samples: Default::default() };
+        place.check().await?;
+        Ok(place)
+    }
+
+    /// Makes sure that the library reads from L3 what it has not put itself.
+    async fn check(&self) -> Result<(), Box<dyn Error>> {
+        for tenant in Tenant::of(self.size) {
+            let key = tenant.keys().last().expect("a tenant has entries");
+            let hit = self.cache.get(&key, Read::default()).await?.hit;
+            if hit.is_none_or(|hit| hit.level != Level::L3 || hit.entry.json().as_bytes() != tenant.put().text) {
+                return Err(format!("{} is not readable", key.as_str()).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Invalidates one tenant in each way, and puts it back.
+    async fn take_turns(&mut self, round: usize) -> Result<(), Box<dyn Error>> {
+        for (turn, way) in WAYS.into_iter().enumerate() {
+            let tenant = Tenant((round * WAYS.len() + turn) % (self.size / GROUP));
+            let (before, start) = (requests::so_far(), Instant::now());
+            let removed = self.remove(way, tenant).await?;
+            let (elapsed, requests) = (start.elapsed(), requests::so_far() - before);
+            if removed != GROUP {
+                return Err(format!("{way:?} removed {removed} entries of {GROUP}").into());
+            }
+            self.samples[turn].add(elapsed.as_secs_f64() * 1e3, requests);
+            self.rows.load(&self.cache, tenant).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, way: Way, tenant: Tenant) -> Result<usize, Box<dyn Error>> {
+        let selector = match way {
+            Way::Prefix => tenant.by_prefix(),
+            Way::Tag => tenant.by_tag(),
+            // Each entry has a row of its own and one of its tag.
+            Way::Scan => return Ok(self.rows.scan_and_delete(&tenant.prefix()).await? / 2),
+        };
+        Ok(usize::try_from(self.cache.invalidate(&request(selector)).await?.matched)?)
+    }
+
+    /// Time and requests of one way.
+    fn summaries(&self, way: Way) -> [Summary; 2] {
+        let samples = WAYS.iter().zip(&self.samples).find_map(|(other, samples)| (*other == way).then_some(samples));
+        let Samples { ms, requests } = samples.expect("every way is measured");
+        [ms, requests].map(|samples| Summary::of(samples.clone()))
+    }
+
+    fn costs(&self) -> Vec<Row> {
+        let [scan_time, scan_requests] = self.summaries(Way::Scan);
+        let rows = |way: Way| {
+            let [time, requests] = self.summaries(way);
+            let what = format!("by {}, among {}", way.name(), in_words(self.size));
+            let counted = Row::new(format!("{what}, requests"), Unit::Count, requests).beside(scan_requests);
+            [Row::new(what, Unit::Milliseconds, time).beside(scan_time), counted]
+        };
+        [Way::Prefix, Way::Tag].into_iter().flat_map(rows).collect()
+    }
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Way::Prefix => "prefix",
+            Way::Tag => "tag",
+            Way::Scan => "Scan",
+        }
+    }
+}
+
+impl Samples {
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    fn add(&mut self, ms: f64, requests: u64) {
+        self.ms.push(ms);
+        self.requests.push(requests as f64);
+    }
+}

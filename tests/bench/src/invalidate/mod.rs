@@ -1,0 +1,72 @@
+//! Invalidating a thousand entries among more and more of them: what it costs must follow the matches, and not what
+//! else there is. Beside it what has to be done without an index: to go through everything.
+//!
+//! - [`tenant`]: which entries there are.
+//! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
+//! - [`level3`], [`rows`], [`requests`]: L3, the same.
+
+pub mod copies;
+pub mod level2;
+pub mod level3;
+pub mod memory;
+pub mod requests;
+pub mod rows;
+pub mod scan;
+pub mod tenant;
+
+use crate::{
+    engines::Engines,
+    report::Section,
+    report::{Row, Unit},
+    stats::Summary,
+};
+use std::error::Error;
+use strata_cache::{Invalidate, Levels, Selector};
+use tokio::runtime;
+
+/// Entries that one invalidation means.
+pub const GROUP: usize = 1000;
+
+/// Most entries that L3 is filled with: what the local engine takes in reasonable time.
+const MOST_ROWS: usize = 100_000;
+
+/// Measures L2 with so many entries.
+///
+/// # Errors
+/// When Redis cannot be used, or an invalidation does not find what it means.
+pub fn in_redis(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(level2::measure(engines.redis_url(), sizes))
+}
+
+/// Measures L3 with those of these numbers of entries that the local engine can hold.
+///
+/// # Errors
+/// When an engine cannot be used, or an invalidation does not find what it means.
+pub fn in_dynamo(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
+    let sizes: Vec<String> = sizes.iter().filter(|size| **size <= MOST_ROWS).map(usize::to_string).collect();
+    engines.in_a_process(&[level3::NAME.to_owned(), sizes.join(",")])
+}
+
+/// An invalidation of what `selector` means, in all levels that are switched on.
+fn request(selector: Selector) -> Invalidate {
+    Invalidate { selector, levels: Levels::ALL, reason: None, by: None, dry_run: false, max_affected: None }
+}
+
+/// A number of entries in words.
+fn in_words(size: usize) -> String {
+    match size {
+        size if size.is_multiple_of(1_000_000) => format!("{} million", size / 1_000_000),
+        size => format!("{} thousand", size / 1000),
+    }
+}
+
+/// Times among more and more entries, each beside the one among the fewest.
+fn growth(way: &str, times: &[(usize, Summary)]) -> Vec<Row> {
+    let Some(((_, fewest), more)) = times.split_first() else { return Vec::new() };
+    let row = |(size, time): &(usize, Summary)| {
+        let what = format!("by {way}, among {}", in_words(*size));
+        Row::new(what, Unit::Milliseconds, *time).beside(*fewest).aim("≤ 1.5×")
+    };
+    more.iter().map(row).collect()
+}

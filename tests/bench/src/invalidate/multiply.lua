@@ -1,0 +1,17 @@
+-- Gives the copy of one entry to other keys, as the library's own script would write it: copy, index, and indexes of
+-- its tags.
+-- KEYS: the copy
+-- ARGV: the deployment's prefix, then shard, key, shard, key... of those that get it
+local fields = redis.call('HGETALL', KEYS[1])
+local expires = redis.call('PEXPIRETIME', KEYS[1])
+local tags = redis.call('HGET', KEYS[1], 't') or ''
+for i = 2, #ARGV, 2 do
+  local slot, key = ARGV[1] .. '{e' .. ARGV[i] .. '}', ARGV[i + 1]
+  local copy = slot .. 'k:' .. key
+  redis.call('DEL', copy)
+  redis.call('HSET', copy, unpack(fields))
+  redis.call('PEXPIREAT', copy, expires)
+  redis.call('ZADD', slot .. 'index', 0, key)
+  for tag in string.gmatch(tags, '[^\n]+') do redis.call('ZADD', slot .. 't:' .. tag, 0, key) end
+end
+return #ARGV

@@ -1,0 +1,115 @@
+//! What `make bench` can measure, one suite after the other, each with engines of its own.
+
+use crate::{coherence, engines::Engines, invalidate, level2, parts, report::Section, whole};
+use std::error::Error;
+
+/// How many entries an invalidation finds its matches among.
+pub const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+
+/// What to measure.
+#[derive(Debug)]
+pub struct Choice {
+    /// The suites, in their own order.
+    pub suites: Vec<&'static Suite>,
+    /// How many entries an invalidation finds its matches among, one after the other; multiples of 1,000.
+    pub sizes: Vec<usize>,
+}
+
+/// One kind of measurement.
+#[derive(Debug)]
+pub struct Suite {
+    /// How it is chosen.
+    pub name: &'static str,
+    measure: fn(&Engines, &Choice) -> Result<Vec<Section>, Box<dyn Error>>,
+}
+
+/// All suites, the shortest first.
+pub static ALL: [Suite; 6] = [
+    Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
+    Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
+    Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
+    Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
+    Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
+    Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },
+];
+
+impl Choice {
+    /// What the variables `SUITES` (names with a comma between them) and `SIZES` (numbers with a comma between them)
+    /// say; without them everything.
+    ///
+    /// # Errors
+    /// When they name what there is not.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Choice, Box<dyn Error>> {
+        let names = lookup("SUITES");
+        let suites = match &names {
+            None => ALL.iter().collect(),
+            Some(names) => names.split(',').map(named).collect::<Result<_, _>>()?,
+        };
+        let sizes = match lookup("SIZES") {
+            None => SIZES.to_vec(),
+            Some(sizes) => parse_sizes(&sizes)?,
+        };
+        Ok(Choice { suites, sizes })
+    }
+}
+
+impl Suite {
+    /// Measures, with engines that are started for it.
+    ///
+    /// # Errors
+    /// When what is measured does not work.
+    pub fn run(&self, choice: &Choice) -> Result<Vec<Section>, Box<dyn Error>> {
+        let engines = Engines::start()?;
+        let sections = (self.measure)(&engines, choice)?;
+        engines.stop();
+        Ok(sections)
+    }
+}
+
+fn named(name: &str) -> Result<&'static Suite, String> {
+    let names = || ALL.each_ref().map(|suite| suite.name).join(", ");
+    ALL.iter().find(|suite| suite.name == name.trim()).ok_or_else(|| format!("SUITES: {name} is none of {}", names()))
+}
+
+/// Reads numbers of entries with a comma between them.
+///
+/// # Errors
+/// When one is not a multiple of what is removed at once.
+pub fn parse_sizes(text: &str) -> Result<Vec<usize>, String> {
+    let parse = |size: &str| {
+        let size = size.trim().parse().ok();
+        size.filter(|size| *size > 0 && size % invalidate::GROUP == 0)
+    };
+    let sizes: Option<Vec<usize>> = text.split(',').map(parse).collect();
+    sizes.ok_or_else(|| format!("SIZES: multiples of {} with commas between", invalidate::GROUP))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(suites: Option<&str>, sizes: Option<&str>) -> Result<(Vec<&'static str>, Vec<usize>), String> {
+        let given = |name: &str| if name == "SUITES" { suites } else { sizes }.map(str::to_owned);
+        let choice = Choice::read(given).map_err(|error| error.to_string())?;
+        Ok((choice.suites.iter().map(|suite| suite.name).collect(), choice.sizes))
+    }
+
+    #[test]
+    fn everything_is_measured_unless_told_otherwise() {
+        let (suites, sizes) = read(None, None).unwrap();
+        assert_eq!((suites.len(), sizes), (ALL.len(), SIZES.to_vec()));
+        assert_eq!(
+            read(Some("coherence, level2"), Some("2000,5000")).unwrap(),
+            (vec!["coherence", "level2"], vec![2000, 5000])
+        );
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused() {
+        assert!(read(Some("coherence,level4"), None).unwrap_err().contains("level4 is none of library, process"));
+        for sizes in ["0", "1500", "many", "1000,"] {
+            assert!(read(None, Some(sizes)).is_err(), "{sizes}");
+        }
+    }
+}
