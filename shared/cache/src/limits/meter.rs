@@ -19,8 +19,7 @@ pub(crate) struct Meter {
     spent: VecDeque<Spent>,
     /// How many of them no report has.
     untold: u32,
-    /// The report that Redis has not answered yet: sent again as it is, because it may have been counted.
-    report: Option<Report>,
+    pending: Option<Pending>,
     /// When Redis answered last.
     told_ms: i64,
     /// What must be added to this container's time to get that of Redis, in ms; never too much. `None` before Redis
@@ -48,6 +47,8 @@ struct Spent {
 /// Permits that may be used without asking.
 #[derive(Debug, Default)]
 struct Lease {
+    /// Whether Redis has counted the request that asked.
+    counted: bool,
     granted: u32,
     left: u32,
     life: Span,
@@ -71,8 +72,18 @@ impl Span {
 pub(crate) struct Report {
     /// Greater than that of every earlier report of this container.
     pub number: u64,
+    /// The second of Redis time, or an earlier one, at which a request asks to be counted.
+    pub asks: Option<i64>,
     /// Uses by second of Redis time.
     pub uses: Vec<(i64, u32)>,
+}
+
+/// A report that Redis has not answered yet. It is sent again as it is, because it may have been counted.
+#[derive(Debug)]
+struct Pending {
+    report: Report,
+    /// When the request that asks was admitted without an answer, in seconds of Redis time.
+    admitted: Option<i64>,
 }
 
 /// What Redis answers to a report.
@@ -80,11 +91,13 @@ pub(crate) struct Report {
 pub(crate) struct Lent {
     /// Redis TIME in microseconds.
     pub time_us: i64,
-    /// Permits to use; 0 only when the limit is reached.
+    /// Permits to use.
     pub granted: u32,
-    /// Requests that the fleet has reported of the last window.
+    /// Whether the request that asks was counted; never when as many as the limit had been.
+    pub counted: bool,
+    /// Requests of the last window that Redis knows of.
     pub used: u32,
-    /// The second at which used permits begin to come back, or, without a grant, one can be had again.
+    /// The second at which used permits begin to come back, or, when the limit is reached, one can be had again.
     pub back: i64,
 }
 
@@ -95,7 +108,7 @@ impl Meter {
             limit,
             spent: VecDeque::new(),
             untold: 0,
-            report: None,
+            pending: None,
             told_ms: i64::MIN,
             ahead_ms: None,
             lease: Lease::default(),
@@ -108,39 +121,54 @@ impl Meter {
 
     /// Admits or refuses a request without asking anybody; `None` when Redis must be asked.
     pub(crate) fn decide(&mut self, now_ms: i64) -> Option<Result<Standing, Standing>> {
+        let may_use = self.lease.life.has(now_ms);
+        if may_use && std::mem::take(&mut self.lease.counted) {
+            self.spend(now_ms, false);
+            return Some(Ok(self.standing(now_ms, self.limit.saturating_sub(self.used + self.untold))));
+        }
         if self.refused.has(now_ms) {
             return Some(Err(self.standing(now_ms, 0)));
         }
-        if self.lease.left == 0 || !self.lease.life.has(now_ms) {
-            self.wanted = true;
-            return None;
+        if may_use && self.lease.left > 0 {
+            self.lease.left -= 1;
+            self.spend(now_ms, true);
+            // A lease proves that permits were left, whatever the count of a moment ago.
+            let remaining = self.limit.saturating_sub(self.used + self.untold).max(self.lease.left);
+            return Some(Ok(self.standing(now_ms, remaining)));
         }
-        self.lease.left -= 1;
-        self.spend(now_ms);
-        // A lease proves that a permit was left, whatever the count of a moment ago.
-        let remaining = self.limit.saturating_sub(self.used + self.untold).max(self.lease.left);
-        Some(Ok(self.standing(now_ms, remaining)))
+        if self.own(now_ms) >= self.limit {
+            return Some(Err(self.standing(now_ms, 0)));
+        }
+        self.wanted = true;
+        None
     }
 
-    /// Admits or refuses a request by this container's own uses alone: Redis cannot be asked.
-    pub(crate) fn decide_alone(&mut self, now_ms: i64) -> Result<Standing, Standing> {
+    /// Admits a request that [`decide`](Meter::decide) left open, by this container's own uses alone: Redis cannot be
+    /// asked.
+    pub(crate) fn admit_alone(&mut self, now_ms: i64) -> Standing {
         self.wanted = false;
         let second = self.second(now_ms);
-        let window = self.spent.iter().filter(|spent| (second - WINDOW + 1..=second).contains(&spent.second));
-        let own: u32 = window.clone().map(|spent| spent.uses).sum();
+        // Redis may have counted the request that asked, and will say so.
+        let asked = self.pending.as_mut().filter(|pending| pending.report.asks.is_some() && pending.admitted.is_none());
+        let is_told = asked.map(|pending| pending.admitted = Some(second)).is_some();
+        self.spend(now_ms, !is_told);
+        let own = self.own(now_ms);
+        self.standing(now_ms, self.limit.saturating_sub(own))
+    }
+
+    /// Own uses of the last window; sets when they come back.
+    fn own(&mut self, now_ms: i64) -> u32 {
+        let second = self.second(now_ms);
+        let window = || self.spent.iter().filter(|spent| (second - WINDOW + 1..=second).contains(&spent.second));
+        let own = window().map(|spent| spent.uses).sum();
         let mut left = own;
-        let back = window.map(|spent| {
+        let mut leaving = window().skip_while(|spent| {
             left -= spent.uses;
-            (spent.second, left)
+            left >= self.limit
         });
-        let limit = self.limit;
-        let back = back.into_iter().find(|(_, left)| *left < limit).map_or(second, |(second, _)| second) + WINDOW;
+        let back = leaving.next().map_or(second, |spent| spent.second) + WINDOW;
         self.back_ms = back * 1000 - self.ahead_ms.unwrap_or_default();
-        if own >= limit {
-            return Err(self.standing(now_ms, 0));
-        }
-        self.spend(now_ms);
-        Ok(self.standing(now_ms, limit - own - 1))
+        own
     }
 
     /// Whether the next sync should carry a report: a request waits, or the lease runs low, or uses were kept for long.
@@ -156,42 +184,58 @@ impl Meter {
     }
 
     /// The report to send: the one that was not answered, or a new one with this number.
-    pub(crate) fn report(&mut self, number: u64) -> Report {
-        let untold = &mut self.untold;
-        let spent = &mut self.spent;
-        // Before Redis has told its time, it could not tell when these uses were.
-        let told = self.ahead_ms.is_some();
-        let report = self.report.get_or_insert_with(|| {
-            let mut uses = Vec::new();
-            if told {
-                let untold_uses = spent.iter_mut().filter(|spent| spent.untold > 0);
-                uses.extend(untold_uses.map(|spent| (spent.second, std::mem::take(&mut spent.untold))));
-                *untold = 0;
-            }
-            Report { number, uses }
-        });
-        report.clone()
+    pub(crate) fn report(&mut self, number: u64, now_ms: i64) -> Report {
+        if let Some(pending) = &self.pending {
+            return pending.report.clone();
+        }
+        // Before Redis has told its time, it could not be told when anything was.
+        let is_timed = self.ahead_ms.is_some();
+        let report = Report {
+            number,
+            asks: (is_timed && self.wanted).then(|| self.second(now_ms)),
+            uses: if is_timed { self.tell() } else { Vec::new() },
+        };
+        self.pending = Some(Pending { report: report.clone(), admitted: None });
+        report
+    }
+
+    /// Takes what no report has.
+    fn tell(&mut self) -> Vec<(i64, u32)> {
+        self.untold = 0;
+        let untold = self.spent.iter_mut().filter(|spent| spent.untold > 0);
+        untold.map(|spent| (spent.second, std::mem::take(&mut spent.untold))).collect()
     }
 
     /// Takes in the answer to the report `number`, which was sent and answered at these times. An answer to any other
     /// report than the one that is waited for says nothing.
     pub(crate) fn answered(&mut self, number: u64, lent: &Lent, sent_ms: i64, received_ms: i64) {
-        if self.report.as_ref().is_none_or(|report| report.number != number) {
-            return;
-        }
-        self.report = None;
+        let Some(pending) = self.pending.take_if(|pending| pending.report.number == number) else { return };
         self.wanted = false;
         self.told_ms = received_ms;
         self.learn_time(lent.time_us.div_euclid(1000) - received_ms);
         self.used = lent.used;
-        // Uses since the report was made came from the lease before.
-        let left = lent.granted.saturating_sub(self.untold);
-        self.lease =
-            Lease { granted: lent.granted, left, life: Span { from_ms: sent_ms, until_ms: sent_ms + LEASE_MS } };
+        if let Some(second) = pending.admitted.filter(|_| !lent.counted) {
+            self.owe(second);
+        }
+        self.lease = Lease {
+            counted: lent.counted && pending.admitted.is_none(),
+            granted: lent.granted,
+            // Uses since the report was made came from the lease before.
+            left: lent.granted.saturating_sub(self.untold),
+            life: Span { from_ms: sent_ms, until_ms: sent_ms + LEASE_MS },
+        };
         let wait_ms = lent.back * 1000 - (lent.time_us + 999).div_euclid(1000);
         self.back_ms = received_ms + wait_ms;
-        let until_ms = if lent.granted == 0 { sent_ms + wait_ms } else { sent_ms };
-        self.refused = Span { from_ms: sent_ms, until_ms };
+        let is_reached = lent.used >= self.limit;
+        self.refused = Span { from_ms: sent_ms, until_ms: if is_reached { sent_ms + wait_ms } else { sent_ms } };
+    }
+
+    /// Reports with the others a use that Redis was thought to know of.
+    fn owe(&mut self, second: i64) {
+        if let Some(spent) = self.spent.iter_mut().find(|spent| spent.second == second) {
+            spent.untold += 1;
+            self.untold += 1;
+        }
     }
 
     /// Whether nothing is known that would be missed.
@@ -214,17 +258,17 @@ impl Meter {
         self.ahead_ms = Some(ahead_ms);
     }
 
-    fn spend(&mut self, now_ms: i64) {
-        self.untold += 1;
-        let second = self.second(now_ms);
+    fn spend(&mut self, now_ms: i64, is_untold: bool) {
+        let (second, untold) = (self.second(now_ms), u32::from(is_untold));
+        self.untold += untold;
         match self.spent.back_mut() {
             Some(last) if last.second >= second => {
                 last.uses += 1;
-                last.untold += 1;
+                last.untold += untold;
             }
             _ => {
                 self.forget(second);
-                self.spent.push_back(Spent { second, uses: 1, untold: 1 });
+                self.spent.push_back(Spent { second, uses: 1, untold });
             }
         }
     }
@@ -248,9 +292,9 @@ impl Meter {
         Standing { class: self.class, limit: self.limit, remaining, reset_seconds }
     }
 
-    /// Most permits of a lease.
-    pub(crate) fn batch(&self) -> u32 {
-        Limits::batch(self.limit)
+    /// Most permits to borrow; the request that asks is counted besides.
+    pub(crate) fn spare(&self) -> u32 {
+        Limits::batch(self.limit) - 1
     }
 
     /// The limit.

@@ -39,7 +39,7 @@ pub(crate) struct Renewal {
     pub report: Report,
     pub limit: u32,
     /// Most permits to borrow.
-    pub batch: u32,
+    pub spare: u32,
     /// When it was made, by this container's clock.
     pub sent_ms: i64,
     api_key: Box<str>,
@@ -61,15 +61,9 @@ impl Meters {
         meter.decide(now_ms).map(|decided| decided.map(Some))
     }
 
-    /// Admits or refuses a request by what this container itself has admitted.
-    pub(crate) fn decide_alone(
-        &mut self,
-        api_key: &str,
-        class: Class,
-        now_ms: i64,
-    ) -> Result<Option<Standing>, Standing> {
-        let Some(meter) = self.meter(api_key, class, now_ms) else { return Ok(None) };
-        meter.decide_alone(now_ms).map(Some)
+    /// Admits a request that [`decide`](Meters::decide) left open, by what this container itself has admitted.
+    pub(crate) fn admit_alone(&mut self, api_key: &str, class: Class, now_ms: i64) -> Option<Standing> {
+        self.meter(api_key, class, now_ms).map(|meter| meter.admit_alone(now_ms))
     }
 
     /// The report that asks for a lease for one limit; `None` where there is no limit.
@@ -140,8 +134,8 @@ impl Metered {
 }
 
 fn renewal(api_key: Box<str>, name: Arc<str>, meter: &mut Meter, number: u64, class: Class, now_ms: i64) -> Renewal {
-    let report = meter.report(number);
-    Renewal { name, class, report, limit: meter.limit(), batch: meter.batch(), sent_ms: now_ms, api_key }
+    let report = meter.report(number, now_ms);
+    Renewal { name, class, report, limit: meter.limit(), spare: meter.spare(), sent_ms: now_ms, api_key }
 }
 
 /// What stands for an API key in Redis: its SHA-256, shortened to 128 bits. API keys may be secrets, and are chosen by

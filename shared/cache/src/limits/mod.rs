@@ -2,7 +2,8 @@
 //!
 //! The count is kept in Redis, but a request that L1 answers must not pay a round trip for it. So a container borrows
 //! permits in small batches (a *lease*), and reports what it used with the next sync that happens anyway. What is
-//! counted against the limit is only what was *used*; what is *lent* makes the next batches smaller, and nothing else.
+//! counted against the limit is only what was *used*; what is *lent* makes the next leases smaller, and nothing else.
+//! A request that finds no permit is counted by the same script that lends, before it is admitted.
 //!
 //! # What holds
 //!
@@ -11,9 +12,10 @@
 //! - **Never too few.** A request is refused only when the requests admitted within the last [`WINDOW_SECONDS`] are as
 //!   many as the limit. Permits that lie idle in a frozen container never count, and a report counts at the second of
 //!   the use, however late it comes.
-//! - **Hardly too many.** Within any [`WINDOW_SECONDS`] less one second, at most the limit + N ×
-//!   [`Limits::batch`] requests are admitted: when the last lease is given out, less than the limit has been reported,
-//!   and each container has at most one lease that it has not reported.
+//! - **Hardly too many.** Within any [`WINDOW_SECONDS`] less one second (and less one way of a reply), at most the
+//!   limit + N × ([`Limits::batch`] − 1) requests are admitted: when the last lease is given out, the reported ones are
+//!   no more than the limit, and each container has at most one lease that it has not reported. Limits below 200 have
+//!   no leases, and hold exactly.
 //!
 //! While it does not, every container by itself admits as many as the limit in any minute, and reports them later: N
 //! times the limit at most, and still never too few.
@@ -29,9 +31,9 @@
 mod meter;
 mod meters;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use meter::Lent;
+pub(crate) use meter::{Lent, Report};
 pub(crate) use meters::{Meters, Renewal};
 
 /// Length of the window in which requests are counted, in seconds.
@@ -95,7 +97,7 @@ impl Limits {
         self
     }
 
-    /// Most permits of one lease under `limit`.
+    /// Most requests that one answer of Redis allows under `limit`: the one that asked, and a lease for others.
     pub const fn batch(limit: u32) -> u32 {
         if limit < BATCHES { 1 } else { limit / BATCHES }
     }

@@ -9,8 +9,7 @@ use crate::{
 use futures_util::FutureExt;
 use std::sync::{MutexGuard, PoisonError};
 
-/// How often one request asks Redis: for the answer to a report that was lost, for uses that could not be reported
-/// before, and for a lease.
+/// How often one request asks Redis: for the answer to a report that was lost, for its time, and to be counted.
 const MOST_ASKED: usize = 3;
 
 impl TieredCache {
@@ -38,7 +37,7 @@ impl TieredCache {
         let now_ms = self.clock.now_ms();
         let mut meters = self.meters();
         let decided = meters.decide(api_key, class, now_ms);
-        decided.unwrap_or_else(|| meters.decide_alone(api_key, class, now_ms))
+        decided.unwrap_or_else(|| Ok(meters.admit_alone(api_key, class, now_ms)))
     }
 
     /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.
