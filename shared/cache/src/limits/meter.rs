@@ -136,24 +136,25 @@ impl Meter {
             let remaining = self.limit.saturating_sub(self.used + self.untold).max(self.lease.left);
             return Some(Ok(self.standing(now_ms, remaining)));
         }
-        if self.own(now_ms) >= self.limit {
+        if self.untold == 0 && self.own(now_ms) >= self.limit {
             return Some(Err(self.standing(now_ms, 0)));
         }
         self.wanted = true;
         None
     }
 
-    /// Admits a request that [`decide`](Meter::decide) left open, by this container's own uses alone: Redis cannot be
-    /// asked.
-    pub(crate) fn admit_alone(&mut self, now_ms: i64) -> Standing {
+    /// Admits or refuses a request that [`decide`](Meter::decide) left open, by this container's own uses alone: Redis
+    /// cannot be asked.
+    pub(crate) fn decide_alone(&mut self, now_ms: i64) -> Result<Standing, Standing> {
         self.wanted = false;
-        let second = self.second(now_ms);
+        let left = self.limit.saturating_sub(self.own(now_ms)).checked_sub(1);
+        let Some(left) = left else { return Err(self.standing(now_ms, 0)) };
         // Redis may have counted the request that asked, and will say so.
+        let second = self.second(now_ms);
         let asked = self.pending.as_mut().filter(|pending| pending.report.asks.is_some() && pending.admitted.is_none());
         let is_told = asked.map(|pending| pending.admitted = Some(second)).is_some();
         self.spend(now_ms, !is_told);
-        let own = self.own(now_ms);
-        self.standing(now_ms, self.limit.saturating_sub(own))
+        Ok(self.standing(now_ms, left))
     }
 
     /// Own uses of the last window; sets when they come back.
@@ -190,9 +191,11 @@ impl Meter {
         }
         // Before Redis has told its time, it could not be told when anything was.
         let is_timed = self.ahead_ms.is_some();
+        // What is refused in any case must not be counted.
+        let may_ask = is_timed && self.wanted && self.own(now_ms) < self.limit;
         let report = Report {
             number,
-            asks: (is_timed && self.wanted).then(|| self.second(now_ms)),
+            asks: may_ask.then(|| self.second(now_ms)),
             uses: if is_timed { self.tell() } else { Vec::new() },
         };
         self.pending = Some(Pending { report: report.clone(), admitted: None });

@@ -61,9 +61,15 @@ impl Meters {
         meter.decide(now_ms).map(|decided| decided.map(Some))
     }
 
-    /// Admits a request that [`decide`](Meters::decide) left open, by what this container itself has admitted.
-    pub(crate) fn admit_alone(&mut self, api_key: &str, class: Class, now_ms: i64) -> Option<Standing> {
-        self.meter(api_key, class, now_ms).map(|meter| meter.admit_alone(now_ms))
+    /// Admits or refuses a request that [`decide`](Meters::decide) left open, by what this container itself has admitted.
+    pub(crate) fn decide_alone(
+        &mut self,
+        api_key: &str,
+        class: Class,
+        now_ms: i64,
+    ) -> Result<Option<Standing>, Standing> {
+        let Some(meter) = self.meter(api_key, class, now_ms) else { return Ok(None) };
+        meter.decide_alone(now_ms).map(Some)
     }
 
     /// The report that asks for a lease for one limit; `None` where there is no limit.

@@ -37,7 +37,7 @@ impl TieredCache {
         let now_ms = self.clock.now_ms();
         let mut meters = self.meters();
         let decided = meters.decide(api_key, class, now_ms);
-        decided.unwrap_or_else(|| Ok(meters.admit_alone(api_key, class, now_ms)))
+        decided.unwrap_or_else(|| meters.decide_alone(api_key, class, now_ms))
     }
 
     /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.

@@ -71,7 +71,7 @@ fn uses_are_kept_to_themselves_for_a_second_at_most_while_there_are_syncs() {
 #[test]
 fn alone_a_container_admits_the_limit_in_any_minute() {
     let mut meter = Meter::new(Class::Config, 2);
-    let mut decide = |now_ms| meter.decide(now_ms).unwrap_or_else(|| Ok(meter.admit_alone(now_ms)));
+    let mut decide = |now_ms| meter.decide(now_ms).unwrap_or_else(|| meter.decide_alone(now_ms));
     assert_eq!(decide(NOW).unwrap().remaining, 1);
     assert_eq!(decide(NOW + 30_000).unwrap().remaining, 0);
     assert_eq!(decide(NOW + 40_000).unwrap_err().reset_seconds, 20);
@@ -82,7 +82,7 @@ fn alone_a_container_admits_the_limit_in_any_minute() {
 #[test]
 fn what_was_admitted_before_redis_told_its_time_is_reported_at_the_right_second() {
     let mut meter = Meter::new(Class::Read, 10);
-    meter.admit_alone(NOW);
+    meter.decide_alone(NOW).unwrap();
     assert!(meter.report(1, NOW).uses.is_empty());
     let ahead = Lent { time_us: (NOW + 5500) * 1000, ..lent(1, 0, 65) };
     meter.answered(1, &ahead, NOW, NOW);
@@ -112,7 +112,7 @@ fn a_request_that_redis_has_counted_is_not_reported_again() {
 fn a_request_admitted_without_an_answer_counts_once() {
     for counted in [true, false] {
         let mut meter = asking(Class::Config, 10);
-        meter.admit_alone(NOW);
+        meter.decide_alone(NOW).unwrap();
         assert_eq!(meter.decide(NOW), None);
         assert_eq!(meter.report(3, NOW).number, 2, "the same again");
         meter.answered(2, &Lent { counted, ..lent(0, 1, 60) }, NOW, NOW);
@@ -127,7 +127,7 @@ fn every_api_key_and_class_has_a_meter_of_its_own_and_idle_ones_go() {
     let mut meters = Meters::new(Limits::OFF.with(Class::Read, 1).with(Class::Write, 1));
     let mut decide = |key: &str, class, now_ms| {
         let decided = meters.decide(key, class, now_ms);
-        decided.unwrap_or_else(|| Ok(meters.admit_alone(key, class, now_ms)))
+        decided.unwrap_or_else(|| meters.decide_alone(key, class, now_ms))
     };
     decide("a", Class::Read, NOW).unwrap().unwrap();
     decide("a", Class::Read, NOW).unwrap_err();
@@ -145,7 +145,7 @@ fn every_api_key_and_class_has_a_meter_of_its_own_and_idle_ones_go() {
 fn a_sync_carries_first_what_a_request_waits_for() {
     let mut meters = Meters::new(Limits::default());
     for key in 0..100 {
-        meters.admit_alone(&key.to_string(), Class::Read, NOW).unwrap();
+        meters.decide_alone(&key.to_string(), Class::Read, NOW).unwrap();
     }
     assert_eq!(meters.decide("waiting", Class::Bulk, NOW), None);
     let due = meters.due(NOW + 2000);
