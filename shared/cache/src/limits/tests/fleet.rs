@@ -14,8 +14,8 @@ const BEGIN_MS: i64 = 1_700_000_000_123;
 enum Step {
     /// Nothing happens for so many ms.
     Pause(i64),
-    /// It becomes the next full second, when uses leave the window.
-    ToTheSecond,
+    /// It becomes the second at which the oldest use of the window leaves it.
+    UntilOneLeaves,
     /// So many requests, a few ms apart, meet a container.
     Burst { container: usize, requests: u32, fate: Fate },
     /// A sync carries a container's report.
@@ -82,7 +82,12 @@ impl Fleet {
     fn run(&mut self, step: &Step) {
         match step {
             Step::Pause(ms) => self.now_ms += ms,
-            Step::ToTheSecond => self.now_ms = (self.now_ms / 1000 + 1) * 1000,
+            Step::UntilOneLeaves => {
+                let window = i64::from(WINDOW_SECONDS);
+                let oldest = self.since(self.now_ms - window * 1000 + 1).last();
+                let leaves_ms = oldest.map_or(0, |oldest| (oldest.at_ms / 1000 + window) * 1000);
+                self.now_ms = self.now_ms.max(leaves_ms);
+            }
             Step::Burst { container, requests, fate } => {
                 for _ in 0..*requests {
                     self.now_ms += 3;
@@ -191,7 +196,7 @@ fn step(containers: usize, limit: u32) -> impl Strategy<Value = Step> {
     let pause = prop_oneof![0_i64..200, 0_i64..3000, 3000_i64..90_000];
     prop_oneof![
         4 => pause.prop_map(Step::Pause),
-        4 => Just(Step::ToTheSecond),
+        4 => Just(Step::UntilOneLeaves),
         8 => (0..containers, 1..=limit / 3 + 1, fate())
             .prop_map(|(container, requests, fate)| Step::Burst { container, requests, fate }),
         3 => (0..containers, fate()).prop_map(|(container, fate)| Step::Sync { container, fate }),
