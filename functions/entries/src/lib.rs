@@ -16,7 +16,7 @@ pub mod get;
 pub mod put;
 mod put_request;
 
-use strata_api::{Route, Scope, http::Method, route::Handler};
+use strata_api::{Class, Route, Scope, http::Method, route::Handler};
 
 const BY_PATH: &str = "/cache/entries/{key+}";
 const BY_QUERY: &str = "/cache/entries";
@@ -26,15 +26,15 @@ pub static ROUTES: &[Route] =
     &[get(BY_PATH), get(BY_QUERY), put(BY_PATH), put(BY_QUERY), delete(BY_PATH), delete(BY_QUERY)];
 
 const fn get(resource: &'static str) -> Route {
-    route(Method::GET, resource, "get_entry", Scope::Read, |call| Box::pin(get::handle(call)))
+    route(Method::GET, resource, "get_entry", Scope::Read, Class::Read, |call| Box::pin(get::handle(call)))
 }
 
 const fn put(resource: &'static str) -> Route {
-    route(Method::PUT, resource, "put_entry", Scope::Write, |call| Box::pin(put::handle(call)))
+    route(Method::PUT, resource, "put_entry", Scope::Write, Class::Write, |call| Box::pin(put::handle(call)))
 }
 
 const fn delete(resource: &'static str) -> Route {
-    route(Method::DELETE, resource, "delete_entry", Scope::Write, |call| Box::pin(delete::handle(call)))
+    route(Method::DELETE, resource, "delete_entry", Scope::Write, Class::Write, |call| Box::pin(delete::handle(call)))
 }
 
 const fn route(
@@ -42,7 +42,8 @@ const fn route(
     resource: &'static str,
     operation: &'static str,
     scope: Scope,
+    class: Class,
     handler: Handler,
 ) -> Route {
-    Route { method, resource, operation, scope, handler }
+    Route { method, resource, operation, scope, class, handler }
 }

@@ -10,7 +10,7 @@ pub mod invalidate;
 pub mod journal;
 mod request;
 
-use strata_api::{Route, Scope, http::Method};
+use strata_api::{Class, Route, Scope, http::Method};
 
 /// The operations of this function.
 pub static ROUTES: &[Route] = &[
@@ -19,6 +19,7 @@ pub static ROUTES: &[Route] = &[
         resource: "/cache/invalidate",
         operation: "invalidate",
         scope: Scope::Write,
+        class: Class::Bulk,
         handler: |call| Box::pin(invalidate::handle(call)),
     },
     Route {
@@ -26,6 +27,7 @@ pub static ROUTES: &[Route] = &[
         resource: "/cache/journal",
         operation: "get_journal",
         scope: Scope::Admin,
+        class: Class::Read,
         handler: |call| Box::pin(journal::handle(call)),
     },
 ];

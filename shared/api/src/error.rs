@@ -3,12 +3,12 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{principal::Scope, response::Response, timestamp::Timestamp};
+use crate::{principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{borrow::Cow, error::Error as StdError};
-use strata_cache::{CacheError, Key, Level, Levels};
+use strata_cache::{CacheError, Key, Level, Levels, Standing, limits::WINDOW_SECONDS};
 
 /// What a handler answers.
 pub type Answer = Result<Response, ApiError>;
@@ -37,6 +37,8 @@ pub enum ApiError {
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller has used up a rate limit.
+    RateLimited(Standing),
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -127,6 +129,7 @@ impl ApiError {
             ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden => {
                 (StatusCode::FORBIDDEN, "FORBIDDEN")
             }
+            ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -151,6 +154,7 @@ impl ApiError {
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
+            ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
@@ -178,6 +182,12 @@ impl ApiError {
                 json!({"answer_bytes": answer_bytes, "max_answer_bytes": max_bytes})
             }
             ApiError::TooManyMatches { matched } => json!({"matched_count": matched}),
+            ApiError::RateLimited(standing) => json!({
+                "limit": standing.class.name(),
+                "max_requests": standing.limit,
+                "window_seconds": WINDOW_SECONDS,
+                "retry_after_seconds": standing.reset_seconds,
+            }),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
@@ -218,6 +228,10 @@ impl ApiError {
                 response.header(crate::CACHE_STATUS, cache_status.clone())
             }
             ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            ApiError::RateLimited(standing) => {
+                let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
+                rate_limit::told(response, standing)
+            }
             ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }

@@ -1,8 +1,9 @@
 //! What every Strata function needs around the cache.
 //!
 //! A request goes one way, all of it visible in [`pipeline`]: the gateway's [`event`] → request id → [`principal`] →
-//! [`route`] → scope → the function's handler → [`error`] map → [`response`]. A function brings a table of [`Route`]s
-//! and hands it to [`serve()`], or what it does with other events to [`serve_events`]; its handlers read bodies with [`body`], and answer with a [`Response`] or an
+//! [`route`] → scope → [`rate_limit`] → the function's handler → [`error`] map → [`response`]. A function brings a table
+//! of [`Route`]s and hands it to [`serve()`], or what it does with other events to [`serve_events`]; its handlers read
+//! bodies with [`body`], and answer with a [`Response`] or an
 //! [`ApiError`], which always has the contract's shape.
 //!
 //! # Layout
@@ -10,6 +11,7 @@
 //! |---|---|
 //! | [`event`], [`headers`], [`body`], [`lists`] | reading requests |
 //! | [`principal`] | who is calling, scopes, key prefixes |
+//! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
 //! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
 //! | [`settings`], [`telemetry`], [`serve`](mod@serve) | environment, log, start-up |
@@ -23,6 +25,7 @@ pub mod lists;
 mod nearest;
 pub mod pipeline;
 pub mod principal;
+pub mod rate_limit;
 pub mod response;
 pub mod route;
 pub mod serve;
@@ -41,6 +44,7 @@ pub use principal::{Principal, Scope};
 pub use response::Response;
 pub use route::{Call, Route};
 pub use serve::{serve, serve_events};
+pub use strata_cache::Class;
 pub use timestamp::Timestamp;
 
 /// `Cache-Status` (RFC 9211): what each level did for an answer.

@@ -1,9 +1,11 @@
-//! The way of every request, in one place: request id → principal → route → scope → handler → error map → response.
+//! The way of every request, in one place: request id → principal → route → scope → rate limit → handler → error map →
+//! response.
 
 use crate::{
     error::{Answer, ApiError},
     event::Event,
     principal::Principal,
+    rate_limit,
     response::Response,
     route::{Call, Route, find},
     serve::began_ms,
@@ -16,7 +18,7 @@ use std::{
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
-use strata_cache::TieredCache;
+use strata_cache::{Standing, TieredCache};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -39,21 +41,23 @@ impl App {
         let began_ms = began_ms(&context, self.function_timeout).max(event.request_context.request_time_epoch);
         self.cache.clock().observe(began_ms);
         let request_id = event.request_context.request_id.take().unwrap_or(context.request_id);
-        let mut trace = Trace::default();
-        let outcome = self.handle(event, &mut trace).await;
+        let (mut trace, mut standing) = (Trace::default(), None);
+        let outcome = self.handle(event, &mut trace, &mut standing).await;
         let response = outcome.unwrap_or_else(|error| {
             trace.failed(&error);
             error.respond(&request_id, self.cache.clock().now_ms())
         });
+        let response = standing.iter().fold(response, rate_limit::told);
         trace.write(&request_id, &context.env_config.function_name, response.status, started.elapsed());
         response.header(REQUEST_ID, request_id)
     }
 
-    async fn handle(&self, event: Event, trace: &mut Trace) -> Answer {
+    async fn handle(&self, event: Event, trace: &mut Trace, standing: &mut Option<Standing>) -> Answer {
         let principal = Principal::of(&event, self.cache.clock().now_ms())?;
         let route = find(self.routes, &event).ok_or(ApiError::RouteNotFound)?;
         trace.operation = Some(route.operation);
         principal.require(route.scope)?;
+        *standing = self.cache.admit(&principal.api_key, route.class).await.map_err(ApiError::RateLimited)?;
         let call = Call { cache: &self.cache, principal, event, trace };
         let handled = AssertUnwindSafe(async { (route.handler)(call).await }).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(ApiError::Internal("the handler panicked".into())))
@@ -68,7 +72,7 @@ mod tests {
     use lambda_http::http::{Method, StatusCode};
     use lambda_runtime::Context;
     use serde_json::{Value, json};
-    use strata_cache::{Clock, Config, Deployment};
+    use strata_cache::{Class, Clock, Config, Deployment, Limits};
 
     const NOW: i64 = 1_700_000_000_000;
 
@@ -78,6 +82,7 @@ mod tests {
             resource: "/ok",
             operation: "ok",
             scope: Scope::Read,
+            class: Class::Read,
             handler: |call| Box::pin(async move { Response::json(StatusCode::OK, &call.principal.subject) }),
         },
         Route {
@@ -85,6 +90,7 @@ mod tests {
             resource: "/panic",
             operation: "panic",
             scope: Scope::Read,
+            class: Class::Read,
             handler: |call| Box::pin(async move { panic!("{}", call.principal.subject) }),
         },
         Route {
@@ -92,6 +98,7 @@ mod tests {
             resource: "/ok",
             operation: "write",
             scope: Scope::Write,
+            class: Class::Write,
             handler: |_| Box::pin(async { Response::json(StatusCode::OK, &()) }),
         },
     ];
@@ -103,13 +110,23 @@ mod tests {
         }})
     }
 
-    /// Status, body and `x-request-id` of the answer.
-    async fn answer(event: Value) -> (u16, Value, String) {
-        let deployment = Deployment { clock: Clock::manual(NOW), ..Deployment::new("control") };
-        let cache = TieredCache::open(deployment, Config::default()).unwrap();
-        let app = App { cache, routes: ROUTES, function_timeout: None };
+    /// A function without Redis, which has nothing to say here, and a limit of one read and any number of writes.
+    fn app() -> App {
+        let limits = Limits::OFF.with(Class::Read, 1);
+        let deployment = Deployment { limits, clock: Clock::manual(NOW), ..Deployment::new("control") };
+        let mut config = Config::default();
+        config.l2_config.enabled = false;
+        App { cache: TieredCache::open(deployment, config).unwrap(), routes: ROUTES, function_timeout: None }
+    }
+
+    async fn answer_of(app: &App, event: Value) -> Value {
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), Context::default());
-        let answer = serde_json::to_value(app.answer(event).await).unwrap();
+        serde_json::to_value(app.answer(event).await).unwrap()
+    }
+
+    /// Status, body and `x-request-id` of the first answer of a function.
+    async fn answer(event: Value) -> (u16, Value, String) {
+        let answer = answer_of(&app(), event).await;
         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         let status = answer["statusCode"].as_u64().unwrap();
         (status.try_into().unwrap(), body, answer["headers"]["x-request-id"].as_str().unwrap().to_owned())
@@ -136,5 +153,38 @@ mod tests {
             assert_eq!(body["error"]["request_id"], "req-1");
             assert_eq!(body["error"]["timestamp"], "2023-11-14T22:13:20Z");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_before_does_not_count_and_everything_after_does() {
+        let app = app();
+        let mut anonymous = event("GET", "/ok");
+        anonymous["requestContext"]["authorizer"].take();
+        for (event, status) in [
+            (anonymous, 401),
+            (event("GET", "/nowhere"), 404),
+            (event("PUT", "/ok"), 403),
+            (event("GET", "/panic"), 500),
+            (event("GET", "/ok"), 429),
+        ] {
+            let answer = answer_of(&app, event).await;
+            let headers = &answer["headers"];
+            assert_eq!(answer["statusCode"], status);
+            let counted = [429, 500].contains(&status);
+            assert_eq!(headers["ratelimit-policy"].as_str(), counted.then_some(r#""read";q=1;w=60"#), "{answer}");
+            assert_eq!(headers["ratelimit"].as_str(), counted.then_some(r#""read";r=0;t=60"#), "{answer}");
+            assert_eq!(headers["retry-after"].as_str(), (status == 429).then_some("60"), "{answer}");
+        }
+        let mut other = event("GET", "/ok");
+        other["requestContext"]["authorizer"]["api_key"] = json!("another");
+        assert_eq!(answer_of(&app, other).await["statusCode"], 200);
+    }
+
+    #[tokio::test]
+    async fn without_a_limit_nothing_is_said_of_it() {
+        let mut writer = event("PUT", "/ok");
+        writer["requestContext"]["authorizer"]["scopes"] = json!("[\"cache:write\"]");
+        let answer = answer_of(&app(), writer).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["ratelimit"]), (&json!(200), &Value::Null));
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use lambda_http::http::Method;
 use lambda_runtime::BoxFuture;
-use strata_cache::TieredCache;
+use strata_cache::{Class, TieredCache};
 
 /// One operation of a function.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Route {
     pub operation: &'static str,
     /// What a caller needs.
     pub scope: Scope,
+    /// Which of a caller's rate limits it counts against.
+    pub class: Class,
     /// What does it.
     pub handler: Handler,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{fmt, time::Duration};
-use strata_cache::{Config, Deployment, config::RedisUrl};
+use strata_cache::{Class, Config, Deployment, Limits, config::RedisUrl};
 
 /// What the deployment says. `Debug` leaves out all that could hold a secret.
 pub struct Settings {
@@ -11,7 +11,9 @@ pub struct Settings {
     pub config: Config,
     /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`; `INVALIDATE_BUDGET_MS`, how long one
     /// invalidation removes before the rest becomes a job, default 20000; `JOB_SLICE_MS`, how long a job works in one
-    /// invocation, default 60000.
+    /// invocation, default 60000. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
+    /// `RATE_LIMIT_BULK` (100): requests per minute and API key, 1 to 1,000,000; all of them off when `RATE_LIMITS`,
+    /// default `on`, is `off`.
     pub deployment: Deployment,
     /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
     /// invocation began, by the platform's clock. Unset: not known.
@@ -50,6 +52,7 @@ fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deploym
     if let Some(slice) = milliseconds("JOB_SLICE_MS")? {
         deployment.slice = slice;
     }
+    deployment.limits = limits(lookup)?;
     Ok(deployment)
 }
 
@@ -71,6 +74,28 @@ fn config(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Config, Set
         config.l1_config.coherence_window_ms = window;
     }
     Ok(config)
+}
+
+const LIMITS: [(Class, &str); Class::ALL.len()] = [
+    (Class::Read, "RATE_LIMIT_READ"),
+    (Class::Write, "RATE_LIMIT_WRITE"),
+    (Class::Config, "RATE_LIMIT_CONFIG"),
+    (Class::Bulk, "RATE_LIMIT_BULK"),
+];
+
+fn limits(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Limits, SettingsError> {
+    let mut limits = Limits::default();
+    for (class, variable) in LIMITS {
+        let Some(limit) = number(variable, lookup(variable))? else { continue };
+        let limit = u32::try_from(limit).ok().filter(|limit| (1..=Limits::MAX).contains(limit));
+        let problem = || format!("must be from 1 to {}", Limits::MAX);
+        limits = limits.with(class, limit.ok_or_else(|| SettingsError { variable, problem: problem() })?);
+    }
+    match lookup("RATE_LIMITS").as_deref() {
+        None | Some("on") => Ok(limits),
+        Some("off") => Ok(Limits::OFF),
+        Some(_) => Err(SettingsError { variable: "RATE_LIMITS", problem: "must be on or off".to_owned() }),
+    }
 }
 
 /// The default configuration with `partial` merged over it.
@@ -154,6 +179,7 @@ mod tests {
             ("CONTROL_TABLE_NAME", "control"),
             ("INVALIDATE_BUDGET_MS", "5"),
             ("JOB_SLICE_MS", "7"),
+            ("RATE_LIMIT_BULK", "7"),
         ])
         .unwrap();
         let config = &settings.config;
@@ -167,6 +193,16 @@ mod tests {
         assert_eq!(deployment.control_table, "control");
         assert_eq!((deployment.request_budget, deployment.slice), (Duration::from_millis(5), Duration::from_millis(7)));
         assert!(!format!("{settings:?}").contains("u:p"));
+        let limits = settings.deployment.limits;
+        assert_eq!(Class::ALL.map(|class| limits.of(class)), [Some(5000), Some(1000), Some(10), Some(7)]);
+    }
+
+    #[test]
+    fn limits_are_on_unless_switched_off() {
+        let limits = |value| read(&[("RATE_LIMITS", value), ("RATE_LIMIT_READ", "1")]).unwrap().deployment.limits;
+        assert_eq!(limits("on").of(Class::Read), Some(1));
+        assert_eq!(limits(""), limits("on"));
+        assert_eq!(limits("off"), Limits::OFF);
     }
 
     #[test]
@@ -175,6 +211,10 @@ mod tests {
             ("COHERENCE_WINDOW_MS", "soon"),
             ("FUNCTION_TIMEOUT_SECONDS", "-1"),
             ("JOB_SLICE_MS", "1s"),
+            ("RATE_LIMITS", "no"),
+            ("RATE_LIMIT_READ", "0"),
+            ("RATE_LIMIT_WRITE", "1000001"),
+            ("RATE_LIMIT_CONFIG", "off"),
             ("CACHE_CONFIG", "{"),
             ("CACHE_CONFIG", r#"{"l9_config":{}}"#),
             ("CACHE_CONFIG", r#"{"l1_config":{"enabled":"yes"}}"#),

@@ -25,9 +25,10 @@
 //! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
 //! | `coherence`, `ledger`, `barriers`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
 //! | [`memory`] | L1 on mini-moka |
-//! | `redis` | L2, the journal, the connection to Redis, and the Lua scripts |
+//! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
 //! | [`job`], `frontier` | work that is larger than a request, and how far it has come |
+//! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
@@ -71,6 +72,7 @@ pub mod job;
 pub mod key;
 mod ledger;
 pub mod level;
+pub mod limits;
 pub mod memory;
 pub mod outcome;
 pub mod pattern;
@@ -90,6 +92,7 @@ pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
 pub use job::{Job, JobState, Slice};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
+pub use limits::{Class, Limits, Standing};
 pub use outcome::{
     CacheError, Condition, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation, Path, Put,
     Read, Reclaim, Step, Stored,

@@ -85,6 +85,8 @@ impl Engines {
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("KEY_PREFIX", "bench:"),
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
+            // The limiter works as it does everywhere, but never refuses.
+            ("RATE_LIMIT_READ", "1000000"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

@@ -126,3 +126,15 @@ async fn entries_spread_over_the_masters_and_stay_coherent() {
     wait_out_the_window().await;
     get(&api, "entries-1", "k:0").await.expect(404);
 }
+
+#[tokio::test]
+async fn limits_hold_for_all_containers() {
+    let cluster = Cluster::start().await;
+    let api = Api::with(patient().redis(RedisEngine::Url(cluster.url())).env("RATE_LIMIT_WRITE", "10")).await;
+    let mut admitted = 0;
+    for i in 0..20 {
+        let answer = put(&api, ["entries-1", "entries-2"][i % 2], "k", "1").await;
+        admitted += usize::from(answer.status != 429);
+    }
+    assert_eq!(admitted, 10);
+}

@@ -10,6 +10,7 @@ mod events;
 mod invalidate;
 mod jobs;
 mod maintenance;
+mod limits;
 mod races;
 mod support;
 mod tables;

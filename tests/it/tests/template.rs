@@ -129,6 +129,22 @@ fn functions_know_their_timeout() {
     }
 }
 
+/// What the settings read, with the contract's numbers, for every function alike.
+#[test]
+fn limits_are_the_contracts() {
+    let variables = &TEMPLATE["Globals"]["Function"]["Environment"]["Variables"];
+    for (variable, parameter, default) in [
+        ("RATE_LIMITS", "RateLimits", json!("on")),
+        ("RATE_LIMIT_READ", "RateLimitRead", json!(5000)),
+        ("RATE_LIMIT_WRITE", "RateLimitWrite", json!(1000)),
+        ("RATE_LIMIT_CONFIG", "RateLimitConfig", json!(10)),
+        ("RATE_LIMIT_BULK", "RateLimitBulk", json!(100)),
+    ] {
+        assert_eq!(variables[variable], json!({"Ref": parameter}));
+        assert_eq!(TEMPLATE["Parameters"][parameter]["Default"], default, "{parameter}");
+    }
+}
+
 #[test]
 fn functions_may_do_no_more_than_they_must() {
     for (name, properties) in functions() {

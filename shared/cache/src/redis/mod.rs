@@ -1,4 +1,4 @@
-//! Redis: the L2 copies, and the journal that keeps every container coherent.
+//! Redis: the L2 copies, the journal that keeps every container coherent, and the count of the rate limits.
 //!
 //! Only this folder speaks to Redis. Its keys, all behind the deployment's prefix:
 //!
@@ -11,12 +11,15 @@
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
 //! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
+//! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
+//! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
 
 mod copies;
 mod journal;
+mod limits;
 mod link;
 mod scripts;
 
@@ -24,6 +27,7 @@ pub(crate) use copies::{
     Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, swept, totals,
 };
 pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
+pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
 
 use crate::{config::Config, shard::shard};
@@ -66,5 +70,10 @@ impl Keyspace {
 
     pub(crate) fn index(&self, shard: u64) -> String {
         format!("{}{{e{shard:x}}}index", self.0)
+    }
+
+    /// The limit of a class for the API key that `name` stands for.
+    pub(crate) fn limit(&self, name: &str, class: &str) -> String {
+        format!("{}{{l:{name}}}{class}", self.0)
     }
 }

@@ -31,6 +31,7 @@ scripts! {
     EVICT = "lua/evict.lua";
     CLOSE = "lua/close.lua";
     SWEEP = "lua/sweep.lua";
+    LEASE = "lua/lease.lua";
 }
 
 impl Source {

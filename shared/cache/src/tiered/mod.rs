@@ -4,6 +4,7 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
+mod admit;
 mod commit;
 mod condition;
 mod history;
@@ -27,10 +28,11 @@ use crate::{
     entry::Entry,
     key::Key,
     level::Level,
+    limits::{Limits, Meters},
     memory::{Copy, Memory, Reads},
     outcome::{Path, Step},
     pause::Pause,
-    redis::{Copies, Journal, Keyspace, Link},
+    redis::{Copies, Journal, Keyspace, Leases, Link},
     register::Register,
     version::{Position, Version},
 };
@@ -48,6 +50,8 @@ const MOST_MATCHED: usize = 16;
 pub struct Deployment {
     /// The table of notes, jobs and the configuration document.
     pub control_table: String,
+    /// How much each API key may ask for.
+    pub limits: Limits,
     /// Where time comes from.
     pub clock: Clock,
     /// How long one invalidation removes before the rest goes on as a job; some seconds less than its caller waits.
@@ -62,10 +66,11 @@ impl Deployment {
     /// How long one slice of a job takes at most by default, in seconds.
     pub const SLICE_SECONDS: u64 = 60;
 
-    /// A deployment with that control table, the system's clock, and default times.
+    /// A deployment with that control table, no limits, the system's clock, and default times.
     pub fn new(control_table: impl Into<String>) -> Deployment {
         Deployment {
             control_table: control_table.into(),
+            limits: Limits::OFF,
             clock: Clock::system(),
             request_budget: Duration::from_secs(Deployment::REQUEST_SECONDS),
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
@@ -82,7 +87,10 @@ pub struct TieredCache {
     link: Link,
     journal: Journal,
     copies: Copies,
+    leases: Leases,
     store: Store,
+    /// What each API key has used of its limits here.
+    meters: Mutex<Meters>,
     knowledge: Mutex<Coherence>,
     /// What was read since the last sync, and the fleet does not know of yet.
     touched: Mutex<Vec<Touched>>,
@@ -125,13 +133,15 @@ impl TieredCache {
             (false, true) => Register::L2,
             (false, false) => return Err(OpenError::NoSharedLevel),
         };
-        let Deployment { control_table, clock, request_budget, slice } = deployment;
+        let Deployment { control_table, limits, clock, request_budget, slice } = deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         Ok(TieredCache {
             memory: Memory::new(&config.l1_config),
             journal: Journal::new(&keys, link.is_cluster()),
+            leases: Leases::new(keys.clone()),
             copies: Copies::new(keys, register == Register::L2),
+            meters: Mutex::new(Meters::new(limits)),
             store: Store::new(&config.l3_config, control_table, clock.clone()),
             knowledge: Mutex::new(Coherence::new(register)),
             touched: Mutex::default(),

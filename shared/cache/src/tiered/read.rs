@@ -355,7 +355,7 @@ impl TieredCache {
         Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
     }
 
-    fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
+    pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
         self.knowledge().is_due(known_ms, now_ms, self.config.l1_config.coherence_window_ms)
     }
 }

@@ -4,6 +4,7 @@ use super::{TieredCache, sync::Unfinished};
 use crate::{
     key::Key,
     level::Level,
+    limits::Renewal,
     memory::{Copy, Reads},
     redis::{Command, Reply, Touch, totals},
     version::Version,
@@ -19,6 +20,8 @@ pub(super) enum Rider {
     Touched(Vec<Touch>),
     /// A write whose end was not known is undone.
     Undone,
+    /// A report of used permits, and new ones.
+    Renewed(Renewal),
 }
 
 /// A value that was read since the last sync.
@@ -34,7 +37,9 @@ impl TieredCache {
     pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
         let touches = self.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
-        touches.chain(self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone))).collect()
+        let undone = self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone));
+        let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
+        touches.chain(undone).chain(renewals).collect()
     }
 
     /// Heeds the replies to the commands that rode along.
@@ -43,6 +48,7 @@ impl TieredCache {
             match rider {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
                 Rider::Undone => {}
+                Rider::Renewed(renewal) => self.settle_renewal(&renewal, reply),
             }
         }
     }
