@@ -110,10 +110,7 @@ fn secret_source(get: impl Fn(&'static str) -> Option<String>) -> Result<Option<
     }
 }
 
-fn secret_location(
-    arn: String,
-    get: impl Fn(&'static str) -> Option<String>,
-) -> Result<SecretLocation, SettingsError> {
+fn secret_location(arn: String, get: impl Fn(&'static str) -> Option<String>) -> Result<SecretLocation, SettingsError> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", _, "secretsmanager", region, _, _] = parts[..] else {
         return Err(SettingsError { variable: "JWT_SECRET_ARN", problem: "must be the ARN of a secret" });

@@ -139,7 +139,15 @@ fn functions_may_do_no_more_than_they_must() {
         }
     }
     let authorizer = functions().into_iter().find(|(binary, _)| *binary == "authorizer").unwrap().1;
-    assert!(authorizer["Policies"].is_null(), "it needs no other service");
+    let secret = json!({
+        "Sid": "VerifyTokens", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue",
+        "Resource": {"Ref": "JwtSecretArn"}
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [secret]});
+    assert_eq!(authorizer["Policies"], json!([{"If": ["HasJwtSecret", policy, {"Ref": "AWS::NoValue"}]}]));
+    let variables = keys(&authorizer["Environment"]["Variables"]);
+    assert!(!variables.contains("JWT_SECRET"), "a variable shows the secret to whoever sees the function");
+    assert!(variables.contains("JWT_SECRET_ARN"));
     assert!(authorizer["VpcConfig"].is_null(), "it needs the internet");
     for (name, properties) in cache_functions() {
         assert!(properties["VpcConfig"]["SubnetIds"].is_array(), "{name} must be where Redis is");
