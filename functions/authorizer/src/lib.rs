@@ -1,13 +1,14 @@
 //! API Gateway TOKEN authorizer: verifies the JWT and tells the functions who is asking.
 //!
-//! It stands alone, outside the VPC and without the cache, because all it needs is a key: a shared secret, or the
-//! issuer's JSON Web Key Set, which is on the internet. The gateway keeps its verdict for a while, so what must hold on
+//! It stands alone, outside the VPC and without the cache, because all it needs is a key: a shared secret, which
+//! Secrets Manager keeps, or the issuer's JSON Web Key Set, which is on the internet. The gateway keeps its verdict for a while, so what must hold on
 //! every request (scopes, key prefixes, `exp`) is passed on and checked again by the functions.
 //!
 //! # Layout
 //! - [`settings`]: what a deployment says about its tokens, from the environment;
 //! - [`token`]: which token is good, and what it says ([`token::Principal`]);
-//! - [`keys`]: which key may verify which token; [`jwks`]: fetching and keeping the issuer's keys;
+//! - [`keys`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`keyring`]:
+//!   when, and how long they are kept;
 //! - [`policy`]: the answer that API Gateway expects;
 //! - `telemetry`: one line per request.
 //!
@@ -17,8 +18,10 @@
 //! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
 
 pub mod jwks;
+pub mod keyring;
 pub mod keys;
 pub mod policy;
+pub mod secret_store;
 pub mod settings;
 mod telemetry;
 pub mod token;
@@ -28,7 +31,7 @@ use std::time::Instant;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Deserialize;
 
-use crate::jwks::Unavailable;
+use crate::keyring::Unavailable;
 use crate::keys::{Keys, NoKey};
 use crate::policy::{Policy, UnknownMethodArn};
 use crate::settings::Settings;
@@ -87,7 +90,7 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// Fetches nothing yet, and keeps the settings' secret as a key only.
+    /// Fetches nothing yet, and keeps a secret of the settings as a key only.
     pub fn new(settings: Settings) -> Self {
         Self { verifier: Verifier::new(&settings), keys: Keys::new(settings.secret, settings.jwks_url) }
     }
@@ -99,7 +102,7 @@ impl Authorizer {
     pub async fn authorize(&self, event: &TokenEvent, now: u64) -> Result<Policy, AuthorizeError> {
         let token = token::bearer(&event.authorization_token)?;
         let header = token::header(token)?;
-        let key = self.keys.find(header.alg, header.kid.as_deref(), now).await?;
+        let key = self.keys.find(token, &header, now).await?;
         let principal = self.verifier.verify(token, &key, now)?;
         Policy::allow(principal, &event.method_arn).map_err(AuthorizeError::MethodArn)
     }

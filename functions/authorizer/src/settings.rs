@@ -1,9 +1,10 @@
 //! What a deployment says about its tokens. This is the one place of the authorizer that reads the environment, and it
-//! reads it through a closure, so that another source (a secret store) or a test can stand in for it.
+//! reads it through a closure, so that a test can stand in for it.
 
 use std::fmt;
 use std::str::FromStr;
 
+use aws_sdk_secretsmanager::config::Credentials;
 use reqwest::Url;
 
 /// Leeway when none is set, in seconds: clocks kept by NTP differ by far less.
@@ -20,13 +21,36 @@ pub struct Settings {
     pub issuer: String,
     /// `JWT_AUDIENCE`, required: what `aud` must be or contain.
     pub audience: String,
-    /// `JWT_SECRET`, at least 32 bytes: verifies HS256 tokens, which are refused without it.
-    pub secret: Option<Secret>,
+    /// What verifies HS256 tokens, which are refused without it.
+    pub secret: Option<SecretSource>,
     /// `JWKS_URL`, https (http only to this machine): verifies RS256, ES256 and EdDSA tokens, which are refused
     /// without it.
     pub jwks_url: Option<Url>,
     /// `JWT_LEEWAY_SECONDS`, 5 unless given, 30 at most: how far `exp`, `nbf` and `iat` may be off.
     pub leeway_seconds: u64,
+}
+
+/// Where the shared secret is, which has at least 32 bytes.
+#[derive(Debug)]
+pub enum SecretSource {
+    /// `JWT_SECRET`: in the environment, where everybody reads it who may see the function's configuration. For use on
+    /// one's own machine.
+    Given(Secret),
+    /// `JWT_SECRET_ARN`: in AWS Secrets Manager.
+    Stored(SecretLocation),
+}
+
+/// Where Secrets Manager keeps the shared secret, and who asks for it.
+#[derive(Debug)]
+pub struct SecretLocation {
+    /// `JWT_SECRET_ARN`: `arn:aws:secretsmanager:region:account:secret:name`.
+    pub arn: String,
+    /// The region, which the ARN names.
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: the function's own, as Lambda sets them.
+    pub credentials: Credentials,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`: another endpoint than that of the region.
+    pub endpoint: Option<String>,
 }
 
 /// A shared secret, which is never printed.
@@ -59,12 +83,12 @@ impl Settings {
         let settings = Self {
             issuer: get("JWT_ISSUER").ok_or(required("JWT_ISSUER"))?,
             audience: get("JWT_AUDIENCE").ok_or(required("JWT_AUDIENCE"))?,
-            secret: get("JWT_SECRET").map(Secret::try_from).transpose()?,
+            secret: secret_source(get)?,
             jwks_url: get("JWKS_URL").as_deref().map(jwks_url).transpose()?,
             leeway_seconds: get("JWT_LEEWAY_SECONDS").as_deref().map_or(Ok(DEFAULT_LEEWAY_SECONDS), leeway)?,
         };
         if settings.secret.is_none() && settings.jwks_url.is_none() {
-            return Err(required("JWT_SECRET or JWKS_URL"));
+            return Err(required("JWT_SECRET_ARN or JWKS_URL"));
         }
         Ok(settings)
     }
@@ -72,6 +96,34 @@ impl Settings {
 
 fn required(variable: &'static str) -> SettingsError {
     SettingsError { variable, problem: "is required" }
+}
+
+fn secret_source(get: impl Fn(&'static str) -> Option<String>) -> Result<Option<SecretSource>, SettingsError> {
+    match (get("JWT_SECRET"), get("JWT_SECRET_ARN")) {
+        (None, None) => Ok(None),
+        (Some(secret), None) => Secret::try_from(secret).map(SecretSource::Given).map(Some),
+        (None, Some(arn)) => secret_location(arn, get).map(SecretSource::Stored).map(Some),
+        // One of them is left over from a change, and nobody could tell which verifies.
+        (Some(_), Some(_)) => {
+            Err(SettingsError { variable: "JWT_SECRET", problem: "must not be set together with JWT_SECRET_ARN" })
+        }
+    }
+}
+
+fn secret_location(arn: String, get: impl Fn(&'static str) -> Option<String>) -> Result<SecretLocation, SettingsError> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "secretsmanager", region, _, _] = parts[..] else {
+        return Err(SettingsError { variable: "JWT_SECRET_ARN", problem: "must be the ARN of a secret" });
+    };
+    let variable = |name| get(name).ok_or(required(name));
+    let (key, secret) = (variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?);
+    let credentials = Credentials::new(key, secret, get("AWS_SESSION_TOKEN"), None, "environment");
+    Ok(SecretLocation {
+        region: region.to_owned(),
+        credentials,
+        endpoint: get("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+        arn,
+    })
 }
 
 fn leeway(text: &str) -> Result<u64, SettingsError> {
@@ -149,14 +201,14 @@ mod tests {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.leeway_seconds, 5);
         assert!(settings.jwks_url.is_none());
-        assert_eq!(settings.secret.unwrap().as_bytes(), SECRET.as_bytes());
+        assert!(matches!(settings.secret, Some(SecretSource::Given(secret)) if secret.as_bytes() == SECRET.as_bytes()));
     }
 
     #[test]
     fn what_is_missing_is_named() {
         assert_eq!(problem(&[("JWT_ISSUER", "")]), "JWT_ISSUER is required");
         assert_eq!(problem(&[("JWT_AUDIENCE", "")]), "JWT_AUDIENCE is required");
-        assert_eq!(problem(&[("JWT_SECRET", "")]), "JWT_SECRET or JWKS_URL is required");
+        assert_eq!(problem(&[("JWT_SECRET", "")]), "JWT_SECRET_ARN or JWKS_URL is required");
     }
 
     #[test]
@@ -164,6 +216,22 @@ mod tests {
         let error = problem(&[("JWT_SECRET", "hunter2")]);
         assert_eq!(error, "JWT_SECRET must have at least 32 bytes");
         assert!(!format!("{:?}", settings(&[]).unwrap()).contains(SECRET));
+    }
+
+    #[test]
+    fn a_stored_secret_is_asked_for_in_the_region_of_its_arn() {
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:strata/jwt-AbCdEf";
+        let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_SESSION_TOKEN", "token")];
+        let stored = |arn| [&[("JWT_SECRET", ""), ("JWT_SECRET_ARN", arn)], &keys[..]].concat();
+        let settings = settings(&stored(arn)).unwrap();
+        assert!(!format!("{settings:?}").contains("hidden"));
+        let Some(SecretSource::Stored(location)) = settings.secret else { panic!("{settings:?}") };
+        assert_eq!((location.region.as_str(), location.arn.as_str()), ("eu-west-1", arn));
+        assert_eq!(location.credentials.session_token(), Some("token"));
+        assert_eq!(problem(&stored("strata/jwt")), "JWT_SECRET_ARN must be the ARN of a secret");
+        assert_eq!(problem(&stored(arn)[..2]), "AWS_ACCESS_KEY_ID is required");
+        let both = problem(&[("JWT_SECRET_ARN", arn)]);
+        assert_eq!(both, "JWT_SECRET must not be set together with JWT_SECRET_ARN");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Settings of a deployment, from the environment, read here and nowhere else.
 
+mod redis_access;
+
 use serde_json::Value;
 use std::{fmt, time::Duration};
 use strata_cache::{Class, Config, Deployment, Limits, config::RedisUrl};
@@ -13,7 +15,9 @@ pub struct Settings {
     /// invalidation removes before the rest becomes a job, default 20000; `JOB_SLICE_MS`, how long a job works in one
     /// invocation, default 60000. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
     /// `RATE_LIMIT_BULK` (100): requests per minute and API key, 1 to 1,000,000; all of them off when `RATE_LIMITS`,
-    /// default `on`, is `off`.
+    /// default `on`, is `off`. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
+    /// `iam-serverless` or `iam-replication-group`, which needs `REDIS_USER` and `REDIS_CACHE_NAME`, and `AWS_REGION` and
+    /// credentials as Lambda sets them.
     pub deployment: Deployment,
     /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
     /// invocation began, by the platform's clock. Unset: not known.
@@ -45,6 +49,7 @@ impl Settings {
 
 fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deployment, SettingsError> {
     let mut deployment = Deployment::new(lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned()));
+    deployment.redis = redis_access::read(&lookup)?;
     let milliseconds = |name| Ok(number(name, lookup(name))?.map(Duration::from_millis));
     if let Some(budget) = milliseconds("INVALIDATE_BUDGET_MS")? {
         deployment.request_budget = budget;

@@ -86,6 +86,8 @@ mod shard;
 pub mod tiered;
 pub mod version;
 
+pub use self::redis::{CacheKind, Iam, RedisAccess};
+pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};

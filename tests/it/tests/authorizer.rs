@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use strata_it::stack::{Claims, InvokeError, Issuer, repository};
+use strata_it::stack::{Claims, InvokeError, Issuer, SecretsFault, SecretsManager, repository};
 use strata_it::{Api, entry, patient};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -225,4 +225,25 @@ async fn an_issuer_that_is_down_is_500() {
     api.get(&entry("customer:1")).bearer(&token).send().await.expect_error(500, "INTERNAL_ERROR");
     let logs: String = api.stack.containers().iter().map(|container| api.stack.logs(&container.name)).collect();
     assert!(logs.contains("the issuer's keys could not be fetched"), "{logs}");
+}
+
+/// As it is deployed: the environment says where the secret is, and not what it is.
+#[tokio::test]
+async fn a_secret_in_secrets_manager() {
+    let store = SecretsManager::start(&Issuer::default().secret).await.unwrap();
+    let options =
+        store.variables().into_iter().fold(patient().env("JWT_SECRET", ""), |all, (name, value)| all.env(name, value));
+    let api = Api::with(options).await;
+    store.set(SecretsFault::Denied);
+    api.get(&entry("customer:1")).bearer(&token([])).send().await.expect_error(500, "INTERNAL_ERROR");
+    store.set(SecretsFault::None);
+    // Not asked again at once after a failure.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    api.get(&entry("customer:1")).bearer(&token([])).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+    let forged = hs256("another secret of more than 32 bytes", &claims([]));
+    api.get(&entry("customer:1")).bearer(&forged).send().await.expect_error(401, "UNAUTHORIZED");
+
+    let logs: String = api.stack.containers().iter().map(|container| api.stack.logs(&container.name)).collect();
+    assert!(logs.contains("the shared secret could not be fetched"), "{logs}");
+    assert!(!logs.contains(&Issuer::default().secret), "{logs}");
 }

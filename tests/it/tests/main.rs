@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod authorizer;
-mod cluster;
 mod coherence;
 mod degradation;
+mod engines;
 mod entries;
 mod events;
 mod invalidate;

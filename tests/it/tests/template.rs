@@ -155,7 +155,15 @@ fn functions_may_do_no_more_than_they_must() {
         }
     }
     let authorizer = functions().into_iter().find(|(binary, _)| *binary == "authorizer").unwrap().1;
-    assert!(authorizer["Policies"].is_null(), "it needs no other service");
+    let secret = json!({
+        "Sid": "VerifyTokens", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue",
+        "Resource": {"Ref": "JwtSecretArn"}
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [secret]});
+    assert_eq!(authorizer["Policies"], json!([{"If": ["HasJwtSecret", policy, {"Ref": "AWS::NoValue"}]}]));
+    let variables = keys(&authorizer["Environment"]["Variables"]);
+    assert!(!variables.contains("JWT_SECRET"), "a variable shows the secret to whoever sees the function");
+    assert!(variables.contains("JWT_SECRET_ARN"));
     assert!(authorizer["VpcConfig"].is_null(), "it needs the internet");
     for (name, properties) in cache_functions() {
         assert!(properties["VpcConfig"]["SubnetIds"].is_array(), "{name} must be where Redis is");
@@ -191,6 +199,34 @@ fn functions_may_do_what_the_third_level_does() {
     let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
     let allowed: BTreeSet<_> = actions.map(|action| action.as_str().unwrap()).collect();
     assert_eq!(used, allowed);
+}
+
+/// What the functions' user of Redis may do, with the key prefix that the local stack gives the functions.
+pub fn access_string() -> String {
+    let user = &TEMPLATE["Resources"]["CacheUser"]["Properties"];
+    let prefix = TEMPLATE["Parameters"]["KeyPrefix"]["Default"].as_str().unwrap();
+    user["AccessString"]["Sub"].as_str().unwrap().replace("${KeyPrefix}", prefix)
+}
+
+#[test]
+fn functions_sign_in_to_redis_by_iam() {
+    for (name, properties) in cache_functions() {
+        let variables = &properties["Environment"]["Variables"];
+        assert_eq!(variables["REDIS_AUTH"], "iam-serverless", "{name}");
+        assert_eq!(variables["REDIS_USER"], json!({"Ref": "CacheUser"}), "{name}");
+        assert_eq!(variables["REDIS_CACHE_NAME"], json!({"Ref": "Cache"}), "{name}");
+        let policies = properties["Policies"].as_array().unwrap();
+        assert!(policies.contains(&json!({"Ref": "SignInToCache"})), "{name}");
+    }
+    let resources = &TEMPLATE["Resources"];
+    let user = &resources["CacheUser"]["Properties"];
+    assert_eq!(user["AuthenticationMode"], json!({"Type": "iam"}));
+    assert_eq!(user["UserId"], user["UserName"], "IAM wants them to be the same");
+    assert_eq!(resources["CacheUsers"]["Properties"]["UserIds"], json!([{"Ref": "CacheUser"}]));
+    assert_eq!(resources["Cache"]["Properties"]["UserGroupId"], json!({"Ref": "CacheUsers"}));
+    let statement = &resources["SignInToCache"]["Properties"]["PolicyDocument"]["Statement"][0];
+    assert_eq!(statement["Action"], "elasticache:Connect");
+    assert_eq!(statement["Resource"], json!([{"GetAtt": "Cache.ARN"}, {"GetAtt": "CacheUser.Arn"}]));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Deployment<'a> {
     /// What the options add or override, declared or not.
     pub(crate) extra: &'a BTreeMap<String, String>,
     pub(crate) dynamodb_endpoint: String,
+    /// Stands in for the secret that the template has kept elsewhere.
+    pub(crate) jwt_secret: String,
 }
 
 impl Deployment<'_> {
@@ -26,6 +28,9 @@ impl Deployment<'_> {
             if let Some(value) = own.or(in_template.as_deref()) {
                 variables.insert(name.clone(), value.to_owned());
             }
+        }
+        if function.environment.contains_key("JWT_SECRET_ARN") {
+            variables.insert("JWT_SECRET".to_owned(), self.jwt_secret.clone());
         }
         variables.extend(self.extra.clone());
         variables.into_iter().collect()
@@ -80,12 +85,13 @@ mod tests {
         };
         let extra = [("B".to_owned(), "option".to_owned()), ("D".to_owned(), "option".to_owned())].into();
         let values = [("A", "stack".to_owned()), ("B", "stack".to_owned()), ("UNDECLARED", "stack".to_owned())].into();
-        let deployment = Deployment { values, extra: &extra, dynamodb_endpoint: "http://d".to_owned() };
+        let [dynamodb_endpoint, jwt_secret] = ["http://d", "secret"].map(str::to_owned);
+        let deployment = Deployment { values, extra: &extra, dynamodb_endpoint, jwt_secret };
         let environment: BTreeMap<_, _> = deployment.environment(&function, "f-1", "redis://r").into_iter().collect();
         let value = |name: &str| environment.get(name).map(String::as_str);
         assert_eq!(value("REDIS_URL"), Some("redis://r"));
         assert_eq!([value("A"), value("B"), value("D")], [Some("stack"), Some("option"), Some("option")]);
-        assert_eq!([value("C"), value("UNDECLARED")], [None, None]);
+        assert_eq!([value("C"), value("UNDECLARED"), value("JWT_SECRET")], [None, None, None]);
         assert_eq!(value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), Some("128"));
     }
 }

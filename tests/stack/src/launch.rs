@@ -211,15 +211,18 @@ impl Fleet<'_> {
 
     fn deployment(&self) -> Deployment<'_> {
         let issuer = Issuer::default();
-        let mut values = BTreeMap::from([
-            ("JWT_SECRET", issuer.secret),
-            ("JWT_ISSUER", issuer.issuer),
-            ("JWT_AUDIENCE", issuer.audience),
-        ]);
+        let mut values = BTreeMap::from([("JWT_ISSUER", issuer.issuer), ("JWT_AUDIENCE", issuer.audience)]);
+        // The URL has all that a server on this machine asks for.
+        values.insert("REDIS_AUTH", String::new());
         values.extend(TABLES.map(|(variable, name)| (variable, name.to_owned())));
         let window = self.options.coherence_window_ms.map(|window| ("COHERENCE_WINDOW_MS", window.to_string()));
         values.extend(window);
-        Deployment { values, extra: &self.options.env, dynamodb_endpoint: self.l3.endpoint() }
+        Deployment {
+            values,
+            extra: &self.options.env,
+            dynamodb_endpoint: self.l3.endpoint(),
+            jwt_secret: issuer.secret,
+        }
     }
 }
 

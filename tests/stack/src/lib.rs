@@ -14,7 +14,8 @@
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
 //! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
-//! ends the children whatever happens to the stack; `launch` starts it all.
+//! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` stands beside it, for suites
+//! that want the authorizer's secret kept there.
 //!
 //! # What is like AWS
 //! Paths and path parameters stay as they were sent; query values arrive decoded; answers of the gateway itself come
@@ -57,6 +58,7 @@ mod response;
 mod route;
 mod runtime_api;
 mod schedule;
+mod secrets_manager;
 mod stack;
 mod stream;
 mod supervisor;
@@ -73,6 +75,7 @@ pub use options::{L3Store, Options, RedisEngine, repository};
 pub use redis::Redis;
 pub use redis_path::{PathFault, RedisPaths};
 pub use replica::Replica;
+pub use secrets_manager::{SecretsFault, SecretsManager};
 pub use stack::Stack;
 pub use token::{ALL_SCOPES, Claims, Issuer};
 

@@ -1,7 +1,8 @@
 //! The issuer's keys: which are used, when they are fetched, and what happens when they cannot be.
 
 use authorizer::Authorizer;
-use authorizer::jwks::{MAX_AGE, MAX_BYTES, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
+use authorizer::jwks::MAX_BYTES;
+use authorizer::keyring::{MAX_AGE, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
 use authorizer::token::Refusal;
 use serde_json::json;
 

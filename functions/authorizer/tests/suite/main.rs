@@ -7,6 +7,7 @@ mod attacks;
 mod claims;
 mod issuer;
 mod key_set;
+mod secret_store;
 mod signer;
 
 use std::collections::HashMap;

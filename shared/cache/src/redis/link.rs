@@ -6,12 +6,12 @@
 //! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
 use super::scripts;
+use super::target::{RedisAccess, Target};
 use crate::{Clock, config::L2Config, pause::Pause};
 use futures_util::future::join_all;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value,
+    FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection},
-    cluster::ClusterClient,
     cluster_async::ClusterConnection,
 };
 use std::{
@@ -69,26 +69,21 @@ pub(crate) struct Link {
     pause: Pause,
 }
 
-enum Target {
-    Single(Box<Client>),
-    Cluster(Box<ClusterClient>),
-}
-
+/// What [`Target::connect`] makes.
 #[derive(Clone)]
-enum Connection {
+pub(super) enum Connection {
     Single(Box<MultiplexedConnection>),
     Cluster(ClusterConnection),
 }
 
 impl Link {
     /// Prepares a link; connects nothing.
-    pub(crate) fn new(config: &L2Config, clock: Clock) -> Result<Link, RedisError> {
+    pub(crate) fn new(config: &L2Config, access: &RedisAccess, clock: Clock) -> Result<Link, RedisError> {
         let timeout = Duration::from_millis(config.timeout_ms);
-        let connect_timeout = Duration::from_secs(config.connection_timeout_seconds);
         Ok(Link {
-            target: Target::new(config.redis_url.expose(), connect_timeout, timeout)?,
+            target: Target::new(config, access, timeout * BULK_FACTOR, &clock)?,
             timeout,
-            connect_timeout,
+            connect_timeout: Duration::from_secs(config.connection_timeout_seconds),
             connection: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
             pause: Pause::new(clock),
@@ -165,7 +160,7 @@ impl Link {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let connection = self.target.connect(self.connect_timeout).await?;
+        let connection = self.target.connect().await?;
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
         Ok(connection)
     }
@@ -196,34 +191,6 @@ impl FromIterator<Command> for Batch {
         let mut batch = Batch::default();
         commands.into_iter().for_each(|command| batch.push(command));
         batch
-    }
-}
-
-impl Target {
-    fn new(url: &str, connect_timeout: Duration, timeout: Duration) -> Result<Target, RedisError> {
-        let Some((scheme, rest)) = url.split_once("+cluster://") else {
-            return Client::open(url).map(|client| Target::Single(Box::new(client)));
-        };
-        ClusterClient::builder(vec![format!("{scheme}://{rest}")])
-            .connection_timeout(connect_timeout)
-            // The whole batch is bounded by the link; this only ends what nobody waits for any more.
-            .response_timeout(timeout * BULK_FACTOR)
-            .retries(1)
-            .build()
-            .map(|client| Target::Cluster(Box::new(client)))
-    }
-
-    async fn connect(&self, timeout: Duration) -> Result<Connection, RedisError> {
-        match self {
-            Target::Single(client) => {
-                // The whole batch is bounded by the link, so a reply has no timeout of its own.
-                let config =
-                    AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(None);
-                let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-                Ok(Connection::Single(Box::new(connection)))
-            }
-            Target::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
-        }
     }
 }
 

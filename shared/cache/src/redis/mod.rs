@@ -18,17 +18,21 @@
 //! sixteen of them.
 
 mod copies;
+mod iam;
 mod journal;
 mod limits;
 mod link;
 mod scripts;
+mod target;
 
 pub(crate) use copies::{
     Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, swept, totals,
 };
+pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
+pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
 use std::sync::Arc;

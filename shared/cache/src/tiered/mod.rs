@@ -32,7 +32,7 @@ use crate::{
     memory::{Copy, Memory, Reads},
     outcome::{Path, Step},
     pause::Pause,
-    redis::{Copies, Journal, Keyspace, Leases, Link},
+    redis::{Copies, Journal, Keyspace, Leases, Link, RedisAccess},
     register::Register,
     version::{Position, Version},
 };
@@ -58,6 +58,8 @@ pub struct Deployment {
     pub request_budget: Duration,
     /// How long one call of [`TieredCache::run_job`] works at most.
     pub slice: Duration,
+    /// How connections to Redis are made, beyond `l2_config.redis_url`.
+    pub redis: RedisAccess,
 }
 
 impl Deployment {
@@ -66,7 +68,7 @@ impl Deployment {
     /// How long one slice of a job takes at most by default, in seconds.
     pub const SLICE_SECONDS: u64 = 60;
 
-    /// A deployment with that control table, no limits, the system's clock, and default times.
+    /// A deployment with that control table, no limits, the system's clock, default times, and Redis as its URL says.
     pub fn new(control_table: impl Into<String>) -> Deployment {
         Deployment {
             control_table: control_table.into(),
@@ -74,6 +76,7 @@ impl Deployment {
             clock: Clock::system(),
             request_budget: Duration::from_secs(Deployment::REQUEST_SECONDS),
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
+            redis: RedisAccess::default(),
         }
     }
 }
@@ -111,7 +114,8 @@ pub struct TieredCache {
 /// Why no cache can be made of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenError {
-    /// `l2_config.redis_url` cannot be understood. The text does not repeat it: it may hold a password.
+    /// `l2_config.redis_url` cannot be understood, or does not go together with the access. The text does not repeat
+    /// it: it may hold a password.
     RedisUrl,
     /// `l2_config.key_prefix` has a brace, which Redis Cluster would take for its own.
     KeyPrefix,
@@ -133,9 +137,9 @@ impl TieredCache {
             (false, true) => Register::L2,
             (false, false) => return Err(OpenError::NoSharedLevel),
         };
-        let Deployment { control_table, limits, clock, request_budget, slice } = deployment;
+        let Deployment { control_table, limits, clock, request_budget, slice, redis } = deployment;
         let keys = Keyspace::new(&config);
-        let link = Link::new(&config.l2_config, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         Ok(TieredCache {
             memory: Memory::new(&config.l1_config),
             journal: Journal::new(&keys, link.is_cluster()),
@@ -262,7 +266,9 @@ impl Source {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            OpenError::RedisUrl => "l2_config.redis_url must be redis[s][+cluster]://[user:password@]host:port[/db]",
+            OpenError::RedisUrl => {
+                "l2_config.redis_url must be redis[s][+cluster]://[user:password@]host:port[/db], rediss with a CA"
+            }
             OpenError::KeyPrefix => "l2_config.key_prefix must not contain braces",
             OpenError::NoSharedLevel => "at least one of L2_REDIS and L3_DATABASE must be enabled",
         })
