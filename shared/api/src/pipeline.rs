@@ -3,6 +3,7 @@
 use crate::{
     error::{Answer, ApiError},
     event::Event,
+    metrics::{Answered, Metrics},
     principal::Principal,
     response::Response,
     route::{Call, Route, find},
@@ -29,6 +30,8 @@ pub struct App {
     pub routes: &'static [Route],
     /// The function's time limit, if it is known.
     pub function_timeout: Option<Duration>,
+    /// What it tells CloudWatch.
+    pub metrics: Metrics,
 }
 
 impl App {
@@ -45,7 +48,9 @@ impl App {
             trace.failed(&error);
             error.respond(&request_id, self.cache.clock().now_ms())
         });
-        trace.write(&request_id, &context.env_config.function_name, response.status, started.elapsed());
+        let (function, status, took) = (&context.env_config.function_name, response.status, started.elapsed());
+        trace.write(&request_id, function, status, took);
+        self.metrics.add(Answered { function, status, level: trace.level, took }, &self.cache);
         response.header(REQUEST_ID, request_id)
     }
 
@@ -107,7 +112,7 @@ mod tests {
     async fn answer(event: Value) -> (u16, Value, String) {
         let deployment = Deployment { clock: Clock::manual(NOW), ..Deployment::new("control") };
         let cache = TieredCache::open(deployment, Config::default()).unwrap();
-        let app = App { cache, routes: ROUTES, function_timeout: None };
+        let app = App { cache, routes: ROUTES, function_timeout: None, metrics: Metrics::default() };
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), Context::default());
         let answer = serde_json::to_value(app.answer(event).await).unwrap();
         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();

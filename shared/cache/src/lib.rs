@@ -29,6 +29,7 @@
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
 //! | [`job`], `frontier` | work that is larger than a request, and how far it has come |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
+//! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -80,6 +81,7 @@ mod redis;
 mod register;
 pub mod selector;
 mod shard;
+pub mod stats;
 pub mod tiered;
 pub mod version;
 
@@ -95,5 +97,6 @@ pub use outcome::{
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;
+pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tiered::{Deployment, OpenError, TieredCache};
 pub use version::{Position, Version};

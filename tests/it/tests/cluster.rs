@@ -1,6 +1,7 @@
 //! Redis Cluster, three masters: the same code, with scripts that each touch one slot, and no KEYS or SCAN anywhere.
 
 use crate::support::{get, put, wait_out_the_window};
+use serde_json::json;
 use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
@@ -25,6 +26,17 @@ impl Cluster {
         let cluster = Cluster { nodes, _folder: folder };
         cluster.form(&ports).await;
         cluster
+    }
+
+    /// What all nodes use, in MiB.
+    async fn used_mb(&self) -> f64 {
+        let mut sum = 0.0;
+        for &(port, _) in &self.nodes {
+            let info = say(port, &["INFO".to_owned(), "memory".to_owned()]).await;
+            let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+            sum += used.trim().parse::<f64>().unwrap() / f64::from(1 << 20);
+        }
+        sum
     }
 
     fn url(&self) -> String {
@@ -125,4 +137,23 @@ async fn entries_spread_over_the_masters_and_stay_coherent() {
     api.delete(&entry("k:0")).pin("entries-2").send().await.expect(200);
     wait_out_the_window().await;
     get(&api, "entries-1", "k:0").await.expect(404);
+}
+
+#[tokio::test]
+async fn statistics_span_the_masters() {
+    let cluster = Cluster::start().await;
+    let api = Api::with(patient().redis(RedisEngine::Url(cluster.url()))).await;
+    for i in 0..40 {
+        put(&api, "entries-1", &format!("k:{i}"), "1").await.expect(201);
+    }
+    get(&api, "entries-1", "k:0").await.expect(200);
+    wait_out_the_window().await;
+    get(&api, "entries-1", "k:0").await.expect(200);
+    let found = api.get("/status").send().await.expect(200).json();
+    assert_eq!(found["status"], "healthy", "{found}");
+    let [l1, l2, l3] = [0, 1, 2].map(|level| &found["levels"][level]);
+    assert_eq!((&l1["entries"], &l1["hits"]), (&json!(40), &json!(1)), "{found}");
+    assert_eq!((&l2["entries"], &l3["entries"]), (&json!(40), &json!(40)), "{found}");
+    let (told, used) = (l2["memory_usage_mb"].as_f64().unwrap(), cluster.used_mb().await);
+    assert!((told / used - 1.0).abs() < 0.5, "{told} MiB of {used}");
 }

@@ -10,6 +10,8 @@ mod events;
 mod invalidate;
 mod jobs;
 mod maintenance;
+mod monitoring;
+mod status;
 mod support;
 mod tables;
 mod template;

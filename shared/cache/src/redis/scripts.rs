@@ -30,6 +30,9 @@ scripts! {
     EVICT = "lua/evict.lua";
     CLOSE = "lua/close.lua";
     SWEEP = "lua/sweep.lua";
+    REPORT = "lua/report.lua";
+    STANDING = "lua/standing.lua";
+    CENSUS = "lua/census.lua";
 }
 
 impl Source {

@@ -6,6 +6,7 @@
 
 mod commit;
 mod condition;
+mod counting;
 mod history;
 mod invalidate;
 mod jobs;
@@ -15,6 +16,7 @@ mod notes;
 mod read;
 mod removal;
 mod riders;
+mod status;
 mod sweep;
 mod sync;
 mod write;
@@ -30,8 +32,9 @@ use crate::{
     memory::{Copy, Memory, Reads},
     outcome::{Path, Step},
     pause::Pause,
-    redis::{Copies, Journal, Keyspace, Link},
+    redis::{Copies, Fleet, Journal, Keyspace, Link},
     register::Register,
+    stats::{Counters, Reporter, SyncTimes},
     version::{Position, Version},
 };
 use std::{
@@ -82,7 +85,11 @@ pub struct TieredCache {
     link: Link,
     journal: Journal,
     copies: Copies,
+    fleet: Fleet,
     store: Store,
+    counters: Counters,
+    reporter: Reporter,
+    sync_times: SyncTimes,
     knowledge: Mutex<Coherence>,
     /// What was read since the last sync, and the fleet does not know of yet.
     touched: Mutex<Vec<Touched>>,
@@ -128,8 +135,13 @@ impl TieredCache {
         let Deployment { control_table, clock, request_budget, slice } = deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        let counters = Counters::default();
         Ok(TieredCache {
-            memory: Memory::new(&config.l1_config),
+            memory: Memory::new(&config.l1_config, clock.clone(), counters.clone()),
+            fleet: Fleet::new(keys.clone()),
+            counters,
+            reporter: Reporter::new(),
+            sync_times: SyncTimes::default(),
             journal: Journal::new(&keys, link.is_cluster()),
             copies: Copies::new(keys, register == Register::L2),
             store: Store::new(&config.l3_config, control_table, clock.clone()),

@@ -5,7 +5,7 @@ use crate::{
     key::Key,
     level::Level,
     memory::{Copy, Reads},
-    redis::{Command, Reply, Touch, totals},
+    redis::{Command, Reply, Touch, reported, totals},
     version::Version,
 };
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
@@ -19,6 +19,8 @@ pub(super) enum Rider {
     Touched(Vec<Touch>),
     /// A write whose end was not known is undone.
     Undone,
+    /// The fleet has this container's report of that number.
+    Reported(u64),
 }
 
 /// A value that was read since the last sync.
@@ -34,7 +36,8 @@ impl TieredCache {
     pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
         let touches = self.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
-        touches.chain(self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone))).collect()
+        let undone = self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone));
+        touches.chain(undone).chain(self.report()).collect()
     }
 
     /// Heeds the replies to the commands that rode along.
@@ -43,8 +46,22 @@ impl TieredCache {
             match rider {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
                 Rider::Undone => {}
+                Rider::Reported(number) => {
+                    // Also where the script failed: counting too little is better than counting twice.
+                    self.reporter.arrived(number);
+                    if let Some(census_ms) = reported(reply) {
+                        self.store.tally.learn_census(census_ms);
+                    }
+                }
             }
         }
+    }
+
+    /// What this container has counted since its last report.
+    fn report(&self) -> Option<(Command, Rider)> {
+        let (usage, now_ms) = (self.memory.usage(), self.clock.now_ms());
+        let report = self.reporter.report(&self.counters, &self.store.tally, usage, now_ms)?;
+        Some((self.fleet.report(&report), Rider::Reported(report.number)))
     }
 
     /// The commands that undo writes which can arrive no more.
