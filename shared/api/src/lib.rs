@@ -14,7 +14,7 @@
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
 //! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
-//! | [`settings`], [`telemetry`], [`serve`](mod@serve) | environment, log, start-up |
+//! | [`settings`], [`telemetry`], [`metrics`], [`serve`](mod@serve) | environment, log, metrics, start-up |
 
 pub mod answer_size;
 pub mod body;
@@ -22,6 +22,7 @@ pub mod error;
 pub mod event;
 pub mod headers;
 pub mod lists;
+pub mod metrics;
 mod nearest;
 pub mod pipeline;
 pub mod principal;

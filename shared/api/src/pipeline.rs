@@ -4,6 +4,7 @@
 use crate::{
     error::{Answer, ApiError},
     event::Event,
+    metrics::{Answered, Metrics},
     principal::Principal,
     rate_limit,
     response::Response,
@@ -31,6 +32,8 @@ pub struct App {
     pub routes: &'static [Route],
     /// The function's time limit, if it is known.
     pub function_timeout: Option<Duration>,
+    /// What it tells CloudWatch.
+    pub metrics: Metrics,
 }
 
 impl App {
@@ -48,7 +51,9 @@ impl App {
             error.respond(&request_id, self.cache.clock().now_ms())
         });
         let response = standing.iter().fold(response, rate_limit::told);
-        trace.write(&request_id, &context.env_config.function_name, response.status, started.elapsed());
+        let (function, status, took) = (&context.env_config.function_name, response.status, started.elapsed());
+        trace.write(&request_id, function, status, took);
+        self.metrics.add(Answered { function, status, level: trace.level, took }, &self.cache);
         response.header(REQUEST_ID, request_id)
     }
 
@@ -116,7 +121,8 @@ mod tests {
         let deployment = Deployment { limits, clock: Clock::manual(NOW), ..Deployment::new("control") };
         let mut config = Config::default();
         config.l2_config.enabled = false;
-        App { cache: TieredCache::open(deployment, config).unwrap(), routes: ROUTES, function_timeout: None }
+        let cache = TieredCache::open(deployment, config).unwrap();
+        App { cache, routes: ROUTES, function_timeout: None, metrics: Metrics::default() }
     }
 
     async fn answer_of(app: &App, event: Value) -> Value {

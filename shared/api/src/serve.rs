@@ -1,7 +1,7 @@
 //! Start-up. Nothing is done before the first poll for work that the first event does not need: the environment is read,
 //! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
-use crate::{pipeline::App, route::Route, settings::Settings, telemetry};
+use crate::{metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
 use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// Serves `routes` as a Lambda function until Lambda ends the container.
 pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
     let (cache, function_timeout) = start()?;
-    let app = App { cache, routes, function_timeout };
+    let app = App { cache, routes, function_timeout, metrics: Metrics::default() };
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Error>(app.answer(event).await) }));
     // Joined and not spawned: a task of its own would outlive responses.
     tokio::join!(runtime.run(), app.cache.connect()).0

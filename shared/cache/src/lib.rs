@@ -30,6 +30,7 @@
 //! | [`job`], `frontier` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
+//! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -83,6 +84,7 @@ mod redis;
 mod register;
 pub mod selector;
 mod shard;
+pub mod stats;
 pub mod tiered;
 pub mod version;
 
@@ -101,5 +103,6 @@ pub use outcome::{
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;
+pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tiered::{Deployment, OpenError, TieredCache};
 pub use version::{Position, Version};

@@ -10,19 +10,25 @@
 //! - **No older copy survives a refusal.** The least recently used copies make room, but not for a copy that is
 //!   asked for less often than they are (TinyLFU), nor for one that is larger than the whole memory. Then the copy
 //!   that was to be replaced is gone as well, and [`Memory::insert`] says so.
+//! - **Evictions are told from other ends.** Each copy watches over its own stay.
 
+mod stay;
+
+use self::stay::{Residents, Stay};
 use crate::{
+    Clock,
     config::L1Config,
     entry::Entry,
     key::Key,
     planted::{Bug, planted},
+    stats::Counters,
     version::Position,
 };
 use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -49,6 +55,8 @@ pub struct Copy {
     pub deadline_ms: i64,
     /// How often it was read; shared with what tells the fleet, which must not keep the value in memory.
     pub reads: Arc<Reads>,
+    /// Its stay in a memory, once it is in one.
+    stay: OnceLock<Stay>,
 }
 
 /// How often a value was read.
@@ -80,6 +88,7 @@ impl Copy {
             read_at_ms: AtomicI64::new(now_ms),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms)),
             reads: Arc::new(Reads { last_ms: entry.created_at_ms.into(), ..Reads::default() }),
+            stay: OnceLock::new(),
             entry,
         }
     }
@@ -93,6 +102,13 @@ impl Copy {
     pub fn is_live(&self, now_ms: i64) -> bool {
         now_ms < self.deadline_ms
     }
+
+    /// Says that the copy leaves the memory on purpose.
+    fn leave(&self) {
+        if let Some(stay) = self.stay.get() {
+            stay.end();
+        }
+    }
 }
 
 /// What the memory holds.
@@ -100,6 +116,8 @@ impl Copy {
 pub struct Usage {
     /// Copies.
     pub entries: u64,
+    /// Bytes of their JSON texts.
+    pub text_bytes: u64,
     /// Their bytes: keys, texts, tags and an estimate of what keeping them takes.
     pub bytes: u64,
 }
@@ -108,11 +126,12 @@ pub struct Usage {
 pub struct Memory {
     copies: Cache<Key, Arc<Copy>>,
     bounds: Bounds,
+    residents: Arc<Residents>,
 }
 
 impl Memory {
-    /// An empty memory with the bounds of `config`.
-    pub fn new(config: &L1Config) -> Memory {
+    /// An empty memory with the bounds of `config`. What it evicts is counted by `counters`.
+    pub fn new(config: &L1Config, clock: Clock, counters: Counters) -> Memory {
         let bounds = Bounds::of(config);
         let idle = Duration::from_secs(config.idle_timeout_minutes.saturating_mul(60)).min(MAX_IDLE);
         let copies = Cache::builder()
@@ -120,7 +139,8 @@ impl Memory {
             .weigher(move |key: &Key, copy: &Arc<Copy>| bounds.weight(key, copy))
             .time_to_idle(idle)
             .build();
-        Memory { copies, bounds }
+        let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
+        Memory { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms)) }
     }
 
     /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
@@ -135,19 +155,33 @@ impl Memory {
 
     /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
     pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+        // Only what is there is read: a read of what is not would make its admission likelier.
+        if self.copies.contains_key(&key)
+            && let Some(replaced) = self.copies.get(&key)
+        {
+            replaced.leave();
+        }
         if u64::from(self.bounds.weight(&key, &copy)) > self.bounds.total {
             // mini-moka would empty itself before it notices that a replacement cannot fit.
             self.copies.invalidate(&key);
         } else {
-            self.copies.insert(key.clone(), copy);
+            copy.stay.get_or_init(|| Stay::begin(&self.residents, &copy, bytes(&key, &copy)));
+            self.copies.insert(key.clone(), Arc::clone(&copy));
         }
         self.copies.sync();
-        self.copies.contains_key(&key)
+        let held = self.copies.contains_key(&key);
+        if !held {
+            copy.leave();
+        }
+        held
     }
 
     /// Drops the copy of `key` and returns it if it was live at `now_ms`.
     pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
         let live = self.get(key, now_ms);
+        if let Some(copy) = &live {
+            copy.leave();
+        }
         self.copies.invalidate(key);
         self.copies.sync();
         live
@@ -160,6 +194,7 @@ impl Memory {
             .copies
             .iter()
             .filter(|held| matches(held.key(), held.value()))
+            .inspect(|held| held.leave())
             .map(|held| held.key().clone())
             .collect();
         for key in &keys {
@@ -175,12 +210,16 @@ impl Memory {
         self.remove_matching(|_, _| true);
     }
 
-    /// What is held now. Looks at every copy.
+    /// What is held now.
     pub fn usage(&self) -> Usage {
-        self.copies.iter().fold(Usage::default(), |sum, held| Usage {
-            entries: sum.entries + 1,
-            bytes: sum.bytes + bytes(held.key(), held.value()),
-        })
+        self.residents.usage()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // What goes with the whole memory is not evicted.
+        self.copies.iter().for_each(|held| held.leave());
     }
 }
 

@@ -8,10 +8,11 @@ use crate::{
 use bytes::Bytes;
 use std::{hint::black_box, sync::Arc};
 use strata_cache::{
-    Entry, Key, Levels, Position, Version,
+    Clock, Entry, Key, Levels, Position, Version,
     codec::{Attributes, Payload, decode, encode},
     config::{Algorithm, CompressionConfig, Format, L1Config},
     memory::{Copy, Memory},
+    stats::Counters,
 };
 
 /// Two calls that do the same work as far as the user of the baseline is concerned.
@@ -87,7 +88,7 @@ fn decoding(size: usize, kind: Option<Algorithm>) -> Pair {
 
 fn memory_get() -> Pair {
     let keys: Vec<Key> = (0..1000).map(key).collect();
-    let ours = Memory::new(&L1Config::default());
+    let ours = Memory::new(&L1Config::default(), Clock::system(), Counters::default());
     let theirs = mini_moka::sync::Cache::new(10_000);
     let entry = entry();
     for key in &keys {
@@ -108,7 +109,7 @@ fn memory_get() -> Pair {
 }
 
 fn memory_replace() -> Pair {
-    let ours = Memory::new(&L1Config::default());
+    let ours = Memory::new(&L1Config::default(), Clock::system(), Counters::default());
     let theirs = mini_moka::sync::Cache::new(10_000);
     let keys: Vec<Key> = (0..1000).map(key).collect();
     let (our_entry, their_entry) = (entry(), entry());

@@ -6,6 +6,9 @@ use std::error::Error;
 /// How many entries an invalidation finds its matches among.
 pub const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 
+/// The sections of the report that a suite makes.
+pub type Measured = Result<Vec<Section>, Box<dyn Error>>;
+
 /// What to measure.
 #[derive(Debug)]
 pub struct Choice {
@@ -20,7 +23,7 @@ pub struct Choice {
 pub struct Suite {
     /// How it is chosen.
     pub name: &'static str,
-    measure: fn(&Engines, &Choice) -> Result<Vec<Section>, Box<dyn Error>>,
+    measure: fn(&Engines, &Choice) -> Measured,
 }
 
 /// All suites, the shortest first.
@@ -58,7 +61,7 @@ impl Suite {
     ///
     /// # Errors
     /// When what is measured does not work.
-    pub fn run(&self, choice: &Choice) -> Result<Vec<Section>, Box<dyn Error>> {
+    pub fn run(&self, choice: &Choice) -> Measured {
         let engines = Engines::start()?;
         let sections = (self.measure)(&engines, choice)?;
         engines.stop();

@@ -1,6 +1,6 @@
 //! A level that is down is a level skipped: what goes on, what is refused, what it costs, and what is said of it.
 
-use crate::support::{command, get, put, wait_out_the_window};
+use crate::support::{command, copy_name, get, put, wait_out_the_window};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use strata_it::{Api, configured, entry, stack::L3Fault};
@@ -61,12 +61,6 @@ async fn redis_back_with_its_old_data_returns_nothing_older_than_the_outage() {
     }
     let copy: bool = command(&api, &["EXISTS", &copy_name("deleted")]).await;
     assert!(!copy, "the note's replay removes the copy as well");
-}
-
-/// The name of a copy in Redis.
-fn copy_name(key: &str) -> String {
-    let shard = xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16;
-    format!("strata:cache:{{e{shard:x}}}k:{key}")
 }
 
 #[tokio::test]

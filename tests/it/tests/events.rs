@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use strata_it::stack::{Options, Stack, repository};
 
 /// The events of the functions behind the API in the order they are replayed, each with the status of its answer.
-const HTTP: [(&str, &[(&str, u16)]); 2] = [
+const HTTP: [(&str, &[(&str, u16)]); 3] = [
     (
         "entries",
         &[
@@ -28,6 +28,7 @@ const HTTP: [(&str, &[(&str, u16)]); 2] = [
             ("invalidate_journal", 200),
         ],
     ),
+    ("status", &[("status_get", 200), ("status_forbidden", 403)]),
 ];
 
 /// The events of the function that answers no requests, each with a member of its answer.

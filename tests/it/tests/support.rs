@@ -59,3 +59,9 @@ pub async fn command<T: FromRedisValue>(api: &Api, words: &[&str]) -> T {
 pub async fn flush(api: &Api) {
     command::<()>(api, &["FLUSHALL"]).await;
 }
+
+/// The name of a key's copy in Redis.
+pub fn copy_name(key: &str) -> String {
+    let shard = xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16;
+    format!("strata:cache:{{e{shard:x}}}k:{key}")
+}

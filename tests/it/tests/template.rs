@@ -9,7 +9,7 @@ use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 use strata_it::stack::repository;
 
-static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+pub static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
     let text = fs::read_to_string(repository().join("template.yaml")).unwrap();
     value(&Yaml::load_from_str(&text).unwrap()[0])
 });
@@ -35,13 +35,13 @@ fn keys(object: &Value) -> BTreeSet<&str> {
     object.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
-fn resources(kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+pub fn resources(kind: &str) -> impl Iterator<Item = (&str, &Value)> {
     let all = TEMPLATE["Resources"].as_object().unwrap().iter();
     all.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, resource)| (name.as_str(), resource))
 }
 
 /// Binary and properties of every function.
-fn functions() -> Vec<(&'static str, &'static Value)> {
+pub fn functions() -> Vec<(&'static str, &'static Value)> {
     let binary = |function: &'static Value| function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
     resources("AWS::Serverless::Function").map(|(_, function)| (binary(function), &function["Properties"])).collect()
 }
@@ -171,9 +171,10 @@ fn functions_may_do_no_more_than_they_must() {
 }
 
 /// DynamoDB operations as the SDK's methods, and the permission that each needs.
-const OPERATIONS: [(&str, &str); 12] = [
+const OPERATIONS: [(&str, &str); 13] = [
     (".batch_get_item()", "dynamodb:BatchGetItem"),
     (".batch_write_item()", "dynamodb:BatchWriteItem"),
+    (".describe_table()", "dynamodb:DescribeTable"),
     (".delete_item()", "dynamodb:DeleteItem"),
     (".get_item()", "dynamodb:GetItem"),
     (".put_item()", "dynamodb:PutItem"),

@@ -1,6 +1,6 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
-use crate::{Clock, config::L3Config, pause::Pause};
+use crate::{Clock, config::L3Config, pause::Pause, stats::RowTally};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
@@ -25,6 +25,8 @@ pub(crate) struct Store {
     pub(super) timeout: Duration,
     pause: Pause,
     pub(super) clock: Clock,
+    /// What this container has added and taken away.
+    pub(crate) tally: RowTally,
 }
 
 /// Why L3 could not be asked.
@@ -49,6 +51,7 @@ impl Store {
             timeout: Duration::from_millis(config.timeout_ms),
             pause: Pause::new(clock.clone()),
             clock,
+            tally: RowTally::default(),
         }
     }
 

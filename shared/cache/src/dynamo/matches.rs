@@ -7,8 +7,9 @@ use super::{
     Item,
     chunks::{chunk_keys, delete},
     client::{L3Error, Store},
+    head::{Head, Kind},
     number, number_of,
-    rows::{Head, Kind, partition_name, tags_of, tombstone},
+    rows::{partition_name, tags_of, tombstone},
     text, text_of,
 };
 use crate::{entry::Entry, selector::Stretch, shard::shard, version::Version};
@@ -150,6 +151,7 @@ impl Store {
     /// Drops the chunks and index rows of a row that is gone; returns whether it held a live value.
     pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> bool {
         let head = Head::of(before);
+        self.count_gone(head.kept());
         let tags = tags_of(before);
         self.discard(key, head.version, head.chunks, tags.iter().map(String::as_str)).await;
         head.is_live(self.clock.now_ms())

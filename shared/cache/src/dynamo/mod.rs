@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `bytes` and its envelope |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //!
@@ -22,9 +22,11 @@
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
 //! marker, so that a late write of a smaller version is refused.
 
+mod census;
 mod chunks;
 mod client;
 mod conditional;
+mod head;
 mod jobs;
 mod maintenance;
 mod matches;

@@ -4,11 +4,19 @@ use super::{
     Item,
     client::{L3Error, Store},
     conditional::ConditionalPut,
+    head::Head,
     matches::tags_attribute,
-    number, number_of, text, text_of,
+    number, text, text_of,
 };
-use crate::planted::{Bug, planted};
-use crate::{entry::Entry, level::Levels, register::Expected, shard::shard, version::Version};
+use crate::{
+    entry::Entry,
+    level::Levels,
+    planted::{Bug, planted},
+    register::Expected,
+    shard::shard,
+    stats::Kept,
+    version::Version,
+};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
@@ -73,6 +81,8 @@ pub(crate) struct Before {
     pub live: bool,
     /// The levels that a live value, wherever it is kept, was put into.
     pub named: Levels,
+    /// The value it held, live or not.
+    pub kept: Option<Kept>,
 }
 
 /// What a write did.
@@ -132,11 +142,12 @@ impl Store {
             .table_name(&self.entries)
             .key("pk", partition(key))
             .key("sk", text(key))
-            .projection_expression("#v, #k, #x, #l")
+            .projection_expression("#v, #k, #x, #l, #b")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
             .expression_attribute_names("#l", "levels")
+            .expression_attribute_names("#b", "bytes")
             .consistent_read(true)
             .send()
             .await
@@ -161,7 +172,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(put) => Ok(self.replaced(row.key, put.attributes).await),
+            Ok(put) => Ok(self.replaced(row, put.attributes).await),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
                     return Err(L3Error::Failed("a refusal without its reason".into()));
@@ -195,7 +206,10 @@ impl Store {
             .await;
         match sent {
             // A transaction does not tell what it replaced: the caller has read that before.
-            Ok(_) => Ok(Written::Yes(Before::default())),
+            Ok(_) => {
+                self.count(row);
+                Ok(Written::Yes(Before::default()))
+            }
             Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
                 let TransactWriteItemsError::TransactionCanceledException(canceled) = error.into_err() else {
                     return Err(L3Error::Failed("a cancelled transaction without its reason".into()));
@@ -229,6 +243,9 @@ impl Store {
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
             ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
         ]);
+        if let Some(envelope) = envelope {
+            item.insert("bytes".to_owned(), number(envelope.len()));
+        }
         match envelope {
             Some(envelope) if envelope.len() > INLINE_BYTES => {
                 let chunks = self.write_chunks(row.key, entry, envelope).await?;
@@ -252,6 +269,7 @@ impl Store {
     async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
+            self.count(row);
             let live = matches!(row.content, Write::Gone);
             return Ok(Written::Yes(Before { live, ..Before::default() }));
         }
@@ -273,9 +291,10 @@ impl Store {
     }
 
     /// Whether the row that was replaced held a live value; chunks of it are dropped.
-    async fn replaced(&self, key: &str, before: Option<Item>) -> Written {
+    async fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
+        self.count(row);
         let Some(before) = before else { return Written::Yes(Before::default()) };
-        self.tidy_after(key, &before).await;
+        self.tidy_after(row.key, &before).await;
         let tags = tags_of(&before).into_iter().map(Arc::from).collect();
         Written::Yes(Before { tags, ..Head::of(&before).before(self.clock.now_ms()) })
     }
@@ -303,64 +322,6 @@ impl Write<'_> {
             Write::Elsewhere { .. } => "elsewhere",
             Write::Gone => "gone",
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Value,
-    Elsewhere,
-    Gone,
-}
-
-/// What an item says but for its body.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head {
-    pub version: Version,
-    pub(super) kind: Kind,
-    expires_at_ms: i64,
-    pub(super) chunks: usize,
-    levels: Levels,
-}
-
-impl Head {
-    /// Whether the row holds a value that is live at `now_ms`.
-    pub(crate) fn is_live(self, now_ms: i64) -> bool {
-        self.kind == Kind::Value && !self.is_expired(now_ms)
-    }
-
-    /// What a mutation that replaces the row wants to know of it.
-    pub(crate) fn before(self, now_ms: i64) -> Before {
-        let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
-        let named = if kept { self.levels } else { Levels::NONE };
-        Before { version: self.version, tags: Vec::new(), live: self.is_live(now_ms), named }
-    }
-
-    fn is_expired(self, now_ms: i64) -> bool {
-        now_ms >= self.expires_at_ms
-    }
-
-    pub(super) fn of(item: &Item) -> Head {
-        Head {
-            version: Version(number_of(item, "version").unwrap_or_default()),
-            kind: match text_of(item, "kind") {
-                Some("value") => Kind::Value,
-                Some("elsewhere") => Kind::Elsewhere,
-                _ => Kind::Gone,
-            },
-            expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
-            chunks: number_of(item, "chunks").unwrap_or_default(),
-            levels: Levels::from_bits(number_of(item, "levels").unwrap_or_default()),
-        }
-    }
-
-    fn row(self, envelope: Option<Bytes>) -> Row {
-        let content = match (self.kind, envelope) {
-            (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
-            (Kind::Elsewhere, _) => Content::Elsewhere { expires_at_ms: self.expires_at_ms },
-            _ => Content::Gone,
-        };
-        Row { version: self.version, content }
     }
 }
 

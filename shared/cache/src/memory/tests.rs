@@ -1,13 +1,22 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{config::Format, level::Levels, version::Version};
+use crate::{
+    config::Format,
+    level::{Level, Levels},
+    stats::Count,
+    version::Version,
+};
 use bytes::Bytes;
 
 const NOW: i64 = 1_700_000_000_000;
 
 fn config(max_capacity: u64, max_size_mb: u64) -> L1Config {
     L1Config { max_capacity, max_size_mb, ..L1Config::default() }
+}
+
+fn memory(config: &L1Config) -> Memory {
+    Memory::new(config, Clock::manual(NOW), Counters::default())
 }
 
 fn key(number: usize) -> Key {
@@ -45,7 +54,7 @@ fn insist(memory: &Memory, key: &Key, bytes: usize) -> bool {
 
 #[test]
 fn returns_what_was_inserted_until_it_is_removed() {
-    let memory = Memory::new(&L1Config::default());
+    let memory = memory(&L1Config::default());
     assert!(memory.get(&key(1), NOW).is_none());
     assert!(memory.insert(key(1), copy(10, 1)));
     assert_eq!(memory.get(&key(1), NOW).unwrap().entry, entry(10, 1));
@@ -57,7 +66,7 @@ fn returns_what_was_inserted_until_it_is_removed() {
 
 #[test]
 fn is_gone_at_the_millisecond_of_its_expiry_and_of_the_level_s_ttl() {
-    let memory = Memory::new(&L1Config::default());
+    let memory = memory(&L1Config::default());
     memory.insert(key(1), copy(10, 1));
     assert!(memory.get(&key(1), NOW + 9_999).is_some());
     assert!(memory.get(&key(1), NOW + 10_000).is_none());
@@ -73,7 +82,7 @@ fn is_gone_at_the_millisecond_of_its_expiry_and_of_the_level_s_ttl() {
 
 #[test]
 fn never_holds_more_entries_than_configured() {
-    let memory = Memory::new(&config(10, 1));
+    let memory = memory(&config(10, 1));
     for number in 0..10 {
         assert!(memory.insert(key(number), copy(1, 1)), "the first ten fit");
     }
@@ -85,7 +94,7 @@ fn never_holds_more_entries_than_configured() {
 
 #[test]
 fn never_holds_more_bytes_than_configured() {
-    let memory = Memory::new(&config(10_000, 1));
+    let memory = memory(&config(10_000, 1));
     for number in 0..100 {
         insist(&memory, &key(number), 100_000);
         assert!(memory.usage().bytes <= 1 << 20);
@@ -95,7 +104,7 @@ fn never_holds_more_bytes_than_configured() {
 
 #[test]
 fn makes_room_for_what_is_asked_for() {
-    let memory = Memory::new(&config(10, 1));
+    let memory = memory(&config(10, 1));
     (0..10).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
     assert!(insist(&memory, &key(99), 1));
     assert!(memory.get(&key(99), NOW).is_some());
@@ -103,7 +112,7 @@ fn makes_room_for_what_is_asked_for() {
 
 #[test]
 fn says_when_a_full_memory_refuses() {
-    let memory = Memory::new(&config(10, 1));
+    let memory = memory(&config(10, 1));
     for number in 0..10 {
         memory.insert(key(number), copy(1, 1));
         (0..20).for_each(|_| assert!(memory.get(&key(number), NOW).is_some()));
@@ -114,7 +123,7 @@ fn says_when_a_full_memory_refuses() {
 
 #[test]
 fn a_replacement_never_leaves_the_older_copy() {
-    let memory = Memory::new(&config(10_000, 1));
+    let memory = memory(&config(10_000, 1));
     assert!(memory.insert(key(0), copy(10, 0)));
     for version in 1..200 {
         let size = usize::try_from(version).unwrap() * 7_919 % 1_200_000;
@@ -127,7 +136,7 @@ fn a_replacement_never_leaves_the_older_copy() {
 
 #[test]
 fn a_copy_that_can_never_fit_drops_its_predecessor_and_nothing_else() {
-    let memory = Memory::new(&config(10_000, 1));
+    let memory = memory(&config(10_000, 1));
     memory.insert(key(1), copy(10, 1));
     memory.insert(key(2), copy(10, 1));
     assert!(!memory.insert(key(1), copy(2 << 20, 2)));
@@ -137,7 +146,7 @@ fn a_copy_that_can_never_fit_drops_its_predecessor_and_nothing_else() {
 
 #[test]
 fn removes_what_matches_and_clears_all() {
-    let memory = Memory::new(&L1Config::default());
+    let memory = memory(&L1Config::default());
     (0..2_000).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
     assert_eq!(memory.remove_matching(|key, _| key.as_str().ends_with('7')), 200);
     assert!(memory.get(&key(17), NOW).is_none());
@@ -152,8 +161,59 @@ fn any_configuration_makes_a_memory() {
     for (max_capacity, max_size_mb) in [(0, 0), (0, 1), (1, 0), (u64::MAX, u64::MAX), (1, u64::MAX), (u64::MAX, 1)] {
         let extreme =
             L1Config { ttl_minutes: u64::MAX, idle_timeout_minutes: u64::MAX, ..config(max_capacity, max_size_mb) };
-        let memory = Memory::new(&extreme);
+        let memory = memory(&extreme);
         let held = memory.insert(key(1), copy_under(&extreme, 1, 1));
         assert_eq!(held, max_capacity > 0 && max_size_mb > 0);
     }
+}
+
+/// Evictions and demotions that `end` causes in a full memory of ten copies.
+fn ends(levels: Levels, end: impl FnOnce(&Memory, &Clock)) -> (u64, u64) {
+    let (clock, counters) = (Clock::manual(NOW), Counters::default());
+    let memory = Memory::new(&config(10, 1), clock.clone(), counters.clone());
+    for number in 0..10 {
+        let entry = Entry { levels, ..entry(1, 1).as_ref().clone() };
+        memory.insert(key(number), Arc::new(Copy::new(entry.into(), Position::ZERO, NOW, &L1Config::default())));
+    }
+    end(&memory, &clock);
+    drop(memory);
+    let counts = counters.read();
+    (counts[Count::Evictions], counts[Count::Demotions])
+}
+
+#[test]
+fn an_eviction_is_told_from_every_other_end() {
+    let evict = |memory: &Memory, _: &Clock| assert!(insist(memory, &key(99), 1));
+    assert_eq!(ends(Levels::ALL, evict), (1, 1));
+    assert_eq!(ends(Levels::NONE.with(Level::L1), evict), (1, 0), "no lower level keeps it");
+    assert_eq!(ends(Levels::ALL, |_, _| ()), (0, 0), "gone with the memory");
+    assert_eq!(ends(Levels::ALL, |memory, _| memory.clear()), (0, 0), "removed");
+    assert_eq!(ends(Levels::ALL, |memory, _| drop(memory.remove(&key(1), NOW))), (0, 0), "removed");
+    assert_eq!(ends(Levels::ALL, |memory, _| assert!(memory.insert(key(1), copy(1, 2)))), (0, 0), "replaced");
+    assert_eq!(ends(Levels::ALL, |memory, _| assert!(!memory.insert(key(1), copy(2 << 20, 2)))), (0, 0), "replaced");
+    let refuse = |memory: &Memory, _: &Clock| {
+        (0..10).for_each(|number| (0..20).for_each(|_| drop(memory.get(&key(number), NOW))));
+        assert!(!memory.insert(key(99), copy(1, 1)));
+    };
+    assert_eq!(ends(Levels::ALL, refuse), (0, 0), "never let in");
+    let expire = |memory: &Memory, clock: &Clock| {
+        clock.set(NOW + 10_000);
+        (0..10).for_each(|number| assert!(memory.get(&key(number), clock.now_ms()).is_none()));
+    };
+    assert_eq!(ends(Levels::ALL, expire), (0, 0), "expired");
+}
+
+#[test]
+fn usage_follows_every_way_in_and_out() {
+    let memory = memory(&config(10, 1));
+    memory.insert(key(1), copy(100, 1));
+    memory.insert(key(2), copy(50, 1));
+    let both = memory.usage();
+    assert_eq!((both.entries, both.text_bytes), (2, 150));
+    assert!(both.bytes > 150 + 2 * OVERHEAD_BYTES);
+    memory.insert(key(1), copy(10, 2));
+    assert_eq!((memory.usage().entries, memory.usage().text_bytes), (2, 60));
+    memory.remove(&key(1), NOW);
+    memory.clear();
+    assert_eq!(memory.usage(), Usage::default());
 }

@@ -7,6 +7,9 @@
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last |
+//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
+//! | `{j}stats:` + number | hash | the same of five minutes only |
+//! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
@@ -23,6 +26,7 @@ mod journal;
 mod limits;
 mod link;
 mod scripts;
+mod stats;
 mod target;
 
 pub(crate) use copies::{
@@ -32,6 +36,7 @@ pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
+pub(crate) use stats::{Fleet, Heap, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
@@ -56,6 +61,14 @@ impl Keyspace {
 
     pub(crate) fn open(&self) -> String {
         format!("{}{{j}}open", self.0)
+    }
+
+    pub(crate) fn stats(&self) -> String {
+        format!("{}{{j}}stats", self.0)
+    }
+
+    pub(crate) fn gauges(&self) -> String {
+        format!("{}{{j}}gauges", self.0)
     }
 
     /// What stands before a key in the name of its copy.

@@ -32,6 +32,9 @@ scripts! {
     CLOSE = "lua/close.lua";
     SWEEP = "lua/sweep.lua";
     LEASE = "lua/lease.lua";
+    REPORT = "lua/report.lua";
+    STANDING = "lua/standing.lua";
+    CENSUS = "lua/census.lua";
 }
 
 impl Source {

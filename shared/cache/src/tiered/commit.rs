@@ -102,6 +102,9 @@ impl TieredCache {
             Ok(Written::Yes(before)) => {
                 // What was read before counts where the write does not tell.
                 let before = if begun.redis { before } else { begun.before.clone() };
+                if noted {
+                    self.store.count_gone(before.kept);
+                }
                 let before = self.unless_hidden(plan.key, before);
                 effect.named = before.named;
                 effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };

@@ -36,6 +36,10 @@ impl TieredCache {
     /// # Errors
     /// When more matches than allowed, or a level that is named cannot be reached; then it may be done in part.
     pub async fn invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
+        self.count_mutation(self.try_invalidate(request).await, |invalidated| invalidated.degraded)
+    }
+
+    async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let pace = Pace::of(self.request_budget, GRACE);
         let levels = request.levels.and(self.config.enabled());
         if levels.has(Level::L3) && self.store.is_paused() {

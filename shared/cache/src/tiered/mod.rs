@@ -7,6 +7,7 @@
 mod admit;
 mod commit;
 mod condition;
+mod counting;
 mod history;
 mod invalidate;
 mod jobs;
@@ -16,6 +17,7 @@ mod notes;
 mod read;
 mod removal;
 mod riders;
+mod status;
 mod sweep;
 mod sync;
 mod write;
@@ -32,8 +34,9 @@ use crate::{
     memory::{Copy, Memory, Reads},
     outcome::{Path, Step},
     pause::Pause,
-    redis::{Copies, Journal, Keyspace, Leases, Link, RedisAccess},
+    redis::{Copies, Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     register::Register,
+    stats::{Counters, Reporter, SyncTimes},
     version::{Position, Version},
 };
 use std::{
@@ -91,7 +94,11 @@ pub struct TieredCache {
     journal: Journal,
     copies: Copies,
     leases: Leases,
+    fleet: Fleet,
     store: Store,
+    counters: Counters,
+    reporter: Reporter,
+    sync_times: SyncTimes,
     /// What each API key has used of its limits here.
     meters: Mutex<Meters>,
     knowledge: Mutex<Coherence>,
@@ -140,8 +147,13 @@ impl TieredCache {
         let Deployment { control_table, limits, clock, request_budget, slice, redis } = deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        let counters = Counters::default();
         Ok(TieredCache {
-            memory: Memory::new(&config.l1_config),
+            memory: Memory::new(&config.l1_config, clock.clone(), counters.clone()),
+            fleet: Fleet::new(keys.clone()),
+            counters,
+            reporter: Reporter::new(),
+            sync_times: SyncTimes::default(),
             journal: Journal::new(&keys, link.is_cluster()),
             leases: Leases::new(keys.clone()),
             copies: Copies::new(keys, register == Register::L2),

@@ -13,6 +13,7 @@ use crate::{
     planted::{Bug, planted},
     redis::{Down, Found, Outcome, WriteCopy},
     register::{Expected, Register},
+    stats::Count,
     version::Position,
 };
 use bytes::Bytes;
@@ -35,14 +36,20 @@ impl TieredCache {
     /// When no level that can be reached is able to answer.
     pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
         let mut path = self.path();
-        if let Some(hit) = self.get_from_memory(key, read, &mut path) {
-            return Ok(Lookup { hit: Some(hit), path });
+        let found = self.look_up(key, read, &mut path).await;
+        self.count_lookup(&path, &found);
+        found.map(|hit| Lookup { hit, path })
+    }
+
+    async fn look_up(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
+        if let Some(hit) = self.get_from_memory(key, read, path) {
+            return Ok(Some(hit));
         }
         if !self.uses(Level::L2) {
             return self.get_without_redis(key, read, path).await;
         }
-        match self.get_from_redis(key, read, &mut path).await {
-            Ok(Ok(hit)) => Ok(Lookup { hit: Some(hit), path }),
+        match self.get_from_redis(key, read, path).await {
+            Ok(Ok(hit)) => Ok(Some(hit)),
             Ok(Err(shared)) => self.get_from_register(key, read, Some(shared), path).await,
             Err(down) => {
                 path.l2 = Step::Unavailable;
@@ -141,8 +148,8 @@ impl TieredCache {
         key: &Key,
         read: Read,
         shared: Option<Shared>,
-        mut path: Path,
-    ) -> Result<Lookup, CacheError> {
+        path: &mut Path,
+    ) -> Result<Option<Hit>, CacheError> {
         let stamp = self.stamp();
         let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
         let known_ms = self.know_barriers(reachable, self.window_ms(read)).await?;
@@ -150,28 +157,25 @@ impl TieredCache {
             if let Some(Shared::Distrusted(found, _)) = shared {
                 self.drop_copy(key, stamp, &found).await;
             }
-            return Ok(Lookup { hit: None, path });
+            return Ok(None);
         }
         let asked_ms = self.clock.now_ms();
-        let row = match self.store.read(key.as_str()).await {
-            Ok(row) => row,
-            Err(error) => return Err(CacheError::unavailable(Level::L3, error)),
-        };
+        let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
         let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let stamp = if late { self.stamp() } else { stamp };
         let distrusted = match shared {
             Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
             _ => None,
         };
-        if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, &mut path) {
+        if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, path) {
             return answer;
         }
-        let value = self.newest(key, row, distrusted.as_ref(), &mut path);
+        let value = self.newest(key, row, distrusted.as_ref(), path);
         let Some(value) = value.filter(|value| !self.is_hidden(value.level, key, &value.entry)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, stamp, &found).await;
             }
-            return Ok(Lookup { hit: None, path });
+            return Ok(None);
         };
         let level = value.level;
         let source = Source {
@@ -186,7 +190,7 @@ impl TieredCache {
         let confirmed =
             !reachable || self.promote(key, stamp, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
         let hit = if confirmed { self.deliver(key, stamp, source, level) } else { self.hand_over(key, source, level) };
-        Ok(Lookup { hit: Some(hit), path })
+        Ok(Some(hit))
     }
 
     /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
@@ -196,7 +200,7 @@ impl TieredCache {
         row: Option<&Row>,
         known_ms: i64,
         path: &mut Path,
-    ) -> Option<Result<Lookup, CacheError>> {
+    ) -> Option<Result<Option<Hit>, CacheError>> {
         let now_ms = self.clock.now_ms();
         let row = row.filter(|_| path.l2 == Step::Unavailable)?;
         if !matches!(row.content, Content::Elsewhere { expires_at_ms } if now_ms < expires_at_ms) {
@@ -205,13 +209,13 @@ impl TieredCache {
         path.l3 = Step::Miss;
         let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version);
         if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
-            return Some(Ok(Lookup { hit: None, path: *path }));
+            return Some(Ok(None));
         }
         Some(match copy {
             Some(copy) => {
                 path.l1 = Step::Hit;
                 copy.confirm(known_ms);
-                Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path: *path })
+                Ok(Some(self.hit(key, &copy, Level::L1)))
             }
             None => Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only")),
         })
@@ -295,7 +299,13 @@ impl TieredCache {
             return self.ask(write).await.is_ok();
         }
         match self.then_check(&written, stamp, vec![write]).await {
-            Ok(checked) => checked.since == Since::Unchanged || planted(Bug::FilledThoughCovered),
+            Ok(checked) => {
+                let unchanged = checked.since == Since::Unchanged;
+                if unchanged {
+                    self.count_promotion(value.entry.version, checked.replies.into_iter().next());
+                }
+                unchanged || planted(Bug::FilledThoughCovered)
+            }
             Err(down) => {
                 tracing::debug!(%down, "promotion to L2 skipped");
                 false
@@ -312,7 +322,7 @@ impl TieredCache {
     }
 
     /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
-    async fn get_without_redis(&self, key: &Key, read: Read, mut path: Path) -> Result<Lookup, CacheError> {
+    async fn get_without_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
         let asked_ms = self.clock.now_ms();
         if path.l1 == Step::Stale
             && let Some(copy) = self.memory.get(key, asked_ms)
@@ -323,7 +333,7 @@ impl TieredCache {
             if !hidden && head.is_some_and(|head| head.version == copy.entry.version) {
                 path.l1 = Step::Hit;
                 copy.confirm(asked_ms.min(known_ms));
-                return Ok(Lookup { hit: Some(self.hit(key, &copy, Level::L1)), path });
+                return Ok(Some(self.hit(key, &copy, Level::L1)));
             }
             self.memory.remove(key, asked_ms);
         }
@@ -338,7 +348,10 @@ impl TieredCache {
     /// Fills L1 and answers.
     fn deliver(&self, key: &Key, stamp: Stamp, source: Source, level: Level) -> Hit {
         match self.fill(key, stamp, &source) {
-            Some(copy) => self.hit(key, &copy, level),
+            Some(copy) => {
+                self.counters.add(Count::L1Promotions, 1);
+                self.hit(key, &copy, level)
+            }
             None => self.hand_over(key, source, level),
         }
     }

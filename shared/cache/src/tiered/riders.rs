@@ -6,7 +6,7 @@ use crate::{
     level::Level,
     limits::Renewal,
     memory::{Copy, Reads},
-    redis::{Command, Reply, Touch, totals},
+    redis::{Command, Reply, Touch, reported, totals},
     version::Version,
 };
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
@@ -22,6 +22,8 @@ pub(super) enum Rider {
     Undone,
     /// A report of used permits, and new ones.
     Renewed(Renewal),
+    /// The fleet has this container's report of that number.
+    Reported(u64),
 }
 
 /// A value that was read since the last sync.
@@ -39,7 +41,7 @@ impl TieredCache {
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
         let undone = self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
-        touches.chain(undone).chain(renewals).collect()
+        touches.chain(undone).chain(renewals).chain(self.report()).collect()
     }
 
     /// Heeds the replies to the commands that rode along.
@@ -49,8 +51,22 @@ impl TieredCache {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
                 Rider::Undone => {}
                 Rider::Renewed(renewal) => self.settle_renewal(&renewal, reply),
+                Rider::Reported(number) => {
+                    // Also where the script failed: counting too little is better than counting twice.
+                    self.reporter.arrived(number);
+                    if let Some(census_ms) = reported(reply) {
+                        self.store.tally.learn_census(census_ms);
+                    }
+                }
             }
         }
+    }
+
+    /// What this container has counted since its last report.
+    fn report(&self) -> Option<(Command, Rider)> {
+        let (usage, now_ms) = (self.memory.usage(), self.clock.now_ms());
+        let report = self.reporter.report(&self.counters, &self.store.tally, usage, now_ms)?;
+        Some((self.fleet.report(&report), Rider::Reported(report.number)))
     }
 
     /// The commands that undo writes which can arrive no more.

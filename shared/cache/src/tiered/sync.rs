@@ -6,11 +6,12 @@ use crate::{
     key::Key,
     redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Reply, SyncReply},
     register::Register,
+    stats::Count,
     version::{Position, Version},
 };
 use std::{
     sync::{Arc, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Most writes whose end is not known that are remembered.
@@ -53,8 +54,9 @@ impl TieredCache {
         let sync = self.journal.sync(self.knowledge().cursor());
         let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
-        let sent_ms = self.clock.now_ms();
+        let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        self.sync_times.add(sent.elapsed());
         self.learn(replies.next(), sent_ms)?;
         let answers = replies.by_ref().take(count).collect();
         self.settle(riders, replies);
@@ -143,6 +145,7 @@ impl TieredCache {
 
     fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
         let reply = SyncReply::parse(reply.ok_or(Down::Odd("no reply to a sync"))?)?;
+        self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
         let news = knowledge.apply(reply, sent_ms);

@@ -28,6 +28,10 @@ impl TieredCache {
     /// When the condition does not hold, or a level it needs cannot be reached; the mutation may have happened then
     /// if it was under way already.
     pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
+        self.count_mutation(self.try_put(key, put).await, |stored| stored.degraded)
+    }
+
+    async fn try_put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.config.enabled());
         let allowed = put.compress && self.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.config.compression, allowed);
@@ -63,6 +67,10 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
+        self.count_mutation(self.try_delete(key, by).await, |deleted| deleted.degraded)
+    }
+
+    async fn try_delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();

@@ -1,6 +1,6 @@
 //! What every engine must do. Each scenario has keys of its own, so that they can follow one another on one stack.
 
-use super::Rig;
+use super::{Rig, servers};
 use crate::support::{get, put, wait_out_the_window};
 use serde_json::{Value, json};
 use strata_it::{Answer, entry, entry_by_query, stack::Claims};
@@ -15,6 +15,7 @@ pub async fn all(rig: &Rig) {
     the_journal_tells_in_order(rig).await;
     scripts_and_connections_are_lost(rig).await;
     limits_hold_for_all_containers(rig).await;
+    statistics_span_the_nodes(rig).await;
     a_flush_loses_nothing_and_revives_nothing(rig).await;
 }
 
@@ -25,6 +26,7 @@ pub async fn without_l3(rig: &Rig) {
     invalidation_finds_what_it_means(rig).await;
     indexes_forget_what_is_gone(rig).await;
     limits_hold_for_all_containers(rig).await;
+    statistics_span_the_nodes(rig).await;
     scripts_and_connections_are_lost(rig).await;
 }
 
@@ -124,6 +126,41 @@ async fn limits_hold_for_all_containers(rig: &Rig) {
         admitted += usize::from(answer.status == 200);
     }
     assert_eq!(admitted, 100);
+}
+
+async fn status(rig: &Rig) -> Value {
+    rig.api.get("/status").send().await.expect(200).json()
+}
+
+async fn statistics_span_the_nodes(rig: &Rig) {
+    wait_out_the_window().await;
+    let before = status(rig).await;
+    for i in 0..40 {
+        put_tagged(rig, &format!("counted:{i}"), "1", "counted").await;
+    }
+    get(&rig.api, "entries-1", "counted:0").await.expect(200);
+    wait_out_the_window().await;
+    get(&rig.api, "entries-1", "counted:0").await.expect(200);
+    let after = status(rig).await;
+    assert_eq!(after["status"], "healthy", "{after}");
+    let more = |level: usize, field: &str| {
+        let count = |told: &Value| told["levels"][level][field].as_i64().unwrap();
+        count(&after) - count(&before)
+    };
+    assert_eq!((more(1, "entries"), more(0, "hits")), (40, 1), "{before} {after}");
+    let (told, used) = (after["levels"][1]["memory_usage_mb"].as_f64().unwrap(), used_mb(rig).await);
+    assert!((told / used - 1.0).abs() < 0.5, "{told} MiB of {used}");
+}
+
+/// The memory of all nodes.
+async fn used_mb(rig: &Rig) -> f64 {
+    let mut bytes = 0.0;
+    for url in &rig.nodes {
+        let info = servers::say(url, &["INFO", "memory"]).await;
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+        bytes += used.trim().parse::<f64>().unwrap();
+    }
+    bytes / 1024.0 / 1024.0
 }
 
 async fn large_values_and_short_lives(rig: &Rig) {

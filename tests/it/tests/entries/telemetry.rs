@@ -16,7 +16,8 @@ async fn one_line_per_request_without_secrets() {
     api.get(&entry("other")).pin("entries-1").send().await.expect(404);
 
     let log = api.stack.logs("entries-1").split_off(before);
-    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let all = log.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    let lines: Vec<Value> = all.filter(|line| line["_aws"].is_null()).collect();
     let said = |field: &str| lines.iter().map(|line| line[field].clone()).collect::<Vec<_>>();
     assert_eq!(said("message"), ["request"; 4]);
     assert_eq!(said("operation"), ["put_entry", "get_entry", "put_entry", "get_entry"]);

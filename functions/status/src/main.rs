@@ -1,0 +1,6 @@
+//! The `status` function.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), strata_api::Error> {
+    strata_api::serve(status::ROUTES).await
+}

@@ -1,0 +1,186 @@
+//! GET: levels, hit ratios, sizes and health. A level that is down is part of the answer and no error.
+
+use serde::{Serialize, Serializer};
+use strata_api::{Answer, Call, Response, Timestamp, http::StatusCode};
+use strata_cache::{Config, Count, Counts, Health, Level, LevelStatus, Status, stats::Told};
+
+#[derive(Serialize)]
+struct Answered {
+    status: &'static str,
+    levels: (Level1, Level2, Level3),
+    overall_stats: Overall,
+    fleet: Fleet,
+    last_updated: Timestamp,
+}
+
+/// What is said of every level.
+#[derive(Serialize)]
+struct Common {
+    level: &'static str,
+    enabled: bool,
+    status: &'static str,
+    size: u64,
+    entries: u64,
+    hit_ratio: Ratio,
+    hits: u64,
+    misses: u64,
+}
+
+#[derive(Serialize)]
+struct Level1 {
+    #[serde(flatten)]
+    common: Common,
+    stale_refused: u64,
+    evictions: u64,
+    memory_usage_mb: Mebibytes,
+    max_capacity: u64,
+    max_size_mb: u64,
+}
+
+#[derive(Serialize)]
+struct Level2 {
+    #[serde(flatten)]
+    common: Common,
+    stale_refused: u64,
+    errors: u64,
+    memory_usage_mb: Mebibytes,
+    connection_pool_size: u32,
+    active_connections: u64,
+}
+
+#[derive(Serialize)]
+struct Level3 {
+    #[serde(flatten)]
+    common: Common,
+    errors: u64,
+}
+
+#[derive(Serialize)]
+struct Overall {
+    total_entries: u64,
+    total_size_mb: Mebibytes,
+    overall_hit_ratio: Ratio,
+    cache_promotion_count: u64,
+    cache_demotion_count: u64,
+    degraded_mutation_count: u64,
+}
+
+/// How the fleet stands, and since when it has been counted.
+#[derive(Serialize)]
+struct Fleet {
+    /// `unavailable` while Redis cannot be asked: counts are 0 then because they are not known.
+    statistics: &'static str,
+    counted_since: Option<Timestamp>,
+    containers: u64,
+    coherence_window_ms: u64,
+    journal_records: u64,
+    journal_newest: Option<String>,
+}
+
+/// A share, rounded to thousandths.
+struct Ratio(f64);
+
+/// Bytes as MiB, rounded to thousandths.
+#[derive(Clone, Copy)]
+struct Mebibytes(f64);
+
+/// Answers with the state of the fleet.
+pub async fn handle(call: Call<'_>) -> Answer {
+    let status = call.cache.status().await;
+    let now = Timestamp::floor(call.cache.clock().now_ms());
+    Response::json(StatusCode::OK, &answered(&status, &call.cache.config(), now))
+}
+
+fn answered(status: &Status, config: &Config, now: Timestamp) -> Answered {
+    let told = status.told.as_ref();
+    let counts = told.map(|told| told.counts).unwrap_or_default();
+    let recent = told.map(|told| told.recent).unwrap_or_default();
+    let levels = levels(status, config, &counts, &recent);
+    let entries = [status.l1, status.l2, status.l3].map(|level| level.entries);
+    let memory = [levels.0.memory_usage_mb, levels.1.memory_usage_mb, Mebibytes::of(status.l3.memory_bytes)];
+    Answered {
+        status: status.health.name(),
+        levels,
+        overall_stats: Overall {
+            total_entries: entries.iter().sum(),
+            total_size_mb: Mebibytes(memory.iter().map(|level| level.0).sum()),
+            overall_hit_ratio: Ratio(recent.overall_hit_ratio()),
+            cache_promotion_count: counts[Count::L1Promotions] + counts[Count::L2Promotions],
+            cache_demotion_count: counts[Count::Demotions],
+            degraded_mutation_count: counts[Count::Degraded],
+        },
+        fleet: fleet(told, config),
+        last_updated: now,
+    }
+}
+
+fn levels(status: &Status, config: &Config, counts: &Counts, recent: &Counts) -> (Level1, Level2, Level3) {
+    let common = |level, status| common(level, status, counts, recent);
+    let l1 = Level1 {
+        common: common(Level::L1, status.l1),
+        stale_refused: counts[Count::L1Stale],
+        evictions: counts[Count::Evictions],
+        memory_usage_mb: Mebibytes::of(status.l1.memory_bytes),
+        max_capacity: config.l1_config.max_capacity,
+        max_size_mb: config.l1_config.max_size_mb,
+    };
+    let l2 = Level2 {
+        common: common(Level::L2, status.l2),
+        stale_refused: counts[Count::L2Stale],
+        errors: counts[Count::L2Errors],
+        memory_usage_mb: Mebibytes::of(status.l2.memory_bytes),
+        connection_pool_size: config.l2_config.max_connections,
+        active_connections: status.told.as_ref().map_or(0, |told| told.containers),
+    };
+    (l1, l2, Level3 { common: common(Level::L3, status.l3), errors: counts[Count::L3Errors] })
+}
+
+fn common(level: Level, status: LevelStatus, counts: &Counts, recent: &Counts) -> Common {
+    let enabled = status.health != Health::Disabled;
+    // What a level did before it was switched off is history.
+    let (counts, recent) = if enabled { (*counts, *recent) } else { Default::default() };
+    Common {
+        level: level.name(),
+        enabled,
+        status: status.health.name(),
+        size: status.bytes,
+        entries: status.entries,
+        hit_ratio: Ratio(recent.hit_ratio(level)),
+        hits: counts[Count::hits(level)],
+        misses: counts[Count::misses(level)],
+    }
+}
+
+fn fleet(told: Option<&Told>, config: &Config) -> Fleet {
+    Fleet {
+        statistics: if told.is_some() { "available" } else { "unavailable" },
+        counted_since: told.and_then(|told| told.since_ms).map(Timestamp::floor),
+        containers: told.map_or(0, |told| told.containers),
+        coherence_window_ms: config.l1_config.coherence_window_ms,
+        journal_records: told.map_or(0, |told| told.journal_records),
+        journal_newest: told.and_then(|told| told.journal_newest).map(|position| position.to_string()),
+    }
+}
+
+impl Mebibytes {
+    #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    fn of(bytes: u64) -> Mebibytes {
+        Mebibytes(bytes as f64 / f64::from(1 << 20))
+    }
+}
+
+fn thousandths<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((number * 1000.0).round() / 1000.0)
+}
+
+impl Serialize for Ratio {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        thousandths(self.0, serializer)
+    }
+}
+
+impl Serialize for Mebibytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        thousandths(self.0, serializer)
+    }
+}

@@ -1,0 +1,76 @@
+//! How much L3 holds, and whether it answers.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+    head::Head,
+    rows::{Write, WriteRow, partition_name},
+    text,
+};
+use crate::stats::{Amount, Kept};
+
+impl Store {
+    /// Asks for an item that is not there: whether L3 answers.
+    pub(crate) async fn probe(&self) -> Result<(), L3Error> {
+        let asked = self
+            .client()
+            .await?
+            .get_item()
+            .table_name(&self.entries)
+            .key("pk", text("probe"))
+            .key("sk", text("-"))
+            .send()
+            .await;
+        asked.map(|_| ()).map_err(|error| self.failed(error))
+    }
+
+    /// Counts the live values in one page of a partition, and says where the next page begins.
+    ///
+    /// DynamoDB charges for what it reads and not for what it answers, so this costs half a read unit for every 4 KB of
+    /// values; it is not worth the price of a consistent read.
+    pub(crate) async fn count_page(&self, shard: u64, from: Option<Item>) -> Result<(Amount, Option<Item>), L3Error> {
+        let query = self
+            .client()
+            .await?
+            .query()
+            .table_name(&self.entries)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(partition_name(shard)))
+            .projection_expression("#k, #x, #b")
+            .expression_attribute_names("#k", "kind")
+            .expression_attribute_names("#x", "expires_at")
+            .expression_attribute_names("#b", "bytes")
+            .set_exclusive_start_key(from);
+        let page = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
+        let now_ms = self.clock.now_ms();
+        let heads = page.items.unwrap_or_default().into_iter().map(|item| Head::of(&item));
+        let live = heads.filter(|head| head.is_live(now_ms));
+        let amount = live.fold(Amount::default(), |sum, head| sum + Amount { entries: 1, bytes: head.bytes });
+        Ok((amount, page.last_evaluated_key))
+    }
+
+    /// What DynamoDB itself says of the table, about six hours old: every item of it, whatever it is for.
+    pub(crate) async fn describe(&self) -> Result<Amount, L3Error> {
+        let told = self.client().await?.describe_table().table_name(&self.entries).send().await;
+        let table = told.map_err(|error| self.failed(error))?.table;
+        let whole = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
+        Ok(table.map_or(Amount::default(), |table| Amount {
+            entries: whole(table.item_count),
+            bytes: whole(table.table_size_bytes),
+        }))
+    }
+
+    /// Counts a row that was written.
+    pub(super) fn count(&self, row: &WriteRow<'_>) {
+        if let Write::Value { envelope, .. } = row.content {
+            self.tally.stored(envelope.len(), self.clock.now_ms());
+        }
+    }
+
+    /// Counts a value that was replaced or removed.
+    pub(crate) fn count_gone(&self, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            self.tally.gone(kept, self.clock.now_ms());
+        }
+    }
+}

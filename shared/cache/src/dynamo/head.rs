@@ -1,0 +1,75 @@
+//! What a row says but for its value.
+
+use super::{
+    Item, number_of,
+    rows::{Before, Content, Row},
+    text_of,
+};
+use crate::{level::Levels, stats::Kept, version::Version};
+use bytes::Bytes;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Value,
+    Elsewhere,
+    Gone,
+}
+
+/// What an item says but for its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub version: Version,
+    pub(super) kind: Kind,
+    pub(super) expires_at_ms: i64,
+    /// Of its envelope.
+    pub(super) bytes: u64,
+    pub(super) chunks: usize,
+    levels: Levels,
+}
+
+impl Head {
+    /// Whether the row holds a value that is live at `now_ms`.
+    pub(crate) fn is_live(self, now_ms: i64) -> bool {
+        self.kind == Kind::Value && !self.is_expired(now_ms)
+    }
+
+    /// The value that the row holds, live or not.
+    pub(super) fn kept(self) -> Option<Kept> {
+        (self.kind == Kind::Value).then_some(Kept { bytes: self.bytes, expires_at_ms: self.expires_at_ms })
+    }
+
+    /// What a mutation that replaces the row wants to know of it.
+    pub(crate) fn before(self, now_ms: i64) -> Before {
+        let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
+        let named = if kept { self.levels } else { Levels::NONE };
+        Before { version: self.version, tags: Vec::new(), live: self.is_live(now_ms), named, kept: self.kept() }
+    }
+
+    pub(super) fn is_expired(self, now_ms: i64) -> bool {
+        now_ms >= self.expires_at_ms
+    }
+
+    pub(super) fn of(item: &Item) -> Head {
+        Head {
+            version: Version(number_of(item, "version").unwrap_or_default()),
+            kind: match text_of(item, "kind") {
+                Some("value") => Kind::Value,
+                Some("elsewhere") => Kind::Elsewhere,
+                _ => Kind::Gone,
+            },
+            expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
+            bytes: number_of(item, "bytes").unwrap_or_default(),
+            chunks: number_of(item, "chunks").unwrap_or_default(),
+            levels: Levels::from_bits(number_of(item, "levels").unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn row(self, envelope: Option<Bytes>) -> Row {
+        let content = match (self.kind, envelope) {
+            (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
+            (Kind::Elsewhere, _) => Content::Elsewhere { expires_at_ms: self.expires_at_ms },
+            _ => Content::Gone,
+        };
+        Row { version: self.version, content }
+    }
+}

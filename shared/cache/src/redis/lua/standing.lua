@@ -1,0 +1,30 @@
+-- What the fleet has counted, and what the L1s of its containers hold.
+-- KEYS: counts of the fleet, gauges of the containers, journal
+-- ARGV: ms of one window, windows to add up
+-- Returns {counts since they began, counts of the windows, containers, their copies, bytes of the texts, bytes of
+-- memory, records in the journal, position of the newest or ''}; counts are lists of names and values.
+local now_ms = math.floor(now_us() / 1000)
+
+local sums, recent = {}, {}
+local current = math.floor(now_ms / ARGV[1])
+for number = current - ARGV[2], current do
+  local window = redis.call('HGETALL', KEYS[1] .. ':' .. string.format('%.0f', number))
+  for i = 1, #window, 2 do sums[window[i]] = (sums[window[i]] or 0) + tonumber(window[i + 1]) end
+end
+for name, value in pairs(sums) do
+  recent[#recent + 1] = name
+  recent[#recent + 1] = value
+end
+
+local containers, copies, texts, memory = 0, 0, 0, 0
+for _, gauges in ipairs(redis.call('HVALS', KEYS[2])) do
+  local until_ms, held, text, bytes = string.match(gauges, '^(%d+) %d+ (%d+) (%d+) (%d+)$')
+  if until_ms and tonumber(until_ms) > now_ms then
+    containers = containers + 1
+    copies, texts, memory = copies + tonumber(held), texts + tonumber(text), memory + tonumber(bytes)
+  end
+end
+
+local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+return {redis.call('HGETALL', KEYS[1]), recent, containers, copies, texts, memory,
+  redis.call('XLEN', KEYS[3]), newest and newest[1] or ''}

@@ -1,0 +1,195 @@
+//! What the fleet has counted, and what Redis holds.
+
+use super::{Down, Keyspace, link::read, scripts};
+use crate::{
+    memory::Usage,
+    shard::SHARDS,
+    stats::{Amount, Counts, Report},
+    version::Position,
+};
+use redis::{Cmd, Value, cmd};
+use std::collections::HashMap;
+
+/// A container that has not reported for so long is taken for gone, in ms: Lambda ends most idle ones earlier.
+pub(crate) const MEMORY_MS: u64 = 900_000;
+/// Recent counts are kept in windows of five minutes, in ms.
+const WINDOW_MS: u64 = 300_000;
+/// Recent counts are those of the window that runs and of so many before it: an hour, and up to five minutes more.
+const WINDOWS: u64 = 12;
+/// Most copies of one shard that are looked at. The thousand of all shards take Redis about 5 ms, in sixteen parts.
+const DRAWN: u64 = 64;
+
+/// Makes the commands of the fleet's statistics.
+#[derive(Debug)]
+pub(crate) struct Fleet(Keyspace);
+
+/// What the fleet has told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Since counting began.
+    pub counts: Counts,
+    /// Of the last hour.
+    pub recent: Counts,
+    /// When counting began, in ms of Redis time.
+    pub since_ms: Option<i64>,
+    /// Containers that have reported lately.
+    pub containers: u64,
+    /// What their L1s hold together.
+    pub usage: Usage,
+    /// Values in L3 and their bytes, where they have been counted.
+    pub rows: Option<Amount>,
+    /// Records in the journal.
+    pub records: u64,
+    /// The newest of them.
+    pub newest: Option<Position>,
+}
+
+/// What Redis says it takes, in bytes; a cluster's nodes together. `None` where it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heap(pub Option<u64>);
+
+impl Fleet {
+    pub(crate) fn new(keys: Keyspace) -> Fleet {
+        Fleet(keys)
+    }
+
+    /// The command that hands in a report.
+    pub(crate) fn report(&self, report: &Report) -> Cmd {
+        let mut call = scripts::REPORT.call(&[self.0.stats(), self.0.gauges()]);
+        call.arg(&report.container)
+            .arg(report.number)
+            .arg(MEMORY_MS)
+            .arg(report.usage.entries)
+            .arg(report.usage.text_bytes)
+            .arg(report.usage.bytes)
+            .arg(report.rows.entries)
+            .arg(report.rows.bytes)
+            .arg(report.rows.oldest_ms)
+            .arg(WINDOW_MS)
+            .arg(WINDOWS);
+        for (count, value) in report.counts.iter() {
+            call.arg(count.name()).arg(value);
+        }
+        call
+    }
+
+    /// The command that reads what all have reported.
+    pub(crate) fn standing(&self) -> Cmd {
+        let mut call = scripts::STANDING.call(&[self.0.stats(), self.0.gauges(), self.0.journal()]);
+        call.arg(WINDOW_MS).arg(WINDOWS);
+        call
+    }
+
+    /// The command that says how many values L3 holds, counted from `began_ms` on.
+    pub(crate) fn counted_rows(&self, began_ms: i64, rows: Amount) -> Cmd {
+        let mut set = cmd("HSET");
+        set.arg(self.0.stats()).arg("census").arg(began_ms);
+        set.arg("rows").arg(rows.entries).arg("row_bytes").arg(rows.bytes);
+        set
+    }
+
+    /// The commands that draw copies, one for each shard.
+    pub(crate) fn draw(&self) -> impl Iterator<Item = Cmd> {
+        (0..SHARDS).map(|shard| {
+            let mut call = scripts::CENSUS.call(&[self.0.index(shard)]);
+            call.arg(DRAWN).arg(self.0.copies(shard));
+            call
+        })
+    }
+
+    /// The command that asks what Redis takes.
+    pub(crate) fn heap(&self) -> Cmd {
+        let mut info = cmd("INFO");
+        info.arg("memory");
+        info
+    }
+}
+
+/// Reads the reply to [`Fleet::report`]: when the last census of L3 began, in ms.
+pub(crate) fn reported(reply: Value) -> Option<i64> {
+    read::<String>(reply, "a report").ok()?.parse().ok()
+}
+
+/// Reads the reply to [`Fleet::counted_rows`].
+pub(crate) fn counted(reply: Value) -> Result<(), Down> {
+    read::<i64>(reply, "a count of rows").map(|_| ())
+}
+
+type RawCounts = HashMap<String, String>;
+type RawStanding = (RawCounts, HashMap<String, u64>, u64, u64, u64, u64, u64, String);
+
+impl Standing {
+    /// Reads the reply to [`Fleet::standing`].
+    pub(crate) fn parse(reply: Value) -> Result<Standing, Down> {
+        let raw = read::<RawStanding>(reply, "the fleet's statistics")?;
+        let (counts, recent, containers, entries, text_bytes, bytes, records, newest) = raw;
+        let number = |name: &str| counts.get(name)?.parse::<i64>().ok();
+        // What was told late may make a sum negative for a while.
+        let sum = |name: &str| u64::try_from(number(name).unwrap_or_default()).unwrap_or_default();
+        Ok(Standing {
+            counts: Counts::from_names(counts.iter().map(|(name, value)| (&**name, value.parse().unwrap_or_default()))),
+            recent: Counts::from_names(recent.iter().map(|(name, value)| (&**name, *value))),
+            since_ms: number("since"),
+            containers,
+            usage: Usage { entries, text_bytes, bytes },
+            rows: number("census").map(|_| Amount { entries: sum("rows"), bytes: sum("row_bytes") }),
+            records,
+            newest: Position::parse(&newest),
+        })
+    }
+}
+
+/// Reads the replies to [`Fleet::draw`]: the copies in L2.
+pub(crate) fn drawn(replies: impl IntoIterator<Item = Value>) -> Result<Amount, Down> {
+    replies.into_iter().try_fold(Amount::default(), |sum, reply| {
+        let (indexed, drawn, copies, bytes) = read::<(u64, u64, u64, u64)>(reply, "a census")?;
+        Ok(sum + scaled(Amount { entries: copies, bytes }, drawn, indexed))
+    })
+}
+
+/// What a shard of `indexed` keys holds, by what was found of `drawn` keys. With no more keys than were drawn this is
+/// exact.
+fn scaled(found: Amount, drawn: u64, indexed: u64) -> Amount {
+    let scale = |part: u64| {
+        let whole = (u128::from(part) * u128::from(indexed)).checked_div(u128::from(drawn)).unwrap_or_default();
+        u64::try_from(whole).unwrap_or(u64::MAX)
+    };
+    Amount { entries: scale(found.entries), bytes: scale(found.bytes) }
+}
+
+impl Heap {
+    /// Reads the reply to [`Fleet::heap`].
+    pub(crate) fn parse(reply: Value) -> Heap {
+        Heap(match reply {
+            Value::Map(nodes) => nodes.into_iter().map(|(_, node)| used(node)).sum(),
+            node => used(node),
+        })
+    }
+}
+
+fn used(info: Value) -> Option<u64> {
+    let info = read::<String>(info, "INFO").ok()?;
+    info.lines().find_map(|line| line.strip_prefix("used_memory:"))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_scaled_to_its_shard() {
+        let amount = |entries, bytes| Amount { entries, bytes };
+        assert_eq!(scaled(amount(9, 900), 10, 10), amount(9, 900), "all were drawn: exact, expired ones left out");
+        assert_eq!(scaled(amount(32, 3200), 64, 1000), amount(500, 50_000));
+        assert_eq!(scaled(amount(0, 0), 0, 0), amount(0, 0));
+    }
+
+    #[test]
+    fn the_nodes_of_a_cluster_are_added_up() {
+        let node = |bytes: &str| Value::BulkString(format!("# Memory\r\nused_memory:{bytes}\r\nx:1\r\n").into_bytes());
+        assert_eq!(Heap::parse(node("5")), Heap(Some(5)));
+        let nodes = vec![(Value::Int(1), node("5")), (Value::Int(2), node("7"))];
+        assert_eq!(Heap::parse(Value::Map(nodes)), Heap(Some(12)));
+        assert_eq!(Heap::parse(Value::Nil), Heap(None));
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be said of the fleet at one time.
+
+use super::Counts;
+use crate::version::Position;
+
+/// The state of the cache as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Healthy; degraded when a level is not; unhealthy when no shared level answers.
+    pub health: Health,
+    /// The memories of all containers together.
+    pub l1: LevelStatus,
+    /// Redis.
+    pub l2: LevelStatus,
+    /// DynamoDB.
+    pub l3: LevelStatus,
+    /// What the containers have told; `None` when Redis, where they tell it, cannot be asked.
+    pub told: Option<Told>,
+}
+
+/// How well something answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As it should.
+    Healthy,
+    /// Slowly: it took more than half of the level's time. Of the whole: a level is not healthy.
+    Degraded,
+    /// Not at all.
+    Unhealthy,
+    /// It is switched off.
+    Disabled,
+}
+
+impl Health {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Health::Healthy => "healthy",
+            Health::Degraded => "degraded",
+            Health::Unhealthy => "unhealthy",
+            Health::Disabled => "disabled",
+        }
+    }
+}
+
+/// The state of one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelStatus {
+    /// How well it answers.
+    pub health: Health,
+    /// Values it holds.
+    pub entries: u64,
+    /// Bytes of those: of their JSON texts in L1, of their envelopes in L2 and L3.
+    pub bytes: u64,
+    /// Bytes it takes: in L1 with an estimate of what keeping them takes; all that Redis uses, or where it does not say
+    /// so, the same as `bytes`; in L3 the same as `bytes`.
+    pub memory_bytes: u64,
+}
+
+/// What the containers have told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Counts since `since_ms`.
+    pub counts: Counts,
+    /// Counts of the last hour, and up to five minutes more.
+    pub recent: Counts,
+    /// When counting began, in milliseconds since the Unix epoch: with the first report after Redis was empty.
+    pub since_ms: Option<i64>,
+    /// Containers that have reported in the last 15 minutes; each has one connection to Redis.
+    pub containers: u64,
+    /// Mutations and other records that the journal holds.
+    pub journal_records: u64,
+    /// The newest of them.
+    pub journal_newest: Option<Position>,
+}

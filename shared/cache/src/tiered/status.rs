@@ -1,0 +1,199 @@
+//! The state of the fleet, in one round trip to each shared level, and the census of L3.
+
+use super::TieredCache;
+use crate::{
+    dynamo::L3Error,
+    level::Level,
+    outcome::CacheError,
+    redis::{Batch, Down, Heap, Order, Standing, counted, drawn},
+    shard::SHARDS,
+    stats::{Amount, Health, LevelStatus, Status, Told},
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// A table of no more bytes than this is counted by a status that finds it uncounted; a larger one waits for maintenance.
+const SMALL_BYTES: u64 = 16 << 20;
+/// Pages of 1 MB that such a count reads of each partition: what DynamoDB says of the size is hours old.
+const SMALL_PAGES: usize = 1;
+
+/// What Redis said.
+struct Shared {
+    standing: Standing,
+    copies: Amount,
+    heap: Heap,
+}
+
+impl TieredCache {
+    /// The state of the fleet. A level that is down is reported and is no error; nothing is waited for longer than
+    /// its level's timeout.
+    pub async fn status(&self) -> Status {
+        let (l2, l3) = tokio::join!(self.look_at_l2(), self.look_at_l3());
+        let (l2_health, shared) = l2;
+        let rows = match (&shared, l3) {
+            (Some(Shared { standing: Standing { rows: Some(rows), .. }, .. }), _) => *rows,
+            (known, Health::Healthy | Health::Degraded) => self.size_up_l3(known.is_some()).await,
+            _ => Amount::default(),
+        };
+        let l1 = self.l1_status(shared.as_ref());
+        let l2 = level_status(l2_health, shared.as_ref().map(|shared| (shared.copies, shared.heap)));
+        let l3 = level_status(l3, Some((rows, Heap(None))));
+        Status { health: overall(l1.health, [l2.health, l3.health]), l1, l2, l3, told: shared.map(told) }
+    }
+
+    /// Counts all live values in L3, and tells the fleet, whose counts go on from there.
+    ///
+    /// It reads the whole table, which costs half a read unit for every 4 KB: for maintenance, and not often. What is
+    /// written meanwhile may be counted twice or not at all, until the next census.
+    ///
+    /// # Errors
+    /// When L3 or Redis cannot be reached.
+    pub async fn census_l3(&self) -> Result<Amount, CacheError> {
+        let began_ms = self.clock.now_ms();
+        let counted = self.count_l3(usize::MAX).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+        let rows = counted.ok_or_else(|| CacheError::unavailable(Level::L3, "there is no end to the table"))?;
+        self.tell_rows(began_ms, rows).await.map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        Ok(rows)
+    }
+
+    async fn look_at_l2(&self) -> (Health, Option<Shared>) {
+        if !self.uses(Level::L2) {
+            return (Health::Disabled, None);
+        }
+        let batch = [self.fleet.standing(), self.fleet.heap()].into_iter().chain(self.fleet.draw()).collect::<Batch>();
+        let began = Instant::now();
+        let said = self.link.run(&batch, Order::Any).await.and_then(|replies| {
+            let mut replies = replies.into_iter();
+            let mut next = || replies.next().ok_or(Down::Odd("no reply"));
+            let (standing, heap) = (Standing::parse(next()?)?, Heap::parse(next()?));
+            Ok(Shared { standing, heap, copies: drawn(replies)? })
+        });
+        let limit = Duration::from_millis(self.config.l2_config.timeout_ms);
+        (health(&said, began.elapsed(), limit), said.ok())
+    }
+
+    async fn look_at_l3(&self) -> Health {
+        if !self.uses(Level::L3) {
+            return Health::Disabled;
+        }
+        let began = Instant::now();
+        let said = self.store.probe().await;
+        health(&said, began.elapsed(), Duration::from_millis(self.config.l3_config.timeout_ms))
+    }
+
+    /// What L3 holds while the fleet does not know: what DynamoDB says, or better, where that is little and the fleet can
+    /// be told, a count.
+    async fn size_up_l3(&self, tell: bool) -> Amount {
+        let described = self.store.describe().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "nothing is known of what L3 holds");
+            Amount::default()
+        });
+        if !tell || described.bytes > SMALL_BYTES {
+            return described;
+        }
+        self.count_small_l3().await.unwrap_or(described)
+    }
+
+    async fn count_small_l3(&self) -> Option<Amount> {
+        let began_ms = self.clock.now_ms();
+        let limit = Duration::from_millis(self.config.l3_config.timeout_ms);
+        let rows = timeout(limit, self.count_l3(SMALL_PAGES)).await.ok()?.ok()??;
+        if let Err(down) = self.tell_rows(began_ms, rows).await {
+            tracing::debug!(%down, "the next status counts again");
+        }
+        Some(rows)
+    }
+
+    /// Counts the live values of all partitions at once; `None` when one has more pages than that.
+    async fn count_l3(&self, pages: usize) -> Result<Option<Amount>, L3Error> {
+        let at_once = usize::try_from(SHARDS).expect("a small number");
+        let counts = (0..SHARDS).map(|shard| self.count_partition(shard, pages));
+        stream::iter(counts)
+            .buffer_unordered(at_once)
+            .try_fold(Some(Amount::default()), async |sum, amount| Ok(sum.zip(amount).map(|(sum, more)| sum + more)))
+            .await
+    }
+
+    async fn count_partition(&self, shard: u64, pages: usize) -> Result<Option<Amount>, L3Error> {
+        let (mut sum, mut from) = (Amount::default(), None);
+        for _ in 0..pages {
+            let (amount, next) = self.store.count_page(shard, from).await?;
+            sum = sum + amount;
+            if next.is_none() {
+                return Ok(Some(sum));
+            }
+            from = next;
+        }
+        Ok(None)
+    }
+
+    async fn tell_rows(&self, began_ms: i64, rows: Amount) -> Result<(), Down> {
+        self.ask(self.fleet.counted_rows(began_ms, rows)).await.and_then(counted)?;
+        self.store.tally.learn_census(began_ms);
+        Ok(())
+    }
+
+    fn l1_status(&self, shared: Option<&Shared>) -> LevelStatus {
+        let usage = shared.map(|shared| shared.standing.usage).unwrap_or_default();
+        let health = if self.uses(Level::L1) { Health::Healthy } else { Health::Disabled };
+        LevelStatus { health, entries: usage.entries, bytes: usage.text_bytes, memory_bytes: usage.bytes }
+    }
+}
+
+fn health<T, E>(said: &Result<T, E>, took: Duration, limit: Duration) -> Health {
+    match said {
+        Ok(_) if took <= limit / 2 => Health::Healthy,
+        Ok(_) => Health::Degraded,
+        Err(_) => Health::Unhealthy,
+    }
+}
+
+/// L1 alone answers nobody for longer than Δ: the shared levels decide.
+fn overall(l1: Health, shared: [Health; 2]) -> Health {
+    let on = || [l1].into_iter().chain(shared).filter(|health| *health != Health::Disabled);
+    let answers = |health: &Health| matches!(health, Health::Healthy | Health::Degraded);
+    if !shared.iter().any(answers) {
+        Health::Unhealthy
+    } else if on().all(|health| health == Health::Healthy) {
+        Health::Healthy
+    } else {
+        Health::Degraded
+    }
+}
+
+fn level_status(health: Health, held: Option<(Amount, Heap)>) -> LevelStatus {
+    let (amount, heap) = held.filter(|_| health != Health::Disabled).unwrap_or((Amount::default(), Heap(Some(0))));
+    let Amount { entries, bytes } = amount;
+    LevelStatus { health, entries, bytes, memory_bytes: heap.0.unwrap_or(bytes) }
+}
+
+fn told(shared: Shared) -> Told {
+    let Standing { counts, recent, since_ms, containers, records, newest, .. } = shared.standing;
+    Told { counts, recent, since_ms, containers, journal_records: records, journal_newest: newest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Health::{Degraded, Disabled, Healthy, Unhealthy};
+
+    #[test]
+    fn the_shared_levels_decide_on_health() {
+        assert_eq!(overall(Healthy, [Healthy, Healthy]), Healthy);
+        assert_eq!(overall(Disabled, [Healthy, Disabled]), Healthy);
+        assert_eq!(overall(Healthy, [Degraded, Healthy]), Degraded);
+        assert_eq!(overall(Healthy, [Unhealthy, Healthy]), Degraded);
+        assert_eq!(overall(Healthy, [Healthy, Unhealthy]), Degraded);
+        assert_eq!(overall(Healthy, [Unhealthy, Unhealthy]), Unhealthy);
+        assert_eq!(overall(Healthy, [Unhealthy, Disabled]), Unhealthy);
+    }
+
+    #[test]
+    fn half_of_the_time_is_slow() {
+        let limit = Duration::from_millis(100);
+        assert_eq!(health(&Ok::<(), ()>(()), limit / 2, limit), Healthy);
+        assert_eq!(health(&Ok::<(), ()>(()), limit, limit), Degraded);
+        assert_eq!(health(&Err::<(), ()>(()), Duration::ZERO, limit), Unhealthy);
+    }
+}
