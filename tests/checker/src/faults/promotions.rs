@@ -15,7 +15,7 @@ use crate::keys::QUIET;
 const ROUNDS: usize = 3;
 /// How slow Redis is for a container that promotes, in hundredths of the time that it waits, and at most.
 const SLOW: RangeInclusive<u32> = 20..=80;
-const MOST_SLOW: Duration = Duration::from_millis(300);
+const MOST_SLOW: Duration = Duration::from_millis(600);
 
 /// Reads that bring a value from L3 into L2 while others make an end of it.
 pub(super) async fn race_ends(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -51,7 +51,7 @@ pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Wa
     path.delay(slow).await;
     // The way to Redis is slow twice: once before L3 is read, and once more before L2 has the value. In between, and
     // early, because it takes its own time.
-    let moment = slow + slow * rng.u32(..50) / 100;
+    let moment = slow + slow * rng.u32(10..50) / 100;
     let (no_cache, promoted) = (rng.bool(), Cell::new(false));
     let reading = async {
         let read = client.perform(&container, Action::Get { key, no_cache }).await;
