@@ -5,7 +5,7 @@ use super::tenant::{Tenant, shard, shards};
 use crate::engines::connect;
 use redis::{RedisResult, aio::MultiplexedConnection, cmd};
 use std::error::Error;
-use strata_cache::{Clock, Config, Deployment, Key, Level, Read, TieredCache, config::RedisUrl};
+use strata_cache::{Config, Deployment, Key, Level, Read, TieredCache, config::RedisUrl};
 
 /// Before every Redis key.
 const PREFIX: &str = "bench:";
@@ -32,7 +32,7 @@ impl Copies {
         config.l2_config.redis_url = RedisUrl::new(url);
         config.l2_config.key_prefix = PREFIX.to_owned();
         config.l2_config.timeout_ms = TIMEOUT_MS;
-        let deployment = Deployment { control_table: String::new(), clock: Clock::system() };
+        let deployment = Deployment::new("");
         Ok(Copies { cache: TieredCache::open(deployment, config)?, bare: connect(url).await? })
     }
 
