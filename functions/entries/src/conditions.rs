@@ -1,56 +1,10 @@
-//! Conditional requests (RFC 9110, section 13): entity tags of the value, which are its checksum.
+//! The condition of a request on an entry: entity tags of the value, which are its checksum.
 
-use strata_api::{ApiError, Headers, Problem};
-use strata_cache::{Condition, Entry};
-
-/// The entity tags of an `If-Match` or `If-None-Match` header.
-#[derive(Debug, PartialEq)]
-pub enum Tags {
-    /// `*`: any live value.
-    Any,
-    /// These.
-    Listed(Vec<Tag>),
-}
-
-/// An entity tag as it was sent.
-#[derive(Debug, PartialEq)]
-pub struct Tag {
-    weak: bool,
-    /// The checksum, if it can be one of ours.
-    checksum: Option<u128>,
-}
-
-impl Tags {
-    /// Whether `entry` has one of the tags, weak ones counting: for `If-None-Match`.
-    pub fn weakly_match(&self, entry: &Entry) -> bool {
-        match self {
-            Tags::Any => true,
-            Tags::Listed(tags) => tags.iter().any(|tag| tag.checksum == Some(entry.checksum)),
-        }
-    }
-
-    /// Whether `entry` has one of the tags, weak ones not counting: for `If-Match`.
-    pub fn strongly_match(&self, entry: &Entry) -> bool {
-        match self {
-            Tags::Any => true,
-            Tags::Listed(tags) => strong(tags).any(|checksum| checksum == entry.checksum),
-        }
-    }
-}
-
-fn strong(tags: &[Tag]) -> impl Iterator<Item = u128> {
-    tags.iter().filter(|tag| !tag.weak).filter_map(|tag| tag.checksum)
-}
-
-/// The tags of `If-Match`, if it is there.
-pub fn if_match(headers: &Headers) -> Result<Option<Tags>, Problem> {
-    header("If-Match", headers.if_match.as_deref())
-}
-
-/// The tags of `If-None-Match`, if it is there.
-pub fn if_none_match(headers: &Headers) -> Result<Option<Tags>, Problem> {
-    header("If-None-Match", headers.if_none_match.as_deref())
-}
+use strata_api::{
+    ApiError, Headers, Problem,
+    etag::{Tag, Tags, if_match, if_none_match},
+};
+use strata_cache::Condition;
 
 /// The condition of a PUT. A condition that cannot be kept is refused: ignoring it would overwrite what the caller
 /// wants to keep.
@@ -59,7 +13,7 @@ pub fn of_put(headers: &Headers) -> Result<Condition, ApiError> {
         (None, None) => Ok(Condition::Always),
         (None, Some(Tags::Any)) => Ok(Condition::Absent),
         (Some(Tags::Any), None) => Ok(Condition::Present),
-        (Some(Tags::Listed(tags)), None) => Ok(Condition::Matches(strong(&tags).collect())),
+        (Some(Tags::Listed(tags)), None) => Ok(Condition::Matches(checksums(&tags))),
         (None, Some(Tags::Listed(_))) => Err(Problem::new("If-None-Match", "must be * with PUT").into()),
         (Some(_), Some(_)) => Err(Problem::new("If-None-Match", "must not be sent together with If-Match").into()),
     }
@@ -74,41 +28,13 @@ pub fn none(headers: &Headers) -> Result<(), Problem> {
     }
 }
 
-fn header(name: &'static str, value: Option<&str>) -> Result<Option<Tags>, Problem> {
-    let Some(value) = value else { return Ok(None) };
-    let tags = parse(value).ok_or_else(|| Problem::new(name, "must be * or a list of entity tags in quotes"))?;
-    Ok(Some(tags))
+/// The checksums of the strong tags that can be ours.
+fn checksums(tags: &[Tag]) -> Vec<u128> {
+    tags.iter().filter(|tag| !tag.weak).filter_map(|tag| checksum(&tag.opaque)).collect()
 }
 
-/// `*`, or a comma-separated list of entity tags, in which empty elements are allowed (RFC 9110, section 5.6.1.2).
-fn parse(value: &str) -> Option<Tags> {
-    if value.trim() == "*" {
-        return Some(Tags::Any);
-    }
-    let mut tags = Vec::new();
-    let mut rest = value;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        if rest.is_empty() {
-            return (!tags.is_empty()).then_some(Tags::Listed(tags));
-        }
-        let (tag, after) = tag(rest)?;
-        tags.push(tag);
-        rest = after.trim_start_matches([' ', '\t']);
-        if !rest.is_empty() && !rest.starts_with(',') {
-            return None;
-        }
-    }
-}
-
-/// The entity tag that `text` begins with, and what follows it.
-fn tag(text: &str) -> Option<(Tag, &str)> {
-    let (weak, quoted) = text.strip_prefix("W/").map_or((false, text), |quoted| (true, quoted));
-    let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
-    Some((Tag { weak, checksum: checksum(opaque) }, after))
-}
-
-/// The checksum that [`Entry::etag`] writes as `opaque`; exactly so, because a tag is compared letter by letter.
+/// The checksum that [`strata_cache::Entry::etag`] writes as `opaque`; exactly so, because a tag is compared letter by
+/// letter.
 fn checksum(opaque: &str) -> Option<u128> {
     let written = |checksum: &u128| format!("{checksum:032x}") == opaque;
     u128::from_str_radix(opaque, 16).ok().filter(written)
@@ -120,10 +46,10 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use proptest::prelude::*;
-    use strata_cache::{Levels, Version, config::Format};
+    use strata_cache::{Entry, Levels, Version, config::Format};
 
-    fn entry(checksum: u128) -> Entry {
-        Entry {
+    fn etag(checksum: u128) -> String {
+        let entry = Entry {
             text: Bytes::from_static(b"{}"),
             created_at_ms: 0,
             expires_at_ms: 1,
@@ -135,7 +61,8 @@ mod tests {
             compression: None,
             stored_bytes: 2,
             format: Format::Bincode,
-        }
+        };
+        entry.etag()
     }
 
     fn headers(if_match: Option<&str>, if_none_match: Option<&str>) -> Headers {
@@ -144,38 +71,19 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_its_own_tag() {
-        let entry = entry(0xab);
-        let own = entry.etag();
-        for list in [own.clone(), format!("\"x\", {own}"), format!(" ,, {own} ,"), format!("\"a,b\",{own}")] {
-            let tags = parse(&list).unwrap();
-            assert!(tags.strongly_match(&entry) && tags.weakly_match(&entry), "{list}");
-        }
-        let weak = parse(&format!("W/{own}")).unwrap();
-        assert!(weak.weakly_match(&entry) && !weak.strongly_match(&entry));
-        for other in [own.to_uppercase(), "\"ab\"".to_owned(), "\"\"".to_owned()] {
-            assert!(!parse(&other).unwrap().weakly_match(&entry), "{other}");
-        }
-        assert!(parse(" * ").unwrap().strongly_match(&entry));
-    }
-
-    #[test]
-    fn malformed_lists_are_refused() {
-        for list in ["", ",", "abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a\"x"] {
-            assert_eq!(parse(list), None, "{list}");
-        }
-    }
-
-    #[test]
     fn conditions_of_a_put() {
-        let condition = |if_match, if_none_match| of_put(&headers(if_match, if_none_match));
+        fn condition(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Condition, ApiError> {
+            of_put(&headers(if_match, if_none_match))
+        }
         assert_eq!(condition(None, None).unwrap(), Condition::Always);
         assert_eq!(condition(None, Some("*")).unwrap(), Condition::Absent);
         assert_eq!(condition(Some("*"), None).unwrap(), Condition::Present);
-        let (own, other) = (entry(5).etag(), entry(6).etag());
+        let (own, other) = (etag(5), etag(6));
         let listed = format!("{own}, W/{other}, \"not ours\"");
         assert_eq!(condition(Some(&listed), None).unwrap(), Condition::Matches(vec![5]));
-        assert_eq!(condition(Some("\"not ours\""), None).unwrap(), Condition::Matches(Vec::new()));
+        for not_ours in ["\"not ours\"".to_owned(), "\"ab\"".to_owned(), etag(0xab).to_uppercase()] {
+            assert_eq!(condition(Some(&not_ours), None).unwrap(), Condition::Matches(Vec::new()));
+        }
         assert!(condition(None, Some(&own)).is_err());
         assert!(condition(Some("*"), Some("*")).is_err());
         assert!(condition(Some("x"), None).is_err());
@@ -189,13 +97,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_entry_has_its_own_tag(checksum: u128) {
-            prop_assert!(parse(&entry(checksum).etag()).unwrap().strongly_match(&entry(checksum)));
-        }
-
-        #[test]
-        fn never_panics(value in any::<String>()) {
-            let _ = parse(&value);
+        fn every_entry_can_be_meant(checksum: u128) {
+            let condition = of_put(&headers(Some(&etag(checksum)), None)).unwrap();
+            prop_assert_eq!(condition, Condition::Matches(vec![checksum]));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! GET: the entry with its metadata, `304` when the caller has the value already, `404` when there is none.
 
-use crate::{address, cache_status, conditions};
+use crate::{address, cache_status};
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp,
+    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, etag,
     http::{StatusCode, header},
 };
 use strata_cache::{Hit, Key, Read};
@@ -24,8 +24,8 @@ struct Metadata {
 /// Answers with the entry of the request's key.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
-    let if_match = conditions::if_match(&call.event.headers)?;
-    let if_none_match = conditions::if_none_match(&call.event.headers)?;
+    let if_match = etag::if_match(&call.event.headers)?;
+    let if_none_match = etag::if_none_match(&call.event.headers)?;
     let found = call.cache.get(&key, Read { no_cache: call.event.headers.no_cache() }).await?;
     let Some(hit) = found.hit else {
         let cache_status = Some(cache_status::of(&found.path, None));
@@ -33,9 +33,9 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     };
     call.trace.level = Some(hit.level);
     let left = (hit.entry.expires_at_ms - call.cache.clock().now_ms()).max(0) / 1000;
-    let response = if if_match.is_some_and(|tags| !tags.strongly_match(&hit.entry)) {
+    let response = if if_match.is_some_and(|tags| !tags.strongly_match(&hit.entry.etag())) {
         return Err(ApiError::PreconditionFailed);
-    } else if if_none_match.is_some_and(|tags| tags.weakly_match(&hit.entry)) {
+    } else if if_none_match.is_some_and(|tags| tags.weakly_match(&hit.entry.etag())) {
         Response::empty(StatusCode::NOT_MODIFIED)
     } else {
         found_response(&key, &hit)?

@@ -8,7 +8,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Condition, Config, MAX_TTL_SECONDS, Put};
+use strata_cache::{Condition, MAX_TTL_SECONDS, Put};
 
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
@@ -17,17 +17,18 @@ const FIELDS: [&str; 5] = ["value", "ttl_seconds", "tags", "compression_enabled"
 
 type Said<T> = Result<T, Cow<'static, str>>;
 
-/// The PUT that `body` asks for. All that is wrong with it is reported together.
-pub fn read(body: &Body, condition: Condition, config: &Config) -> Result<Put, ApiError> {
+/// The PUT that `body` asks for. All that is wrong with it is reported together; what the configuration does not allow
+/// is for the cache to say, which first makes sure that it knows the one in force.
+pub fn read(body: &Body, condition: Condition) -> Result<Put, ApiError> {
     let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
     let value = fields.required("value");
     let ttl_seconds = fields.optional("ttl_seconds", ttl);
     let tags = fields.optional("tags", lists::tags);
     let compress = fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false"));
-    let levels = fields.optional("cache_levels", |raw| lists::levels(raw, config.enabled()));
+    let levels = fields.optional("cache_levels", lists::levels);
     fields.finish()?;
     let value = value.expect("a required field that is missing is a problem, and problems ended this");
-    check_size(value, config)?;
+    check_answer(value)?;
     Ok(Put {
         text: body.share(value),
         ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
@@ -39,11 +40,7 @@ pub fn read(body: &Body, condition: Condition, config: &Config) -> Result<Put, A
     })
 }
 
-fn check_size(value: &str, config: &Config) -> Result<(), ApiError> {
-    let (size_bytes, max_bytes) = (value.len(), config.max_entry_bytes());
-    if size_bytes > max_bytes {
-        return Err(ApiError::EntryTooLarge { size_bytes, max_bytes });
-    }
+fn check_answer(value: &str) -> Result<(), ApiError> {
     let answer_bytes = answer_bytes(value);
     if answer_bytes > MAX_ANSWER_BYTES {
         return Err(ApiError::AnswerTooLarge { answer_bytes, max_bytes: MAX_ANSWER_BYTES });
@@ -65,12 +62,8 @@ mod tests {
     use std::sync::Arc;
     use strata_cache::{Level, Levels};
 
-    fn put_with(body: &str, config: &Config) -> Result<Put, ApiError> {
-        read(&Body::new(Some(body.to_owned()), false).unwrap(), Condition::Always, config)
-    }
-
     fn put(body: &str) -> Result<Put, ApiError> {
-        put_with(body, &Config::default())
+        read(&Body::new(Some(body.to_owned()), false).unwrap(), Condition::Always)
     }
 
     #[track_caller]
@@ -123,17 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_known_enabled_and_named_once() {
+    fn levels_are_known_and_named_once() {
         assert_refused("cache_levels", json!(["L2"]), "must be of L1_MEMORY, L2_REDIS, L3_DATABASE");
         assert_refused("cache_levels", json!(["L2_REDIS", "L2_REDIS"]), "L2_REDIS twice");
         assert_refused("cache_levels", json!([]), "at least one");
         for levels in [json!("L1_MEMORY"), json!([1]), json!(null)] {
             assert_refused("cache_levels", levels, "an array of level names");
         }
-        let mut config = Config::default();
-        config.l3_config.enabled = false;
-        let refused = put_with(r#"{"value":1,"cache_levels":["L3_DATABASE"]}"#, &config);
-        assert!(matches!(refused, Err(ApiError::Invalid(problems)) if problems[0].message.contains("disabled")));
     }
 
     #[test]
@@ -151,14 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn too_large_to_store_or_to_answer() {
-        let config = Config { max_entry_size_mb: strata_cache::config::MaxEntrySize(1), ..Config::default() };
+    fn too_large_to_answer() {
         let text = |len: usize| format!("{{\"value\":\"{}\"}}", "x".repeat(len - 2));
-        assert!(put_with(&text(1 << 20), &config).is_ok());
-        assert!(matches!(
-            put_with(&text((1 << 20) + 1), &config),
-            Err(ApiError::EntryTooLarge { size_bytes: 1_048_577, max_bytes: 1_048_576 })
-        ));
         assert!(put(&text(5 << 20)).is_ok());
         assert!(matches!(put(&text(6 << 20)), Err(ApiError::AnswerTooLarge { .. })));
         let escaped = format!("{{\"value\":\"{}\"}}", "\\\\".repeat(2 << 20));

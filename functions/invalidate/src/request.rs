@@ -7,7 +7,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Config, Invalidate, Levels, Pattern, Selector};
+use strata_cache::{Invalidate, Levels, Pattern, Selector};
 
 /// Longest reason in bytes.
 const MAX_REASON_BYTES: usize = 256;
@@ -19,11 +19,11 @@ type Said<T> = Result<T, Cow<'static, str>>;
 /// The invalidation that `body` asks for on behalf of `principal`. All that is wrong with it is reported together.
 ///
 /// A level that is switched off may be named: it holds nothing to remove.
-pub fn read(body: &Body, principal: &Principal, config: &Config) -> Result<Invalidate, ApiError> {
+pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> {
     let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
     let pattern = fields.optional("pattern", pattern);
     let tags = fields.optional("tags", tags);
-    let levels = fields.optional("levels", |raw| lists::levels(raw, Levels::ALL));
+    let levels = fields.optional("levels", lists::levels);
     let reason = fields.optional("reason", reason);
     let dry_run = fields.optional("dry_run", |raw| from_str(raw).map_err(|_| "must be true or false"));
     let max_affected =
@@ -42,7 +42,7 @@ pub fn read(body: &Body, principal: &Principal, config: &Config) -> Result<Inval
     };
     Ok(Invalidate {
         selector,
-        levels: levels.unwrap_or(config.enabled()),
+        levels: levels.unwrap_or(Levels::ALL),
         reason,
         by: Some(principal.subject.clone()),
         dry_run: dry_run.unwrap_or(false),

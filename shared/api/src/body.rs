@@ -69,15 +69,32 @@ impl<'a> Fields<'a> {
         let Object(members) = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         let mut fields = Fields { fields: Vec::with_capacity(members.len().min(known.len())), problems: Vec::new() };
         for (name, value) in members {
-            match known.iter().find(|known| **known == name) {
-                None => fields.report(unknown(&name, known)),
-                Some(name) if fields.raw(name).is_some() => {
-                    fields.report(Problem::new(*name, "must not be given twice"));
-                }
-                Some(name) => fields.fields.push((name, value)),
-            }
+            fields.add(&name, value, known);
         }
         Ok(fields)
+    }
+
+    /// Takes a field that is itself an object apart: its fields are from now on known by both names with a dot between
+    /// them, which is how `known` has them.
+    pub fn open(&mut self, section: &'static str, known: &[&'static str]) {
+        let Some(text) = self.raw(section) else { return };
+        self.fields.retain(|(name, _)| *name != section);
+        match serde_json::from_str(text) {
+            Ok(Object(members)) => {
+                for (name, value) in members {
+                    self.add(&format!("{section}.{name}"), value, known);
+                }
+            }
+            Err(_) => self.report(Problem::new(section, "must be a JSON object")),
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &'a RawValue, known: &[&'static str]) {
+        match known.iter().find(|known| **known == name) {
+            None => self.report(unknown(name, known)),
+            Some(name) if self.has(name) => self.report(Problem::new(*name, "must not be given twice")),
+            Some(name) => self.fields.push((name, value)),
+        }
     }
 
     /// Whether a field is there.

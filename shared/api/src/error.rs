@@ -29,6 +29,8 @@ pub enum ApiError {
     RouteNotFound,
     /// The request cannot be read; every problem found.
     Invalid(Vec<Problem>),
+    /// The request can be read, and what it asks for is not allowed; every problem found.
+    Unprocessable(Vec<Problem>),
     /// The caller is not known; the reason is for the log.
     Unauthorized(&'static str),
     /// The caller's token does not have this scope.
@@ -102,6 +104,14 @@ impl From<CacheError> for ApiError {
         match error {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
+            CacheError::TooLarge { size_bytes, max_bytes } => ApiError::EntryTooLarge { size_bytes, max_bytes },
+            CacheError::Disabled(level) => {
+                Problem::new("cache_levels", format!("must not name {level}, which is disabled")).into()
+            }
+            CacheError::Refused(refusals) => {
+                let problems = refusals.into_iter().map(|refusal| Problem::new(refusal.field, refusal.message));
+                ApiError::Unprocessable(problems.collect())
+            }
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::OutOfTime => ApiError::OutOfTime,
             CacheError::Contended => ApiError::Contended,
@@ -125,6 +135,7 @@ impl ApiError {
             ApiError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "CACHE_KEY_NOT_FOUND"),
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+            ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden => {
                 (StatusCode::FORBIDDEN, "FORBIDDEN")
@@ -147,7 +158,7 @@ impl ApiError {
         Cow::Borrowed(match self {
             ApiError::KeyNotFound { .. } => "The specified cache key was not found",
             ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
-            ApiError::Invalid(problems) => return invalid_message(problems),
+            ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
             ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
             ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
@@ -172,7 +183,7 @@ impl ApiError {
             ApiError::KeyNotFound { key, searched, .. } => {
                 json!({"key": key.as_str(), "searched_levels": searched.names()})
             }
-            ApiError::Invalid(problems) => json!({"errors": problems}),
+            ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
             ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
             ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
             ApiError::EntryTooLarge { size_bytes, max_bytes } => {

@@ -9,7 +9,7 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`body`], [`lists`] | reading requests |
+//! | [`event`], [`headers`], [`etag`], [`body`], [`lists`] | reading requests |
 //! | [`principal`] | who is calling, scopes, key prefixes |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
@@ -19,6 +19,7 @@
 pub mod answer_size;
 pub mod body;
 pub mod error;
+pub mod etag;
 pub mod event;
 pub mod headers;
 pub mod lists;

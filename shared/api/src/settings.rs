@@ -4,7 +4,10 @@ mod redis_access;
 
 use serde_json::Value;
 use std::{fmt, time::Duration};
-use strata_cache::{Class, Config, Deployment, Limits, config::RedisUrl};
+use strata_cache::{
+    Class, Config, Deployment, Limits,
+    config::{RedisUrl, Refusal},
+};
 
 /// What the deployment says. `Debug` leaves out all that could hold a secret.
 pub struct Settings {
@@ -78,7 +81,14 @@ fn config(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Config, Set
     if let Some(window) = number("COHERENCE_WINDOW_MS", lookup("COHERENCE_WINDOW_MS"))? {
         config.l1_config.coherence_window_ms = window;
     }
-    Ok(config)
+    match config.refusals().into_iter().next() {
+        Some(Refusal { field, message }) => {
+            let problem = format!("{field} {message}");
+            let of_window = field == "l1_config.coherence_window_ms" && lookup("COHERENCE_WINDOW_MS").is_some();
+            Err(SettingsError { variable: if of_window { "COHERENCE_WINDOW_MS" } else { "CACHE_CONFIG" }, problem })
+        }
+        None => Ok(config),
+    }
 }
 
 const LIMITS: [(Class, &str); Class::ALL.len()] = [
@@ -223,6 +233,9 @@ mod tests {
             ("CACHE_CONFIG", "{"),
             ("CACHE_CONFIG", r#"{"l9_config":{}}"#),
             ("CACHE_CONFIG", r#"{"l1_config":{"enabled":"yes"}}"#),
+            ("CACHE_CONFIG", r#"{"max_entry_size_mb":11}"#),
+            ("CACHE_CONFIG", r#"{"l2_config":{"enabled":false},"l3_config":{"enabled":false}}"#),
+            ("COHERENCE_WINDOW_MS", "60001"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert!(error.to_string().contains(variable), "{error}");

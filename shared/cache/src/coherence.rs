@@ -26,6 +26,14 @@ pub(crate) const NOTES_INTERVAL_MS: u64 = 8_000;
 #[derive(Debug)]
 pub(crate) struct Coherence {
     register: Register,
+    /// Whether the journal is read at all: L2 is switched on.
+    reads_journal: bool,
+    /// Where L2 or L3 was switched on or off last.
+    switched: Position,
+    /// Operations of the configuration before that may still go on, and tell the journal nothing.
+    settling: bool,
+    /// Version of the configuration document beside the journal, if it is there.
+    published: Option<u64>,
     /// Position of the newest record read; `None` before the first sync.
     cursor: Option<Position>,
     /// The ledger holds every record after this position.
@@ -93,6 +101,10 @@ impl Coherence {
     pub(crate) fn new(register: Register) -> Coherence {
         Coherence {
             register,
+            reads_journal: true,
+            switched: Position::ZERO,
+            settling: false,
+            published: None,
             cursor: None,
             reach: Position::ZERO,
             epoch: Position::ZERO,
@@ -107,8 +119,20 @@ impl Coherence {
         }
     }
 
-    pub(crate) fn register(&self) -> Register {
-        self.register
+    /// Goes by another configuration from now on.
+    pub(crate) fn configure(&mut self, register: Register, reads_journal: bool) {
+        self.register = register;
+        self.reads_journal = reads_journal;
+    }
+
+    /// A level was switched that the journal has not told of: L1 is empty now, and no fill that began before goes in.
+    pub(crate) fn begin_anew(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Version of the configuration document beside the journal, if it is there.
+    pub(crate) fn published(&self) -> Option<u64> {
+        self.published
     }
 
     pub(crate) fn cursor(&self) -> Option<Position> {
@@ -161,6 +185,9 @@ impl Coherence {
         self.open = reply.open;
         self.noted = Barriers::default();
         self.noted_ms = i64::MIN;
+        self.published = reply.published.version;
+        self.switched = self.switched.max(reply.published.switched);
+        self.settling = reply.published.settling;
         self.notes_checked_ms = reply.notes_checked_ms;
         self.prune();
         news
@@ -180,9 +207,10 @@ impl Coherence {
             return false;
         }
         if self.register == Register::L2 {
-            return true;
+            return copy.stamp >= self.switched;
         }
-        !(asked && self.covers(key, copy.version, copy.stamp))
+        !self.is_settling()
+            && !(asked && self.covers(key, copy.version, copy.stamp))
             && copy.stamp >= self.epoch
             && (copy.stamp >= self.reach || self.sees_all_operations())
             && now_ms - copy.certified_ms <= revalidate_ms
@@ -256,7 +284,7 @@ impl Coherence {
     ) -> bool {
         let covered = self.covers(key, version, certified) || self.is_swept(Level::L1, key, tags, certified);
         !self.restarted_since(stamp)
-            && (self.register == Register::L2 || certified >= self.epoch)
+            && (self.register == Register::L2 || (certified >= self.epoch && !self.is_settling()))
             && (!covered || planted(Bug::FilledThoughCovered))
     }
 
@@ -276,6 +304,11 @@ impl Coherence {
     pub(crate) fn hides(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
         let barriers = [&self.open, &self.noted];
         !planted(Bug::BarrierNotHeeded) && barriers.into_iter().any(|all| all.hide(level, key, tags, version))
+    }
+
+    /// Whether the journal may say too little: a level was switched a moment ago.
+    fn is_settling(&self) -> bool {
+        self.settling && self.reads_journal
     }
 
     /// Whether L1 has been emptied since the stamp.
@@ -299,7 +332,7 @@ impl Coherence {
                 self.ledger.add(record);
                 news.invalidations.push(Arc::clone(invalidation));
             }
-            Event::Closed => {}
+            Event::Closed | Event::Configured => {}
             Event::Epoch | Event::Unknown => self.begin_epoch(record.at, news),
         }
         self.cursor = self.cursor.max(Some(record.at));

@@ -1,11 +1,22 @@
 //! The configuration document: what the fleet shares and can be changed while it runs.
 //!
 //! Field names and defaults are the API's. Deployment settings (addresses, table, key prefix) are part of the
-//! document so that it can be shown, and come from the environment.
+//! document so that it can be shown, and come from the environment; everything else can be changed while it runs.
+
+pub(crate) mod document;
+mod fields;
+
+pub use document::Assignment;
+pub use fields::{FIELDS, Fault, Field, Refusal};
 
 use crate::level::{Level, Levels};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
+
+/// The most that `max_entry_size_mb` may be: what is stored is readable whatever it is set to later.
+pub const LARGEST_ENTRY_MB: u32 = 10;
+/// The same in bytes.
+pub const LARGEST_ENTRY_BYTES: usize = LARGEST_ENTRY_MB as usize * 1024 * 1024;
 
 /// The whole document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +44,7 @@ pub struct MaxEntrySize(pub u32);
 
 impl Default for MaxEntrySize {
     fn default() -> Self {
-        MaxEntrySize(10)
+        MaxEntrySize(LARGEST_ENTRY_MB)
     }
 }
 

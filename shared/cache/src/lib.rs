@@ -98,8 +98,8 @@ pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use outcome::{
-    CacheError, Condition, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation, Path, Put,
-    Read, Reclaim, Step, Stored,
+    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
+    Path, Put, Read, Reclaim, Step, Stored,
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;

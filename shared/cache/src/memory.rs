@@ -11,6 +11,8 @@
 //!   asked for less often than they are (TinyLFU), nor for one that is larger than the whole memory. Then the copy
 //!   that was to be replaced is gone as well, and [`Memory::insert`] says so.
 //! - **Evictions are told from other ends.** Each copy watches over its own stay.
+//! - **Other bounds while it runs.** A memory of another size takes over what fits; a memory that is switched off holds
+//!   nothing.
 
 mod stay;
 
@@ -26,9 +28,10 @@ use crate::{
 };
 use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use std::{
+    cmp::Reverse,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -82,14 +85,25 @@ impl Reads {
 impl Copy {
     /// A copy of `entry` that is current at `stamp`, made at `now_ms`. Its counters start at zero.
     pub fn new(entry: Arc<Entry>, stamp: Position, now_ms: i64, config: &L1Config) -> Copy {
-        let ttl_ms = i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX);
         Copy {
             stamp,
             read_at_ms: AtomicI64::new(now_ms),
-            deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms)),
+            deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
             reads: Arc::new(Reads { last_ms: entry.created_at_ms.into(), ..Reads::default() }),
             stay: OnceLock::new(),
             entry,
+        }
+    }
+
+    /// The same copy, gone at `deadline_ms` at the latest.
+    fn until(&self, deadline_ms: i64) -> Copy {
+        Copy {
+            entry: Arc::clone(&self.entry),
+            stamp: self.stamp,
+            read_at_ms: self.read_at_ms.load(Relaxed).into(),
+            deadline_ms: self.deadline_ms.min(deadline_ms),
+            reads: Arc::clone(&self.reads),
+            stay: OnceLock::new(),
         }
     }
 
@@ -123,15 +137,72 @@ pub struct Usage {
 }
 
 /// The copies of one container.
-pub struct Memory {
+pub struct Memory(RwLock<Held>);
+
+impl Memory {
+    /// An empty memory with the bounds of `config`. What it evicts is counted by `counters`.
+    pub fn new(config: &L1Config, clock: Clock, counters: Counters) -> Memory {
+        Memory(RwLock::new(Held::new(config, clock, counters)))
+    }
+
+    /// Goes by the bounds of `config` from now, `now_ms`, on. What was read last is kept as far as it fits, no longer than
+    /// it now may.
+    pub fn resize(&self, config: &L1Config, now_ms: i64) {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let resized = Held::new(config, held.residents.clock.clone(), held.residents.counters.clone());
+        let deadline_ms = now_ms.saturating_add(ttl_ms(config));
+        // The least recently used first, as they came.
+        for (key, copy) in held.newest(resized.bounds).into_iter().rev() {
+            resized.insert(key, Arc::new(copy.until(deadline_ms)));
+        }
+        *held = resized;
+    }
+
+    /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
+    pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+        self.held().get(key, now_ms)
+    }
+
+    /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
+    pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+        self.held().insert(key, copy)
+    }
+
+    /// Drops the copy of `key` and returns it if it was live at `now_ms`.
+    pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+        self.held().remove(key, now_ms)
+    }
+
+    /// Drops the copies that `matches` says yes to and returns their number. `matches` must not use the memory.
+    pub fn remove_matching(&self, matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
+        self.held().remove_matching(matches)
+    }
+
+    /// Drops every copy.
+    pub fn clear(&self) {
+        // Not `invalidate_all`, which compares monotonic times and leaves the memory to be freed in small batches.
+        self.remove_matching(|_, _| true);
+    }
+
+    /// What is held now.
+    pub fn usage(&self) -> Usage {
+        self.held().usage()
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The copies under one configuration.
+struct Held {
     copies: Cache<Key, Arc<Copy>>,
     bounds: Bounds,
     residents: Arc<Residents>,
 }
 
-impl Memory {
-    /// An empty memory with the bounds of `config`. What it evicts is counted by `counters`.
-    pub fn new(config: &L1Config, clock: Clock, counters: Counters) -> Memory {
+impl Held {
+    fn new(config: &L1Config, clock: Clock, counters: Counters) -> Held {
         let bounds = Bounds::of(config);
         let idle = Duration::from_secs(config.idle_timeout_minutes.saturating_mul(60)).min(MAX_IDLE);
         let copies = Cache::builder()
@@ -140,11 +211,10 @@ impl Memory {
             .time_to_idle(idle)
             .build();
         let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
-        Memory { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms)) }
+        Held { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms)) }
     }
 
-    /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
-    pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
         let copy = self.copies.get(key)?;
         if copy.is_live(now_ms) || planted(Bug::ExpiryLeftToMemory) {
             return Some(copy);
@@ -153,8 +223,7 @@ impl Memory {
         None
     }
 
-    /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
-    pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+    fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
         // Only what is there is read: a read of what is not would make its admission likelier.
         if self.copies.contains_key(&key)
             && let Some(replaced) = self.copies.get(&key)
@@ -176,8 +245,7 @@ impl Memory {
         held
     }
 
-    /// Drops the copy of `key` and returns it if it was live at `now_ms`.
-    pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
         let live = self.get(key, now_ms);
         if let Some(copy) = &live {
             copy.leave();
@@ -187,8 +255,7 @@ impl Memory {
         live
     }
 
-    /// Drops the copies that `matches` says yes to and returns their number. `matches` must not use the memory.
-    pub fn remove_matching(&self, mut matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
+    fn remove_matching(&self, mut matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
         // Found first, removed after: the iterator holds locks that removing needs.
         let keys: Vec<Key> = self
             .copies
@@ -204,19 +271,28 @@ impl Memory {
         keys.len()
     }
 
-    /// Drops every copy.
-    pub fn clear(&self) {
-        // Not `invalidate_all`, which compares monotonic times and leaves the memory to be freed in small batches.
-        self.remove_matching(|_, _| true);
+    /// The copies that fit into `bounds`, those that were read last first.
+    fn newest(&self, bounds: Bounds) -> Vec<(Key, Arc<Copy>)> {
+        let mut copies: Vec<_> =
+            self.copies.iter().map(|held| (held.key().clone(), Arc::clone(held.value()))).collect();
+        copies.sort_by_key(|(_, copy)| Reverse(copy.reads.last_ms.load(Relaxed)));
+        let mut left = bounds.total;
+        copies.retain(|(key, copy)| match left.checked_sub(bounds.weight(key, copy).into()) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        });
+        copies
     }
 
-    /// What is held now.
-    pub fn usage(&self) -> Usage {
+    fn usage(&self) -> Usage {
         self.residents.usage()
     }
 }
 
-impl Drop for Memory {
+impl Drop for Held {
     fn drop(&mut self) {
         // What goes with the whole memory is not evicted.
         self.copies.iter().for_each(|held| held.leave());
@@ -225,7 +301,7 @@ impl Drop for Memory {
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("bounds", &self.bounds).finish_non_exhaustive()
+        f.debug_struct("Memory").field("bounds", &self.held().bounds).finish_non_exhaustive()
     }
 }
 
@@ -238,6 +314,9 @@ struct Bounds {
 
 impl Bounds {
     fn of(config: &L1Config) -> Bounds {
+        if !config.enabled {
+            return Bounds { total: 0, least_weight: 1 };
+        }
         let bytes = config.max_size_mb.saturating_mul(1024 * 1024);
         let least_weight = bytes.checked_div(config.max_capacity).unwrap_or_default().max(1);
         // A multiple of the least weight, so that exactly the most entries fit when all are small.
@@ -247,6 +326,11 @@ impl Bounds {
     fn weight(self, key: &Key, copy: &Copy) -> u32 {
         u32::try_from(bytes(key, copy).max(self.least_weight)).unwrap_or(u32::MAX)
     }
+}
+
+/// The level's longest stay in milliseconds.
+fn ttl_ms(config: &L1Config) -> i64 {
+    i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)
 }
 
 fn bytes(key: &Key, copy: &Copy) -> u64 {

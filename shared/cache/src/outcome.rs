@@ -1,6 +1,7 @@
 //! What callers ask of the cache and what they are told.
 
 use crate::{
+    config::{Field, Refusal},
     entry::Entry,
     level::{Level, Levels},
     selector::Selector,
@@ -199,6 +200,19 @@ pub struct Maintained {
     pub sweep_finished: bool,
 }
 
+/// What an update of the configuration did.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// Version of the configuration now.
+    pub version: u64,
+    /// When it was changed last, in milliseconds since the Unix epoch; 0 when it never was.
+    pub updated_at_ms: i64,
+    /// The fields that have another value now, in the document's order.
+    pub changed: Vec<&'static Field>,
+    /// Redis could not be told: other containers follow within 10 s instead of Δ.
+    pub degraded: bool,
+}
+
 /// A page of the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
@@ -244,8 +258,19 @@ pub enum CacheError {
         /// For the log.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The condition of a PUT does not hold.
+    /// The condition of a PUT, or of an update of the configuration, does not hold.
     PreconditionFailed,
+    /// The value is over the size limit.
+    TooLarge {
+        /// Bytes of its JSON text.
+        size_bytes: usize,
+        /// The most there may be.
+        max_bytes: usize,
+    },
+    /// The PUT names a level that is switched off.
+    Disabled(Level),
+    /// Values that the configuration may not have.
+    Refused(Vec<Refusal>),
     /// More keys match than were allowed; nothing was removed.
     TooMany {
         /// How many.
@@ -282,6 +307,9 @@ impl fmt::Display for CacheError {
         match self {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
+            CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
+            CacheError::Disabled(level) => write!(f, "{level} is switched off"),
+            CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
             CacheError::OutOfTime => f.write_str("there is more to count than one request has time for"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),

@@ -75,7 +75,7 @@ mod switch {
 
     /// What a mistake puts in the place of a text that one script has.
     const IN_SCRIPTS: [(Bug, &str, &str); 3] = [
-        (Bug::PromotionByPlainSet, "if old[1] and not distrusted then", "if false then"),
+        (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
             "redis.call('ZADD', ARGV[15] .. tag, 0, key)",

@@ -25,7 +25,9 @@ pub(crate) enum Event {
     Invalidated(Arc<Invalidation>),
     /// An invalidation has removed all it means.
     Closed,
-    /// What was certified before must be confirmed by L3 again.
+    /// The configuration changed, but for its levels; what it is now came with the sync.
+    Configured,
+    /// What was certified before must be confirmed by L3 again; a level was switched, or the server is another one.
     Epoch,
     /// Something this release does not know; it is treated like an epoch, which distrusts too much but never too
     /// little.
@@ -68,6 +70,8 @@ impl Record {
                 .map_or(Event::Unknown, |invalidation| Event::Invalidated(Arc::new(invalidation))),
             Some("closed") => Event::Closed,
             Some("epoch") => Event::Epoch,
+            Some("config") if text("switch").is_none() => Event::Configured,
+            Some("config") => Event::Epoch,
             _ => Event::Unknown,
         };
         Some(Record { at, event })

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use strata_it::stack::{Options, Stack, repository};
 
 /// The events of the functions behind the API in the order they are replayed, each with the status of its answer.
-const HTTP: [(&str, &[(&str, u16)]); 3] = [
+const HTTP: [(&str, &[(&str, u16)]); 4] = [
     (
         "entries",
         &[
@@ -29,6 +29,10 @@ const HTTP: [(&str, &[(&str, u16)]); 3] = [
         ],
     ),
     ("status", &[("status_get", 200), ("status_forbidden", 403)]),
+    (
+        "config",
+        &[("config_get", 200), ("config_put", 200), ("config_put_conditional", 412), ("config_put_invalid", 422)],
+    ),
 ];
 
 /// The events of the function that answers no requests, each with a member of its answer.

@@ -3,6 +3,7 @@
 
 mod authorizer;
 mod coherence;
+mod config;
 mod degradation;
 mod engines;
 mod entries;

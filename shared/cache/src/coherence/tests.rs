@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     level::Levels,
     pattern::Pattern,
+    redis::Published,
     selector::{Invalidation, Selector},
 };
 
@@ -25,6 +26,7 @@ fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
         epoch: at(0),
         notes_checked_ms: 0,
         open: Barriers::default(),
+        published: Published::default(),
         reset,
         records,
     }
@@ -165,4 +167,49 @@ fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     assert!(!knowledge.trusts(&k, &[], &copy(8, 14), 0, 1000), "its record is older than the ledger reaches");
     knowledge.apply(reply(90_010, false, vec![]), 30);
     assert!(!knowledge.hides(Level::L3, &k, &[], Version(8)), "closed");
+}
+
+fn switched(ms: u64, at_ms: u64, settling: bool) -> SyncReply {
+    let published = Published { version: Some(1), document: None, switched: at(at_ms), settling };
+    SyncReply { epoch: at(at_ms), published, ..reply(ms, false, vec![]) }
+}
+
+#[test]
+fn while_a_switch_settles_only_l3_is_trusted() {
+    let mut knowledge = synced();
+    let k = key("k");
+    assert!(knowledge.apply(switched(60, 50, true), 60).clear);
+    let stamp = knowledge.stamp();
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 55), 0, 1000));
+    assert!(!knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)));
+    knowledge.configure(Register::L3, false);
+    assert!(knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)), "without L2 nobody goes by the journal");
+    knowledge.configure(Register::L3, true);
+    knowledge.apply(switched(70, 50, false), 70);
+    assert!(knowledge.trusts(&k, &[], &copy(1, 55), 0, 1000));
+}
+
+#[test]
+fn with_l2_as_the_register_copies_from_before_it_was_do_not_exist() {
+    let mut knowledge = synced();
+    let k = key("k");
+    knowledge.configure(Register::L2, true);
+    assert!(knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000));
+    knowledge.apply(switched(60, 50, false), 60);
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 50), 0, 1000));
+    let later = Record { at: at(70), event: Event::Epoch };
+    knowledge.apply(SyncReply { records: vec![later], ..switched(80, 50, false) }, 80);
+    assert!(knowledge.trusts(&k, &[], &copy(1, 50), 0, 1000), "another server is no reason: nobody could confirm");
+    knowledge.apply(SyncReply { published: Published::default(), ..reply(90, false, vec![]) }, 90);
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000), "a server that lost it does not make it undone");
+}
+
+#[test]
+fn a_switch_by_another_way_refuses_fills_from_before() {
+    let mut knowledge = synced();
+    let before = knowledge.stamp();
+    knowledge.begin_anew();
+    assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)));
+    assert!(knowledge.allows_fill(&key("k"), &[], knowledge.stamp(), Version(1), at(0)));
 }

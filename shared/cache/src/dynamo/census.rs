@@ -3,7 +3,6 @@
 use super::{
     Item,
     client::{L3Error, Store},
-    head::Head,
     rows::{Write, WriteRow, partition_name},
     text,
 };
@@ -36,14 +35,15 @@ impl Store {
             .table_name(&self.entries)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(partition_name(shard)))
-            .projection_expression("#k, #x, #b")
+            .projection_expression("#k, #x, #b, #v")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
             .expression_attribute_names("#b", "bytes")
+            .expression_attribute_names("#v", "version")
             .set_exclusive_start_key(from);
         let page = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
         let now_ms = self.clock.now_ms();
-        let heads = page.items.unwrap_or_default().into_iter().map(|item| Head::of(&item));
+        let heads = page.items.unwrap_or_default().into_iter().map(|item| self.head_of(&item));
         let live = heads.filter(|head| head.is_live(now_ms));
         let amount = live.fold(Amount::default(), |sum, head| sum + Amount { entries: 1, bytes: head.bytes });
         Ok((amount, page.last_evaluated_key))

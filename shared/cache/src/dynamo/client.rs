@@ -1,13 +1,19 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
-use crate::{Clock, config::L3Config, pause::Pause, stats::RowTally};
+use super::{Item, head::Head};
+use crate::{Clock, config::L3Config, pause::Pause, stats::RowTally, version::Version};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
-use std::{error::Error, fmt, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 
 /// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000.
@@ -27,6 +33,17 @@ pub(crate) struct Store {
     pub(super) clock: Clock,
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
+    /// See [`Floors`].
+    floors: Mutex<Floors>,
+}
+
+/// Versions below which rows are from before a level was switched on again: they count as tombstones.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Floors {
+    /// For every row.
+    pub(crate) l3: Version,
+    /// For rows that point to a value kept in L2.
+    pub(crate) l2: Version,
 }
 
 /// Why L3 could not be asked.
@@ -52,7 +69,23 @@ impl Store {
             pause: Pause::new(clock.clone()),
             clock,
             tally: RowTally::default(),
+            floors: Mutex::default(),
         }
+    }
+
+    /// The floors in force.
+    pub(crate) fn floors(&self) -> Floors {
+        *self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an item says but for its body. A row from before its level was switched on again says that the key is gone.
+    pub(super) fn head_of(&self, item: &Item) -> Head {
+        Head::of(item).above(self.floors())
+    }
+
+    /// From now on rows below these floors do not exist.
+    pub(crate) fn raise_floors(&self, floors: Floors) {
+        *self.floors.lock().unwrap_or_else(PoisonError::into_inner) = floors;
     }
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.

@@ -1,7 +1,9 @@
 //! What a row says but for its value.
 
 use super::{
-    Item, number_of,
+    Item,
+    client::Floors,
+    number_of,
     rows::{Before, Content, Row},
     text_of,
 };
@@ -28,6 +30,12 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// The same, or nothing where the row is from before its level was switched on again.
+    pub(super) fn above(self, floors: Floors) -> Head {
+        let floor = if self.kind == Kind::Elsewhere { floors.l2.max(floors.l3) } else { floors.l3 };
+        if self.version < floor { Head { kind: Kind::Gone, ..self } } else { self }
+    }
+
     /// Whether the row holds a value that is live at `now_ms`.
     pub(crate) fn is_live(self, now_ms: i64) -> bool {
         self.kind == Kind::Value && !self.is_expired(now_ms)

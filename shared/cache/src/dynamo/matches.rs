@@ -91,7 +91,7 @@ impl Store {
             .items
             .into_iter()
             .flatten()
-            .filter_map(|item| if tag.is_some() { index_row(&item) } else { row(&item, now_ms) })
+            .filter_map(|item| if tag.is_some() { self.index_row(&item) } else { self.row(&item, now_ms) })
             .collect();
         let last = found.last_evaluated_key.as_ref().and_then(|item| text_of(item, "sk")).map(str::to_owned);
         Ok((matches, last))
@@ -150,7 +150,7 @@ impl Store {
 
     /// Drops the chunks and index rows of a row that is gone; returns whether it held a live value.
     pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> bool {
-        let head = Head::of(before);
+        let head = self.head_of(before);
         self.count_gone(head.kept());
         let tags = tags_of(before);
         self.discard(key, head.version, head.chunks, tags.iter().map(String::as_str)).await;
@@ -170,6 +170,22 @@ impl Store {
         if let Err(error) = self.write_batches(&self.entries, requests).await {
             tracing::warn!(%error, "parts of a replaced value are left to the time to live");
         }
+    }
+
+    fn index_row(&self, item: &Item) -> Option<Match> {
+        let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
+        let version = Version::parse(version)?;
+        Some(Match { key: key.to_owned(), version, live: true, gone: version < self.floors().l3 })
+    }
+
+    fn row(&self, item: &Item, now_ms: i64) -> Option<Match> {
+        let head = self.head_of(item);
+        Some(Match {
+            key: text_of(item, "sk")?.to_owned(),
+            version: Version(number_of(item, "version")?),
+            live: head.is_live(now_ms),
+            gone: head.kind == Kind::Gone,
+        })
     }
 
     /// Writes the index rows of an entry's tags.
@@ -198,21 +214,6 @@ fn index_key(key: &str, version: Version, tag: &str) -> Item {
         ("pk".to_owned(), text(tag_partition(shard(key), tag))),
         ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
     ])
-}
-
-fn index_row(item: &Item) -> Option<Match> {
-    let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
-    Some(Match { key: key.to_owned(), version: Version::parse(version)?, live: true, gone: false })
-}
-
-fn row(item: &Item, now_ms: i64) -> Option<Match> {
-    let head = Head::of(item);
-    Some(Match {
-        key: text_of(item, "sk")?.to_owned(),
-        version: Version(number_of(item, "version")?),
-        live: head.is_live(now_ms),
-        gone: head.kind == Kind::Gone,
-    })
 }
 
 /// Tags as an attribute of a row.

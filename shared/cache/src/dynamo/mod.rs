@@ -13,6 +13,7 @@
 //! | pk | sk | what |
 //! |---|---|---|
 //! | `note` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
+//! | `note` | `!document` | the configuration document, with its `version` |
 //! | `note` | `#` job | the barrier of a removal job that is not done |
 //! | `job#` job | `-` | a job: what it is to do, how far it has come, who works on it |
 //! | `jobs` | job | the job is not done |
@@ -26,6 +27,7 @@ mod census;
 mod chunks;
 mod client;
 mod conditional;
+mod document;
 mod head;
 mod jobs;
 mod maintenance;
@@ -33,7 +35,7 @@ mod matches;
 mod notes;
 mod rows;
 
-pub(crate) use client::{L3Error, Store};
+pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use jobs::{JobRecord, NewJob};
 
 pub(crate) use matches::{Doomed, Match, Search};

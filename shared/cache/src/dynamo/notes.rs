@@ -8,17 +8,17 @@ use super::{
     Item,
     chunks::delete,
     client::{L3Error, Store},
-    number, text, text_of,
+    document, number, text, text_of,
 };
-use crate::{selector::Written, version::Version};
+use crate::{config::document::Document, selector::Written, version::Version};
 use aws_sdk_dynamodb::types::{Delete, Put};
 
+/// The partition of notes and barriers, and of the configuration document.
+pub(super) const PARTITION: &str = "note";
 /// How long an unread note stays, in seconds: a day, far longer than a container may go on without reading them.
 const KEEP_SECONDS: i64 = 86_400;
 /// Most notes read at once; what is left is read by the next sync.
 const READ_AT_ONCE: i32 = 1000;
-/// The partition of notes and barriers.
-const PARTITION: &str = "note";
 /// Stands before a job's id in the sort key of its barrier: sorts before every time, so that barriers are read first.
 const BARRIER: char = '#';
 
@@ -49,6 +49,8 @@ pub(crate) struct Notes {
     pub more: bool,
     /// There are some that this release cannot read.
     pub unreadable: bool,
+    /// The configuration document, which lies beside them; the empty one when nothing was ever changed.
+    pub document: Document,
 }
 
 /// The request that leaves a note of a put or delete, for a transaction.
@@ -87,7 +89,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads the notes there are.
+    /// Reads the notes there are, and the configuration document.
     pub(crate) async fn notes(&self) -> Result<Notes, L3Error> {
         let found = self
             .client()
@@ -103,6 +105,10 @@ impl Store {
             .map_err(|error| self.failed(error))?;
         let mut notes = Notes { more: found.last_evaluated_key.is_some(), ..Notes::default() };
         for item in found.items.into_iter().flatten() {
+            if let Some(document) = document::read(&item) {
+                notes.document = document;
+                continue;
+            }
             match (text_of(&item, "sk").is_some_and(|sk| sk.starts_with(BARRIER)), note(&item)) {
                 (true, _) => notes.barriers.push(text_of(&item, "body").unwrap_or_default().to_owned()),
                 (false, Some(note)) => notes.notes.push(note),

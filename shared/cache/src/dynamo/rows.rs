@@ -4,7 +4,7 @@ use super::{
     Item,
     client::{L3Error, Store},
     conditional::ConditionalPut,
-    head::Head,
+    head::{Head, Kind},
     matches::tags_attribute,
     number, text, text_of,
 };
@@ -118,10 +118,12 @@ impl Store {
                 .await
                 .map_err(|error| self.failed(error))?;
             let Some(item) = got.item else { return Ok(None) };
-            let head = Head::of(&item);
+            let head = self.head_of(&item);
             match head.chunks {
                 // Its chunks may have gone before it.
-                _ if head.is_expired(self.clock.now_ms()) => return Ok(Some(head.row(None))),
+                _ if head.kind != Kind::Value || head.is_expired(self.clock.now_ms()) => {
+                    return Ok(Some(head.row(None)));
+                }
                 0 => return Ok(Some(head.row(inline_body(item)))),
                 chunks => {
                     if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
@@ -152,7 +154,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| self.failed(error))?;
-        Ok(got.item.map(|item| Head::of(&item)))
+        Ok(got.item.map(|item| self.head_of(&item)))
     }
 
     /// Writes a row over one of a smaller version.
@@ -296,7 +298,7 @@ impl Store {
         let Some(before) = before else { return Written::Yes(Before::default()) };
         self.tidy_after(row.key, &before).await;
         let tags = tags_of(&before).into_iter().map(Arc::from).collect();
-        Written::Yes(Before { tags, ..Head::of(&before).before(self.clock.now_ms()) })
+        Written::Yes(Before { tags, ..self.head_of(&before).before(self.clock.now_ms()) })
     }
 }
 

@@ -217,3 +217,37 @@ fn usage_follows_every_way_in_and_out() {
     memory.clear();
     assert_eq!(memory.usage(), Usage::default());
 }
+
+#[test]
+fn another_size_keeps_what_fits_and_what_was_read_last() {
+    let memory = memory(&config(100, 1));
+    for number in 0..100 {
+        let copy = copy(10, 1);
+        copy.reads.last_ms.store(NOW + number, Relaxed);
+        assert!(memory.insert(key(number.try_into().unwrap()), copy));
+    }
+    memory.resize(&config(200, 2), NOW);
+    assert_eq!(memory.usage().entries, 100, "a larger memory takes all over");
+    memory.resize(&config(10, 1), NOW);
+    let kept: Vec<usize> = (0..100).filter(|number| memory.get(&key(*number), NOW).is_some()).collect();
+    assert_eq!(kept, (90..100).collect::<Vec<_>>());
+    memory.resize(&L1Config { enabled: false, ..config(10, 1) }, NOW);
+    assert_eq!(memory.usage(), Usage::default());
+    assert!(!memory.insert(key(1), copy(10, 1)), "a memory that is switched off holds nothing");
+    memory.resize(&config(10, 1), NOW);
+    assert!(memory.insert(key(1), copy(10, 1)));
+}
+
+#[test]
+fn a_shorter_stay_counts_from_when_it_is_known() {
+    let memory = memory(&L1Config::default());
+    let mut long = entry(10, 1);
+    Arc::get_mut(&mut long).unwrap().expires_at_ms = NOW + 3_600_000;
+    let copy = Arc::new(Copy::new(long, Position::ZERO, NOW, &L1Config::default()));
+    let reads = Arc::clone(&copy.reads);
+    memory.insert(key(1), copy);
+    memory.resize(&L1Config { ttl_minutes: 1, ..L1Config::default() }, NOW + 1000);
+    let kept = memory.get(&key(1), NOW + 60_999).unwrap();
+    assert!(Arc::ptr_eq(&kept.reads, &reads), "its reads are still told to the fleet");
+    assert!(memory.get(&key(1), NOW + 61_000).is_none());
+}

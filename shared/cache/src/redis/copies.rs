@@ -21,8 +21,9 @@ const TOMBSTONE_MS: u64 = 70_000;
 #[derive(Debug)]
 pub(crate) struct Copies {
     keys: Keyspace,
-    /// Whether L2 decides which value of a key is the newest (L3 is switched off).
-    register: bool,
+    /// While L2 decides which value of a key is the newest (L3 is switched off): since which position. Copies from before
+    /// do not exist.
+    register: Option<Position>,
 }
 
 /// A copy as it stands in Redis.
@@ -111,7 +112,7 @@ fn lines(tags: &[Arc<str>]) -> String {
 }
 
 impl Copies {
-    pub(crate) fn new(keys: Keyspace, register: bool) -> Copies {
+    pub(crate) fn new(keys: Keyspace, register: Option<Position>) -> Copies {
         Copies { keys, register }
     }
 
@@ -130,7 +131,7 @@ impl Copies {
         };
         let expected = match copy.expected {
             // While L3 decides, what stands in L2 says nothing.
-            _ if !self.register => String::new(),
+            _ if self.register.is_none() => String::new(),
             Expected::Anything => String::new(),
             Expected::Absent => "none".to_owned(),
             Expected::Version(version) => version.sortable(),
@@ -146,7 +147,7 @@ impl Copies {
             .arg(seen_version)
             .arg(seen_stamp)
             .arg(expected)
-            .arg(u8::from(self.register))
+            .arg(self.since())
             .arg(copy.envelope)
             .arg(lines(copy.tags))
             .arg(self.keys.copies(shard(copy.key)))
@@ -157,7 +158,7 @@ impl Copies {
 
     /// The command that removes every copy of `key` older than `version`.
     pub(crate) fn remove(&self, operation: Operation, key: &str, version: Version) -> Cmd {
-        self.removal(operation, key, version, "", self.register)
+        self.removal(operation, key, version, "", self.register.is_some())
     }
 
     /// The command that removes exactly the copy of that version and stamp.
@@ -173,8 +174,14 @@ impl Copies {
             .arg(key)
             .arg(exact)
             .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.tags(shard(key)));
+            .arg(self.keys.tags(shard(key)))
+            .arg(self.since());
         call
+    }
+
+    /// As scripts read it: empty while L3 decides.
+    fn since(&self) -> String {
+        self.register.map(Position::sortable).unwrap_or_default()
     }
 
     /// The command that reads the next keys of a shard which an invalidation may mean: at most [`PAGE_KEYS`], those
@@ -211,10 +218,11 @@ impl Copies {
         call.arg(operation.started_us)
             .arg(operation.life_us)
             .arg(version.map(Version::sortable).unwrap_or_default())
-            .arg(if self.register { TOMBSTONE_MS.to_string() } else { String::new() })
+            .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.copies(shard))
             .arg(self.keys.tags(shard))
             .arg(lines(tags))
+            .arg(self.since())
             .arg(keys);
         call
     }

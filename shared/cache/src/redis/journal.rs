@@ -3,6 +3,7 @@
 use super::{Down, Keyspace, link::read, scripts};
 use crate::{
     barriers::Barriers,
+    config::document::Document,
     record::{Change, Record},
     selector::Written,
     version::{Position, Version},
@@ -22,6 +23,10 @@ const KEEP_RECORDS: usize = 200_000;
 const SYNC_RECORDS: usize = 1000;
 /// Most records such a beginning reads. Copies from before them are confirmed by L3 for the next 2T.
 const RESET_RECORDS: usize = 5000;
+
+/// How long operations of the configuration before may go on after a level was switched: a container that hears nothing
+/// from Redis asks for the configuration every [Λ](crate::coherence::LAMBDA_MS), and its last operation lives for T.
+pub(crate) const SETTLE: Duration = Duration::from_secs(10 + OPERATION_LIFE.as_secs());
 
 /// How old an operation may be for a script to go on with it: what arrives later, from a connection that was given up,
 /// does nothing.
@@ -53,10 +58,25 @@ pub(crate) struct SyncReply {
     pub notes_checked_ms: u64,
     /// Invalidations that have not removed all they mean.
     pub open: Barriers,
+    /// What it says of the configuration.
+    pub published: Published,
     /// The records do not follow on the cursor: they are the newest ones there are.
     pub reset: bool,
     /// The records, oldest first.
     pub records: Vec<Record>,
+}
+
+/// The configuration as it stands beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Published {
+    /// Version of the document; `None` where it is lost, or was never there.
+    pub version: Option<u64>,
+    /// The document, when it is not the one the container has.
+    pub document: Option<String>,
+    /// Where L2 or L3 was switched on or off last.
+    pub switched: Position,
+    /// Operations of the configuration before that may still go on.
+    pub settling: bool,
 }
 
 impl Journal {
@@ -64,14 +84,24 @@ impl Journal {
         Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), cluster }
     }
 
-    /// The command that reads what came after `cursor`; `None` for a container that knows nothing yet.
-    pub(crate) fn sync(&self, cursor: Option<Position>) -> Cmd {
+    /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet, and the
+    /// configuration document where that is not version `document`.
+    pub(crate) fn sync(&self, cursor: Option<Position>, document: u64) -> Cmd {
         let mut call = scripts::SYNC.call(&[self.journal.clone(), self.meta.clone(), self.open.clone()]);
         call.arg(cursor.map(|at| at.to_string()).unwrap_or_default())
             .arg(SYNC_RECORDS)
             .arg(RESET_RECORDS)
             .arg(HISTORY.as_millis() as u64)
-            .arg(u8::from(self.cluster));
+            .arg(u8::from(self.cluster))
+            .arg(document);
+        call
+    }
+
+    /// The command that publishes a configuration document.
+    pub(crate) fn configure(&self, document: &Document) -> Cmd {
+        let body = serde_json::to_string(document).expect("numbers and texts can be written as JSON");
+        let mut call = scripts::CONFIGURE.call(&[self.journal.clone(), self.meta.clone()]);
+        call.arg(document.version).arg(body).arg(document.switched).arg(SETTLE.as_millis() as u64);
         call
     }
 
@@ -143,11 +173,23 @@ impl Journal {
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>);
+type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>, RawPublished);
+type RawPublished = (String, String, String, u8);
+
+impl From<RawPublished> for Published {
+    fn from((version, document, switched, settling): RawPublished) -> Published {
+        Published {
+            version: version.parse().ok(),
+            document: Some(document).filter(|document| !document.is_empty()),
+            switched: Position::parse(&switched).unwrap_or(Position::ZERO),
+            settling: settling == 1,
+        }
+    }
+}
 
 impl SyncReply {
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
-        let (seconds, micros, epoch, notes, open, reset, raw) = read::<RawReply>(reply, "a sync")?;
+        let (seconds, micros, epoch, notes, open, reset, raw, published) = read::<RawReply>(reply, "a sync")?;
         let mut records = raw
             .iter()
             .map(|(id, fields)| Record::parse(id, fields))
@@ -159,6 +201,7 @@ impl SyncReply {
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
             open: Barriers::read(open.iter().map(|(id, body)| (Position::parse(id), body.as_str()))),
+            published: published.into(),
             reset: reset == 1,
             records,
         })

@@ -16,12 +16,17 @@ use redis::{
 };
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 /// How much longer than another batch one with work on many keys may take.
 const BULK_FACTOR: u32 = 20;
+/// When the cluster client gives up a reply by itself. The link has given it up long before.
+const ABANDONED: Duration = Duration::from_secs(300);
 /// What the network of a small container carries at least: 20 MB/s.
 const BYTES_PER_MICROSECOND: u64 = 20;
 
@@ -62,7 +67,8 @@ pub(crate) enum Down {
 /// The connection.
 pub(crate) struct Link {
     target: Target,
-    timeout: Duration,
+    /// In milliseconds; may change while it runs.
+    timeout_ms: AtomicU64,
     connect_timeout: Duration,
     connection: Mutex<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
@@ -79,15 +85,23 @@ pub(super) enum Connection {
 impl Link {
     /// Prepares a link; connects nothing.
     pub(crate) fn new(config: &L2Config, access: &RedisAccess, clock: Clock) -> Result<Link, RedisError> {
-        let timeout = Duration::from_millis(config.timeout_ms);
         Ok(Link {
-            target: Target::new(config, access, timeout * BULK_FACTOR, &clock)?,
-            timeout,
+            target: Target::new(config, access, ABANDONED, &clock)?,
+            timeout_ms: config.timeout_ms.into(),
             connect_timeout: Duration::from_secs(config.connection_timeout_seconds),
             connection: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
             pause: Pause::new(clock),
         })
+    }
+
+    /// Waits so long for an answer from now on.
+    pub(crate) fn set_timeout_ms(&self, timeout_ms: u64) {
+        self.timeout_ms.store(timeout_ms, Relaxed);
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.load(Relaxed))
     }
 
     /// Whether keys of one script must lie in one slot, and different slots on different nodes.
@@ -105,12 +119,12 @@ impl Link {
 
     /// Sends a batch and returns one reply for each command, all within the level's timeout.
     pub(crate) async fn run(&self, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
-        self.run_within(self.timeout + batch.extra, batch, order).await
+        self.run_within(self.timeout() + batch.extra, batch, order).await
     }
 
     /// The same for work on many keys, which no read waits for.
     pub(crate) async fn run_bulk(&self, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
-        self.run_within(self.timeout * BULK_FACTOR, batch, order).await
+        self.run_within(self.timeout() * BULK_FACTOR, batch, order).await
     }
 
     async fn run_within(&self, timeout: Duration, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {

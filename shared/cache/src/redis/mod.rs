@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
-//! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last |
+//! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes |
@@ -33,7 +33,9 @@ pub(crate) use copies::{
     Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, swept, totals,
 };
 pub use iam::{CacheKind, Iam};
-pub(crate) use journal::{Fields, HISTORY, Journal, OPERATION_LIFE, Operation, SyncReply, appended, closed, history};
+pub(crate) use journal::{
+    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, closed, history,
+};
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
 pub(crate) use stats::{Fleet, Heap, Standing, counted, drawn, reported};

@@ -1,6 +1,6 @@
 //! Rate limits: whether a request may go on. Mostly decided by the lease that the container holds.
 
-use super::TieredCache;
+use super::{TieredCache, view::View};
 use crate::{
     level::Level,
     limits::{Class, Lent, Meters, Renewal, Standing},
@@ -25,11 +25,12 @@ impl TieredCache {
             if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
                 return decided;
             }
-            if !self.uses(Level::L2) {
+            let view = self.view();
+            if !view.uses(Level::L2) {
                 break;
             }
             // Boxed, because it is seldom needed, and every request would carry the room for it.
-            if let Err(down) = self.renew(api_key, class).boxed().await {
+            if let Err(down) = view.renew(api_key, class).boxed().await {
                 tracing::debug!(%down, "no permits from Redis");
                 break;
             }
@@ -38,20 +39,6 @@ impl TieredCache {
         let mut meters = self.meters();
         let decided = meters.decide(api_key, class, now_ms);
         decided.unwrap_or_else(|| meters.decide_alone(api_key, class, now_ms))
-    }
-
-    /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.
-    async fn renew(&self, api_key: &str, class: Class) -> Result<(), Down> {
-        let now_ms = self.clock.now_ms();
-        if self.is_due(i64::MIN, now_ms) {
-            return self.sync(Vec::new()).await.map(|_| ());
-        }
-        let renewal = self.meters().renewal(api_key, class, now_ms);
-        if let Some(renewal) = renewal {
-            let reply = self.ask(self.leases.renew(&renewal)).await?;
-            self.settle_renewal(&renewal, reply);
-        }
-        Ok(())
     }
 
     /// The reports for the next sync to take along.
@@ -70,5 +57,21 @@ impl TieredCache {
 
     fn meters(&self) -> MutexGuard<'_, Meters> {
         self.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View<'_> {
+    /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.
+    async fn renew(&self, api_key: &str, class: Class) -> Result<(), Down> {
+        let now_ms = self.clock.now_ms();
+        if self.is_due(i64::MIN, now_ms) {
+            return self.sync(Vec::new()).await.map(|_| ());
+        }
+        let renewal = self.meters().renewal(api_key, class, now_ms);
+        if let Some(renewal) = renewal {
+            let reply = self.ask(self.leases.renew(&renewal)).await?;
+            self.settle_renewal(&renewal, reply);
+        }
+        Ok(())
     }
 }

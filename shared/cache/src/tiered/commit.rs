@@ -1,6 +1,6 @@
 //! How a mutation is made to hold: the register first, the journal second, L2 third, and a look into the journal last.
 
-use super::{TieredCache, sync};
+use super::{sync, view::View};
 use crate::{
     coherence::{Since, Stamp},
     dynamo::{Before, L3Error, Noted, Write, WriteRow, Written},
@@ -23,6 +23,8 @@ pub(super) struct Begun {
     pub(super) version: Version,
     /// Whether Redis could be asked.
     pub(super) redis: bool,
+    /// Whether the configuration is known to be in force.
+    pub(super) followed: bool,
     pub(super) began_ms: i64,
     /// What L3 said, where that had to be read first.
     pub(super) before: Before,
@@ -67,7 +69,7 @@ pub(super) struct Effect {
     pub(super) may_fill: bool,
 }
 
-impl TieredCache {
+impl View<'_> {
     pub(super) async fn commit(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
         match self.register() {
             Register::L3 => self.commit_to_l3(plan, begun, path).await,
@@ -86,7 +88,7 @@ impl TieredCache {
         if self.clock.now_ms() - begun.began_ms > OPERATION_LIFE.as_millis() as i64 {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
         }
-        let noted = !begun.redis && self.uses(Level::L2);
+        let noted = !begun.redis && self.owes_note(begun.followed);
         if noted {
             self.owe_notes();
         }
@@ -108,7 +110,7 @@ impl TieredCache {
                 let before = self.unless_hidden(plan.key, before);
                 effect.named = before.named;
                 effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
-                if noted {
+                if noted && self.uses(Level::L2) {
                     // L2 cannot be asked: what was put there is taken to have been there.
                     effect.was_live = effect.was_live.or(before.named.and(Levels::NONE.with(Level::L2)));
                 }
@@ -231,7 +233,7 @@ impl TieredCache {
     /// Writes the copy in L2, or removes what is older where the plan does not name L2.
     fn copy_command(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
         match plan.value {
-            Some((entry, envelope)) if entry.levels.has(Level::L2) => self.copies.write(&WriteCopy {
+            Some((entry, envelope)) if entry.levels.has(Level::L2) => self.setup.copies.write(&WriteCopy {
                 key: plan.key.as_str(),
                 operation: self.operation(begun.stamp),
                 version: begun.version,
@@ -246,7 +248,7 @@ impl TieredCache {
             }),
             _ => {
                 let version = if planted(Bug::OlderCopyLeft) { Version::ZERO } else { begun.version };
-                self.copies.remove(self.operation(begun.stamp), plan.key.as_str(), version)
+                self.setup.copies.remove(self.operation(begun.stamp), plan.key.as_str(), version)
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Conditional PUT: what stands in the register, and what the write must therefore find.
 
-use super::TieredCache;
+use super::view::View;
 use crate::{
     codec,
+    config::LARGEST_ENTRY_BYTES,
     dynamo::Content,
     entry::Entry,
     key::Key,
@@ -14,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 
-impl TieredCache {
+impl View<'_> {
     /// What the write must find for the condition to hold, or that it does not hold already.
     pub(super) async fn expectation(
         &self,
@@ -44,7 +45,8 @@ impl TieredCache {
     async fn current(&self, key: &Key, redis: bool) -> Result<(Expected, Option<u128>), CacheError> {
         let live = |entry: Entry| (!entry.is_expired(self.clock.now_ms())).then_some(entry.checksum);
         if self.register() == Register::L2 {
-            let copy = self.copy_in_redis(key).await?;
+            // A copy from before L2 became the register does not exist.
+            let copy = self.copy_in_redis(key).await?.filter(|copy| copy.stamp >= self.setup.switched);
             let checksum = copy.as_ref().and_then(|copy| self.decode(&copy.envelope)).and_then(live);
             let expected = match (copy, checksum) {
                 (Some(copy), Some(_)) => Expected::Version(copy.version),
@@ -53,7 +55,7 @@ impl TieredCache {
             };
             return Ok((expected, checksum));
         }
-        self.know_barriers(redis, self.config.l1_config.coherence_window_ms).await?;
+        self.know_barriers(redis, self.setup.config.l1_config.coherence_window_ms).await?;
         let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
         let Some(row) = row else { return Ok((Expected::Absent, None)) };
         let live = |level: Level, entry: Entry| {
@@ -76,11 +78,11 @@ impl TieredCache {
     }
 
     async fn copy_in_redis(&self, key: &Key) -> Result<Option<Found>, CacheError> {
-        let reply = self.ask(self.copies.read(key.as_str())).await.and_then(Found::parse);
+        let reply = self.ask(self.setup.copies.read(key.as_str())).await.and_then(Found::parse);
         reply.map_err(|down| CacheError::unavailable(Level::L2, down))
     }
 
     fn decode(&self, envelope: &Bytes) -> Option<Entry> {
-        codec::decode(envelope, self.config.max_entry_bytes()).ok()
+        codec::decode(envelope, LARGEST_ENTRY_BYTES).ok()
     }
 }

@@ -18,7 +18,7 @@ impl TieredCache {
     /// When Redis cannot be reached.
     pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<History, CacheError> {
         // Every invalidation has a second record, which says how it ended.
-        let reply = self.ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
+        let reply = self.view().ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
         let records = reply.map_err(|down| CacheError::unavailable(Level::L2, down))?;
         let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
         let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));

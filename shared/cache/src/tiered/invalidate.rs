@@ -5,10 +5,11 @@
 //! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
 
 use super::{
-    TieredCache,
+    TieredCache, ended,
     met::Met,
     removal::Handover,
     sweep::{Act, Pace, Sweep},
+    view::{CaughtUp, Stop, View},
 };
 use crate::{
     dynamo::{L3Error, Noted},
@@ -41,38 +42,55 @@ impl TieredCache {
 
     async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let pace = Pace::of(self.request_budget, GRACE);
-        let levels = request.levels.and(self.config.enabled());
+        loop {
+            if let Some(ended) = ended(self.view().invalidate(request, pace).await) {
+                return ended;
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
+        let levels = request.levels.and(self.setup.config.enabled());
         if levels.has(Level::L3) && self.store.is_paused() {
             // Before a record says that copies are not to be trusted, which only L3 could then confirm.
-            return Err(l3_down(L3Error::Skipped));
+            return Err(l3_down(L3Error::Skipped).into());
         }
         if request.dry_run || request.max_affected.is_some() {
-            let met = self.census(request, levels, pace).await?;
+            let caught_up = self.catch_up().await?;
+            let met = self.census(request, levels, caught_up, pace).await?;
             match request.max_affected {
                 _ if request.dry_run => return Ok(met.into_invalidated(false, Reclaim::Complete)),
-                Some(most) if met.count() > most => return Err(CacheError::TooMany { matched: met.count() }),
+                Some(most) if met.count() > most => return Err(CacheError::TooMany { matched: met.count() }.into()),
                 _ => {}
             }
         }
         for _ in 0..TRIES {
-            let begun = if self.uses(Level::L2) { self.sync(Vec::new()).await.map(|_| ()) } else { Err(Down::Skipped) };
-            match begun {
+            let CaughtUp { synced, followed } = self.catch_up().await?;
+            match synced {
                 Ok(()) => {
                     if let Some((met, reclaim)) = self.invalidate_once(request, levels, pace).await? {
                         return Ok(met.into_invalidated(false, reclaim));
                     }
                 }
                 Err(down) if self.register() == Register::L2 => {
-                    return Err(CacheError::unavailable(Level::L2, down));
+                    return Err(CacheError::unavailable(Level::L2, down).into());
                 }
-                Err(_) => return self.invalidate_without_redis(request, levels, pace).await,
+                Err(_) => return Ok(self.invalidate_without_redis(request, levels, followed, pace).await?),
             }
         }
-        Err(CacheError::Contended)
+        Err(CacheError::Contended.into())
     }
 
     /// Counts what a selector means, and removes nothing.
-    async fn census(&self, request: &Invalidate, levels: Levels, pace: Pace) -> Result<Met, CacheError> {
+    async fn census(
+        &self,
+        request: &Invalidate,
+        levels: Levels,
+        caught_up: CaughtUp,
+        pace: Pace,
+    ) -> Result<Met, CacheError> {
         let met = Met::of(levels);
         let sweep = Sweep { selector: &request.selector, act: Act::Look, met: &met };
         let mut frontier = Frontier::default();
@@ -81,7 +99,7 @@ impl TieredCache {
             done = self.sweep_l3(sweep, &mut frontier.l3, pace).await.map_err(l3_down)?;
         }
         if done && levels.has(Level::L2) {
-            self.sync(Vec::new()).await.map_err(l2_down)?;
+            caught_up.synced.map_err(l2_down)?;
             done = self.sweep_l2(sweep, &mut frontier.l2, pace).await.map_err(l2_down)?;
         }
         self.look_into_memory(&request.selector, &met);
@@ -96,7 +114,7 @@ impl TieredCache {
         pace: Pace,
     ) -> Result<Option<(Met, Reclaim)>, CacheError> {
         let stamp = self.stamp();
-        let written = request.written(Version::at(stamp.started_us, self.container), levels);
+        let written = request.written(self.version(stamp), levels);
         let record = self.ask(self.journal.invalidate(self.operation(stamp), &written, true)).await;
         let at = record.and_then(appended).map_err(l2_down)?;
         let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
@@ -127,10 +145,11 @@ impl TieredCache {
         &self,
         request: &Invalidate,
         levels: Levels,
+        followed: bool,
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
-        let written = request.written(self.version_without_redis(), levels);
-        let again = self.uses(Level::L2).then(|| Noted::Invalidated(Box::new(written.clone())));
+        let written = request.written(self.version_without_redis().max(self.version(self.stamp())), levels);
+        let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(written.clone())));
         if let Some(note) = &again {
             self.leave_note(note).await.map_err(l3_down)?;
         }
@@ -147,6 +166,7 @@ impl TieredCache {
                 self.know_barriers(false, 0).await?;
             }
         }
+        let degraded = again.is_some();
         if let Some(again) = again {
             // Whoever took up the first note may have certified, after that, what was still in L3.
             self.leave_note(&again).await.map_err(l3_down)?;
@@ -154,22 +174,13 @@ impl TieredCache {
         if levels.has(Level::L1) {
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
         }
-        Ok(met.into_invalidated(self.uses(Level::L2), reclaim))
-    }
-
-    /// A version for what must be greater than all that was written before: what Redis time was last, and the time since,
-    /// by own clock; never ahead of Redis but for what the two clocks drifted.
-    fn version_without_redis(&self) -> Version {
-        let (stamp, now_ms) = (self.stamp(), self.clock.now_ms());
-        let since_ms = if stamp.started_us == 0 { now_ms } else { now_ms.saturating_sub(stamp.sent_ms) };
-        let since_us = u64::try_from(since_ms.max(0)).unwrap_or_default().saturating_mul(1000);
-        Version::at(stamp.started_us.saturating_add(since_us), self.container)
+        Ok(met.into_invalidated(degraded, reclaim))
     }
 
     /// Does in L2 what an invalidation that only L3 saw has left to do.
     pub(super) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
         if levels.has(Level::L2) {
-            let version = Version::at(self.stamp().started_us, self.container);
+            let version = self.version(self.stamp());
             let sweep = Sweep { selector, act: Act::Remove(version), met: &Met::of(levels) };
             let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
             if !self.sweep_l2(sweep, &mut Frontier::default().l2, pace).await? {

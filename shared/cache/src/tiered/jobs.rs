@@ -77,7 +77,7 @@ impl TieredCache {
         loop {
             let part = pace.at_most(CHECKPOINT);
             let done = match lease.record.job.kind.as_str() {
-                removal::KIND => self.removal_part(lease, part).await?,
+                removal::KIND => self.caught_up().await?.removal_part(lease, part).await?,
                 _ => return Err(Halt::Failed(CacheError::unavailable(Level::L3, "a job of a later release"))),
             };
             if done {
@@ -96,7 +96,7 @@ impl TieredCache {
             return Err(Halt::Lost);
         }
         if lease.record.job.kind == removal::KIND {
-            self.lift(&lease.record).await;
+            self.view().lift(&lease.record).await;
         }
         Ok(Slice::Done)
     }

@@ -5,6 +5,7 @@ use super::{
     TieredCache,
     jobs::{GRACE, SILENCE_MS},
     sweep::Pace,
+    view::View,
 };
 use crate::{
     dynamo::JobRecord,
@@ -44,13 +45,16 @@ impl TieredCache {
     pub async fn maintain(&self, time: Duration) -> Result<Maintained, CacheError> {
         let pace = Pace::of(time, GRACE);
         let mut done = Maintained::default();
+        let view = self.caught_up().await?;
         // One that fails must not keep the others from their turn.
-        let jobs = self.wake_jobs(&mut done, pace).await;
-        let adopted = self.adopt_abandoned(&mut done).await;
-        let swept = self.sweep_indexes(&mut done, pace).await;
+        let jobs = view.wake_jobs(&mut done, pace).await;
+        let adopted = view.adopt_abandoned(&mut done).await;
+        let swept = view.sweep_indexes(&mut done, pace).await;
         jobs.and(adopted).and(swept).map(|()| done)
     }
+}
 
+impl View<'_> {
     /// Calls for the jobs that nobody works on.
     async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         let unavailable = |error| CacheError::unavailable(Level::L3, error);
@@ -95,7 +99,7 @@ impl TieredCache {
         let swept = self.sweep_members(&mut sweeping, &mut done.members_swept, pace).await;
         let (progress, next_at_ms) = if matches!(swept, Ok(true)) {
             done.sweep_finished = true;
-            let hours = i64::try_from(self.config.l3_config.cleanup_interval_hours).unwrap_or(i64::MAX / HOUR_MS);
+            let hours = i64::try_from(self.setup.config.l3_config.cleanup_interval_hours).unwrap_or(i64::MAX / HOUR_MS);
             (String::new(), self.clock.now_ms().saturating_add(hours.saturating_mul(HOUR_MS)))
         } else {
             (serde_json::to_string(&sweeping).expect("texts and numbers are always JSON"), self.clock.now_ms())
@@ -109,7 +113,7 @@ impl TieredCache {
         while at.shard < SHARDS {
             let page = self.index_page(at.shard, at.tag.as_deref(), at.after.as_deref()).await?;
             if !page.is_empty() {
-                let sweep = self.copies.sweep(at.shard, at.tag.as_deref(), &page);
+                let sweep = self.setup.copies.sweep(at.shard, at.tag.as_deref(), &page);
                 *removed += self.bulk(vec![sweep]).await?.into_iter().map(swept).sum::<Result<u64, _>>()?;
             }
             match page.last() {
@@ -136,7 +140,7 @@ impl TieredCache {
 
     async fn index_page(&self, shard: u64, tag: Option<&str>, after: Option<&str>) -> Result<Vec<String>, Down> {
         let page = Page { stretch: Stretch { shard, tag, prefix: "", exact: false }, after };
-        let reply = self.bulk(vec![self.copies.page(&page)]).await?.into_iter().next();
+        let reply = self.bulk(vec![self.setup.copies.page(&page)]).await?.into_iter().next();
         keys(reply.ok_or(Down::Odd("no reply to a page"))?)
     }
 }

@@ -7,7 +7,9 @@
 mod admit;
 mod commit;
 mod condition;
+mod configure;
 mod counting;
+mod deliver;
 mod history;
 mod invalidate;
 mod jobs;
@@ -20,28 +22,36 @@ mod riders;
 mod status;
 mod sweep;
 mod sync;
+mod view;
 mod write;
 
-use self::{riders::Touched, sync::Unfinished};
+use self::{
+    riders::Touched,
+    sync::Unfinished,
+    view::{Setup, Stop},
+};
 use crate::{
     Clock, Config,
     coherence::{Coherence, News, Stamp},
+    config::document::Document,
     dynamo::Store,
     entry::Entry,
     key::Key,
     level::Level,
     limits::{Limits, Meters},
     memory::{Copy, Memory, Reads},
-    outcome::{Path, Step},
+    outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
-    redis::{Copies, Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
-    register::Register,
+    redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
     version::{Position, Version},
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicI64},
+    },
     time::Duration,
 };
 
@@ -87,12 +97,15 @@ impl Deployment {
 /// The cache of one container: its own L1 before the L2 and L3 of the fleet.
 #[derive(Debug)]
 pub struct TieredCache {
-    config: Arc<Config>,
+    /// The configuration of the deployment, over which lies what was changed by the API.
+    base: Config,
+    setup: RwLock<Arc<Setup>>,
+    /// When the configuration was last known to be the one in force, in ms.
+    followed_ms: AtomicI64,
     clock: Clock,
     memory: Memory,
     link: Link,
     journal: Journal,
-    copies: Copies,
     leases: Leases,
     fleet: Fleet,
     store: Store,
@@ -139,15 +152,16 @@ impl TieredCache {
         if config.l2_config.key_prefix.contains(['{', '}']) {
             return Err(OpenError::KeyPrefix);
         }
-        let register = match (config.l3_config.enabled, config.l2_config.enabled) {
-            (true, _) => Register::L3,
-            (false, true) => Register::L2,
-            (false, false) => return Err(OpenError::NoSharedLevel),
-        };
+        if !config.l2_config.enabled && !config.l3_config.enabled {
+            return Err(OpenError::NoSharedLevel);
+        }
         let Deployment { control_table, limits, clock, request_budget, slice, redis } = deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
+        let setup = Setup::new(config.clone(), Document::default(), Position::ZERO);
+        let mut knowledge = Coherence::new(setup.register);
+        knowledge.configure(setup.register, config.l2_config.enabled);
         Ok(TieredCache {
             memory: Memory::new(&config.l1_config, clock.clone(), counters.clone()),
             fleet: Fleet::new(keys.clone()),
@@ -155,11 +169,12 @@ impl TieredCache {
             reporter: Reporter::new(),
             sync_times: SyncTimes::default(),
             journal: Journal::new(&keys, link.is_cluster()),
-            leases: Leases::new(keys.clone()),
-            copies: Copies::new(keys, register == Register::L2),
+            leases: Leases::new(keys),
             meters: Mutex::new(Meters::new(limits)),
             store: Store::new(&config.l3_config, control_table, clock.clone()),
-            knowledge: Mutex::new(Coherence::new(register)),
+            setup: RwLock::new(Arc::new(setup)),
+            followed_ms: AtomicI64::new(i64::MIN),
+            knowledge: Mutex::new(knowledge),
             touched: Mutex::default(),
             unfinished: Mutex::default(),
             suspects: Mutex::default(),
@@ -168,7 +183,7 @@ impl TieredCache {
             request_budget,
             slice,
             container: fastrand::u16(..),
-            config: Arc::new(config),
+            base: config,
             link,
             clock,
         })
@@ -176,14 +191,52 @@ impl TieredCache {
 
     /// Opens the Redis connection ahead of the first request. What fails here is tried again when it is needed.
     pub async fn connect(&self) {
-        if self.config.l2_config.enabled {
+        if self.base.l2_config.enabled {
             self.link.connect().await;
         }
     }
 
-    /// The configuration in force.
+    /// Reads `key`: never a value older than one acknowledged more than Δ ago.
+    ///
+    /// # Errors
+    /// When no level that can be reached is able to answer.
+    pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().get(key, read).await) {
+                return ended;
+            }
+        }
+    }
+
+    /// Stores a value. When this returns, every read that starts more than Δ later sees it or something newer.
+    ///
+    /// # Errors
+    /// When the value is too large or names a level that is switched off, the condition does not hold, or a level it needs
+    /// cannot be reached; the mutation may have happened then if it was under way already.
+    pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().put(key, &put).await) {
+                return self.count_mutation(ended, |stored| stored.degraded);
+            }
+        }
+    }
+
+    /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
+    ///
+    /// # Errors
+    /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
+    pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().delete(key, by).await) {
+                return self.count_mutation(ended, |deleted| deleted.degraded);
+            }
+        }
+    }
+
+    /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
+    /// asked of the cache.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config)
+        Arc::clone(&self.setup().config)
     }
 
     /// The clock of this container.
@@ -191,41 +244,13 @@ impl TieredCache {
         &self.clock
     }
 
+    /// The stamp of an operation that begins now.
+    fn stamp(&self) -> Stamp {
+        self.knowledge().stamp()
+    }
+
     fn knowledge(&self) -> MutexGuard<'_, Coherence> {
         self.knowledge.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn register(&self) -> Register {
-        self.knowledge().register()
-    }
-
-    fn uses(&self, level: Level) -> bool {
-        self.config.enabled().has(level)
-    }
-
-    /// A path on which nothing has been asked yet.
-    fn path(&self) -> Path {
-        let step = |level| if self.uses(level) { Step::Unasked } else { Step::Disabled };
-        Path { l1: step(Level::L1), l2: step(Level::L2), l3: step(Level::L3) }
-    }
-
-    /// V in milliseconds.
-    fn revalidate_ms(&self) -> i64 {
-        i64::try_from(self.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
-    }
-
-    /// Fills L1 with a value under `stamp`, unless something has happened to the key since. Returns the copy if L1
-    /// holds it.
-    fn fill(&self, key: &Key, stamp: Stamp, source: &Source) -> Option<Arc<Copy>> {
-        if !self.uses(Level::L1) || !source.entry.levels.has(Level::L1) {
-            return None;
-        }
-        let knowledge = self.knowledge();
-        if !knowledge.allows_fill(key, &source.entry.tags, stamp, source.entry.version, source.stamp) {
-            return None;
-        }
-        let copy = Arc::new(source.copy(&self.clock, &self.config, self.revalidate_ms()));
-        self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
     }
 
     /// Drops from L1 what a sync says is no longer certain.
@@ -247,6 +272,15 @@ impl TieredCache {
                 invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp)
             });
         }
+    }
+}
+
+/// How an operation ended; `None` when it is to begin anew.
+fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
+    match operation {
+        Ok(done) => Some(Ok(done)),
+        Err(Stop::Failed(error)) => Some(Err(error)),
+        Err(Stop::Superseded) => None,
     }
 }
 

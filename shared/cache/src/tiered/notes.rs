@@ -1,7 +1,7 @@
 //! Outage notes: what Redis could not be told is told by whoever reaches it first; and the barriers of unfinished jobs,
 //! which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
-use super::TieredCache;
+use super::view::View;
 use crate::{
     barriers::Barriers,
     dynamo::{L3Error, Note, Noted, Notes},
@@ -31,7 +31,7 @@ const REPLAY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Most mutations that L3 may have taken which are remembered.
 const MOST_SUSPECTS: usize = 100;
 
-impl TieredCache {
+impl View<'_> {
     /// Leaves a note of a mutation that Redis is not told of. Before this container trusts L1 or L2 again, the note is
     /// put into the journal.
     pub(super) async fn leave_note(&self, noted: &Noted) -> Result<(), L3Error> {
@@ -61,17 +61,29 @@ impl TieredCache {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the notes of an outage into the journal, if nobody has looked for them lately.
+    /// Puts the notes of an outage into the journal, and the configuration document beside it, if nobody has looked for
+    /// them lately.
     ///
     /// # Errors
     /// When there are notes and the journal cannot take them: then nothing but L3 may be trusted.
     pub(super) async fn heed_notes(&self) -> Result<(), Down> {
-        let owed = self.owes_notes.load(Relaxed);
-        let due = self.register() == Register::L3
-            && (owed || !self.suspects().is_empty() || self.knowledge().notes_are_due());
-        if !due || (self.notes_pause.is_on() && !owed) {
-            return Ok(());
+        let owed = self.owes_notes.load(Relaxed) && self.register() == Register::L3;
+        let due = owed || !self.suspects().is_empty() || self.knowledge().notes_are_due();
+        if due && (owed || !self.notes_pause.is_on()) {
+            self.read_notes(owed).await?;
         }
+        self.put_back().await
+    }
+
+    /// Publishes the configuration that this container knows, where Redis has lost it or never had it.
+    async fn put_back(&self) -> Result<(), Down> {
+        match self.unpublished() {
+            Some(document) => self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    async fn read_notes(&self, owed: bool) -> Result<(), Down> {
         let read = timeout(NOTES_TIMEOUT, self.store.notes()).await;
         match read.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into()))) {
             Ok(found) => {
@@ -97,11 +109,13 @@ impl TieredCache {
     async fn replay_notes(&self, found: &Notes) -> Result<(), Down> {
         let stamp = self.stamp();
         let operation = self.operation(stamp);
-        let begin_epoch = begins_epoch(found);
+        // With L2 as the register, what only L3 was told does not exist.
+        let replays = self.register() == Register::L3;
+        let begin_epoch = replays && begins_epoch(found);
         // With more notes than one query reads, the next sync finds the rest: it must not think that all were.
         let checked_ms = if found.more { 0 } else { stamp.started_us / 1000 };
         let barriers = self.lost_barriers(found);
-        let replayed = if begin_epoch { &[] } else { &*found.notes };
+        let replayed = if begin_epoch || !replays { &[] } else { &*found.notes };
         let raised = barriers.iter().map(|body| self.journal.raise(operation, body));
         let mut commands: Vec<Command> =
             raised.chain(replayed.iter().map(|note| self.replay(operation, note))).collect();
@@ -114,6 +128,7 @@ impl TieredCache {
                 .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, "")),
         );
         commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
+        commands.push(self.journal.configure(&found.document));
         for reply in self.then_sync(commands, 0).await?.into_iter().take(told) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
@@ -155,6 +170,9 @@ impl TieredCache {
 
     /// Removes from L2 what the notes mean, and drops those for which that is done.
     async fn finish_notes(&self, found: &Notes) {
+        if self.register() == Register::L2 {
+            return;
+        }
         let operation = self.operation(self.stamp());
         let mut done = Vec::new();
         for note in found.notes.iter().take(MOST_DROPPED) {
@@ -182,7 +200,7 @@ impl TieredCache {
                 // Every copy from before now: also one of that very version, which may have arrived after it was given up,
                 // and one of a version that L3 had forgotten when this one was chosen.
                 let version = version.next().max(Version::at(operation.started_us, self.container));
-                let reply = self.ask(self.copies.remove(operation, key, version)).await?;
+                let reply = self.ask(self.setup.copies.remove(operation, key, version)).await?;
                 if Outcome::parse(reply)?.done == Done::Late {
                     return Err(Down::Odd("a note was finished too late"));
                 }

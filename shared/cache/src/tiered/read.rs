@@ -1,9 +1,15 @@
 //! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
 
-use super::{Source, TieredCache, sync::Written};
+use super::{
+    Source,
+    configure::FOLLOW_INTERVAL_MS,
+    sync::Written,
+    view::{Stop, View},
+};
 use crate::{
     codec,
     coherence::{Since, Stamp},
+    config::LARGEST_ENTRY_BYTES,
     dynamo::{Content, Row},
     entry::Entry,
     key::Key,
@@ -11,13 +17,20 @@ use crate::{
     memory::Copy,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     planted::{Bug, planted},
-    redis::{Down, Found, Outcome, WriteCopy},
+    redis::{Down, Found, Outcome, Reply, WriteCopy},
     register::{Expected, Register},
-    stats::Count,
     version::Position,
 };
 use bytes::Bytes;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// What a read of L1 and L2 gave.
+enum Asked {
+    /// L1 has a copy that nothing covers.
+    Memory(Arc<Copy>),
+    /// L2 was read under `stamp`; what was known before reached to `known`.
+    Redis { reply: Reply, known: Position, stamp: Stamp },
+}
 
 /// What L2 had to say.
 enum Shared {
@@ -29,35 +42,44 @@ enum Shared {
     Nothing,
 }
 
-impl TieredCache {
-    /// Reads `key`: never a value older than one acknowledged more than Δ ago.
-    ///
-    /// # Errors
-    /// When no level that can be reached is able to answer.
-    pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
+impl View<'_> {
+    pub(super) async fn get(&self, key: &Key, read: Read) -> Result<Lookup, Stop> {
         let mut path = self.path();
-        let found = self.look_up(key, read, &mut path).await;
+        let found = match self.look_up(key, read, &mut path).await {
+            Err(Stop::Superseded) => return Err(Stop::Superseded),
+            Err(Stop::Failed(error)) => Err(error),
+            Ok(hit) => Ok(hit),
+        };
         self.count_lookup(&path, &found);
-        found.map(|hit| Lookup { hit, path })
+        Ok(found.map(|hit| Lookup { hit, path })?)
     }
 
-    async fn look_up(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
+    async fn look_up(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, Stop> {
+        if !self.uses(Level::L2) {
+            self.follow(FOLLOW_INTERVAL_MS).await;
+            self.in_force()?;
+        }
         if let Some(hit) = self.get_from_memory(key, read, path) {
             return Ok(Some(hit));
         }
         if !self.uses(Level::L2) {
-            return self.get_without_redis(key, read, path).await;
+            return Ok(self.get_without_redis(key, read, path).await?);
         }
-        match self.get_from_redis(key, read, path).await {
+        let asked = self.ask_redis(key, read, path).await;
+        if asked.is_err() {
+            self.follow(FOLLOW_INTERVAL_MS).await;
+        }
+        self.in_force()?;
+        match asked.and_then(|asked| self.get_from_redis(key, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
-            Ok(Err(shared)) => self.get_from_register(key, read, Some(shared), path).await,
+            Ok(Err(shared)) => Ok(self.get_from_register(key, read, Some(shared), path).await?),
             Err(down) => {
                 path.l2 = Step::Unavailable;
                 tracing::debug!(%down, "L2 skipped");
                 if self.register() == Register::L2 {
-                    return Err(CacheError::unavailable(Level::L2, down));
+                    return Err(CacheError::unavailable(Level::L2, down).into());
                 }
-                self.get_from_register(key, read, None, path).await
+                Ok(self.get_from_register(key, read, None, path).await?)
             }
         }
     }
@@ -78,8 +100,8 @@ impl TieredCache {
         Some(self.hit(key, &copy, Level::L1))
     }
 
-    /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
-    async fn get_from_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+    /// Syncs when that is due, and reads L2 unless L1 may answer now: one round trip.
+    async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
         let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
@@ -88,19 +110,26 @@ impl TieredCache {
         if due && held {
             self.sync(Vec::new()).await?;
         } else if due {
-            reply = self.sync(vec![self.copies.read(key.as_str())]).await?.pop();
+            reply = self.sync(vec![self.setup.copies.read(key.as_str())]).await?.pop();
         }
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
             path.l1 = Step::Hit;
-            return Ok(Ok(self.hit(key, &copy, Level::L1)));
+            return Ok(Asked::Memory(copy));
         }
         let reply = match reply {
             Some(reply) => reply,
-            None => self.ask(self.copies.read(key.as_str())).await?,
+            None => self.ask(self.setup.copies.read(key.as_str())).await?,
         };
-        let stamp = self.stamp();
-        let shared = self.judge(key, Found::parse(reply)?, path);
-        Ok(match shared {
+        Ok(Asked::Redis { reply, known, stamp: self.stamp() })
+    }
+
+    /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
+    fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+        let (reply, known, stamp) = match asked {
+            Asked::Memory(copy) => return Ok(Ok(self.hit(key, &copy, Level::L1))),
+            Asked::Redis { reply, known, stamp } => (reply, known, stamp),
+        };
+        Ok(match self.judge(key, Found::parse(reply)?, path) {
             Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, stamp, known, *found, entry)),
             other => Err(other),
         })
@@ -111,7 +140,7 @@ impl TieredCache {
         path.l2 = Step::Miss;
         let Some(found) = found else { return Shared::Nothing };
         let now_ms = self.clock.now_ms();
-        let entry = match codec::decode(&found.envelope, self.config.max_entry_bytes()) {
+        let entry = match codec::decode(&found.envelope, LARGEST_ENTRY_BYTES) {
             Ok(entry) if !entry.is_expired(now_ms) => Arc::new(entry),
             Ok(_) => return Shared::Nothing,
             Err(error) => {
@@ -248,7 +277,7 @@ impl TieredCache {
                     last_read_ms: found.last_read_ms,
                 })
             }
-            Content::Value { envelope, .. } => match codec::decode(&envelope, self.config.max_entry_bytes()) {
+            Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
                 Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
                     path.l3 = Step::Hit;
                     // L2 keeps the counters of a copy that is only certified anew.
@@ -280,7 +309,7 @@ impl TieredCache {
             }
             return true;
         }
-        let write = self.copies.write(&WriteCopy {
+        let write = self.setup.copies.write(&WriteCopy {
             key: key.as_str(),
             operation: self.operation(stamp),
             version: value.entry.version,
@@ -315,7 +344,7 @@ impl TieredCache {
 
     /// Removes a copy that L3 does not confirm.
     async fn drop_copy(&self, key: &Key, stamp: Stamp, found: &Found) {
-        let undo = self.copies.undo(self.operation(stamp), key.as_str(), found.version, found.stamp);
+        let undo = self.setup.copies.undo(self.operation(stamp), key.as_str(), found.version, found.stamp);
         if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
             tracing::debug!(%down, "a stale copy in L2 is left to be found out again");
         }
@@ -342,34 +371,11 @@ impl TieredCache {
 
     /// Δ of a read, in milliseconds.
     fn window_ms(&self, read: Read) -> u64 {
-        if read.no_cache { 0 } else { self.config.l1_config.coherence_window_ms }
-    }
-
-    /// Fills L1 and answers.
-    fn deliver(&self, key: &Key, stamp: Stamp, source: Source, level: Level) -> Hit {
-        match self.fill(key, stamp, &source) {
-            Some(copy) => {
-                self.counters.add(Count::L1Promotions, 1);
-                self.hit(key, &copy, level)
-            }
-            None => self.hand_over(key, source, level),
-        }
-    }
-
-    /// Answers without keeping the value in L1.
-    fn hand_over(&self, key: &Key, source: Source, level: Level) -> Hit {
-        let copy = Arc::new(source.copy(&self.clock, &self.config, self.revalidate_ms()));
-        self.hit(key, &copy, level)
-    }
-
-    fn hit(&self, key: &Key, copy: &Arc<Copy>, level: Level) -> Hit {
-        let access_count = self.count_read(key, copy);
-        let last_accessed_ms = copy.reads.last_ms.swap(self.clock.now_ms(), Relaxed);
-        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
+        if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
     }
 
     pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
-        self.knowledge().is_due(known_ms, now_ms, self.config.l1_config.coherence_window_ms)
+        self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
     }
 }
 

@@ -5,10 +5,10 @@
 //! promoted again since, so that the record is put back with the same version and the removal begins anew.
 
 use super::{
-    TieredCache,
     jobs::{Halt, Lease},
     met::Met,
     sweep::{Act, Pace, Sweep},
+    view::View,
 };
 use crate::{
     dynamo::{JobRecord, NewJob},
@@ -46,7 +46,7 @@ struct Progress {
     frontier: Frontier,
 }
 
-impl TieredCache {
+impl View<'_> {
     /// Makes a job of the rest of a removal; returns its name. From then on the barrier outlives Redis.
     pub(super) async fn leave_to_job(&self, rest: Handover<'_>) -> Result<String, CacheError> {
         let id = job_of(rest.written);
@@ -95,7 +95,7 @@ impl TieredCache {
         if progress.at != at {
             progress = Progress { at, frontier: Frontier::default() };
         }
-        let met = Met::of(written.levels().and(self.config.enabled()));
+        let met = Met::of(written.levels().and(self.setup.config.enabled()));
         let meant = written.clone().recorded_at(Position::ZERO).ok_or_else(not_understood)?;
         let sweep = Sweep { selector: &meant.selector, act: Act::Remove(written.version), met: &met };
         let swept = self.sweep(sweep, &mut progress.frontier, pace).await;

@@ -1,6 +1,6 @@
 //! What rides along with a sync: commands that need no round trip of their own, and what becomes of their replies.
 
-use super::{TieredCache, sync::Unfinished};
+use super::{sync::Unfinished, view::View};
 use crate::{
     key::Key,
     level::Level,
@@ -34,10 +34,10 @@ pub(super) struct Touched {
     reads: Arc<Reads>,
 }
 
-impl TieredCache {
+impl View<'_> {
     /// The commands for the next sync to take along.
     pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
-        let touches = self.copies.touch(self.take_touched());
+        let touches = self.setup.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
         let undone = self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
@@ -77,7 +77,9 @@ impl TieredCache {
             unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
         *unfinished = rest;
         let operation = self.operation(self.stamp());
-        due.iter().map(|write| self.copies.undo(operation, write.key.as_str(), write.version, write.stamp)).collect()
+        due.iter()
+            .map(|write| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp))
+            .collect()
     }
 
     /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.

@@ -1,6 +1,6 @@
 //! The state of the fleet, in one round trip to each shared level, and the census of L3.
 
-use super::TieredCache;
+use super::{TieredCache, view::View};
 use crate::{
     dynamo::L3Error,
     level::Level,
@@ -29,6 +29,28 @@ impl TieredCache {
     /// The state of the fleet. A level that is down is reported and is no error; nothing is waited for longer than
     /// its level's timeout.
     pub async fn status(&self) -> Status {
+        let view = self.caught_up().await.unwrap_or_else(|_| self.view());
+        view.look().await
+    }
+
+    /// Counts all live values in L3, and tells the fleet, whose counts go on from there.
+    ///
+    /// It reads the whole table, which costs half a read unit for every 4 KB: for maintenance, and not often. What is
+    /// written meanwhile may be counted twice or not at all, until the next census.
+    ///
+    /// # Errors
+    /// When L3 or Redis cannot be reached.
+    pub async fn census_l3(&self) -> Result<Amount, CacheError> {
+        let (view, began_ms) = (self.caught_up().await?, self.clock.now_ms());
+        let counted = view.count_l3(usize::MAX).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+        let rows = counted.ok_or_else(|| CacheError::unavailable(Level::L3, "there is no end to the table"))?;
+        view.tell_rows(began_ms, rows).await.map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        Ok(rows)
+    }
+}
+
+impl View<'_> {
+    async fn look(&self) -> Status {
         let (l2, l3) = tokio::join!(self.look_at_l2(), self.look_at_l3());
         let (l2_health, shared) = l2;
         let rows = match (&shared, l3) {
@@ -40,21 +62,6 @@ impl TieredCache {
         let l2 = level_status(l2_health, shared.as_ref().map(|shared| (shared.copies, shared.heap)));
         let l3 = level_status(l3, Some((rows, Heap(None))));
         Status { health: overall(l1.health, [l2.health, l3.health]), l1, l2, l3, told: shared.map(told) }
-    }
-
-    /// Counts all live values in L3, and tells the fleet, whose counts go on from there.
-    ///
-    /// It reads the whole table, which costs half a read unit for every 4 KB: for maintenance, and not often. What is
-    /// written meanwhile may be counted twice or not at all, until the next census.
-    ///
-    /// # Errors
-    /// When L3 or Redis cannot be reached.
-    pub async fn census_l3(&self) -> Result<Amount, CacheError> {
-        let began_ms = self.clock.now_ms();
-        let counted = self.count_l3(usize::MAX).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
-        let rows = counted.ok_or_else(|| CacheError::unavailable(Level::L3, "there is no end to the table"))?;
-        self.tell_rows(began_ms, rows).await.map_err(|down| CacheError::unavailable(Level::L2, down))?;
-        Ok(rows)
     }
 
     async fn look_at_l2(&self) -> (Health, Option<Shared>) {
@@ -69,7 +76,7 @@ impl TieredCache {
             let (standing, heap) = (Standing::parse(next()?)?, Heap::parse(next()?));
             Ok(Shared { standing, heap, copies: drawn(replies)? })
         });
-        let limit = Duration::from_millis(self.config.l2_config.timeout_ms);
+        let limit = Duration::from_millis(self.setup.config.l2_config.timeout_ms);
         (health(&said, began.elapsed(), limit), said.ok())
     }
 
@@ -79,7 +86,7 @@ impl TieredCache {
         }
         let began = Instant::now();
         let said = self.store.probe().await;
-        health(&said, began.elapsed(), Duration::from_millis(self.config.l3_config.timeout_ms))
+        health(&said, began.elapsed(), Duration::from_millis(self.setup.config.l3_config.timeout_ms))
     }
 
     /// What L3 holds while the fleet does not know: what DynamoDB says, or better, where that is little and the fleet can
@@ -97,7 +104,7 @@ impl TieredCache {
 
     async fn count_small_l3(&self) -> Option<Amount> {
         let began_ms = self.clock.now_ms();
-        let limit = Duration::from_millis(self.config.l3_config.timeout_ms);
+        let limit = Duration::from_millis(self.setup.config.l3_config.timeout_ms);
         let rows = timeout(limit, self.count_l3(SMALL_PAGES)).await.ok()?.ok()??;
         if let Err(down) = self.tell_rows(began_ms, rows).await {
             tracing::debug!(%down, "the next status counts again");

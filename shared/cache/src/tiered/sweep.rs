@@ -1,7 +1,7 @@
 //! Going through what a selector means in the shared levels: a page of each partition at a time, by index, and cut off
 //! between two pages when the time is up.
 
-use super::{TieredCache, met::Met};
+use super::{met::Met, view::View};
 use crate::{
     dynamo::{Doomed, L3Error, Match, Search},
     frontier::{Front, Frontier},
@@ -61,7 +61,7 @@ impl Pace {
     }
 }
 
-impl TieredCache {
+impl View<'_> {
     /// Goes on through both shared levels; returns whether it came to the end. At least one page is done, so that any
     /// number of cut-off calls comes to the end.
     pub(super) async fn sweep(
@@ -171,7 +171,7 @@ impl TieredCache {
     ) -> Result<Vec<(usize, Option<String>)>, Down> {
         let pages = due.iter().map(|(number, last)| {
             let stretch = stretches[*number];
-            self.copies.page(&Page { stretch, after: last.as_deref() })
+            self.setup.copies.page(&Page { stretch, after: last.as_deref() })
         });
         let pages = self.bulk(pages.collect()).await?.into_iter().map(keys).collect::<Result<Vec<_>, _>>()?;
         let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
@@ -197,7 +197,7 @@ impl TieredCache {
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
         let commands =
-            pages.iter().map(|(shard, keys)| self.copies.evict(operation, *shard, version, tags, keys)).collect();
+            pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, version, tags, keys)).collect();
         for ((_, keys), reply) in pages.iter().zip(self.bulk(commands).await?) {
             let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
             for (key, _) in keys.iter().zip(live).filter(|(_, live)| *live) {

@@ -1,6 +1,6 @@
 //! The sync: one round trip that tells this container what the others did, and them what it read.
 
-use super::TieredCache;
+use super::view::View;
 use crate::{
     coherence::{Since, Stamp},
     key::Key,
@@ -44,14 +44,14 @@ pub(super) struct Checked {
     pub since: Since,
 }
 
-impl TieredCache {
+impl View<'_> {
     /// Syncs, with the commands of `more` in the same round trip; returns the replies to those.
     ///
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
         let count = more.len();
-        let sync = self.journal.sync(self.knowledge().cursor());
+        let sync = self.sync_command();
         let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
         let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
@@ -68,7 +68,7 @@ impl TieredCache {
     /// them: nothing that the journal said of them before can be missed. Returns the replies to the commands.
     pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
         let count = commands.len();
-        let sync = self.journal.sync(self.knowledge().cursor());
+        let sync = self.sync_command();
         let batch = commands.into_iter().chain([sync]).collect::<Batch>().carrying(bytes);
         let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, Order::InTurn).await?;
@@ -97,7 +97,7 @@ impl TieredCache {
         let since = self.knowledge().since(written.key, written.tags, stamp, written.version);
         if since != Since::Unchanged && self.register() == Register::L3 {
             let key = written.key.as_str();
-            self.ask(self.copies.undo(self.operation(stamp), key, written.version, stamp.position)).await?;
+            self.ask(self.setup.copies.undo(self.operation(stamp), key, written.version, stamp.position)).await?;
         }
         Ok(Checked { replies, since })
     }
@@ -129,7 +129,7 @@ impl TieredCache {
 
     /// How long after it was made a command may still arrive, in ms.
     fn link_grace_ms(&self) -> i64 {
-        i64::try_from(self.config.l2_config.timeout_ms).unwrap_or(i64::MAX).saturating_add(ARRIVAL_MS)
+        i64::try_from(self.setup.config.l2_config.timeout_ms).unwrap_or(i64::MAX).saturating_add(ARRIVAL_MS)
     }
 
     /// Sends one command.
@@ -138,9 +138,9 @@ impl TieredCache {
         replies.into_iter().next().ok_or(Down::Odd("no reply"))
     }
 
-    /// The stamp of an operation that begins now.
-    pub(super) fn stamp(&self) -> Stamp {
-        self.knowledge().stamp()
+    fn sync_command(&self) -> Command {
+        let document = self.setup().document.version;
+        self.journal.sync(self.knowledge().cursor(), document)
     }
 
     fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
@@ -148,8 +148,10 @@ impl TieredCache {
         self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
+        let published = reply.published.clone();
         let news = knowledge.apply(reply, sent_ms);
         self.heed(&news);
+        self.adopt_published(&published, sent_ms, &mut knowledge);
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
 
 use super::{
-    Source, TieredCache,
+    Source,
     commit::{Begun, Effect, Ended, Plan},
+    view::{CaughtUp, Stop, View},
 };
 use crate::{
     codec::{self, Attributes, Payload},
@@ -19,29 +20,21 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// How often an operation begins anew when others overtake it.
-const TRIES: usize = 6;
+pub(super) const TRIES: usize = 6;
 
-impl TieredCache {
-    /// Stores a value. When this returns, every read that starts more than Δ later sees it or something newer.
-    ///
-    /// # Errors
-    /// When the condition does not hold, or a level it needs cannot be reached; the mutation may have happened then
-    /// if it was under way already.
-    pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
-        self.count_mutation(self.try_put(key, put).await, |stored| stored.degraded)
-    }
-
-    async fn try_put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
-        let named = put.levels.unwrap_or(Levels::ALL).and(self.config.enabled());
-        let allowed = put.compress && self.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.text.clone(), &self.config.compression, allowed);
+impl View<'_> {
+    pub(super) async fn put(&self, key: &Key, put: &Put) -> Result<Stored, Stop> {
+        let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
+        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
+        let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
         let mut floor = Version::ZERO;
         // What this PUT has written already, when something made it begin anew, and whether that replaced a live value.
         let mut own: Option<(Version, bool)> = None;
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, named, &mut path).await?;
-            let (entry, envelope) = self.seal(&payload, &put, named, &begun);
+            self.allow(put)?;
+            let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
             match self.commit(&plan, &begun, &mut path).await? {
@@ -59,18 +52,22 @@ impl TieredCache {
                 }
             }
         }
-        Err(CacheError::Contended)
+        Err(CacheError::Contended.into())
     }
 
-    /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
-    ///
-    /// # Errors
-    /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
-    pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        self.count_mutation(self.try_delete(key, by).await, |deleted| deleted.degraded)
+    /// What the configuration allows, once it is known to be the one in force.
+    fn allow(&self, put: &Put) -> Result<(), CacheError> {
+        let (size_bytes, max_bytes) = (put.text.len(), self.setup.config.max_entry_bytes());
+        if size_bytes > max_bytes {
+            return Err(CacheError::TooLarge { size_bytes, max_bytes });
+        }
+        match put.levels.into_iter().flat_map(Levels::iter).find(|level| !self.uses(*level)) {
+            Some(level) => Err(CacheError::Disabled(level)),
+            None => Ok(()),
+        }
     }
 
-    async fn try_delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
+    pub(super) async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, Stop> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
@@ -82,31 +79,34 @@ impl TieredCache {
                 Ended::Done(effect) => {
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
-                    if begun.held || (!levels.is_empty() && effect.named.and(self.config.enabled()).has(Level::L1)) {
+                    if begun.held
+                        || (!levels.is_empty() && effect.named.and(self.setup.config.enabled()).has(Level::L1))
+                    {
                         levels = levels.with(Level::L1);
                     }
                     return Ok(Deleted { levels, degraded: effect.degraded, path });
                 }
             }
         }
-        Err(CacheError::Contended)
+        Err(CacheError::Contended.into())
     }
 
-    /// Syncs and takes a version greater than `floor`.
-    async fn begin(&self, key: &Key, floor: Version, named: Levels, path: &mut Path) -> Result<Begun, CacheError> {
+    /// Catches up and takes a version greater than `floor`.
+    async fn begin(&self, key: &Key, floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
         let began_ms = self.clock.now_ms();
-        let (mut redis, mut before) = (false, Before::default());
-        if self.uses(Level::L2) {
-            match self.sync(Vec::new()).await {
-                Ok(_) => redis = true,
-                Err(down) if self.register() == Register::L2 || !named.has(Level::L3) => {
-                    return Err(CacheError::unavailable(Level::L2, down));
-                }
-                Err(_) => path.l2 = Step::Unavailable,
+        let CaughtUp { synced, followed } = self.catch_up().await?;
+        let redis = synced.is_ok();
+        if let Err(down) = synced
+            && self.uses(Level::L2)
+        {
+            if self.register() == Register::L2 || !named.has(Level::L3) {
+                return Err(CacheError::unavailable(Level::L2, down).into());
             }
+            path.l2 = Step::Unavailable;
         }
+        let mut before = Before::default();
         let stamp = self.stamp();
-        let mut version = Version::at(stamp.started_us, self.container).max(floor.next());
+        let mut version = self.version(stamp).max(floor.next());
         if !redis {
             // Redis time cannot be asked: what it last said is not ahead of it, and L3 and what is open say what must be
             // exceeded.
@@ -120,7 +120,7 @@ impl TieredCache {
         }
         let held = self.memory.get(key, began_ms);
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
-        Ok(Begun { stamp, version, redis, began_ms, before, held })
+        Ok(Begun { stamp, version, redis, followed, began_ms, before, held })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
@@ -132,7 +132,7 @@ impl TieredCache {
             tags: put.tags.clone(),
             levels: named,
         };
-        codec::encode(payload, attributes, self.config.serialization.format)
+        codec::encode(payload, attributes, self.setup.config.serialization.format)
     }
 
     fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {

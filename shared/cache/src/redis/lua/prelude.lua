@@ -28,3 +28,9 @@ local function clean(index, copy_prefix)
   local key = redis.call('ZRANDMEMBER', index)
   if key and redis.call('EXISTS', copy_prefix .. key) == 0 then redis.call('ZREM', index, key) end
 end
+
+-- Whether a copy that says `gone` when it is a tombstone, and is stamped `stamp`, counts as there. While L2 is the
+-- register it does only when it was stamped at or after `since`, the position at which that began ('' otherwise).
+local function is_there(version, gone, stamp, since)
+  return version and not gone and (since == '' or stamp >= since)
+end

@@ -2,14 +2,15 @@
 -- KEYS: copy, index of its shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, key,
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
---       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index
+--       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index, since
+--       which position L2 is the register ('' when it is not)
 -- Returns {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer one stands,
 -- -1 too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {-1, 0, '', 0} end
 local version, exact = ARGV[3], ARGV[5]
 local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't', 'b')
 local old_version = old[1] or ''
-local live = (old[1] and not old[3]) and 1 or 0
+local live = is_there(old[1], old[3], old[2], ARGV[8]) and 1 or 0
 local named = tonumber(old[5] or 0)
 -- The same removal again: its answer was lost.
 if old[3] and old_version == version then return {1, 1, '', 0} end

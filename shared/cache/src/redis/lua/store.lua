@@ -3,16 +3,18 @@
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, stamp,
 --       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten
 --       whatever its age ('' for none), version that must be there ('' for any, 'none' for no live copy),
---       '1' when L2 is the register, envelope, tags (a line feed before and after each), what stands before a key in
+--       since which position L2 is the register ('' when it is not), envelope, tags (a line feed before and after each), what stands before a key in
 --       the name of its copy, what stands before a tag in the name of its index, levels the PUT named (bits)
 -- Returns {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a newer one stands, -1 too old,
 -- -2 the expected version is not there; live: whether a live copy was there.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return {-1, 0, '', 0} end
-local version, stamp, key, tags, register = ARGV[3], ARGV[4], ARGV[7], ARGV[13], ARGV[11] == '1'
+local version, stamp, key, tags, since = ARGV[3], ARGV[4], ARGV[7], ARGV[13], ARGV[11]
 local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't', 'b')
 local old_version = old[1] or ''
-local live = (old[1] and not old[3]) and 1 or 0
+local live = is_there(old[1], old[3], old[2], since) and 1 or 0
+-- A copy from before L2 became the register may be overwritten like one that is distrusted.
+local passed = old[1] and not old[3] and live == 0
 local named = tonumber(old[5] or 0)
 
 -- The same write again: its answer was lost.
@@ -21,9 +23,9 @@ if ARGV[10] == 'none' and live == 1 then return {-2, live, old_version, named} e
 if ARGV[10] ~= '' and ARGV[10] ~= 'none' and old_version ~= ARGV[10] then return {-2, live, old_version, named} end
 
 local distrusted = old[1] and ARGV[8] ~= '' and old[1] == ARGV[8] and old[2] == ARGV[9]
-if old[1] and not distrusted then
+if old[1] and not distrusted and not passed then
   if old_version > version then return {0, live, old_version, named} end
-  if old_version == version and (register or old[2] >= stamp) then return {0, live, old_version, named} end
+  if old_version == version and (since ~= '' or old[2] >= stamp) then return {0, live, old_version, named} end
 end
 
 if old[4] and old[4] ~= tags then untag(ARGV[15], old[4], key) end

@@ -1,9 +1,11 @@
 -- One coherence sync, atomically: who the server is, which epoch it is in, and what the journal says.
 -- KEYS: journal, meta, open invalidations
 -- ARGV: cursor or '' for a container that has none, most records to return after it, most records a reset returns,
---       ms of history it reads, '1' in cluster mode
--- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records}; open is a list of
--- positions and invalidations, records one of positions and fields
+--       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has
+-- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration}; open is a list
+-- of positions and invalidations, records one of positions and fields, configuration is {version ('' when it is lost),
+-- document ('' when the container has it), position at which a level was switched ('' for none), 1 while operations of
+-- before may go on}
 local t = redis.call('TIME')
 local now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local cursor, limit = ARGV[1], tonumber(ARGV[2])
@@ -22,7 +24,7 @@ if ARGV[5] == '1' then
     identity = identity .. ':' .. (string.match(cluster, 'cluster_current_epoch:(%d+)') or '')
   end
 end
-local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes')
+local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled')
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if meta[1] ~= identity or not meta[2] or not newest then
   -- After every position that may have been given out before: a new server's clock may be behind the old one's.
@@ -36,14 +38,24 @@ if meta[1] ~= identity or not meta[2] or not newest then
   redis.call('HDEL', KEYS[2], 'notes')
   meta[3] = ''
 end
+-- What was certified while operations of the configuration before a switch could go on is confirmed once more.
+if meta[6] and now_ms >= tonumber(meta[6]) then
+  meta[2] = redis.call('XADD', KEYS[1], '*', 'kind', 'epoch')
+  redis.call('HSET', KEYS[2], 'epoch', meta[2])
+  redis.call('HDEL', KEYS[2], 'settled')
+  meta[6] = false
+end
 local open = redis.call('HGETALL', KEYS[3])
+local document = ''
+if meta[4] and meta[4] ~= ARGV[6] then document = redis.call('HGET', KEYS[2], 'document') or '' end
+local config = {meta[4] or '', document, meta[5] or '', meta[6] and 1 or 0}
 
 -- The records after the cursor, if the record at the cursor is still there and not too many have come since.
 if cursor ~= '' then
   local records = redis.call('XRANGE', KEYS[1], cursor, '+', 'COUNT', limit + 1)
   if records[1] and records[1][1] == cursor and #records <= limit then
     table.remove(records, 1)
-    return {t[1], t[2], meta[2], meta[3] or '', open, 0, records}
+    return {t[1], t[2], meta[2], meta[3] or '', open, 0, records, config}
   end
 end
 
@@ -55,4 +67,4 @@ if #records < tonumber(ARGV[3]) then
   local older = redis.call('XREVRANGE', KEYS[1], '(' .. from, '-', 'COUNT', 1)
   if older[1] then records[#records + 1] = older[1] end
 end
-return {t[1], t[2], meta[2], meta[3] or '', open, 1, records}
+return {t[1], t[2], meta[2], meta[3] or '', open, 1, records, config}

@@ -1,0 +1,133 @@
+//! What was changed by the API: a partial document that lies over the deployment's environment.
+//!
+//! Only what was changed is stored, so that a deployment that changes the rest still does. Levels that are switched
+//! leave marks for ever: what was stored before a level was switched on again does not exist any more.
+
+use super::{
+    Config,
+    fields::{Field, Refusal, refused},
+};
+use crate::version::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A field and the value it is to have.
+pub type Assignment = (&'static Field, Value);
+
+/// The stored document.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Document {
+    /// Counts the updates; 0 when there was none yet.
+    pub(crate) version: u64,
+    /// The fields that were changed, by path.
+    fields: BTreeMap<String, Value>,
+    /// When it was changed last, in milliseconds since the Unix epoch.
+    pub(crate) updated_at_ms: i64,
+    /// Tells apart two writers of the same version.
+    pub(crate) writer: u64,
+    /// The version that switched L2 or L3 last; 0 for none.
+    pub(crate) switched: u64,
+    /// When that was, in milliseconds since the Unix epoch.
+    pub(crate) switched_at_ms: i64,
+    /// Rows of L3 of a smaller version are from before L3 was switched on.
+    pub(crate) l3_floor: Version,
+    /// Values that are kept in L2 only, of a smaller version, are from before L2 was switched on.
+    pub(crate) l2_floor: Version,
+}
+
+/// When an update is made, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now_ms: i64,
+    /// Greater than the version of every value that was put before.
+    pub(crate) version: Version,
+    pub(crate) writer: u64,
+}
+
+/// The document that an update leads to.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Update {
+    pub(crate) document: Document,
+    pub(crate) config: Config,
+    /// The fields that have another value now, in the document's order.
+    pub(crate) changed: Vec<&'static Field>,
+}
+
+impl Document {
+    /// The configuration of a deployment with this document over it. `None` when both contradict each other; what this
+    /// release does not know, or not allow, is passed over.
+    pub(crate) fn over(&self, base: &Config) -> Option<Config> {
+        let known = self.fields.iter().filter_map(|(path, value)| Some((Field::find(path)?, value.clone())));
+        let usable: Vec<Assignment> = known.filter(|(field, value)| field.check(value).is_ok()).collect();
+        let config = assign(base, &usable);
+        config.contradictions().is_empty().then_some(config)
+    }
+
+    /// The next document.
+    ///
+    /// # Errors
+    /// Every value that is refused.
+    pub(crate) fn update(&self, base: &Config, assignments: &[Assignment], at: Moment) -> Result<Update, Vec<Refusal>> {
+        let refusals = refused(assignments);
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        let before = self.over(base).unwrap_or_else(|| base.clone());
+        let config = assign(&before, assignments);
+        let contradictions = config.contradictions();
+        if !contradictions.is_empty() {
+            return Err(contradictions);
+        }
+        let changed = differences(&before, &config);
+        let mut document = self.clone();
+        document.fields.extend(assignments.iter().map(|(field, value)| (field.path.to_owned(), value.clone())));
+        document.version += 1;
+        document.updated_at_ms = at.now_ms;
+        document.writer = at.writer;
+        document.mark_switches(&before, &config, at);
+        Ok(Update { document, config, changed })
+    }
+
+    fn mark_switches(&mut self, before: &Config, after: &Config, at: Moment) {
+        let l2 = (before.l2_config.enabled, after.l2_config.enabled);
+        let l3 = (before.l3_config.enabled, after.l3_config.enabled);
+        if l2.0 != l2.1 || l3.0 != l3.1 {
+            self.switched = self.version;
+            self.switched_at_ms = at.now_ms;
+        }
+        let floor = at.version.max(self.floor().next());
+        if l2 == (false, true) {
+            self.l2_floor = floor;
+        }
+        if l3 == (false, true) {
+            self.l3_floor = floor;
+        }
+    }
+
+    /// Every new value has a greater version.
+    pub(crate) fn floor(&self) -> Version {
+        self.l2_floor.max(self.l3_floor)
+    }
+}
+
+/// `base` with some fields changed to values that they may have.
+fn assign(base: &Config, assignments: &[Assignment]) -> Config {
+    let mut document = base.to_document();
+    for (field, value) in assignments {
+        field.set(&mut document, value.clone());
+    }
+    let mut config: Config = serde_json::from_value(document).expect("values were checked against their fields");
+    // The document does not show passwords.
+    config.l2_config.redis_url = base.l2_config.redis_url.clone();
+    config
+}
+
+fn differences(before: &Config, after: &Config) -> Vec<&'static Field> {
+    let (before, after) = (before.to_document(), after.to_document());
+    super::FIELDS.iter().filter(|field| field.of(&before) != field.of(&after)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The configuration document: the record of what was changed by the API, which survives the loss of Redis.
+//!
+//! It lies in the partition of the outage notes, so that whoever looks for those learns of a change as well.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+    notes::PARTITION,
+    number, text, text_of,
+};
+use crate::config::document::Document;
+use aws_sdk_dynamodb::{
+    error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
+};
+
+/// Sorts before every note: those begin with digits.
+const NAME: &str = "!document";
+
+impl Store {
+    /// Reads the document, consistently; the empty one when nothing was ever changed.
+    pub(crate) async fn document(&self) -> Result<Document, L3Error> {
+        let got = self
+            .client()
+            .await?
+            .get_item()
+            .table_name(&self.control)
+            .set_key(Some(key()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        match got.item {
+            Some(item) => read(&item).ok_or_else(|| L3Error::Failed("the configuration document is unreadable".into())),
+            None => Ok(Document::default()),
+        }
+    }
+
+    /// Writes a document over the one of the version before. Returns whether that stood there.
+    pub(crate) async fn write_document(&self, document: &Document) -> Result<bool, L3Error> {
+        let body = serde_json::to_string(document).map_err(|error| L3Error::Refused(error.into()))?;
+        let mut item = key();
+        item.insert("version".to_owned(), number(document.version));
+        item.insert("document".to_owned(), text(body));
+        let put = self.client().await?.put_item().table_name(&self.control).set_item(Some(item));
+        let put = match document.version {
+            1 => put.condition_expression("attribute_not_exists(#v)"),
+            _ => put
+                .condition_expression("#v = :before")
+                .expression_attribute_values(":before", number(document.version - 1)),
+        };
+        let sent = put
+            .expression_attribute_names("#v", "version")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                let refused = error.into_err();
+                let standing = match &refused {
+                    PutItemError::ConditionalCheckFailedException(refused) => refused.item.as_ref().and_then(read),
+                    _ => None,
+                };
+                // The repetition of a request whose answer was lost finds its own document.
+                Ok(standing.as_ref() == Some(document))
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
+
+fn key() -> Item {
+    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(NAME))])
+}
+
+/// The document that an item of the partition is, if it is one.
+pub(super) fn read(item: &Item) -> Option<Document> {
+    serde_json::from_str(text_of(item, "document")?).ok()
+}

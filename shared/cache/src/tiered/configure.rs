@@ -1,0 +1,204 @@
+//! Changing the configuration while containers run, and following a change.
+//!
+//! The control table has the record: a change that is there survives the loss of Redis and of every container. Beside
+//! the journal lies the same document, so that a sync brings it in its own round trip when it is another than the
+//! container has. Where that is lost, or older than what a container knows, the first one to notice puts it back.
+//! Without Redis, and with L2 switched off, containers ask the control table: reads once in Λ, mutations always.
+//!
+//! # Switching a level
+//!
+//! A switch of L2 or L3 is a record that begins an epoch: L1 is emptied, and every older copy in L2 waits for L3 to
+//! confirm it. What may still be under way, for T after it began, is the question:
+//!
+//! - **L3 off.** From the record on L2 decides, and a copy stamped before the record does not exist. Whoever writes
+//!   with the configuration before has synced before the record, so all that its operations still bring into L2 is
+//!   stamped before it as well.
+//! - **L3 on.** Its rows are from before it was switched off. They are all of smaller versions than the *floor* that the
+//!   document names from then on, and rows below the floor count as tombstones. No operation of the configuration
+//!   before writes L3, what it writes into L2 is stamped before the record, and L3 does not confirm it. A write from
+//!   before L3 was switched off, however late, has a version below the floor.
+//! - **L2 off.** Containers of the configuration before go by the journal, others have stopped to write it. Whoever can
+//!   read it learns of the switch with the next sync. If Redis was not told, they learn by the control table, within Λ;
+//!   so for Λ and T mutations leave the notes of an outage, and say that they are degraded.
+//! - **L2 on.** Containers of the configuration before write L3 without telling the journal, for Λ and T. So for that
+//!   time L1 and L2 are filled, or not, but L3 answers alone; then another epoch begins. A value that was kept in L2
+//!   only, and is from before, does not come back: L3 points to it with a version below L2's own floor.
+
+use super::{TieredCache, view::Setup, write::TRIES};
+use crate::{
+    coherence::{Coherence, NOTES_INTERVAL_MS},
+    config::{
+        Assignment, Config,
+        document::{Document, Moment, Update},
+    },
+    dynamo::{Floors, L3Error},
+    level::Level,
+    outcome::{CacheError, Configured},
+    redis::{Published, SETTLE},
+    version::{Position, Version},
+};
+use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+
+/// How long a configuration is taken to be in force where Redis does not tell, in ms.
+pub(super) const FOLLOW_INTERVAL_MS: i64 = NOTES_INTERVAL_MS as i64;
+
+impl TieredCache {
+    /// The configuration as the control table has it, and its version: what the next update goes by. Where the table
+    /// cannot be reached, the one this container goes by.
+    pub async fn configuration(&self) -> (Config, u64) {
+        let setup = self.setup();
+        let known = match self.store.document().await {
+            Ok(document) => document.over(&self.base).map(|config| (config, document.version)),
+            Err(error) => {
+                tracing::warn!(%error, "the configuration is told as it was last known");
+                None
+            }
+        };
+        known.unwrap_or_else(|| (setup.config.as_ref().clone(), setup.document.version))
+    }
+
+    /// Changes fields of the configuration, for every container and for good. With `expected`, only if its version is
+    /// one of those.
+    ///
+    /// # Errors
+    /// When a value is refused, the version is another, or the control table cannot be reached; then nothing is changed,
+    /// but for a table that failed while it wrote.
+    pub async fn configure(
+        &self,
+        assignments: &[Assignment],
+        expected: Option<&[u64]>,
+    ) -> Result<Configured, CacheError> {
+        // For the time of Redis. Without it the control table is changed all the same.
+        let _ = self.view().sync(Vec::new()).await;
+        for _ in 0..TRIES {
+            let known = self.store.document().await.map_err(control_table_down)?;
+            if expected.is_some_and(|versions| !versions.contains(&known.version)) {
+                return Err(CacheError::PreconditionFailed);
+            }
+            let update = known.update(&self.base, assignments, self.moment()).map_err(CacheError::Refused)?;
+            if update.changed.is_empty() {
+                return Ok(configured(&known, Vec::new(), false));
+            }
+            let Update { document, changed, .. } = update;
+            if self.store.write_document(&document).await.map_err(control_table_down)? {
+                let told = self.publish(&document).await;
+                return Ok(configured(&document, changed, !told));
+            }
+        }
+        Err(CacheError::Contended)
+    }
+
+    fn moment(&self) -> Moment {
+        let (now_ms, version) = (self.clock.now_ms(), self.version_without_redis());
+        Moment { now_ms, version, writer: fastrand::u64(..) }
+    }
+
+    /// A version for what must be greater than all that was written before: what Redis time was last, and the time since,
+    /// by own clock; never ahead of Redis but for what the two clocks drifted.
+    pub(super) fn version_without_redis(&self) -> Version {
+        let (stamp, now_ms) = (self.stamp(), self.clock.now_ms());
+        let since_ms = if stamp.started_us == 0 { now_ms } else { now_ms.saturating_sub(stamp.sent_ms) };
+        let since_us = u64::try_from(since_ms.max(0)).unwrap_or_default().saturating_mul(1000);
+        Version::at(stamp.started_us.saturating_add(since_us), self.container)
+    }
+
+    /// Tells Redis of a document, and goes by it; returns whether Redis was told.
+    async fn publish(&self, document: &Document) -> bool {
+        let told = self.view().then_sync(vec![self.journal.configure(document)], 0).await;
+        if let Err(down) = &told {
+            tracing::warn!(%down, "redis was not told of a configuration: it is found in the control table");
+        }
+        // Does nothing where the sync has done it.
+        self.adopt_document(document.clone());
+        told.is_ok()
+    }
+
+    /// Asks the control table for the configuration, unless it was known less than `interval_ms` ago. Returns whether it
+    /// is known now.
+    pub(super) async fn follow(&self, interval_ms: i64) -> bool {
+        let now_ms = self.clock.now_ms();
+        let age_ms = now_ms.saturating_sub(self.followed_ms.load(Relaxed));
+        if (0..interval_ms).contains(&age_ms) {
+            return true;
+        }
+        match self.store.document().await {
+            Ok(document) => {
+                self.adopt_document(document);
+                self.followed_ms.store(now_ms, Relaxed);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the configuration stays as it was last known");
+                false
+            }
+        }
+    }
+
+    /// Goes by a document of the control table, if it is newer than the one known.
+    fn adopt_document(&self, document: Document) {
+        let mut knowledge = self.knowledge();
+        let switched = self.setup().switched;
+        self.go_by(Some(document), switched, &mut knowledge);
+    }
+
+    /// Goes by what a sync said of the configuration.
+    pub(super) fn adopt_published(&self, published: &Published, sent_ms: i64, knowledge: &mut Coherence) {
+        let document = published.document.as_deref().map(serde_json::from_str::<Document>);
+        let document = document.and_then(|read| {
+            read.inspect_err(|error| tracing::warn!(%error, "unreadable configuration document")).ok()
+        });
+        self.go_by(document, published.switched, knowledge);
+        self.followed_ms.store(sent_ms, Relaxed);
+    }
+
+    fn go_by(&self, document: Option<Document>, switched: Position, knowledge: &mut Coherence) {
+        let before = self.setup();
+        let document = document.filter(|document| document.version > before.document.version);
+        let switched = switched.max(before.switched);
+        if document.is_none() && switched == before.switched {
+            return;
+        }
+        let document = document.unwrap_or_else(|| before.document.clone());
+        let config = document.over(&self.base).unwrap_or_else(|| {
+            tracing::error!(
+                version = document.version,
+                "the configuration contradicts this deployment and is passed over"
+            );
+            before.config.as_ref().clone()
+        });
+        if document.switched > before.document.version {
+            knowledge.begin_anew();
+            self.memory.clear();
+        }
+        if config.l1_config != before.config.l1_config {
+            self.memory.resize(&config.l1_config, self.clock.now_ms());
+        }
+        self.link.set_timeout_ms(config.l2_config.timeout_ms);
+        self.store.raise_floors(Floors { l3: document.l3_floor, l2: document.l2_floor });
+        let setup = Setup::new(config, document, switched);
+        knowledge.configure(setup.register, setup.config.l2_config.enabled);
+        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+    }
+
+    /// Whether operations of the configuration before a switch may still go on.
+    pub(super) fn is_settling(&self) -> bool {
+        let document = &self.setup().document;
+        let settle_ms = i64::try_from(SETTLE.as_millis()).expect("a constant of seconds");
+        document.switched > 0 && self.clock.now_ms() < document.switched_at_ms.saturating_add(settle_ms)
+    }
+
+    /// The document to put back where what Redis has is older than what this container knows, or lost.
+    pub(super) fn unpublished(&self) -> Option<Document> {
+        let document = &self.setup().document;
+        let published = self.knowledge().published().unwrap_or_default();
+        (document.version > published).then(|| document.clone())
+    }
+}
+
+fn configured(document: &Document, changed: Vec<&'static crate::config::Field>, degraded: bool) -> Configured {
+    Configured { version: document.version, updated_at_ms: document.updated_at_ms, changed, degraded }
+}
+
+fn control_table_down(error: L3Error) -> CacheError {
+    CacheError::unavailable(Level::L3, error)
+}

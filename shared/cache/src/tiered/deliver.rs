@@ -1,0 +1,44 @@
+//! The last step of a read: into L1, where nothing speaks against it, and out to the caller.
+
+use super::{Source, view::View};
+use crate::{coherence::Stamp, key::Key, level::Level, memory::Copy, outcome::Hit, stats::Count};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+impl View<'_> {
+    /// Fills L1 with a value under `stamp`, unless something has happened to the key since. Returns the copy if L1
+    /// holds it.
+    pub(super) fn fill(&self, key: &Key, stamp: Stamp, source: &Source) -> Option<Arc<Copy>> {
+        if !self.uses(Level::L1) || !source.entry.levels.has(Level::L1) {
+            return None;
+        }
+        let knowledge = self.knowledge();
+        if !knowledge.allows_fill(key, &source.entry.tags, stamp, source.entry.version, source.stamp) {
+            return None;
+        }
+        let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
+        self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
+    }
+
+    /// Fills L1 and answers.
+    pub(super) fn deliver(&self, key: &Key, stamp: Stamp, source: Source, level: Level) -> Hit {
+        match self.fill(key, stamp, &source) {
+            Some(copy) => {
+                self.counters.add(Count::L1Promotions, 1);
+                self.hit(key, &copy, level)
+            }
+            None => self.hand_over(key, source, level),
+        }
+    }
+
+    /// Answers without keeping the value in L1.
+    pub(super) fn hand_over(&self, key: &Key, source: Source, level: Level) -> Hit {
+        let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
+        self.hit(key, &copy, level)
+    }
+
+    pub(super) fn hit(&self, key: &Key, copy: &Arc<Copy>, level: Level) -> Hit {
+        let access_count = self.count_read(key, copy);
+        let last_accessed_ms = copy.reads.last_ms.swap(self.clock.now_ms(), Relaxed);
+        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
+    }
+}

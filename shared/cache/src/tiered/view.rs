@@ -1,0 +1,149 @@
+//! One operation's view of the cache: the configuration it began with.
+//!
+//! The configuration may change while operations are under way. Each takes it once and goes by it to its end, so that a
+//! mutation never begins with one register and ends with another. Where an operation learns of another configuration
+//! before it did anything (every mutation begins with a sync, every read that is due as well), it begins anew.
+
+use super::TieredCache;
+use crate::{
+    coherence::Stamp,
+    config::{Config, document::Document},
+    level::Level,
+    outcome::{CacheError, Path, Step},
+    redis::{Copies, Down, Keyspace},
+    register::Register,
+    version::{Position, Version},
+};
+use std::{
+    ops::Deref,
+    sync::{Arc, PoisonError},
+};
+
+/// A configuration, and what follows from it.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) config: Arc<Config>,
+    /// What of it was changed by the API.
+    pub(super) document: Document,
+    pub(super) register: Register,
+    /// Where a level was switched last.
+    pub(super) switched: Position,
+    pub(super) copies: Copies,
+}
+
+impl Setup {
+    pub(super) fn new(config: Config, document: Document, switched: Position) -> Setup {
+        let register = if config.l3_config.enabled { Register::L3 } else { Register::L2 };
+        let since = (register == Register::L2).then_some(switched);
+        let copies = Copies::new(Keyspace::new(&config), since);
+        Setup { config: Arc::new(config), document, register, switched, copies }
+    }
+}
+
+/// The cache as one operation sees it.
+pub(super) struct View<'a> {
+    cache: &'a TieredCache,
+    pub(super) setup: Arc<Setup>,
+}
+
+/// Why an operation does not come to an end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Another configuration is in force: begin anew with that.
+    Superseded,
+    Failed(CacheError),
+}
+
+/// What an operation knows before it does anything.
+#[derive(Debug)]
+pub(super) struct CaughtUp {
+    /// Whether the journal was read.
+    pub(super) synced: Result<(), Down>,
+    /// Where it was not: whether the configuration is known to be in force.
+    pub(super) followed: bool,
+}
+
+impl From<CacheError> for Stop {
+    fn from(error: CacheError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = TieredCache;
+
+    fn deref(&self) -> &TieredCache {
+        self.cache
+    }
+}
+
+impl TieredCache {
+    /// The cache under the configuration in force now.
+    pub(super) fn view(&self) -> View<'_> {
+        View { cache: self, setup: self.setup() }
+    }
+
+    /// The same, once it is known which one that is.
+    pub(super) async fn caught_up(&self) -> Result<View<'_>, CacheError> {
+        loop {
+            let view = self.view();
+            match view.catch_up().await {
+                Ok(_) => return Ok(view),
+                Err(Stop::Superseded) => {}
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl View<'_> {
+    pub(super) fn register(&self) -> Register {
+        self.setup.register
+    }
+
+    pub(super) fn uses(&self, level: Level) -> bool {
+        self.setup.config.enabled().has(level)
+    }
+
+    /// Fails when another configuration has come into force since this view was taken.
+    pub(super) fn in_force(&self) -> Result<(), Stop> {
+        if Arc::ptr_eq(&self.setup, &self.cache.setup()) { Ok(()) } else { Err(Stop::Superseded) }
+    }
+
+    /// Learns of every change that was acknowledged: by a sync, or else of the configuration by the control table.
+    pub(super) async fn catch_up(&self) -> Result<CaughtUp, Stop> {
+        let synced = match self.uses(Level::L2) {
+            true => self.sync(Vec::new()).await.map(|_| ()),
+            false => Err(Down::Skipped),
+        };
+        let followed = synced.is_ok() || self.follow(0).await;
+        self.in_force()?;
+        Ok(CaughtUp { synced, followed })
+    }
+
+    /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.
+    pub(super) fn owes_note(&self, followed: bool) -> bool {
+        self.uses(Level::L2) || !followed || self.is_settling()
+    }
+
+    /// The version of an operation that began with that sync.
+    pub(super) fn version(&self, stamp: Stamp) -> Version {
+        let floors = self.store.floors();
+        Version::at(stamp.started_us, self.container).max(floors.l2.max(floors.l3).next())
+    }
+
+    /// A path on which nothing has been asked yet.
+    pub(super) fn path(&self) -> Path {
+        let step = |level| if self.uses(level) { Step::Unasked } else { Step::Disabled };
+        Path { l1: step(Level::L1), l2: step(Level::L2), l3: step(Level::L3) }
+    }
+
+    /// V in milliseconds.
+    pub(super) fn revalidate_ms(&self) -> i64 {
+        i64::try_from(self.setup.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+}
