@@ -53,7 +53,10 @@ end
 
 if #removed > 0 then redis.call('DEL', unpack(removed)) end
 if #unindexed > 0 then redis.call('ZREM', KEYS[1], unpack(unindexed)) end
-for tag, keys in pairs(untagged) do redis.call('ZREM', tag_index .. tag, unpack(keys)) end
+for tag, keys in pairs(untagged) do
+  redis.call('ZREM', tag_index .. tag, unpack(keys))
+  if redis.call('EXISTS', tag_index .. tag) == 0 then redis.call('ZREM', tag_index, tag) end
+end
 if tombstone ~= '' then
   for _, copy in ipairs(removed) do
     redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')
