@@ -209,8 +209,9 @@ impl Coherence {
         if self.register == Register::L2 {
             return copy.stamp >= self.switched;
         }
+        let covered = asked && self.covers(key, copy.version, copy.stamp);
         !self.is_settling()
-            && !(asked && self.covers(key, copy.version, copy.stamp))
+            && !covered
             && copy.stamp >= self.epoch
             && (copy.stamp >= self.reach || self.sees_all_operations())
             && now_ms - copy.certified_ms <= revalidate_ms

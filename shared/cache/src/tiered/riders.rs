@@ -18,8 +18,8 @@ const MOST_TOUCHED: usize = 1000;
 pub(super) enum Rider {
     /// The fleet's numbers of reads of these copies.
     Touched(Vec<Touch>),
-    /// A write whose end was not known is undone.
-    Undone,
+    /// This write, whose end was not known, is undone.
+    Undone(Unfinished),
     /// A report of used permits, and new ones.
     Renewed(Renewal),
     /// The fleet has this container's report of that number.
@@ -39,7 +39,7 @@ impl View<'_> {
     pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
         let touches = self.setup.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
-        let undone = self.undo_unfinished().into_iter().map(|command| (command, Rider::Undone));
+        let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
         touches.chain(undone).chain(renewals).chain(self.report()).collect()
     }
@@ -49,7 +49,7 @@ impl View<'_> {
         for (rider, reply) in riders.into_iter().zip(replies) {
             match rider {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
-                Rider::Undone => {}
+                Rider::Undone(_) => {}
                 Rider::Renewed(renewal) => self.settle_renewal(&renewal, reply),
                 Rider::Reported(number) => {
                     // Also where the script failed: counting too little is better than counting twice.
@@ -62,6 +62,16 @@ impl View<'_> {
         }
     }
 
+    /// Keeps for the next sync what must not be lost with this one. Reads of single values are; permits and reports are
+    /// made anew by who asks for them.
+    pub(super) fn left_behind(&self, riders: Vec<Rider>) {
+        let undone = riders.into_iter().filter_map(|rider| match rider {
+            Rider::Undone(write) => Some(write),
+            Rider::Touched(_) | Rider::Renewed(_) | Rider::Reported(_) => None,
+        });
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).extend(undone);
+    }
+
     /// What this container has counted since its last report.
     fn report(&self) -> Option<(Command, Rider)> {
         let (usage, now_ms) = (self.memory.usage(), self.clock.now_ms());
@@ -70,16 +80,16 @@ impl View<'_> {
     }
 
     /// The commands that undo writes which can arrive no more.
-    fn undo_unfinished(&self) -> Vec<Command> {
+    fn undo_unfinished(&self) -> Vec<(Command, Unfinished)> {
         let now_ms = self.clock.now_ms();
         let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         let (due, rest): (Vec<Unfinished>, Vec<Unfinished>) =
             unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
         *unfinished = rest;
         let operation = self.operation(self.stamp());
-        due.iter()
-            .map(|write| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp))
-            .collect()
+        let undo =
+            |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp);
+        due.into_iter().map(|write| (undo(&write), write)).collect()
     }
 
     /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.

@@ -55,7 +55,13 @@ impl View<'_> {
         let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
         let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
-        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        let mut replies = match self.link.run(&batch, Order::Any).await {
+            Ok(replies) => replies.into_iter(),
+            Err(down) => {
+                self.left_behind(riders);
+                return Err(down);
+            }
+        };
         self.sync_times.add(sent.elapsed());
         self.learn(replies.next(), sent_ms)?;
         let answers = replies.by_ref().take(count).collect();

@@ -12,6 +12,9 @@ for i = 2, #ARGV, 2 do
   redis.call('HSET', copy, unpack(fields))
   redis.call('PEXPIREAT', copy, expires)
   redis.call('ZADD', slot .. 'index', 0, key)
-  for tag in string.gmatch(tags, '[^\n]+') do redis.call('ZADD', slot .. 't:' .. tag, 0, key) end
+  for tag in string.gmatch(tags, '[^\n]+') do
+    redis.call('ZADD', slot .. 't:' .. tag, 0, key)
+    redis.call('ZADD', slot .. 't:', 0, tag)
+  end
 end
 return #ARGV

@@ -3,10 +3,11 @@
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, stamp,
 --       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten
 --       whatever its age ('' for none), version that must be there ('' for any, 'none' for no live copy),
---       since which position L2 is the register ('' when it is not), envelope, tags (a line feed before and after each), what stands before a key in
---       the name of its copy, what stands before a tag in the name of its index, levels the PUT named (bits)
--- Returns {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a newer one stands, -1 too old,
--- -2 the expected version is not there; live: whether a live copy was there.
+--       since which position L2 is the register ('' when it is not), envelope, tags (a line feed before and after each),
+--       what stands before a key in the name of its copy, what stands before a tag in the name of its index, levels the
+--       PUT named (bits)
+-- Returns {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a newer
+-- one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return {-1, 0, '', 0} end
 local version, stamp, key, tags, since = ARGV[3], ARGV[4], ARGV[7], ARGV[13], ARGV[11]
