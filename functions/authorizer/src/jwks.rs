@@ -63,7 +63,7 @@ impl Jwks {
         match found {
             Lookup::Found(key) => Ok(key),
             Lookup::Refused => Err(NoKey::Refused(Refusal::Algorithm)),
-            Lookup::Unknown => Err(ring.no_key(Refusal::UnknownKey)),
+            Lookup::Unknown => Err(ring.no_key(Refusal::UnknownKey, now)),
         }
     }
 

@@ -69,11 +69,13 @@ impl<K> Keyring<K> {
         }
     }
 
-    /// What it means that no key fits: `refusal`, unless the last fetch failed and could have brought the one.
-    pub(crate) fn no_key(&self, refusal: Refusal) -> NoKey {
+    /// What it means that no key fits: `refusal`, unless there are no keys because they could not be fetched. While
+    /// there are, a token of a key newer than they are cannot be told from an invented one, and an outage of the keeper
+    /// must not make failures of ours out of invented tokens.
+    pub(crate) fn no_key(&self, refusal: Refusal, now: u64) -> NoKey {
         match &self.failure {
-            None => NoKey::Refused(refusal),
-            Some(failure) => NoKey::Unavailable(failure.cause.clone()),
+            Some(failure) if self.keys(now).is_empty() => NoKey::Unavailable(failure.cause.clone()),
+            _ => NoKey::Refused(refusal),
         }
     }
 

@@ -4,7 +4,8 @@
 //! A secret that is rotated has two versions for a while: the issuer signs with the new one (AWSCURRENT), and tokens of
 //! the old one (AWSPREVIOUS) are still on their way. Both are good until the current one is [`OVERLAP`] old. A token
 //! does not say which version it was signed with, so each is tried; when none fits, the secret may have been rotated
-//! since the last fetch.
+//! since the last fetch. A previous version that is of no use, now or ever, is passed over: the current one is good
+//! without it.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use tokio::sync::Mutex;
 
@@ -50,6 +52,13 @@ struct Stored {
     created_at: u64,
 }
 
+/// Why a version could not be had.
+struct NoVersion {
+    cause: Unavailable,
+    /// Asking again will not help.
+    is_lasting: bool,
+}
+
 impl SecretStore {
     /// Fetches nothing yet.
     pub fn new(location: SecretLocation) -> Self {
@@ -68,31 +77,51 @@ impl SecretStore {
             ring.record(fetched, now);
             found = signer(token, ring.keys(now), now);
         }
-        found.ok_or_else(|| ring.no_key(Refusal::Signature))
+        found.ok_or_else(|| ring.no_key(Refusal::Signature, now))
     }
 
     async fn fetch(&self) -> Result<Vec<Version>, Unavailable> {
         let (current, previous) = tokio::join!(self.version("AWSCURRENT"), self.version("AWSPREVIOUS"));
-        let current = current?.ok_or_else(|| unavailable("it has no current version"))?;
+        let current = current.map_err(|no| no.cause)?.ok_or_else(|| unavailable("it has no current version"))?;
         let key = key(current.text).ok_or_else(|| unavailable("it has less than 32 bytes"))?;
-        let previous = previous?.and_then(|version| self::key(version.text));
+        let previous = unless_lasting(previous)?.and_then(|version| self::key(version.text));
         let until = Some(current.created_at.saturating_add(OVERLAP));
         Ok([Version { key, until: None }].into_iter().chain(previous.map(|key| Version { key, until })).collect())
     }
 
     /// The version with the label `stage`; none when no version has it.
-    async fn version(&self, stage: &str) -> Result<Option<Stored>, Unavailable> {
+    async fn version(&self, stage: &str) -> Result<Option<Stored>, NoVersion> {
         let client = self.client.get_or_init(|| client(&self.location));
         let answer = client.get_secret_value().secret_id(&self.location.arn).version_stage(stage).send().await;
         let answer = match answer {
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
                 return Ok(None);
             }
-            answer => answer.map_err(|error| Unavailable::because(WHAT, &error))?,
+            answer => answer.map_err(|error| NoVersion {
+                is_lasting: error.as_service_error().is_some_and(is_lasting),
+                cause: Unavailable::because(WHAT, &error),
+            })?,
         };
         let created_at = answer.created_date().and_then(|date| u64::try_from(date.secs()).ok()).unwrap_or_default();
-        let text = answer.secret_string.ok_or_else(|| unavailable("it is no text"))?;
+        let no_text = || NoVersion { cause: unavailable("it is no text"), is_lasting: true };
+        let text = answer.secret_string.ok_or_else(no_text)?;
         Ok(Some(Stored { text, created_at }))
+    }
+}
+
+/// Whether a version is of no use however often it is asked for; one that does not exist is none.
+fn is_lasting(error: &GetSecretValueError) -> bool {
+    error.is_decryption_failure() || error.is_invalid_request_exception()
+}
+
+/// The previous version. One that is of no use is as good as none, so that it does not take the current one along.
+fn unless_lasting(previous: Result<Option<Stored>, NoVersion>) -> Result<Option<Stored>, Unavailable> {
+    match previous {
+        Err(NoVersion { cause, is_lasting: true }) => {
+            tracing::warn!(%cause, "the previous version of the shared secret is passed over");
+            Ok(None)
+        }
+        previous => previous.map_err(|no| no.cause),
     }
 }
 
@@ -132,4 +161,28 @@ fn client(location: &SecretLocation) -> Client {
         .retry_config(retries);
     config.set_endpoint_url(location.endpoint.clone());
     Client::from_conf(config.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_secretsmanager::types::error::{DecryptionFailure, InternalServiceError, InvalidRequestException};
+
+    #[test]
+    fn only_what_asking_again_cannot_mend_is_passed_over() {
+        let decryption = GetSecretValueError::DecryptionFailure(DecryptionFailure::builder().build());
+        let deleted = GetSecretValueError::InvalidRequestException(InvalidRequestException::builder().build());
+        let internal = GetSecretValueError::InternalServiceError(InternalServiceError::builder().build());
+        let throttled = GetSecretValueError::unhandled("ThrottlingException");
+        for (error, expected) in [(decryption, true), (deleted, true), (internal, false), (throttled, false)] {
+            assert_eq!(is_lasting(&error), expected, "{error}");
+        }
+        for is_lasting in [true, false] {
+            let found = unless_lasting(Err(NoVersion { cause: unavailable("it is no text"), is_lasting }));
+            assert_eq!(
+                found.map(|version| version.is_some()),
+                if is_lasting { Ok(false) } else { Err(unavailable("it is no text")) }
+            );
+        }
+    }
 }

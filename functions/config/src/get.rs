@@ -8,7 +8,7 @@ use strata_api::{
 
 /// Answers with the configuration.
 pub async fn handle(call: Call<'_>) -> Answer {
-    let (config, version) = call.cache.configuration().await;
+    let (config, version) = call.cache.configuration().await?;
     let response = Response::json(StatusCode::OK, &config)?;
     Ok(response.header(header::ETAG, version::etag(version)))
 }

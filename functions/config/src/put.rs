@@ -16,6 +16,7 @@ struct Answered {
     message: &'static str,
     updated_fields: Vec<&'static str>,
     updated_at: Timestamp,
+    /// Always false: containers go by every change while they run.
     restart_required: bool,
     #[serde(skip_serializing_if = "Not::not")]
     degraded: bool,
@@ -38,7 +39,7 @@ fn answered(configured: &Configured, now_ms: i64) -> Answered {
         message: "Cache configuration updated successfully",
         updated_fields: configured.changed.iter().map(|field| field.path).collect(),
         updated_at: Timestamp::floor(if configured.version == 0 { now_ms } else { configured.updated_at_ms }),
-        restart_required: configured.changed.iter().any(|field| field.needs_restart),
+        restart_required: false,
         degraded: configured.degraded,
     }
 }

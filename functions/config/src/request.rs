@@ -1,7 +1,7 @@
 //! What an update's body may say: any part of the document. Here it is only read; whether a value is allowed is for the
 //! cache to say.
 
-use serde_json::from_str;
+use serde_json::{Value, from_str};
 use strata_api::{
     ApiError, Problem,
     body::{Body, Fields},
@@ -26,7 +26,7 @@ pub fn read(body: &Body) -> Result<Vec<Assignment>, ApiError> {
 
 fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignment> {
     let value = fields.optional(field.path, |raw| {
-        let value = from_str(raw).map_err(|_| "must be a number that can be told".to_owned())?;
+        let value = from_str(raw).or_else(|_| beyond_floats(raw))?;
         match field.check(&value) {
             Err(Fault::WrongType(message)) => Err(message),
             // What is of the right type and not allowed is refused when everything can be read.
@@ -34,6 +34,15 @@ fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignme
         }
     });
     Some((field, value?))
+}
+
+/// A number of more than 308 digits stands as the largest there is: it is out of every range all the same.
+fn beyond_floats(raw: &str) -> Result<Value, String> {
+    match raw.as_bytes() {
+        [b'-', ..] => Ok(f64::MIN.into()),
+        [b'0'..=b'9', ..] => Ok(f64::MAX.into()),
+        _ => Err("must not be nested so deep".to_owned()),
+    }
 }
 
 /// The names at the top of the document, in its order.
@@ -56,7 +65,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use strata_cache::Config;
 
     fn read_text(text: &str) -> Result<Vec<Assignment>, ApiError> {
@@ -125,6 +134,9 @@ mod tests {
             json!({"l2_config": {"redis_url": "redis://h"}}),
         ] {
             read_text(&out_of_range.to_string()).unwrap();
+        }
+        for number in ["5.0", "1e3", "18446744073709551616", "1e400", "-1e400", &"9".repeat(400)] {
+            read_text(&format!("{{\"l1_config\":{{\"max_capacity\":{number}}}}}")).unwrap();
         }
     }
 

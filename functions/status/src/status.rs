@@ -93,9 +93,13 @@ pub async fn handle(call: Call<'_>) -> Answer {
 
 fn answered(status: &Status, config: &Config, now: Timestamp) -> Answered {
     let told = status.told.as_ref();
-    let counts = told.map(|told| told.counts).unwrap_or_default();
+    // What a level did before it was switched off is history.
+    let off = [(Level::L1, status.l1), (Level::L2, status.l2), (Level::L3, status.l3)]
+        .into_iter()
+        .filter_map(|(level, said)| (said.health == Health::Disabled).then_some(level));
+    let counts = told.map(|told| told.counts).unwrap_or_default().without(off.clone());
     let recent = told.map(|told| told.recent).unwrap_or_default();
-    let levels = levels(status, config, &counts, &recent);
+    let levels = levels(status, config, &counts, &recent.without(off));
     let entries = [status.l1, status.l2, status.l3].map(|level| level.entries);
     let memory = [levels.0.memory_usage_mb, levels.1.memory_usage_mb, Mebibytes::of(status.l3.memory_bytes)];
     Answered {
@@ -136,12 +140,9 @@ fn levels(status: &Status, config: &Config, counts: &Counts, recent: &Counts) ->
 }
 
 fn common(level: Level, status: LevelStatus, counts: &Counts, recent: &Counts) -> Common {
-    let enabled = status.health != Health::Disabled;
-    // What a level did before it was switched off is history.
-    let (counts, recent) = if enabled { (*counts, *recent) } else { Default::default() };
     Common {
         level: level.name(),
-        enabled,
+        enabled: status.health != Health::Disabled,
         status: status.health.name(),
         size: status.bytes,
         entries: status.entries,

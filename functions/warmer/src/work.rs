@@ -43,6 +43,7 @@ pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Valu
         invalidations_adopted = done.invalidations_adopted,
         members_swept = done.members_swept,
         sweep_finished = done.sweep_finished,
+        census_finished = done.census_finished,
         duration_ms = milliseconds(began),
         "maintenance"
     );
@@ -51,6 +52,7 @@ pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Valu
         "invalidations_adopted": done.invalidations_adopted,
         "members_swept": done.members_swept,
         "sweep_finished": done.sweep_finished,
+        "census_finished": done.census_finished,
     }))
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Coherence {
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
     notes_checked_ms: u64,
+    /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
+    doubted: bool,
 }
 
 /// What an operation carries of the sync it began with.
@@ -114,6 +116,7 @@ impl Coherence {
             noted_ms: i64::MIN,
             generation: 0,
             sent_ms: i64::MIN,
+            doubted: false,
             time_us: 0,
             notes_checked_ms: 0,
         }
@@ -143,7 +146,8 @@ impl Coherence {
     ///
     /// A clock that went back makes it too old as well.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
-        let age = now_ms.saturating_sub(self.sent_ms.max(known_ms));
+        let sent_ms = if self.doubted { i64::MIN } else { self.sent_ms };
+        let age = now_ms.saturating_sub(sent_ms.max(known_ms));
         let kept = !planted(Bug::WindowNotKept) || self.cursor.is_none();
         kept && (window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms)
     }
@@ -153,6 +157,11 @@ impl Coherence {
         // A time to come was given out by a server whose clock was ahead.
         let age_ms = (self.time_us / 1000).checked_sub(self.notes_checked_ms);
         age_ms.is_none_or(|age_ms| age_ms > NOTES_INTERVAL_MS)
+    }
+
+    /// Whether the notes that a sync had to heed are not heeded: then every read is due again, as if it had failed.
+    pub(crate) fn doubt(&mut self, doubted: bool) {
+        self.doubted = doubted;
     }
 
     /// The stamp of an operation that begins now.

@@ -198,6 +198,8 @@ pub struct Maintained {
     pub members_swept: u64,
     /// The sweep of the indexes came to the end.
     pub sweep_finished: bool,
+    /// The count of what L3 holds came to the end, and the fleet was told.
+    pub census_finished: bool,
 }
 
 /// What an update of the configuration did.

@@ -22,8 +22,9 @@ async fn configure(api: &Api, update: Value) -> Answer {
     api.put("/config", update.to_string()).send().await
 }
 
+/// By one container: each has a way to Redis, and so a URL, of its own.
 async fn shown(api: &Api) -> Value {
-    api.get("/config").send().await.expect(200).json()
+    api.get("/config").pin("config-1").send().await.expect(200).json()
 }
 
 /// Stores a value under a key of its own through a container and returns what the answer says of it.

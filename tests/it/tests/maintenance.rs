@@ -78,6 +78,49 @@ async fn indexes_forget_what_has_expired() {
     assert_eq!(again[0]["sweep_finished"], false, "the next sweep is due in an hour");
 }
 
+#[tokio::test]
+async fn what_has_expired_in_l3_is_counted_no_more_after_a_census() {
+    let api = Api::start().await;
+    let is_counted = ["HEXISTS", "strata:cache:{j}stats", "census"];
+    eventually("a first count", async || {
+        l3(&api).await;
+        command::<bool>(&api, &is_counted).await
+    })
+    .await;
+    for i in 0..3 {
+        let body = json!({"value": i, "ttl_seconds": 1}).to_string();
+        api.put(&entry(&format!("expired:{i}")), body).pin("entries-1").send().await.expect(201);
+    }
+    put(&api, "entries-1", "kept", "1").await.expect(201);
+    eventually("telling of the writes", async || {
+        wait_out_the_window().await;
+        api.delete(&entry("nothing")).pin("entries-1").send().await.expect(404);
+        l3(&api).await.0 == 4
+    })
+    .await;
+    wait_out_the_window().await;
+    assert_eq!(l3(&api).await.0, 4, "nobody has told of the expiry");
+    let done = api.stack.tick().await.unwrap();
+    assert_eq!(done[0]["census_finished"], true, "{done:?}");
+    let told = l3(&api).await;
+    assert_eq!(told.0, 1);
+    command::<i64>(&api, &["HDEL", is_counted[1], is_counted[2]]).await;
+    assert_eq!(l3(&api).await, told, "what a status counts itself");
+    let again = api.stack.tick().await.unwrap();
+    assert_eq!(again[0]["census_finished"], false, "the next census is due in a day");
+    command::<i64>(&api, &["HDEL", is_counted[1], is_counted[2]]).await;
+    let lost = api.stack.tick().await.unwrap();
+    assert_eq!(lost[0]["census_finished"], true, "nothing is known, so it is due at once: {lost:?}");
+    assert_eq!(l3(&api).await, told);
+}
+
+/// What the status says of L3: values, and their bytes.
+async fn l3(api: &Api) -> (u64, u64) {
+    let status = api.get("/status").send().await.expect(200).json();
+    let said = &status["levels"][2];
+    (said["entries"].as_u64().unwrap(), said["size"].as_u64().unwrap())
+}
+
 async fn copies(api: &Api) -> usize {
     command::<Vec<String>>(api, &["KEYS", "strata:cache:{e?}k:*"]).await.len()
 }

@@ -15,12 +15,18 @@ const L3: usize = 2;
 
 /// A stack of four containers that serve entries.
 async fn start(partial: Value) -> Api {
-    ready(configured(partial).containers(FLEET.len())).await
+    ready(configured(partial).containers(FLEET.len()).functions(["authorizer", "entries", "status"])).await
+}
+
+/// The same, and its configuration can be changed.
+async fn switchable() -> Api {
+    let functions = ["authorizer", "entries", "status", "config"];
+    ready(configured(json!({})).containers(FLEET.len()).functions(functions)).await
 }
 
 /// Waits until the status function has reached both levels once.
 async fn ready(options: Options) -> Api {
-    let api = Api::with(options.functions(["authorizer", "entries", "status"])).await;
+    let api = Api::with(options).await;
     let is_reached = |level: &Value| ["healthy", "disabled"].contains(&level["status"].as_str().unwrap());
     for _ in 0..50 {
         if status(&api).await["levels"].as_array().unwrap().iter().all(is_reached) {
@@ -281,19 +287,63 @@ async fn what_is_down_is_said_and_no_error() {
 
 #[tokio::test]
 async fn a_level_that_is_switched_off_has_nothing() {
-    let off = |section: &str| json!({ section: {"enabled": false} });
     for (level, section) in ["l1_config", "l2_config", "l3_config"].into_iter().enumerate() {
-        let api = ready(configured(off(section))).await;
-        put(&api, "entries-1", "k", "1").await.expect(201);
+        let api = switchable().await;
+        busy(&api).await;
+        let before = status(&api).await;
+        for some in ["size", "entries", "misses"] {
+            assert_ne!(before["levels"][level][some], 0, "{some}: {before}");
+        }
+        assert_ne!(before["levels"][L3]["errors"], 0, "{before}");
+        switch(&api, section, false).await;
         let found = status(&api).await;
         assert_eq!(found["status"], "healthy", "{found}");
         let said = &found["levels"][level];
         assert_eq!((&said["enabled"], &said["status"]), (&json!(false), &json!("disabled")), "{found}");
-        for zero in ["size", "entries", "hits", "misses"] {
-            assert_eq!(said[zero], 0, "{zero}: {found}");
+        let sizes = ["size", "entries", "memory_usage_mb"];
+        let counts = ["hits", "misses", "hit_ratio", "stale_refused", "evictions", "errors"];
+        for zero in sizes.into_iter().chain(counts).filter(|name| !said[name].is_null()) {
+            assert_eq!(said[zero].as_f64(), Some(0.0), "{zero}: {found}");
         }
-        assert_eq!(said["hit_ratio"], 0.0, "{found}");
+        let entries = found["levels"].as_array().unwrap().iter().map(|level| level["entries"].as_u64().unwrap());
+        assert_eq!(found["overall_stats"]["total_entries"], entries.sum::<u64>(), "{found}");
     }
+}
+
+/// Gives every level something to count: values, reads of each outcome, and an error.
+async fn busy(api: &Api) {
+    put(api, "entries-1", "k", "1").await.expect(201);
+    for container in FLEET {
+        get(api, container, "k").await.expect(200);
+        get(api, container, "absent").await.expect(404);
+    }
+    api.stack.l3().set(L3Fault::Stopped).await;
+    get(api, "entries-1", "absent").await.expect(503);
+    api.stack.l3().set(L3Fault::Ok).await;
+    settle(api).await;
+}
+
+async fn switch(api: &Api, section: &str, enabled: bool) {
+    let body = json!({ section: {"enabled": enabled} }).to_string();
+    api.request("PUT", "/config").body(body).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn what_l3_held_before_it_was_switched_is_reported_no_more() {
+    let api = switchable().await;
+    for key in ["a", "b", "c"] {
+        put(&api, "entries-1", key, "1").await.expect(201);
+    }
+    settle(&api).await;
+    assert_eq!(status(&api).await["levels"][L3]["entries"], 3);
+    switch(&api, "l3_config", false).await;
+    switch(&api, "l3_config", true).await;
+    let empty = status(&api).await["levels"][L3].take();
+    assert_eq!((&empty["entries"], &empty["size"]), (&json!(0), &json!(0)), "{empty}");
+    wait_out_the_window().await;
+    put(&api, "entries-1", "a", "2").await.expect(201);
+    settle(&api).await;
+    assert_eq!(status(&api).await["levels"][L3]["entries"], 1);
 }
 
 #[tokio::test]

@@ -139,8 +139,9 @@ async fn an_issuer_that_is_down() {
     ask_at(&authorizer, &token, now() + MAX_AGE + RETRY_INTERVAL).await.unwrap();
     assert_eq!(issuer.requests(), 3, "asked, and the old keys used on");
     let unknown = key.sign_as(Some("perhaps new"), &claims());
-    assert_unavailable(ask_at(&authorizer, &unknown, now() + MAX_AGE + RETRY_INTERVAL).await);
+    assert_refused(ask_at(&authorizer, &unknown, now() + MAX_AGE + RETRY_INTERVAL).await, Refusal::UnknownKey);
     assert_unavailable(ask_at(&authorizer, &token, now() + MAX_STALENESS + 60).await);
+    assert_unavailable(ask_at(&authorizer, &unknown, now() + MAX_STALENESS + 60).await);
 }
 
 #[tokio::test]

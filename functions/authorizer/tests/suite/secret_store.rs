@@ -78,7 +78,7 @@ async fn the_previous_version_is_good_for_the_overlap() {
 
     // Nor does it live on because Secrets Manager cannot be asked.
     store.set(SecretsFault::Denied);
-    assert_unavailable(ask_at(&authorizer, &token(SECRET), now() + OVERLAP + MAX_AGE).await);
+    assert_refused(ask_at(&authorizer, &token(SECRET), now() + OVERLAP + MAX_AGE).await, Refusal::Signature);
     ask_at(&authorizer, &token(NEW_SECRET), now() + OVERLAP + MAX_AGE).await.unwrap();
 }
 
@@ -109,7 +109,7 @@ async fn a_store_that_refuses() {
     store.set(SecretsFault::Denied);
     let late = now() + MAX_AGE + RETRY_INTERVAL;
     ask_at(&authorizer, &token(SECRET), late).await.unwrap();
-    assert_unavailable(ask_at(&authorizer, &token(NEW_SECRET), late).await);
+    assert_refused(ask_at(&authorizer, &token(NEW_SECRET), late).await, Refusal::Signature);
     assert_unavailable(ask_at(&authorizer, &token(SECRET), now() + MAX_STALENESS + 60).await);
 }
 

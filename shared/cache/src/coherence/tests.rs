@@ -126,6 +126,19 @@ fn pruning_keeps_2t() {
 }
 
 #[test]
+fn a_sync_whose_notes_are_not_heeded_opens_no_window() {
+    let mut knowledge = synced();
+    assert!(!knowledge.is_due(i64::MIN, 1_000, 1_000));
+    knowledge.doubt(true);
+    assert!(knowledge.is_due(i64::MIN, 1_000, 1_000));
+    assert!(!knowledge.is_due(900, 1_000, 1_000), "what L3 itself was asked for");
+    knowledge.apply(reply(20, false, Vec::new()), 1_000);
+    assert!(knowledge.is_due(i64::MIN, 1_000, 1_000), "another look into the journal says nothing of the notes");
+    knowledge.doubt(false);
+    assert!(!knowledge.is_due(i64::MIN, 1_000, 1_000));
+}
+
+#[test]
 fn notes_are_read_by_someone_within_lambda() {
     let mut knowledge = synced();
     assert!(knowledge.notes_are_due());
@@ -187,6 +200,21 @@ fn while_a_switch_settles_only_l3_is_trusted() {
     knowledge.configure(Register::L3, true);
     knowledge.apply(switched(70, 50, false), 70);
     assert!(knowledge.trusts(&k, &[], &copy(1, 55), 0, 1000));
+}
+
+#[test]
+fn settling_ends_with_an_epoch_from_which_l1_and_l2_are_trusted_again() {
+    let mut knowledge = synced();
+    let k = key("k");
+    knowledge.apply(switched(60, 50, true), 60);
+    let while_settling = knowledge.stamp();
+    let epoch = Record { at: at(70), event: Event::Epoch };
+    let ended = SyncReply { epoch: at(70), records: vec![epoch], ..switched(80, 50, false) };
+    assert!(knowledge.apply(ended, 80).clear, "L1 is emptied once more");
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 69), 0, 1000), "certified while operations of before could go on");
+    assert!(knowledge.trusts(&k, &[], &copy(1, 70), 0, 1000));
+    assert!(!knowledge.allows_fill(&k, &[], while_settling, Version(1), at(70)));
+    assert!(knowledge.allows_fill(&k, &[], knowledge.stamp(), Version(1), at(70)));
 }
 
 #[test]

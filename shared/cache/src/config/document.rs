@@ -53,41 +53,59 @@ pub(crate) struct Update {
     pub(crate) config: Config,
     /// The fields that have another value now, in the document's order.
     pub(crate) changed: Vec<&'static Field>,
+    /// The document before contradicted the deployment: this one is to be stored even where no value changes.
+    pub(crate) mends: bool,
 }
 
 impl Document {
     /// The configuration of a deployment with this document over it. `None` when both contradict each other; what this
     /// release does not know, or not allow, is passed over.
     pub(crate) fn over(&self, base: &Config) -> Option<Config> {
-        let known = self.fields.iter().filter_map(|(path, value)| Some((Field::find(path)?, value.clone())));
-        let usable: Vec<Assignment> = known.filter(|(field, value)| field.check(value).is_ok()).collect();
-        let config = assign(base, &usable);
+        let config = self.laid_over(base);
         config.contradictions().is_empty().then_some(config)
     }
 
-    /// The next document.
+    fn laid_over(&self, base: &Config) -> Config {
+        let known = self.fields.iter().filter_map(|(path, value)| Some((Field::find(path)?, value.clone())));
+        let usable: Vec<Assignment> = known.filter(|(field, value)| field.check(value).is_ok()).collect();
+        assign(base, &usable)
+    }
+
+    /// The next document. Where this one contradicts the deployment, and so is not in force, the next is without what
+    /// contradicts it.
     ///
     /// # Errors
-    /// Every value that is refused.
+    /// Every value that is refused. A deployment's setting that is given as it is shown changes nothing and is not.
     pub(crate) fn update(&self, base: &Config, assignments: &[Assignment], at: Moment) -> Result<Update, Vec<Refusal>> {
-        let refusals = refused(assignments);
+        let assignments = without_shown(assignments, base);
+        let refusals = refused(&assignments);
         if !refusals.is_empty() {
             return Err(refusals);
         }
-        let before = self.over(base).unwrap_or_else(|| base.clone());
-        let config = assign(&before, assignments);
+        let in_force = self.over(base);
+        let mends = in_force.is_none();
+        let before = in_force.unwrap_or_else(|| base.clone());
+        let mut document = self.clone();
+        document.drop_contradictions(base);
+        document.fields.extend(assignments.iter().map(|(field, value)| (field.path.to_owned(), value.clone())));
+        let config = document.laid_over(base);
         let contradictions = config.contradictions();
         if !contradictions.is_empty() {
-            return Err(contradictions);
+            return Err(asked_for(contradictions, &assignments));
         }
-        let changed = differences(&before, &config);
-        let mut document = self.clone();
-        document.fields.extend(assignments.iter().map(|(field, value)| (field.path.to_owned(), value.clone())));
         document.version += 1;
         document.updated_at_ms = at.now_ms;
         document.writer = at.writer;
         document.mark_switches(&before, &config, at);
-        Ok(Update { document, config, changed })
+        let changed = differences(&before, &config);
+        Ok(Update { document, config, changed, mends })
+    }
+
+    /// Takes out what contradicts the deployment, which decides those fields again.
+    fn drop_contradictions(&mut self, base: &Config) {
+        for Refusal { field, .. } in self.laid_over(base).contradictions().into_iter().flatten() {
+            self.fields.remove(field);
+        }
     }
 
     fn mark_switches(&mut self, before: &Config, after: &Config, at: Moment) {
@@ -110,6 +128,19 @@ impl Document {
     pub(crate) fn floor(&self) -> Version {
         self.l2_floor.max(self.l3_floor)
     }
+}
+
+/// Without the deployment's settings that are as the document shows them: who sends back what was shown means no change.
+fn without_shown(assignments: &[Assignment], base: &Config) -> Vec<Assignment> {
+    let shown = base.to_document();
+    let is_shown = |(field, value): &&Assignment| field.is_deployment() && field.of(&shown) == value;
+    assignments.iter().filter(|assignment| !is_shown(assignment)).cloned().collect()
+}
+
+/// Of contradictions the sides that `assignments` ask for.
+fn asked_for(contradictions: Vec<[Refusal; 2]>, assignments: &[Assignment]) -> Vec<Refusal> {
+    let sides = contradictions.into_iter().flatten();
+    sides.filter(|side| assignments.iter().any(|(field, _)| field.path == side.field)).collect()
 }
 
 /// `base` with some fields changed to values that they may have.

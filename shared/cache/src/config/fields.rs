@@ -1,4 +1,4 @@
-//! Every field of the document, in the API's order: what may stand in it, and when a change of it is in force.
+//! Every field of the document, in the API's order: what may stand in it.
 //!
 //! One table, so that the environment, the API and what was stored by another release are judged alike.
 
@@ -11,8 +11,6 @@ pub struct Field {
     /// Its name with that of its section, such as `l1_config.enabled`.
     pub path: &'static str,
     rule: Rule,
-    /// Whether a change takes effect in new containers only.
-    pub needs_restart: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,13 +41,8 @@ pub struct Refusal {
     pub message: String,
 }
 
-const fn live(path: &'static str, rule: Rule) -> Field {
-    Field { path, rule, needs_restart: false }
-}
-
-/// Used when the container connects, and not again.
-const fn at_start(path: &'static str, rule: Rule) -> Field {
-    Field { path, rule, needs_restart: true }
+const fn field(path: &'static str, rule: Rule) -> Field {
+    Field { path, rule }
 }
 
 /// A year in minutes: no entry lives longer.
@@ -57,33 +50,33 @@ const YEAR_MINUTES: u64 = crate::MAX_TTL_SECONDS as u64 / 60;
 
 /// All fields.
 pub static FIELDS: [Field; 26] = [
-    live("l1_config.enabled", Rule::Flag),
-    live("l1_config.max_capacity", Rule::Whole(1, 1_000_000)),
+    field("l1_config.enabled", Rule::Flag),
+    field("l1_config.max_capacity", Rule::Whole(1, 1_000_000)),
     // Lambda's largest memory.
-    live("l1_config.max_size_mb", Rule::Whole(1, 10_240)),
-    live("l1_config.ttl_minutes", Rule::Whole(1, YEAR_MINUTES)),
-    live("l1_config.idle_timeout_minutes", Rule::Whole(1, YEAR_MINUTES)),
-    live("l1_config.eviction_policy", Rule::OneOf(&["LRU"])),
-    live("l1_config.coherence_window_ms", Rule::Whole(0, 60_000)),
-    live("l2_config.enabled", Rule::Flag),
-    at_start("l2_config.redis_url", Rule::Deployment),
-    at_start("l2_config.max_connections", Rule::Whole(1, 1000)),
-    at_start("l2_config.connection_timeout_seconds", Rule::Whole(1, 60)),
-    at_start("l2_config.key_prefix", Rule::Deployment),
-    live("l2_config.compression_enabled", Rule::Flag),
-    live("l2_config.timeout_ms", Rule::Whole(5, 10_000)),
-    live("l2_config.revalidate_seconds", Rule::Whole(1, 86_400)),
-    live("l3_config.enabled", Rule::Flag),
-    at_start("l3_config.database_url", Rule::Deployment),
-    at_start("l3_config.table_name", Rule::Deployment),
-    at_start("l3_config.max_connections", Rule::Whole(1, 1000)),
-    live("l3_config.cleanup_interval_hours", Rule::Whole(1, 168)),
-    at_start("l3_config.timeout_ms", Rule::Whole(50, 20_000)),
-    live("compression.algorithm", Rule::OneOf(&["lz4", "zstd"])),
-    live("compression.level", Rule::Whole(1, 9)),
-    live("compression.threshold_bytes", Rule::Whole(0, super::LARGEST_ENTRY_BYTES as u64)),
-    live("serialization.format", Rule::OneOf(&["bincode", "json"])),
-    live("max_entry_size_mb", Rule::Whole(1, super::LARGEST_ENTRY_MB as u64)),
+    field("l1_config.max_size_mb", Rule::Whole(1, 10_240)),
+    field("l1_config.ttl_minutes", Rule::Whole(1, YEAR_MINUTES)),
+    field("l1_config.idle_timeout_minutes", Rule::Whole(1, YEAR_MINUTES)),
+    field("l1_config.eviction_policy", Rule::OneOf(&["LRU"])),
+    field("l1_config.coherence_window_ms", Rule::Whole(0, 60_000)),
+    field("l2_config.enabled", Rule::Flag),
+    field("l2_config.redis_url", Rule::Deployment),
+    field("l2_config.max_connections", Rule::Whole(1, 1000)),
+    field("l2_config.connection_timeout_seconds", Rule::Whole(1, 60)),
+    field("l2_config.key_prefix", Rule::Deployment),
+    field("l2_config.compression_enabled", Rule::Flag),
+    field("l2_config.timeout_ms", Rule::Whole(5, 10_000)),
+    field("l2_config.revalidate_seconds", Rule::Whole(1, 86_400)),
+    field("l3_config.enabled", Rule::Flag),
+    field("l3_config.database_url", Rule::Deployment),
+    field("l3_config.table_name", Rule::Deployment),
+    field("l3_config.max_connections", Rule::Whole(1, 1000)),
+    field("l3_config.cleanup_interval_hours", Rule::Whole(1, 168)),
+    field("l3_config.timeout_ms", Rule::Whole(50, 20_000)),
+    field("compression.algorithm", Rule::OneOf(&["lz4", "zstd"])),
+    field("compression.level", Rule::Whole(1, 9)),
+    field("compression.threshold_bytes", Rule::Whole(0, super::LARGEST_ENTRY_BYTES as u64)),
+    field("serialization.format", Rule::OneOf(&["bincode", "json"])),
+    field("max_entry_size_mb", Rule::Whole(1, super::LARGEST_ENTRY_MB as u64)),
 ];
 
 impl Field {
@@ -117,16 +110,24 @@ impl Field {
         *self.path.split('.').fold(document, |value, name| &mut value[name]) = value;
     }
 
-    fn is_deployment(&self) -> bool {
+    pub(super) fn is_deployment(&self) -> bool {
         matches!(self.rule, Rule::Deployment)
     }
 }
 
 fn whole(value: &Value, least: u64, most: u64) -> Result<(), Fault> {
-    match value.as_u64() {
-        Some(number) if (least..=most).contains(&number) => Ok(()),
-        None if !value.is_i64() => Err(Fault::WrongType("must be a whole number".to_owned())),
-        _ => Err(Fault::NotAllowed(format!("must be from {least} to {most}"))),
+    let range = least..=most;
+    if value.as_u64().is_some_and(|number| range.contains(&number)) {
+        return Ok(());
+    }
+    // Integers beyond 64 bits are read as floats.
+    match value.as_f64() {
+        Some(number) if number.fract() != 0.0 => Err(Fault::WrongType("must be a whole number".to_owned())),
+        Some(number) if value.is_f64() && (least as f64..=most as f64).contains(&number) => {
+            Err(Fault::NotAllowed("must be written without a decimal point or an exponent".to_owned()))
+        }
+        Some(_) => Err(Fault::NotAllowed(format!("must be from {least} to {most}"))),
+        None => Err(Fault::WrongType("must be a whole number".to_owned())),
     }
 }
 
@@ -153,22 +154,31 @@ impl Config {
         let ranged = FIELDS.iter().filter(|field| !field.is_deployment());
         let assignments: Vec<Assignment> = ranged.map(|field| (field, field.of(&document).clone())).collect();
         let mut refusals = refused(&assignments);
-        refusals.extend(self.contradictions());
+        refusals.extend(self.contradictions().into_iter().map(|[_, second]| second));
         refusals
     }
 
-    /// Values that are right on their own, and not together.
-    pub(super) fn contradictions(&self) -> Vec<Refusal> {
-        let mut refusals = Vec::new();
+    /// Values that are right on their own, and not together: either field may be changed to mend it.
+    pub(super) fn contradictions(&self) -> Vec<[Refusal; 2]> {
+        let mut contradictions = Vec::new();
         if !self.l2_config.enabled && !self.l3_config.enabled {
-            let message = "must not be false while l2_config.enabled is: one of both decides which value is the newest";
-            refusals.push(Refusal { field: "l3_config.enabled", message: message.to_owned() });
+            let unless = |field, other| {
+                let message =
+                    format!("must not be false while {other} is: one of both decides which value is the newest");
+                Refusal { field, message }
+            };
+            let (l2, l3) = ("l2_config.enabled", "l3_config.enabled");
+            contradictions.push([unless(l2, l3), unless(l3, l2)]);
         }
         if self.compression.algorithm == super::Algorithm::Lz4 && self.compression.level != 1 {
-            let message = "must be 1 with lz4, which has no levels".to_owned();
-            refusals.push(Refusal { field: "compression.level", message });
+            let algorithm = "must be zstd while compression.level is not 1: lz4 has no levels".to_owned();
+            let level = "must be 1 with lz4, which has no levels".to_owned();
+            contradictions.push([
+                Refusal { field: "compression.algorithm", message: algorithm },
+                Refusal { field: "compression.level", message: level },
+            ]);
         }
-        refusals
+        contradictions
     }
 
     /// The document as JSON, without passwords.

@@ -4,7 +4,7 @@ use super::{
     Item,
     client::{L3Error, Store},
     rows::{Write, WriteRow, partition_name},
-    text,
+    text, text_of,
 };
 use crate::stats::{Amount, Kept};
 
@@ -23,11 +23,17 @@ impl Store {
         asked.map(|_| ()).map_err(|error| self.failed(error))
     }
 
-    /// Counts the live values in one page of a partition, and says where the next page begins.
+    /// Counts the live values in the page of a partition that begins after the row of that name, and says after which
+    /// row the next page begins.
     ///
     /// DynamoDB charges for what it reads and not for what it answers, so this costs half a read unit for every 4 KB of
     /// values; it is not worth the price of a consistent read.
-    pub(crate) async fn count_page(&self, shard: u64, from: Option<Item>) -> Result<(Amount, Option<Item>), L3Error> {
+    pub(crate) async fn count_page(
+        &self,
+        shard: u64,
+        after: Option<&str>,
+    ) -> Result<(Amount, Option<String>), L3Error> {
+        let row = |name| Item::from([("pk".to_owned(), text(partition_name(shard))), ("sk".to_owned(), text(name))]);
         let query = self
             .client()
             .await?
@@ -40,13 +46,14 @@ impl Store {
             .expression_attribute_names("#x", "expires_at")
             .expression_attribute_names("#b", "bytes")
             .expression_attribute_names("#v", "version")
-            .set_exclusive_start_key(from);
+            .set_exclusive_start_key(after.map(row));
         let page = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
         let now_ms = self.clock.now_ms();
         let heads = page.items.unwrap_or_default().into_iter().map(|item| self.head_of(&item));
         let live = heads.filter(|head| head.is_live(now_ms));
         let amount = live.fold(Amount::default(), |sum, head| sum + Amount { entries: 1, bytes: head.bytes });
-        Ok((amount, page.last_evaluated_key))
+        let next = page.last_evaluated_key.as_ref().and_then(|last| text_of(last, "sk"));
+        Ok((amount, next.map(str::to_owned)))
     }
 
     /// What DynamoDB itself says of the table, about six hours old: every item of it, whatever it is for.

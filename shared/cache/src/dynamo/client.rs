@@ -11,7 +11,10 @@ use aws_sdk_dynamodb::{
 use std::{
     error::Error,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::sync::OnceCell;
@@ -24,17 +27,24 @@ const BULK_FACTOR: u32 = 5;
 
 /// The way to both tables.
 pub(crate) struct Store {
-    client: OnceCell<Client>,
+    client: OnceCell<Mutex<Bounded>>,
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
-    pub(super) timeout: Duration,
+    /// In milliseconds; may change while it runs.
+    timeout_ms: AtomicU64,
     pause: Pause,
     pub(super) clock: Clock,
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
     floors: Mutex<Floors>,
+}
+
+/// A client and the time that its operations have.
+struct Bounded {
+    client: Client,
+    timeout: Duration,
 }
 
 /// Versions below which rows are from before a level was switched on again: they count as tombstones.
@@ -65,7 +75,7 @@ impl Store {
             entries: config.table_name.clone(),
             control,
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
-            timeout: Duration::from_millis(config.timeout_ms),
+            timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
             clock,
             tally: RowTally::default(),
@@ -89,11 +99,22 @@ impl Store {
     }
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
-    pub(super) async fn client(&self) -> Result<&Client, L3Error> {
+    pub(super) async fn client(&self) -> Result<Client, L3Error> {
         if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
-        Ok(self.client.get_or_init(|| self.build()).await)
+        let built = self.client.get_or_init(|| self.build()).await;
+        Ok(built.lock().unwrap_or_else(PoisonError::into_inner).within(self.timeout()))
+    }
+
+    /// Gives every operation so long from now on.
+    pub(crate) fn set_timeout_ms(&self, timeout_ms: u64) {
+        self.timeout_ms.store(timeout_ms, Relaxed);
+    }
+
+    /// How long one operation may take with its retries.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.load(Relaxed))
     }
 
     /// Whether L3 is left alone after a failure.
@@ -105,8 +126,8 @@ impl Store {
     pub(super) fn bulk(&self) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::config::Builder::new().timeout_config(
             TimeoutConfig::builder()
-                .operation_attempt_timeout(self.timeout * BULK_FACTOR / 2)
-                .operation_timeout(self.timeout * BULK_FACTOR)
+                .operation_attempt_timeout(self.timeout() * BULK_FACTOR / 2)
+                .operation_timeout(self.timeout() * BULK_FACTOR)
                 .build(),
         )
     }
@@ -129,19 +150,36 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Client {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(self.timeout.mul_f64(ATTEMPT_SHARE))
-            .operation_attempt_timeout(self.timeout.mul_f64(ATTEMPT_SHARE))
-            .operation_timeout(self.timeout)
-            .build();
+    async fn build(&self) -> Mutex<Bounded> {
+        let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries);
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).timeout_config(bounds(timeout)).retry_config(retries);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        Client::new(&loader.load().await)
+        Mutex::new(Bounded { client: Client::new(&loader.load().await), timeout })
     }
+}
+
+impl Bounded {
+    /// The client, made anew when its operations have another time now.
+    fn within(&mut self, timeout: Duration) -> Client {
+        if self.timeout != timeout {
+            let config = self.client.config().to_builder().timeout_config(bounds(timeout)).build();
+            *self = Bounded { client: Client::from_conf(config), timeout };
+        }
+        self.client.clone()
+    }
+}
+
+fn bounds(timeout: Duration) -> TimeoutConfig {
+    let attempt = timeout.mul_f64(ATTEMPT_SHARE);
+    TimeoutConfig::builder()
+        .connect_timeout(attempt)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(timeout)
+        .build()
 }
 
 impl L3Error {

@@ -35,18 +35,16 @@ impl Store {
         }
     }
 
-    /// Writes a document over the one of the version before. Returns whether that stood there.
-    pub(crate) async fn write_document(&self, document: &Document) -> Result<bool, L3Error> {
+    /// Writes a document over the one of version `before`. Returns whether that stood there.
+    pub(crate) async fn write_document(&self, document: &Document, before: u64) -> Result<bool, L3Error> {
         let body = serde_json::to_string(document).map_err(|error| L3Error::Refused(error.into()))?;
         let mut item = key();
         item.insert("version".to_owned(), number(document.version));
         item.insert("document".to_owned(), text(body));
         let put = self.client().await?.put_item().table_name(&self.control).set_item(Some(item));
-        let put = match document.version {
-            1 => put.condition_expression("attribute_not_exists(#v)"),
-            _ => put
-                .condition_expression("#v = :before")
-                .expression_attribute_values(":before", number(document.version - 1)),
+        let put = match before {
+            0 => put.condition_expression("attribute_not_exists(#v)"),
+            _ => put.condition_expression("#v = :before").expression_attribute_values(":before", number(before)),
         };
         let sent = put
             .expression_attribute_names("#v", "version")

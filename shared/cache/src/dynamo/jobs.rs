@@ -174,10 +174,10 @@ impl Store {
             .table_name(&self.control)
             .set_key(Some(job_key(&record.job.id)))
             .update_expression(
-                "SET #state = :state, #updated = :now, #done = :done, #ttl = :ttl REMOVE #owner, #progress",
+                "SET #state = :state, #updated = :now, #done = :done, #ttl = :ttl REMOVE #owner, #progress, #error",
             )
             .condition_expression("#owner = :owner")
-            .set_expression_attribute_names(Some(names(&["state", "updated", "done", "ttl", "owner", "progress"])))
+            .set_expression_attribute_names(Some(names(&["state", "updated", "done", "ttl", "owner", "progress", "error"])))
             .expression_attribute_values(":state", text(JobState::Done.name()))
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":done", number(record.job.counters.done))

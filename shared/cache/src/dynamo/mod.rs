@@ -18,6 +18,7 @@
 //! | `job#` job | `-` | a job: what it is to do, how far it has come, who works on it |
 //! | `jobs` | job | the job is not done |
 //! | `maintenance` | `index` | how far the sweep of the indexes of L2 has come, and when it is due again |
+//! | `maintenance` | `census` | the same of the count of what the table of entries holds |
 //!
 //! Keys spread over sixteen partitions, with the key as sort key, so that a prefix is one Query for each. A row is
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
@@ -37,7 +38,7 @@ mod rows;
 
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use jobs::{JobRecord, NewJob};
-
+pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Doomed, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};

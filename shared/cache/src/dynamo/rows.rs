@@ -99,7 +99,7 @@ pub(crate) enum Written {
 impl Store {
     /// Reads the row of `key`, consistently, within the level's timeout.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        match tokio::time::timeout(self.timeout, self.read_whole(key)).await {
+        match tokio::time::timeout(self.timeout(), self.read_whole(key)).await {
             Ok(read) => read,
             Err(elapsed) => Err(L3Error::Failed(elapsed.into())),
         }

@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 const WINDOW: i64 = WINDOW_SECONDS as i64;
 /// How long a lease may be used, in ms.
 const LEASE_MS: i64 = LEASE_SECONDS as i64 * 1000;
+/// How old a use that Redis has counted may be for a request to be admitted by it, in seconds: the time that a request
+/// takes to ask. An older one leaves the window so much before what is admitted now.
+const COUNTED_SECONDS: i64 = 2;
 /// How long a busy container keeps what it used to itself when syncs could carry it, in ms.
 const REPORT_MS: i64 = 1000;
 
@@ -47,7 +50,7 @@ struct Spent {
 /// Permits that may be used without asking.
 #[derive(Debug, Default)]
 struct Lease {
-    /// Whether Redis has counted the request that asked.
+    /// Whether Redis has counted the request that asked, just now.
     counted: bool,
     granted: u32,
     left: u32,
@@ -220,8 +223,10 @@ impl Meter {
         if let Some(second) = pending.admitted.filter(|_| !lent.counted) {
             self.owe(second);
         }
+        let second = self.second(received_ms);
+        let is_fresh = pending.report.asks.is_some_and(|asks| second - asks <= COUNTED_SECONDS);
         self.lease = Lease {
-            counted: lent.counted && pending.admitted.is_none(),
+            counted: lent.counted && is_fresh && pending.admitted.is_none(),
             granted: lent.granted,
             // Uses since the report was made came from the lease before.
             left: lent.granted.saturating_sub(self.untold),

@@ -44,6 +44,7 @@ pub(crate) struct Journal {
     journal: String,
     meta: String,
     open: String,
+    stats: String,
     cluster: bool,
 }
 
@@ -81,7 +82,7 @@ pub(crate) struct Published {
 
 impl Journal {
     pub(crate) fn new(keys: &Keyspace, cluster: bool) -> Journal {
-        Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), cluster }
+        Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), stats: keys.stats(), cluster }
     }
 
     /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet, and the
@@ -100,7 +101,7 @@ impl Journal {
     /// The command that publishes a configuration document.
     pub(crate) fn configure(&self, document: &Document) -> Cmd {
         let body = serde_json::to_string(document).expect("numbers and texts can be written as JSON");
-        let mut call = scripts::CONFIGURE.call(&[self.journal.clone(), self.meta.clone()]);
+        let mut call = scripts::CONFIGURE.call(&[self.journal.clone(), self.meta.clone(), self.stats.clone()]);
         call.arg(document.version).arg(body).arg(document.switched).arg(SETTLE.as_millis() as u64);
         call
     }
@@ -215,6 +216,12 @@ pub(crate) fn history(reply: Value) -> Result<Vec<(Position, Fields)>, Down> {
         raw.into_iter().filter_map(|(id, fields)| Some((Position::parse(&id)?, fields))).collect();
     records.sort_by_key(|(at, _)| *at);
     Ok(records)
+}
+
+/// Reads the reply to [`Journal::configure`]: whether the document stands there now, and not another that is as new or
+/// newer.
+pub(crate) fn is_published(reply: Value) -> Result<bool, Down> {
+    read::<i64>(reply, "a configuration").map(|said| said != 2)
 }
 
 /// Reads the reply to [`Journal::close`]: whether it was open.

@@ -69,7 +69,8 @@ pub(crate) struct Link {
     target: Target,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
-    connect_timeout: Duration,
+    /// In seconds; may change as well.
+    connect_timeout_seconds: AtomicU64,
     connection: Mutex<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
     pause: Pause,
@@ -88,16 +89,21 @@ impl Link {
         Ok(Link {
             target: Target::new(config, access, ABANDONED, &clock)?,
             timeout_ms: config.timeout_ms.into(),
-            connect_timeout: Duration::from_secs(config.connection_timeout_seconds),
+            connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
             pause: Pause::new(clock),
         })
     }
 
-    /// Waits so long for an answer from now on.
-    pub(crate) fn set_timeout_ms(&self, timeout_ms: u64) {
-        self.timeout_ms.store(timeout_ms, Relaxed);
+    /// Waits so long for an answer, and for a connection, from now on.
+    pub(crate) fn set_timeouts(&self, config: &L2Config) {
+        self.timeout_ms.store(config.timeout_ms, Relaxed);
+        self.connect_timeout_seconds.store(config.connection_timeout_seconds, Relaxed);
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_seconds.load(Relaxed))
     }
 
     fn timeout(&self) -> Duration {
@@ -106,13 +112,13 @@ impl Link {
 
     /// Whether keys of one script must lie in one slot, and different slots on different nodes.
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster(_))
+        matches!(self.target, Target::Cluster(..))
     }
 
     /// Connects outside of requests, within the connection timeout. What fails here is tried again by the first
     /// request that needs it.
     pub(crate) async fn connect(&self) {
-        if let Ok(Err(error)) = tokio::time::timeout(self.connect_timeout, self.connection()).await {
+        if let Ok(Err(error)) = tokio::time::timeout(self.connect_timeout(), self.connection()).await {
             tracing::warn!(%error, "redis is not reachable at start");
         }
     }
@@ -174,7 +180,7 @@ impl Link {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let connection = self.target.connect().await?;
+        let connection = self.target.connect(self.connect_timeout()).await?;
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
         Ok(connection)
     }

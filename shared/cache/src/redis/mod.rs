@@ -35,6 +35,7 @@ pub(crate) use copies::{
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
     Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, closed, history,
+    is_published,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};

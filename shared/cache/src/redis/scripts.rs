@@ -35,6 +35,7 @@ scripts! {
     REPORT = "lua/report.lua";
     STANDING = "lua/standing.lua";
     CENSUS = "lua/census.lua";
+    COUNTED = "lua/counted.lua";
     CONFIGURE = "lua/configure.lua";
 }
 

@@ -80,12 +80,12 @@ impl Fleet {
         call
     }
 
-    /// The command that says how many values L3 holds, counted from `began_ms` on.
-    pub(crate) fn counted_rows(&self, began_ms: i64, rows: Amount) -> Cmd {
-        let mut set = cmd("HSET");
-        set.arg(self.0.stats()).arg("census").arg(began_ms);
-        set.arg("rows").arg(rows.entries).arg("row_bytes").arg(rows.bytes);
-        set
+    /// The command that says how many values L3 holds, counted from `began_ms` on, when a level had been switched at
+    /// `switched` last.
+    pub(crate) fn counted_rows(&self, switched: &str, began_ms: i64, rows: Amount) -> Cmd {
+        let mut call = scripts::COUNTED.call(&[self.0.stats(), self.0.meta()]);
+        call.arg(switched).arg(began_ms).arg(rows.entries).arg(rows.bytes);
+        call
     }
 
     /// The commands that draw copies, one for each shard.
@@ -110,9 +110,9 @@ pub(crate) fn reported(reply: Value) -> Option<i64> {
     read::<String>(reply, "a report").ok()?.parse().ok()
 }
 
-/// Reads the reply to [`Fleet::counted_rows`].
-pub(crate) fn counted(reply: Value) -> Result<(), Down> {
-    read::<i64>(reply, "a count of rows").map(|_| ())
+/// Reads the reply to [`Fleet::counted_rows`]: whether it was taken; not when a level was switched since.
+pub(crate) fn counted(reply: Value) -> Result<bool, Down> {
+    read::<i64>(reply, "a count of rows").map(|taken| taken == 1)
 }
 
 type RawCounts = HashMap<String, String>;

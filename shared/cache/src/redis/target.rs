@@ -3,7 +3,10 @@
 use super::iam::{Iam, SignIn};
 use super::link::Connection;
 use crate::{Clock, config::L2Config};
-use redis::{AsyncConnectionConfig, Client, RedisError, TlsCertificates, cluster::ClusterClient};
+use redis::{
+    AsyncConnectionConfig, Client, RedisError, TlsCertificates,
+    cluster::{ClusterClient, ClusterConfig},
+};
 use std::time::Duration;
 
 /// Whom connections to Redis trust and how they sign in, where that is not as the URL says.
@@ -19,61 +22,60 @@ pub struct RedisAccess {
 /// One server, or the way into a cluster.
 pub(super) enum Target {
     Single(Box<Client>, AsyncConnectionConfig),
-    Cluster(Box<ClusterClient>),
+    Cluster(Box<ClusterClient>, Duration),
 }
 
 impl Target {
-    /// Prepares connections that are made within `config.connection_timeout_seconds`. `response_timeout` ends what
-    /// nobody waits for any more; the link itself bounds what it waits for.
+    /// Prepares connections. `response_timeout` ends what nobody waits for any more; the link itself bounds what it waits
+    /// for.
     pub(super) fn new(
         config: &L2Config,
         access: &RedisAccess,
         response_timeout: Duration,
         clock: &Clock,
     ) -> Result<Target, RedisError> {
-        let connect_timeout = Duration::from_secs(config.connection_timeout_seconds);
         let sign_in = access.iam.clone().map(|iam| SignIn::new(iam, clock.clone()));
         let authority = access.ca.clone().map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
         let url = config.redis_url.expose();
         let Some((scheme, rest)) = url.split_once("+cluster://") else {
-            return single(url, authority, sign_in, connect_timeout);
+            return single(url, authority, sign_in);
         };
-        let mut builder = ClusterClient::builder(vec![format!("{scheme}://{rest}")])
-            .connection_timeout(connect_timeout)
-            .response_timeout(response_timeout)
-            .retries(1);
+        let mut builder =
+            ClusterClient::builder(vec![format!("{scheme}://{rest}")]).response_timeout(response_timeout).retries(1);
         if let Some(authority) = authority {
             builder = builder.certs(authority);
         }
         if let Some(sign_in) = sign_in {
             builder = builder.set_credentials_provider(sign_in);
         }
-        builder.build().map(|client| Target::Cluster(Box::new(client)))
+        builder.build().map(|client| Target::Cluster(Box::new(client), response_timeout))
     }
 
-    pub(super) async fn connect(&self) -> Result<Connection, RedisError> {
+    /// Connects within `timeout`.
+    pub(super) async fn connect(&self, timeout: Duration) -> Result<Connection, RedisError> {
         match self {
             Target::Single(client, config) => {
-                let connection = client.get_multiplexed_async_connection_with_config(config).await?;
+                let config = config.clone().set_connection_timeout(Some(timeout));
+                let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
                 Ok(Connection::Single(Box::new(connection)))
             }
-            Target::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            Target::Cluster(client, response_timeout) => {
+                // It has a timeout of its own for replies unless told otherwise.
+                let config =
+                    ClusterConfig::new().set_connection_timeout(timeout).set_response_timeout(*response_timeout);
+                client.get_async_connection_with_config(config).await.map(Connection::Cluster)
+            }
         }
     }
 }
 
-fn single(
-    url: &str,
-    authority: Option<TlsCertificates>,
-    sign_in: Option<SignIn>,
-    connect_timeout: Duration,
-) -> Result<Target, RedisError> {
+fn single(url: &str, authority: Option<TlsCertificates>, sign_in: Option<SignIn>) -> Result<Target, RedisError> {
     let client = match authority {
         Some(authority) => Client::build_with_tls(url, authority)?,
         None => Client::open(url)?,
     };
     // A reply has no timeout of its own here.
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(connect_timeout)).set_response_timeout(None);
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let config = match sign_in {
         Some(sign_in) => config.set_credentials_provider(sign_in),
         None => config,

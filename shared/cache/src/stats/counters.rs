@@ -56,6 +56,16 @@ counts! {
 }
 
 impl Count {
+    /// Everything that is counted of a level alone.
+    pub const fn of(level: Level) -> &'static [Count] {
+        use Count::*;
+        match level {
+            Level::L1 => &[L1Hits, L1Misses, L1Stale, L1Promotions, Evictions, Demotions],
+            Level::L2 => &[L2Hits, L2Misses, L2Stale, L2Errors, L2Promotions],
+            Level::L3 => &[L3Hits, L3Misses, L3Errors],
+        }
+    }
+
     /// Reads that a level answered.
     pub const fn hits(level: Level) -> Count {
         match level {
@@ -142,6 +152,15 @@ impl Counts {
         counts
     }
 
+    /// The same without what these levels did.
+    #[must_use]
+    pub fn without(mut self, levels: impl IntoIterator<Item = Level>) -> Counts {
+        for count in levels.into_iter().flat_map(Count::of) {
+            self.0[*count as usize] = 0;
+        }
+        self
+    }
+
     /// The share of reads for which a level was asked that it answered, 0 to 1; 0 when there were none.
     pub fn hit_ratio(&self, level: Level) -> f64 {
         let hits = self[Count::hits(level)];
@@ -188,6 +207,17 @@ mod tests {
         assert_eq!(Counts::from_names(counts.iter().map(|(count, value)| (count.name(), value))), counts);
         counters.add(Count::Absent, 7);
         assert_eq!(counters.read().since(&counts).iter().collect::<Vec<_>>(), [(Count::Absent, 7)]);
+    }
+
+    #[test]
+    fn what_is_counted_belongs_to_one_level_or_to_none() {
+        let counters = Counters::default();
+        Count::ALL.iter().for_each(|count| counters.add(*count, 1));
+        let left = counters.read().without(Level::ALL);
+        let expected = [Count::Absent, Count::Failed, Count::Degraded, Count::Syncs];
+        assert_eq!(left.iter().collect::<Vec<_>>(), expected.map(|count| (count, 1)));
+        let without_l1 = counters.read().without([Level::L1]);
+        assert_eq!((without_l1[Count::Evictions], without_l1[Count::L2Hits]), (0, 1));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What a container tells the fleet, exactly once.
+//! What a container tells the fleet, each thing at most once.
 //!
 //! A report has a number, and Redis takes each number of a container once. A report whose fate is unknown is sent again
 //! as it is; what has been counted since waits for the next. So nothing is counted twice, and nothing is lost but what
-//! a container had not told when it ended.
+//! could not be delivered for ten minutes, and what a container had not told when it ended.
 
 use super::{Counters, Counts, RowChanges, RowTally};
 use crate::memory::Usage;

@@ -1,11 +1,12 @@
 //! How many values L3 holds, by what each write replaced.
 //!
-//! Counting a table means reading all of it, so it is done seldom ([`TieredCache::census_l3`]); in between, containers
-//! tell what their writes added and took away. What had expired before the last census was not counted by it, and
-//! takes nothing away when it is replaced.
+//! Counting a table means reading all of it, so [maintenance] does it seldom; in between, containers tell what their
+//! writes added and took away. What had expired before the last census was not counted by it, and takes nothing away
+//! when it is replaced.
 //!
-//! [`TieredCache::census_l3`]: crate::TieredCache::census_l3
+//! [maintenance]: crate::TieredCache::maintain
 
+use serde::{Deserialize, Serialize};
 use std::{
     ops::Add,
     sync::{
@@ -15,7 +16,7 @@ use std::{
 };
 
 /// Values, and the bytes of their envelopes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Amount {
     /// How many.
     pub entries: u64,

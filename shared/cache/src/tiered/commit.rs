@@ -221,9 +221,12 @@ impl View<'_> {
         if hidden { Before::default() } else { before }
     }
 
-    /// The same of the copy in L2 that was replaced, as far as its key tells.
+    /// The same of the copy in L2 that was replaced, as far as its key tells: what L3 had of it is from before a switch, or
+    /// an open invalidation means it.
     fn was_hidden(&self, key: &Key, outcome: &Outcome) -> bool {
-        outcome.before.is_some_and(|version| self.knowledge().hides(Level::L2, key, &[], version))
+        let floor = if self.register() == Register::L3 { self.store.floors().l3 } else { Version::ZERO };
+        let hidden = |version| version < floor || self.knowledge().hides(Level::L2, key, &[], version);
+        outcome.before.is_some_and(hidden)
     }
 
     fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {

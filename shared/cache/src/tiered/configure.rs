@@ -34,7 +34,7 @@ use crate::{
     dynamo::{Floors, L3Error},
     level::Level,
     outcome::{CacheError, Configured},
-    redis::{Published, SETTLE},
+    redis::{Down, Published, SETTLE, is_published},
     version::{Position, Version},
 };
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
@@ -42,19 +42,30 @@ use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 /// How long a configuration is taken to be in force where Redis does not tell, in ms.
 pub(super) const FOLLOW_INTERVAL_MS: i64 = NOTES_INTERVAL_MS as i64;
 
+/// Whether Redis has a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Yes,
+    No,
+    /// It has another that is as new or newer.
+    Overtaken,
+}
+
 impl TieredCache {
-    /// The configuration as the control table has it, and its version: what the next update goes by. Where the table
-    /// cannot be reached, the one this container goes by.
-    pub async fn configuration(&self) -> (Config, u64) {
+    /// The configuration in force, and its version: what the next update goes by. Without the control table, as Redis
+    /// says it is; without both, as this container knew it last.
+    ///
+    /// # Errors
+    /// When neither could ever be asked.
+    pub async fn configuration(&self) -> Result<(Config, u64), CacheError> {
+        let _ = self.view().sync(Vec::new()).await;
+        match self.store.document().await {
+            Ok(document) => self.adopt_document(document),
+            Err(error) if self.followed_ms.load(Relaxed) == i64::MIN => return Err(control_table_down(error)),
+            Err(error) => tracing::warn!(%error, "the configuration is told as it was last known"),
+        }
         let setup = self.setup();
-        let known = match self.store.document().await {
-            Ok(document) => document.over(&self.base).map(|config| (config, document.version)),
-            Err(error) => {
-                tracing::warn!(%error, "the configuration is told as it was last known");
-                None
-            }
-        };
-        known.unwrap_or_else(|| (setup.config.as_ref().clone(), setup.document.version))
+        Ok((setup.config.as_ref().clone(), setup.document.version))
     }
 
     /// Changes fields of the configuration, for every container and for good. With `expected`, only if its version is
@@ -68,24 +79,49 @@ impl TieredCache {
         assignments: &[Assignment],
         expected: Option<&[u64]>,
     ) -> Result<Configured, CacheError> {
+        self.count_mutation(self.try_configure(assignments, expected).await, |configured| configured.degraded)
+    }
+
+    async fn try_configure(
+        &self,
+        assignments: &[Assignment],
+        expected: Option<&[u64]>,
+    ) -> Result<Configured, CacheError> {
         // For the time of Redis. Without it the control table is changed all the same.
         let _ = self.view().sync(Vec::new()).await;
+        let mut overtaken = false;
         for _ in 0..TRIES {
-            let known = self.store.document().await.map_err(control_table_down)?;
+            let standing = self.store.document().await.map_err(control_table_down)?;
+            let known = self.newest(&standing);
             if expected.is_some_and(|versions| !versions.contains(&known.version)) {
                 return Err(CacheError::PreconditionFailed);
             }
             let update = known.update(&self.base, assignments, self.moment()).map_err(CacheError::Refused)?;
-            if update.changed.is_empty() {
-                return Ok(configured(&known, Vec::new(), false));
+            let Update { document, changed, mends, .. } = update;
+            let stored = changed.is_empty() && !mends && !overtaken && known == standing;
+            let document = if stored { known } else { document };
+            if !stored && !self.store.write_document(&document, standing.version).await.map_err(control_table_down)? {
+                continue;
             }
-            let Update { document, changed, .. } = update;
-            if self.store.write_document(&document).await.map_err(control_table_down)? {
-                let told = self.publish(&document).await;
-                return Ok(configured(&document, changed, !told));
+            match self.publish(&document).await {
+                Told::Overtaken if !self.is_built_upon(&document).await? => overtaken = true,
+                told => return Ok(configured(&document, changed, told == Told::No)),
             }
         }
         Err(CacheError::Contended)
+    }
+
+    /// The document that the next update begins with. It is another than the one of the control table only where the
+    /// table was put back to an earlier state: Redis and the containers go on with what they have.
+    fn newest(&self, standing: &Document) -> Document {
+        let known = &self.setup().document;
+        if known.version >= standing.version { known.clone() } else { standing.clone() }
+    }
+
+    /// Whether the control table has a document after this one: an update that began with this one's fields.
+    async fn is_built_upon(&self, document: &Document) -> Result<bool, CacheError> {
+        let standing = self.store.document().await.map_err(control_table_down)?;
+        Ok(standing.version > document.version)
     }
 
     fn moment(&self) -> Moment {
@@ -102,15 +138,27 @@ impl TieredCache {
         Version::at(stamp.started_us.saturating_add(since_us), self.container)
     }
 
-    /// Tells Redis of a document, and goes by it; returns whether Redis was told.
-    async fn publish(&self, document: &Document) -> bool {
-        let told = self.view().then_sync(vec![self.journal.configure(document)], 0).await;
-        if let Err(down) = &told {
-            tracing::warn!(%down, "redis was not told of a configuration: it is found in the control table");
+    /// Tells Redis of a document, unless there never was one, and goes by it.
+    async fn publish(&self, document: &Document) -> Told {
+        if document.version == 0 {
+            return Told::Yes;
         }
-        // Does nothing where the sync has done it.
+        let told = match self.tell(document).await {
+            Ok(true) => Told::Yes,
+            Ok(false) => Told::Overtaken,
+            Err(down) => {
+                tracing::warn!(%down, "redis was not told of a configuration: it is found in the control table");
+                Told::No
+            }
+        };
+        // Does nothing where the sync has done it, or has brought a newer one.
         self.adopt_document(document.clone());
-        told.is_ok()
+        told
+    }
+
+    async fn tell(&self, document: &Document) -> Result<bool, Down> {
+        let replies = self.view().then_sync(vec![self.journal.configure(document)], 0).await?;
+        is_published(replies.into_iter().next().ok_or(Down::Odd("no reply"))?)
     }
 
     /// Asks the control table for the configuration, unless it was known less than `interval_ms` ago. Returns whether it
@@ -173,7 +221,8 @@ impl TieredCache {
         if config.l1_config != before.config.l1_config {
             self.memory.resize(&config.l1_config, self.clock.now_ms());
         }
-        self.link.set_timeout_ms(config.l2_config.timeout_ms);
+        self.link.set_timeouts(&config.l2_config);
+        self.store.set_timeout_ms(config.l3_config.timeout_ms);
         self.store.raise_floors(Floors { l3: document.l3_floor, l2: document.l2_floor });
         let setup = Setup::new(config, document, switched);
         knowledge.configure(setup.register, setup.config.l2_config.enabled);

@@ -1,5 +1,5 @@
 //! Maintenance: what nobody is called for. Jobs whose runner has died or whose time has come, invalidations that were
-//! abandoned, and members of indexes whose copies have expired.
+//! abandoned, members of indexes whose copies have expired, and the count of what L3 holds, which knows of no expiry.
 
 use super::{
     TieredCache,
@@ -8,22 +8,28 @@ use super::{
     view::View,
 };
 use crate::{
-    dynamo::JobRecord,
+    dynamo::{Due, JobRecord, L3Error, Task},
     job::JobState,
     level::Level,
     outcome::{CacheError, Maintained},
-    redis::{Down, PAGE_KEYS, Page, keys, swept},
+    redis::{Down, PAGE_KEYS, Page, Standing, keys, swept},
     selector::Stretch,
     shard::SHARDS,
+    stats::Amount,
+    version::Position,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most abandoned invalidations that one call makes jobs of.
-const MOST_ADOPTED: usize = 20;
+const MOST_ADOPTED: u64 = 20;
 /// How long a job that is ready may wait for whoever was called, in ms, before that is done again.
 const UNANSWERED_MS: i64 = 120_000;
 const HOUR_MS: i64 = 3_600_000;
+
+/// Least hours from the end of one census of L3 to the next. It reads the whole table, which costs half a read unit for
+/// every 4 KB.
+const CENSUS_HOURS: u64 = 24;
 
 /// Where a sweep of the indexes goes on: the indexes of a shard come in the order of their tags, that of all its keys
 /// first.
@@ -34,6 +40,18 @@ struct Sweeping {
     tag: Option<String>,
     /// The last member that was seen.
     after: Option<String>,
+}
+
+/// How far a census of L3 has come. What is written while it goes on may be counted twice or not at all, until the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counting {
+    /// Where a level had been switched last when it began: it is worth nothing after another switch.
+    switched: String,
+    began_ms: i64,
+    shard: u64,
+    /// The last row that was seen.
+    after: Option<String>,
+    sum: Amount,
 }
 
 impl TieredCache {
@@ -50,21 +68,21 @@ impl TieredCache {
         let jobs = view.wake_jobs(&mut done, pace).await;
         let adopted = view.adopt_abandoned(&mut done).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
-        jobs.and(adopted).and(swept).map(|()| done)
+        let counted = view.count_rows(&mut done, pace).await;
+        jobs.and(adopted).and(swept).and(counted).map(|()| done)
     }
 }
 
 impl View<'_> {
     /// Calls for the jobs that nobody works on.
     async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
-        let unavailable = |error| CacheError::unavailable(Level::L3, error);
         let mut after: Option<String> = None;
         loop {
-            let (ids, next) = self.store.undone_jobs(after.as_deref()).await.map_err(unavailable)?;
+            let (ids, next) = self.store.undone_jobs(after.as_deref()).await.map_err(l3_down)?;
             for id in ids {
-                let record = self.store.job(&id).await.map_err(unavailable)?;
+                let record = self.store.job(&id).await.map_err(l3_down)?;
                 if let Some(record) = record.filter(|record| record.is_due(self.clock.now_ms())) {
-                    done.jobs_woken += u64::from(self.store.wake_job(&record).await.map_err(unavailable)?);
+                    done.jobs_woken += u64::from(self.store.wake_job(&record).await.map_err(l3_down)?);
                 }
             }
             match next {
@@ -81,7 +99,10 @@ impl View<'_> {
         }
         self.sync(Vec::new()).await.map_err(l2_down)?;
         let abandoned = self.knowledge().abandoned();
-        for invalidation in abandoned.iter().take(MOST_ADOPTED) {
+        for invalidation in &abandoned {
+            if done.invalidations_adopted == MOST_ADOPTED {
+                break;
+            }
             done.invalidations_adopted += u64::from(self.adopt(invalidation).await?);
         }
         Ok(())
@@ -92,20 +113,68 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let unavailable = |error| CacheError::unavailable(Level::L3, error);
-        let alone_until_ms = self.clock.now_ms() + SILENCE_MS + i64::try_from(GRACE.as_millis()).unwrap_or_default();
-        let Some(due) = self.store.claim_sweep(alone_until_ms).await.map_err(unavailable)? else { return Ok(()) };
+        let Some(due) = self.claim(Task::Sweep, self.clock.now_ms()).await? else { return Ok(()) };
         let mut sweeping: Sweeping = serde_json::from_str(&due.progress).unwrap_or_default();
         let swept = self.sweep_members(&mut sweeping, &mut done.members_swept, pace).await;
-        let (progress, next_at_ms) = if matches!(swept, Ok(true)) {
-            done.sweep_finished = true;
-            let hours = i64::try_from(self.setup.config.l3_config.cleanup_interval_hours).unwrap_or(i64::MAX / HOUR_MS);
-            (String::new(), self.clock.now_ms().saturating_add(hours.saturating_mul(HOUR_MS)))
-        } else {
-            (serde_json::to_string(&sweeping).expect("texts and numbers are always JSON"), self.clock.now_ms())
-        };
-        self.store.end_sweep(&due, &progress, next_at_ms).await.map_err(unavailable)?;
+        done.sweep_finished = matches!(swept, Ok(true));
+        let hours = self.setup.config.l3_config.cleanup_interval_hours;
+        self.end_turn(&due, (!done.sweep_finished).then_some(&sweeping), hours).await?;
         swept.map(|_| ()).map_err(l2_down)
+    }
+
+    /// Claims a task, if it is due by `due_by_ms`, for as long as a call may be silent.
+    async fn claim(&self, task: Task, due_by_ms: i64) -> Result<Option<Due>, CacheError> {
+        let alone_until_ms = self.clock.now_ms() + SILENCE_MS + i64::try_from(GRACE.as_millis()).unwrap_or_default();
+        self.store.claim(task, due_by_ms, alone_until_ms).await.map_err(l3_down)
+    }
+
+    /// Leaves what is left of a task to the next call; with nothing left it is due in so many hours.
+    async fn end_turn<T: Serialize>(&self, due: &Due, left: Option<&T>, hours: u64) -> Result<(), CacheError> {
+        let now_ms = self.clock.now_ms();
+        let (progress, next_at_ms) = match left {
+            Some(left) => (serde_json::to_string(left).expect("texts and numbers are always JSON"), now_ms),
+            None => {
+                let hours = i64::try_from(hours).unwrap_or(i64::MAX / HOUR_MS);
+                (String::new(), now_ms.saturating_add(hours.saturating_mul(HOUR_MS)))
+            }
+        };
+        self.store.end_turn(due, &progress, next_at_ms).await.map_err(l3_down)
+    }
+
+    /// Goes on with the census of L3, if one is due and there is a fleet to tell; only a whole one is told.
+    async fn count_rows(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
+        if !self.uses(Level::L2) || !self.uses(Level::L3) {
+            return Ok(());
+        }
+        let known = self.ask(self.fleet.standing()).await.and_then(Standing::parse).map_err(l2_down)?.rows;
+        // Where nothing is known, a census is due whenever the last one was. Two at a time only cost more.
+        let due_by_ms = if known.is_some() { self.clock.now_ms() } else { i64::MAX };
+        let Some(due) = self.claim(Task::Census, due_by_ms).await? else { return Ok(()) };
+        let mut counting = Counting::resume(&due.progress, self.setup.switched, self.clock.now_ms());
+        let counted = self.count_on(&mut counting, pace).await;
+        let told = match counted {
+            Ok(true) => self.tell_rows(&counting.switched, counting.began_ms, counting.sum).await,
+            _ => Ok(false),
+        };
+        done.census_finished = matches!(told, Ok(true));
+        let hours = self.setup.config.l3_config.cleanup_interval_hours.max(CENSUS_HOURS);
+        self.end_turn(&due, (!done.census_finished).then_some(&counting), hours).await?;
+        counted.map_err(l3_down)?;
+        told.map(|_| ()).map_err(l2_down)
+    }
+
+    /// Counts page after page; returns whether it came to the end. At least one page is done.
+    async fn count_on(&self, at: &mut Counting, pace: Pace) -> Result<bool, L3Error> {
+        while at.shard < SHARDS {
+            let (amount, next) = self.store.count_page(at.shard, at.after.as_deref()).await?;
+            at.sum = at.sum + amount;
+            at.shard += u64::from(next.is_none());
+            at.after = next;
+            if pace.is_over() {
+                break;
+            }
+        }
+        Ok(at.shard >= SHARDS)
     }
 
     /// Takes out of the indexes what has no copy any more; returns whether it came to the end.
@@ -145,6 +214,15 @@ impl View<'_> {
     }
 }
 
+impl Counting {
+    /// Goes on where the last call was cut off, or begins anew where a level has been switched since.
+    fn resume(progress: &str, switched: Position, now_ms: i64) -> Counting {
+        let anew = Counting { switched: switched.to_string(), began_ms: now_ms, ..Counting::default() };
+        let begun = serde_json::from_str::<Counting>(progress).ok();
+        begun.filter(|begun| begun.switched == anew.switched).unwrap_or(anew)
+    }
+}
+
 impl JobRecord {
     /// Whether somebody must be called for it.
     fn is_due(&self, now_ms: i64) -> bool {
@@ -156,6 +234,10 @@ impl JobRecord {
             JobState::Done => false,
         }
     }
+}
+
+fn l3_down(error: L3Error) -> CacheError {
+    CacheError::unavailable(Level::L3, error)
 }
 
 fn l2_down(down: Down) -> CacheError {

@@ -29,6 +29,7 @@ use self::{
     riders::Touched,
     sync::Unfinished,
     view::{Setup, Stop},
+    write::Attempts,
 };
 use crate::{
     Clock, Config,
@@ -214,8 +215,9 @@ impl TieredCache {
     /// When the value is too large or names a level that is switched off, the condition does not hold, or a level it needs
     /// cannot be reached; the mutation may have happened then if it was under way already.
     pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
+        let mut attempts = Attempts::default();
         loop {
-            if let Some(ended) = ended(self.view().put(key, &put).await) {
+            if let Some(ended) = ended(self.view().put(key, &put, &mut attempts).await) {
                 return self.count_mutation(ended, |stored| stored.degraded);
             }
         }

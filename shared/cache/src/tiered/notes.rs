@@ -19,7 +19,7 @@ use std::{
     sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// More notes than this begin a new epoch instead of being put into the journal one by one.
 const MOST_REPLAYED: usize = 100;
@@ -90,7 +90,7 @@ impl View<'_> {
                 timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
                 self.owes_notes.store(false, Relaxed);
                 // The journal has them now. Notes that are not finished in time are found, and finished, again.
-                let _ = timeout(REPLAY_TIMEOUT, self.finish_notes(&found)).await;
+                self.finish_notes(&found).await;
                 Ok(())
             }
             Err(error) if owed => {
@@ -174,12 +174,18 @@ impl View<'_> {
             return;
         }
         let operation = self.operation(self.stamp());
+        let deadline = Instant::now() + REPLAY_TIMEOUT;
         let mut done = Vec::new();
         for note in found.notes.iter().take(MOST_DROPPED) {
             // An epoch distrusts every copy there is.
-            if begins_epoch(found) || self.finish(operation, &note.noted).await.is_ok() {
-                done.push(note);
+            if !begins_epoch(found) {
+                match timeout_at(deadline, self.finish(operation, &note.noted)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => continue,
+                    Err(_) => break,
+                }
             }
+            done.push(note);
         }
         if let Err(error) = self.store.drop_notes(&done).await {
             tracing::warn!(%error, "outage notes are left to be replayed again");

@@ -60,7 +60,14 @@ impl View<'_> {
             counters: Counters { done: rest.done, ..Counters::default() },
             barrier: Some(&body),
         };
-        self.store.create_job(&new).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+        let unavailable = |error| CacheError::unavailable(Level::L3, error);
+        if !self.store.create_job(&new).await.map_err(unavailable)? {
+            // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
+            let standing = self.store.job(&id).await.map_err(unavailable)?;
+            if standing.is_none_or(|standing| standing.body != body) {
+                return Err(CacheError::Contended);
+            }
+        }
         Ok(id)
     }
 

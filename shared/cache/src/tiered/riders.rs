@@ -6,7 +6,7 @@ use crate::{
     level::Level,
     limits::Renewal,
     memory::{Copy, Reads},
-    redis::{Command, Reply, Touch, reported, totals},
+    redis::{Command, Outcome, Reply, Touch, reported, totals},
     version::Version,
 };
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
@@ -49,7 +49,7 @@ impl View<'_> {
         for (rider, reply) in riders.into_iter().zip(replies) {
             match rider {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
-                Rider::Undone(_) => {}
+                Rider::Undone(write) => self.settle_undone(write, reply),
                 Rider::Renewed(renewal) => self.settle_renewal(&renewal, reply),
                 Rider::Reported(number) => {
                     // Also where the script failed: counting too little is better than counting twice.
@@ -59,6 +59,14 @@ impl View<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// An undo that failed is not done.
+    fn settle_undone(&self, write: Unfinished, reply: Reply) {
+        if let Err(down) = Outcome::parse(reply) {
+            tracing::warn!(%down, "a write whose end is not known stays to be undone");
+            self.left_behind(vec![Rider::Undone(write)]);
         }
     }
 

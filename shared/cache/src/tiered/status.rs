@@ -1,10 +1,10 @@
-//! The state of the fleet, in one round trip to each shared level, and the census of L3.
+//! The state of the fleet, in one round trip to each shared level once it is known that the configuration is in force.
 
 use super::{TieredCache, view::View};
 use crate::{
     dynamo::L3Error,
     level::Level,
-    outcome::CacheError,
+    memory::Usage,
     redis::{Batch, Down, Heap, Order, Standing, counted, drawn},
     shard::SHARDS,
     stats::{Amount, Health, LevelStatus, Status, Told},
@@ -15,9 +15,6 @@ use tokio::time::timeout;
 
 /// A table of no more bytes than this is counted by a status that finds it uncounted; a larger one waits for maintenance.
 const SMALL_BYTES: u64 = 16 << 20;
-/// Pages of 1 MB that such a count reads of each partition: what DynamoDB says of the size is hours old.
-const SMALL_PAGES: usize = 1;
-
 /// What Redis said.
 struct Shared {
     standing: Standing,
@@ -31,21 +28,6 @@ impl TieredCache {
     pub async fn status(&self) -> Status {
         let view = self.caught_up().await.unwrap_or_else(|_| self.view());
         view.look().await
-    }
-
-    /// Counts all live values in L3, and tells the fleet, whose counts go on from there.
-    ///
-    /// It reads the whole table, which costs half a read unit for every 4 KB: for maintenance, and not often. What is
-    /// written meanwhile may be counted twice or not at all, until the next census.
-    ///
-    /// # Errors
-    /// When L3 or Redis cannot be reached.
-    pub async fn census_l3(&self) -> Result<Amount, CacheError> {
-        let (view, began_ms) = (self.caught_up().await?, self.clock.now_ms());
-        let counted = view.count_l3(usize::MAX).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
-        let rows = counted.ok_or_else(|| CacheError::unavailable(Level::L3, "there is no end to the table"))?;
-        view.tell_rows(began_ms, rows).await.map_err(|down| CacheError::unavailable(Level::L2, down))?;
-        Ok(rows)
     }
 }
 
@@ -105,46 +87,45 @@ impl View<'_> {
     async fn count_small_l3(&self) -> Option<Amount> {
         let began_ms = self.clock.now_ms();
         let limit = Duration::from_millis(self.setup.config.l3_config.timeout_ms);
-        let rows = timeout(limit, self.count_l3(SMALL_PAGES)).await.ok()?.ok()??;
-        if let Err(down) = self.tell_rows(began_ms, rows).await {
+        let rows = timeout(limit, self.count_small_table()).await.ok()?.ok()??;
+        if let Err(down) = self.tell_rows(&self.setup.switched.to_string(), began_ms, rows).await {
             tracing::debug!(%down, "the next status counts again");
         }
         Some(rows)
     }
 
-    /// Counts the live values of all partitions at once; `None` when one has more pages than that.
-    async fn count_l3(&self, pages: usize) -> Result<Option<Amount>, L3Error> {
+    /// Counts the live values of all partitions at once, by a page of 1 MB of each; `None` when one has more: what
+    /// DynamoDB says of the size is hours old.
+    async fn count_small_table(&self) -> Result<Option<Amount>, L3Error> {
         let at_once = usize::try_from(SHARDS).expect("a small number");
-        let counts = (0..SHARDS).map(|shard| self.count_partition(shard, pages));
+        let counts = (0..SHARDS).map(|shard| self.count_small_partition(shard));
         stream::iter(counts)
             .buffer_unordered(at_once)
             .try_fold(Some(Amount::default()), async |sum, amount| Ok(sum.zip(amount).map(|(sum, more)| sum + more)))
             .await
     }
 
-    async fn count_partition(&self, shard: u64, pages: usize) -> Result<Option<Amount>, L3Error> {
-        let (mut sum, mut from) = (Amount::default(), None);
-        for _ in 0..pages {
-            let (amount, next) = self.store.count_page(shard, from).await?;
-            sum = sum + amount;
-            if next.is_none() {
-                return Ok(Some(sum));
-            }
-            from = next;
-        }
-        Ok(None)
+    async fn count_small_partition(&self, shard: u64) -> Result<Option<Amount>, L3Error> {
+        let (amount, next) = self.store.count_page(shard, None).await?;
+        Ok(next.is_none().then_some(amount))
     }
 
-    async fn tell_rows(&self, began_ms: i64, rows: Amount) -> Result<(), Down> {
-        self.ask(self.fleet.counted_rows(began_ms, rows)).await.and_then(counted)?;
-        self.store.tally.learn_census(began_ms);
-        Ok(())
+    /// Tells the fleet what L3 held when a count began, whose counts go on from there; returns whether it took that,
+    /// which it does not when a level was switched since.
+    pub(super) async fn tell_rows(&self, switched: &str, began_ms: i64, rows: Amount) -> Result<bool, Down> {
+        let taken = self.ask(self.fleet.counted_rows(switched, began_ms, rows)).await.and_then(counted)?;
+        if taken {
+            self.store.tally.learn_census(began_ms);
+        }
+        Ok(taken)
     }
 
     fn l1_status(&self, shared: Option<&Shared>) -> LevelStatus {
-        let usage = shared.map(|shared| shared.standing.usage).unwrap_or_default();
-        let health = if self.uses(Level::L1) { Health::Healthy } else { Health::Disabled };
-        LevelStatus { health, entries: usage.entries, bytes: usage.text_bytes, memory_bytes: usage.bytes }
+        if !self.uses(Level::L1) {
+            return level_status(Health::Disabled, None);
+        }
+        let Usage { entries, text_bytes, bytes } = shared.map(|shared| shared.standing.usage).unwrap_or_default();
+        LevelStatus { health: Health::Healthy, entries, bytes: text_bytes, memory_bytes: bytes }
     }
 }
 

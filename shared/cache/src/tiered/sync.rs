@@ -4,7 +4,7 @@ use super::view::View;
 use crate::{
     coherence::{Since, Stamp},
     key::Key,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Reply, SyncReply},
+    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply},
     register::Register,
     stats::Count,
     version::{Position, Version},
@@ -63,11 +63,15 @@ impl View<'_> {
             }
         };
         self.sync_times.add(sent.elapsed());
-        self.learn(replies.next(), sent_ms)?;
+        if let Err(down) = self.learn(replies.next(), sent_ms) {
+            self.left_behind(riders);
+            return Err(down);
+        }
         let answers = replies.by_ref().take(count).collect();
         self.settle(riders, replies);
-        self.heed_notes().await?;
-        Ok(answers)
+        let heeded = self.heed_notes().await;
+        self.knowledge().doubt(heeded.is_err());
+        heeded.map(|()| answers)
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -103,7 +107,8 @@ impl View<'_> {
         let since = self.knowledge().since(written.key, written.tags, stamp, written.version);
         if since != Since::Unchanged && self.register() == Register::L3 {
             let key = written.key.as_str();
-            self.ask(self.setup.copies.undo(self.operation(stamp), key, written.version, stamp.position)).await?;
+            let undo = self.setup.copies.undo(self.operation(stamp), key, written.version, stamp.position);
+            Outcome::parse(self.ask(undo).await?)?;
         }
         Ok(Checked { replies, since })
     }

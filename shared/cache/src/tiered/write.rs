@@ -22,30 +22,37 @@ use std::sync::Arc;
 /// How often an operation begins anew when others overtake it.
 pub(super) const TRIES: usize = 6;
 
+/// What a PUT has done so far, also under a configuration that is not in force any more.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// A version that its next one must exceed.
+    floor: Version,
+    /// What it has written already, when something made it begin anew, and whether that replaced a live value.
+    own: Option<(Version, bool)>,
+}
+
 impl View<'_> {
-    pub(super) async fn put(&self, key: &Key, put: &Put) -> Result<Stored, Stop> {
+    pub(super) async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
-        let mut floor = Version::ZERO;
-        // What this PUT has written already, when something made it begin anew, and whether that replaced a live value.
-        let mut own: Option<(Version, bool)> = None;
+        let Attempts { floor, own } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, floor, named, &mut path).await?;
+            let begun = self.begin(key, *floor, named, &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
             match self.commit(&plan, &begun, &mut path).await? {
-                Ended::Overtaken(version) => floor = version,
+                Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
-                    own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
-                    floor = begun.version;
+                    *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
+                    *floor = begun.version;
                 }
                 Ended::Done(effect) => {
                     let mut stored = self.stored(key, entry, &begun, effect, path);
-                    if let Some((_, replaced)) = own {
+                    if let Some((_, replaced)) = *own {
                         stored.created = !replaced;
                     }
                     return Ok(stored);
@@ -114,10 +121,12 @@ impl View<'_> {
             let head = head.map_err(|error| self.l3_failed(key, path, error))?;
             // What is open now is exceeded; what opens later is a mutation at the same time.
             known?;
+            version = version.max(self.version_without_redis());
             version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
-            version = version.max(self.knowledge().above_open(key));
             before = head.map_or(before, |head| head.before(began_ms));
         }
+        // A clock that was ahead may have given an open invalidation its version.
+        version = version.max(self.knowledge().above_open(key));
         let held = self.memory.get(key, began_ms);
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
         Ok(Begun { stamp, version, redis, followed, began_ms, before, held })

@@ -78,7 +78,10 @@ fn the_deployment_still_decides_what_was_not_changed() {
 fn what_contradicts_itself_is_refused() {
     assert_eq!(refused(&[set("compression.level", json!(3))]), ["compression.level"]);
     let off = [set("l2_config.enabled", json!(false)), set("l3_config.enabled", json!(false))];
-    assert_eq!(refused(&off), ["l3_config.enabled"]);
+    assert_eq!(refused(&off), ["l2_config.enabled", "l3_config.enabled"]);
+    let l3_off = update(&Document::default(), &[set("l3_config.enabled", json!(false))]).document;
+    let l2_off_too = l3_off.update(&base(), &[set("l2_config.enabled", json!(false))], AT).unwrap_err();
+    assert_eq!(l2_off_too.iter().map(|refusal| refusal.field).collect::<Vec<_>>(), ["l2_config.enabled"]);
     let zstd = update(
         &Document::default(),
         &[set("compression.algorithm", json!("zstd")), set("compression.level", json!(9))],
@@ -91,7 +94,7 @@ fn every_refusal_is_told() {
     let assignments = [
         set("l1_config.max_capacity", json!(0)),
         set("l2_config.redis_url", json!("redis://other")),
-        set("l3_config.table_name", json!("cache_entries")),
+        set("l3_config.table_name", json!("other")),
         set("max_entry_size_mb", json!(11)),
         set("compression.algorithm", json!("gzip")),
         set("l1_config.ttl_minutes", json!(5)),
@@ -135,6 +138,43 @@ fn a_deployment_that_contradicts_the_document_is_told_apart() {
     let mut without_l2 = base();
     without_l2.l2_config.enabled = false;
     assert_eq!(document.over(&without_l2), None);
+}
+
+#[test]
+fn an_update_mends_a_document_that_contradicts_the_deployment() {
+    let stored = [set("l3_config.enabled", json!(false)), set("l1_config.max_capacity", json!(5))];
+    let document = update(&Document::default(), &stored).document;
+    let mut without_l2 = base();
+    without_l2.l2_config.enabled = false;
+    let as_it_is = [set("max_entry_size_mb", json!(10))];
+    let mended = document.update(&without_l2, &as_it_is, AT).unwrap();
+    assert!(mended.mends);
+    assert_eq!(mended.document.version, 2);
+    assert_eq!(paths(&mended), ["l1_config.max_capacity"], "what did not contradict is in force again");
+    assert_eq!(mended.document.over(&without_l2), Some(mended.config));
+    let again = mended.document.update(&without_l2, &as_it_is, AT).unwrap();
+    assert!(!again.mends && again.changed.is_empty());
+    assert!(document.update(&without_l2, &[set("l3_config.enabled", json!(false))], AT).is_err());
+}
+
+#[test]
+fn a_setting_of_the_deployment_may_be_sent_back_as_it_is_shown() {
+    let shown = base().to_document();
+    let all: Vec<Assignment> = FIELDS.iter().map(|field| (field, field.of(&shown).clone())).collect();
+    let nothing = update(&Document::default(), &all);
+    assert_eq!(paths(&nothing), [] as [&str; 0]);
+    assert!(!serde_json::to_string(&nothing.document).unwrap().contains("redis_url"));
+    assert_eq!(refused(&[set("l2_config.redis_url", json!("redis://user:secret@host:1"))]), ["l2_config.redis_url"]);
+}
+
+#[test]
+fn whole_numbers_beyond_every_range_are_of_the_right_type() {
+    let field = Field::find("max_entry_size_mb").unwrap();
+    for number in [json!(18_446_744_073_709_551_615_u64), json!(1e300), json!(-1e300), json!(11.0), json!(i64::MIN)] {
+        assert_eq!(field.check(&number), Err(Fault::NotAllowed("must be from 1 to 10".to_owned())), "{number}");
+    }
+    assert!(matches!(field.check(&json!(5.0)), Err(Fault::NotAllowed(_))), "it would not be read back");
+    assert!(matches!(field.check(&json!(5.5)), Err(Fault::WrongType(_))));
 }
 
 fn assignments() -> impl Strategy<Value = Vec<Assignment>> {

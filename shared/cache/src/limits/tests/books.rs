@@ -45,7 +45,7 @@ impl Books {
         let mut counted = last.counted;
         if report.number > last.report {
             report.uses.iter().for_each(|(second, uses)| self.spend(terms, *second, now, *uses));
-            let asks = report.asks.filter(|_| self.used() < limit);
+            let asks = report.asks.filter(|second| *second > now - terms.window && self.used() < limit);
             asks.into_iter().for_each(|second| self.spend(terms, second, now, 1));
             counted = asks.is_some();
         }

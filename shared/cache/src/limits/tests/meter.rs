@@ -123,6 +123,18 @@ fn a_request_admitted_without_an_answer_counts_once() {
 }
 
 #[test]
+fn no_request_is_admitted_by_what_was_counted_long_before() {
+    let late = |ms: i64| {
+        let mut meter = asking(Class::Config, 10);
+        let answer = Lent { time_us: (NOW + ms) * 1000, counted: true, ..lent(0, 1, 60) };
+        meter.answered(2, &answer, NOW + ms, NOW + ms);
+        meter.decide(NOW + ms)
+    };
+    assert!(late(2000).unwrap().is_ok());
+    assert_eq!(late(3000), None, "it asks again");
+}
+
+#[test]
 fn every_api_key_and_class_has_a_meter_of_its_own_and_idle_ones_go() {
     let mut meters = Meters::new(Limits::OFF.with(Class::Read, 1).with(Class::Write, 1));
     let mut decide = |key: &str, class, now_ms| {

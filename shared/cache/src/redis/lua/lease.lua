@@ -43,11 +43,12 @@ local function use(second, count)
   uses[second] = (uses[second] or 0) + count
 end
 
--- The same report again counts once: its answer was lost.
+-- The same report again counts once: its answer was lost. One that comes so late that the request which asks would have
+-- left the window does not count it, and so does not admit another by it.
 local counted = tonumber(last[4] or '0')
 if number > known then
   for i = 7, #ARGV, 2 do use(tonumber(ARGV[i]), tonumber(ARGV[i + 1])) end
-  counted = (asks and used < limit) and 1 or 0
+  counted = (asks and asks > now - window and used < limit) and 1 or 0
   if counted == 1 then use(asks, 1) end
 end
 
