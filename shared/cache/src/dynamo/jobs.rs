@@ -177,7 +177,9 @@ impl Store {
                 "SET #state = :state, #updated = :now, #done = :done, #ttl = :ttl REMOVE #owner, #progress, #error",
             )
             .condition_expression("#owner = :owner")
-            .set_expression_attribute_names(Some(names(&["state", "updated", "done", "ttl", "owner", "progress", "error"])))
+            .set_expression_attribute_names(Some(names(&[
+                "state", "updated", "done", "ttl", "owner", "progress", "error",
+            ])))
             .expression_attribute_values(":state", text(JobState::Done.name()))
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":done", number(record.job.counters.done))
