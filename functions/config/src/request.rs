@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn unknown_and_repeated_fields_are_named_with_their_section() {
-        let (field, message) = only(r#"{"l1_config":{"max_capcity":1}}"#);
+        let (field, message) = only(r#"{"l1_config":{"maxcapacity":1}}"#);
         assert_eq!(
             (field.as_str(), message.as_str()),
-            ("l1_config.max_capcity", "is not a known field; did you mean l1_config.max_capacity?")
+            ("l1_config.maxcapacity", "is not a known field; did you mean l1_config.max_capacity?")
         );
         assert_eq!(only(r#"{"l4_config":{}}"#).1, "is not a known field; did you mean l1_config?");
         assert_eq!(only(r#"{"compression":{"level":1,"level":1}}"#).0, "compression.level");

@@ -95,7 +95,7 @@ async fn what_cannot_be_read_changes_nothing() {
         ("{}", "body"),
         ("{\"l1_config\"", "body"),
         ("[]", "body"),
-        (r#"{"max_entry_size_mb":5,"l1_config":{"max_capcity":5}}"#, "l1_config.max_capcity"),
+        (r#"{"max_entry_size_mb":5,"l1_config":{"maxcapacity":5}}"#, "l1_config.maxcapacity"),
         (r#"{"max_entry_size_mb":5,"max_entry_size_mb":6}"#, "max_entry_size_mb"),
         (r#"{"max_entry_size_mb":5,"l1_config":{"enabled":1}}"#, "l1_config.enabled"),
         (r#"{"max_entry_size_mb":"5"}"#, "max_entry_size_mb"),
