@@ -19,17 +19,7 @@ const NAME: &str = "!document";
 impl Store {
     /// Reads the document, consistently; the empty one when nothing was ever changed.
     pub(crate) async fn document(&self) -> Result<Document, L3Error> {
-        let got = self
-            .client()
-            .await?
-            .get_item()
-            .table_name(&self.control)
-            .set_key(Some(key()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
-        match got.item {
+        match self.control_item(key()).await? {
             Some(item) => read(&item).ok_or_else(|| L3Error::Failed("the configuration document is unreadable".into())),
             None => Ok(Document::default()),
         }

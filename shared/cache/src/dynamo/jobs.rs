@@ -85,17 +85,8 @@ impl Store {
 
     /// What is known of a job, by a consistent read.
     pub(crate) async fn job(&self, id: &str) -> Result<Option<JobRecord>, L3Error> {
-        let got = self
-            .client()
-            .await?
-            .get_item()
-            .table_name(&self.control)
-            .set_key(Some(job_key(id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(got.item.as_ref().and_then(JobRecord::of))
+        let found = self.control_item(job_key(id)).await?;
+        Ok(found.as_ref().and_then(JobRecord::of))
     }
 
     /// Makes `owner` the one who works on a job that is ready, or that has not been heard of since `silent_since_ms`;
@@ -106,12 +97,9 @@ impl Store {
         owner: &str,
         silent_since_ms: i64,
     ) -> Result<Option<JobRecord>, L3Error> {
-        let sent = self
-            .client()
+        let update = self
+            .control_update(job_key(id))
             .await?
-            .update_item()
-            .table_name(&self.control)
-            .set_key(Some(job_key(id)))
             .update_expression("SET #state = :running, #owner = :owner, #updated = :now")
             .condition_expression("#state = :ready OR (#state = :running AND #updated < :silent)")
             .set_expression_attribute_names(Some(names(&["state", "owner", "updated"])))
@@ -120,14 +108,9 @@ impl Store {
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", number(self.clock.now_ms()))
             .expression_attribute_values(":silent", number(silent_since_ms))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        match sent {
-            Ok(taken) => Ok(taken.attributes.as_ref().and_then(JobRecord::of)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(self.failed(error)),
-        }
+            .return_values(ReturnValue::AllNew);
+        let taken = self.update(update).await?.and_then(|taken| taken.attributes);
+        Ok(taken.as_ref().and_then(JobRecord::of))
     }
 
     /// Writes down how far a job is, in the state it has in `record`; returns whether `owner` still holds it. In any
@@ -138,12 +121,9 @@ impl Store {
         let set = "SET #state = :state, #progress = :progress, #updated = :now, #run_at = :run_at, #done = :done, \
                    #missing = :missing, #failed = :failed, #error = :error";
         let counters = record.job.counters;
-        let sent = self
-            .client()
+        let update = self
+            .control_update(job_key(&record.job.id))
             .await?
-            .update_item()
-            .table_name(&self.control)
-            .set_key(Some(job_key(&record.job.id)))
             .update_expression(format!("{set}{release}"))
             .condition_expression("#owner = :owner")
             .set_expression_attribute_names(Some(names(&[
@@ -157,14 +137,8 @@ impl Store {
             .expression_attribute_values(":missing", number(counters.missing))
             .expression_attribute_values(":failed", number(counters.failed))
             .expression_attribute_values(":error", text(record.job.error.as_deref().unwrap_or_default()))
-            .expression_attribute_values(":owner", text(owner))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(self.failed(error)),
-        }
+            .expression_attribute_values(":owner", text(owner));
+        Ok(self.update(update).await?.is_some())
     }
 
     /// Ends a job and lifts its barrier, together or not at all; returns whether `owner` still held it.
@@ -197,26 +171,17 @@ impl Store {
 
     /// Calls whoever reads the stream for a job that is still as `seen`; returns whether it was.
     pub(crate) async fn wake_job(&self, seen: &JobRecord) -> Result<bool, L3Error> {
-        let sent = self
-            .client()
+        let update = self
+            .control_update(job_key(&seen.job.id))
             .await?
-            .update_item()
-            .table_name(&self.control)
-            .set_key(Some(job_key(&seen.job.id)))
             .update_expression("SET #state = :ready, #updated = :now REMOVE #owner")
             .condition_expression("#state = :state AND #updated = :seen")
             .set_expression_attribute_names(Some(names(&["state", "updated", "owner"])))
             .expression_attribute_values(":ready", text(JobState::Ready.name()))
             .expression_attribute_values(":state", text(seen.job.state.name()))
             .expression_attribute_values(":seen", number(seen.job.updated_ms))
-            .expression_attribute_values(":now", number(self.clock.now_ms()))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(self.failed(error)),
-        }
+            .expression_attribute_values(":now", number(self.clock.now_ms()));
+        Ok(self.update(update).await?.is_some())
     }
 
     /// A page of the jobs that are not done, those after the job `after`, and the job after which the next page begins.

@@ -5,7 +5,7 @@ use super::{
     client::{L3Error, Store},
     number, text, text_of,
 };
-use aws_sdk_dynamodb::{error::SdkError, types::ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 
 /// What is done every so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,50 +30,33 @@ impl Store {
     /// Claims a task until `until_ms`, if it is due by `due_by_ms`; one that somebody else is at is due when that claim
     /// ends.
     pub(crate) async fn claim(&self, task: Task, due_by_ms: i64, until_ms: i64) -> Result<Option<Due>, L3Error> {
-        let sent = self
-            .client()
+        let update = self
+            .control_update(key(task))
             .await?
-            .update_item()
-            .table_name(&self.control)
-            .set_key(Some(key(task)))
             .update_expression("SET next_at = :until")
             .condition_expression("attribute_not_exists(next_at) OR next_at <= :due")
             .expression_attribute_values(":until", number(until_ms))
             .expression_attribute_values(":due", number(due_by_ms))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        match sent {
-            Ok(claimed) => {
-                let progress = claimed.attributes.as_ref().and_then(|item| text_of(item, "progress"));
-                Ok(Some(Due { task, progress: progress.unwrap_or_default().to_owned(), until_ms }))
-            }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(self.failed(error)),
-        }
+            .return_values(ReturnValue::AllNew);
+        let claimed = self.update(update).await?;
+        Ok(claimed.map(|claimed| {
+            let progress = claimed.attributes.as_ref().and_then(|item| text_of(item, "progress"));
+            Due { task, progress: progress.unwrap_or_default().to_owned(), until_ms }
+        }))
     }
 
     /// Writes down how far a task has come, and when it is due again, unless somebody else has begun meanwhile.
     pub(crate) async fn end_turn(&self, due: &Due, progress: &str, next_at_ms: i64) -> Result<(), L3Error> {
-        let sent = self
-            .client()
+        let update = self
+            .control_update(key(due.task))
             .await?
-            .update_item()
-            .table_name(&self.control)
-            .set_key(Some(key(due.task)))
             .update_expression("SET next_at = :next, #progress = :progress")
             .condition_expression("next_at = :until")
             .expression_attribute_names("#progress", "progress")
             .expression_attribute_values(":next", number(next_at_ms))
             .expression_attribute_values(":progress", text(progress))
-            .expression_attribute_values(":until", number(due.until_ms))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(self.failed(error)),
-        }
+            .expression_attribute_values(":until", number(due.until_ms));
+        self.update(update).await.map(drop)
     }
 }
 

@@ -28,6 +28,7 @@ mod census;
 mod chunks;
 mod client;
 mod conditional;
+mod control;
 mod document;
 mod head;
 mod jobs;

@@ -1,0 +1,41 @@
+//! How the single items of the control table are read and changed: always consistently, and only under a condition.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::{UpdateItemOutput, builders::UpdateItemFluentBuilder},
+};
+
+impl Store {
+    /// The item of that key.
+    pub(super) async fn control_item(&self, key: Item) -> Result<Option<Item>, L3Error> {
+        let got = self
+            .client()
+            .await?
+            .get_item()
+            .table_name(&self.control)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(got.item)
+    }
+
+    /// An update of the item of that key, to be completed and handed to [`Store::update`].
+    pub(super) async fn control_update(&self, key: Item) -> Result<UpdateItemFluentBuilder, L3Error> {
+        Ok(self.client().await?.update_item().table_name(&self.control).set_key(Some(key)))
+    }
+
+    /// Sends an update; `None` when its condition does not hold.
+    pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Option<UpdateItemOutput>, L3Error> {
+        match update.send().await {
+            Ok(updated) => Ok(Some(updated)),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
