@@ -25,9 +25,9 @@ pub(crate) struct Meter {
     pending: Option<Pending>,
     /// When Redis answered last.
     told_ms: i64,
-    /// What must be added to this container's time to get that of Redis, in ms; never too much. `None` before Redis
-    /// answered for the first time: until then uses are kept by this container's seconds.
-    ahead_ms: Option<i64>,
+    /// What must be added to this container's time to get that of Redis. `None` before Redis answered for the first
+    /// time: until then uses are kept by this container's seconds.
+    ahead: Option<Ahead>,
     lease: Lease,
     /// No request is admitted in this time.
     refused: Span,
@@ -37,6 +37,16 @@ pub(crate) struct Meter {
     back_ms: i64,
     /// A request waits for a lease.
     wanted: bool,
+}
+
+/// By how much a clock is ahead of another, in ms. The reply took some of the time that the round trip took: nobody
+/// knows how much.
+#[derive(Debug, Default, Clone, Copy)]
+struct Ahead {
+    /// As if the reply had taken all of it.
+    at_least: i64,
+    /// As if the reply had taken none of it.
+    at_most: i64,
 }
 
 /// Uses within one second of Redis time, or earlier than that: never later.
@@ -113,7 +123,7 @@ impl Meter {
             untold: 0,
             pending: None,
             told_ms: i64::MIN,
-            ahead_ms: None,
+            ahead: None,
             lease: Lease::default(),
             refused: Span::default(),
             used: 0,
@@ -162,7 +172,9 @@ impl Meter {
 
     /// Own uses of the last window; sets when they come back.
     fn own(&mut self, now_ms: i64) -> u32 {
-        let second = self.second(now_ms);
+        let ahead = self.ahead.unwrap_or_default();
+        // What may have left the window has left it.
+        let second = (now_ms + ahead.at_most).div_euclid(1000);
         let window = || self.spent.iter().filter(|spent| (second - WINDOW + 1..=second).contains(&spent.second));
         let own = window().map(|spent| spent.uses).sum();
         let mut left = own;
@@ -171,7 +183,7 @@ impl Meter {
             left >= self.limit
         });
         let back = leaving.next().map_or(second, |spent| spent.second) + WINDOW;
-        self.back_ms = back * 1000 - self.ahead_ms.unwrap_or_default();
+        self.back_ms = back * 1000 - ahead.at_least;
         own
     }
 
@@ -193,7 +205,7 @@ impl Meter {
             return pending.report.clone();
         }
         // Before Redis has told its time, it could not be told when anything was.
-        let is_timed = self.ahead_ms.is_some();
+        let is_timed = self.ahead.is_some();
         // What is refused in any case must not be counted.
         let may_ask = is_timed && self.wanted && self.own(now_ms) < self.limit;
         let report = Report {
@@ -218,7 +230,8 @@ impl Meter {
         let Some(pending) = self.pending.take_if(|pending| pending.report.number == number) else { return };
         self.wanted = false;
         self.told_ms = received_ms;
-        self.learn_time(lent.time_us.div_euclid(1000) - received_ms);
+        let time_ms = lent.time_us.div_euclid(1000);
+        self.learn_time(Ahead { at_least: time_ms - received_ms, at_most: time_ms + 1 - sent_ms });
         self.used = lent.used;
         if let Some(second) = pending.admitted.filter(|_| !lent.counted) {
             self.owe(second);
@@ -257,13 +270,13 @@ impl Meter {
         self.spent.back().map_or(i64::MIN, |spent| spent.second)
     }
 
-    fn learn_time(&mut self, ahead_ms: i64) {
-        if self.ahead_ms.is_none() {
+    fn learn_time(&mut self, ahead: Ahead) {
+        if self.ahead.is_none() {
             for spent in &mut self.spent {
-                spent.second = (spent.second * 1000 + ahead_ms).div_euclid(1000);
+                spent.second = (spent.second * 1000 + ahead.at_least).div_euclid(1000);
             }
         }
-        self.ahead_ms = Some(ahead_ms);
+        self.ahead = Some(ahead);
     }
 
     fn spend(&mut self, now_ms: i64, is_untold: bool) {
@@ -291,7 +304,7 @@ impl Meter {
 
     /// The second of Redis time, or the one before it.
     fn second(&self, now_ms: i64) -> i64 {
-        (now_ms + self.ahead_ms.unwrap_or_default()).div_euclid(1000)
+        (now_ms + self.ahead.unwrap_or_default().at_least).div_euclid(1000)
     }
 
     fn standing(&self, now_ms: i64, remaining: u32) -> Standing {

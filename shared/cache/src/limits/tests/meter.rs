@@ -90,6 +90,21 @@ fn what_was_admitted_before_redis_told_its_time_is_reported_at_the_right_second(
     assert_eq!(meter.report(2, NOW).uses, [(NOW / 1000 + 5, 1)]);
 }
 
+#[test]
+fn a_slow_reply_refuses_nobody_for_longer() {
+    let mut meter = Meter::new(Class::Config, 1);
+    let answer = Lent { counted: true, ..lent(0, 0, 60) };
+    assert_eq!(meter.decide(NOW), None);
+    meter.report(1, NOW);
+    meter.answered(1, &lent(0, 0, 60), NOW, NOW);
+    assert_eq!(meter.decide(NOW), None);
+    assert!(meter.report(2, NOW).asks.is_some());
+    meter.answered(2, &answer, NOW, NOW + 40);
+    assert!(meter.decide(NOW + 40).unwrap().is_ok());
+    assert!(meter.decide(NOW + 59_000).unwrap().is_err());
+    assert_eq!(meter.decide(NOW + 60_000), None, "the reply may have taken all of the 40 ms");
+}
+
 /// A meter that knows the time, and whose report 2 asks for a request.
 fn asking(class: Class, limit: u32) -> Meter {
     let mut meter = Meter::new(class, limit);
