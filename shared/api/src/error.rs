@@ -114,6 +114,10 @@ impl From<CacheError> for ApiError {
             }
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::OutOfTime => ApiError::OutOfTime,
+            CacheError::OtherJob => ApiError::Unprocessable(vec![Problem::new(
+                "Idempotency-Key",
+                "was given with another request before; a new request needs a new one",
+            )]),
             CacheError::Contended => ApiError::Contended,
         }
     }

@@ -4,23 +4,47 @@
 //! the table's stream; a slice that ends with work left writes it so again. Any slice may be run twice, at once, or be
 //! cut off anywhere: what it does can be repeated, and its checkpoint says where to go on.
 
-/// What is known of a job.
+use crate::warm::Warm;
+use std::collections::BTreeMap;
+
+/// What is known of a job. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// Its name.
     pub id: String,
-    /// What it does, such as `removal`.
+    /// What it does: `removal` or `warm`.
     pub kind: String,
     /// How far it is.
     pub state: JobState,
     /// What it has done.
     pub counters: Counters,
-    /// When it was accepted, in milliseconds since the Unix epoch.
+    /// When it was accepted.
     pub created_ms: i64,
-    /// When it was last heard of, in milliseconds since the Unix epoch.
+    /// When it was last heard of.
     pub updated_ms: i64,
-    /// Why its last slice was cut short, if it was.
+    /// When it is, or was, to begin.
+    pub run_at_ms: i64,
+    /// When somebody first worked on it.
+    pub started_ms: Option<i64>,
+    /// When it ended.
+    pub finished_ms: Option<i64>,
+    /// Of a warm job.
+    pub estimate: Option<Estimate>,
+    /// Why its last slice was cut short, if it was; of a job that failed, why.
     pub error: Option<String>,
+    /// The failed keys by what was wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// What it is to load, of a warm job.
+    pub warm: Option<Warm>,
+}
+
+/// What was expected of a job when it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Keys to load: at least so many, when there was more to count than there was time for.
+    pub keys: u64,
+    /// When it is done, in milliseconds since the Unix epoch.
+    pub completion_ms: i64,
 }
 
 /// How far a job is.
@@ -34,12 +58,17 @@ pub enum JobState {
     Running,
     /// It is done.
     Done,
+    /// It was cancelled.
+    Cancelled,
+    /// It was given up.
+    Failed,
 }
 
 /// What a job has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Keys it did what it is for: of a removal, keys removed, each counted once by each slice that met it.
+    /// Keys it did what it is for: of a removal, keys removed, each counted once by each slice that met it; of a warm
+    /// job, keys that L2 has now.
     pub done: u64,
     /// Keys that were not there.
     pub missing: u64,
@@ -50,38 +79,55 @@ pub struct Counters {
 /// How one slice of a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slice {
-    /// The job is done.
+    /// The job is done, or was given up.
     Done,
     /// There is work left, and whoever reads the table's stream has been called.
     Continues,
     /// A level it needs is out of reach: maintenance calls again.
     Parked,
-    /// There was nothing to do: it is done already, waits for its time, somebody else works on it, or there is no such
+    /// There was nothing to do: it has ended already, waits for its time, somebody else works on it, or there is no such
     /// job.
     NotDue,
 }
 
 impl Job {
-    /// Whether there is nothing left to do.
-    pub fn is_done(&self) -> bool {
-        self.state == JobState::Done
+    /// Whether nobody works on it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, JobState::Done | JobState::Cancelled | JobState::Failed)
+    }
+
+    /// Keys that are expected still; `None` where nothing was expected.
+    pub fn remaining(&self) -> Option<u64> {
+        let Counters { done, missing, failed } = self.counters;
+        let expected = self.estimate?.keys;
+        Some(if self.is_over() { 0 } else { expected.saturating_sub(done + missing + failed) })
     }
 }
 
 impl JobState {
-    /// The state's name, as stored.
+    const ALL: [JobState; 6] = [
+        JobState::Scheduled,
+        JobState::Ready,
+        JobState::Running,
+        JobState::Done,
+        JobState::Cancelled,
+        JobState::Failed,
+    ];
+
+    /// The state's name, as it is stored and reported.
     pub const fn name(self) -> &'static str {
         match self {
             JobState::Scheduled => "scheduled",
             JobState::Ready => "ready",
             JobState::Running => "running",
             JobState::Done => "done",
+            JobState::Cancelled => "cancelled",
+            JobState::Failed => "failed",
         }
     }
 
     /// The state of that name; `None` for one that this release does not know.
     pub(crate) fn named(name: &str) -> Option<JobState> {
-        let all = [JobState::Scheduled, JobState::Ready, JobState::Running, JobState::Done];
-        all.into_iter().find(|state| state.name() == name)
+        JobState::ALL.into_iter().find(|state| state.name() == name)
     }
 }

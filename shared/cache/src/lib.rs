@@ -27,7 +27,7 @@
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
-//! | [`job`], `frontier` | work that is larger than a request, and how far it has come |
+//! | [`job`], [`warm`], `frontier` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
@@ -87,22 +87,24 @@ mod shard;
 pub mod stats;
 pub mod tiered;
 pub mod version;
+pub mod warm;
 
 pub use self::redis::{CacheKind, Iam, RedisAccess};
 pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
-pub use job::{Job, JobState, Slice};
+pub use job::{Estimate, Job, JobState, Slice};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use outcome::{
     CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
-    Path, Put, Read, Reclaim, Step, Stored,
+    Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tiered::{Deployment, OpenError, TieredCache};
 pub use version::{Position, Version};
+pub use warm::{Strategy, Warm};

@@ -2,8 +2,11 @@
 
 use crate::{
     config::{Field, Refusal},
+    dynamo::L3Error,
     entry::Entry,
+    job::Job,
     level::{Level, Levels},
+    redis::Down,
     selector::Selector,
     version::Position,
 };
@@ -187,6 +190,15 @@ pub enum Reclaim {
     },
 }
 
+/// A warm job that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warming {
+    /// The job.
+    pub job: Job,
+    /// Whether it was accepted just now, and not by an earlier request of the same name.
+    pub is_new: bool,
+}
+
 /// What maintenance did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Maintained {
@@ -280,6 +292,8 @@ pub enum CacheError {
     },
     /// There is more to count than one request has time for.
     OutOfTime,
+    /// The name of a job is that of another, with other things to do.
+    OtherJob,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
 }
@@ -288,6 +302,18 @@ impl CacheError {
     /// The operation could not be done for want of `level`.
     pub(crate) fn unavailable(level: Level, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CacheError {
         CacheError::Unavailable { level, cause: cause.into() }
+    }
+}
+
+impl From<L3Error> for CacheError {
+    fn from(error: L3Error) -> CacheError {
+        CacheError::unavailable(Level::L3, error)
+    }
+}
+
+impl From<Down> for CacheError {
+    fn from(down: Down) -> CacheError {
+        CacheError::unavailable(Level::L2, down)
     }
 }
 
@@ -314,6 +340,7 @@ impl fmt::Display for CacheError {
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
             CacheError::OutOfTime => f.write_str("there is more to count than one request has time for"),
+            CacheError::OtherJob => f.write_str("another job has that name"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
         }
     }

@@ -12,19 +12,13 @@ use super::{
 use crate::{entry::Entry, version::Version};
 use aws_sdk_dynamodb::{
     primitives::Blob,
-    types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest},
+    types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
 };
 use bytes::{Bytes, BytesMut};
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 /// Bytes of one chunk: an item has at most 400 KiB with its names and its key.
 const CHUNK_BYTES: usize = 390_000;
-/// Items of one BatchWriteItem.
-const WRITE_BATCH: usize = 25;
-/// How often what a batch left undone is sent again.
-const BATCH_TRIES: u32 = 6;
-/// First pause before what a batch left undone is sent again, in ms; doubled each time, with jitter.
-const BATCH_PAUSE_MS: u64 = 10;
 
 /// How many chunks an envelope of so many bytes has.
 pub(super) fn count(bytes: usize) -> usize {
@@ -57,63 +51,12 @@ impl Store {
         version: Version,
         chunks: usize,
     ) -> Result<Option<Bytes>, L3Error> {
-        let mut found: HashMap<String, Blob> = HashMap::with_capacity(chunks);
-        let mut wanted: Vec<Item> = chunk_keys(key, version, chunks).collect();
-        for attempt in 0..BATCH_TRIES {
-            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
-            let got = self
-                .client()
-                .await?
-                .batch_get_item()
-                .request_items(&self.entries, keys.expect("the keys are given"))
-                .customize()
-                .config_override(self.bulk())
-                .send()
-                .await
-                .map_err(|error| self.failed(error))?;
-            for mut item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                if let (Some(pk), Some(AttributeValue::B(body))) =
-                    (text_of(&item, "pk").map(str::to_owned), item.remove("body"))
-                {
-                    found.insert(pk, body);
-                }
-            }
-            wanted = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, rest)| rest.keys).collect();
-            if wanted.is_empty() {
-                return Ok(join(key, version, chunks, found));
-            }
-            pause(attempt).await;
-        }
-        Err(L3Error::Failed("dynamodb kept leaving chunks unread".into()))
-    }
-
-    /// Sends write requests in batches, and again what a batch left undone.
-    pub(super) async fn write_batches(&self, table: &str, requests: Vec<WriteRequest>) -> Result<(), L3Error> {
-        for batch in requests.chunks(WRITE_BATCH) {
-            self.write_batch(table, batch.to_vec()).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_batch(&self, table: &str, mut batch: Vec<WriteRequest>) -> Result<(), L3Error> {
-        for attempt in 0..BATCH_TRIES {
-            let sent = self
-                .client()
-                .await?
-                .batch_write_item()
-                .request_items(table, batch)
-                .customize()
-                .config_override(self.bulk())
-                .send()
-                .await
-                .map_err(|error| self.failed(error))?;
-            batch = sent.unprocessed_items.into_iter().flatten().flat_map(|(_, rest)| rest).collect();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            pause(attempt).await;
-        }
-        Err(L3Error::Failed("dynamodb kept leaving items unwritten".into()))
+        let items = self.read_batches(chunk_keys(key, version, chunks).collect()).await?;
+        let body = |mut item: Item| match (text_of(&item, "pk").map(str::to_owned), item.remove("body")) {
+            (Some(pk), Some(AttributeValue::B(body))) => Some((pk, body)),
+            _ => None,
+        };
+        Ok(join(key, version, chunks, items.into_iter().filter_map(body).collect()))
     }
 }
 
@@ -142,9 +85,4 @@ pub(super) fn chunk_keys(key: &str, version: Version, chunks: usize) -> impl Ite
 
 fn chunk_key(key: &str, version: Version, index: usize) -> Item {
     Item::from([("pk".to_owned(), text(chunk_name(key, version, index))), ("sk".to_owned(), text("-"))])
-}
-
-async fn pause(attempt: u32) {
-    let most = BATCH_PAUSE_MS << attempt;
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
 }

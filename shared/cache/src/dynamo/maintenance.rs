@@ -1,11 +1,15 @@
-//! When each task of maintenance is due, in the control table, so that one container of the fleet does it at a time.
+//! When each task of maintenance is due, in the control table, so that one container of the fleet does it at a time; and
+//! what was measured of warm jobs.
 
 use super::{
     Item,
     client::{L3Error, Store},
-    number, text, text_of,
+    number, number_of, text, text_of,
 };
 use aws_sdk_dynamodb::types::ReturnValue;
+
+/// The sort key of what was measured of warm jobs.
+const WARMING: &str = "warming";
 
 /// What is done every so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +35,7 @@ impl Store {
     /// ends.
     pub(crate) async fn claim(&self, task: Task, due_by_ms: i64, until_ms: i64) -> Result<Option<Due>, L3Error> {
         let update = self
-            .control_update(key(task))
+            .control_update(key(task.name()))
             .await?
             .update_expression("SET next_at = :until")
             .condition_expression("attribute_not_exists(next_at) OR next_at <= :due")
@@ -48,7 +52,7 @@ impl Store {
     /// Writes down how far a task has come, and when it is due again, unless somebody else has begun meanwhile.
     pub(crate) async fn end_turn(&self, due: &Due, progress: &str, next_at_ms: i64) -> Result<(), L3Error> {
         let update = self
-            .control_update(key(due.task))
+            .control_update(key(due.task.name()))
             .await?
             .update_expression("SET next_at = :next, #progress = :progress")
             .condition_expression("next_at = :until")
@@ -58,12 +62,33 @@ impl Store {
             .expression_attribute_values(":until", number(due.until_ms));
         self.update(update).await.map(drop)
     }
+
+    /// How many keys a second the last warm job loaded; `None` before the first one.
+    pub(crate) async fn warm_rate(&self) -> Result<Option<u64>, L3Error> {
+        let found = self.control_item(key(WARMING)).await?;
+        Ok(found.and_then(|found| number_of(&found, "keys_per_second")))
+    }
+
+    /// Remembers how many keys a second a warm job loaded.
+    pub(crate) async fn learn_warm_rate(&self, keys_per_second: u64) -> Result<(), L3Error> {
+        let update = self
+            .control_update(key(WARMING))
+            .await?
+            .update_expression("SET keys_per_second = :rate")
+            .expression_attribute_values(":rate", number(keys_per_second));
+        self.update(update).await.map(drop)
+    }
 }
 
-fn key(task: Task) -> Item {
-    let name = match task {
-        Task::Sweep => "index",
-        Task::Census => "census",
-    };
+impl Task {
+    const fn name(self) -> &'static str {
+        match self {
+            Task::Sweep => "index",
+            Task::Census => "census",
+        }
+    }
+}
+
+fn key(name: &str) -> Item {
     Item::from([("pk".to_owned(), text("maintenance")), ("sk".to_owned(), text(name))])
 }

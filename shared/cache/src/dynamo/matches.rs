@@ -15,7 +15,7 @@ use super::{
 use crate::{entry::Entry, selector::Stretch, shard::shard, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::put_item::PutItemError,
+    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
     types::{AttributeValue, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest},
 };
 use std::sync::Arc;
@@ -59,6 +59,30 @@ pub(crate) struct Match {
 impl Store {
     /// The rows of a page, read consistently, and the sort key after which the next one begins.
     pub(crate) async fn search(&self, search: Search<'_>) -> Result<(Vec<Match>, Option<String>), L3Error> {
+        let query = self
+            .rows_of(search)
+            .await?
+            .projection_expression("sk, #v, #k, #x")
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_names("#k", "kind")
+            .expression_attribute_names("#x", "expires_at")
+            .limit(PAGE_ROWS);
+        let found = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
+        let now_ms = self.clock.now_ms();
+        let matches = found
+            .items
+            .into_iter()
+            .flatten()
+            .filter_map(
+                |item| if search.stretch.tag.is_some() { self.index_row(&item) } else { self.row(&item, now_ms) },
+            )
+            .collect();
+        let last = found.last_evaluated_key.as_ref().and_then(|item| text_of(item, "sk")).map(str::to_owned);
+        Ok((matches, last))
+    }
+
+    /// The query for a page of a stretch, with all that its rows say.
+    pub(super) async fn rows_of(&self, search: Search<'_>) -> Result<QueryFluentBuilder, L3Error> {
         let Stretch { shard, tag, prefix, exact } = search.stretch;
         let name = tag.map_or_else(|| partition_name(shard), |tag| tag_partition(shard, tag));
         let after = search.after.map(|sk| Item::from([("pk".to_owned(), text(&name)), ("sk".to_owned(), text(sk))]));
@@ -71,30 +95,15 @@ impl Store {
             _ if exact => "pk = :pk AND sk = :prefix",
             _ => "pk = :pk AND begins_with(sk, :prefix)",
         };
-        let query = self
+        Ok(self
             .client()
             .await?
             .query()
             .table_name(&self.entries)
             .key_condition_expression(condition)
             .set_expression_attribute_values(Some(values))
-            .projection_expression("sk, #v, #k, #x")
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_names("#k", "kind")
-            .expression_attribute_names("#x", "expires_at")
             .consistent_read(true)
-            .limit(PAGE_ROWS)
-            .set_exclusive_start_key(after);
-        let found = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
-        let now_ms = self.clock.now_ms();
-        let matches = found
-            .items
-            .into_iter()
-            .flatten()
-            .filter_map(|item| if tag.is_some() { self.index_row(&item) } else { self.row(&item, now_ms) })
-            .collect();
-        let last = found.last_evaluated_key.as_ref().and_then(|item| text_of(item, "sk")).map(str::to_owned);
-        Ok((matches, last))
+            .set_exclusive_start_key(after))
     }
 
     /// Puts a tombstone in place of the row of `key` if it is doomed; returns whether a live value went.

@@ -15,15 +15,18 @@
 //! | `note` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
 //! | `note` | `!document` | the configuration document, with its `version` |
 //! | `note` | `#` job | the barrier of a removal job that is not done |
-//! | `job#` job | `-` | a job: what it is to do, how far it has come, who works on it |
-//! | `jobs` | job | the job is not done |
+//! | `job#` job | `-` | how far a job has come, and who works on it |
+//! | `job#` job | `body` | what it is to do |
+//! | `jobs` | job | the job is not over |
 //! | `maintenance` | `index` | how far the sweep of the indexes of L2 has come, and when it is due again |
 //! | `maintenance` | `census` | the same of the count of what the table of entries holds |
+//! | `maintenance` | `warming` | how many keys a second the last warm job loaded |
 //!
 //! Keys spread over sixteen partitions, with the key as sort key, so that a prefix is one Query for each. A row is
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
 //! marker, so that a late write of a smaller version is refused.
 
+mod batches;
 mod census;
 mod chunks;
 mod client;
@@ -32,6 +35,7 @@ mod control;
 mod document;
 mod head;
 mod jobs;
+mod load;
 mod maintenance;
 mod matches;
 mod notes;
@@ -39,6 +43,7 @@ mod rows;
 
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use jobs::{JobRecord, NewJob};
+pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Doomed, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};

@@ -111,8 +111,7 @@ impl Store {
             let got = client
                 .get_item()
                 .table_name(&self.entries)
-                .key("pk", partition(key))
-                .key("sk", text(key))
+                .set_key(Some(row_key(key)))
                 .consistent_read(true)
                 .send()
                 .await
@@ -142,8 +141,7 @@ impl Store {
             .await?
             .get_item()
             .table_name(&self.entries)
-            .key("pk", partition(key))
-            .key("sk", text(key))
+            .set_key(Some(row_key(key)))
             .projection_expression("#v, #k, #x, #l, #b")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
@@ -327,11 +325,16 @@ impl Write<'_> {
     }
 }
 
-fn inline_body(mut item: Item) -> Option<Bytes> {
+pub(super) fn inline_body(mut item: Item) -> Option<Bytes> {
     match item.remove("body") {
         Some(AttributeValue::B(body)) => Some(body.into_inner().into()),
         _ => None,
     }
+}
+
+/// The key of a row in the table.
+pub(super) fn row_key(key: &str) -> Item {
+    Item::from([("pk".to_owned(), partition(key)), ("sk".to_owned(), text(key))])
 }
 
 fn partition(key: &str) -> AttributeValue {

@@ -4,7 +4,7 @@ use super::TieredCache;
 use crate::{
     level::Level,
     outcome::{CacheError, Hit, Path, Step},
-    redis::{Done, Outcome, Reply},
+    redis::{Done, Outcome},
     stats::{Count, Counts},
     version::Version,
 };
@@ -70,11 +70,8 @@ impl TieredCache {
     }
 
     /// Counts a write into L2 that brought this version there, and did not only certify it anew.
-    pub(super) fn count_promotion(&self, version: Version, written: Option<Reply>) {
-        if let Some(Ok(outcome)) = written.map(Outcome::parse)
-            && outcome.done == Done::Yes
-            && outcome.before != Some(version)
-        {
+    pub(super) fn count_promotion(&self, version: Version, written: Outcome) {
+        if written.done == Done::Yes && written.before != Some(version) {
             self.counters.add(Count::L2Promotions, 1);
         }
     }

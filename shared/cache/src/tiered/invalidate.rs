@@ -55,7 +55,7 @@ impl View<'_> {
         let levels = request.levels.and(self.setup.config.enabled());
         if levels.has(Level::L3) && self.store.is_paused() {
             // Before a record says that copies are not to be trusted, which only L3 could then confirm.
-            return Err(l3_down(L3Error::Skipped).into());
+            return Err(CacheError::from(L3Error::Skipped).into());
         }
         if request.dry_run || request.max_affected.is_some() {
             let caught_up = self.catch_up().await?;
@@ -96,11 +96,11 @@ impl View<'_> {
         let mut frontier = Frontier::default();
         let mut done = true;
         if levels.has(Level::L3) {
-            done = self.sweep_l3(sweep, &mut frontier.l3, pace).await.map_err(l3_down)?;
+            done = self.sweep_l3(sweep, &mut frontier.l3, pace).await?;
         }
         if done && levels.has(Level::L2) {
-            caught_up.synced.map_err(l2_down)?;
-            done = self.sweep_l2(sweep, &mut frontier.l2, pace).await.map_err(l2_down)?;
+            caught_up.synced?;
+            done = self.sweep_l2(sweep, &mut frontier.l2, pace).await?;
         }
         self.look_into_memory(&request.selector, &met);
         if done { Ok(met) } else { Err(CacheError::OutOfTime) }
@@ -116,7 +116,7 @@ impl View<'_> {
         let stamp = self.stamp();
         let written = request.written(self.version(stamp), levels);
         let record = self.ask(self.journal.invalidate(self.operation(stamp), &written, true)).await;
-        let at = record.and_then(appended).map_err(l2_down)?;
+        let at = record.and_then(appended)?;
         let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
         let met = Met::of(levels);
         self.look_into_memory(&request.selector, &met);
@@ -136,8 +136,8 @@ impl View<'_> {
 
     /// Closes the record and reads the journal up to it, so that own L1 heeds it as well. False when it was not open.
     pub(super) async fn close(&self, at: Position, matched: u64) -> Result<bool, CacheError> {
-        let reply = self.then_sync(vec![self.journal.close(at, matched)], 0).await.map_err(l2_down)?;
-        reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(l2_down)
+        let reply = self.then_sync(vec![self.journal.close(at, matched)], 0).await?;
+        reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
     }
 
     /// Without Redis, L3 is all there is to remove from; a note makes whoever reaches Redis first do the rest.
@@ -151,7 +151,7 @@ impl View<'_> {
         let written = request.written(self.version_without_redis().max(self.version(self.stamp())), levels);
         let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(written.clone())));
         if let Some(note) = &again {
-            self.leave_note(note).await.map_err(l3_down)?;
+            self.leave_note(note).await?;
         }
         let met = Met::of(levels);
         self.look_into_memory(&request.selector, &met);
@@ -159,7 +159,7 @@ impl View<'_> {
         if levels.has(Level::L3) || levels.has(Level::L2) {
             let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, met: &met };
             let mut frontier = Frontier::default();
-            if !self.sweep_l3(sweep, &mut frontier.l3, pace).await.map_err(l3_down)? {
+            if !self.sweep_l3(sweep, &mut frontier.l3, pace).await? {
                 let rest = Handover { written: &written, at: None, frontier, done: met.count() };
                 reclaim = Reclaim::InProgress { job: Some(self.leave_to_job(rest).await?) };
                 // Its own reads heed it at once.
@@ -169,7 +169,7 @@ impl View<'_> {
         let degraded = again.is_some();
         if let Some(again) = again {
             // Whoever took up the first note may have certified, after that, what was still in L3.
-            self.leave_note(&again).await.map_err(l3_down)?;
+            self.leave_note(&again).await?;
         }
         if levels.has(Level::L1) {
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
@@ -207,12 +207,4 @@ impl Invalidate {
     fn written(&self, version: Version, levels: Levels) -> Written {
         Written::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
     }
-}
-
-fn l2_down(down: Down) -> CacheError {
-    CacheError::unavailable(Level::L2, down)
-}
-
-fn l3_down(error: L3Error) -> CacheError {
-    CacheError::unavailable(Level::L3, error)
 }

@@ -1,9 +1,9 @@
 //! Running jobs: a slice at a time, by whoever was called, each under a lease that is renewed by its checkpoints.
 
-use super::{TieredCache, removal, sweep::Pace};
+use super::{TieredCache, removal, sweep::Pace, warming};
 use crate::{
     dynamo::{JobRecord, L3Error},
-    job::{Job, JobState, Slice},
+    job::{JobState, Slice},
     level::Level,
     outcome::CacheError,
 };
@@ -15,17 +15,24 @@ pub(super) const SILENCE_MS: i64 = 30_000;
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// How much longer than its time a slice may take to finish the page it is at.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
+/// How often a part that failed is begun again at once, and how long before the first time; twice as long each time.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(200);
+/// A warm job that has not come to its end so long after it was due is given up, in ms: a day.
+const WARM_LIFE_MS: i64 = 86_400_000;
 
 /// The right to work on a job.
 pub(super) struct Lease {
     pub(super) record: JobRecord,
-    owner: String,
+    pub(super) owner: String,
 }
 
 /// Why a slice ends before its time.
 pub(super) enum Halt {
-    /// Somebody else has the job now.
+    /// Somebody else has the job now, or it was cancelled.
     Lost,
+    /// It makes no sense to go on.
+    GivenUp(&'static str),
     /// A level is out of reach, or the job cannot be understood.
     Failed(CacheError),
 }
@@ -43,15 +50,6 @@ impl From<L3Error> for Halt {
 }
 
 impl TieredCache {
-    /// What is known of a job; `None` where there is none of that name, or it has been done for a week.
-    ///
-    /// # Errors
-    /// When DynamoDB cannot be reached.
-    pub async fn job(&self, id: &str) -> Result<Option<Job>, CacheError> {
-        let found = self.store.job(id).await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
-        Ok(found.map(|record| record.job))
-    }
-
     /// Works on a job for about `time`, or a deployment's slice if that is less. May be called any number of times, also
     /// at once.
     ///
@@ -61,27 +59,30 @@ impl TieredCache {
         let pace = Pace::of(time.min(self.slice), GRACE);
         let owner = format!("{:016x}", fastrand::u64(..));
         let silent_since_ms = self.clock.now_ms() - SILENCE_MS;
-        let taken = self.store.take_job(id, &owner, silent_since_ms).await;
-        let Some(record) = taken.map_err(|error| CacheError::unavailable(Level::L3, error))? else {
+        let Some(record) = self.store.take_job(id, &owner, silent_since_ms).await? else {
             return Ok(Slice::NotDue);
         };
         let mut lease = Lease { record, owner };
         match self.work(&mut lease, pace).await {
             Ok(slice) => Ok(slice),
             Err(Halt::Lost) => Ok(Slice::NotDue),
+            Err(Halt::GivenUp(why)) => self.give_up(lease, why).await,
             Err(Halt::Failed(error)) => self.park(lease, error).await,
         }
     }
 
     async fn work(&self, lease: &mut Lease, pace: Pace) -> Result<Slice, Halt> {
+        let mut failures = 0;
         loop {
-            let part = pace.at_most(CHECKPOINT);
-            let done = match lease.record.job.kind.as_str() {
-                removal::KIND => self.caught_up().await?.removal_part(lease, part).await?,
-                _ => return Err(Halt::Failed(CacheError::unavailable(Level::L3, "a job of a later release"))),
-            };
-            if done {
-                return self.conclude(lease).await;
+            match self.part(lease, pace.at_most(CHECKPOINT)).await {
+                Ok(true) => return self.conclude(lease).await,
+                Ok(false) => failures = 0,
+                Err(Halt::Failed(error)) if failures < TRIES && !pace.is_over() => {
+                    tracing::debug!(cause = %error.chain(), "a part of a job is begun again");
+                    tokio::time::sleep(PAUSE * 2_u32.pow(failures)).await;
+                    failures += 1;
+                }
+                Err(halt) => return Err(halt),
             }
             if pace.is_over() {
                 self.save(lease, JobState::Ready).await?;
@@ -91,14 +92,42 @@ impl TieredCache {
         }
     }
 
-    async fn conclude(&self, lease: &Lease) -> Result<Slice, Halt> {
-        if !self.store.finish_job(&lease.record, &lease.owner).await? {
+    /// Goes on with a job until the next checkpoint; returns whether nothing is left.
+    async fn part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
+        match lease.record.job.kind.as_str() {
+            removal::KIND => self.caught_up().await?.removal_part(lease, pace).await,
+            warming::KIND if self.is_out_of_date(lease) => Err(Halt::GivenUp("it came to no end within a day")),
+            warming::KIND => self.caught_up().await?.warm_part(lease, pace).await,
+            _ => Err(CacheError::unavailable(Level::L3, "a job of a later release").into()),
+        }
+    }
+
+    fn is_out_of_date(&self, lease: &Lease) -> bool {
+        self.clock.now_ms().saturating_sub(lease.record.job.run_at_ms) > WARM_LIFE_MS
+    }
+
+    async fn conclude(&self, lease: &mut Lease) -> Result<Slice, Halt> {
+        if lease.record.job.kind == warming::KIND {
+            self.view().warmed(lease).await;
+        }
+        lease.record.job.state = JobState::Done;
+        lease.record.job.error = None;
+        if !self.store.end_job(&lease.record, &lease.owner).await? {
             return Err(Halt::Lost);
         }
         if lease.record.job.kind == removal::KIND {
             self.view().lift(&lease.record).await;
         }
         Ok(Slice::Done)
+    }
+
+    /// Ends a job that cannot come to its end.
+    async fn give_up(&self, mut lease: Lease, why: &str) -> Result<Slice, CacheError> {
+        tracing::warn!(job = lease.record.job.id, why, "a job is given up");
+        lease.record.job.state = JobState::Failed;
+        lease.record.job.error = Some(why.to_owned());
+        let ended = self.store.end_job(&lease.record, &lease.owner).await?;
+        Ok(if ended { Slice::Done } else { Slice::NotDue })
     }
 
     /// Writes a checkpoint down, and leaves the job in `state`.
@@ -113,9 +142,7 @@ impl TieredCache {
         tracing::warn!(job = lease.record.job.id, cause = %error.chain(), "a job is left to maintenance");
         lease.record.job.state = JobState::Scheduled;
         lease.record.job.error = Some(error.to_string());
-        lease.record.run_at_ms = self.clock.now_ms();
-        let saved = self.store.save_job(&lease.record, &lease.owner).await;
-        saved.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+        self.store.save_job(&lease.record, &lease.owner).await?;
         Ok(Slice::Parked)
     }
 }

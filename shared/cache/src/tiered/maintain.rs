@@ -78,11 +78,11 @@ impl View<'_> {
     async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         let mut after: Option<String> = None;
         loop {
-            let (ids, next) = self.store.undone_jobs(after.as_deref()).await.map_err(l3_down)?;
+            let (ids, next) = self.store.undone_jobs(after.as_deref()).await?;
             for id in ids {
-                let record = self.store.job(&id).await.map_err(l3_down)?;
+                let record = self.store.job_state(&id).await?;
                 if let Some(record) = record.filter(|record| record.is_due(self.clock.now_ms())) {
-                    done.jobs_woken += u64::from(self.store.wake_job(&record).await.map_err(l3_down)?);
+                    done.jobs_woken += u64::from(self.store.wake_job(&record).await?);
                 }
             }
             match next {
@@ -97,7 +97,7 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        self.sync(Vec::new()).await.map_err(l2_down)?;
+        self.sync(Vec::new()).await?;
         let abandoned = self.knowledge().abandoned();
         for invalidation in &abandoned {
             if done.invalidations_adopted == MOST_ADOPTED {
@@ -119,13 +119,13 @@ impl View<'_> {
         done.sweep_finished = matches!(swept, Ok(true));
         let hours = self.setup.config.l3_config.cleanup_interval_hours;
         self.end_turn(&due, (!done.sweep_finished).then_some(&sweeping), hours).await?;
-        swept.map(|_| ()).map_err(l2_down)
+        Ok(swept.map(drop)?)
     }
 
     /// Claims a task, if it is due by `due_by_ms`, for as long as a call may be silent.
     async fn claim(&self, task: Task, due_by_ms: i64) -> Result<Option<Due>, CacheError> {
         let alone_until_ms = self.clock.now_ms() + SILENCE_MS + i64::try_from(GRACE.as_millis()).unwrap_or_default();
-        self.store.claim(task, due_by_ms, alone_until_ms).await.map_err(l3_down)
+        Ok(self.store.claim(task, due_by_ms, alone_until_ms).await?)
     }
 
     /// Leaves what is left of a task to the next call; with nothing left it is due in so many hours.
@@ -138,7 +138,7 @@ impl View<'_> {
                 (String::new(), now_ms.saturating_add(hours.saturating_mul(HOUR_MS)))
             }
         };
-        self.store.end_turn(due, &progress, next_at_ms).await.map_err(l3_down)
+        Ok(self.store.end_turn(due, &progress, next_at_ms).await?)
     }
 
     /// Goes on with the census of L3, if one is due and there is a fleet to tell; only a whole one is told.
@@ -146,7 +146,7 @@ impl View<'_> {
         if !self.uses(Level::L2) || !self.uses(Level::L3) {
             return Ok(());
         }
-        let known = self.ask(self.fleet.standing()).await.and_then(Standing::parse).map_err(l2_down)?.rows;
+        let known = self.ask(self.fleet.standing()).await.and_then(Standing::parse)?.rows;
         // Where nothing is known, a census is due whenever the last one was. Two at a time only cost more.
         let due_by_ms = if known.is_some() { self.clock.now_ms() } else { i64::MAX };
         let Some(due) = self.claim(Task::Census, due_by_ms).await? else { return Ok(()) };
@@ -159,8 +159,8 @@ impl View<'_> {
         done.census_finished = matches!(told, Ok(true));
         let hours = self.setup.config.l3_config.cleanup_interval_hours.max(CENSUS_HOURS);
         self.end_turn(&due, (!done.census_finished).then_some(&counting), hours).await?;
-        counted.map_err(l3_down)?;
-        told.map(|_| ()).map_err(l2_down)
+        counted?;
+        Ok(told.map(drop)?)
     }
 
     /// Counts page after page; returns whether it came to the end. At least one page is done.
@@ -228,18 +228,10 @@ impl JobRecord {
     fn is_due(&self, now_ms: i64) -> bool {
         let silent_ms = now_ms.saturating_sub(self.job.updated_ms);
         match self.job.state {
-            JobState::Scheduled => self.run_at_ms <= now_ms,
+            JobState::Scheduled => self.job.run_at_ms <= now_ms,
             JobState::Ready => silent_ms > UNANSWERED_MS,
             JobState::Running => silent_ms > SILENCE_MS,
-            JobState::Done => false,
+            JobState::Done | JobState::Cancelled | JobState::Failed => false,
         }
     }
-}
-
-fn l3_down(error: L3Error) -> CacheError {
-    CacheError::unavailable(Level::L3, error)
-}
-
-fn l2_down(down: Down) -> CacheError {
-    CacheError::unavailable(Level::L2, down)
 }

@@ -13,6 +13,7 @@ mod deliver;
 mod history;
 mod invalidate;
 mod jobs;
+mod load;
 mod maintain;
 mod met;
 mod notes;
@@ -23,6 +24,8 @@ mod status;
 mod sweep;
 mod sync;
 mod view;
+mod warm;
+mod warming;
 mod write;
 
 use self::{

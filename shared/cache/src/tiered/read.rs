@@ -330,8 +330,8 @@ impl View<'_> {
         match self.then_check(&written, stamp, vec![write]).await {
             Ok(checked) => {
                 let unchanged = checked.since == Since::Unchanged;
-                if unchanged {
-                    self.count_promotion(value.entry.version, checked.replies.into_iter().next());
+                if unchanged && let Some(Ok(outcome)) = checked.replies.into_iter().next().map(Outcome::parse) {
+                    self.count_promotion(value.entry.version, outcome);
                 }
                 unchanged || planted(Bug::FilledThoughCovered)
             }

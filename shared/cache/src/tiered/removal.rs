@@ -52,14 +52,9 @@ impl View<'_> {
         let id = job_of(rest.written);
         let body = rest.written.to_json();
         let progress = Progress { at: rest.at.map(|at| at.to_string()), frontier: rest.frontier };
-        let new = NewJob {
-            id: &id,
-            kind: KIND,
-            body: &body,
-            progress: &progress.to_json(),
-            counters: Counters { done: rest.done, ..Counters::default() },
-            barrier: Some(&body),
-        };
+        let progress = progress.to_json();
+        let counters = Counters { done: rest.done, ..Counters::default() };
+        let new = NewJob { progress: &progress, counters, barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
         let unavailable = |error| CacheError::unavailable(Level::L3, error);
         if !self.store.create_job(&new).await.map_err(unavailable)? {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
@@ -76,19 +71,12 @@ impl View<'_> {
         let unavailable = |error| CacheError::unavailable(Level::L3, error);
         let written = abandoned.written();
         let (id, body) = (job_of(&written), written.to_json());
-        let new = NewJob {
-            id: &id,
-            kind: KIND,
-            body: &body,
-            progress: "",
-            counters: Counters::default(),
-            barrier: Some(&body),
-        };
+        let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
         if self.store.create_job(&new).await.map_err(unavailable)? {
             return Ok(true);
         }
         let record = self.store.job(&id).await.map_err(unavailable)?;
-        if record.is_some_and(|record| record.job.is_done()) {
+        if record.is_some_and(|record| record.job.is_over()) {
             self.close(abandoned.at, 0).await?;
         }
         Ok(false)

@@ -13,6 +13,8 @@ use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 
 /// Most copies whose reads wait for a sync; reads of more are not counted.
 const MOST_TOUCHED: usize = 1000;
+/// Most writes that one sync undoes: a request waits for it.
+const MOST_UNDONE: usize = 100;
 
 /// What the reply to a command that rode along means.
 pub(super) enum Rider {
@@ -87,13 +89,17 @@ impl View<'_> {
         Some((self.fleet.report(&report), Rider::Reported(report.number)))
     }
 
-    /// The commands that undo writes which can arrive no more.
+    /// The commands that undo writes which can arrive no more, the first of them.
     fn undo_unfinished(&self) -> Vec<(Command, Unfinished)> {
         let now_ms = self.clock.now_ms();
         let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        let (due, rest): (Vec<Unfinished>, Vec<Unfinished>) =
-            unfinished.drain(..).partition(|write| write.due_ms <= now_ms);
-        *unfinished = rest;
+        let mut room = MOST_UNDONE;
+        let due = unfinished.extract_if(.., |write| {
+            let is_due = write.due_ms <= now_ms && room > 0;
+            room -= usize::from(is_due);
+            is_due
+        });
+        let due: Vec<Unfinished> = due.collect();
         let operation = self.operation(self.stamp());
         let undo =
             |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp);

@@ -209,7 +209,7 @@ impl View<'_> {
 
     /// Removal goes on for as long as the request or a part of a slice does: what is removed is older than a version that
     /// is fixed.
-    fn bulk_operation(&self) -> Operation {
+    pub(super) fn bulk_operation(&self) -> Operation {
         Operation { started_us: self.stamp().started_us, life_us: OPERATION_LIFE.as_micros() as u64 }
     }
 

@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most writes whose end is not known that are remembered.
-const MOST_UNFINISHED: usize = 100;
+/// Most writes whose end is not known that are remembered: those of a wave of a warm job.
+const MOST_UNFINISHED: usize = 1000;
 /// How much later than its timeout a command of a broken connection may still arrive, and do something, in ms.
 const ARRIVAL_MS: i64 = 1000;
 
@@ -114,7 +114,7 @@ impl View<'_> {
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
-    fn owe_undo(&self, written: &Written<'_>, stamp: Stamp) {
+    pub(super) fn owe_undo(&self, written: &Written<'_>, stamp: Stamp) {
         if self.register() == Register::L2 {
             return;
         }

@@ -1,0 +1,86 @@
+//! Many items in one request, and again what DynamoDB leaves of it.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, WriteRequest};
+use std::time::Duration;
+
+/// Items of one BatchGetItem.
+const READ_BATCH: usize = 100;
+/// Items of one BatchWriteItem.
+const WRITE_BATCH: usize = 25;
+/// How often what a batch left undone is sent again.
+const BATCH_TRIES: u32 = 6;
+/// First pause before what a batch left undone is sent again, in ms; doubled each time, with jitter.
+const BATCH_PAUSE_MS: u64 = 10;
+
+impl Store {
+    /// The items of the table of entries that have these keys, as far as they are there, read consistently.
+    pub(super) async fn read_batches(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, L3Error> {
+        let mut found = Vec::with_capacity(keys.len());
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(READ_BATCH));
+            self.read_batch(std::mem::replace(&mut keys, rest), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn read_batch(&self, mut wanted: Vec<Item>, found: &mut Vec<Item>) -> Result<(), L3Error> {
+        for attempt in 0..BATCH_TRIES {
+            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let got = self
+                .client()
+                .await?
+                .batch_get_item()
+                .request_items(&self.entries, keys.expect("the keys are given"))
+                .customize()
+                .config_override(self.bulk())
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            found.extend(got.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            wanted = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, rest)| rest.keys).collect();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            pause(attempt).await;
+        }
+        Err(L3Error::Failed("dynamodb kept leaving items unread".into()))
+    }
+
+    /// Sends write requests in batches, and again what a batch left undone.
+    pub(super) async fn write_batches(&self, table: &str, requests: Vec<WriteRequest>) -> Result<(), L3Error> {
+        for batch in requests.chunks(WRITE_BATCH) {
+            self.write_batch(table, batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_batch(&self, table: &str, mut batch: Vec<WriteRequest>) -> Result<(), L3Error> {
+        for attempt in 0..BATCH_TRIES {
+            let sent = self
+                .client()
+                .await?
+                .batch_write_item()
+                .request_items(table, batch)
+                .customize()
+                .config_override(self.bulk())
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            batch = sent.unprocessed_items.into_iter().flatten().flat_map(|(_, rest)| rest).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            pause(attempt).await;
+        }
+        Err(L3Error::Failed("dynamodb kept leaving items unwritten".into()))
+    }
+}
+
+async fn pause(attempt: u32) {
+    let most = BATCH_PAUSE_MS << attempt;
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+}

@@ -1,0 +1,124 @@
+//! Accepting, reporting and cancelling warm jobs. What runs them is in [`super::warming`].
+
+use super::{
+    TieredCache,
+    met::Met,
+    sweep::{Act, Pace, Sweep},
+    view::View,
+    warming,
+};
+use crate::{
+    dynamo::NewJob,
+    frontier::Frontier,
+    job::{Estimate, Job, JobState},
+    level::{Level, Levels},
+    outcome::{CacheError, Warming},
+    selector::Selector,
+    warm::{Strategy, Warm},
+};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Stands before the random or hashed part of a warm job's name.
+const NAME: &str = "warm_job_";
+/// How long the keys that patterns mean are counted before a job is accepted, and how much longer the last page may take.
+const COUNTING: Duration = Duration::from_millis(400);
+const COUNTING_GRACE: Duration = Duration::from_secs(5);
+/// How many keys a second a job loads, where none has been measured yet.
+const UNMEASURED_RATE: u64 = 1000;
+/// How long the control table's stream takes to call somebody, in ms.
+const CALL_MS: i64 = 1000;
+/// How long maintenance may take to come to a scheduled job, in ms: it runs every five minutes.
+const SCHEDULE_MS: i64 = 300_000;
+
+impl TieredCache {
+    /// Accepts a warm job. `name` is what makes a repetition of the request the same job, such as the caller and the key
+    /// that the caller gave it; without one it is a job of its own.
+    ///
+    /// # Errors
+    /// When DynamoDB cannot be reached, or a job of that name has other things to do.
+    pub async fn warm(&self, warm: Warm, name: Option<&str>) -> Result<Warming, CacheError> {
+        let id = name.map_or_else(|| format!("{NAME}{:032x}", fastrand::u128(..)), named);
+        let body = warm.to_json();
+        if let Some(job) = self.accepted(&id, &body).await? {
+            return Ok(Warming { job, is_new: false });
+        }
+        let estimate = self.caught_up().await?.estimate(&warm).await?;
+        let is_scheduled = warm.strategy == Strategy::Scheduled;
+        let new = NewJob {
+            state: if is_scheduled { JobState::Scheduled } else { JobState::Ready },
+            run_at_ms: warm.run_at_ms.filter(|_| is_scheduled).unwrap_or_default(),
+            estimate: Some(estimate),
+            ..NewJob::ready(&id, warming::KIND, &body)
+        };
+        let is_new = self.store.create_job(&new).await?;
+        let job = self.accepted(&id, &body).await?.ok_or(CacheError::Contended)?;
+        Ok(Warming { job, is_new })
+    }
+
+    /// The job of that name, which has exactly this to do.
+    async fn accepted(&self, id: &str, body: &str) -> Result<Option<Job>, CacheError> {
+        match self.store.job(id).await? {
+            Some(record) if record.body != body => Err(CacheError::OtherJob),
+            found => Ok(found.map(|record| record.job)),
+        }
+    }
+
+    /// What is known of a job; `None` where there is none of that name, or it has been over for a week.
+    ///
+    /// # Errors
+    /// When DynamoDB cannot be reached.
+    pub async fn job(&self, id: &str) -> Result<Option<Job>, CacheError> {
+        Ok(self.store.job(id).await?.map(|record| record.job))
+    }
+
+    /// Cancels a warm job: what works on it stops after the batches that are under way. Returns the job as it is then;
+    /// one that has ended, or is no warm job, stays as it was.
+    ///
+    /// # Errors
+    /// When DynamoDB cannot be reached.
+    pub async fn cancel(&self, id: &str) -> Result<Option<Job>, CacheError> {
+        let found = self.job(id).await?;
+        if found.as_ref().is_none_or(|job| job.kind != warming::KIND || job.is_over()) {
+            return Ok(found);
+        }
+        self.store.cancel_job(id).await?;
+        self.job(id).await
+    }
+}
+
+impl View<'_> {
+    /// How much a job has to load, as far as there is time to count it, and when it will have done so.
+    async fn estimate(&self, warm: &Warm) -> Result<Estimate, CacheError> {
+        let level = if self.uses(Level::L3) { Level::L3 } else { Level::L2 };
+        let met = Met::of(Levels::NONE.with(level));
+        let pace = Pace::of(COUNTING, COUNTING_GRACE);
+        for pattern in &warm.patterns {
+            let selector = Selector::Pattern(pattern.clone());
+            let sweep = Sweep { selector: &selector, act: Act::Look, met: &met };
+            if !self.sweep(sweep, &mut Frontier::default(), pace).await? || pace.is_over() {
+                break;
+            }
+        }
+        let matching = warm.keys.iter().filter(|key| warm.patterns.iter().any(|pattern| pattern.matches(key.as_str())));
+        let keys = met.count() + (warm.keys.len() - matching.count()) as u64;
+        let rate = self.store.warm_rate().await?.unwrap_or(UNMEASURED_RATE).max(1);
+        let takes_ms = i64::try_from(keys.saturating_mul(1000).div_ceil(rate)).unwrap_or(i64::MAX);
+        Ok(Estimate { keys, completion_ms: self.called_ms(warm).saturating_add(takes_ms) })
+    }
+
+    /// When somebody will have been called for a job.
+    fn called_ms(&self, warm: &Warm) -> i64 {
+        let now_ms = self.clock.now_ms();
+        match warm.strategy {
+            Strategy::Scheduled => warm.run_at_ms.unwrap_or(now_ms).max(now_ms).saturating_add(SCHEDULE_MS),
+            Strategy::Eager | Strategy::Lazy => now_ms + CALL_MS,
+        }
+    }
+}
+
+/// The name of the job for a name that callers chose: of fixed length, and no name tells another.
+fn named(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    digest.iter().take(16).fold(NAME.to_owned(), |id, byte| id + &format!("{byte:02x}"))
+}

@@ -1,0 +1,145 @@
+//! Warming: what a job is to load before it is asked for.
+
+use crate::{key::Key, pattern::Pattern};
+use serde::{Deserialize, Serialize};
+
+/// Most keys of one job.
+pub const MAX_KEYS: usize = 500;
+/// Most bytes that the keys of one job have together: what it is to do is one item of DynamoDB, of at most 400 KB.
+pub const MAX_KEY_BYTES: usize = 256 * 1024;
+/// Most patterns of one job.
+pub const MAX_PATTERNS: usize = 50;
+/// Entries of one batch unless a job says otherwise, from the API contract; and the most that it may say.
+pub const BATCH_SIZE: usize = 50;
+/// Largest batch.
+pub const MAX_BATCH_SIZE: usize = 1000;
+/// Batches in flight at once unless a job says otherwise, from the API contract.
+pub const MAX_CONCURRENT: usize = 10;
+/// Most batches in flight that a job may ask for.
+pub const LARGEST_MAX_CONCURRENT: usize = 100;
+
+/// When a job loads, and how far up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// L3 → L2 now; then every container takes the entries into L1 with its next sync, within bounds.
+    #[default]
+    Eager,
+    /// L3 → L2 now; L1 takes what is read.
+    Lazy,
+    /// At its time, or else with the next maintenance; then as [`Strategy::Eager`].
+    Scheduled,
+}
+
+/// What a warm job is to load, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warm {
+    /// These keys; at most [`MAX_KEYS`], of [`MAX_KEY_BYTES`] together.
+    pub keys: Vec<Key>,
+    /// Every key that matches one of these; at most [`MAX_PATTERNS`].
+    pub patterns: Vec<Pattern>,
+    /// When, and how far up.
+    pub strategy: Strategy,
+    /// Entries of one batch, 1 to [`MAX_BATCH_SIZE`].
+    pub batch_size: usize,
+    /// Batches in flight at once, 1 to [`LARGEST_MAX_CONCURRENT`]; no more than a thousand entries are.
+    pub max_concurrent: usize,
+    /// When a scheduled job is due, in milliseconds since the Unix epoch; `None` for the next maintenance.
+    pub run_at_ms: Option<i64>,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// A job as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    keys: Vec<String>,
+    patterns: Vec<String>,
+    strategy: String,
+    batch_size: usize,
+    max_concurrent: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at_ms: Option<i64>,
+    by: String,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Strategy; 3] = [Strategy::Eager, Strategy::Lazy, Strategy::Scheduled];
+
+    /// Its name in the API contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Strategy::Eager => "EAGER",
+            Strategy::Lazy => "LAZY",
+            Strategy::Scheduled => "SCHEDULED",
+        }
+    }
+
+    /// The strategy of that name.
+    pub fn named(name: &str) -> Option<Strategy> {
+        Strategy::ALL.into_iter().find(|strategy| strategy.name() == name)
+    }
+}
+
+impl Warm {
+    /// To load nothing yet, at once and as the API contract has it, for `by`.
+    pub fn new(by: impl Into<String>) -> Warm {
+        Warm {
+            keys: Vec::new(),
+            patterns: Vec::new(),
+            strategy: Strategy::default(),
+            batch_size: BATCH_SIZE,
+            max_concurrent: MAX_CONCURRENT,
+            run_at_ms: None,
+            by: by.into(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        let body = Body {
+            keys: self.keys.iter().map(ToString::to_string).collect(),
+            patterns: self.patterns.iter().map(ToString::to_string).collect(),
+            strategy: self.strategy.name().to_owned(),
+            batch_size: self.batch_size,
+            max_concurrent: self.max_concurrent,
+            run_at_ms: self.run_at_ms,
+            by: self.by.clone(),
+        };
+        serde_json::to_string(&body).expect("texts and numbers are always JSON")
+    }
+
+    /// What was written down; `None` for what this release cannot read.
+    pub(crate) fn read(json: &str) -> Option<Warm> {
+        let body: Body = serde_json::from_str(json).ok()?;
+        Some(Warm {
+            keys: body.keys.into_iter().map(|key| Key::new(key).ok()).collect::<Option<_>>()?,
+            patterns: body.patterns.iter().map(|pattern| Pattern::new(pattern).ok()).collect::<Option<_>>()?,
+            strategy: Strategy::named(&body.strategy)?,
+            batch_size: body.batch_size.clamp(1, MAX_BATCH_SIZE),
+            max_concurrent: body.max_concurrent.clamp(1, LARGEST_MAX_CONCURRENT),
+            run_at_ms: body.run_at_ms,
+            by: body.by,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_written_down_is_read_again() {
+        let warm = Warm {
+            keys: vec![Key::new("a\"b").unwrap()],
+            patterns: vec![Pattern::new("c:\\*:*").unwrap()],
+            strategy: Strategy::Scheduled,
+            batch_size: 7,
+            max_concurrent: 3,
+            run_at_ms: Some(1_700_000_000_000),
+            ..Warm::new("me")
+        };
+        assert_eq!(Warm::read(&warm.to_json()), Some(warm));
+        assert_eq!(Warm::read("{}"), None);
+    }
+}
