@@ -1,6 +1,6 @@
 //! What a warm record names comes into the memory of every container, within bounds, and nothing that is not current.
 
-use crate::support::{command, copy_name, get, invalidate, put};
+use crate::support::{command, copy_name, eventually, get, invalidate, put};
 use serde_json::{Value, json};
 use strata_it::{Api, configured, entry, stack::Options};
 
@@ -167,6 +167,29 @@ async fn a_read_does_not_wait_for_what_redis_does_not_deliver() {
     api.stack.redis_path("entries-2").restore().await;
     let found = get(&api, "entries-2", "k").await.expect(200);
     assert_eq!(found.level(), "L2_REDIS", "given up, and not the connection with it");
+}
+
+#[tokio::test]
+async fn a_prefetch_counts_as_a_promotion_and_as_no_read() {
+    let api = Api::with(stack().functions(["authorizer", "entries", "status"])).await;
+    let keys: Vec<String> = (0..5).map(|number| format!("k{number}")).collect();
+    for key in &keys {
+        put(&api, "entries-1", key, "1").await.expect(201);
+    }
+    warm(&api, &keys).await;
+    sync(&api, "entries-2").await;
+    for key in &keys {
+        get(&api, "entries-2", key).await.expect(200);
+    }
+    let status = async || api.get("/status").send().await.expect(200).json();
+    eventually("the report", async || {
+        sync(&api, "entries-2").await;
+        status().await["levels"][0]["hits"] == 5
+    })
+    .await;
+    let told = status().await;
+    assert_eq!(told["levels"][1]["hits"], 0, "{told}");
+    assert_eq!(told["overall_stats"]["cache_promotion_count"], 5, "{told}");
 }
 
 #[tokio::test]
