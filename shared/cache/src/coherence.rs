@@ -86,6 +86,8 @@ pub(crate) struct News {
     pub changes: Vec<(Key, Version, Position)>,
     /// Drop the copies these invalidations cover.
     pub invalidations: Vec<Arc<Invalidation>>,
+    /// Entries that L2 holds since this sync or the one before, with bytes of their envelopes: they may be prefetched.
+    pub warmed: Vec<(Key, usize)>,
 }
 
 /// What the journal says of a key since a position.
@@ -184,6 +186,10 @@ impl Coherence {
         }
         for record in reply.records.iter().filter(|record| known.is_none_or(|cursor| record.at > cursor)) {
             self.take(record, &mut news);
+        }
+        if known.is_none() {
+            // Who begins anew has no time for what others were told a while ago.
+            news.warmed.clear();
         }
         if reply.epoch > self.epoch {
             self.begin_epoch(reply.epoch, &mut news);
@@ -342,6 +348,7 @@ impl Coherence {
                 self.ledger.add(record);
                 news.invalidations.push(Arc::clone(invalidation));
             }
+            Event::Warmed(entries) => news.warmed.extend_from_slice(entries),
             Event::Closed | Event::Configured => {}
             Event::Epoch | Event::Unknown => self.begin_epoch(record.at, news),
         }

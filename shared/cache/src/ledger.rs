@@ -32,7 +32,7 @@ impl Ledger {
                 self.order.push_back((record.at, key.clone()));
             }
             Event::Invalidated(invalidation) => self.invalidations.push_back(Arc::clone(invalidation)),
-            Event::Closed | Event::Configured | Event::Epoch | Event::Unknown => {}
+            Event::Closed | Event::Configured | Event::Warmed(_) | Event::Epoch | Event::Unknown => {}
         }
     }
 

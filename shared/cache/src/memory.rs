@@ -163,6 +163,11 @@ impl Memory {
         self.held().get(key, now_ms)
     }
 
+    /// Whether a copy of `key` is live at `now_ms`. To ask for what is not there makes its admission no likelier.
+    pub fn holds(&self, key: &Key, now_ms: i64) -> bool {
+        self.held().holds(key, now_ms)
+    }
+
     /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
     pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
         self.held().insert(key, copy)
@@ -221,6 +226,10 @@ impl Held {
         }
         self.copies.invalidate(key);
         None
+    }
+
+    fn holds(&self, key: &Key, now_ms: i64) -> bool {
+        self.copies.contains_key(key) && self.get(key, now_ms).is_some()
     }
 
     fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {

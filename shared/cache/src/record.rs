@@ -27,6 +27,8 @@ pub(crate) enum Event {
     Closed,
     /// The configuration changed, but for its levels; what it is now came with the sync.
     Configured,
+    /// A warm job has brought these entries into L2, with so many bytes of envelope. No copy is worth less for it.
+    Warmed(Vec<(Key, usize)>),
     /// What was certified before must be confirmed by L3 again; a level was switched, or the server is another one.
     Epoch,
     /// Something this release does not know; it is treated like an epoch, which distrusts too much but never too
@@ -70,10 +72,51 @@ impl Record {
                 .map_or(Event::Unknown, |invalidation| Event::Invalidated(Arc::new(invalidation))),
             Some("closed") => Event::Closed,
             Some("epoch") => Event::Epoch,
+            // What of it cannot be read is not prefetched.
+            Some("warm") => Event::Warmed(text("body").map(read_named).unwrap_or_default()),
             Some("config") if text("switch").is_none() => Event::Configured,
             Some("config") => Event::Epoch,
             _ => Event::Unknown,
         };
         Some(Record { at, event })
+    }
+}
+
+/// The entries that a warm record names, as its body.
+pub(crate) fn named(entries: &[(Key, usize)]) -> String {
+    let entries: Vec<_> = entries.iter().map(|(key, bytes)| (key.as_str(), bytes)).collect();
+    serde_json::to_string(&entries).expect("texts and numbers are always JSON")
+}
+
+fn read_named(body: &str) -> Vec<(Key, usize)> {
+    let entries: Vec<(String, usize)> = serde_json::from_str(body).unwrap_or_default();
+    entries.into_iter().filter_map(|(key, bytes)| Some((Key::new(key).ok()?, bytes))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warm(body: &str) -> Event {
+        let fields = [("kind", "warm"), ("body", body)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Record::parse("5-0", &fields.into()).expect("the position is one").event
+    }
+
+    fn key(text: &str) -> Key {
+        Key::new(text).expect("a test's key is valid")
+    }
+
+    #[test]
+    fn a_warm_record_names_what_was_written_into_it() {
+        let entries = vec![(key("customer:\"1\"/é"), 312), (key("b"), 0)];
+        assert_eq!(warm(&named(&entries)), Event::Warmed(entries));
+    }
+
+    #[test]
+    fn a_warm_record_that_cannot_be_read_names_nothing() {
+        for body in ["", "{}", r#"[["a"]]"#, r#"[["a",-1]]"#, r#"[{"key":"a"}]"#] {
+            assert_eq!(warm(body), Event::Warmed(Vec::new()), "{body}");
+        }
+        assert_eq!(warm(r#"[["",1],["a",2]]"#), Event::Warmed(vec![(key("a"), 2)]), "no key is empty");
     }
 }

@@ -13,6 +13,7 @@ mod jobs;
 mod limits;
 mod maintenance;
 mod monitoring;
+mod prefetch;
 mod races;
 mod status;
 mod support;

@@ -241,3 +241,28 @@ fn a_switch_by_another_way_refuses_fills_from_before() {
     assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)));
     assert!(knowledge.allows_fill(&key("k"), &[], knowledge.stamp(), Version(1), at(0)));
 }
+
+fn warm(ms: u64, name: &str) -> Record {
+    Record { at: at(ms), event: Event::Warmed(vec![(key(name), 7)]) }
+}
+
+#[test]
+fn a_warm_record_is_handed_on_and_changes_nothing_else() {
+    let mut knowledge = synced();
+    let (k, before) = (key("k"), knowledge.stamp());
+    let news = knowledge.apply(reply(20, false, vec![warm(15, "k")]), 20);
+    assert_eq!(news, News { warmed: vec![(k.clone(), 7)], ..News::default() });
+    assert!(knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
+    assert!(knowledge.allows_fill(&k, &[], before, Version(1), at(0)));
+    assert_eq!(knowledge.since(&k, &[], before, Version(1)), Since::Unchanged);
+    assert_eq!(knowledge.cursor(), Some(at(15)));
+    assert_eq!(knowledge.apply(reply(30, false, vec![warm(15, "k")]), 30), News::default(), "known already");
+}
+
+#[test]
+fn who_begins_anew_prefetches_nothing_from_before() {
+    let mut knowledge = synced();
+    let news = knowledge.apply(reply(30_000, true, vec![put(20_000, "x", 9), warm(25_000, "k")]), 30_000);
+    assert!(news.clear && news.warmed.is_empty());
+    assert_eq!(knowledge.cursor(), Some(at(25_000)));
+}

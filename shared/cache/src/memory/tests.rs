@@ -122,6 +122,18 @@ fn says_when_a_full_memory_refuses() {
 }
 
 #[test]
+fn to_ask_what_is_held_makes_nothing_likelier_to_be() {
+    let memory = memory(&config(10, 1));
+    (0..10).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
+    assert!(memory.holds(&key(0), NOW) && !memory.holds(&key(0), NOW + 10_000), "until it expires");
+    assert!(memory.insert(key(0), copy(1, 1)));
+    for _ in 0..10 {
+        assert!(!memory.holds(&key(99), NOW));
+        assert!(!memory.insert(key(99), copy(1, 1)), "nobody has asked for it");
+    }
+}
+
+#[test]
 fn a_replacement_never_leaves_the_older_copy() {
     let memory = memory(&config(10_000, 1));
     assert!(memory.insert(key(0), copy(10, 0)));

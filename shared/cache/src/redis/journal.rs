@@ -4,7 +4,8 @@ use super::{Down, Keyspace, link::read, scripts};
 use crate::{
     barriers::Barriers,
     config::document::Document,
-    record::{Change, Record},
+    key::Key,
+    record::{Change, Record, named},
     selector::Written,
     version::{Position, Version},
 };
@@ -132,6 +133,13 @@ impl Journal {
         call
     }
 
+    /// The command that appends the record of entries that a warm job has brought into L2, with bytes of their envelopes.
+    pub(crate) fn warm(&self, operation: Operation, entries: &[(Key, usize)]) -> Cmd {
+        let mut call = self.appending(operation, "");
+        call.arg(&["kind", "warm", "body", &named(entries)]);
+        call
+    }
+
     /// The command that closes the invalidation recorded at `at`, which met so many distinct keys.
     pub(crate) fn close(&self, at: Position, matched: u64) -> Cmd {
         let mut call = scripts::CLOSE.call(&[self.journal.clone(), self.open.clone()]);
@@ -229,7 +237,7 @@ pub(crate) fn closed(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a close").map(|closed| closed == 1)
 }
 
-/// Reads the reply to [`Journal::append`] and [`Journal::invalidate`]: `None` when the operation was too old to go on.
+/// Reads the reply to [`Journal::append`], [`Journal::invalidate`] and [`Journal::warm`]: `None` when the operation was too old to go on.
 pub(crate) fn appended(reply: Value) -> Result<Option<Position>, Down> {
     read::<String>(reply, "an append").map(|id| Position::parse(&id))
 }

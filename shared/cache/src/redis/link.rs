@@ -22,6 +22,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How much longer than another batch one with work on many keys may take.
 const BULK_FACTOR: u32 = 20;
@@ -118,7 +119,7 @@ impl Link {
     /// Connects outside of requests, within the connection timeout. What fails here is tried again by the first
     /// request that needs it.
     pub(crate) async fn connect(&self) {
-        if let Ok(Err(error)) = tokio::time::timeout(self.connect_timeout(), self.connection()).await {
+        if let Ok(Err(error)) = timeout(self.connect_timeout(), self.connection()).await {
             tracing::warn!(%error, "redis is not reachable at start");
         }
     }
@@ -133,11 +134,20 @@ impl Link {
         self.run_within(self.timeout() * BULK_FACTOR, batch, order).await
     }
 
-    async fn run_within(&self, timeout: Duration, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
+    /// The same for what nobody waits for, until a given time. It is not repeated, makes no connection, and says nothing of
+    /// the one there is when it fails.
+    pub(crate) async fn run_spare(&self, batch: &Batch, until: Instant) -> Result<Vec<Reply>, Down> {
+        let connection = self.current().filter(|_| !self.pause.is_on());
+        let mut connection = connection.ok_or(Down::Skipped)?;
+        let replies = timeout_at(until, connection.send(&batch.commands, Order::Any)).await;
+        replies.map_err(|_| Down::TimedOut)?.map_err(Down::Failed)
+    }
+
+    async fn run_within(&self, time: Duration, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
         if self.pause.is_on() {
             return Err(Down::Skipped);
         }
-        let down = match tokio::time::timeout(timeout, self.run_with_retry(&batch.commands, order)).await {
+        let down = match timeout(time, self.run_with_retry(&batch.commands, order)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) if !is_lost(&error) => return Err(Down::Failed(error)),
             Ok(Err(error)) => Down::Failed(error),

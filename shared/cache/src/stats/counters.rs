@@ -47,7 +47,7 @@ counts! {
     L3Errors = "l3_errors", "Operations for which L3 could not be reached.";
     Absent = "absent", "Reads of keys that have no value.";
     Failed = "failed", "Reads that could not be answered for want of a level.";
-    L1Promotions = "l1_promotions", "Values that a read brought into L1.";
+    L1Promotions = "l1_promotions", "Values that a read, or a prefetch, brought into L1.";
     L2Promotions = "l2_promotions", "Values that a read brought from L3 into L2.";
     Evictions = "evictions", "Copies that L1 dropped to make room.";
     Demotions = "demotions", "Of those, the ones that were put into a lower level as well.";

@@ -11,7 +11,7 @@
 //! | stale of a level | such a miss, where it held a copy that could not be trusted |
 //! | errors of a level | an operation went on, or failed, without it because it could not be reached |
 //! | absent, failed | a read found no value at any level; a read could not be answered |
-//! | promotions of a level | a read brought a value up into it, once for each level filled |
+//! | promotions of a level | a read, or a prefetch, brought a value up into it, once for each level filled |
 //! | evictions | L1 dropped a copy to make room: not one that expired, idled, was removed or replaced |
 //! | demotions | such a copy that was put into a lower level as well, which serves it from then on |
 //! | degraded | a mutation was acknowledged without Redis |

@@ -1,10 +1,26 @@
 //! The last step of a read: into L1, where nothing speaks against it, and out to the caller.
 
 use super::{Source, view::View};
-use crate::{coherence::Stamp, key::Key, level::Level, memory::Copy, outcome::Hit, stats::Count};
+use crate::{
+    coherence::Stamp, entry::Entry, key::Key, level::Level, memory::Copy, outcome::Hit, redis::Found,
+    register::Register, stats::Count, version::Position,
+};
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 impl View<'_> {
+    /// A trusted copy of L2 on its way into L1. What was known before L2 was asked reached to `known`.
+    pub(super) fn source_in_redis(&self, known: Position, found: &Found, entry: Arc<Entry>) -> Source {
+        Source {
+            entry,
+            // As the register, L2 has just said that this is the newest value; else its certificate says since when.
+            stamp: if self.register() == Register::L2 { known } else { found.stamp },
+            certified_ms: found.certified_ms,
+            read_at_ms: None,
+            reads: found.reads,
+            last_read_ms: found.last_read_ms,
+        }
+    }
+
     /// Fills L1 with a value under `stamp`, unless something has happened to the key since. Returns the copy if L1
     /// holds it.
     pub(super) fn fill(&self, key: &Key, stamp: Stamp, source: &Source) -> Option<Arc<Copy>> {

@@ -17,6 +17,7 @@ mod load;
 mod maintain;
 mod met;
 mod notes;
+mod prefetch;
 mod read;
 mod removal;
 mod riders;
@@ -29,6 +30,7 @@ mod warming;
 mod write;
 
 use self::{
+    prefetch::Prefetches,
     riders::Touched,
     sync::Unfinished,
     view::{Setup, Stop},
@@ -121,6 +123,8 @@ pub struct TieredCache {
     knowledge: Mutex<Coherence>,
     /// What was read since the last sync, and the fleet does not know of yet.
     touched: Mutex<Vec<Touched>>,
+    /// What warm jobs named and L1 is to take in ahead of its readers.
+    prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
     unfinished: Mutex<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
@@ -180,6 +184,7 @@ impl TieredCache {
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Mutex::new(knowledge),
             touched: Mutex::default(),
+            prefetches: Prefetches::default(),
             unfinished: Mutex::default(),
             suspects: Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
@@ -205,11 +210,13 @@ impl TieredCache {
     /// # Errors
     /// When no level that can be reached is able to answer.
     pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
-        loop {
+        let found = loop {
             if let Some(ended) = ended(self.view().get(key, read).await) {
-                return ended;
+                break ended;
             }
-        }
+        };
+        self.prefetch().await;
+        found
     }
 
     /// Stores a value. When this returns, every read that starts more than Δ later sees it or something newer.

@@ -33,7 +33,7 @@ enum Asked {
 }
 
 /// What L2 had to say.
-enum Shared {
+pub(super) enum Shared {
     /// A copy that may be returned.
     Trusted(Box<Found>, Arc<Entry>),
     /// A copy that only L3 can confirm.
@@ -130,13 +130,15 @@ impl View<'_> {
             Asked::Redis { reply, known, stamp } => (reply, known, stamp),
         };
         Ok(match self.judge(key, Found::parse(reply)?, path) {
-            Shared::Trusted(found, entry) => Ok(self.take_from_redis(key, stamp, known, *found, entry)),
+            Shared::Trusted(found, entry) => {
+                Ok(self.deliver(key, stamp, self.source_in_redis(known, &found, entry), Level::L2))
+            }
             other => Err(other),
         })
     }
 
     /// Whether the copy that was found may be returned.
-    fn judge(&self, key: &Key, found: Option<Found>, path: &mut Path) -> Shared {
+    pub(super) fn judge(&self, key: &Key, found: Option<Found>, path: &mut Path) -> Shared {
         path.l2 = Step::Miss;
         let Some(found) = found else { return Shared::Nothing };
         let now_ms = self.clock.now_ms();
@@ -156,19 +158,6 @@ impl View<'_> {
             path.l2 = Step::Stale;
             Shared::Distrusted(Box::new(found), Some(entry))
         }
-    }
-
-    fn take_from_redis(&self, key: &Key, stamp: Stamp, known: Position, found: Found, entry: Arc<Entry>) -> Hit {
-        let source = Source {
-            entry,
-            // As the register, L2 has just said that this is the newest value; else its certificate says since when.
-            stamp: if self.register() == Register::L2 { known } else { found.stamp },
-            certified_ms: found.certified_ms,
-            read_at_ms: None,
-            reads: found.reads,
-            last_read_ms: found.last_read_ms,
-        };
-        self.deliver(key, stamp, source, Level::L2)
     }
 
     /// Asks L3, which decides, and brings what it says up into L2 and L1.

@@ -50,6 +50,7 @@ impl View<'_> {
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
+        self.prefetches.allow(false);
         let count = more.len();
         let sync = self.sync_command();
         let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
@@ -71,7 +72,9 @@ impl View<'_> {
         self.settle(riders, replies);
         let heeded = self.heed_notes().await;
         self.knowledge().doubt(heeded.is_err());
-        heeded.map(|()| answers)
+        heeded?;
+        self.prefetches.allow(sent.elapsed() < self.prefetch_time());
+        Ok(answers)
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -162,6 +165,10 @@ impl View<'_> {
         let published = reply.published.clone();
         let news = knowledge.apply(reply, sent_ms);
         self.heed(&news);
+        if news.clear {
+            self.prefetches.clear();
+        }
+        self.prefetches.add(news.warmed);
         self.adopt_published(&published, sent_ms, &mut knowledge);
         Ok(())
     }
