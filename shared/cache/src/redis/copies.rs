@@ -123,6 +123,13 @@ impl Copies {
         read
     }
 
+    /// The command that asks for the bytes of the envelope of `key`.
+    pub(crate) fn size(&self, key: &str) -> Cmd {
+        let mut size = cmd("HSTRLEN");
+        size.arg(self.keys.copy(key)).arg("e");
+        size
+    }
+
     /// The command that writes a copy.
     pub(crate) fn write(&self, copy: &WriteCopy<'_>) -> Cmd {
         let (seen_version, seen_stamp) = match copy.distrusted {
@@ -304,6 +311,11 @@ pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
 pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<bool>>, Down> {
     let met: Vec<i64> = read(reply, "an eviction")?;
     Ok((met.len() == keys).then(|| met.into_iter().map(|met| met == 1).collect()))
+}
+
+/// Reads the reply to [`Copies::size`]; 0 where there is no copy.
+pub(crate) fn size(reply: Value) -> Result<usize, Down> {
+    read(reply, "a size")
 }
 
 /// Reads the reply to [`Copies::sweep`]: how many keys were taken out.

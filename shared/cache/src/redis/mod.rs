@@ -30,7 +30,7 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, swept, totals,
+    Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, size, swept, totals,
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{

@@ -108,7 +108,7 @@ impl TieredCache {
 
     async fn conclude(&self, lease: &mut Lease) -> Result<Slice, Halt> {
         if lease.record.job.kind == warming::KIND {
-            self.view().warmed(lease).await;
+            self.view().warmed(lease).await?;
         }
         lease.record.job.state = JobState::Done;
         lease.record.job.error = None;

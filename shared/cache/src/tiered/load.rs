@@ -12,7 +12,7 @@ use crate::{
     key::Key,
     level::Level,
     outcome::CacheError,
-    redis::{Done, Down, Outcome, PAGE_KEYS, Page, WriteCopy, evicted, keys},
+    redis::{Done, Down, Outcome, PAGE_KEYS, Page, WriteCopy, evicted, keys, size},
     register::{Expected, Register},
     selector::{Selector, Stretch},
     shard::{SHARDS, shard},
@@ -41,6 +41,8 @@ pub(super) struct Sum {
     failed: BTreeMap<Failure, u64>,
     /// Where the stretches of pages go on: after this key, or nowhere.
     pub(super) next: Vec<(usize, Option<String>)>,
+    /// Entries that L2 has, and bytes of their envelopes; with L3 switched off only those that were to be named.
+    pub(super) loaded: Vec<(Key, usize)>,
 }
 
 /// Why an entry that is there was not loaded.
@@ -72,6 +74,8 @@ struct Piece {
     large: Vec<Key>,
     /// Keys that L2 has, as the only level.
     there: u64,
+    /// Some of them, and bytes of their envelopes.
+    named: Vec<(Key, usize)>,
     missing: u64,
     next: Option<(usize, Option<String>)>,
 }
@@ -84,14 +88,15 @@ struct Ready {
 }
 
 impl View<'_> {
-    /// Reads batches, all at once.
-    pub(super) async fn find(&self, batches: &[Batch<'_>]) -> Result<Found, CacheError> {
+    /// Reads batches, all at once. With `name` it says of entries that only L2 has what they are called and how large they
+    /// are, which costs a command for each.
+    pub(super) async fn find(&self, batches: &[Batch<'_>], name: bool) -> Result<Found, CacheError> {
         let stamp = self.stamp();
         self.know_barriers(true, self.setup.config.l1_config.coherence_window_ms).await?;
         let asked_ms = self.clock.now_ms();
         let pieces = match self.register() {
             Register::L3 => try_join_all(batches.iter().map(|batch| self.find_in_l3(batch))).await?,
-            Register::L2 => try_join_all(batches.iter().map(|batch| self.find_in_l2(batch))).await?,
+            Register::L2 => try_join_all(batches.iter().map(|batch| self.find_in_l2(batch, name))).await?,
         };
         Ok(Found { stamp, asked_ms, pieces })
     }
@@ -119,38 +124,47 @@ impl View<'_> {
         Ok(piece)
     }
 
-    async fn find_in_l2(&self, batch: &Batch<'_>) -> Result<Piece, Down> {
-        match batch {
+    async fn find_in_l2(&self, batch: &Batch<'_>, name: bool) -> Result<Piece, Down> {
+        let mut piece = Piece::default();
+        let live = match batch {
             Batch::Keys(keys) => {
                 let in_shard = |number| keys.iter().filter(move |key| shard(key.as_str()) == number);
                 let by_shard = (0..SHARDS).map(|number| (number, in_shard(number).map(Key::to_string).collect()));
-                let there = self.count_in_l2(by_shard.collect()).await?;
-                Ok(Piece { there, missing: keys.len() as u64 - there, ..Piece::default() })
+                let live = self.live_in_l2(by_shard.collect()).await?;
+                piece.missing = (keys.len() - live.len()) as u64;
+                live
             }
             Batch::Page { number, selector, stretch, after, .. } => {
                 let page =
                     self.ask(self.setup.copies.page(&Page { stretch: *stretch, after: after.as_deref() })).await?;
                 let mut page = keys(page)?;
-                let next = page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
+                piece.next = Some((*number, page.last().filter(|_| page.len() == PAGE_KEYS).cloned()));
                 page.retain(|key| selector.admits(key));
-                let there = self.count_in_l2(vec![(stretch.shard, page)]).await?;
-                Ok(Piece { there, next: Some((*number, next)), ..Piece::default() })
+                self.live_in_l2(vec![(stretch.shard, page)]).await?
             }
+        };
+        piece.there = live.len() as u64;
+        if name {
+            let sizes = self.bulk(live.iter().map(|key| self.setup.copies.size(key)).collect()).await?;
+            let sizes = sizes.into_iter().map(size).collect::<Result<Vec<_>, _>>()?;
+            let named = live.into_iter().zip(sizes);
+            piece.named = named.filter_map(|(key, size)| Some((Key::new(key).ok()?, size))).collect();
         }
+        Ok(piece)
     }
 
-    /// How many of these keys, by shard, L2 has live copies of.
-    async fn count_in_l2(&self, mut keys: Vec<(u64, Vec<String>)>) -> Result<u64, Down> {
+    /// Those of these keys, by shard, that L2 has live copies of.
+    async fn live_in_l2(&self, mut keys: Vec<(u64, Vec<String>)>) -> Result<Vec<String>, Down> {
         keys.retain(|(_, keys)| !keys.is_empty());
         let operation = self.bulk_operation();
         let look = |(shard, keys): &(u64, Vec<String>)| self.setup.copies.evict(operation, *shard, None, &[], keys);
         let replies = self.bulk(keys.iter().map(look).collect()).await?;
-        let mut there = 0;
-        for ((_, keys), reply) in keys.iter().zip(replies) {
+        let mut found = Vec::new();
+        for ((_, keys), reply) in keys.into_iter().zip(replies) {
             let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
-            there += live.into_iter().filter(|live| *live).count() as u64;
+            found.extend(keys.into_iter().zip(live).filter_map(|(key, live)| live.then_some(key)));
         }
-        Ok(there)
+        Ok(found)
     }
 
     /// Puts what was found into L2.
@@ -161,6 +175,7 @@ impl View<'_> {
             sum.done += piece.there;
             sum.missing += piece.missing;
             sum.next.extend(piece.next);
+            sum.loaded.extend(piece.named);
             values.extend(piece.values);
             one_by_one.extend(piece.large);
         }
@@ -174,7 +189,7 @@ impl View<'_> {
     /// Reads one entry, and again when it is changed meanwhile.
     async fn load_one(&self, key: Key, sum: &mut Sum) -> Result<(), CacheError> {
         for _ in 0..TRIES {
-            let Found { stamp, asked_ms, .. } = self.find(&[]).await?;
+            let Found { stamp, asked_ms, .. } = self.find(&[], false).await?;
             let row = self.store.load(&key).await?;
             let value = match row {
                 Stored::Value(envelope) => vec![(key.clone(), envelope)],
@@ -210,6 +225,7 @@ impl View<'_> {
                 Ok(outcome) if unchanged && matches!(outcome.done, Done::Yes | Done::Newer) => {
                     self.count_promotion(ready.entry.version, outcome);
                     sum.done += 1;
+                    sum.loaded.push((ready.key.clone(), ready.envelope.len()));
                 }
                 Err(down) if unchanged => {
                     tracing::warn!(%down, "L2 refuses an entry");

@@ -169,8 +169,8 @@ impl View<'_> {
     }
 }
 
-/// The entries that one record names.
-fn worth_naming(entries: &[(Key, usize)]) -> Vec<(Key, usize)> {
+/// The first of these entries, as many as one record names.
+pub(super) fn worth_naming(entries: &[(Key, usize)]) -> Vec<(Key, usize)> {
     let mut left = MOST_KEY_BYTES;
     let small = entries.iter().filter(|(_, bytes)| *bytes <= MOST_BYTES).take(MOST_BROADCAST);
     let fitting = small.take_while(|(key, _)| {

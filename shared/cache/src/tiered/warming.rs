@@ -7,14 +7,17 @@
 use super::{
     jobs::{Halt, Lease},
     load::{Batch, Sum},
+    prefetch::{MOST_BROADCAST, worth_naming},
     sweep::Pace,
     view::View,
 };
 use crate::{
     frontier::Front,
+    key::Key,
     level::Level,
+    outcome::CacheError,
     selector::{Selector, Stretch},
-    warm::Warm,
+    warm::{Strategy, Warm},
 };
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,8 @@ struct Progress {
     front: Front,
     /// How long it was worked on, in ms.
     spent_ms: u64,
+    /// Entries to tell the fleet of in the end, and bytes of their envelopes.
+    named: Vec<(String, usize)>,
 }
 
 /// What a job means, and where it is looked for.
@@ -64,9 +69,13 @@ impl View<'_> {
             if self.in_force().is_err() {
                 return Ok(false);
             }
-            let sum = self.wave(lease, &wave).await?;
+            let name = plan.warm.strategy != Strategy::Lazy && progress.named.len() < MOST_BROADCAST;
+            let mut sum = self.wave(lease, &wave, name).await?;
             progress.keys += wave.iter().map(|batch| batch.keys().len()).sum::<usize>();
             sum.next.iter().for_each(|(number, last)| progress.front.advance(*number, last.clone()));
+            if name {
+                progress.name(std::mem::take(&mut sum.loaded));
+            }
             progress.spent_ms += u64::try_from(began.elapsed().as_millis()).unwrap_or_default();
             lease.record.progress = progress.to_json();
             sum.add_to(&mut lease.record.job);
@@ -77,31 +86,41 @@ impl View<'_> {
     }
 
     /// Loads some batches, unless the job is somebody else's now, or was cancelled.
-    async fn wave(&self, lease: &Lease, wave: &[Batch<'_>]) -> Result<Sum, Halt> {
+    async fn wave(&self, lease: &Lease, wave: &[Batch<'_>], name: bool) -> Result<Sum, Halt> {
         // Asked beside the reading, which it does not delay.
         let held = self.store.holds_job(&lease.record.job.id, &lease.owner);
-        let (held, found) = join(held, self.find(wave)).await;
+        let (held, found) = join(held, self.find(wave, name)).await;
         if !held? {
             return Err(Halt::Lost);
         }
         Ok(self.promote_all(found?).await?)
     }
 
-    /// What is left to do once a warm job has come to its end.
-    pub(super) async fn warmed(&self, lease: &Lease) {
-        let (done, spent_ms) = (lease.record.job.counters.done, Progress::of(lease).spent_ms);
-        if done < MEASURED_KEYS {
-            return;
+    /// What is left to do once all is loaded: the fleet is told of it, and the throughput is remembered.
+    pub(super) async fn warmed(&self, lease: &Lease) -> Result<(), CacheError> {
+        let progress = Progress::of(lease);
+        self.broadcast(&progress.named()).await?;
+        let done = lease.record.job.counters.done;
+        if done >= MEASURED_KEYS {
+            self.store.learn_warm_rate(done * 1000 / progress.spent_ms.max(1)).await?;
         }
-        if let Err(error) = self.store.learn_warm_rate(done * 1000 / spent_ms.max(1)).await {
-            tracing::debug!(%error, "the throughput of a warm job is not remembered");
-        }
+        Ok(())
     }
 }
 
 impl Progress {
     fn of(lease: &Lease) -> Progress {
         serde_json::from_str(&lease.record.progress).unwrap_or_default()
+    }
+
+    /// Remembers some more entries to tell the fleet of, as far as there is room.
+    fn name(&mut self, loaded: Vec<(Key, usize)>) {
+        let all: Vec<_> = self.named().into_iter().chain(loaded).collect();
+        self.named = worth_naming(&all).into_iter().map(|(key, bytes)| (key.to_string(), bytes)).collect();
+    }
+
+    fn named(&self) -> Vec<(Key, usize)> {
+        self.named.iter().filter_map(|(key, bytes)| Some((Key::new(key.as_str()).ok()?, *bytes))).collect()
     }
 
     fn to_json(&self) -> String {
@@ -142,7 +161,7 @@ impl Plan {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{key::Key, pattern::Pattern};
+    use crate::pattern::Pattern;
 
     fn plan(keys: usize, batch_size: usize, max_concurrent: usize) -> Plan {
         let keys = (0..keys).map(|i| Key::new(format!("k:{i}")).unwrap()).collect();
