@@ -260,6 +260,11 @@ impl Coherence {
         (self.noted_ms != i64::MIN && age >= 0 && age.unsigned_abs() < window_ms).then_some(self.noted_ms)
     }
 
+    /// Where the epoch began: another one, and Redis may have lost what it had.
+    pub(crate) fn epoch(&self) -> Position {
+        self.epoch
+    }
+
     /// Whether somebody has read the notes of the control table since the epoch began.
     pub(crate) fn notes_were_read(&self) -> bool {
         self.notes_checked_ms > 0

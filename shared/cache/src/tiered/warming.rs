@@ -2,7 +2,8 @@
 //!
 //! A wave reads some batches of keys, or some pages of what patterns mean, all at once; writes what it found into L2 in
 //! one pipeline; and looks into the journal after it, as every promotion does: what was changed or invalidated meanwhile is
-//! taken back and read again. So a wave may be repeated, and cut off anywhere.
+//! taken back and read again. So a wave may be repeated, and cut off anywhere. A job whose Redis has lost what it had (the
+//! journal began another epoch) begins anew.
 
 use super::{
     jobs::{Halt, Lease},
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     frontier::Front,
+    job::Counters,
     key::Key,
     level::Level,
     outcome::CacheError,
@@ -38,6 +40,8 @@ struct Progress {
     keys: usize,
     /// How far the stretches of its patterns are.
     front: Front,
+    /// Where the journal's epoch began under which it has come so far.
+    epoch: String,
     /// How long it was worked on, in ms.
     spent_ms: u64,
     /// Entries to tell the fleet of in the end, and bytes of their envelopes.
@@ -61,6 +65,7 @@ impl View<'_> {
         let stretches = plan.stretches();
         let mut progress = Progress::of(lease);
         loop {
+            self.begin_anew_after_loss(lease, &mut progress);
             let began = Instant::now();
             let wave = plan.next_wave(&stretches, &mut progress);
             if wave.is_empty() {
@@ -82,6 +87,16 @@ impl View<'_> {
             if pace.is_over() {
                 return Ok(false);
             }
+        }
+    }
+
+    /// Where Redis may have lost what it had, all of it is loaded again; and counted again.
+    fn begin_anew_after_loss(&self, lease: &mut Lease, progress: &mut Progress) {
+        let epoch = self.knowledge().epoch().to_string();
+        if progress.epoch != epoch {
+            *progress = Progress { epoch, ..Progress::default() };
+            lease.record.job.counters = Counters::default();
+            lease.record.job.errors.clear();
         }
     }
 
