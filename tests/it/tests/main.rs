@@ -20,3 +20,4 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod warm;
