@@ -4,7 +4,6 @@
 //! decoded. Anything else in the query is refused: it is most likely the rest of a key whose `?` was not encoded, and
 //! answering for the first half of it would be another entry.
 
-use percent_encoding::percent_decode_str;
 use strata_api::{ApiError, Call, Event, Problem};
 use strata_cache::Key;
 
@@ -18,8 +17,8 @@ pub fn key(call: &mut Call<'_>) -> Result<Key, ApiError> {
 
 /// The key that `event` names.
 fn read(event: &Event) -> Result<Key, Problem> {
-    let text = match (event.path_parameters.get("key"), in_query(event)?) {
-        (Some(path), None) => decode(path)?,
+    let text = match (event.path_parameter("key"), in_query(event)?) {
+        (Some(path), None) => path?,
         (None, Some(query)) => query.to_owned(),
         (Some(_), Some(_)) => return Err(Problem::new("key", "must be given by path or by query, not by both")),
         (None, None) => return Err(Problem::new("key", "is required")),
@@ -37,22 +36,6 @@ fn in_query(event: &Event) -> Result<Option<&str>, Problem> {
         Some([key]) => Ok(Some(key)),
         Some(_) => Err(Problem::new("key", "must not be given twice")),
     }
-}
-
-/// Decodes a path's percent-encoding once. Stricter than the WHATWG's decoding, which lets a stray `%` stand.
-fn decode(path: &str) -> Result<String, Problem> {
-    if !is_percent_encoded(path.as_bytes()) {
-        return Err(Problem::new("key", "must have two hexadecimal digits after each %"));
-    }
-    let decoded = percent_decode_str(path).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Problem::new("key", "must be UTF-8 once it is decoded"))
-}
-
-/// Whether every `%` begins an escape.
-fn is_percent_encoded(path: &[u8]) -> bool {
-    let mut rest = path.split(|byte| *byte == b'%');
-    rest.next();
-    rest.all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `event` | what a stream and a schedule send |
+//! | `event` | what a stream and schedules send |
 //! | `work` | what is done with it |
 
 mod event;
@@ -14,17 +14,18 @@ mod work;
 
 use event::Event;
 use serde_json::Value;
-use std::time::Duration;
-use strata_api::Error;
+use strata_api::{Error, Invocation};
 use strata_cache::TieredCache;
 
-/// Does what an event asks for, for at most `time`.
+/// Does what an event asks for, for no longer than it may take.
 ///
 /// # Errors
-/// For an event that is neither of a stream nor of a schedule, and for maintenance that could not be done.
-pub async fn handle(cache: &TieredCache, event: Value, time: Duration) -> Result<Value, Error> {
-    match Event::read(event)? {
+/// For an event that is neither of a stream nor of a schedule, and for maintenance or a warm job that could not be begun.
+pub async fn handle(cache: &TieredCache, invocation: Invocation) -> Result<Value, Error> {
+    let Invocation { event, request_id, time } = invocation;
+    match Event::read(event, cache.clock().now_ms())? {
         Event::Stream(records) => Ok(work::run_jobs(cache, &records, time).await),
         Event::Tick => work::maintain(cache, time).await,
+        Event::Warm(warm) => work::warm(cache, warm, &request_id, time).await,
     }
 }

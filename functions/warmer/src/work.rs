@@ -4,7 +4,7 @@ use crate::event::Record;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use strata_api::Error;
-use strata_cache::TieredCache;
+use strata_cache::{CacheError, TieredCache, Warm};
 use tracing::{error, info};
 
 /// Not worth beginning a slice for; the record is given back, and comes again in an invocation of its own.
@@ -21,17 +21,31 @@ pub(crate) async fn run_jobs(cache: &TieredCache, records: &[Record], time: Dura
             failed.push(record);
             continue;
         }
-        let slice_began = Instant::now();
-        match cache.run_job(job, left).await {
-            Ok(slice) => info!(job, ended = ?slice, duration_ms = milliseconds(slice_began), "slice"),
-            Err(cause) => {
-                error!(job, %cause, "a slice could not be run");
-                failed.push(record);
-            }
+        if let Err(cause) = slice(cache, job, left).await {
+            error!(job, %cause, "a slice could not be run");
+            failed.push(record);
         }
     }
     let again: Vec<Value> = failed.iter().map(|record| json!({"itemIdentifier": record.sequence_number})).collect();
     json!({"batchItemFailures": again})
+}
+
+async fn slice(cache: &TieredCache, job: &str, time: Duration) -> Result<(), CacheError> {
+    let began = Instant::now();
+    let ended = cache.run_job(job, time).await?;
+    info!(job, ?ended, duration_ms = milliseconds(began), "slice");
+    Ok(())
+}
+
+/// Makes a job of what a schedule wants to be warmed, and runs its first slice. Lambda delivers an event of a schedule
+/// at least once, always under the same request id; so the job is named by that, and made once.
+pub(crate) async fn warm(cache: &TieredCache, warm: Warm, request_id: &str, time: Duration) -> Result<Value, Error> {
+    let began = Instant::now();
+    let warming = cache.warm(warm, Some(&format!("event {request_id}"))).await?;
+    let (job, estimated) = (warming.job.id.as_str(), warming.job.estimate.map(|estimate| estimate.keys));
+    info!(job, is_new = warming.is_new, estimated, "warming by schedule");
+    slice(cache, job, time.saturating_sub(began.elapsed())).await?;
+    Ok(json!({"warming_job_id": job, "estimated_keys": estimated}))
 }
 
 /// Does what is due.

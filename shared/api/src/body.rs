@@ -120,6 +120,25 @@ impl<'a> Fields<'a> {
         read.map_err(|message| self.report(Problem::new(name, message))).ok()
     }
 
+    /// An optional array of at most `most` strings, of which `read` reads each. One that it cannot read is a problem of
+    /// its own, named by its place, as in `keys[3]`.
+    pub fn each<T, E: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let texts = self.optional(name, |raw| strings(raw, most))?;
+        let mut items = Vec::with_capacity(texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            match read(text) {
+                Ok(item) => items.push(item),
+                Err(error) => self.report(Problem::new(format!("{name}[{at}]"), error.to_string())),
+            }
+        }
+        Some(items)
+    }
+
     /// Fails with all problems found.
     pub fn finish(self) -> Result<(), ApiError> {
         if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.problems)) }
@@ -134,6 +153,14 @@ impl<'a> Fields<'a> {
             self.problems.push(problem);
         }
     }
+}
+
+fn strings(raw: &str, most: usize) -> Result<Vec<String>, Cow<'static, str>> {
+    let texts: Vec<String> = serde_json::from_str(raw).map_err(|_| "must be an array of strings")?;
+    if texts.len() > most {
+        return Err(format!("must have at most {most} items, has {}", texts.len()).into());
+    }
+    Ok(texts)
 }
 
 /// Where the text stops being JSON. The parser's own message is not repeated: it may quote the text.

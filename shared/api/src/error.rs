@@ -7,7 +7,7 @@ use crate::{principal::Scope, rate_limit, response::Response, timestamp::Timesta
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::{borrow::Cow, error::Error as StdError};
+use std::{borrow::Cow, error::Error as StdError, fmt};
 use strata_cache::{CacheError, Key, Level, Levels, Standing, limits::WINDOW_SECONDS};
 
 /// What a handler answers.
@@ -25,6 +25,8 @@ pub enum ApiError {
         /// What each level did, for the `Cache-Status` header of a read.
         cache_status: Option<String>,
     },
+    /// There is no job of this name.
+    JobNotFound(String),
     /// The function does not serve this method and resource.
     RouteNotFound,
     /// The request cannot be read; every problem found.
@@ -39,6 +41,8 @@ pub enum ApiError {
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller's token is limited to prefixes, and the job reaches outside of them, or cannot be told not to.
+    JobForbidden,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
     /// The condition of the request does not hold.
@@ -93,6 +97,12 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.message)
+    }
+}
+
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> ApiError {
         ApiError::Invalid(vec![problem])
@@ -129,6 +139,21 @@ impl From<serde_json::Error> for ApiError {
     }
 }
 
+/// What the client is told, with every problem: for callers that are told by text alone.
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&problems.join("; "))
+            }
+            _ => f.write_str(&self.message()),
+        }
+    }
+}
+
+impl StdError for ApiError {}
+
 /// Seconds after which a client may try again when a level is down: about the time its breaker stays open.
 const RETRY_AFTER_SECONDS: &str = "1";
 
@@ -137,13 +162,15 @@ impl ApiError {
     pub const fn class(&self) -> (StatusCode, &'static str) {
         match self {
             ApiError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "CACHE_KEY_NOT_FOUND"),
+            ApiError::JobNotFound(_) => (StatusCode::NOT_FOUND, "JOB_NOT_FOUND"),
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden => {
-                (StatusCode::FORBIDDEN, "FORBIDDEN")
-            }
+            ApiError::ScopeMissing(_)
+            | ApiError::KeyForbidden(_)
+            | ApiError::PatternForbidden
+            | ApiError::JobForbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
@@ -161,6 +188,7 @@ impl ApiError {
     fn message(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             ApiError::KeyNotFound { .. } => "The specified cache key was not found",
+            ApiError::JobNotFound(_) => "There is no such job, or it ended over a week ago",
             ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
             ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
@@ -169,6 +197,7 @@ impl ApiError {
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
+            ApiError::JobForbidden => "The token is limited to key prefixes, and the job may reach outside of them",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
@@ -187,6 +216,7 @@ impl ApiError {
             ApiError::KeyNotFound { key, searched, .. } => {
                 json!({"key": key.as_str(), "searched_levels": searched.names()})
             }
+            ApiError::JobNotFound(id) => json!({"job_id": id}),
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
             ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
             ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
@@ -206,6 +236,7 @@ impl ApiError {
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
+            | ApiError::JobForbidden
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
@@ -271,7 +302,7 @@ struct Shape<'a> {
 
 fn invalid_message(problems: &[Problem]) -> Cow<'static, str> {
     match problems {
-        [only] => Cow::Owned(format!("{} {}", only.field, only.message)),
+        [only] => Cow::Owned(only.to_string()),
         _ => Cow::Borrowed("The request has several problems; see details.errors"),
     }
 }
@@ -322,7 +353,9 @@ mod tests {
         let problem = json!({"field": "ttl_seconds", "message": "must be a number"});
         assert_eq!(body["error"]["details"]["errors"], json!([problem]));
         let two = vec![Problem::new("a", "is required"), Problem::new("b", "is required")];
-        assert_eq!(sent(&ApiError::Invalid(two)).1["error"]["details"]["errors"].as_array().unwrap().len(), 2);
+        let two = ApiError::Invalid(two);
+        assert_eq!(two.to_string(), "a is required; b is required");
+        assert_eq!(sent(&two).1["error"]["details"]["errors"].as_array().unwrap().len(), 2);
     }
 
     #[test]

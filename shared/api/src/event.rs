@@ -4,7 +4,8 @@
 //! normalises paths (`..`, `%2e`, `\`) and panics on some hosts and query strings, while a cache key is opaque text
 //! that has to arrive as it was sent.
 
-use crate::headers::Headers;
+use crate::{error::Problem, headers::Headers};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de};
 use std::{collections::BTreeMap, fmt};
 
@@ -31,6 +32,26 @@ pub struct Event {
     pub body: Option<String>,
     /// Whether `body` is base64.
     pub is_base64_encoded: bool,
+}
+
+impl Event {
+    /// A path parameter, decoded once; `None` when the resource does not have it. Stricter than the WHATWG's decoding,
+    /// which lets a stray `%` stand.
+    pub fn path_parameter(&self, name: &'static str) -> Option<Result<String, Problem>> {
+        let raw = self.path_parameters.get(name)?;
+        if !is_percent_encoded(raw.as_bytes()) {
+            return Some(Err(Problem::new(name, "must have two hexadecimal digits after each %")));
+        }
+        let decoded = percent_decode_str(raw).decode_utf8();
+        Some(decoded.map(Into::into).map_err(|_| Problem::new(name, "must be UTF-8 once it is decoded")))
+    }
+}
+
+/// Whether every `%` begins an escape.
+fn is_percent_encoded(path: &[u8]) -> bool {
+    let mut rest = path.split(|byte| *byte == b'%');
+    rest.next();
+    rest.all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
 /// What the gateway knows of the request.

@@ -11,6 +11,8 @@ pub struct Headers {
     pub authorizations: usize,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
     /// `If-Match`.
     pub if_match: Option<String>,
     /// `If-None-Match`.
@@ -27,6 +29,7 @@ impl Headers {
     fn slot(&mut self, name: Name) -> Option<&mut Option<String>> {
         match name {
             Name::CacheControl => Some(&mut self.cache_control),
+            Name::IdempotencyKey => Some(&mut self.idempotency_key),
             Name::IfMatch => Some(&mut self.if_match),
             Name::IfNoneMatch => Some(&mut self.if_none_match),
             Name::Authorization | Name::Other => None,
@@ -39,14 +42,16 @@ impl Headers {
 enum Name {
     Authorization,
     CacheControl,
+    IdempotencyKey,
     IfMatch,
     IfNoneMatch,
     Other,
 }
 
-const NAMES: [(&str, Name); 4] = [
+const NAMES: [(&str, Name); 5] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
+    ("idempotency-key", Name::IdempotencyKey),
     ("if-match", Name::IfMatch),
     ("if-none-match", Name::IfNoneMatch),
 ];
@@ -118,12 +123,12 @@ mod tests {
     fn names_have_no_case_and_lines_are_joined() {
         let headers = parse(
             r#"{"AUTHORIZATION":["Bearer a"],"authorization":["Bearer b","c"],"X-Other":["x"],
-                "if-none-match":["\"a\"","\"b\""],"If-None-Match":["\"c\""],"Cache-Control":["max-age=0, No-Cache"]}"#,
+                "if-none-match":["\"a\"","\"b\""],"If-None-Match":["\"c\""],"Idempotency-Key":["once"],"Cache-Control":["max-age=0, No-Cache"]}"#,
         );
         assert_eq!(headers.authorizations, 3);
         assert_eq!(headers.if_none_match.as_deref(), Some(r#""a", "b", "c""#));
-        assert_eq!(headers.if_match, None);
         assert!(headers.no_cache());
+        assert_eq!((headers.idempotency_key.as_deref(), headers.if_match), (Some("once"), None));
     }
 
     #[test]

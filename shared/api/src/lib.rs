@@ -9,7 +9,7 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`etag`], [`body`], [`lists`] | reading requests |
+//! | [`event`], [`headers`], [`etag`], [`body`], [`lists`], [`warming`] | reading requests |
 //! | [`principal`] | who is calling, scopes, key prefixes |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
@@ -34,6 +34,7 @@ pub mod serve;
 pub mod settings;
 pub mod telemetry;
 pub mod timestamp;
+pub mod warming;
 
 pub use body::{Body, Fields};
 pub use error::{Answer, ApiError, Problem};
@@ -45,7 +46,7 @@ pub use pipeline::App;
 pub use principal::{Principal, Scope};
 pub use response::Response;
 pub use route::{Call, Route};
-pub use serve::{serve, serve_events};
+pub use serve::{Invocation, serve, serve_events};
 pub use strata_cache::Class;
 pub use timestamp::Timestamp;
 

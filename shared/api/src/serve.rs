@@ -20,11 +20,21 @@ pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
     tokio::join!(runtime.run(), app.cache.connect()).0
 }
 
-/// Hands every event that is not a request, such as one of a stream or a schedule, to `work`, with the time that it may
-/// take. What `work` fails with is what Lambda, and its rules of repetition, are told.
+/// An event that is not a request, such as one of a stream or a schedule.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The event.
+    pub event: Value,
+    /// Lambda's name for it, which stays the same when Lambda tries an asynchronous event again.
+    pub request_id: String,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// Hands every [`Invocation`] to `work`. What `work` fails with is what Lambda, and its rules of repetition, are told.
 pub async fn serve_events<W>(work: W) -> Result<(), Error>
 where
-    W: AsyncFn(&TieredCache, Value, Duration) -> Result<Value, Error>,
+    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
 {
     let (cache, function_timeout) = start()?;
     let (cache, work) = (&cache, &work);
@@ -33,8 +43,9 @@ where
         cache.clock().observe(began_ms(&context, function_timeout));
         let left_ms = context.deadline.saturating_sub(u64::try_from(cache.clock().now_ms()).unwrap_or_default());
         let time = Duration::from_millis(left_ms).saturating_sub(MARGIN);
+        let invocation = Invocation { event, request_id: context.request_id.clone(), time };
         // Boxed, as the handlers of requests are: the compiler gives up on the depth of the future as a whole.
-        let done = Box::pin(work(cache, event, time)).await;
+        let done = Box::pin(work(cache, invocation)).await;
         done.inspect_err(|cause| error!(request_id = context.request_id, %cause, "event failed"))
     }));
     tokio::join!(runtime.run(), cache.connect()).0

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use strata_it::stack::{Options, Stack, repository};
 
 /// The events of the functions behind the API in the order they are replayed, each with the status of its answer.
-const HTTP: [(&str, &[(&str, u16)]); 4] = [
+const HTTP: [(&str, &[(&str, u16)]); 5] = [
     (
         "entries",
         &[
@@ -28,6 +28,17 @@ const HTTP: [(&str, &[(&str, u16)]); 4] = [
             ("invalidate_journal", 200),
         ],
     ),
+    (
+        "warm",
+        &[
+            ("warm_post", 202),
+            ("warm_post_invalid", 400),
+            ("warm_post_other", 422),
+            ("warm_get", 200),
+            ("warm_get_missing", 404),
+            ("warm_delete", 200),
+        ],
+    ),
     ("status", &[("status_get", 200), ("status_forbidden", 403)]),
     (
         "config",
@@ -36,7 +47,12 @@ const HTTP: [(&str, &[(&str, u16)]); 4] = [
 ];
 
 /// The events of the function that answers no requests, each with a member of its answer.
-const WARMER: [(&str, &str); 2] = [("warmer_stream", "batchItemFailures"), ("warmer_schedule", "members_swept")];
+const WARMER: [(&str, &str); 4] = [
+    ("warmer_stream", "batchItemFailures"),
+    ("warmer_stream_warm", "batchItemFailures"),
+    ("warmer_schedule", "members_swept"),
+    ("warmer_warm", "warming_job_id"),
+];
 
 fn folder() -> PathBuf {
     repository().join("events")

@@ -20,4 +20,5 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod warm;
 mod warming;

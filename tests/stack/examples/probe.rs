@@ -16,6 +16,7 @@ fn main() {
     loop {
         let (head, event) = call(&mut connection, "GET", "invocation/next", b"");
         let id = header(&head, "lambda-runtime-aws-request-id");
+        println!("invoked as {id}");
         let event: Value = serde_json::from_slice(&event).unwrap();
         let (outcome, answer) = match handle(&event, &head) {
             Ok(answer) => ("response", answer),

@@ -9,13 +9,14 @@ use std::{fmt, io};
 use bytes::Bytes;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::Error;
 use crate::logs::Logs;
 use crate::pool::Lease;
-use crate::supervisor::{Order, Supervisor};
+use crate::supervisor::{Order, Supervisor, Waiting};
 use crate::watchdog::Watchdog;
 
 /// Lambda's limit of a synchronous request, 6 MB.
@@ -150,10 +151,11 @@ impl Container {
         Ok(Self { name, function, eager, orders, state })
     }
 
-    /// Hands an event to the container that the lease is for. The invocation goes on when the caller loses interest.
-    pub(crate) async fn invoke(&self, lease: Lease, event: Bytes) -> Result<Bytes, InvokeError> {
+    /// Hands an event to the container that the lease is for, under this request id. The invocation goes on when the
+    /// caller loses interest.
+    pub(crate) async fn invoke(&self, lease: Lease, id: String, event: Bytes) -> Result<Bytes, InvokeError> {
         let (reply, answer) = oneshot::channel();
-        self.order(Order::Invoke { event, reply, lease });
+        self.order(Order::Invoke(Waiting { id, event, reply, lease }));
         answer.await.unwrap_or(Err(InvokeError::ShutDown))
     }
 
@@ -179,6 +181,11 @@ impl Container {
         // The supervisor ends with the stack only.
         let _ = self.orders.send(order);
     }
+}
+
+/// A function's answer as JSON.
+pub(crate) fn parsed(answer: Result<Bytes, InvokeError>) -> Result<Value, InvokeError> {
+    serde_json::from_slice(&answer?).map_err(|why| InvokeError::Malformed(why.to_string()))
 }
 
 /// Sends a signal to a child.

@@ -43,7 +43,7 @@ pub(crate) const TABLES: [(&str, &str); 2] = [("TABLE_NAME", "cache_entries"), (
 pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()>), Error> {
     let listener = listen(options.port).await?;
     let address = listener.local_addr().doing("opening the gateway's port")?;
-    let template = Template::load(&options.template).map_err(Error::Template)?;
+    let template = template(&options).map_err(Error::Template)?;
     let api = template.api().map_err(Error::Template)?;
     let scratch = tempfile::Builder::new().prefix("strata-").tempdir().doing("creating a folder")?.keep();
     let watchdog = Arc::new(Watchdog::start(&scratch).doing("starting /bin/sh")?);
@@ -86,6 +86,14 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     Ok((Arc::new(Core { url, issuer, redis, faults, schedules, pools, logs, watchdog, changed }), gateway))
 }
 
+fn template(options: &Options) -> Result<Template, String> {
+    let mut template = Template::load(&options.template)?;
+    for (parameter, value) in &options.parameters {
+        template.set(parameter, value)?;
+    }
+    Ok(template)
+}
+
 /// Starts to deliver the streams of tables to the functions that the template subscribes.
 async fn subscribe(
     options: &Options,
@@ -113,9 +121,9 @@ async fn subscribe(
 fn schedules(functions: &[Function], pools: &BTreeMap<String, Arc<Pool>>) -> Schedules {
     let all = functions.iter().flat_map(|function| {
         let pool = pools[&function.name].clone();
-        function.schedules.iter().map(move |&every| Scheduled {
+        function.schedules.iter().map(move |schedule| Scheduled {
             function: function.name.clone(),
-            every,
+            schedule: schedule.clone(),
             pool: pool.clone(),
         })
     });

@@ -22,7 +22,8 @@ The stack takes these environment variables:
   REDIS_URL=                a Redis that runs already, instead of a private one
   DYNAMODB_ENDPOINT=        a DynamoDB that runs already, instead of the embedded one
   COHERENCE_WINDOW_MS=      the coherence window; default what template.yaml says
-Others are given to the functions as FUNCTION_ENV_<NAME>=, for example FUNCTION_ENV_CACHE_CONFIG='{}'.
+Others are given to the functions as FUNCTION_ENV_<NAME>=, for example FUNCTION_ENV_CACHE_CONFIG='{}',
+and to template.yaml as PARAMETER_<Name>=, for example PARAMETER_WarmScheduleExpression='rate(1 hour)'.
 
 It describes itself in target/local/stack.json; the containers' logs are in target/local/logs.
 The response header x-strata-container names the container that answered; the request header
@@ -117,6 +118,8 @@ fn options() -> Result<Options, String> {
     for (name, value) in std::env::vars() {
         if let Some(name) = name.strip_prefix("FUNCTION_ENV_") {
             options = options.env(name, value);
+        } else if let Some(name) = name.strip_prefix("PARAMETER_") {
+            options = options.parameter(name, value);
         }
     }
     Ok(options)

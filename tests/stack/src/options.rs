@@ -43,6 +43,7 @@ pub struct Options {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) functions: Option<Vec<String>>,
     pub(crate) template: PathBuf,
+    pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) binaries: PathBuf,
     pub(crate) info_file: Option<PathBuf>,
     pub(crate) logs: Option<PathBuf>,
@@ -64,6 +65,7 @@ impl Default for Options {
             functions: None,
             binaries: profile_dir(&root),
             template: root.join("template.yaml"),
+            parameters: BTreeMap::new(),
             info_file: None,
             logs: None,
         }
@@ -107,7 +109,7 @@ impl Options {
         self
     }
 
-    /// Whether schedules fire at their rates; default yes. [`Stack::tick`](crate::Stack::tick) fires them either way.
+    /// Whether schedules fire by themselves; default yes. [`Stack::tick`](crate::Stack::tick) fires them either way.
     pub fn schedules(mut self, schedules: bool) -> Self {
         self.schedules = schedules;
         self
@@ -135,6 +137,12 @@ impl Options {
     /// The template to run; default the repository's template.yaml.
     pub fn template(mut self, path: impl Into<PathBuf>) -> Self {
         self.template = path.into();
+        self
+    }
+
+    /// The value of one of the template's parameters; default what the template says.
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.insert(name.into(), value.into());
         self
     }
 

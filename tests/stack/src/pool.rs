@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::container::{Container, InvokeError, REQUEST_LIMIT};
+use crate::request::request_id;
 
 pub(crate) struct Pool {
     pub(crate) containers: Vec<Container>,
@@ -47,6 +48,16 @@ impl Pool {
         event: Bytes,
         pin: Option<&str>,
     ) -> (Option<String>, Result<Bytes, InvokeError>) {
+        self.invoke_as(request_id(), event, pin).await
+    }
+
+    /// The same under a request id that the caller knows.
+    pub(crate) async fn invoke_as(
+        self: &Arc<Self>,
+        id: String,
+        event: Bytes,
+        pin: Option<&str>,
+    ) -> (Option<String>, Result<Bytes, InvokeError>) {
         if event.len() > REQUEST_LIMIT {
             return (None, Err(InvokeError::RequestTooLarge));
         }
@@ -56,7 +67,7 @@ impl Pool {
         };
         let Ok(lease) = self.turn(pin).await else { return (None, Err(InvokeError::ShutDown)) };
         let container = &self.containers[lease.index];
-        (Some(container.name.clone()), container.invoke(lease, event).await)
+        (Some(container.name.clone()), container.invoke(lease, id, event).await)
     }
 
     fn position(&self, name: &str) -> Option<usize> {

@@ -1,4 +1,6 @@
-//! EventBridge schedules: at the rate that template.yaml says, and when somebody asks for it.
+//! EventBridge schedules: when template.yaml says, and when somebody asks for it.
+//!
+//! EventBridge invokes a function asynchronously, and Lambda tries an event that failed again, under the same request id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::container::InvokeError;
+use crate::container::{InvokeError, parsed};
 use crate::dynamo::REGION;
 use crate::pool::Pool;
 use crate::request::request_id;
@@ -16,6 +18,27 @@ use crate::{ACCOUNT, calendar};
 
 /// `POST` here fires every schedule once and answers with what the functions answered.
 pub(crate) const PATH: &str = "/_strata/schedule";
+/// How often Lambda tries an event again.
+const RETRIES: u32 = 2;
+/// The pause before an event is tried again, doubled the second time. Lambda's is a minute.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A schedule, as the template has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) timing: Timing,
+    /// The JSON text that is sent instead of EventBridge's own event.
+    pub(crate) input: Option<String>,
+}
+
+/// When a schedule fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timing {
+    /// At this rate.
+    Every(Duration),
+    /// By a cron expression, which the stack does not follow: when somebody asks for it.
+    Cron,
+}
 
 /// The functions that have a schedule.
 #[derive(Clone, Default)]
@@ -24,21 +47,21 @@ pub(crate) struct Schedules(pub(crate) Arc<Vec<Scheduled>>);
 /// A function and its schedule.
 pub(crate) struct Scheduled {
     pub(crate) function: String,
-    pub(crate) every: Duration,
+    pub(crate) schedule: Schedule,
     pub(crate) pool: Arc<Pool>,
 }
 
 impl Schedules {
     /// Starts firing at the template's rates.
     pub(crate) fn start(&self) {
-        for index in 0..self.0.len() {
+        for (index, scheduled) in self.0.iter().enumerate() {
+            let Timing::Every(period) = scheduled.schedule.timing else { continue };
             let schedules = self.clone();
             tokio::spawn(async move {
-                let scheduled = &schedules.0[index];
                 loop {
-                    sleep(scheduled.every).await;
+                    sleep(period).await;
                     // A function that fails tells its log; the next turn comes anyway.
-                    let _ = scheduled.fire().await;
+                    let _ = schedules.0[index].fire().await;
                 }
             });
         }
@@ -67,26 +90,45 @@ impl Schedules {
 
 impl Scheduled {
     async fn fire(&self) -> Result<Value, InvokeError> {
+        let (id, event) = (request_id(), self.event());
+        for retry in 0..RETRIES {
+            let (_, answer) = self.pool.invoke_as(id.clone(), event.clone(), None).await;
+            if answer.is_ok() {
+                return parsed(answer);
+            }
+            sleep(RETRY_PAUSE * 2u32.pow(retry)).await;
+        }
+        parsed(self.pool.invoke_as(id, event, None).await.1)
+    }
+
+    fn event(&self) -> Bytes {
+        if let Some(input) = &self.schedule.input {
+            return Bytes::from(input.clone());
+        }
         let event = json!({
             "version": "0", "id": request_id(), "detail-type": "Scheduled Event", "source": "aws.events",
             "account": ACCOUNT, "time": calendar::iso(calendar::now_ms()), "region": REGION,
             "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}", self.function)], "detail": {},
         });
-        let (_, answer) = self.pool.invoke(Bytes::from(event.to_string()), None).await;
-        serde_json::from_slice(&answer?).map_err(|why| InvokeError::Malformed(why.to_string()))
+        Bytes::from(event.to_string())
     }
 }
 
-/// Reads a rate such as `rate(5 minutes)`.
-pub(crate) fn rate(expression: &str) -> Option<Duration> {
-    let (count, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
-    let seconds = match unit.trim_end_matches('s') {
-        "minute" => 60,
-        "hour" => 3600,
-        "day" => 86_400,
-        _ => return None,
-    };
-    Some(Duration::from_secs(count.parse::<u64>().ok()? * seconds))
+impl Timing {
+    /// Reads `rate(5 minutes)` and the like, or a cron expression.
+    pub(crate) fn parse(expression: &str) -> Option<Timing> {
+        if expression.starts_with("cron(") {
+            return Some(Timing::Cron);
+        }
+        let (count, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
+        let seconds = match unit.trim_end_matches('s') {
+            "minute" => 60,
+            "hour" => 3600,
+            "day" => 86_400,
+            _ => return None,
+        };
+        Some(Timing::Every(Duration::from_secs(count.parse::<u64>().ok()? * seconds)))
+    }
 }
 
 #[cfg(test)]
@@ -94,9 +136,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read() {
-        assert_eq!(rate("rate(5 minutes)"), Some(Duration::from_secs(300)));
-        assert_eq!(rate("rate(1 hour)"), Some(Duration::from_secs(3600)));
-        assert_eq!(rate("cron(0 12 * * ? *)"), None);
+    fn expressions_are_read() {
+        let every = |seconds| Some(Timing::Every(Duration::from_secs(seconds)));
+        assert_eq!(Timing::parse("rate(5 minutes)"), every(300));
+        assert_eq!(Timing::parse("rate(1 hour)"), every(3600));
+        assert_eq!(Timing::parse("cron(0 12 * * ? *)"), Some(Timing::Cron));
+        assert_eq!(Timing::parse("rate(1 fortnight)"), None);
     }
 }

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::container::{Container, InvokeError};
+use crate::container::{Container, InvokeError, parsed};
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
 use crate::info::{ContainerInfo, Info, InfoFile};
@@ -136,12 +136,23 @@ impl Stack {
 
     /// Invokes a function with a raw event, in any container or in the one that `pin` names.
     pub async fn invoke(&self, function: &str, event: Value, pin: Option<&str>) -> Result<Value, InvokeError> {
-        let pool = self.core.pools.get(function).ok_or_else(|| InvokeError::UnknownFunction(function.to_owned()))?;
-        let (_, answer) = pool.invoke(Bytes::from(event.to_string()), pin).await;
-        serde_json::from_slice(&answer?).map_err(|why| InvokeError::Malformed(why.to_string()))
+        let (_, answer) = self.pool(function)?.invoke(Bytes::from(event.to_string()), pin).await;
+        parsed(answer)
     }
 
-    /// Fires every schedule once, as EventBridge does at its rate; the functions' answers in order.
+    /// Invokes a function with a raw event under this request id, which Lambda keeps when it sends an event again.
+    pub async fn invoke_as(&self, function: &str, event: Value, request_id: &str) -> Result<Value, InvokeError> {
+        let event = Bytes::from(event.to_string());
+        let (_, answer) = self.pool(function)?.invoke_as(request_id.to_owned(), event, None).await;
+        parsed(answer)
+    }
+
+    fn pool(&self, function: &str) -> Result<&Arc<Pool>, InvokeError> {
+        self.core.pools.get(function).ok_or_else(|| InvokeError::UnknownFunction(function.to_owned()))
+    }
+
+    /// Fires every schedule once, as EventBridge does when it is time; the functions' answers in order, those of a
+    /// function's own events before those of rules.
     pub async fn tick(&self) -> Result<Vec<Value>, InvokeError> {
         self.core.schedules.fire().await
     }

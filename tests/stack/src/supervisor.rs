@@ -14,7 +14,6 @@ use crate::calendar;
 use crate::container::{InvokeError, RESPONSE_LIMIT, Spec, State, signal};
 use crate::error::{Doing, Error};
 use crate::pool::Lease;
-use crate::request::request_id;
 use crate::runtime_api::{Call, Delivery, RuntimeApi, Verdict};
 
 /// Lambda's limit for a function to get ready.
@@ -23,20 +22,22 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const RESTART_DELAY: Duration = Duration::from_millis(100);
 const RESTART_DELAY_LIMIT: Duration = Duration::from_secs(5);
 
-type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
 
 /// What the stack wants of a container.
 pub(crate) enum Order {
-    Invoke { event: Bytes, reply: Reply, lease: Lease },
+    Invoke(Waiting),
     Kill(oneshot::Sender<()>),
     Stop,
 }
 
 /// An invocation that no process has got yet.
-struct Waiting {
-    event: Bytes,
-    reply: Reply,
-    lease: Lease,
+pub(crate) struct Waiting {
+    /// The request id.
+    pub(crate) id: String,
+    pub(crate) event: Bytes,
+    pub(crate) reply: Reply,
+    pub(crate) lease: Lease,
 }
 
 /// An invocation in progress.
@@ -140,12 +141,14 @@ impl Supervisor {
 
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Invoke { reply, lease, .. } if self.stopped => end(lease, reply, Err(InvokeError::ShutDown)),
-            Order::Invoke { event, reply, lease } => {
+            Order::Invoke(Waiting { reply, lease, .. }) if self.stopped => {
+                end(lease, reply, Err(InvokeError::ShutDown));
+            }
+            Order::Invoke(waiting) => {
                 if self.child.is_none() && self.start_at.is_none() {
                     self.start_at = Some(Instant::now());
                 }
-                self.deliver(Waiting { event, reply, lease });
+                self.deliver(waiting);
             }
             Order::Kill(done) => self.kill(done),
             Order::Stop => self.stopped = true,
@@ -158,9 +161,8 @@ impl Supervisor {
             self.waiting = Some(waiting);
             return;
         };
-        let id = request_id();
         let delivery = Delivery {
-            id: id.clone(),
+            id: waiting.id.clone(),
             event: waiting.event.clone(),
             deadline_ms: calendar::now_ms() + self.spec.timeout.as_millis() as u64,
             arn: self.spec.arn(),
@@ -170,7 +172,7 @@ impl Supervisor {
         }
         match poll.send(delivery) {
             Ok(()) => {
-                let Waiting { reply, lease, .. } = waiting;
+                let Waiting { id, reply, lease, .. } = waiting;
                 self.running = Some(Running { id, reply, lease, deadline: Instant::now() + self.spec.timeout });
             }
             // The process has died and its end is about to be noticed; the next one gets the event.

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::filter::Filter;
 use crate::gateway_response::GatewayResponses;
 use crate::mapping::Source;
-use crate::{schedule, yaml};
+use crate::schedule::{Schedule, Timing};
+use crate::yaml;
 
 /// A parsed template.
 pub(crate) struct Template {
@@ -31,8 +32,8 @@ pub(crate) struct Function {
     pub(crate) routes: Vec<Route>,
     /// The streams that invoke it.
     pub(crate) sources: Vec<Source>,
-    /// How often each of its schedules fires.
-    pub(crate) schedules: Vec<Duration>,
+    /// Those of its own events, then those of rules.
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 /// A method of a resource of the REST API.
@@ -77,6 +78,15 @@ impl Template {
         Ok(Self { document })
     }
 
+    /// Gives a parameter this value.
+    pub(crate) fn set(&mut self, parameter: &str, value: &str) -> Result<(), String> {
+        match self.document["Parameters"].get_mut(parameter) {
+            Some(declared) => declared["Default"] = Value::from(value),
+            None => return Err(format!("it has no parameter {parameter}")),
+        }
+        Ok(())
+    }
+
     /// The functions, in the order of their logical ids.
     pub(crate) fn functions(&self) -> Result<Vec<Function>, String> {
         let mut ids: Vec<&String> = self.resources("AWS::Serverless::Function").map(|(id, _)| id).collect();
@@ -100,13 +110,36 @@ impl Template {
             sources: events(properties, "DynamoDB")
                 .map(|(name, event)| source(id, name, event))
                 .collect::<Result<_, _>>()?,
-            schedules: events(properties, "Schedule")
-                .map(|(name, event)| {
-                    let rate = event["Properties"]["Schedule"].as_str().and_then(schedule::rate);
-                    rate.ok_or_else(|| format!("{id}: event {name} has no Schedule of the form rate(5 minutes)"))
-                })
-                .collect::<Result<_, _>>()?,
+            schedules: self.schedules(id, properties)?,
         })
+    }
+
+    fn schedules(&self, id: &str, properties: &Value) -> Result<Vec<Schedule>, String> {
+        let own = events(properties, "Schedule").map(|(name, event)| {
+            let properties = &event["Properties"];
+            (name, &properties["Schedule"], &properties["Input"])
+        });
+        let arn = format!("{id}.Arn");
+        let rules = self.resources("AWS::Events::Rule").flat_map(|(name, rule)| {
+            let properties = &rule["Properties"];
+            let targets = properties["Targets"].as_array().into_iter().flatten();
+            targets.map(move |target| (name, &properties["ScheduleExpression"], target))
+        });
+        let rules = rules.filter(|(.., target)| target["Arn"]["Fn::GetAtt"] == arn.as_str());
+        let all = own.chain(rules.map(|(name, expression, target)| (name, expression, &target["Input"])));
+        all.filter_map(|(name, expression, input)| self.schedule(name, expression, input).transpose()).collect()
+    }
+
+    /// A schedule; none where a parameter leaves its expression empty, which is when the template leaves out the rule.
+    fn schedule(&self, name: &str, expression: &Value, input: &Value) -> Result<Option<Schedule>, String> {
+        let expression = self.resolve(expression).unwrap_or_default();
+        if expression.is_empty() {
+            return Ok(None);
+        }
+        let timing = Timing::parse(&expression);
+        let timing =
+            timing.ok_or_else(|| format!("{name} has no expression of the form rate(5 minutes) or cron(…)"))?;
+        Ok(Some(Schedule { timing, input: self.resolve(input) }))
     }
 
     fn binary(&self, id: &str) -> Result<String, String> {
@@ -122,7 +155,7 @@ impl Template {
         variables.map(|(name, value)| (name.clone(), self.resolve(value))).collect()
     }
 
-    /// A literal, or the default of the parameter referred to.
+    /// A literal, or the value of the parameter referred to, which is its default where none was set.
     fn resolve(&self, value: &Value) -> Option<String> {
         match value {
             Value::String(text) => Some(text.clone()),
@@ -248,7 +281,8 @@ mod tests {
     fn reads_what_calls_the_warmer_of_the_real_template() {
         let functions = real().functions().unwrap();
         let warmer = functions.iter().find(|function| function.name == "warmer").unwrap();
-        assert_eq!(warmer.schedules, [Duration::from_secs(300)]);
+        let maintenance = Schedule { timing: Timing::Every(Duration::from_secs(300)), input: None };
+        assert_eq!(warmer.schedules, [maintenance], "the rule is left out unless a parameter says when it fires");
         let [source] = warmer.sources.as_slice() else { panic!("{:?}", warmer.sources) };
         assert_eq!((source.table.as_str(), source.failures.as_deref()), ("ControlTable", Some("JobFailures")));
         assert_eq!((source.batch_size, source.lanes, source.retries), (1, 10, 3));

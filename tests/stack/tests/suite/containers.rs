@@ -103,3 +103,32 @@ async fn the_info_file_is_kept_current_and_goes_with_the_stack() {
         eventually("dead", || matches!(process_state(pid), None | Some('Z'))).await;
     }
 }
+
+/// A stack whose one schedule sends this input.
+async fn scheduled(expression: &str, input: &Value) -> Fixture {
+    let options = Options::default().containers(1).parameter("Expression", expression);
+    Fixture::start(options.parameter("Input", input.to_string())).await
+}
+
+#[tokio::test]
+async fn a_rule_sends_its_input_and_one_without_an_expression_nothing() {
+    let input = json!({ "patterns": ["a:*"] });
+    let fixture = scheduled("cron(0 3 * * ? *)", &input).await;
+    let answers = fixture.stack.tick().await.unwrap();
+    let seen: Value = serde_json::from_str(answers[0]["body"].as_str().unwrap()).unwrap();
+    assert_eq!((answers.len(), &seen["event"]), (1, &input));
+    let none = scheduled("", &input).await;
+    assert_eq!(none.stack.tick().await.unwrap(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_scheduled_event_that_fails_is_tried_three_times_under_one_request_id() {
+    let input = json!({ "body": json!({ "error": "no" }).to_string() });
+    let fixture = scheduled("rate(1 day)", &input).await;
+    let failed = fixture.stack.tick().await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Function { message, .. } if message == "no"));
+    let log = fixture.stack.logs("probe-1");
+    let ids: Vec<&str> = log.lines().filter(|line| line.starts_with("invoked as ")).collect();
+    assert_eq!(ids.len(), 3, "{log}");
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}

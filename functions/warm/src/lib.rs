@@ -1,0 +1,46 @@
+//! Warm jobs: accepted here, run by the `warmer`, which the control table's stream calls.
+//!
+//! | module | |
+//! |---|---|
+//! | [`post`] | POST `/cache/warm` |
+//! | [`get`], [`delete`] | GET and DELETE `/cache/warm/{job_id}` |
+//! | `request` | what is to be warmed, for whom, and whether it is a repetition |
+//! | `job` | the job that a path names |
+//! | `report` | how a job is told of |
+
+pub mod delete;
+pub mod get;
+mod job;
+pub mod post;
+mod report;
+mod request;
+
+use strata_api::{Class, Route, Scope, http::Method};
+
+/// The operations of this function.
+pub static ROUTES: &[Route] = &[
+    Route {
+        method: Method::POST,
+        resource: "/cache/warm",
+        operation: "warm",
+        scope: Scope::Write,
+        class: Class::Bulk,
+        handler: |call| Box::pin(post::handle(call)),
+    },
+    Route {
+        method: Method::GET,
+        resource: "/cache/warm/{job_id}",
+        operation: "get_job",
+        scope: Scope::Read,
+        class: Class::Read,
+        handler: |call| Box::pin(get::handle(call)),
+    },
+    Route {
+        method: Method::DELETE,
+        resource: "/cache/warm/{job_id}",
+        operation: "cancel_job",
+        scope: Scope::Write,
+        class: Class::Write,
+        handler: |call| Box::pin(delete::handle(call)),
+    },
+];

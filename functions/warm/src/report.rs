@@ -1,0 +1,69 @@
+//! How a job is told of.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use strata_api::{Answer, Response, Timestamp, http::StatusCode};
+use strata_cache::{Job, JobState};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    job_id: &'a str,
+    kind: &'a str,
+    state: &'static str,
+    #[serde(flatten)]
+    asked: Option<Asked>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_keys: Option<u64>,
+    done: u64,
+    missing: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+/// What was asked of a warm job.
+#[derive(Serialize)]
+struct Asked {
+    strategy: &'static str,
+    batch_size: usize,
+    max_concurrent: usize,
+}
+
+/// The answer that says what is known of a job.
+pub fn answer(job: &Job) -> Answer {
+    let scheduled = (job.state == JobState::Scheduled).then_some(job.run_at_ms);
+    let asked = job.warm.as_ref().map(|warm| Asked {
+        strategy: warm.strategy.name(),
+        batch_size: warm.batch_size,
+        max_concurrent: warm.max_concurrent,
+    });
+    let report = Report {
+        job_id: &job.id,
+        kind: &job.kind,
+        state: job.state.name(),
+        asked,
+        estimated_keys: job.estimate.map(|estimate| estimate.keys),
+        done: job.counters.done,
+        missing: job.counters.missing,
+        failed: job.counters.failed,
+        remaining: job.remaining(),
+        created_at: Timestamp::floor(job.created_ms),
+        run_at: scheduled.map(Timestamp::floor),
+        started_at: job.started_ms.map(Timestamp::floor),
+        finished_at: job.finished_ms.map(Timestamp::floor),
+        errors: &job.errors,
+        error: job.error.as_deref(),
+    };
+    Response::json(StatusCode::OK, &report)
+}
