@@ -57,21 +57,30 @@ async fn what_is_named_is_in_the_memory_of_every_container_after_one_sync() {
     assert_eq!(level(&api, "entries-2", "own").await, "L1_MEMORY", "a warm record takes nothing out of the memory");
 }
 
-/// Redis still has the copies, as if whoever made the changes had been killed before it removed them.
+/// Keeps the copy of a key aside, from where [`put_back`] brings it again: as if whoever changes the key had been killed
+/// before it reached L2.
+async fn keep(api: &Api, key: &str) {
+    let _: i64 = command(api, &["COPY", &copy_name(key), &format!("kept:{key}")]).await;
+}
+
+async fn put_back(api: &Api, key: &str) {
+    let _: i64 = command(api, &["COPY", &format!("kept:{key}"), &copy_name(key), "REPLACE"]).await;
+}
+
 #[tokio::test]
 async fn what_was_changed_since_it_was_named_is_not_brought_back() {
     let api = Api::with(stack()).await;
     let keys = ["deleted", "overwritten", "swept:1", "current"];
     for key in keys {
         put(&api, "entries-1", key, "\"old\"").await.expect(201);
-        let _: i64 = command(&api, &["COPY", &copy_name(key), &format!("kept:{key}")]).await;
+        keep(&api, key).await;
     }
     warm(&api, keys).await;
     api.delete(&entry("deleted")).pin("entries-1").send().await.expect(200);
     put(&api, "entries-1", "overwritten", "\"new\"").await.expect(200);
     invalidate(&api, json!({"pattern": "swept:*"})).await.expect(200);
     for key in keys {
-        let _: i64 = command(&api, &["COPY", &format!("kept:{key}"), &copy_name(key), "REPLACE"]).await;
+        put_back(&api, key).await;
     }
     for container in OTHERS {
         sync(&api, container).await;
@@ -80,6 +89,23 @@ async fn what_was_changed_since_it_was_named_is_not_brought_back() {
         get(&api, container, "swept:1").await.expect(404);
         assert_eq!(get(&api, container, "overwritten").await.expect(200).value(), "\"new\"");
     }
+}
+
+#[tokio::test]
+async fn what_the_journal_does_not_tell_of_any_more_is_not_brought_back() {
+    let api = Api::with(stack()).await;
+    put(&api, "entries-1", "deleted", "\"old\"").await.expect(201);
+    keep(&api, "deleted").await;
+    api.delete(&entry("deleted")).pin("entries-1").send().await.expect(200);
+    put_back(&api, "deleted").await;
+    put(&api, "entries-1", "current", "1").await.expect(201);
+    let _: u64 = command(&api, &["XTRIM", JOURNAL, "MAXLEN", "1"]).await;
+    sync(&api, "entries-2").await;
+    put(&api, "entries-1", "newest", "1").await.expect(201);
+    warm(&api, ["deleted", "newest"]).await;
+    sync(&api, "entries-2").await;
+    assert_eq!(level(&api, "entries-2", "newest").await, "L1_MEMORY");
+    get(&api, "entries-2", "deleted").await.expect(404);
 }
 
 #[tokio::test]
