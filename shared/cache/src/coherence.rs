@@ -187,10 +187,6 @@ impl Coherence {
         for record in reply.records.iter().filter(|record| known.is_none_or(|cursor| record.at > cursor)) {
             self.take(record, &mut news);
         }
-        if known.is_none() {
-            // Who begins anew has no time for what others were told a while ago.
-            news.warmed.clear();
-        }
         if reply.epoch > self.epoch {
             self.begin_epoch(reply.epoch, &mut news);
         }
