@@ -254,6 +254,30 @@ fn jobs_are_called_for_and_what_fails_is_bounded_and_kept() {
 }
 
 #[test]
+fn a_schedule_warms_only_where_a_parameter_says_when() {
+    let condition = json!({"Not": [{"Equals": [{"Ref": "WarmScheduleExpression"}, ""]}]});
+    assert_eq!(TEMPLATE["Conditions"]["WarmsBySchedule"], condition);
+    assert_eq!(TEMPLATE["Rules"]["ScheduleSaysWhat"]["RuleCondition"], condition);
+    for parameter in ["WarmScheduleExpression", "WarmScheduleInput"] {
+        assert_eq!(TEMPLATE["Parameters"][parameter]["Default"], "", "{parameter}");
+    }
+    let [(name, rule)] = resources("AWS::Events::Rule").collect::<Vec<_>>()[..] else { panic!("one rule") };
+    let [(_, permission)] = resources("AWS::Lambda::Permission").collect::<Vec<_>>()[..] else { panic!("one right") };
+    assert_eq!((&rule["Condition"], &permission["Condition"]), (&json!("WarmsBySchedule"), &json!("WarmsBySchedule")));
+    let properties = &rule["Properties"];
+    assert_eq!(properties["ScheduleExpression"], json!({"Ref": "WarmScheduleExpression"}));
+    let target = json!({
+        "Id": "Warmer", "Arn": {"GetAtt": "WarmerFunction.Arn"}, "Input": {"Ref": "WarmScheduleInput"},
+    });
+    assert_eq!(properties["Targets"], json!([target]));
+    let expected = json!({
+        "Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "WarmerFunction"},
+        "Principal": "events.amazonaws.com", "SourceArn": {"GetAtt": format!("{name}.Arn")},
+    });
+    assert_eq!(permission["Properties"], expected);
+}
+
+#[test]
 fn tables_have_the_shape_the_code_expects() {
     let tables: Vec<_> = resources("AWS::DynamoDB::Table").collect();
     assert_eq!(
