@@ -1,7 +1,9 @@
 //! What a request may say, who may make it, and when it is a repetition.
 
 use super::{about, begin, fill, id_of, limited, one_key, posted, report, warm};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use strata_it::{Api, patient, stack::Claims};
 
 #[tokio::test]
@@ -115,6 +117,9 @@ async fn a_repetition_with_its_key_is_the_same_job() {
     let first = named(one_key(), "a").await.expect(202);
     let again = named(one_key(), "a").await.expect(202);
     assert_eq!(first.json(), again.json());
+    let at_once = join_all((0..4).map(|_| named(one_key(), "at-once"))).await;
+    let at_once: BTreeSet<String> = at_once.into_iter().map(|answer| id_of(&answer.expect(202))).collect();
+    assert_eq!(at_once.len(), 1, "{at_once:?}");
     let id = id_of(&first);
     assert_ne!(id_of(&named(one_key(), "b").await.expect(202)), id);
     assert_ne!(begin(&api, one_key()).await, id);
