@@ -14,12 +14,12 @@ fn posted(api: &Api, body: &Value) -> Request {
 }
 
 /// Asks for what `body` says to be warmed.
-async fn warm(api: &Api, body: Value) -> Answer {
+pub async fn warm(api: &Api, body: Value) -> Answer {
     posted(api, &body).send().await
 }
 
 /// Accepts a job; returns its name.
-async fn begin(api: &Api, body: Value) -> String {
+pub async fn begin(api: &Api, body: Value) -> String {
     id_of(&warm(api, body).await.expect(202))
 }
 
@@ -34,12 +34,12 @@ fn about(api: &Api, method: &str, id: &str) -> Request {
 }
 
 /// What is said of a job.
-async fn report(api: &Api, id: &str) -> Value {
+pub async fn report(api: &Api, id: &str) -> Value {
     about(api, "GET", id).send().await.expect(200).json()
 }
 
 /// Waits for a job to end; returns what is said of it then.
-async fn ended(api: &Api, id: &str) -> Value {
+pub async fn ended(api: &Api, id: &str) -> Value {
     eventually("the job", async || !report(api, id).await["finished_at"].is_null()).await;
     report(api, id).await
 }
