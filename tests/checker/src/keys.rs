@@ -74,6 +74,11 @@ impl Keys {
         self.scope(PATTERNS[rng.usize(..PATTERNS.len())])
     }
 
+    /// The pattern that matches every key.
+    pub(crate) fn all(&self) -> String {
+        format!("{}*", self.prefix)
+    }
+
     /// The pattern that matches the quiet key.
     pub(crate) fn quiet(&self) -> Scope {
         self.scope(QUIET_PATTERN)

@@ -49,6 +49,7 @@ mod keys;
 mod rig;
 mod run;
 mod timestamp;
+mod warming;
 mod workload;
 
 pub use faults::Fault;

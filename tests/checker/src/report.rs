@@ -20,6 +20,8 @@ pub struct Tally {
     pub unexplained: usize,
     /// Copies that a killed process may have left behind, see [`Violation::allowed`].
     pub allowed: usize,
+    /// Warm jobs that ran beside the clients.
+    pub warm_jobs: usize,
     operations: BTreeMap<String, usize>,
     faults: BTreeMap<String, usize>,
     found: Vec<String>,
@@ -29,6 +31,7 @@ impl Tally {
     /// Adds a run.
     pub fn add(&mut self, verdict: Verdict) {
         self.runs += 1;
+        self.warm_jobs += verdict.warm_jobs;
         let unexplained = verdict.unexplained().count();
         self.unexplained += unexplained;
         self.allowed += verdict.violations.len() - unexplained;
@@ -46,8 +49,9 @@ impl Tally {
     /// The report as Markdown.
     pub fn markdown(&self) -> String {
         let mut page = format!(
-            "# History checker\n\n{} runs, **{} violations**, {} copies that a killed process may have left behind.\n",
-            self.runs, self.unexplained, self.allowed
+            "# History checker\n\n{} runs, **{} violations**, {} copies that a killed process may have left \
+             behind. {} warm jobs ran beside the clients.\n",
+            self.runs, self.unexplained, self.allowed, self.warm_jobs
         );
         table(&mut page, "Operations", &self.operations);
         table(&mut page, "Faults", &self.faults);
@@ -259,7 +263,7 @@ mod tests {
         let keys = vec!["k".to_owned(), "other".to_owned()];
         let history = History { window: Duration::ZERO, keys, operations, incidents: vec![] };
         let violations = violations(&history);
-        let text = describe(&Verdict { seed: 7, faults: vec![], history, violations });
+        let text = describe(&Verdict { seed: 7, faults: vec![], history, violations, warm_jobs: 0 });
         assert!(text.starts_with("seed 7, window 0 ms"), "{text}");
         let marked: Vec<&str> = text.lines().filter_map(|line| line.get(..4)).collect();
         assert!(["PUT ", "LOST", "READ"].iter().all(|mark| marked.contains(mark)), "{text}");

@@ -14,6 +14,9 @@ use crate::faults::Fault;
 
 /// Containers of each function.
 const CONTAINERS: usize = 4;
+/// The functions of every stack, and those of one with warm jobs.
+const FUNCTIONS: [&str; 3] = ["authorizer", "entries", "invalidate"];
+const WARMING: [&str; 2] = ["warm", "warmer"];
 /// Clients of a run, if it is not said how many.
 const CLIENTS: usize = 6;
 /// In front of the names of everything in Redis.
@@ -42,6 +45,8 @@ pub struct Setup {
     pub planted: Option<String>,
     /// What may fail; at least one.
     pub faults: Vec<Fault>,
+    /// Whether warm jobs run beside the clients.
+    pub warming: bool,
 }
 
 impl Setup {
@@ -55,6 +60,7 @@ impl Setup {
             binaries: None,
             planted: None,
             faults: Fault::ALL.to_vec(),
+            warming: true,
         }
     }
 }
@@ -69,6 +75,7 @@ pub(crate) struct Rig {
     /// Clients at work at once.
     pub(crate) clients: usize,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) warming: bool,
     /// How often each container's process was killed, twice each: before, and when it was gone.
     lives: BTreeMap<String, AtomicU32>,
     /// The container that gets no requests.
@@ -79,7 +86,7 @@ impl Rig {
     pub(crate) async fn start(setup: &Setup) -> Self {
         let window_ms = u64::try_from(setup.window.as_millis()).expect("a window of less than ages");
         let options = Options::default()
-            .functions(["authorizer", "entries", "invalidate"])
+            .functions(FUNCTIONS.iter().chain(if setup.warming { &WARMING[..] } else { &[] }).copied())
             .containers(CONTAINERS)
             .coherence_window_ms(window_ms)
             .env("KEY_PREFIX", KEY_PREFIX)
@@ -101,6 +108,7 @@ impl Rig {
             patience: setup.patience,
             clients: setup.clients,
             faults: setup.faults.clone(),
+            warming: setup.warming,
             lives: lives.collect(),
             resting: Mutex::default(),
             api,

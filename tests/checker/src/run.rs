@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fastrand::Rng;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 
 use crate::client::{Client, Clock};
 use crate::faults::Fault;
@@ -12,6 +12,7 @@ use crate::history::{Action, History, Incident, KeyId, Operation, Outcome};
 use crate::keys::Keys;
 use crate::rig::Rig;
 use crate::rules::{DEGRADED_BOUND, Violation, violations};
+use crate::warming::keep_warm;
 use crate::workload::Workload;
 
 /// How long they work.
@@ -33,6 +34,8 @@ pub struct Verdict {
     pub faults: Vec<Fault>,
     /// What happened.
     pub history: History,
+    /// Warm jobs that were accepted meanwhile.
+    pub warm_jobs: usize,
     /// What is wrong with it.
     pub violations: Vec<Violation>,
 }
@@ -59,15 +62,16 @@ pub(crate) async fn run(rig: &Rig, seed: u64) -> Verdict {
     // A stack may see the same seed again.
     let keys = Keys::under(&format!("run{seed}-{:x}:", fastrand::u32(..)));
     let run = Run { rig, workload: Workload::new(keys), clock: Clock::start(), seed };
-    let rngs = (rng.fork(), rng.fork());
-    let (load, (incidents, injected)) = join(run.load(rngs.0), run.fail(&faults, rngs.1)).await;
+    let rngs = (rng.fork(), rng.fork(), rng.fork());
+    let (load, (incidents, injected), warm_jobs) =
+        join3(run.load(rngs.0), run.fail(&faults, rngs.1), run.warm(rngs.2)).await;
     rig.heal().await;
     let mut operations: Vec<Operation> = load.into_iter().chain(injected).collect();
     operations.extend(run.quiet(run.settled(&operations), &mut rng).await);
     operations.extend(run.last_look(&put_keys(&operations)).await);
     operations.sort_by_key(|operation| operation.start);
     let history = History { window: rig.promise, keys: run.workload.keys.names, operations, incidents };
-    Verdict { seed, faults, violations: violations(&history), history }
+    Verdict { seed, faults, violations: violations(&history), history, warm_jobs }
 }
 
 impl Run<'_> {
@@ -92,6 +96,14 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_millis(rng.u64(..THINK_MS))).await;
         }
         operations
+    }
+
+    /// Lets warm jobs run beside the clients; returns how many.
+    async fn warm(&self, rng: Rng) -> usize {
+        if !self.rig.warming {
+            return 0;
+        }
+        keep_warm(&self.client(self.rig.clients + 1), LOAD, rng).await
     }
 
     /// Lets the faults happen, each at a time of its own.

@@ -103,6 +103,7 @@ async fn look_for(planted: Option<&str>, faults: &[Fault]) -> Option<Verdict> {
         clients: CLIENTS,
         planted: planted.map(str::to_owned),
         faults: faults.to_vec(),
+        warming: false,
         ..Setup::keeping(WINDOW)
     };
     let long = faults.contains(&Fault::HistoryOutlived);

@@ -18,13 +18,14 @@ async fn no_read_breaks_a_promise() {
     let stacks = if wanted.is_some() { &setups[..1] } else { &setups };
     let tally = soak(stacks, wanted.map_or(SEEDS, |seed: u64| seed..=seed), say).await;
     assert_eq!(tally.unexplained, 0, "{}", tally.markdown());
+    assert!(tally.warm_jobs > 0, "{}", tally.markdown());
 }
 
 /// The judge is tested on histories made by hand; this is that a real one gets to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promise_that_is_not_kept_is_found() {
     let faults = vec![Fault::ContainerRests];
-    let broken = Setup { promise: Duration::ZERO, faults, ..Setup::keeping(Duration::from_secs(60)) };
+    let broken = Setup { promise: Duration::ZERO, faults, warming: false, ..Setup::keeping(Duration::from_secs(60)) };
     let tally = soak(&[broken], [1, 2], |_| ()).await;
     assert!(tally.unexplained > 0, "{}", tally.markdown());
 }
