@@ -86,7 +86,7 @@ pub(crate) struct News {
     pub changes: Vec<(Key, Version, Position)>,
     /// Drop the copies these invalidations cover.
     pub invalidations: Vec<Arc<Invalidation>>,
-    /// Entries that L2 holds since this sync or the one before, with bytes of their envelopes: they may be prefetched.
+    /// Entries that warm jobs have brought into L2, with bytes of their envelopes: they may be prefetched.
     pub warmed: Vec<(Key, usize)>,
 }
 

@@ -1,7 +1,7 @@
 //! What every engine must do. Each scenario has keys of its own, so that they can follow one another on one stack.
 
 use super::{Rig, servers};
-use crate::support::{get, put, wait_out_the_window};
+use crate::support::{eventually, get, put, wait_out_the_window};
 use serde_json::{Value, json};
 use strata_it::{Answer, entry, entry_by_query, stack::Claims};
 
@@ -16,6 +16,7 @@ pub async fn all(rig: &Rig) {
     scripts_and_connections_are_lost(rig).await;
     limits_hold_for_all_containers(rig).await;
     statistics_span_the_nodes(rig).await;
+    what_is_warmed_comes_into_memory(rig).await;
     a_flush_loses_nothing_and_revives_nothing(rig).await;
 }
 
@@ -27,6 +28,7 @@ pub async fn without_l3(rig: &Rig) {
     indexes_forget_what_is_gone(rig).await;
     limits_hold_for_all_containers(rig).await;
     statistics_span_the_nodes(rig).await;
+    what_is_warmed_comes_into_memory(rig).await;
     scripts_and_connections_are_lost(rig).await;
 }
 
@@ -161,6 +163,30 @@ async fn used_mb(rig: &Rig) -> f64 {
         bytes += used.trim().parse::<f64>().unwrap();
     }
     bytes / 1024.0 / 1024.0
+}
+
+/// Of all nodes at once, within a quarter of the level's timeout. A busy machine may be too slow for that now and then.
+async fn what_is_warmed_comes_into_memory(rig: &Rig) {
+    for attempt in 0..10 {
+        let keys: Vec<String> = (0..20).map(|i| format!("warmed:{attempt}:{i}")).collect();
+        for key in &keys {
+            told(put(&rig.api, "entries-1", key, "1").await);
+        }
+        let body = json!({"keys": keys}).to_string();
+        let job = rig.api.request("POST", "/warm").body(body).send().await.expect(202).json();
+        let report = format!("/warm/{}", job["warming_job_id"].as_str().unwrap());
+        eventually("the job", async || rig.api.get(&report).send().await.expect(200).json()["state"] == "done").await;
+        wait_out_the_window().await;
+        get(&rig.api, "entries-2", "nothing").await.expect(404);
+        let mut held = 0;
+        for key in &keys {
+            held += usize::from(get(&rig.api, "entries-2", key).await.expect(200).level() == "L1_MEMORY");
+        }
+        if held == keys.len() {
+            return;
+        }
+    }
+    panic!("nothing is prefetched");
 }
 
 async fn large_values_and_short_lives(rig: &Rig) {
