@@ -66,14 +66,14 @@ impl Container {
         let mut function = entries.clone();
         function.env.push(("COHERENCE_WINDOW_MS".to_owned(), window_ms.to_string()));
         let running = function.start()?;
-        running.api.invoke(&event::put(), 1)?;
-        warm_up(&running, &event::get())?;
+        running.api.invoke(&event::put(event::KEY), 1)?;
+        warm_up(&running, &event::get(event::KEY))?;
         Ok(Container { window_ms, running, rate: Vec::new(), cpu: Vec::new(), work: Vec::new() })
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a small constant")]
     fn take_turn(&mut self, runtime: &Runtime, redis: &mut MultiplexedConnection) -> Result<(), Box<dyn Error>> {
-        let get = event::get();
+        let get = event::get(event::KEY);
         self.running.api.invoke(&get, BEFORE)?;
         let before = runtime.block_on(Work::so_far(redis))?;
         let (cpu, start) = (self.running.cpu()?, Instant::now());

@@ -3,22 +3,26 @@
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The key of all events.
+/// The key of events that are all for one entry.
 pub const KEY: &str = "customer:12345";
 
 /// A PUT of one record.
-pub fn put() -> String {
-    let body = json!({ "value": crate::corpus::record(1), "tags": ["customer", "active"] });
-    event("PUT", Some(body.to_string()))
+pub fn put(key: &str) -> String {
+    put_text(key, &crate::corpus::record(1).to_string())
 }
 
-/// A GET of that record.
-pub fn get() -> String {
-    event("GET", None)
+/// A PUT of any JSON text.
+pub fn put_text(key: &str, text: &str) -> String {
+    event("PUT", key, Some(format!(r#"{{"value":{text},"tags":["customer","active"]}}"#)))
 }
 
-fn event(method: &str, body: Option<String>) -> String {
-    let path = format!("/cache/entries/{KEY}");
+/// A GET.
+pub fn get(key: &str) -> String {
+    event("GET", key, None)
+}
+
+fn event(method: &str, key: &str, body: Option<String>) -> String {
+    let path = format!("/cache/entries/{key}");
     let headers = json!({
         "Accept": "*/*",
         "Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
@@ -37,7 +41,7 @@ fn event(method: &str, body: Option<String>) -> String {
         "headers": headers,
         "queryStringParameters": null,
         "multiValueQueryStringParameters": null,
-        "pathParameters": { "key": KEY },
+        "pathParameters": { "key": key },
         "stageVariables": null,
         "requestContext": context(method, &path),
         "body": body,

@@ -6,6 +6,7 @@
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against a function that answers a constant, as
 //!   Lambda would run both, with nothing between but the Runtime API served by the bench itself.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
+//! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
@@ -24,7 +25,9 @@ pub mod machine;
 pub mod parts;
 pub mod process;
 pub mod report;
+pub mod round_trips;
 pub mod runtime_api;
 pub mod stats;
 pub mod suites;
+pub mod tap;
 pub mod whole;

@@ -53,8 +53,8 @@ fn starts(functions: &Functions) -> io::Result<Row> {
 /// Time and processor time of a warm GET, and the peak memory after all of them.
 fn answers(functions: &Functions) -> io::Result<[Row; 3]> {
     let (entries, hello) = (functions.entries.start()?, functions.hello.start()?);
-    entries.api.invoke(&event::put(), 1)?;
-    let get = event::get();
+    entries.api.invoke(&event::put(event::KEY), 1)?;
+    let get = event::get(event::KEY);
     warm_up(&entries, &get)?;
     hello.api.invoke(&get, 1)?;
     let (mut ours, mut baseline) = (Answers::default(), Answers::default());
