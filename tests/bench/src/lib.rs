@@ -6,6 +6,7 @@
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against a function that answers a constant, as
 //!   Lambda would run both, with nothing between but the Runtime API served by the bench itself.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
+//! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
@@ -21,6 +22,7 @@ pub mod engines;
 pub mod event;
 pub mod invalidate;
 pub mod level2;
+pub mod limits;
 pub mod machine;
 pub mod parts;
 pub mod process;

@@ -179,10 +179,12 @@ fn key(number: usize) -> Key {
     Key::new(format!("customer:{number}")).expect("a short text without control characters is a key")
 }
 
-fn entry() -> Arc<Entry> {
+/// An entry of 1 KiB.
+pub(crate) fn entry() -> Arc<Entry> {
     Arc::new(seal(&corpus::text(1 << 10), None).0)
 }
 
-fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
+/// A copy of it for L1.
+pub(crate) fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
     Arc::new(Copy::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
 }

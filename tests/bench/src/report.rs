@@ -140,7 +140,7 @@ fn times(ratio: f64) -> String {
 
 /// Three digits at least, two of them behind the point at most; more only of what would seem to be nothing.
 fn number(value: f64) -> String {
-    match value {
+    match value.abs() {
         0.0 => "0".to_owned(),
         ..0.1 => format!("{value:.5}"),
         ..10.0 => format!("{value:.2}"),
@@ -160,6 +160,8 @@ mod tests {
         assert_eq!(line(&row), "| GET | 12.3 µs (9.88–123) | 6.17 µs | 2.00× | ≤ 3× |\n");
         let fraction = Row::new("SCAN", Unit::Count, Summary::single(0.02)).beside(Summary::single(5.0));
         assert_eq!(line(&fraction), "| SCAN | 0.02000 | 5.00 | 1/250 |  |\n");
+        let less = Row::new("limits", Unit::Microseconds, Summary::single(-12.34));
+        assert_eq!(line(&less), "| limits | -12.3 µs |  |  |  |\n");
         let of_nothing = Row::new("sync", Unit::Count, Summary::single(1.0)).beside(Summary::single(0.0));
         assert_eq!(line(&of_nothing), "| sync | 1.00 | 0 |  |  |\n");
         assert_eq!(line(&Row::new("size", Unit::Megabytes, Summary::single(8.0))), "| size | 8.00 MB |  |  |  |\n");

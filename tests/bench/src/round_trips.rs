@@ -54,12 +54,11 @@ struct Bench {
 /// # Errors
 /// When a function fails, or an answer comes from another level.
 pub fn measure(engines: &Engines) -> Result<Vec<Section>, Box<dyn Error>> {
-    let mut entries = engines.functions()?.entries;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let redis = runtime.block_on(connect(engines.redis_url()))?;
     let tap = Tap::start(engines.redis_url().trim_start_matches("redis://"))?;
     // An empty variable is one that is not set: the limits are the default ones.
-    entries.env.extend([("REDIS_URL".to_owned(), tap.url()), ("RATE_LIMIT_READ".to_owned(), String::new())]);
+    let entries = engines.functions()?.entries.with("REDIS_URL", tap.url()).with("RATE_LIMIT_READ", "");
     let mut bench = Bench { runtime, tap, redis };
     let baseline = bench.bare()?;
     let workloads = [
@@ -101,9 +100,7 @@ fn reads_of_memory(entries: &Function, name: &'static str, pace: Duration) -> Re
 fn reads_of_redis(entries: &Function) -> Result<Workload, Box<dyn Error>> {
     let name = "GET from L2, each of another key";
     let entries = alone(entries, name);
-    let mut other = entries.clone();
-    other.env.push(("RATE_LIMITS".to_owned(), "off".to_owned()));
-    let other = other.start()?;
+    let other = entries.with("RATE_LIMITS", "off").start()?;
     for number in 0..=REQUESTS {
         other.api.invoke(&event::put(&key(number)), 1)?;
     }
@@ -138,9 +135,7 @@ fn writes(entries: &Function) -> Result<Workload, Box<dyn Error>> {
 
 /// The function with Redis keys of its own, so that no other's requests count against its limits.
 fn alone(entries: &Function, name: &str) -> Function {
-    let mut entries = entries.clone();
-    entries.env.push(("KEY_PREFIX".to_owned(), format!("{name}:")));
-    entries
+    entries.with("KEY_PREFIX", format!("{name}:"))
 }
 
 fn key(number: u32) -> String {

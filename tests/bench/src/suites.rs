@@ -1,6 +1,6 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
-use crate::{coherence, engines::Engines, invalidate, level2, parts, report::Section, round_trips, whole};
+use crate::{coherence, engines::Engines, invalidate, level2, limits, parts, report::Section, round_trips, whole};
 use std::error::Error;
 
 /// How many entries an invalidation finds its matches among.
@@ -27,10 +27,11 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 7] = [
+pub static ALL: [Suite; 8] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
+    Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },

@@ -91,9 +91,10 @@ fn pass_commands(client: TcpStream, mut server: TcpStream, answered: &AtomicBool
     let mut client = BufReader::with_capacity(BUFFER, client);
     let mut sent = Vec::new();
     while read_command(&mut client, &mut sent)? {
+        let last = client.buffer().is_empty();
+        counts.round_trips.fetch_add(u64::from(last && answered.swap(false, SeqCst)), SeqCst);
         counts.commands.fetch_add(1, SeqCst);
-        if client.buffer().is_empty() {
-            counts.round_trips.fetch_add(u64::from(answered.swap(false, SeqCst)), SeqCst);
+        if last {
             server.write_all(&sent)?;
             sent.clear();
         }

@@ -79,12 +79,10 @@ struct Answers {
 }
 
 impl Answers {
-    #[allow(clippy::cast_precision_loss, reason = "a small constant")]
     fn take_turn(&mut self, running: &Running, event: &str) -> io::Result<()> {
-        let before = running.cpu()?;
-        let (times, _) = running.api.invoke(event, PER_TURN)?;
-        self.cpu.push(micros(running.cpu()? - before) / PER_TURN as f64);
-        self.wall.extend(times.into_iter().map(micros));
+        let turn = running.take_turn(event, PER_TURN)?;
+        self.cpu.push(turn.cpu_us);
+        self.wall.extend(turn.wall.into_iter().map(micros));
         Ok(())
     }
 }
