@@ -1,7 +1,10 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{coherence, engines::Engines, invalidate, level2, limits, parts, report::Section, round_trips, whole};
-use std::error::Error;
+use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// How many entries an invalidation finds its matches among.
 pub const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -62,8 +65,16 @@ impl Suite {
     /// Measures, with engines that are started for it.
     ///
     /// # Errors
-    /// When what is measured does not work.
+    /// When what is measured does not work, or panics: the other suites are measured all the same.
     pub fn run(&self, choice: &Choice) -> Measured {
+        let measured = catch_unwind(AssertUnwindSafe(|| self.run_alone(choice)));
+        measured.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            Err(said.or_else(|| panic.downcast_ref().copied()).unwrap_or("it panicked").into())
+        })
+    }
+
+    fn run_alone(&self, choice: &Choice) -> Measured {
         let engines = Engines::start()?;
         let sections = (self.measure)(&engines, choice)?;
         engines.stop();
@@ -108,6 +119,13 @@ mod tests {
             read(Some("coherence, level2"), Some("2000,5000")).unwrap(),
             (vec!["coherence", "level2"], vec![2000, 5000])
         );
+    }
+
+    #[test]
+    fn a_suite_that_panics_has_failed() {
+        let suite = Suite { name: "broken", measure: |engines, _| panic!("not at {}", engines.redis_url().len()) };
+        let choice = Choice { suites: Vec::new(), sizes: Vec::new() };
+        assert!(suite.run(&choice).unwrap_err().to_string().starts_with("not at 2"));
     }
 
     #[test]
