@@ -1,18 +1,31 @@
 //! Builds what is compared, in the profile the bench itself runs in.
 
 use std::{
+    fs,
     io::{self, Error},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use strata_stack::repository;
 
-/// Builds `entries` and `hello` and returns the folder they are in: the one of the running program.
+/// The names of all functions: their folders, their packages and their binaries are called the same.
+pub fn functions() -> io::Result<Vec<String>> {
+    let folders = fs::read_dir(repository().join("functions"))?;
+    let mut names =
+        folders.map(|folder| Ok(folder?.file_name().to_string_lossy().into_owned())).collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Builds these functions and `hello` and returns the folder they are in: the one of the running program.
 ///
-/// Both in one build that leaves the harness out, so that neither gets features of crates it does not ask for.
-pub fn build() -> io::Result<PathBuf> {
+/// All in one build that leaves the harness out, so that none gets features of crates it does not ask for.
+pub fn build(functions: &[impl AsRef<str>]) -> io::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--no-default-features"]);
-    cargo.args(["-p", "entries", "--bin", "entries", "-p", "strata-bench", "--bin", "hello"]);
+    cargo.args(["build", "--no-default-features", "-p", "strata-bench", "--bin", "hello"]);
+    for name in functions {
+        cargo.args(["-p", name.as_ref(), "--bin", name.as_ref()]);
+    }
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

@@ -3,8 +3,9 @@
 //!
 //! - [`suites`], [`engines`]: which measurements there are, and the servers each of them gets.
 //! - [`parts`]: pieces of the library against the crates they are built on, also for `cargo bench`.
-//! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against a function that answers a constant, as
-//!   Lambda would run both, with nothing between but the Runtime API served by the bench itself.
+//! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
+//! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
+//!   nothing between but the Runtime API served by the bench itself.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
@@ -29,6 +30,7 @@ pub mod process;
 pub mod report;
 pub mod round_trips;
 pub mod runtime_api;
+pub mod starts;
 pub mod stats;
 pub mod suites;
 pub mod tap;

@@ -1,6 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
-use crate::{coherence, engines::Engines, invalidate, level2, limits, parts, report::Section, round_trips, whole};
+use crate::{
+    coherence, engines::Engines, invalidate, level2, limits, parts, report::Section, round_trips, starts, whole,
+};
 use std::{
     error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,8 +32,9 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 8] = [
+pub static ALL: [Suite; 9] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
+    Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
@@ -130,7 +133,9 @@ mod tests {
 
     #[test]
     fn what_there_is_not_is_refused() {
-        assert!(read(Some("coherence,level4"), None).unwrap_err().contains("level4 is none of library, process"));
+        assert!(
+            read(Some("coherence,level4"), None).unwrap_err().contains("level4 is none of library, functions, process")
+        );
         for sizes in ["0", "1500", "many", "1000,"] {
             assert!(read(None, Some(sizes)).is_err(), "{sizes}");
         }

@@ -1,19 +1,13 @@
 //! The `entries` function beside the function that answers a constant, from the outside.
 
 use crate::{
-    binaries, event,
+    event,
     process::{Function, Running},
     report::{Row, Section, Unit},
     stats::{Summary, micros},
 };
-use std::{
-    fs,
-    io::{self, Error},
-    path::Path,
-};
+use std::io::{self, Error};
 
-/// Starts of each function.
-const STARTS: usize = 41;
 /// Turns in which each function answers [`PER_TURN`] requests.
 const TURNS: usize = 40;
 const PER_TURN: usize = 250;
@@ -28,26 +22,11 @@ pub struct Functions {
 
 /// All measurements of whole processes.
 pub fn measure(functions: &Functions) -> io::Result<Section> {
-    let mut rows = vec![starts(functions)?];
-    rows.extend(answers(functions)?);
-    rows.extend(sizes(functions)?);
     Ok(Section {
         title: "The entries function as a process".into(),
         baseline: "a lambda_http function that answers a constant, built in the same profile".into(),
-        rows,
+        rows: answers(functions)?.into(),
     })
-}
-
-fn starts(functions: &Functions) -> io::Result<Row> {
-    // The first start of a binary reads it from the disk; later ones are what is compared.
-    drop([functions.entries.start()?, functions.hello.start()?]);
-    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        ours.push(functions.entries.start()?.start.as_secs_f64() * 1e3);
-        baseline.push(functions.hello.start()?.start.as_secs_f64() * 1e3);
-    }
-    let row = Row::new("Start of the process to its first poll", Unit::Milliseconds, Summary::of(ours));
-    Ok(row.beside(Summary::of(baseline)).aim("≤ 1.5×"))
 }
 
 /// Time and processor time of a warm GET, and the peak memory after all of them.
@@ -94,17 +73,8 @@ pub(crate) fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
     if answer.contains("L1_MEMORY") { Ok(()) } else { Err(Error::other(format!("not answered by L1: {answer}"))) }
 }
 
-fn sizes(functions: &Functions) -> io::Result<[Row; 2]> {
-    let [entries, hello] = [&functions.entries.binary, &functions.hello.binary];
-    let size = |binary: &Path| fs::metadata(binary).map(|file| megabytes(file.len()));
-    let zipped = |binary: &Path| binaries::deflated(binary).map(megabytes);
-    Ok([
-        Row::new("Size of the binary", Unit::Megabytes, size(entries)?).beside(size(hello)?).aim("≤ 9 MB"),
-        Row::new("Size of the binary, deflated", Unit::Megabytes, zipped(entries)?).beside(zipped(hello)?),
-    ])
-}
-
+/// So many bytes, for [`Unit::Megabytes`].
 #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn megabytes(bytes: u64) -> Summary {
+pub(crate) fn megabytes(bytes: u64) -> Summary {
     Summary::single(bytes as f64 / 1e6)
 }
