@@ -1,4 +1,4 @@
-//! Builds what is compared, in the profile the bench itself runs in.
+//! Builds what is measured, in the profile the bench itself runs in.
 
 use std::{
     fs,
@@ -26,11 +26,23 @@ pub fn build(functions: &[impl AsRef<str>]) -> io::Result<PathBuf> {
     for name in functions {
         cargo.args(["-p", name.as_ref(), "--bin", name.as_ref()]);
     }
+    run(cargo)
+}
+
+/// Builds one of the programs of the harness and returns where it is.
+pub fn measuring(name: &str) -> io::Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "-p", "strata-bench", "--bin", name]);
+    Ok(run(cargo)?.join(name))
+}
+
+/// Builds in the profile of the running program, into the folder it is in.
+fn run(mut cargo: Command) -> io::Result<PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        return Err(Error::other("the functions cannot be built"));
+        return Err(Error::other("what is to be measured cannot be built"));
     }
     let program = std::env::current_exe()?;
     program.parent().map(Path::to_path_buf).ok_or_else(|| Error::other("the program is in no folder"))

@@ -83,7 +83,7 @@ impl Engines {
     }
 
     /// What a function needs to find the engines.
-    fn environment(&self) -> Vec<(String, String)> {
+    pub fn environment(&self) -> Vec<(String, String)> {
         let info = self.stack.info();
         [
             ("REDIS_URL", self.redis_url()),

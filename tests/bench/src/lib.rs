@@ -6,6 +6,7 @@
 //! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
 //!   nothing between but the Runtime API served by the bench itself.
+//! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
@@ -15,6 +16,7 @@
 
 #![cfg(feature = "harness")]
 
+pub mod allocations;
 pub mod binaries;
 pub mod coherence;
 pub mod corpus;
