@@ -8,6 +8,7 @@
 //!   nothing between but the Runtime API served by the bench itself.
 //! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
+//! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
@@ -25,6 +26,7 @@ pub mod engines;
 pub mod event;
 pub mod invalidate;
 pub mod level2;
+pub mod level3;
 pub mod limits;
 pub mod machine;
 pub mod parts;

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
 use std::{error::Error, path::Path, process::ExitCode};
-use strata_bench::{invalidate, level2, limits, machine, report::Report, suites::Choice};
+use strata_bench::{invalidate, level2, level3, limits, machine, report::Report, suites::Choice};
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
@@ -40,6 +40,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
     let sections = match measurement {
         level2::NAME => vec![level2::measure()?],
+        level3::NAME => vec![level3::measure()?],
         limits::NAME => vec![limits::in_the_library()?],
         invalidate::level3::NAME => invalidate::level3::measure(&std::env::args().nth(2).unwrap_or_default())?,
         _ => return Err(format!("there is no measurement {measurement}").into()),

@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, coherence, engines::Engines, invalidate, level2, limits, parts, report::Section, round_trips, starts,
-    whole,
+    allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
+    starts, whole,
 };
 use std::{
     error::Error,
@@ -33,12 +33,13 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 10] = [
+pub static ALL: [Suite; 11] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
     Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
+    Suite { name: "level3", measure: |engines, _| engines.in_a_process(&[level3::NAME.to_owned()]) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
