@@ -10,7 +10,7 @@ use crate::{
     process::{Function, Running},
     report::{Row, Section, Unit},
     stats::Summary,
-    whole::warm_up,
+    whole::{answered_by_l1, warm_up},
 };
 use redis::aio::MultiplexedConnection;
 use std::{error::Error, time::Instant};
@@ -80,11 +80,7 @@ impl Container {
         self.work.push(runtime.block_on(Work::so_far(redis))?.since(before));
         self.rate.push(PER_TURN as f64 / elapsed.as_secs_f64());
         self.cpu.push(turn.cpu_us);
-        if turn.answer.contains("L1_MEMORY") {
-            Ok(())
-        } else {
-            Err(format!("not answered by L1: {}", turn.answer).into())
-        }
+        Ok(answered_by_l1(&turn.answer)?)
     }
 
     fn rows(&self, baseline: &Container) -> [Row; 5] {

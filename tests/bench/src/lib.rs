@@ -2,7 +2,7 @@
 //! run, in turns. A time alone says more about the machine; nothing here is asserted.
 //!
 //! - [`suites`], [`engines`]: which measurements there are, and the servers each of them gets.
-//! - [`parts`]: pieces of the library against the crates they are built on, also for `cargo bench`.
+//! - [`parts`], [`maps`]: pieces of the library against the crates they are built on, also for `cargo bench`.
 //! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
 //!   nothing between but the Runtime API served by the bench itself.
@@ -29,6 +29,7 @@ pub mod level2;
 pub mod level3;
 pub mod limits;
 pub mod machine;
+pub mod maps;
 pub mod parts;
 pub mod process;
 pub mod report;

@@ -1,7 +1,7 @@
 //! The `entries` function beside the function that answers a constant, from the outside.
 
 use crate::{
-    event,
+    corpus, event,
     process::{Function, Running},
     report::{Row, Section, Unit},
     stats::{Summary, micros},
@@ -11,6 +11,13 @@ use std::io::{self, Error};
 /// Turns in which each function answers [`PER_TURN`] requests.
 const TURNS: usize = 40;
 const PER_TURN: usize = 250;
+/// Entries whose memory is measured, and the bytes of each.
+const ENTRIES: usize = 10_000;
+const ENTRY_BYTES: usize = 1000;
+/// A configuration with room for all of them.
+const ROOMY: &str = r#"{"l1_config":{"max_capacity":20000}}"#;
+/// PUTs after which the function has all that it needs for one.
+const WARM_PUTS: usize = 100;
 
 /// The two functions that are compared.
 pub struct Functions {
@@ -25,7 +32,7 @@ pub fn measure(functions: &Functions) -> io::Result<Section> {
     Ok(Section {
         title: "The entries function as a process".into(),
         baseline: "a lambda_http function that answers a constant, built in the same profile".into(),
-        rows: answers(functions)?.into(),
+        rows: [answers(functions)?.as_slice(), &[full_memory(&functions.entries)?]].concat(),
     })
 }
 
@@ -51,6 +58,25 @@ fn answers(functions: &Functions) -> io::Result<[Row; 3]> {
     ])
 }
 
+/// What the process takes for entries in L1, beside the bytes of their values.
+fn full_memory(entries: &Function) -> io::Result<Row> {
+    let container = entries.with("CACHE_CONFIG", ROOMY).with("RATE_LIMITS", "off").start()?;
+    let text = corpus::text(ENTRY_BYTES);
+    let put = |number: usize| event::put_text(&format!("entry-{number}"), &String::from_utf8_lossy(&text));
+    container.api.invoke(&put(0), WARM_PUTS)?;
+    let before = container.peak_memory()?;
+    for number in 0..ENTRIES {
+        container.api.invoke(&put(number), 1)?;
+    }
+    let after = container.peak_memory()?;
+    for number in (0..ENTRIES).step_by(ENTRIES / 10) {
+        answered_by_l1(&container.api.invoke(&event::get(&format!("entry-{number}")), 1)?.1)?;
+    }
+    let row =
+        Row::new("Memory of 10,000 entries of 1 KB in L1 / their JSON", Unit::Megabytes, megabytes(after - before));
+    Ok(row.beside(megabytes((ENTRIES * text.len()) as u64)).aim("≤ 1.5×"))
+}
+
 #[derive(Default)]
 struct Answers {
     wall: Vec<f64>,
@@ -69,7 +95,11 @@ impl Answers {
 /// Makes sure that what follows is answered by L1.
 pub(crate) fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
     entries.api.invoke(get, 100)?;
-    let (_, answer) = entries.api.invoke(get, 1)?;
+    answered_by_l1(&entries.api.invoke(get, 1)?.1)
+}
+
+/// Makes sure that an answer came from L1.
+pub(crate) fn answered_by_l1(answer: &str) -> io::Result<()> {
     if answer.contains("L1_MEMORY") { Ok(()) } else { Err(Error::other(format!("not answered by L1: {answer}"))) }
 }
 
