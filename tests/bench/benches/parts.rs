@@ -5,7 +5,7 @@ use strata_bench::parts;
 
 fn all(criterion: &mut Criterion) {
     for mut pair in parts::all() {
-        let mut group = criterion.benchmark_group(&pair.name);
+        let mut group = criterion.benchmark_group(format!("{} beside {}", pair.name, pair.baseline));
         group.bench_function("strata", |bencher| bencher.iter(&mut pair.ours));
         group.bench_function(pair.baseline, |bencher| bencher.iter(&mut pair.theirs));
         group.finish();

@@ -1,23 +1,48 @@
-//! Builds what is compared, in the profile the bench itself runs in.
+//! Builds what is measured, in the profile the bench itself runs in.
 
 use std::{
+    fs,
     io::{self, Error},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use strata_stack::repository;
 
-/// Builds `entries` and `hello` and returns the folder they are in: the one of the running program.
+/// The names of all functions: their folders, their packages and their binaries are called the same.
+pub fn functions() -> io::Result<Vec<String>> {
+    let folders = fs::read_dir(repository().join("functions"))?;
+    let mut names =
+        folders.map(|folder| Ok(folder?.file_name().to_string_lossy().into_owned())).collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Builds these functions and `hello` and returns the folder they are in: the one of the running program.
 ///
-/// Both in one build that leaves the harness out, so that neither gets features of crates it does not ask for.
-pub fn build() -> io::Result<PathBuf> {
+/// All in one build that leaves the harness out, so that none gets features of crates it does not ask for.
+pub fn build(functions: &[impl AsRef<str>]) -> io::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--no-default-features"]);
-    cargo.args(["-p", "entries", "--bin", "entries", "-p", "strata-bench", "--bin", "hello"]);
+    cargo.args(["build", "--no-default-features", "-p", "strata-bench", "--bin", "hello"]);
+    for name in functions {
+        cargo.args(["-p", name.as_ref(), "--bin", name.as_ref()]);
+    }
+    run(cargo)
+}
+
+/// Builds one of the programs of the harness and returns where it is.
+pub fn measuring(name: &str) -> io::Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "-p", "strata-bench", "--bin", name]);
+    Ok(run(cargo)?.join(name))
+}
+
+/// Builds in the profile of the running program, into the folder it is in.
+fn run(mut cargo: Command) -> io::Result<PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        return Err(Error::other("the functions cannot be built"));
+        return Err(Error::other("what is to be measured cannot be built"));
     }
     let program = std::env::current_exe()?;
     program.parent().map(Path::to_path_buf).ok_or_else(|| Error::other("the program is in no folder"))

@@ -9,8 +9,8 @@ use crate::{
     event,
     process::{Function, Running},
     report::{Row, Section, Unit},
-    stats::{Summary, micros},
-    whole::warm_up,
+    stats::Summary,
+    whole::{answered_by_l1, warm_up},
 };
 use redis::aio::MultiplexedConnection;
 use std::{error::Error, time::Instant};
@@ -63,26 +63,24 @@ fn section(containers: &[Container]) -> Section {
 
 impl Container {
     fn start(entries: &Function, window_ms: u64) -> Result<Container, Box<dyn Error>> {
-        let mut function = entries.clone();
-        function.env.push(("COHERENCE_WINDOW_MS".to_owned(), window_ms.to_string()));
-        let running = function.start()?;
-        running.api.invoke(&event::put(), 1)?;
-        warm_up(&running, &event::get())?;
+        let running = entries.with("COHERENCE_WINDOW_MS", window_ms.to_string()).start()?;
+        running.api.invoke(&event::put(event::KEY), 1)?;
+        warm_up(&running, &event::get(event::KEY))?;
         Ok(Container { window_ms, running, rate: Vec::new(), cpu: Vec::new(), work: Vec::new() })
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a small constant")]
     fn take_turn(&mut self, runtime: &Runtime, redis: &mut MultiplexedConnection) -> Result<(), Box<dyn Error>> {
-        let get = event::get();
+        let get = event::get(event::KEY);
         self.running.api.invoke(&get, BEFORE)?;
         let before = runtime.block_on(Work::so_far(redis))?;
-        let (cpu, start) = (self.running.cpu()?, Instant::now());
-        let (_, answer) = self.running.api.invoke(&get, PER_TURN)?;
-        let (elapsed, cpu) = (start.elapsed(), self.running.cpu()? - cpu);
+        let start = Instant::now();
+        let turn = self.running.take_turn(&get, PER_TURN)?;
+        let elapsed = start.elapsed();
         self.work.push(runtime.block_on(Work::so_far(redis))?.since(before));
         self.rate.push(PER_TURN as f64 / elapsed.as_secs_f64());
-        self.cpu.push(micros(cpu) / PER_TURN as f64);
-        if answer.contains("L1_MEMORY") { Ok(()) } else { Err(format!("not answered by L1: {answer}").into()) }
+        self.cpu.push(turn.cpu_us);
+        Ok(answered_by_l1(&turn.answer)?)
     }
 
     fn rows(&self, baseline: &Container) -> [Row; 5] {

@@ -47,9 +47,19 @@ impl Engines {
     /// # Errors
     /// When they cannot be built.
     pub fn functions(&self) -> io::Result<Functions> {
-        let binaries = binaries::build()?;
-        let entries = Function { binary: binaries.join("entries"), env: self.environment() };
-        Ok(Functions { entries, hello: Function { binary: binaries.join("hello"), env: Vec::new() } })
+        let (mut entries, hello) = self.built(&["entries"])?;
+        Ok(Functions { entries: entries.remove(0), hello })
+    }
+
+    /// These functions with these engines, and the one they are compared with.
+    ///
+    /// # Errors
+    /// When they cannot be built.
+    pub fn built(&self, names: &[impl AsRef<str>]) -> io::Result<(Vec<Function>, Function)> {
+        let folder = binaries::build(names)?;
+        let function = |name: &str, env| Function { binary: folder.join(name), env };
+        let built = names.iter().map(|name| function(name.as_ref(), self.environment())).collect();
+        Ok((built, function("hello", Vec::new())))
     }
 
     /// Runs a measurement of the library in a process of its own with a function's environment: the settings and the
@@ -73,7 +83,7 @@ impl Engines {
     }
 
     /// What a function needs to find the engines.
-    fn environment(&self) -> Vec<(String, String)> {
+    pub fn environment(&self) -> Vec<(String, String)> {
         let info = self.stack.info();
         [
             ("REDIS_URL", self.redis_url()),
@@ -87,6 +97,10 @@ impl Engines {
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
             // The limiter works as it does everywhere, but never refuses.
             ("RATE_LIMIT_READ", "1000000"),
+            // What only the authorizer reads.
+            ("JWT_ISSUER", "https://issuer.example"),
+            ("JWT_AUDIENCE", "strata"),
+            ("JWT_SECRET", "no token is looked at in these measurements"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

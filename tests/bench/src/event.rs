@@ -3,22 +3,34 @@
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The key of all events.
+/// The key of events that are all for one entry.
 pub const KEY: &str = "customer:12345";
 
 /// A PUT of one record.
-pub fn put() -> String {
-    let body = json!({ "value": crate::corpus::record(1), "tags": ["customer", "active"] });
-    event("PUT", Some(body.to_string()))
+pub fn put(key: &str) -> String {
+    put_text(key, &crate::corpus::record(1).to_string())
 }
 
-/// A GET of that record.
-pub fn get() -> String {
-    event("GET", None)
+/// A PUT of any JSON text.
+pub fn put_text(key: &str, text: &str) -> String {
+    event("PUT", key, Some(format!(r#"{{"value":{text},"tags":["customer","active"]}}"#)))
 }
 
-fn event(method: &str, body: Option<String>) -> String {
-    let path = format!("/cache/entries/{KEY}");
+/// A GET.
+pub fn get(key: &str) -> String {
+    event("GET", key, None)
+}
+
+/// A GET of something that is no entry.
+pub fn of_resource(resource: &str) -> String {
+    proxied("GET", resource, resource, Value::Null, None)
+}
+
+fn event(method: &str, key: &str, body: Option<String>) -> String {
+    proxied(method, "/cache/entries/{key+}", &format!("/cache/entries/{key}"), json!({ "key": key }), body)
+}
+
+fn proxied(method: &str, resource: &str, path: &str, parameters: Value, body: Option<String>) -> String {
     let headers = json!({
         "Accept": "*/*",
         "Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
@@ -30,16 +42,16 @@ fn event(method: &str, body: Option<String>) -> String {
         "X-Forwarded-Proto": "https",
     });
     json!({
-        "resource": "/cache/entries/{key+}",
+        "resource": resource,
         "path": path,
         "httpMethod": method,
         "multiValueHeaders": each_in_a_list(&headers),
         "headers": headers,
         "queryStringParameters": null,
         "multiValueQueryStringParameters": null,
-        "pathParameters": { "key": KEY },
+        "pathParameters": parameters,
         "stageVariables": null,
-        "requestContext": context(method, &path),
+        "requestContext": context(method, resource, path),
         "body": body,
         "isBase64Encoded": false,
     })
@@ -51,7 +63,7 @@ fn each_in_a_list(headers: &Value) -> Value {
     headers.map(|(name, value)| (name.clone(), json!([value]))).collect()
 }
 
-fn context(method: &str, path: &str) -> Value {
+fn context(method: &str, resource: &str, path: &str) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     json!({
         "accountId": "123456789012",
@@ -71,7 +83,7 @@ fn context(method: &str, path: &str) -> Value {
         "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         "requestTimeEpoch": now.as_millis() as u64,
         "resourceId": "123456",
-        "resourcePath": "/cache/entries/{key+}",
+        "resourcePath": resource,
         "stage": "v1",
     })
 }

@@ -43,6 +43,19 @@ pub fn measure() -> Result<Section, Box<dyn Error>> {
     })
 }
 
+/// A PUT of one record into all levels that are switched on.
+pub(crate) fn put() -> Put {
+    Put {
+        text: corpus::record(1).to_string().into(),
+        ttl_seconds: 3600,
+        tags: vec!["customer".into(), "active".into()],
+        compress: true,
+        levels: None,
+        condition: Condition::Always,
+        by: String::new(),
+    }
+}
+
 struct Bench<'a> {
     runtime: &'a Runtime,
     bare: MultiplexedConnection,
@@ -60,16 +73,7 @@ impl Bench<'_> {
     /// A cache that has the key in Redis and nowhere nearer.
     fn open(&self, deployment: Deployment, config: Config) -> Result<TieredCache, Box<dyn Error>> {
         let cache = TieredCache::open(deployment, config)?;
-        let put = Put {
-            text: corpus::record(1).to_string().into(),
-            ttl_seconds: 3600,
-            tags: vec!["customer".into(), "active".into()],
-            compress: true,
-            levels: None,
-            condition: Condition::Always,
-            by: String::new(),
-        };
-        self.runtime.block_on(cache.put(&self.key, put))?;
+        self.runtime.block_on(cache.put(&self.key, put()))?;
         let lookup = self.runtime.block_on(cache.get(&self.key, Read::default()))?;
         match lookup.hit {
             Some(hit) if hit.level == Level::L2 => Ok(cache),

@@ -2,16 +2,22 @@
 //! run, in turns. A time alone says more about the machine; nothing here is asserted.
 //!
 //! - [`suites`], [`engines`]: which measurements there are, and the servers each of them gets.
-//! - [`parts`]: pieces of the library against the crates they are built on, also for `cargo bench`.
-//! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against a function that answers a constant, as
-//!   Lambda would run both, with nothing between but the Runtime API served by the bench itself.
+//! - [`parts`], [`maps`]: pieces of the library against the crates they are built on, also for `cargo bench`.
+//! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
+//! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
+//!   nothing between but the Runtime API served by the bench itself.
+//! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
+//! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests.
+//! - [`limits`]: what rate limits and statistics add to a GET from L1.
+//! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
 
+pub mod allocations;
 pub mod binaries;
 pub mod coherence;
 pub mod corpus;
@@ -20,11 +26,17 @@ pub mod engines;
 pub mod event;
 pub mod invalidate;
 pub mod level2;
+pub mod level3;
+pub mod limits;
 pub mod machine;
+pub mod maps;
 pub mod parts;
 pub mod process;
 pub mod report;
+pub mod round_trips;
 pub mod runtime_api;
+pub mod starts;
 pub mod stats;
 pub mod suites;
+pub mod tap;
 pub mod whole;

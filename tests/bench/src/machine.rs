@@ -1,4 +1,4 @@
-//! Where the numbers come from.
+//! Where the numbers come from: of which machine, program and time.
 
 use std::{fs, process::Command};
 
@@ -12,6 +12,12 @@ pub fn describe() -> Vec<(&'static str, String)> {
         ("Compiler", output("rustc", &["--version"])),
         ("Profile", if cfg!(debug_assertions) { "dev: times mean nothing" } else { "release" }.to_owned()),
         ("Redis", output("redis-server", &["--version"])),
+        (
+            "Commit",
+            output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"]),
+        ),
+        ("Written", output("date", &["-u", "+%F %T UTC"])),
+        ("Load then", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()),
     ]
 }
 

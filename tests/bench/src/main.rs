@@ -1,9 +1,9 @@
-//! `make bench`: every measurement, or those that SUITES names, and one report in `target/bench`.
+//! `make bench`: every measurement, or those that SUITES names, and one report in `target/bench`, whatever fails.
 
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
 use std::{error::Error, path::Path, process::ExitCode};
-use strata_bench::{invalidate, level2, report, suites::Choice};
+use strata_bench::{invalidate, level2, level3, limits, machine, report::Report, suites::Choice};
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
@@ -23,15 +23,16 @@ fn run() -> Result<(), Box<dyn Error>> {
     let choice = Choice::read(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
     let program = std::env::current_exe()?;
     let folder = program.ancestors().nth(2).unwrap_or(Path::new("target")).join("bench");
-    let mut sections = Vec::new();
+    let mut report = Report::default();
     for suite in &choice.suites {
         println!("measuring {}", suite.name);
-        sections.extend(suite.run(&choice)?);
-        // After each, so that a suite that fails takes nothing away.
-        report::write(&folder, &sections)?;
+        report.add(suite.name, suite.run(&choice));
+        // After each, so that a run that is stopped has told what it measured.
+        report.write(&folder)?;
     }
-    println!("{}\nwritten to {}", report::markdown(&sections), folder.display());
-    Ok(())
+    println!("{}\nwritten to {}", report.markdown(&machine::describe()), folder.display());
+    let failed: Vec<&str> = report.failures.iter().map(|failure| failure.suite.as_str()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
 /// Runs one measurement of the library with the settings in the environment, for
@@ -39,6 +40,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
     let sections = match measurement {
         level2::NAME => vec![level2::measure()?],
+        level3::NAME => vec![level3::measure()?],
+        limits::NAME => vec![limits::in_the_library()?],
         invalidate::level3::NAME => invalidate::level3::measure(&std::env::args().nth(2).unwrap_or_default())?,
         _ => return Err(format!("there is no measurement {measurement}").into()),
     };

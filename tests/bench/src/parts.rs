@@ -1,18 +1,17 @@
 //! Pieces of the library, each beside the crate that does its main work, alone.
 
 use crate::{
-    corpus,
+    corpus, maps,
     report::{Row, Section, Unit},
     stats::in_turns,
 };
 use bytes::Bytes;
 use std::{hint::black_box, sync::Arc};
 use strata_cache::{
-    Clock, Entry, Key, Levels, Position, Version,
+    Entry, Key, Levels, Position, Version,
     codec::{Attributes, Payload, decode, encode},
     config::{Algorithm, CompressionConfig, Format, L1Config},
-    memory::{Copy, Memory},
-    stats::Counters,
+    memory::Copy,
 };
 
 /// Two calls that do the same work as far as the user of the baseline is concerned.
@@ -28,7 +27,13 @@ pub struct Pair {
 }
 
 impl Pair {
-    fn new(name: String, baseline: &'static str, ours: impl FnMut() + 'static, theirs: impl FnMut() + 'static) -> Pair {
+    /// Two calls with their names.
+    pub fn new(
+        name: String,
+        baseline: &'static str,
+        ours: impl FnMut() + 'static,
+        theirs: impl FnMut() + 'static,
+    ) -> Pair {
         Pair { name, baseline, ours: Box::new(ours), theirs: Box::new(theirs) }
     }
 }
@@ -51,7 +56,7 @@ pub fn all() -> Vec<Pair> {
     let kinds = [None, Some(Algorithm::Lz4), Some(Algorithm::Zstd)];
     let sized = corpus::SIZES.into_iter().flat_map(|size| kinds.map(|kind| (size, kind)));
     let mut pairs: Vec<Pair> = sized.flat_map(|(size, kind)| [encoding(size, kind), decoding(size, kind)]).collect();
-    pairs.extend([memory_get(), memory_replace()]);
+    pairs.extend(maps::all());
     pairs
 }
 
@@ -83,44 +88,6 @@ fn decoding(size: usize, kind: Option<Algorithm>) -> Pair {
         move || {
             black_box(decompress(black_box(&stored), raw_len, kind));
         },
-    )
-}
-
-fn memory_get() -> Pair {
-    let keys: Vec<Key> = (0..1000).map(key).collect();
-    let ours = Memory::new(&L1Config::default(), Clock::system(), Counters::default());
-    let theirs = mini_moka::sync::Cache::new(10_000);
-    let entry = entry();
-    for key in &keys {
-        ours.insert(key.clone(), copy(&entry));
-        theirs.insert(key.clone(), copy(&entry));
-    }
-    let (mut our_keys, mut their_keys) = (keys.clone().into_iter().cycle(), keys.into_iter().cycle());
-    Pair::new(
-        "L1 get".to_owned(),
-        "mini-moka get",
-        move || {
-            black_box(ours.get(&our_keys.next().expect("cycles"), 0));
-        },
-        move || {
-            black_box(theirs.get(&their_keys.next().expect("cycles")));
-        },
-    )
-}
-
-fn memory_replace() -> Pair {
-    let ours = Memory::new(&L1Config::default(), Clock::system(), Counters::default());
-    let theirs = mini_moka::sync::Cache::new(10_000);
-    let keys: Vec<Key> = (0..1000).map(key).collect();
-    let (our_entry, their_entry) = (entry(), entry());
-    let (mut our_keys, mut their_keys) = (keys.clone().into_iter().cycle(), keys.into_iter().cycle());
-    Pair::new(
-        "L1 insert".to_owned(),
-        "mini-moka insert",
-        move || {
-            black_box(ours.insert(our_keys.next().expect("cycles"), copy(&our_entry)));
-        },
-        move || theirs.insert(their_keys.next().expect("cycles"), copy(&their_entry)),
     )
 }
 
@@ -175,14 +142,17 @@ fn attributes() -> Attributes {
     }
 }
 
-fn key(number: usize) -> Key {
+/// One of many keys.
+pub(crate) fn key(number: usize) -> Key {
     Key::new(format!("customer:{number}")).expect("a short text without control characters is a key")
 }
 
-fn entry() -> Arc<Entry> {
+/// An entry of 1 KiB.
+pub(crate) fn entry() -> Arc<Entry> {
     Arc::new(seal(&corpus::text(1 << 10), None).0)
 }
 
-fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
+/// A copy of it for L1.
+pub(crate) fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
     Arc::new(Copy::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
 }

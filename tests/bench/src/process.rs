@@ -1,6 +1,6 @@
 //! A function's process: started as Lambda starts it, and looked at from outside.
 
-use crate::runtime_api::RuntimeApi;
+use crate::{runtime_api::RuntimeApi, stats::micros};
 use std::{
     fs,
     io::{self, Error},
@@ -27,7 +27,25 @@ pub struct Running {
     pub start: Duration,
 }
 
+/// Requests that were answered one after the other.
+pub struct Turn {
+    /// The time each took, from event to answer.
+    pub wall: Vec<Duration>,
+    /// Processor time of one, in microseconds.
+    pub cpu_us: f64,
+    /// The last answer.
+    pub answer: String,
+}
+
 impl Function {
+    /// The same with one more variable, which goes over an earlier one of its name.
+    #[must_use]
+    pub fn with(&self, name: &str, value: impl Into<String>) -> Function {
+        let mut function = self.clone();
+        function.env.push((name.to_owned(), value.into()));
+        function
+    }
+
     /// Starts it and waits for its first poll.
     pub fn start(&self) -> io::Result<Running> {
         let api = RuntimeApi::start()?;
@@ -59,8 +77,17 @@ impl Function {
 }
 
 impl Running {
+    /// Has it answer `event` so many times.
+    #[allow(clippy::cast_precision_loss, reason = "numbers of requests are far below 2^52")]
+    pub fn take_turn(&self, event: &str, requests: usize) -> io::Result<Turn> {
+        let before = self.cpu()?;
+        let (wall, answer) = self.api.invoke(event, requests)?;
+        let cpu_us = micros(self.cpu()? - before) / requests as f64;
+        Ok(Turn { wall, cpu_us, answer })
+    }
+
     /// Processor time of all its threads so far.
-    pub fn cpu(&self) -> io::Result<Duration> {
+    fn cpu(&self) -> io::Result<Duration> {
         let mut nanos = 0;
         for task in fs::read_dir(self.proc("task"))? {
             nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;

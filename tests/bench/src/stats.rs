@@ -24,6 +24,11 @@ impl Summary {
         Summary { median: at(50), p10: at(10), p90: at(90), samples: samples.len() }
     }
 
+    /// Sums up how much more the first of each pair is.
+    pub fn of_differences(pairs: &[(f64, f64)]) -> Summary {
+        Summary::of(pairs.iter().map(|(more, less)| more - less).collect())
+    }
+
     /// One value that was measured once.
     pub fn single(value: f64) -> Summary {
         Summary::of(vec![value])
@@ -37,10 +42,18 @@ const BATCH: Duration = Duration::from_millis(4);
 const ROUNDS: usize = 31;
 
 /// Times `ours` and `baseline` in turns; microseconds per call.
-pub fn in_turns(mut ours: impl FnMut(), mut baseline: impl FnMut()) -> (Summary, Summary) {
+pub fn in_turns(ours: impl FnMut(), baseline: impl FnMut()) -> (Summary, Summary) {
+    sides(rounds(ours, baseline))
+}
+
+/// The same, turn by turn.
+pub fn rounds(mut ours: impl FnMut(), mut baseline: impl FnMut()) -> Vec<(f64, f64)> {
     let (our_calls, baseline_calls) = (calls_per_batch(&mut ours), calls_per_batch(&mut baseline));
-    let rounds: Vec<(f64, f64)> =
-        (0..ROUNDS).map(|_| (per_call(our_calls, &mut ours), per_call(baseline_calls, &mut baseline))).collect();
+    (0..ROUNDS).map(|_| (per_call(our_calls, &mut ours), per_call(baseline_calls, &mut baseline))).collect()
+}
+
+/// Sums up each side of what was measured turn by turn.
+pub fn sides(rounds: Vec<(f64, f64)>) -> (Summary, Summary) {
     let (ours, baseline) = rounds.into_iter().unzip();
     (Summary::of(ours), Summary::of(baseline))
 }
@@ -76,6 +89,7 @@ mod tests {
     fn sums_up_in_any_order() {
         let summary = Summary::of((1..=101).rev().map(f64::from).collect());
         assert_eq!(summary, Summary { median: 51.0, p10: 11.0, p90: 91.0, samples: 101 });
+        assert_eq!(Summary::of_differences(&[(3.0, 1.0), (9.0, 4.0), (7.0, 6.0)]).median, 2.0);
         assert_eq!(Summary::single(3.0), Summary { median: 3.0, p10: 3.0, p90: 3.0, samples: 1 });
     }
 }

@@ -1,7 +1,13 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
-use crate::{coherence, engines::Engines, invalidate, level2, parts, report::Section, whole};
-use std::error::Error;
+use crate::{
+    allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
+    starts, whole,
+};
+use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// How many entries an invalidation finds its matches among.
 pub const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -27,10 +33,15 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 6] = [
+pub static ALL: [Suite; 11] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
+    Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
+    Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
+    Suite { name: "level3", measure: |engines, _| engines.in_a_process(&[level3::NAME.to_owned()]) },
+    Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
+    Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },
@@ -60,8 +71,16 @@ impl Suite {
     /// Measures, with engines that are started for it.
     ///
     /// # Errors
-    /// When what is measured does not work.
+    /// When what is measured does not work, or panics: the other suites are measured all the same.
     pub fn run(&self, choice: &Choice) -> Measured {
+        let measured = catch_unwind(AssertUnwindSafe(|| self.run_alone(choice)));
+        measured.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            Err(said.or_else(|| panic.downcast_ref().copied()).unwrap_or("it panicked").into())
+        })
+    }
+
+    fn run_alone(&self, choice: &Choice) -> Measured {
         let engines = Engines::start()?;
         let sections = (self.measure)(&engines, choice)?;
         engines.stop();
@@ -109,8 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_that_panics_has_failed() {
+        let suite = Suite { name: "broken", measure: |engines, _| panic!("not at {}", engines.redis_url().len()) };
+        let choice = Choice { suites: Vec::new(), sizes: Vec::new() };
+        assert!(suite.run(&choice).unwrap_err().to_string().starts_with("not at 2"));
+    }
+
+    #[test]
     fn what_there_is_not_is_refused() {
-        assert!(read(Some("coherence,level4"), None).unwrap_err().contains("level4 is none of library, process"));
+        assert!(
+            read(Some("coherence,level4"), None).unwrap_err().contains("level4 is none of library, functions, process")
+        );
         for sizes in ["0", "1500", "many", "1000,"] {
             assert!(read(None, Some(sizes)).is_err(), "{sizes}");
         }

@@ -1,22 +1,23 @@
 //! The `entries` function beside the function that answers a constant, from the outside.
 
 use crate::{
-    binaries, event,
+    corpus, event,
     process::{Function, Running},
     report::{Row, Section, Unit},
     stats::{Summary, micros},
 };
-use std::{
-    fs,
-    io::{self, Error},
-    path::Path,
-};
+use std::io::{self, Error};
 
-/// Starts of each function.
-const STARTS: usize = 41;
 /// Turns in which each function answers [`PER_TURN`] requests.
 const TURNS: usize = 40;
 const PER_TURN: usize = 250;
+/// Entries whose memory is measured, and the bytes of each.
+const ENTRIES: usize = 10_000;
+const ENTRY_BYTES: usize = 1000;
+/// A configuration with room for all of them.
+const ROOMY: &str = r#"{"l1_config":{"max_capacity":20000}}"#;
+/// PUTs after which the function has all that it needs for one.
+const WARM_PUTS: usize = 100;
 
 /// The two functions that are compared.
 pub struct Functions {
@@ -28,33 +29,18 @@ pub struct Functions {
 
 /// All measurements of whole processes.
 pub fn measure(functions: &Functions) -> io::Result<Section> {
-    let mut rows = vec![starts(functions)?];
-    rows.extend(answers(functions)?);
-    rows.extend(sizes(functions)?);
     Ok(Section {
         title: "The entries function as a process".into(),
         baseline: "a lambda_http function that answers a constant, built in the same profile".into(),
-        rows,
+        rows: [answers(functions)?.as_slice(), &[full_memory(&functions.entries)?]].concat(),
     })
-}
-
-fn starts(functions: &Functions) -> io::Result<Row> {
-    // The first start of a binary reads it from the disk; later ones are what is compared.
-    drop([functions.entries.start()?, functions.hello.start()?]);
-    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        ours.push(functions.entries.start()?.start.as_secs_f64() * 1e3);
-        baseline.push(functions.hello.start()?.start.as_secs_f64() * 1e3);
-    }
-    let row = Row::new("Start of the process to its first poll", Unit::Milliseconds, Summary::of(ours));
-    Ok(row.beside(Summary::of(baseline)).aim("≤ 1.5×"))
 }
 
 /// Time and processor time of a warm GET, and the peak memory after all of them.
 fn answers(functions: &Functions) -> io::Result<[Row; 3]> {
     let (entries, hello) = (functions.entries.start()?, functions.hello.start()?);
-    entries.api.invoke(&event::put(), 1)?;
-    let get = event::get();
+    entries.api.invoke(&event::put(event::KEY), 1)?;
+    let get = event::get(event::KEY);
     warm_up(&entries, &get)?;
     hello.api.invoke(&get, 1)?;
     let (mut ours, mut baseline) = (Answers::default(), Answers::default());
@@ -72,6 +58,25 @@ fn answers(functions: &Functions) -> io::Result<[Row; 3]> {
     ])
 }
 
+/// What the process takes for entries in L1, beside the bytes of their values.
+fn full_memory(entries: &Function) -> io::Result<Row> {
+    let container = entries.with("CACHE_CONFIG", ROOMY).with("RATE_LIMITS", "off").start()?;
+    let text = corpus::text(ENTRY_BYTES);
+    let put = |number: usize| event::put_text(&format!("entry-{number}"), &String::from_utf8_lossy(&text));
+    container.api.invoke(&put(0), WARM_PUTS)?;
+    let before = container.peak_memory()?;
+    for number in 0..ENTRIES {
+        container.api.invoke(&put(number), 1)?;
+    }
+    let after = container.peak_memory()?;
+    for number in (0..ENTRIES).step_by(ENTRIES / 10) {
+        answered_by_l1(&container.api.invoke(&event::get(&format!("entry-{number}")), 1)?.1)?;
+    }
+    let row =
+        Row::new("Memory of 10,000 entries of 1 KB in L1 / their JSON", Unit::Megabytes, megabytes(after - before));
+    Ok(row.beside(megabytes((ENTRIES * text.len()) as u64)).aim("≤ 1.5×"))
+}
+
 #[derive(Default)]
 struct Answers {
     wall: Vec<f64>,
@@ -79,12 +84,10 @@ struct Answers {
 }
 
 impl Answers {
-    #[allow(clippy::cast_precision_loss, reason = "a small constant")]
     fn take_turn(&mut self, running: &Running, event: &str) -> io::Result<()> {
-        let before = running.cpu()?;
-        let (times, _) = running.api.invoke(event, PER_TURN)?;
-        self.cpu.push(micros(running.cpu()? - before) / PER_TURN as f64);
-        self.wall.extend(times.into_iter().map(micros));
+        let turn = running.take_turn(event, PER_TURN)?;
+        self.cpu.push(turn.cpu_us);
+        self.wall.extend(turn.wall.into_iter().map(micros));
         Ok(())
     }
 }
@@ -92,21 +95,16 @@ impl Answers {
 /// Makes sure that what follows is answered by L1.
 pub(crate) fn warm_up(entries: &Running, get: &str) -> io::Result<()> {
     entries.api.invoke(get, 100)?;
-    let (_, answer) = entries.api.invoke(get, 1)?;
+    answered_by_l1(&entries.api.invoke(get, 1)?.1)
+}
+
+/// Makes sure that an answer came from L1.
+pub(crate) fn answered_by_l1(answer: &str) -> io::Result<()> {
     if answer.contains("L1_MEMORY") { Ok(()) } else { Err(Error::other(format!("not answered by L1: {answer}"))) }
 }
 
-fn sizes(functions: &Functions) -> io::Result<[Row; 2]> {
-    let [entries, hello] = [&functions.entries.binary, &functions.hello.binary];
-    let size = |binary: &Path| fs::metadata(binary).map(|file| megabytes(file.len()));
-    let zipped = |binary: &Path| binaries::deflated(binary).map(megabytes);
-    Ok([
-        Row::new("Size of the binary", Unit::Megabytes, size(entries)?).beside(size(hello)?).aim("≤ 9 MB"),
-        Row::new("Size of the binary, deflated", Unit::Megabytes, zipped(entries)?).beside(zipped(hello)?),
-    ])
-}
-
+/// So many bytes, for [`Unit::Megabytes`].
 #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn megabytes(bytes: u64) -> Summary {
+pub(crate) fn megabytes(bytes: u64) -> Summary {
     Summary::single(bytes as f64 / 1e6)
 }
