@@ -14,6 +14,7 @@ mod limits;
 mod maintenance;
 mod monitoring;
 mod prefetch;
+mod openapi;
 mod races;
 mod status;
 mod support;

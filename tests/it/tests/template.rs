@@ -13,10 +13,13 @@ use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 use strata_it::stack::repository;
 
-pub static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
-    let text = fs::read_to_string(repository().join("template.yaml")).unwrap();
-    value(&Yaml::load_from_str(&text).unwrap()[0])
-});
+pub static TEMPLATE: LazyLock<Value> =
+    LazyLock::new(|| yaml(&fs::read_to_string(repository().join("template.yaml")).unwrap()));
+
+/// The first document of a YAML text.
+pub fn yaml(text: &str) -> Value {
+    value(&Yaml::load_from_str(text).unwrap()[0])
+}
 
 /// A node as JSON; `!Ref X` becomes `{"Ref": "X"}`.
 fn value(yaml: &Yaml<'_>) -> Value {
@@ -28,7 +31,7 @@ fn value(yaml: &Yaml<'_>) -> Value {
         Yaml::Sequence(items) => items.iter().map(value).collect(),
         Yaml::Tagged(tag, node) => json!({ tag.suffix.as_str(): value(node) }),
         scalar => {
-            let number = scalar.as_integer().map(Value::from);
+            let number = scalar.as_integer().map(Value::from).or(scalar.as_floating_point().map(Value::from));
             let flag = scalar.as_bool().map(Value::from);
             number.or(flag).unwrap_or_else(|| json!(scalar.as_str()))
         }
