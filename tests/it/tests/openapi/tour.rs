@@ -3,7 +3,7 @@
 use super::document::{Operation, operation, operations};
 use serde_json::json;
 use std::collections::BTreeSet;
-use strata_it::{Answer, Api, Request, stack::Claims, stack::L3Fault};
+use strata_it::{Answer, Api, Request, patient, stack::Claims, stack::L3Fault};
 
 /// Statuses that every operation describes, and that one of all is enough to see.
 const SHARED: [u16; 3] = [413, 429, 503];
@@ -60,6 +60,23 @@ impl Tour {
         self.sends("invalidate", "/invalidate", r#"{"pattern":"a:["}"#, 400).await;
     }
 
+    async fn warming(&mut self) {
+        let warm =
+            |body: &str| self.api.request("POST", "/warm").header("idempotency-key", "one").body(body.to_owned());
+        let (first, other) = (warm(r#"{"keys":["a:1"]}"#), warm(r#"{"keys":["a:2"]}"#));
+        let started = self.takes("startWarming", first, 202).await;
+        self.takes("startWarming", other, 422).await;
+        self.sends("startWarming", "/warm", r#"{"patterns":["a:*"],"strategy":"SCHEDULED"}"#, 202).await;
+        self.sends("startWarming", "/warm", r#"{"strategy":"LATER"}"#, 400).await;
+        let job = format!("/warm/{}", started.json()["warming_job_id"].as_str().unwrap());
+        self.sends("getJob", &job, "", 200).await;
+        self.sends("cancelJob", &job, "", 200).await;
+        for id in ["getJob", "cancelJob"] {
+            self.sends(id, "/warm/warm_job_0", "", 404).await;
+            self.sends(id, "/warm/%zz", "", 400).await;
+        }
+    }
+
     async fn operation(&mut self) {
         self.sends("listMutations", "/journal?limit=10", "", 200).await;
         self.sends("listMutations", "/journal?limit=0", "", 400).await;
@@ -105,10 +122,11 @@ impl Tour {
 
 #[tokio::test]
 async fn every_answer_is_as_it_is_described_and_every_status_is_seen() {
-    let mut tour = Tour { api: Api::start().await, seen: BTreeSet::new() };
+    let mut tour = Tour { api: Api::with(patient().containers(1)).await, seen: BTreeSet::new() };
     tour.entries("", "/entries/a%2Fb").await;
     tour.entries("ByQuery", "/entries?key=a%3Fb").await;
     tour.bulk().await;
+    tour.warming().await;
     tour.operation().await;
     tour.strangers().await;
     tour.limits().await;
