@@ -16,6 +16,7 @@ mod monitoring;
 mod openapi;
 mod prefetch;
 mod races;
+mod readme;
 mod status;
 mod support;
 mod tables;
