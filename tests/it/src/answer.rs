@@ -1,7 +1,7 @@
 //! An answer, and what tests ask of it. Every question fails with the request and the whole answer.
 
 use bytes::Bytes;
-use hyper::HeaderMap;
+use hyper::{HeaderMap, header::HeaderName};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::fmt;
@@ -76,6 +76,11 @@ impl Answer {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The names of its headers, in lower case.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(HeaderName::as_str)
     }
 
     /// The container that answered.

@@ -1,6 +1,10 @@
 //! template.yaml says what is meant. The SAM CLI's own check passes over misspelt keys, which would deploy an API without
 //! an authorizer, and it knows nothing of the workspace.
 
+mod permissions;
+
+pub use permissions::access_string;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
@@ -9,10 +13,13 @@ use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 use strata_it::stack::repository;
 
-pub static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
-    let text = fs::read_to_string(repository().join("template.yaml")).unwrap();
-    value(&Yaml::load_from_str(&text).unwrap()[0])
-});
+pub static TEMPLATE: LazyLock<Value> =
+    LazyLock::new(|| yaml(&fs::read_to_string(repository().join("template.yaml")).unwrap()));
+
+/// The first document of a YAML text.
+pub fn yaml(text: &str) -> Value {
+    value(&Yaml::load_from_str(text).unwrap()[0])
+}
 
 /// A node as JSON; `!Ref X` becomes `{"Ref": "X"}`.
 fn value(yaml: &Yaml<'_>) -> Value {
@@ -24,7 +31,7 @@ fn value(yaml: &Yaml<'_>) -> Value {
         Yaml::Sequence(items) => items.iter().map(value).collect(),
         Yaml::Tagged(tag, node) => json!({ tag.suffix.as_str(): value(node) }),
         scalar => {
-            let number = scalar.as_integer().map(Value::from);
+            let number = scalar.as_integer().map(Value::from).or(scalar.as_floating_point().map(Value::from));
             let flag = scalar.as_bool().map(Value::from);
             number.or(flag).unwrap_or_else(|| json!(scalar.as_str()))
         }
@@ -40,15 +47,43 @@ pub fn resources(kind: &str) -> impl Iterator<Item = (&str, &Value)> {
     all.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, resource)| (name.as_str(), resource))
 }
 
-/// Binary and properties of every function.
-pub fn functions() -> Vec<(&'static str, &'static Value)> {
-    let binary = |function: &'static Value| function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
-    resources("AWS::Serverless::Function").map(|(_, function)| (binary(function), &function["Properties"])).collect()
+/// Binary and properties of every function, those of the Globals included.
+static FUNCTIONS: LazyLock<Vec<(&str, Value)>> = LazyLock::new(|| {
+    let all = resources("AWS::Serverless::Function").map(|(_, function)| {
+        let mut properties = TEMPLATE["Globals"]["Function"].clone();
+        merge(&mut properties, &function["Properties"]);
+        (function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap(), properties)
+    });
+    all.collect()
+});
+
+/// As SAM merges: member by member, but what CloudFormation has to resolve is one value.
+fn merge(global: &mut Value, own: &Value) {
+    match (global, own) {
+        (Value::Object(global), Value::Object(own)) if !is_intrinsic(own) && !is_intrinsic(global) => {
+            for (name, value) in own {
+                merge(global.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (global, own) => *global = own.clone(),
+    }
+}
+
+fn is_intrinsic(object: &Map<String, Value>) -> bool {
+    object.len() == 1 && object.keys().all(|name| ["Ref", "If", "Sub", "GetAtt"].contains(&name.as_str()))
+}
+
+pub fn functions() -> impl Iterator<Item = (&'static str, &'static Value)> {
+    FUNCTIONS.iter().map(|(binary, properties)| (*binary, properties))
+}
+
+fn function(binary: &str) -> &'static Value {
+    functions().find(|(name, _)| *name == binary).unwrap().1
 }
 
 /// The functions that open the cache.
 fn cache_functions() -> impl Iterator<Item = (&'static str, &'static Value)> {
-    functions().into_iter().filter(|(_, properties)| !properties["Environment"]["Variables"]["REDIS_URL"].is_null())
+    functions().filter(|(binary, _)| *binary != "authorizer")
 }
 
 fn api() -> &'static Value {
@@ -74,25 +109,45 @@ fn every_route_has_the_authorizer() {
 }
 
 fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
-    let all =
-        functions().into_iter().flat_map(|(_, properties)| properties["Events"].as_object().into_iter().flatten());
+    let all = functions().flat_map(|(_, properties)| properties["Events"].as_object().into_iter().flatten());
     all.filter(|(_, event)| event["Type"] == "Api").map(|(name, event)| (name.as_str(), event))
 }
 
-#[test]
-fn an_entry_has_the_same_methods_by_either_address() {
-    let methods = |path: &str| -> BTreeSet<&str> {
-        let of_path = events().filter(|(_, event)| event["Properties"]["Path"] == path);
-        of_path.map(|(_, event)| event["Properties"]["Method"].as_str().unwrap()).collect()
+/// The routes of the contract, and what was added to it.
+const ROUTES: [(&str, &str, &[&str]); 8] = [
+    ("entries", "/cache/entries", &["DELETE", "GET", "PUT"]),
+    ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "PUT"]),
+    ("invalidate", "/cache/invalidate", &["POST"]),
+    ("invalidate", "/cache/journal", &["GET"]),
+    ("warm", "/cache/warm", &["POST"]),
+    ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),
+    ("status", "/cache/status", &["GET"]),
+    ("config", "/cache/config", &["GET", "PUT"]),
+];
+
+/// Method and path of every route, with the function that serves it.
+pub fn routes() -> BTreeSet<(&'static str, &'static str, &'static str)> {
+    let text = |value: &'static Value| value.as_str().unwrap();
+    let of_function = |(binary, properties): (&'static str, &'static Value)| {
+        let events = properties["Events"].as_object().into_iter().flatten();
+        let requests = events.filter(|(_, event)| event["Type"] == "Api").map(|(_, event)| &event["Properties"]);
+        requests.map(move |route| (binary, text(&route["Path"]), text(&route["Method"]))).collect::<Vec<_>>()
     };
-    assert_eq!(methods("/cache/entries"), BTreeSet::from(["DELETE", "GET", "PUT"]));
-    assert_eq!(methods("/cache/entries/{key+}"), BTreeSet::from(["DELETE", "GET", "PUT"]));
+    functions().flat_map(of_function).collect()
+}
+
+#[test]
+fn the_routes_are_the_contracts_and_no_others() {
+    let expected = ROUTES
+        .iter()
+        .flat_map(|(function, path, methods)| methods.iter().map(move |method| (*function, *path, *method)));
+    assert_eq!(routes(), expected.collect());
     assert_eq!(api()["StageName"], "v1");
 }
 
 #[test]
 fn functions_are_the_binaries_of_the_workspace() {
-    let in_template: BTreeSet<String> = functions().into_iter().map(|(binary, _)| binary.to_owned()).collect();
+    let in_template: BTreeSet<String> = functions().map(|(binary, _)| binary.to_owned()).collect();
     let folders = fs::read_dir(repository().join("functions")).unwrap().map(Result::unwrap);
     let in_workspace = folders.map(|folder| folder.file_name().into_string().unwrap()).collect();
     assert_eq!(in_template, in_workspace);
@@ -116,12 +171,73 @@ fn functions_are_built_and_started_alike() {
     }
 }
 
+/// Two functions with different settings would disagree about the same cache.
+#[test]
+fn functions_share_one_cache_and_one_network() {
+    let (mut variables, mut networks) = (BTreeSet::new(), BTreeSet::new());
+    for (_, properties) in cache_functions() {
+        let mut of_function = properties["Environment"]["Variables"].as_object().unwrap().clone();
+        of_function.remove("FUNCTION_TIMEOUT_SECONDS");
+        variables.insert(Value::from(of_function).to_string());
+        networks.insert(properties["VpcConfig"].to_string());
+    }
+    assert_eq!(variables.len(), 1, "{variables:#?}");
+    let subnets = json!({"If": ["MakesVpc", [{"Ref": "PrivateSubnetA"}, {"Ref": "PrivateSubnetB"}],
+        {"Split": [",", {"Ref": "PrivateSubnetIds"}]}]});
+    let network = json!({"SubnetIds": subnets, "SecurityGroupIds": [{"Ref": "FunctionSecurityGroup"}]});
+    assert_eq!(networks, BTreeSet::from([network.to_string()]));
+    assert_eq!(TEMPLATE["Resources"]["Cache"]["Properties"]["SubnetIds"], subnets);
+    assert!(function("authorizer")["VpcConfig"].is_null(), "it needs the internet");
+}
+
+/// Every parameter does something, has its place in the form that asks for it, and what is optional is off.
+#[test]
+fn parameters_are_used_and_grouped_and_options_are_off() {
+    let parameters = keys(&TEMPLATE["Parameters"]);
+    let groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array().unwrap();
+    let grouped = groups.iter().flat_map(|group| group["Parameters"].as_array().unwrap());
+    let mut grouped: Vec<&str> = grouped.map(|name| name.as_str().unwrap()).collect();
+    grouped.sort_unstable();
+    assert_eq!(grouped, parameters.iter().copied().collect::<Vec<_>>());
+    let text = fs::read_to_string(repository().join("template.yaml")).unwrap();
+    for name in parameters {
+        let used = [format!("!Ref {name}"), format!("${{{name}}}")].iter().any(|use_of_it| text.contains(use_of_it));
+        assert!(used, "{name} does nothing");
+    }
+    for (name, off) in [
+        ("KmsKeyArn", json!("")),
+        ("Tracing", json!("Disabled")),
+        ("DomainName", json!("")),
+        ("VpcId", json!("")),
+        ("EntriesConcurrency", json!(0)),
+        ("OtherConcurrency", json!(0)),
+    ] {
+        assert_eq!(TEMPLATE["Parameters"][name]["Default"], off, "{name}");
+    }
+}
+
+/// What a key of the customer's own must reach, or some of the data is under another one.
+#[test]
+fn a_key_of_ones_own_is_for_all_that_is_stored() {
+    let given = |field: &Value| *field == json!({"If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]});
+    for (kind, field) in [
+        ("AWS::DynamoDB::Table", "/SSESpecification/KMSMasterKeyId"),
+        ("AWS::ElastiCache::ServerlessCache", "/KmsKeyId"),
+        ("AWS::Logs::LogGroup", "/KmsKeyId"),
+        ("AWS::SQS::Queue", "/KmsMasterKeyId"),
+    ] {
+        assert!(resources(kind).count() > 0, "{kind}");
+        for (name, resource) in resources(kind) {
+            assert!(resource["Properties"].pointer(field).is_some_and(given), "{name}");
+        }
+    }
+}
+
 /// A thawed container tells the time by its deadline less this timeout.
 #[test]
 fn functions_know_their_timeout() {
-    let default = &TEMPLATE["Globals"]["Function"]["Timeout"];
     for (name, properties) in cache_functions() {
-        let timeout = properties.get("Timeout").unwrap_or(default).as_u64().unwrap();
+        let timeout = properties["Timeout"].as_u64().unwrap();
         let told = properties["Environment"]["Variables"]["FUNCTION_TIMEOUT_SECONDS"].as_str();
         assert_eq!(told, Some(timeout.to_string().as_str()), "{name}");
         // A slice of a job is many operations, each with a stamp of its own.
@@ -146,94 +262,8 @@ fn limits_are_the_contracts() {
 }
 
 #[test]
-fn functions_may_do_no_more_than_they_must() {
-    for (name, properties) in functions() {
-        for statement in properties["Policies"].as_array().into_iter().flatten().flat_map(|p| p["Statement"].as_array())
-        {
-            let text = Value::from(statement.clone()).to_string();
-            assert!(!text.contains('*'), "{name}: {text}");
-        }
-    }
-    let authorizer = functions().into_iter().find(|(binary, _)| *binary == "authorizer").unwrap().1;
-    let secret = json!({
-        "Sid": "VerifyTokens", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue",
-        "Resource": {"Ref": "JwtSecretArn"}
-    });
-    let policy = json!({"Version": "2012-10-17", "Statement": [secret]});
-    assert_eq!(authorizer["Policies"], json!([{"If": ["HasJwtSecret", policy, {"Ref": "AWS::NoValue"}]}]));
-    let variables = keys(&authorizer["Environment"]["Variables"]);
-    assert!(!variables.contains("JWT_SECRET"), "a variable shows the secret to whoever sees the function");
-    assert!(variables.contains("JWT_SECRET_ARN"));
-    assert!(authorizer["VpcConfig"].is_null(), "it needs the internet");
-    for (name, properties) in cache_functions() {
-        assert!(properties["VpcConfig"]["SubnetIds"].is_array(), "{name} must be where Redis is");
-    }
-}
-
-/// DynamoDB operations as the SDK's methods, and the permission that each needs.
-const OPERATIONS: [(&str, &str); 13] = [
-    (".batch_get_item()", "dynamodb:BatchGetItem"),
-    (".batch_write_item()", "dynamodb:BatchWriteItem"),
-    (".describe_table()", "dynamodb:DescribeTable"),
-    (".delete_item()", "dynamodb:DeleteItem"),
-    (".get_item()", "dynamodb:GetItem"),
-    (".put_item()", "dynamodb:PutItem"),
-    (".query()", "dynamodb:Query"),
-    (".scan()", "dynamodb:Scan"),
-    (".update_item()", "dynamodb:UpdateItem"),
-    // Parts of a transaction.
-    ("ConditionCheck::builder()", "dynamodb:ConditionCheckItem"),
-    (" Delete::builder()", "dynamodb:DeleteItem"),
-    (" Put::builder()", "dynamodb:PutItem"),
-    (" Update::builder()", "dynamodb:UpdateItem"),
-];
-
-/// A permission too few shows up in production only, because no local engine checks them; one too many never does.
-#[test]
-fn functions_may_do_what_the_third_level_does() {
-    let folder = fs::read_dir(repository().join("shared/cache/src/dynamo")).unwrap();
-    let code: String = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
-    let used: BTreeSet<_> =
-        OPERATIONS.iter().filter(|(method, _)| code.contains(method)).map(|(_, action)| *action).collect();
-    let statements =
-        cache_functions().flat_map(|(_, properties)| properties["Policies"][0]["Statement"].as_array().unwrap());
-    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
-    let allowed: BTreeSet<_> = actions.map(|action| action.as_str().unwrap()).collect();
-    assert_eq!(used, allowed);
-}
-
-/// What the functions' user of Redis may do, with the key prefix that the local stack gives the functions.
-pub fn access_string() -> String {
-    let user = &TEMPLATE["Resources"]["CacheUser"]["Properties"];
-    let prefix = TEMPLATE["Parameters"]["KeyPrefix"]["Default"].as_str().unwrap();
-    user["AccessString"]["Sub"].as_str().unwrap().replace("${KeyPrefix}", prefix)
-}
-
-#[test]
-fn functions_sign_in_to_redis_by_iam() {
-    for (name, properties) in cache_functions() {
-        let variables = &properties["Environment"]["Variables"];
-        assert_eq!(variables["REDIS_AUTH"], "iam-serverless", "{name}");
-        assert_eq!(variables["REDIS_USER"], json!({"Ref": "CacheUser"}), "{name}");
-        assert_eq!(variables["REDIS_CACHE_NAME"], json!({"Ref": "Cache"}), "{name}");
-        let policies = properties["Policies"].as_array().unwrap();
-        assert!(policies.contains(&json!({"Ref": "SignInToCache"})), "{name}");
-    }
-    let resources = &TEMPLATE["Resources"];
-    let user = &resources["CacheUser"]["Properties"];
-    assert_eq!(user["AuthenticationMode"], json!({"Type": "iam"}));
-    assert_eq!(user["UserId"], user["UserName"], "IAM wants them to be the same");
-    assert_eq!(resources["CacheUsers"]["Properties"]["UserIds"], json!([{"Ref": "CacheUser"}]));
-    assert_eq!(resources["Cache"]["Properties"]["UserGroupId"], json!({"Ref": "CacheUsers"}));
-    let statement = &resources["SignInToCache"]["Properties"]["PolicyDocument"]["Statement"][0];
-    assert_eq!(statement["Action"], "elasticache:Connect");
-    assert_eq!(statement["Resource"], json!([{"GetAtt": "Cache.ARN"}, {"GetAtt": "CacheUser.Arn"}]));
-}
-
-#[test]
 fn jobs_are_called_for_and_what_fails_is_bounded_and_kept() {
-    let warmer = functions().into_iter().find(|(binary, _)| *binary == "warmer").unwrap().1;
-    let events = warmer["Events"].as_object().unwrap();
+    let events = function("warmer")["Events"].as_object().unwrap();
     let of_type = |kind: &str| events.values().find(|event| event["Type"] == kind).unwrap()["Properties"].clone();
     let stream = of_type("DynamoDB");
     assert_eq!(stream["Stream"], json!({"GetAtt": "ControlTable.StreamArn"}));
