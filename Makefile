@@ -55,6 +55,9 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
 
+fuzz-api: binaries redis $(TOOLS)/ready-to-fuzz ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15)
+	@tests/stack/fuzz-api.sh $(TARGET)/debug/strata-local $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15)
+
 # One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:
 # aarch64-unknown-linux-gnu, as template.yaml has it, or x86_64-unknown-linux-gnu.
 package: $(TOOLS)/ready-to-package ## Build the archives of all functions for Lambda and print their sizes (ARCH=arm64 or x86_64; in target/lambda)
