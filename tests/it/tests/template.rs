@@ -1,6 +1,7 @@
 //! template.yaml says what is meant. The SAM CLI's own check passes over misspelt keys, which would deploy an API without
 //! an authorizer, and it knows nothing of the workspace.
 
+mod environments;
 mod permissions;
 
 pub use permissions::access_string;
