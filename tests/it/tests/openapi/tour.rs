@@ -39,7 +39,7 @@ impl Tour {
         self.sends(&get, path, "", 404).await;
         self.sends(&put, path, r#"{"value":{"a":1.50},"tags":["t"],"ttl_seconds":60}"#, 201).await;
         self.sends(&put, path, r#"{"value":"text"}"#, 200).await;
-        self.sends(&put, path, r#"{"valeu":1,"ttl_seconds":0}"#, 400).await;
+        self.sends(&put, path, r#"{"other":1,"ttl_seconds":0}"#, 400).await;
         let found = self.sends(&get, path, "", 200).await;
         let same = self.api.get(path).header("if-none-match", found.header("etag").unwrap());
         self.takes(&get, same, 304).await;
