@@ -3,12 +3,13 @@
 use crate::{
     support::{command, eventually, flush, fresh, get, invalidate, put, wait_out_the_window},
     tables::{Item, client, partition, text_of},
+    warm::{begin, ended, report, warm},
 };
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
 use std::time::Duration;
 use strata_it::{
-    Answer, Api, entry, patient,
+    Api, entry, patient,
     stack::{L3Fault, Options},
 };
 
@@ -44,26 +45,8 @@ async fn fill_l3(api: &Api, prefix: &str, count: usize) {
     }
 }
 
-async fn warm(api: &Api, body: Value) -> Answer {
-    api.request("POST", "/warm").body(body.to_string()).send().await
-}
-
-/// Accepts a job; returns its name.
-async fn accepted(api: &Api, body: Value) -> String {
-    warm(api, body).await.expect(202).json()["warming_job_id"].as_str().unwrap().to_owned()
-}
-
-async fn report(api: &Api, job: &str) -> Value {
-    api.get(&format!("/warm/{job}")).send().await.expect(200).json()
-}
-
-/// Waits for the end of a job; returns its report.
-async fn ended(api: &Api, job: &str) -> Value {
-    eventually("the job", async || !report(api, job).await["finished_at"].is_null()).await;
-    report(api, job).await
-}
-
-/// The same where those who run the job may die with it in hand: maintenance comes more often than it would.
+/// Waits for the end of a job where those who run it may die with it in hand; returns its report. Maintenance
+/// comes more often than it would.
 async fn ended_with_maintenance(api: &Api, job: &str) -> Value {
     eventually("the job", async || {
         api.stack.tick().await.ok();
@@ -141,7 +124,7 @@ async fn a_job_larger_than_an_invocation_continues_itself() {
     let api = Api::with(in_slices()).await;
     fill_l3(&api, "k:", 800).await;
     flush(&api).await;
-    let job = accepted(&api, slowly(&["k:*"])).await;
+    let job = begin(&api, slowly(&["k:*"])).await;
     let report = ended(&api, &job).await;
     assert_loaded(&api, &report, "k:", 800).await;
     let logs = ["warmer-1", "warmer-2"].map(|container| api.stack.logs(container)).concat();
@@ -153,7 +136,7 @@ async fn those_who_run_a_job_may_die_and_come_twice_and_l3_may_throttle_them() {
     let api = Api::with(in_slices()).await;
     fill_l3(&api, "k:", 800).await;
     flush(&api).await;
-    let job = accepted(&api, slowly(&["k:*"])).await;
+    let job = begin(&api, slowly(&["k:*"])).await;
     let called = json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
         "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
     }}]});
@@ -177,7 +160,7 @@ async fn a_redis_that_loses_what_was_loaded_is_loaded_again() {
     let api = Api::with(in_slices()).await;
     fill_l3(&api, "k:", 800).await;
     flush(&api).await;
-    let job = accepted(&api, slowly(&["k:*"])).await;
+    let job = begin(&api, slowly(&["k:*"])).await;
     eventually("half of the job", async || report(&api, &job).await["done"].as_u64() >= Some(400)).await;
     api.stack.redis().kill().unwrap();
     api.stack.redis().start().await.unwrap();
@@ -192,7 +175,7 @@ async fn what_is_changed_while_a_job_runs_stays_as_it_was_left() {
     fill_l3(&api, "k:", 600).await;
     fill_l3(&api, "gone:", 100).await;
     flush(&api).await;
-    let job = accepted(&api, slowly(&["k:*", "gone:*"])).await;
+    let job = begin(&api, slowly(&["k:*", "gone:*"])).await;
     for number in (0..600).step_by(60) {
         put(&api, "entries-1", &format!("k:{number}"), "\"newer\"").await.expect(200);
         api.delete(&entry(&format!("k:{}", number + 1))).pin("entries-2").send().await.expect(200);
@@ -212,7 +195,7 @@ async fn a_cancelled_job_stops_within_a_batch() {
     let api = Api::with(stack().streams(false)).await;
     fill_l3(&api, "k:", 600).await;
     flush(&api).await;
-    let job = accepted(&api, json!({"patterns": ["k:*"], "batch_size": 1, "max_concurrent": 1})).await;
+    let job = begin(&api, json!({"patterns": ["k:*"], "batch_size": 1, "max_concurrent": 1})).await;
     let called = json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {
         "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
     }}]});
@@ -242,7 +225,7 @@ async fn what_cannot_be_loaded_is_counted_by_its_reason() {
     api.put(&entry("k:large"), whole).pin("entries-1").send().await.expect(201);
     flush(&api).await;
     let keys = ["k:0", "k:1", "k:2", "k:l3", "k:large", "k:missing"];
-    let report = ended(&api, &accepted(&api, json!({"keys": keys})).await).await;
+    let report = ended(&api, &begin(&api, json!({"keys": keys})).await).await;
     let counted = ["done", "missing", "failed"].map(|name| report[name].as_u64().unwrap());
     assert_eq!((counted, &report["errors"]), ([4, 1, 1], &json!({"other_levels": 1})), "{report}");
     let found = get(&api, "entries-2", "k:large").await.expect(200);
@@ -256,7 +239,7 @@ async fn without_l3_what_l2_has_is_prefetched() {
     for number in 0..20 {
         put(&api, "entries-1", &format!("k:{number}"), "1").await.expect(201);
     }
-    let report = ended(&api, &accepted(&api, json!({"patterns": ["k:*"], "keys": ["k:missing"]})).await).await;
+    let report = ended(&api, &begin(&api, json!({"patterns": ["k:*"], "keys": ["k:missing"]})).await).await;
     let counted = ["done", "missing", "failed"].map(|name| report[name].as_u64().unwrap());
     assert_eq!(counted, [20, 1, 0], "{report}");
     wait_out_the_window().await;
@@ -270,7 +253,7 @@ async fn without_l3_what_l2_has_is_prefetched() {
 async fn without_l2_there_is_nothing_to_load_into() {
     let api = Api::with(strata_it::configured(json!({"l2_config": {"enabled": false}}))).await;
     put(&api, "entries-1", "k:1", "1").await.expect(201);
-    let report = ended(&api, &accepted(&api, json!({"keys": ["k:1"]})).await).await;
+    let report = ended(&api, &begin(&api, json!({"keys": ["k:1"]})).await).await;
     assert_eq!((&report["state"], &report["done"]), (&json!("failed"), &json!(0)), "{report}");
     assert!(report["error"].as_str().unwrap().contains("L2_REDIS"), "{report}");
 }
