@@ -16,7 +16,7 @@ use std::{
 };
 use strata_api::settings::Settings;
 use strata_cache::{
-    Key, Level, Pattern, Read, Slice, TieredCache,
+    Key, Level, Levels, Pattern, Read, Slice, TieredCache,
     warm::{Strategy, Warm},
 };
 use tokio::runtime;
@@ -74,7 +74,7 @@ impl Bench {
         let rows = Rows::open(client, config.l3_config.table_name.clone());
         let cache = TieredCache::open(deployment, config)?;
         for tenant in Tenant::of(entries) {
-            rows.load(&cache, tenant).await?;
+            rows.load(&cache, tenant, Levels::ALL).await?;
         }
         Ok(Bench { cache, rows, redis, keys: Tenant::of(entries).flat_map(Tenant::keys).collect() })
     }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{collections::HashMap, error::Error};
-use strata_cache::{Key, Level, Levels, Put, TieredCache};
+use strata_cache::{Key, Levels, Put, TieredCache};
 
 /// Requests of one BatchWriteItem: its limit.
 const BATCH: usize = 25;
@@ -70,15 +70,14 @@ impl Rows {
         Ok(Rows { client, table })
     }
 
-    /// Writes all entries of `tenant` into L3 alone, also over those that are there.
+    /// Writes all entries of `tenant` into L3, also over those that are there. `levels` are where they may go.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn load(&self, cache: &TieredCache, tenant: Tenant) -> Result<(), Box<dyn Error>> {
+    pub async fn load(&self, cache: &TieredCache, tenant: Tenant, levels: Levels) -> Result<(), Box<dyn Error>> {
         let mut keys = tenant.keys();
         let first = keys.next().expect("a tenant has entries");
-        let levels = Some(Levels::NONE.with(Level::L3));
-        cache.put(&first, Put { levels, ..tenant.put() }).await?;
+        cache.put(&first, Put { levels: Some(levels), ..tenant.put() }).await?;
         let (row, index) = (partition(&first), format!("t#{}#{}", shard(&first), tenant.tag()));
         let rows = [self.rows_of(&row, &first).await?, self.rows_of(&index, &first).await?].concat();
         let copies = keys.flat_map(|key| rows.iter().map(move |row| row_of(row, &key)).collect::<Vec<_>>());
