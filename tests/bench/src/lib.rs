@@ -12,6 +12,7 @@
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
+//! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
@@ -39,4 +40,5 @@ pub mod starts;
 pub mod stats;
 pub mod suites;
 pub mod tap;
+pub mod warm;
 pub mod whole;

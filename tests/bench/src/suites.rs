@@ -2,7 +2,7 @@
 
 use crate::{
     allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
-    starts, whole,
+    starts, warm, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 11] = [
+pub static ALL: [Suite; 12] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -43,6 +43,7 @@ pub static ALL: [Suite; 11] = [
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
+    Suite { name: "warm", measure: warmed },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },
 ];
@@ -86,6 +87,12 @@ impl Suite {
         engines.stop();
         Ok(sections)
     }
+}
+
+/// Warms the fewest entries of all sizes.
+fn warmed(engines: &Engines, choice: &Choice) -> Measured {
+    let fewest = choice.sizes.iter().min().ok_or("there is no number of entries")?;
+    engines.in_a_process(&[warm::NAME.to_owned(), fewest.to_string()])
 }
 
 fn named(name: &str) -> Result<&'static Suite, String> {

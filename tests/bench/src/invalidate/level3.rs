@@ -10,7 +10,7 @@ use crate::{
 use aws_config::BehaviorVersion;
 use std::{error::Error, time::Instant};
 use strata_api::settings::Settings;
-use strata_cache::{Level, Read, TieredCache};
+use strata_cache::{Level, Levels, Read, TieredCache};
 use tokio::runtime;
 
 /// The measurement's name among the program's arguments.
@@ -98,7 +98,7 @@ impl Place {
         let rows = Rows::create(client, config.l3_config.table_name.clone()).await?;
         let cache = TieredCache::open(deployment, config)?;
         for tenant in Tenant::of(size) {
-            rows.load(&cache, tenant).await?;
+            rows.load(&cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
         let place = Place { size, cache, rows, samples: Default::default() };
         place.check().await?;
@@ -128,7 +128,7 @@ impl Place {
                 return Err(format!("{way:?} removed {removed} entries of {GROUP}").into());
             }
             self.samples[turn].add(elapsed.as_secs_f64() * 1e3, requests);
-            self.rows.load(&self.cache, tenant).await?;
+            self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
         Ok(())
     }

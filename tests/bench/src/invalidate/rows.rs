@@ -5,16 +5,20 @@ use super::tenant::{Tenant, shard};
 use aws_sdk_dynamodb::{
     Client,
     types::{
-        AttributeDefinition, AttributeValue, BillingMode, DeleteRequest, KeySchemaElement, KeyType, PutRequest,
-        ScalarAttributeType, WriteRequest,
+        AttributeDefinition, AttributeValue, BillingMode, DeleteRequest, KeySchemaElement, KeyType, KeysAndAttributes,
+        PutRequest, ScalarAttributeType, WriteRequest,
     },
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{collections::HashMap, error::Error};
-use strata_cache::{Key, Level, Levels, Put, TieredCache};
+use strata_cache::{Key, Levels, Put, TieredCache};
 
 /// Requests of one BatchWriteItem: its limit.
 const BATCH: usize = 25;
+/// Keys of one BatchGetItem: its limit.
+const READ_BATCH: usize = 100;
+/// Of them under way at the same time: as many as a warm job has by default.
+const READS_AT_ONCE: usize = 10;
 /// Batches under way at the same time.
 const AT_ONCE: usize = 8;
 
@@ -27,6 +31,30 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// A table that is there already.
+    pub fn open(client: Client, table: String) -> Rows {
+        Rows { client, table }
+    }
+
+    /// Reads the rows of these keys, a hundred at once.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or has not got them all.
+    pub async fn read(&self, keys: &[Key]) -> Result<(), Box<dyn Error>> {
+        let batches = keys.chunks(READ_BATCH).map(|keys| async {
+            let name = |key: &Key| {
+                let parts = [("pk", partition(key)), ("sk", key.as_str().to_owned())];
+                HashMap::from(parts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))))
+            };
+            let rows = KeysAndAttributes::builder().set_keys(Some(keys.iter().map(name).collect()));
+            let batch = rows.consistent_read(true).build()?;
+            let found = self.client.batch_get_item().request_items(&self.table, batch).send().await?;
+            let found = found.responses.into_iter().flatten().map(|(_, rows)| rows.len()).sum::<usize>();
+            if found == keys.len() { Ok(()) } else { Err(Box::<dyn Error>::from("a batch was not read in full")) }
+        });
+        stream::iter(batches.collect::<Vec<_>>()).buffer_unordered(READS_AT_ONCE).try_collect().await
+    }
+
     /// Makes an empty table with the keys of the entries' table.
     ///
     /// # Errors
@@ -42,15 +70,14 @@ impl Rows {
         Ok(Rows { client, table })
     }
 
-    /// Writes all entries of `tenant` into L3 alone, also over those that are there.
+    /// Writes all entries of `tenant` into L3, also over those that are there. `levels` are where they may go.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn load(&self, cache: &TieredCache, tenant: Tenant) -> Result<(), Box<dyn Error>> {
+    pub async fn load(&self, cache: &TieredCache, tenant: Tenant, levels: Levels) -> Result<(), Box<dyn Error>> {
         let mut keys = tenant.keys();
         let first = keys.next().expect("a tenant has entries");
-        let levels = Some(Levels::NONE.with(Level::L3));
-        cache.put(&first, Put { levels, ..tenant.put() }).await?;
+        cache.put(&first, Put { levels: Some(levels), ..tenant.put() }).await?;
         let (row, index) = (partition(&first), format!("t#{}#{}", shard(&first), tenant.tag()));
         let rows = [self.rows_of(&row, &first).await?, self.rows_of(&index, &first).await?].concat();
         let copies = keys.flat_map(|key| rows.iter().map(move |row| row_of(row, &key)).collect::<Vec<_>>());
