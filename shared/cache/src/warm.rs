@@ -41,7 +41,7 @@ pub struct Warm {
     pub strategy: Strategy,
     /// Entries of one batch, 1 to [`MAX_BATCH_SIZE`].
     pub batch_size: usize,
-    /// Batches in flight at once, 1 to [`LARGEST_MAX_CONCURRENT`]; no more than a thousand entries are.
+    /// Batches in flight at once, 1 to [`LARGEST_MAX_CONCURRENT`]; no more than five hundred entries are.
     pub max_concurrent: usize,
     /// When a scheduled job is due, in milliseconds since the Unix epoch; `None` for the next maintenance.
     pub run_at_ms: Option<i64>,

@@ -170,6 +170,39 @@ async fn a_redis_that_loses_what_was_loaded_is_loaded_again() {
 }
 
 #[tokio::test]
+async fn a_way_to_redis_that_is_cut_for_a_while_loses_nothing() {
+    let api = Api::with(in_slices()).await;
+    fill_l3(&api, "k:", 800).await;
+    flush(&api).await;
+    let job = begin(&api, slowly(&["k:*"])).await;
+    eventually("some of the job", async || report(&api, &job).await["done"].as_u64() >= Some(200)).await;
+    api.stack.redis_path("all").cut().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    api.stack.redis_path("all").restore().await;
+    let report = ended_with_maintenance(&api, &job).await;
+    assert_loaded(&api, &report, "k:", 800).await;
+    assert_eq!(copies(&api).await, 800);
+}
+
+/// While L3 is switched off nobody maintains it, and what an invalidation means is not removed from it.
+#[tokio::test]
+async fn what_l3_had_when_it_is_switched_off_is_not_loaded_any_more() {
+    let api = Api::with(in_slices()).await;
+    fill_l3(&api, "k:", 1500).await;
+    flush(&api).await;
+    begin(&api, json!({"patterns": ["k:*"], "batch_size": 500})).await;
+    eventually("some of the job", async || copies(&api).await > 100).await;
+    let off = json!({"l3_config": {"enabled": false}}).to_string();
+    api.put("/config", off).send().await.expect(200);
+    invalidate(&api, json!({"pattern": "k:*"})).await.expect(200);
+    // Time for what was under way.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    for number in 0..1500 {
+        get(&api, "entries-1", &format!("k:{number}")).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn what_is_changed_while_a_job_runs_stays_as_it_was_left() {
     let api = Api::with(in_slices()).await;
     fill_l3(&api, "k:", 600).await;

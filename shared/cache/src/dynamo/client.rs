@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 const ATTEMPT_SHARE: f64 = 0.3;
 /// How much longer than another operation one with chunks, megabytes at a time, may take; an attempt of it half of
 /// that.
-const BULK_FACTOR: u32 = 5;
+pub(super) const BULK_FACTOR: u32 = 5;
 
 /// The way to both tables.
 pub(crate) struct Store {

@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{Delete, Put, ReturnValue, TransactWriteItem, Update},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// How long a job that is over stays readable, in seconds: a week.
 const KEEP_SECONDS: i64 = 7 * 86_400;
@@ -33,6 +33,19 @@ const BODY: &str = "body";
 const UNDONE: &str = "jobs";
 /// Most jobs of one page of them.
 const PAGE_JOBS: i32 = 100;
+
+/// How often a transaction is tried that meets others, and how long it is waited in between.
+const TRIES: usize = 3;
+const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What became of a transaction.
+enum Transacted {
+    Yes,
+    /// A condition does not hold.
+    No,
+    /// Somebody else was writing one of the items.
+    Conflict,
+}
 
 /// A job as it is stored.
 #[derive(Debug, Clone)]
@@ -86,7 +99,9 @@ impl Store {
         let state = put(new.item(self.clock.now_ms())).condition_expression("attribute_not_exists(pk)");
         let mut body = key(new.id, BODY);
         body.insert("body".to_owned(), text(new.body));
-        let writes = [state, put(body), put(undone_key(new.id))];
+        let mut undone = undone_key(new.id);
+        undone.insert("run_at".to_owned(), number(new.run_at_ms));
+        let writes = [state, put(body), put(undone)];
         let writes = writes.map(|put| put.build().expect("table and item are given"));
         let barrier = new.barrier.map(|barrier| put_barrier(&self.control, new.id, barrier));
         let writes = writes.into_iter().chain(barrier).map(|put| TransactWriteItem::builder().put(put).build());
@@ -136,7 +151,7 @@ impl Store {
             .control_update(key(id, STATE))
             .await?
             .update_expression(set)
-            .condition_expression("#state = :ready OR (#state = :running AND #updated < :silent)")
+            .condition_expression("#state = :ready OR (#state = :running AND (#updated < :silent OR #owner = :owner))")
             .set_expression_attribute_names(Some(names(&["state", "owner", "updated", "started"])))
             .expression_attribute_values(":running", text(JobState::Running.name()))
             .expression_attribute_values(":ready", text(JobState::Ready.name()))
@@ -243,8 +258,11 @@ impl Store {
         Ok(self.update(update).await?.is_some())
     }
 
-    /// A page of the jobs that are not over, those after the job `after`, and the job after which the next page begins.
-    pub(crate) async fn undone_jobs(&self, after: Option<&str>) -> Result<(Vec<String>, Option<String>), L3Error> {
+    /// A page of the jobs that are not over, and when each is, or was, to begin; those after the job `after`, and the job after which the next page begins.
+    pub(crate) async fn undone_jobs(
+        &self,
+        after: Option<&str>,
+    ) -> Result<(Vec<(String, i64)>, Option<String>), L3Error> {
         let found = self
             .client()
             .await?
@@ -260,20 +278,37 @@ impl Store {
             .map_err(|error| self.failed(error))?;
         let id = |item: &Item| text_of(item, "sk").map(str::to_owned);
         let next = found.last_evaluated_key.as_ref().and_then(id);
-        Ok((found.items.iter().flatten().filter_map(id).collect(), next))
+        let job = |item| Some((id(item)?, number_of(item, "run_at")?));
+        Ok((found.items.iter().flatten().filter_map(job).collect(), next))
     }
 
-    /// Writes all or nothing; false when a condition does not hold.
+    /// Writes all or nothing; false when a condition does not hold. Again when somebody else was just writing one of the
+    /// items.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<bool, L3Error> {
+        for _ in 0..TRIES {
+            match self.try_to_transact(writes.clone()).await? {
+                Transacted::Yes => return Ok(true),
+                Transacted::No => return Ok(false),
+                Transacted::Conflict => tokio::time::sleep(CONFLICT_PAUSE).await,
+            }
+        }
+        Err(L3Error::Refused("other transactions kept being in the way".into()))
+    }
+
+    async fn try_to_transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, L3Error> {
         match self.client().await?.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Transacted::Yes),
             Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
                 let reasons = match error.err() {
                     TransactWriteItemsError::TransactionCanceledException(why) => why.cancellation_reasons(),
                     _ => &[],
                 };
-                let refused = reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"));
-                if refused { Ok(false) } else { Err(L3Error::Failed("the transaction was cancelled".into())) }
+                let is = |code| reasons.iter().any(|reason| reason.code() == Some(code));
+                match () {
+                    () if is("ConditionalCheckFailed") => Ok(Transacted::No),
+                    () if is("TransactionConflict") => Ok(Transacted::Conflict),
+                    () => Err(L3Error::Refused("the transaction was cancelled".into())),
+                }
             }
             Err(error) => Err(self.failed(error)),
         }

@@ -51,7 +51,7 @@ impl Store {
 
     /// What stands under one key, however large.
     pub(crate) async fn load(&self, key: &Key) -> Result<Stored, L3Error> {
-        let row = self.read(key.as_str()).await?;
+        let row = self.read_for_long(key.as_str()).await?;
         let now_ms = self.clock.now_ms();
         Ok(match row.map(|row| row.content) {
             Some(Content::Value { expires_at_ms, envelope }) if now_ms < expires_at_ms => Stored::Value(envelope),

@@ -2,7 +2,7 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
+    client::{BULK_FACTOR, L3Error, Store},
     conditional::ConditionalPut,
     head::{Head, Kind},
     matches::tags_attribute,
@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
 const KEEP_SECONDS: i64 = 3600;
@@ -99,7 +99,16 @@ pub(crate) enum Written {
 impl Store {
     /// Reads the row of `key`, consistently, within the level's timeout.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        match tokio::time::timeout(self.timeout(), self.read_whole(key)).await {
+        self.read_within(self.timeout(), key).await
+    }
+
+    /// The same where nobody waits for it: within the time of an operation that carries chunks.
+    pub(super) async fn read_for_long(&self, key: &str) -> Result<Option<Row>, L3Error> {
+        self.read_within(self.timeout() * BULK_FACTOR, key).await
+    }
+
+    async fn read_within(&self, time: Duration, key: &str) -> Result<Option<Row>, L3Error> {
+        match tokio::time::timeout(time, self.read_whole(key)).await {
             Ok(read) => read,
             Err(elapsed) => Err(L3Error::Failed(elapsed.into())),
         }

@@ -101,9 +101,11 @@ pub(crate) struct Touch {
 pub(crate) struct Page<'a> {
     pub stretch: Stretch<'a>,
     pub after: Option<&'a str>,
+    /// Most keys of it.
+    pub limit: usize,
 }
 
-/// Most keys of one page. Evicting them holds Redis up for about a millisecond.
+/// Keys of one page of a removal. Evicting them holds Redis up for about a millisecond.
 pub(crate) const PAGE_KEYS: usize = 500;
 
 /// Tags as scripts read them: a line feed before and after each. No tag has a control character.
@@ -191,7 +193,7 @@ impl Copies {
         self.register.map(Position::sortable).unwrap_or_default()
     }
 
-    /// The command that reads the next keys of a shard which an invalidation may mean: at most [`PAGE_KEYS`], those
+    /// The command that reads the next keys of a shard which an invalidation may mean: at most `page.limit`, those
     /// after `after`. With a tag, of the keys that have it.
     pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
         let Stretch { shard, tag, prefix, exact } = page.stretch;
@@ -207,7 +209,7 @@ impl Copies {
             prefix => [b"(", prefix, b"\xff"].concat(),
         };
         let mut read = cmd("ZRANGEBYLEX");
-        read.arg(self.members(shard, tag)).arg(from).arg(to).arg("LIMIT").arg(0).arg(PAGE_KEYS);
+        read.arg(self.members(shard, tag)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
         read
     }
 

@@ -140,6 +140,10 @@ impl TieredCache {
     /// Leaves a job, that cannot go on now, to maintenance.
     async fn park(&self, mut lease: Lease, error: CacheError) -> Result<Slice, CacheError> {
         tracing::warn!(job = lease.record.job.id, cause = %error.chain(), "a job is left to maintenance");
+        // This container may sleep for long after this.
+        if let Err(down) = self.view().undo_all_unfinished().await {
+            tracing::debug!(%down, "what a warm job wrote may be left to be undone");
+        }
         lease.record.job.state = JobState::Scheduled;
         lease.record.job.error = Some(error.to_string());
         self.store.save_job(&lease.record, &lease.owner).await?;

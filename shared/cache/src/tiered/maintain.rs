@@ -78,8 +78,9 @@ impl View<'_> {
     async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         let mut after: Option<String> = None;
         loop {
-            let (ids, next) = self.store.undone_jobs(after.as_deref()).await?;
-            for id in ids {
+            let (jobs, next) = self.store.undone_jobs(after.as_deref()).await?;
+            let now_ms = self.clock.now_ms();
+            for (id, _) in jobs.into_iter().filter(|(_, run_at_ms)| *run_at_ms <= now_ms) {
                 let record = self.store.job_state(&id).await?;
                 if let Some(record) = record.filter(|record| record.is_due(self.clock.now_ms())) {
                     done.jobs_woken += u64::from(self.store.wake_job(&record).await?);
@@ -208,7 +209,7 @@ impl View<'_> {
     }
 
     async fn index_page(&self, shard: u64, tag: Option<&str>, after: Option<&str>) -> Result<Vec<String>, Down> {
-        let page = Page { stretch: Stretch { shard, tag, prefix: "", exact: false }, after };
+        let page = Page { stretch: Stretch { shard, tag, prefix: "", exact: false }, after, limit: PAGE_KEYS };
         let reply = self.bulk(vec![self.setup.copies.page(&page)]).await?.into_iter().next();
         keys(reply.ok_or(Down::Odd("no reply to a page"))?)
     }

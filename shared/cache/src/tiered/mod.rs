@@ -18,6 +18,7 @@ mod maintain;
 mod met;
 mod notes;
 mod prefetch;
+mod promote;
 mod read;
 mod removal;
 mod riders;

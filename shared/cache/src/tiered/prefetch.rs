@@ -12,7 +12,7 @@
 use super::{TieredCache, read::Shared, view::View};
 use crate::{
     coherence::Stamp,
-    key::Key,
+    key::{Key, MAX_KEY_BYTES},
     level::Level,
     outcome::Path,
     redis::{Down, Found, Reply, appended},
@@ -30,7 +30,7 @@ use std::{
 use tokio::time::Instant;
 
 /// Most entries that one record names: what four syncs take, seconds of a busy container.
-pub(super) const MOST_BROADCAST: usize = 256;
+const MOST_BROADCAST: usize = 256;
 /// Most bytes of keys in one record. With keys of 64 bytes it names as many entries as it may.
 const MOST_KEY_BYTES: usize = 16 * 1024;
 /// Most entries that wait in a container, those of four records. What more a job names takes the place of what it named
@@ -167,6 +167,12 @@ impl View<'_> {
             }
         }
     }
+}
+
+/// Whether a record that names these entries can name another one.
+pub(super) fn has_room(entries: &[(Key, usize)]) -> bool {
+    let bytes: usize = entries.iter().map(|(key, _)| key.as_str().len()).sum();
+    entries.len() < MOST_BROADCAST && bytes + MAX_KEY_BYTES <= MOST_KEY_BYTES
 }
 
 /// The first of these entries, as many as one record names.

@@ -171,7 +171,7 @@ impl View<'_> {
     ) -> Result<Vec<(usize, Option<String>)>, Down> {
         let pages = due.iter().map(|(number, last)| {
             let stretch = stretches[*number];
-            self.setup.copies.page(&Page { stretch, after: last.as_deref() })
+            self.setup.copies.page(&Page { stretch, after: last.as_deref(), limit: PAGE_KEYS })
         });
         let pages = self.bulk(pages.collect()).await?.into_iter().map(keys).collect::<Result<Vec<_>, _>>()?;
         let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();

@@ -116,6 +116,11 @@ impl View<'_> {
         Ok(Checked { replies, since })
     }
 
+    /// Whether there are writes whose end is not known.
+    pub(super) fn has_unfinished(&self) -> bool {
+        !self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
     pub(super) fn owe_undo(&self, written: &Written<'_>, stamp: Stamp) {
         if self.register() == Register::L2 {

@@ -8,7 +8,7 @@ use super::{
     warming,
 };
 use crate::{
-    dynamo::NewJob,
+    dynamo::{JobRecord, NewJob},
     frontier::Frontier,
     job::{Estimate, Job, JobState},
     level::{Level, Levels},
@@ -40,7 +40,7 @@ impl TieredCache {
     pub async fn warm(&self, warm: Warm, name: Option<&str>) -> Result<Warming, CacheError> {
         let id = name.map_or_else(|| format!("{NAME}{:032x}", fastrand::u128(..)), named);
         let body = warm.to_json();
-        if let Some(job) = self.accepted(&id, &body).await? {
+        if let Some(job) = self.accepted(&id, &warm).await? {
             return Ok(Warming { job, is_new: false });
         }
         let estimate = self.caught_up().await?.estimate(&warm).await?;
@@ -52,15 +52,19 @@ impl TieredCache {
             ..NewJob::ready(&id, warming::KIND, &body)
         };
         let is_new = self.store.create_job(&new).await?;
-        let job = self.accepted(&id, &body).await?.ok_or(CacheError::Contended)?;
+        let job = self.accepted(&id, &warm).await?.ok_or(CacheError::Contended)?;
         Ok(Warming { job, is_new })
     }
 
-    /// The job of that name, which has exactly this to do.
-    async fn accepted(&self, id: &str, body: &str) -> Result<Option<Job>, CacheError> {
+    /// The job of that name, which has exactly this to do, whoever asked for it.
+    async fn accepted(&self, id: &str, warm: &Warm) -> Result<Option<Job>, CacheError> {
         match self.store.job(id).await? {
-            Some(record) if record.body != body => Err(CacheError::OtherJob),
-            found => Ok(found.map(|record| record.job)),
+            Some(JobRecord { job, .. }) => {
+                let same =
+                    job.warm.as_ref().is_some_and(|other| *warm == Warm { by: warm.by.clone(), ..other.clone() });
+                if same { Ok(Some(job)) } else { Err(CacheError::OtherJob) }
+            }
+            None => Ok(None),
         }
     }
 

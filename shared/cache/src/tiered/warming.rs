@@ -7,31 +7,45 @@
 
 use super::{
     jobs::{Halt, Lease},
-    load::{Batch, Sum},
-    prefetch::{MOST_BROADCAST, worth_naming},
+    load::Batch,
+    prefetch::{has_room, worth_naming},
+    promote::{Failure, Sum},
     sweep::Pace,
     view::View,
 };
 use crate::{
     frontier::Front,
-    job::Counters,
+    job::{Counters, Job},
     key::Key,
     level::Level,
     outcome::CacheError,
+    redis::Down,
     selector::{Selector, Stretch},
+    version::Position,
     warm::{Strategy, Warm},
 };
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The kind of these jobs.
 pub(super) const KIND: &str = "warm";
 
-/// Most entries under way at once, whatever a job asks for: writing so many keeps Redis busy for some 30 ms.
-const WAVE_KEYS: usize = 1000;
+/// Most entries of a wave of pages, whatever a job asks for: their keys fit into a checkpoint when each must be loaded by
+/// itself. A page has at most a megabyte.
+const WAVE_KEYS: usize = 500;
+/// Most keys of one request that names them: it is answered by up to 400 KB for each.
+const REQUEST_KEYS: usize = 25;
+/// Most such requests at once.
+const REQUESTS_AT_ONCE: usize = 4;
+/// How often an entry is loaded by itself.
+const TRIES: u8 = 3;
 /// Least keys of a job whose throughput says something about that of the next one.
 const MEASURED_KEYS: u64 = 100;
+/// How long it is waited where there is nothing to be done but to wait.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether all is undone whose end is not known. Each time a hundred are.
+const LOOKS: usize = 12;
 
 /// How far a job has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,6 +54,8 @@ struct Progress {
     keys: usize,
     /// How far the stretches of its patterns are.
     front: Front,
+    /// Entries to be loaded by themselves, and how often that was tried.
+    single: Vec<(String, u8)>,
     /// Where the journal's epoch began under which it has come so far.
     epoch: String,
     /// How long it was worked on, in ms.
@@ -61,6 +77,12 @@ impl View<'_> {
             return Err(Halt::GivenUp("L2_REDIS is switched off, so that there is nothing to load into"));
         }
         let warm = lease.record.job.warm.clone().ok_or(Halt::GivenUp("it is a job of a later release"))?;
+        self.undo_all_unfinished().await.map_err(CacheError::from)?;
+        if self.is_settling() {
+            // What is loaded while a switch of levels settles would have to be confirmed by L3 after.
+            tokio::time::sleep(PAUSE).await;
+            return Ok(false);
+        }
         let plan = Plan::of(warm);
         let stretches = plan.stretches();
         let mut progress = Progress::of(lease);
@@ -71,30 +93,36 @@ impl View<'_> {
             if wave.is_empty() {
                 return Ok(true);
             }
-            if self.in_force().is_err() {
-                return Ok(false);
-            }
-            let name = plan.warm.strategy != Strategy::Lazy && progress.named.len() < MOST_BROADCAST;
-            let mut sum = self.wave(lease, &wave, name).await?;
-            progress.keys += wave.iter().map(|batch| batch.keys().len()).sum::<usize>();
-            sum.next.iter().for_each(|(number, last)| progress.front.advance(*number, last.clone()));
-            if name {
-                progress.name(std::mem::take(&mut sum.loaded));
-            }
+            let name = plan.warm.strategy != Strategy::Lazy && has_room(&progress.named());
+            let sum = self.wave(lease, &wave, name).await?;
+            progress.take(&wave, sum, name, &mut lease.record.job);
             progress.spent_ms += u64::try_from(began.elapsed().as_millis()).unwrap_or_default();
             lease.record.progress = progress.to_json();
-            sum.add_to(&mut lease.record.job);
             if pace.is_over() {
                 return Ok(false);
             }
         }
     }
 
+    /// Undoes the writes whose end is not known, and syncs: an undo that comes later would take away what was written
+    /// again.
+    pub(super) async fn undo_all_unfinished(&self) -> Result<(), Down> {
+        for _ in 0..LOOKS {
+            self.sync(Vec::new()).await?;
+            if !self.has_unfinished() {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE / 4).await;
+        }
+        Err(Down::Odd("writes whose end is not known are not undone"))
+    }
+
     /// Where Redis may have lost what it had, all of it is loaded again; and counted again.
     fn begin_anew_after_loss(&self, lease: &mut Lease, progress: &mut Progress) {
-        let epoch = self.knowledge().epoch().to_string();
-        if progress.epoch != epoch {
-            *progress = Progress { epoch, ..Progress::default() };
+        let epoch = self.knowledge().epoch();
+        if Position::parse(&progress.epoch).is_none_or(|known| known < epoch) {
+            *progress = Progress { epoch: epoch.to_string(), ..Progress::default() };
+            lease.record.progress = progress.to_json();
             lease.record.job.counters = Counters::default();
             lease.record.job.errors.clear();
         }
@@ -128,6 +156,27 @@ impl Progress {
         serde_json::from_str(&lease.record.progress).unwrap_or_default()
     }
 
+    /// Takes in what came of a wave.
+    fn take(&mut self, wave: &[Batch<'_>], mut sum: Sum, name: bool, job: &mut Job) {
+        let tried = match wave {
+            [Batch::One(_)] => self.single.pop().map_or(0, |(_, tries)| tries + 1),
+            _ => 0,
+        };
+        for key in std::mem::take(&mut sum.single) {
+            if tried < TRIES {
+                self.single.push((key.to_string(), tried));
+            } else {
+                sum.fail(Failure::RetriesExhausted);
+            }
+        }
+        self.keys += wave.iter().map(Batch::listed).sum::<usize>();
+        sum.next.drain(..).for_each(|(number, last)| self.front.advance(number, last));
+        if name {
+            self.name(std::mem::take(&mut sum.loaded));
+        }
+        sum.add_to(job);
+    }
+
     /// Remembers some more entries to tell the fleet of, as far as there is room.
     fn name(&mut self, loaded: Vec<(Key, usize)>) {
         let all: Vec<_> = self.named().into_iter().chain(loaded).collect();
@@ -155,14 +204,20 @@ impl Plan {
         self.selectors.iter().flat_map(of).collect()
     }
 
-    /// The batches to load now: first those of the keys, then those of the patterns; none when all are done.
+    /// The batches to load now: entries by themselves, then those of the keys, then those of the patterns; none when all
+    /// are done.
     fn next_wave<'a>(&'a self, stretches: &[(&'a Selector, Stretch<'a>)], progress: &mut Progress) -> Vec<Batch<'a>> {
-        let size = self.warm.batch_size;
-        let at_once = self.warm.max_concurrent.min((WAVE_KEYS / size).max(1));
+        if let Some(key) = progress.single.last().and_then(|(key, _)| Key::new(key.as_str()).ok()) {
+            return vec![Batch::One(key)];
+        }
+        let Warm { batch_size, max_concurrent, .. } = self.warm;
         let keys = self.warm.keys.get(progress.keys..).unwrap_or_default();
         if !keys.is_empty() {
-            return keys.chunks(size).take(at_once).map(Batch::Keys).collect();
+            let requests = keys.chunks(batch_size.min(REQUEST_KEYS)).take(max_concurrent.min(REQUESTS_AT_ONCE));
+            return requests.map(Batch::Keys).collect();
         }
+        let size = batch_size.min(WAVE_KEYS);
+        let at_once = max_concurrent.min(WAVE_KEYS / size);
         let due = progress.front.due(stretches.len()).into_iter().take(at_once);
         due.map(|(number, after)| {
             let (selector, stretch) = stretches[number];
@@ -176,7 +231,8 @@ impl Plan {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::pattern::Pattern;
+    use crate::{job::JobState, pattern::Pattern};
+    use std::collections::BTreeMap;
 
     fn plan(keys: usize, batch_size: usize, max_concurrent: usize) -> Plan {
         let keys = (0..keys).map(|i| Key::new(format!("k:{i}")).unwrap()).collect();
@@ -186,16 +242,63 @@ mod tests {
 
     fn wave(plan: &Plan, progress: &mut Progress) -> Vec<usize> {
         let stretches = plan.stretches();
-        plan.next_wave(&stretches, progress).iter().map(|batch| batch.keys().len()).collect()
+        plan.next_wave(&stretches, progress).iter().map(Batch::listed).collect()
+    }
+
+    fn pages(batch_size: usize, max_concurrent: usize) -> Vec<usize> {
+        let plan = plan(0, batch_size, max_concurrent);
+        let stretches = plan.stretches();
+        let size = |batch: &Batch<'_>| match batch {
+            Batch::Page { size, .. } => *size,
+            _ => panic!("no key is named"),
+        };
+        plan.next_wave(&stretches, &mut Progress::default()).iter().map(size).collect()
     }
 
     #[test]
-    fn a_wave_has_as_many_batches_as_asked_for_but_never_too_many_entries() {
-        assert_eq!(wave(&plan(120, 50, 2), &mut Progress::default()), [50, 50]);
-        assert_eq!(wave(&plan(120, 50, 10), &mut Progress::default()), [50, 50, 20]);
-        assert_eq!(wave(&plan(500, 1000, 100), &mut Progress::default()), [500]);
-        assert_eq!(wave(&plan(500, 400, 100), &mut Progress::default()), [400, 100]);
-        assert_eq!(wave(&plan(0, 500, 100), &mut Progress::default()).len(), 2, "pages of 500");
+    fn a_wave_has_as_many_batches_as_asked_for_but_never_too_much_in_them() {
+        assert_eq!(wave(&plan(120, 20, 2), &mut Progress::default()), [20, 20]);
+        assert_eq!(wave(&plan(120, 50, 10), &mut Progress::default()), [25, 25, 25, 25]);
+        assert_eq!(wave(&plan(120, 50, 10), &mut Progress { keys: 100, ..Progress::default() }), [20]);
+        assert_eq!(pages(50, 10), [50; 10]);
+        assert_eq!(pages(50, 100), [50; 10]);
+        assert_eq!(pages(1000, 100), [500]);
+        assert_eq!(pages(1, 100), [1; 16], "one of each partition");
+    }
+
+    #[test]
+    fn an_entry_is_loaded_by_itself_so_often_and_then_given_up() {
+        let (plan, key) = (plan(0, 1, 1), Key::new("large").unwrap());
+        let stretches = plan.stretches();
+        let mut progress = Progress { single: vec![("large".to_owned(), 0)], ..Progress::default() };
+        let mut job = job();
+        for _ in 0..TRIES {
+            let wave = plan.next_wave(&stretches, &mut progress);
+            assert!(matches!(&wave[..], [Batch::One(one)] if *one == key));
+            assert_eq!(job.counters.failed, 0);
+            let sum = Sum { single: vec![key.clone()], ..Sum::default() };
+            progress.take(&wave, sum, false, &mut job);
+        }
+        assert_eq!((progress.single.len(), job.counters.failed), (0, 1));
+        assert_eq!(job.errors.get("retries_exhausted"), Some(&1));
+    }
+
+    fn job() -> Job {
+        Job {
+            id: String::new(),
+            kind: KIND.to_owned(),
+            state: JobState::Running,
+            counters: Counters::default(),
+            created_ms: 0,
+            updated_ms: 0,
+            run_at_ms: 0,
+            started_ms: None,
+            finished_ms: None,
+            estimate: None,
+            error: None,
+            errors: BTreeMap::default(),
+            warm: None,
+        }
     }
 
     #[test]
@@ -207,7 +310,7 @@ mod tests {
             let wave = plan.next_wave(&stretches, &mut progress);
             let numbers = wave.iter().map(|batch| match batch {
                 Batch::Page { number, .. } => *number,
-                Batch::Keys(_) => panic!("the keys are done"),
+                _ => panic!("the keys are done"),
             });
             let numbers: Vec<usize> = numbers.collect();
             assert!(numbers.len() <= 4);
