@@ -187,10 +187,10 @@ async fn a_way_to_redis_that_is_cut_for_a_while_loses_nothing() {
 /// While L3 is switched off nobody maintains it, and what an invalidation means is not removed from it.
 #[tokio::test]
 async fn what_l3_had_when_it_is_switched_off_is_not_loaded_any_more() {
-    let api = Api::with(in_slices()).await;
+    let api = Api::with(stack()).await;
     fill_l3(&api, "k:", 1500).await;
     flush(&api).await;
-    begin(&api, json!({"patterns": ["k:*"], "batch_size": 500})).await;
+    begin(&api, slowly(&["k:*"])).await;
     eventually("some of the job", async || copies(&api).await > 100).await;
     let off = json!({"l3_config": {"enabled": false}}).to_string();
     api.put("/config", off).send().await.expect(200);
