@@ -13,7 +13,6 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    #[expect(clippy::disallowed_methods, reason = "no setting of a function, but which one this is")]
     if std::env::var_os(BASELINE).is_some() { run(service_fn(hello)).await } else { entries().await }
 }
 
