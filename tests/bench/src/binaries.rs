@@ -44,6 +44,11 @@ fn run(mut cargo: Command) -> io::Result<PathBuf> {
     if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
         return Err(Error::other("what is to be measured cannot be built"));
     }
+    folder()
+}
+
+/// The folder of the running program, and of what was built for it.
+pub fn folder() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     program.parent().map(Path::to_path_buf).ok_or_else(|| Error::other("the program is in no folder"))
 }

@@ -41,4 +41,5 @@ pub mod stats;
 pub mod suites;
 pub mod tap;
 pub mod warm;
+pub mod warmer;
 pub mod whole;

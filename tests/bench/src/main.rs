@@ -42,7 +42,7 @@ fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
         level2::NAME => vec![level2::measure()?],
         level3::NAME => vec![level3::measure()?],
         limits::NAME => vec![limits::in_the_library()?],
-        warm::NAME => vec![warm::measure(&std::env::args().nth(2).unwrap_or_default())?],
+        warm::NAME => warm::measure(&std::env::args().nth(2).unwrap_or_default())?,
         invalidate::level3::NAME => invalidate::level3::measure(&std::env::args().nth(2).unwrap_or_default())?,
         _ => return Err(format!("there is no measurement {measurement}").into()),
     };

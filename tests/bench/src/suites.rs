@@ -2,7 +2,7 @@
 
 use crate::{
     allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
-    starts, warm, whole,
+    starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -92,6 +92,7 @@ impl Suite {
 /// Warms the fewest entries of all sizes.
 fn warmed(engines: &Engines, choice: &Choice) -> Measured {
     let fewest = choice.sizes.iter().min().ok_or("there is no number of entries")?;
+    engines.built(&warmer::FUNCTIONS)?;
     engines.in_a_process(&[warm::NAME.to_owned(), fewest.to_string()])
 }
 
