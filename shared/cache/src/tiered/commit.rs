@@ -185,10 +185,7 @@ impl View<'_> {
     /// L2, then the journal.
     async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
         let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
-        let checked = self
-            .then_check(&plan.written(begun), begun.stamp, commands)
-            .await
-            .map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        let checked = self.then_check(&plan.written(begun), begun.stamp, commands).await?;
         let mut replies = checked.replies;
         replies.reverse();
         let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
@@ -269,7 +266,7 @@ impl View<'_> {
     pub(super) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
         self.forget(key, path);
         path.l3 = Step::Unavailable;
-        CacheError::unavailable(Level::L3, error)
+        error.into()
     }
 }
 

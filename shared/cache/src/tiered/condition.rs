@@ -56,7 +56,7 @@ impl View<'_> {
             return Ok((expected, checksum));
         }
         self.know_barriers(redis, self.setup.config.l1_config.coherence_window_ms).await?;
-        let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
+        let row = self.store.read(key.as_str()).await?;
         let Some(row) = row else { return Ok((Expected::Absent, None)) };
         let live = |level: Level, entry: Entry| {
             let hidden = self.knowledge().hides(level, key, &entry.tags, entry.version);
@@ -79,7 +79,7 @@ impl View<'_> {
 
     async fn copy_in_redis(&self, key: &Key) -> Result<Option<Found>, CacheError> {
         let reply = self.ask(self.setup.copies.read(key.as_str())).await.and_then(Found::parse);
-        reply.map_err(|down| CacheError::unavailable(Level::L2, down))
+        Ok(reply?)
     }
 
     fn decode(&self, envelope: &Bytes) -> Option<Entry> {

@@ -31,8 +31,7 @@ use crate::{
         Assignment, Config,
         document::{Document, Moment, Update},
     },
-    dynamo::{Floors, L3Error},
-    level::Level,
+    dynamo::Floors,
     outcome::{CacheError, Configured},
     redis::{Down, Published, SETTLE, is_published},
     version::{Position, Version},
@@ -61,7 +60,7 @@ impl TieredCache {
         let _ = self.view().sync(Vec::new()).await;
         match self.store.document().await {
             Ok(document) => self.adopt_document(document),
-            Err(error) if self.followed_ms.load(Relaxed) == i64::MIN => return Err(control_table_down(error)),
+            Err(error) if self.followed_ms.load(Relaxed) == i64::MIN => return Err(error.into()),
             Err(error) => tracing::warn!(%error, "the configuration is told as it was last known"),
         }
         let setup = self.setup();
@@ -91,7 +90,7 @@ impl TieredCache {
         let _ = self.view().sync(Vec::new()).await;
         let mut overtaken = false;
         for _ in 0..TRIES {
-            let standing = self.store.document().await.map_err(control_table_down)?;
+            let standing = self.store.document().await?;
             let known = self.newest(&standing);
             if expected.is_some_and(|versions| !versions.contains(&known.version)) {
                 return Err(CacheError::PreconditionFailed);
@@ -100,7 +99,7 @@ impl TieredCache {
             let Update { document, changed, mends, .. } = update;
             let stored = changed.is_empty() && !mends && !overtaken && known == standing;
             let document = if stored { known } else { document };
-            if !stored && !self.store.write_document(&document, standing.version).await.map_err(control_table_down)? {
+            if !stored && !self.store.write_document(&document, standing.version).await? {
                 continue;
             }
             match self.publish(&document).await {
@@ -120,7 +119,7 @@ impl TieredCache {
 
     /// Whether the control table has a document after this one: an update that began with this one's fields.
     async fn is_built_upon(&self, document: &Document) -> Result<bool, CacheError> {
-        let standing = self.store.document().await.map_err(control_table_down)?;
+        let standing = self.store.document().await?;
         Ok(standing.version > document.version)
     }
 
@@ -246,8 +245,4 @@ impl TieredCache {
 
 fn configured(document: &Document, changed: Vec<&'static crate::config::Field>, degraded: bool) -> Configured {
     Configured { version: document.version, updated_at_ms: document.updated_at_ms, changed, degraded }
-}
-
-fn control_table_down(error: L3Error) -> CacheError {
-    CacheError::unavailable(Level::L3, error)
 }

@@ -2,7 +2,7 @@
 
 use super::TieredCache;
 use crate::{
-    level::{Level, Levels},
+    level::Levels,
     outcome::{CacheError, History, Mutation},
     redis::{Fields, history},
     selector::Written,
@@ -19,7 +19,7 @@ impl TieredCache {
     pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<History, CacheError> {
         // Every invalidation has a second record, which says how it ended.
         let reply = self.view().ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
-        let records = reply.map_err(|down| CacheError::unavailable(Level::L2, down))?;
+        let records = reply?;
         let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
         let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));
         let mut mutations: Vec<Mutation> = mutations.collect();

@@ -75,7 +75,7 @@ impl View<'_> {
                     }
                 }
                 Err(down) if self.register() == Register::L2 => {
-                    return Err(CacheError::unavailable(Level::L2, down).into());
+                    return Err(CacheError::from(down).into());
                 }
                 Err(_) => return Ok(self.invalidate_without_redis(request, levels, followed, pace).await?),
             }

@@ -45,7 +45,7 @@ impl From<CacheError> for Halt {
 
 impl From<L3Error> for Halt {
     fn from(error: L3Error) -> Halt {
-        Halt::Failed(CacheError::unavailable(Level::L3, error))
+        Halt::Failed(error.into())
     }
 }
 

@@ -158,7 +158,7 @@ impl View<'_> {
         let now_ms = self.clock.now_ms();
         let known_ms = self.knowledge().barriers_known_ms(synced, now_ms, window_ms);
         if self.register() == Register::L3 && known_ms.is_none() {
-            let found = self.store.notes().await.map_err(|error| CacheError::unavailable(Level::L3, error))?;
+            let found = self.store.notes().await?;
             let noted = Barriers::read(found.barriers.iter().map(|body| (Some(Position::ZERO), body.as_str())));
             self.knowledge().take_noted(noted, now_ms);
         }

@@ -77,7 +77,7 @@ impl View<'_> {
                 path.l2 = Step::Unavailable;
                 tracing::debug!(%down, "L2 skipped");
                 if self.register() == Register::L2 {
-                    return Err(CacheError::unavailable(Level::L2, down).into());
+                    return Err(CacheError::from(down).into());
                 }
                 Ok(self.get_from_register(key, read, None, path).await?)
             }
@@ -178,7 +178,7 @@ impl View<'_> {
             return Ok(None);
         }
         let asked_ms = self.clock.now_ms();
-        let row = self.store.read(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
+        let row = self.store.read(key.as_str()).await?;
         let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let stamp = if late { self.stamp() } else { stamp };
         let distrusted = match shared {
@@ -346,7 +346,7 @@ impl View<'_> {
             && let Some(copy) = self.memory.get(key, asked_ms)
         {
             let known_ms = self.know_barriers(false, self.window_ms(read)).await?;
-            let head = self.store.head(key.as_str()).await.map_err(|e| CacheError::unavailable(Level::L3, e))?;
+            let head = self.store.head(key.as_str()).await?;
             let hidden = self.is_hidden(Level::L3, key, &copy.entry);
             if !hidden && head.is_some_and(|head| head.version == copy.entry.version) {
                 path.l1 = Step::Hit;

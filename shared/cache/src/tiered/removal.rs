@@ -55,10 +55,9 @@ impl View<'_> {
         let progress = progress.to_json();
         let counters = Counters { done: rest.done, ..Counters::default() };
         let new = NewJob { progress: &progress, counters, barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
-        let unavailable = |error| CacheError::unavailable(Level::L3, error);
-        if !self.store.create_job(&new).await.map_err(unavailable)? {
+        if !self.store.create_job(&new).await? {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
-            let standing = self.store.job(&id).await.map_err(unavailable)?;
+            let standing = self.store.job(&id).await?;
             if standing.is_none_or(|standing| standing.body != body) {
                 return Err(CacheError::Contended);
             }
@@ -68,14 +67,13 @@ impl View<'_> {
 
     /// Makes a job of an invalidation whose container is gone; where that job is done already, closes it.
     pub(super) async fn adopt(&self, abandoned: &Invalidation) -> Result<bool, CacheError> {
-        let unavailable = |error| CacheError::unavailable(Level::L3, error);
         let written = abandoned.written();
         let (id, body) = (job_of(&written), written.to_json());
         let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
-        if self.store.create_job(&new).await.map_err(unavailable)? {
+        if self.store.create_job(&new).await? {
             return Ok(true);
         }
-        let record = self.store.job(&id).await.map_err(unavailable)?;
+        let record = self.store.job(&id).await?;
         if record.is_some_and(|record| record.job.is_over()) {
             self.close(abandoned.at, 0).await?;
         }
@@ -116,14 +114,13 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(None);
         }
-        let unavailable = |down| CacheError::unavailable(Level::L2, down);
         for _ in 0..TRIES {
-            self.sync(Vec::new()).await.map_err(unavailable)?;
+            self.sync(Vec::new()).await?;
             if let Some(at) = self.knowledge().open_at(written.version) {
                 return Ok(Some(at.to_string()));
             }
             let raised = self.ask(self.journal.raise(self.operation(self.stamp()), body)).await;
-            raised.and_then(appended).map_err(unavailable)?;
+            raised.and_then(appended)?;
         }
         Err(CacheError::Contended)
     }

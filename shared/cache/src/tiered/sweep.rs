@@ -74,13 +74,13 @@ impl View<'_> {
         // A row that only points to L2 goes with what it points to.
         if self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2)) {
             let done = self.sweep_l3(sweep, &mut frontier.l3, pace).await;
-            if !done.map_err(|error| CacheError::unavailable(Level::L3, error))? {
+            if !done? {
                 return Ok(false);
             }
         }
         if self.uses(Level::L2) && levels.has(Level::L2) {
             let done = self.sweep_l2(sweep, &mut frontier.l2, pace).await;
-            return done.map_err(|down| CacheError::unavailable(Level::L2, down));
+            return Ok(done?);
         }
         Ok(true)
     }

@@ -107,7 +107,7 @@ impl View<'_> {
             && self.uses(Level::L2)
         {
             if self.register() == Register::L2 || !named.has(Level::L3) {
-                return Err(CacheError::unavailable(Level::L2, down).into());
+                return Err(CacheError::from(down).into());
             }
             path.l2 = Step::Unavailable;
         }
