@@ -141,7 +141,7 @@ async fn listen(port: u16) -> Result<TcpListener, Error> {
 async fn start_l3(options: &Options, template: &Template) -> Result<L3, Error> {
     let engine = dynamo::start(&options.l3).await?;
     for (variable, name) in TABLES {
-        let missing = || Error::Template(format!("no function has a {variable} that refers to a table"));
+        let missing = || Error::Template(format!("the functions have no {variable} that refers to a table"));
         let properties = template.table(variable).ok_or_else(missing)?;
         dynamo::create_table(&engine, name, properties).await?;
     }
