@@ -2,10 +2,10 @@
 //! happens to those who do it.
 
 use crate::{
-    support::{command, eventually, flush, fresh, get, invalidate, put, wait_out_the_window},
+    support::{called, command, eventually, flush, fresh, get, invalidate, put, wait_out_the_window},
     tables::{Item, job, partition, text_of},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use strata_it::{
     Api, entry, patient,
     stack::{L3Fault, Options, Stack},
@@ -41,13 +41,6 @@ async fn begin(api: &Api) -> String {
     assert_eq!(begun["reclaim"], "in_progress", "{begun}");
     assert!((1..ENTRIES as u64).contains(&begun["invalidated_count"].as_u64().unwrap()), "{begun}");
     begun["job_id"].as_str().unwrap().to_owned()
-}
-
-/// What the stream says of a job.
-fn called(job: &str) -> Value {
-    json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
-        "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
-    }}]})
 }
 
 /// Runs a slice of a job.

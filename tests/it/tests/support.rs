@@ -39,6 +39,13 @@ pub async fn invalidate(api: &Api, body: Value) -> Answer {
     api.request("POST", "/invalidate").body(body.to_string()).send().await
 }
 
+/// What the stream says of a job that is ready.
+pub fn called(job: &str) -> Value {
+    json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
+        "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
+    }}]})
+}
+
 /// Asks until the answer is yes; fails after two minutes.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);

@@ -169,19 +169,18 @@ impl Store {
     pub(crate) async fn save_job(&self, record: &JobRecord, owner: &str) -> Result<bool, L3Error> {
         let held = record.job.state == JobState::Running;
         let release = if held { "" } else { " REMOVE #owner" };
-        let set = "SET #state = :state, #progress = :progress, #updated = :now, #run_at = :run_at, #done = :done, \
-                   #missing = :missing, #failed = :failed, #errors = :errors, #error = :error";
+        let set = "SET #state = :state, #progress = :progress, #updated = :now, #done = :done, #missing = :missing, \
+                   #failed = :failed, #errors = :errors, #error = :error";
         let update = self
             .control_update(key(&record.job.id, STATE))
             .await?
             .update_expression(format!("{set}{release}"))
             .condition_expression("#owner = :owner")
             .set_expression_attribute_names(Some(names(&[
-                "state", "progress", "updated", "run_at", "done", "missing", "failed", "errors", "error", "owner",
+                "state", "progress", "updated", "done", "missing", "failed", "errors", "error", "owner",
             ])))
             .set_expression_attribute_values(Some(record.outcome(owner, self.clock.now_ms())))
-            .expression_attribute_values(":progress", text(&record.progress))
-            .expression_attribute_values(":run_at", number(record.job.run_at_ms));
+            .expression_attribute_values(":progress", text(&record.progress));
         Ok(self.update(update).await?.is_some())
     }
 
