@@ -66,9 +66,10 @@ package: $(TOOLS)/ready-to-package ## Build the archives of all functions for La
 		$(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 	@du --bytes $(TARGET)/lambda/$(or $(ARCH),arm64)/*/bootstrap.zip
 
-# Not optimised: what `make run` is for is to see it work. `make bench` measures.
+# Not optimised: what `make run` is for is to see it work. `make bench` measures. All packages, as `make test` has them,
+# so that no dependency is compiled twice.
 binaries:
-	@cargo build --quiet --workspace --exclude strata-bench --bins
+	@cargo build --quiet --workspace --bins
 
 redis:
 	@tests/stack/install-redis.sh $(TARGET)/redis
