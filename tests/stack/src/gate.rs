@@ -11,6 +11,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
 /// What the gate is asked to be. A new `epoch` ends every connection that was accepted before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Door {
@@ -53,14 +56,14 @@ impl Gate {
         F: Fn(TcpStream, Lifetime) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = bound((Ipv4Addr::LOCALHOST, 0).into())?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let door = Door { open: true, epoch: 0 };
         let (wanted, orders) = watch::channel(door);
         let (done, applied) = watch::channel(door);
         tokio::spawn(async move {
             // Fails only when the port cannot be had back; whoever changes the gate then finds it gone.
-            let _ = keep(listener, address, orders, done, serve).await;
+            let _ = keep(Port::Listening(listener), address, orders, done, serve).await;
         });
         Ok(Self { address, wanted: Arc::new(wanted), applied })
     }
@@ -104,21 +107,25 @@ enum Port {
 impl Port {
     fn into_state(self, open: bool, address: SocketAddr) -> io::Result<Self> {
         match (self, open) {
-            (Self::Held(socket), true) => Ok(Self::Listening(socket.listen(1024)?)),
-            (Self::Listening(listener), false) => {
-                drop(listener);
-                let socket = TcpSocket::new_v4()?;
-                socket.set_reuseaddr(true)?;
-                socket.bind(address)?;
-                Ok(Self::Held(socket))
-            }
+            (Self::Held(socket), true) => Ok(Self::Listening(socket.listen(BACKLOG)?)),
+            // Bound once more before it is let go: somebody else may want a port at any time.
+            (Self::Listening(_listener), false) => Ok(Self::Held(bound(address)?)),
             (port, _) => Ok(port),
         }
     }
 }
 
+/// A socket on a port that this process may bind again while it has it.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
 async fn keep<F, S>(
-    listener: TcpListener,
+    mut port: Port,
     address: SocketAddr,
     mut orders: watch::Receiver<Door>,
     done: watch::Sender<Door>,
@@ -128,7 +135,6 @@ where
     F: Fn(TcpStream, Lifetime) -> S,
     S: Future<Output = ()> + Send + 'static,
 {
-    let mut port = Port::Listening(listener);
     loop {
         let door = *orders.borrow_and_update();
         port = port.into_state(door.open, address)?;
