@@ -78,10 +78,10 @@ mod switch {
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
-            "redis.call('ZADD', ARGV[15] .. tag, 0, key)",
-            "if not old[1] then redis.call('ZADD', ARGV[15] .. tag, 0, key) end",
+            r"in string.gmatch(tags, '[^\n]+') do",
+            r"in string.gmatch(old[1] and '' or tags, '[^\n]+') do",
         ),
-        (Bug::EpochNotBegun, "meta[1] ~= identity or not meta[2] or not newest", "not meta[2] or not newest"),
+        (Bug::EpochNotBegun, "meta[1] ~= identity or not meta[2] or is_lost", "not meta[2] or is_lost"),
     ];
 
     /// Whether this mistake is to be made.

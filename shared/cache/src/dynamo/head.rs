@@ -50,7 +50,14 @@ impl Head {
     pub(crate) fn before(self, now_ms: i64) -> Before {
         let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
         let named = if kept { self.levels } else { Levels::NONE };
-        Before { version: self.version, tags: Vec::new(), live: self.is_live(now_ms), named, kept: self.kept() }
+        Before {
+            version: self.version,
+            tags: Vec::new(),
+            live: self.is_live(now_ms),
+            named,
+            kept: self.kept(),
+            chunks: self.chunks,
+        }
     }
 
     pub(super) fn is_expired(self, now_ms: i64) -> bool {

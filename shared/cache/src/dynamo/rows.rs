@@ -83,6 +83,8 @@ pub(crate) struct Before {
     pub named: Levels,
     /// The value it held, live or not.
     pub kept: Option<Kept>,
+    /// In how many chunks that value is.
+    pub chunks: usize,
 }
 
 /// What a write did.
@@ -164,7 +166,7 @@ impl Store {
         Ok(got.item.map(|item| self.head_of(&item)))
     }
 
-    /// Writes a row over one of a smaller version.
+    /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
     pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
         let put = self.prepare(row).await?;
         let sent = self
@@ -181,7 +183,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(put) => Ok(self.replaced(row, put.attributes).await),
+            Ok(put) => Ok(self.replaced(row, put.attributes)),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
                     return Err(L3Error::Failed("a refusal without its reason".into()));
@@ -299,13 +301,19 @@ impl Store {
         })
     }
 
-    /// Whether the row that was replaced held a live value; chunks of it are dropped.
-    async fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
+    /// Drops the chunks and index rows of a row that was replaced.
+    pub(crate) async fn drop_replaced(&self, key: &str, before: &Before) {
+        self.discard(key, before.version, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
+    }
+
+    /// What the row said that was replaced.
+    fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
         self.count(row);
         let Some(before) = before else { return Written::Yes(Before::default()) };
-        self.tidy_after(row.key, &before).await;
+        let head = self.head_of(&before);
+        self.count_gone(head.kept());
         let tags = tags_of(&before).into_iter().map(Arc::from).collect();
-        Written::Yes(Before { tags, ..self.head_of(&before).before(self.clock.now_ms()) })
+        Written::Yes(Before { tags, ..head.before(self.clock.now_ms()) })
     }
 }
 

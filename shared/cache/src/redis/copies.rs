@@ -47,7 +47,6 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct WriteCopy<'a> {
     pub key: &'a str,
-    pub operation: Operation,
     pub version: Version,
     pub stamp: Position,
     pub certified_ms: i64,
@@ -132,8 +131,22 @@ impl Copies {
         size
     }
 
-    /// The command that writes a copy.
-    pub(crate) fn write(&self, copy: &WriteCopy<'_>) -> Cmd {
+    /// The command that writes copies, at least one, and all of one shard.
+    pub(crate) fn write(&self, operation: Operation, copies: &[WriteCopy<'_>]) -> Cmd {
+        let shard = copies.first().map_or(0, |copy| shard(copy.key));
+        let names = copies.iter().map(|copy| self.keys.copy(copy.key));
+        let keys: Vec<String> = [self.keys.index(shard)].into_iter().chain(names).collect();
+        let mut call = scripts::STORE.call(&keys);
+        call.arg(operation.started_us)
+            .arg(operation.life_us)
+            .arg(self.since())
+            .arg(self.keys.copies(shard))
+            .arg(self.keys.tags(shard));
+        copies.iter().for_each(|copy| self.add(copy, &mut call));
+        call
+    }
+
+    fn add(&self, copy: &WriteCopy<'_>, call: &mut Cmd) {
         let (seen_version, seen_stamp) = match copy.distrusted {
             Some((version, stamp)) => (version.sortable(), stamp.sortable()),
             None => (String::new(), String::new()),
@@ -145,10 +158,7 @@ impl Copies {
             Expected::Absent => "none".to_owned(),
             Expected::Version(version) => version.sortable(),
         };
-        let mut call = scripts::STORE.call(&self.slots(copy.key));
-        call.arg(copy.operation.started_us)
-            .arg(copy.operation.life_us)
-            .arg(copy.version.sortable())
+        call.arg(copy.version.sortable())
             .arg(copy.stamp.sortable())
             .arg(copy.certified_ms)
             .arg(copy.expires_at_ms)
@@ -156,13 +166,9 @@ impl Copies {
             .arg(seen_version)
             .arg(seen_stamp)
             .arg(expected)
-            .arg(self.since())
             .arg(copy.envelope)
             .arg(lines(copy.tags))
-            .arg(self.keys.copies(shard(copy.key)))
-            .arg(self.keys.tags(shard(copy.key)))
             .arg(copy.levels.bits());
-        call
     }
 
     /// The command that removes every copy of `key` older than `version`.
@@ -176,7 +182,7 @@ impl Copies {
     }
 
     fn removal(&self, operation: Operation, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
-        let mut call = scripts::REMOVE.call(&self.slots(key));
+        let mut call = scripts::REMOVE.call(&[self.keys.copy(key), self.keys.index(shard(key))]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
             .arg(version.sortable())
@@ -272,10 +278,6 @@ impl Copies {
             None => self.keys.index(shard),
         }
     }
-
-    fn slots(&self, key: &str) -> [String; 2] {
-        [self.keys.copy(key), self.keys.index(shard(key))]
-    }
 }
 
 type RawCopy = (Option<Vec<u8>>, Option<String>, Option<String>, Option<i64>, Option<u64>, Option<i64>);
@@ -332,9 +334,21 @@ pub(crate) fn totals(reply: Value) -> Vec<Option<u64>> {
 }
 
 impl Outcome {
-    /// Reads the reply to [`Copies::write`], [`Copies::remove`] and [`Copies::undo`].
+    /// Reads the reply to [`Copies::remove`], [`Copies::undo`], and [`Copies::write`] of one copy.
     pub(crate) fn parse(reply: Value) -> Result<Outcome, Down> {
-        let (done, live, before, named): (i64, u8, String, u8) = read(reply, "a write")?;
+        match Outcome::parse_all(reply)?[..] {
+            [outcome] => Ok(outcome),
+            _ => Err(Down::Odd("the outcomes of a write")),
+        }
+    }
+
+    /// Reads the reply to [`Copies::write`]: what it did for each copy.
+    pub(crate) fn parse_all(reply: Value) -> Result<Vec<Outcome>, Down> {
+        let raw: Vec<(i64, u8, String, u8)> = read(reply, "the outcomes of a write")?;
+        raw.into_iter().map(Outcome::of).collect()
+    }
+
+    fn of((done, live, before, named): (i64, u8, String, u8)) -> Result<Outcome, Down> {
         let done = match done {
             1 => Done::Yes,
             0 => Done::Newer,

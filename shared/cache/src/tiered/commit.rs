@@ -15,6 +15,7 @@ use crate::{
     version::Version,
 };
 use bytes::Bytes;
+use futures_util::future::join;
 use std::sync::Arc;
 
 /// A mutation under way.
@@ -98,10 +99,11 @@ impl View<'_> {
             false => self.store.write(&row).await,
         };
         let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
-        match written {
+        let replaced = match written {
             Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
             Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
             Ok(Written::Yes(before)) => {
+                let replaced = before.clone();
                 // What was read before counts where the write does not tell.
                 let before = if begun.redis { before } else { begun.before.clone() };
                 if noted {
@@ -114,6 +116,7 @@ impl View<'_> {
                     // L2 cannot be asked: what was put there is taken to have been there.
                     effect.was_live = effect.was_live.or(before.named.and(Levels::NONE.with(Level::L2)));
                 }
+                replaced
             }
             Err(error) => {
                 if error.may_have_happened() {
@@ -121,15 +124,17 @@ impl View<'_> {
                 }
                 return Err(self.l3_failed(plan.key, path, error));
             }
-        }
+        };
         path.l3 = Step::Hit;
         if plan.names(Level::L3) {
             effect.stored = effect.stored.with(Level::L3);
         }
+        let dropped = self.store.drop_replaced(plan.key.as_str(), &replaced);
         if !begun.redis {
+            dropped.await;
             return Ok(Ended::Done(effect));
         }
-        self.commit_to_redis(plan, begun, effect, path).await
+        join(self.commit_to_redis(plan, begun, effect, path), dropped).await.0
     }
 
     /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
@@ -232,23 +237,26 @@ impl View<'_> {
 
     /// Writes the copy in L2, or removes what is older where the plan does not name L2.
     fn copy_command(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
+        let operation = self.operation(begun.stamp);
         match plan.value {
-            Some((entry, envelope)) if entry.levels.has(Level::L2) => self.setup.copies.write(&WriteCopy {
-                key: plan.key.as_str(),
-                operation: self.operation(begun.stamp),
-                version: begun.version,
-                stamp: begun.stamp.position,
-                certified_ms: begun.began_ms,
-                expires_at_ms: entry.expires_at_ms,
-                envelope,
-                tags: &entry.tags,
-                levels: entry.levels,
-                distrusted: None,
-                expected: plan.expected,
-            }),
+            Some((entry, envelope)) if entry.levels.has(Level::L2) => {
+                let copy = WriteCopy {
+                    key: plan.key.as_str(),
+                    version: begun.version,
+                    stamp: begun.stamp.position,
+                    certified_ms: begun.began_ms,
+                    expires_at_ms: entry.expires_at_ms,
+                    envelope,
+                    tags: &entry.tags,
+                    levels: entry.levels,
+                    distrusted: None,
+                    expected: plan.expected,
+                };
+                self.setup.copies.write(operation, &[copy])
+            }
             _ => {
                 let version = if planted(Bug::OlderCopyLeft) { Version::ZERO } else { begun.version };
-                self.setup.copies.remove(self.operation(begun.stamp), plan.key.as_str(), version)
+                self.setup.copies.remove(operation, plan.key.as_str(), version)
             }
         }
     }

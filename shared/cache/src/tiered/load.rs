@@ -12,7 +12,6 @@ use crate::{
     shard::{SHARDS, shard},
 };
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 
 /// Entries to load.
 #[derive(Debug)]
@@ -25,11 +24,11 @@ pub(super) enum Batch<'a> {
     One(Key),
 }
 
-/// What was found of batches, and what is known of the time before.
-pub(super) struct Found {
+/// What a wave rests on, from before anything of it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground {
     pub(super) stamp: Stamp,
     pub(super) asked_ms: i64,
-    pub(super) pieces: Vec<Piece>,
 }
 
 /// What was found of one batch.
@@ -51,22 +50,25 @@ pub(super) struct Piece {
 }
 
 impl View<'_> {
-    /// Reads batches, all at once. With `name` it says of entries that only L2 has what they are called and how large they
-    /// are, which costs a command for each.
+    /// What the next reading may rest on.
     ///
     /// # Errors
     /// Also when another configuration has come into force: what L3 says may be worth nothing any more, and under a stamp
     /// from after that it would be believed.
-    pub(super) async fn find(&self, batches: &[Batch<'_>], name: bool) -> Result<Found, CacheError> {
+    pub(super) async fn ground(&self) -> Result<Ground, CacheError> {
         let stamp = self.stamp();
         self.in_force().map_err(|_| CacheError::Contended)?;
         self.know_barriers(true, self.setup.config.l1_config.coherence_window_ms).await?;
-        let asked_ms = self.clock.now_ms();
-        let pieces = match self.register() {
-            Register::L3 => try_join_all(batches.iter().map(|batch| self.find_in_l3(batch))).await?,
-            Register::L2 => try_join_all(batches.iter().map(|batch| self.find_in_l2(batch, name))).await?,
-        };
-        Ok(Found { stamp, asked_ms, pieces })
+        Ok(Ground { stamp, asked_ms: self.clock.now_ms() })
+    }
+
+    /// Reads a batch. With `name` it says of entries that only L2 has what they are called and how large they are, which
+    /// costs a command for each.
+    pub(super) async fn find(&self, batch: &Batch<'_>, name: bool) -> Result<Piece, CacheError> {
+        match self.register() {
+            Register::L3 => self.find_in_l3(batch).await,
+            Register::L2 => Ok(self.find_in_l2(batch, name).await?),
+        }
     }
 
     async fn find_in_l3(&self, batch: &Batch<'_>) -> Result<Piece, CacheError> {

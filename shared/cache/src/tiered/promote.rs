@@ -1,7 +1,12 @@
-//! Promoting many entries from L3 to L2 at once: written in one pipeline, and checked against the journal after it, as every
-//! promotion is.
+//! Promoting many entries from L3 to L2 at once: written in pipelines, and checked against the journal after all of them, as
+//! every promotion is.
 
-use super::{load::Found, sync::Written, view::View};
+use super::{
+    jobs::Halt,
+    load::{Ground, Piece},
+    sync::Written,
+    view::View,
+};
 use crate::{
     codec,
     coherence::{Since, Stamp},
@@ -11,14 +16,17 @@ use crate::{
     key::Key,
     level::Level,
     outcome::CacheError,
-    redis::{Done, Down, Outcome, WriteCopy},
+    redis::{Done, Down, Outcome, Reply, WriteCopy},
     register::Expected,
+    shard::shard,
 };
 use bytes::Bytes;
 use std::{collections::BTreeMap, ops::Range};
 
 /// Most bytes of one pipeline, but for one value that is larger: what the network of a small container carries in 200 ms.
 const PIPELINE_BYTES: usize = 4 << 20;
+/// Most copies of one call: it holds Redis up for less than a millisecond.
+const CALL_COPIES: usize = 50;
 
 /// What came of batches.
 #[derive(Debug, Default)]
@@ -55,53 +63,86 @@ struct Ready {
     envelope: Bytes,
 }
 
+/// A batch whose entries were sent to L2.
+pub(super) struct Load {
+    sum: Sum,
+    /// What was sent.
+    sent: Vec<Ready>,
+    /// What became of each, in the same order, `None` where Redis refused it; an error when that is not known of some.
+    outcomes: Result<Vec<Option<Outcome>>, Down>,
+}
+
 impl View<'_> {
-    /// Puts what was found into L2.
-    pub(super) async fn promote_all(&self, found: Found) -> Result<Sum, CacheError> {
-        let Found { stamp, asked_ms, pieces } = found;
-        let (mut sum, mut values) = (Sum::default(), Vec::new());
-        for piece in pieces {
-            sum.done += piece.there;
-            sum.missing += piece.missing;
-            sum.next.extend(piece.next);
-            sum.loaded.extend(piece.named);
-            sum.single.extend(piece.single);
-            values.extend(piece.values);
-        }
-        let ready: Vec<Ready> =
-            values.into_iter().filter_map(|(key, value)| self.ready(key, value, &mut sum)).collect();
-        for part in pipelines(&ready) {
-            self.write_all(stamp, asked_ms, &ready[part], &mut sum).await?;
-        }
-        Ok(sum)
+    /// Sends what a batch has brought to L2. It is not believed before [`View::promoted`] has looked into the journal.
+    pub(super) async fn promote_all(&self, ground: Ground, piece: Piece) -> Load {
+        let mut sum = Sum {
+            done: piece.there,
+            missing: piece.missing,
+            next: piece.next.into_iter().collect(),
+            single: piece.single,
+            loaded: piece.named,
+            ..Sum::default()
+        };
+        let values = piece.values.into_iter();
+        let mut sent: Vec<Ready> = values.filter_map(|(key, value)| self.ready(key, value, &mut sum)).collect();
+        sent.sort_by_key(|ready| shard(ready.key.as_str()));
+        let outcomes = self.write_all(ground, &mut sent).await;
+        Load { sum, sent, outcomes }
     }
 
-    /// Writes values into L2, and takes back those that were changed meanwhile.
-    async fn write_all(&self, stamp: Stamp, asked_ms: i64, ready: &[Ready], sum: &mut Sum) -> Result<(), CacheError> {
-        let written = self.write_and_sync(stamp, asked_ms, ready).await;
-        let outcomes = written.inspect_err(|down| {
-            // What was not even sent needs no undoing.
-            if !matches!(down, Unwritten::NotSent(_)) {
-                self.owe_undo_all(ready, stamp);
+    /// Looks into the journal after what was sent, and takes back what was changed meanwhile. Where anything failed, all of
+    /// it is taken back later.
+    pub(super) async fn promoted(&self, ground: Ground, loads: Vec<Result<Load, Halt>>) -> Result<Sum, Halt> {
+        let (mut whole, mut sent, mut outcomes, mut failed) = (Sum::default(), Vec::new(), Vec::new(), None);
+        for load in loads {
+            match load {
+                Ok(load) => {
+                    whole.add(load.sum);
+                    sent.extend(load.sent);
+                    match load.outcomes {
+                        Ok(of) => outcomes.extend(of),
+                        Err(down) => failed = Some(CacheError::from(down).into()),
+                    }
+                }
+                Err(halt) => failed = Some(halt),
             }
-        })?;
+        }
+        let checked = match failed {
+            Some(halt) => Err(halt),
+            None => {
+                self.check_all(ground, &sent, outcomes, &mut whole).await.map_err(|down| CacheError::from(down).into())
+            }
+        };
+        checked.inspect_err(|_| self.owe_undo_all(&sent, ground.stamp))?;
+        Ok(whole)
+    }
+
+    /// Takes back what was changed since `ground`, to be loaded by itself.
+    async fn check_all(
+        &self,
+        ground: Ground,
+        sent: &[Ready],
+        outcomes: Vec<Option<Outcome>>,
+        sum: &mut Sum,
+    ) -> Result<(), Down> {
+        if sent.is_empty() {
+            return Ok(());
+        }
+        self.sync(Vec::new()).await?;
         let mut changed = Vec::new();
-        for (ready, outcome) in ready.iter().zip(outcomes) {
-            let unchanged = self.since(ready, stamp) == Since::Unchanged;
+        for (ready, outcome) in sent.iter().zip(outcomes) {
+            let unchanged = self.since(ready, ground.stamp) == Since::Unchanged;
             match outcome {
-                Ok(outcome) if unchanged && matches!(outcome.done, Done::Yes | Done::Newer) => {
+                Some(outcome) if unchanged && matches!(outcome.done, Done::Yes | Done::Newer) => {
                     self.count_promotion(ready.entry.version, outcome);
                     sum.done += 1;
                     sum.loaded.push((ready.key.clone(), ready.envelope.len()));
                 }
-                Err(down) if unchanged => {
-                    tracing::warn!(%down, "L2 refuses an entry");
-                    sum.fail(Failure::Refused);
-                }
+                None if unchanged => sum.fail(Failure::Refused),
                 _ => changed.push(ready),
             }
         }
-        self.undo_all(&changed, stamp).await.inspect_err(|_| self.owe_undo_all(ready, stamp))?;
+        self.undo_all(&changed, ground.stamp).await?;
         sum.single.extend(changed.into_iter().map(|ready| ready.key.clone()));
         Ok(())
     }
@@ -126,34 +167,31 @@ impl View<'_> {
         }
     }
 
-    async fn write_and_sync(
-        &self,
-        stamp: Stamp,
-        asked_ms: i64,
-        ready: &[Ready],
-    ) -> Result<Vec<Result<Outcome, Down>>, Unwritten> {
-        let operation = self.operation(stamp);
-        let write = |Ready { key, entry, envelope }: &Ready| {
-            self.setup.copies.write(&WriteCopy {
-                key: key.as_str(),
-                operation,
-                version: entry.version,
-                stamp: stamp.position,
-                certified_ms: asked_ms,
-                expires_at_ms: entry.expires_at_ms,
-                envelope,
-                tags: &entry.tags,
-                levels: entry.levels,
-                distrusted: None,
-                expected: Expected::Anything,
-            })
-        };
-        let replies = self.bulk(ready.iter().map(write).collect()).await.map_err(|down| match down {
-            Down::Skipped => Unwritten::NotSent(down),
-            _ => Unwritten::Unknown(down),
-        })?;
-        self.sync(Vec::new()).await.map_err(Unwritten::Unknown)?;
-        Ok(replies.into_iter().map(Outcome::parse).collect())
+    /// Writes values, which are in the order of their shards; what was not even sent is taken out of them.
+    async fn write_all(&self, ground: Ground, ready: &mut Vec<Ready>) -> Result<Vec<Option<Outcome>>, Down> {
+        let mut outcomes = Vec::new();
+        for part in pipelines(ready) {
+            match self.write_part(ground, &ready[part.clone()]).await {
+                Ok(of) => outcomes.extend(of),
+                Err(down) => {
+                    let sent = if matches!(down, Down::Skipped) { part.start } else { part.end };
+                    ready.truncate(sent);
+                    return Err(down);
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn write_part(&self, ground: Ground, ready: &[Ready]) -> Result<Vec<Option<Outcome>>, Down> {
+        let operation = self.operation(ground.stamp);
+        let copies: Vec<WriteCopy<'_>> = ready.iter().map(|ready| ready.copy(ground)).collect();
+        let same_shard = |a: &WriteCopy<'_>, b: &WriteCopy<'_>| shard(a.key) == shard(b.key);
+        let calls: Vec<&[WriteCopy<'_>]> =
+            copies.chunk_by(same_shard).flat_map(|copies| copies.chunks(CALL_COPIES)).collect();
+        let commands = calls.iter().map(|copies| self.setup.copies.write(operation, copies)).collect();
+        let replies = self.bulk(commands).await?;
+        Ok(calls.iter().zip(replies).flat_map(|(copies, reply)| outcomes(reply, copies.len())).collect())
     }
 
     fn since(&self, Ready { key, entry, .. }: &Ready, stamp: Stamp) -> Since {
@@ -178,21 +216,46 @@ impl View<'_> {
     }
 }
 
-/// Why it is not known that values were written.
-enum Unwritten {
-    /// They were not sent.
-    NotSent(Down),
-    /// Some may have arrived, or may still.
-    Unknown(Down),
+/// What one call did for each of so many copies; what it failed for failed for all.
+fn outcomes(reply: Reply, copies: usize) -> Vec<Option<Outcome>> {
+    match Outcome::parse_all(reply) {
+        Ok(outcomes) if outcomes.len() == copies => outcomes.into_iter().map(Some).collect(),
+        Ok(_) => vec![None; copies],
+        Err(down) => {
+            tracing::warn!(%down, copies, "L2 refuses entries");
+            vec![None; copies]
+        }
+    }
 }
 
-impl From<Unwritten> for CacheError {
-    fn from((Unwritten::NotSent(down) | Unwritten::Unknown(down)): Unwritten) -> CacheError {
-        down.into()
+impl Ready {
+    fn copy(&self, ground: Ground) -> WriteCopy<'_> {
+        WriteCopy {
+            key: self.key.as_str(),
+            version: self.entry.version,
+            stamp: ground.stamp.position,
+            certified_ms: ground.asked_ms,
+            expires_at_ms: self.entry.expires_at_ms,
+            envelope: &self.envelope,
+            tags: &self.entry.tags,
+            levels: self.entry.levels,
+            distrusted: None,
+            expected: Expected::Anything,
+        }
     }
 }
 
 impl Sum {
+    /// Takes in what came of another batch.
+    fn add(&mut self, other: Sum) {
+        self.done += other.done;
+        self.missing += other.missing;
+        other.failed.into_iter().for_each(|(failure, keys)| *self.failed.entry(failure).or_default() += keys);
+        self.next.extend(other.next);
+        self.single.extend(other.single);
+        self.loaded.extend(other.loaded);
+    }
+
     /// One more entry was not loaded.
     pub(super) fn fail(&mut self, failure: Failure) {
         *self.failed.entry(failure).or_default() += 1;

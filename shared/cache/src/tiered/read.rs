@@ -298,9 +298,8 @@ impl View<'_> {
             }
             return true;
         }
-        let write = self.setup.copies.write(&WriteCopy {
+        let copy = WriteCopy {
             key: key.as_str(),
-            operation: self.operation(stamp),
             version: value.entry.version,
             stamp: stamp.position,
             certified_ms: asked_ms,
@@ -310,7 +309,8 @@ impl View<'_> {
             levels: value.entry.levels,
             distrusted: distrusted.map(|found| (found.version, found.stamp)),
             expected: Expected::Anything,
-        });
+        };
+        let write = self.setup.copies.write(self.operation(stamp), &[copy]);
         let written =
             Written { key, tags: &value.entry.tags, version: value.entry.version, bytes: value.envelope.len() };
         if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {

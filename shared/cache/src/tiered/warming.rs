@@ -1,15 +1,15 @@
 //! Running warm jobs: what L3 has goes into L2 wave by wave, by the rules of a promotion.
 //!
-//! A wave reads some batches of keys, or some pages of what patterns mean, all at once; writes what it found into L2 in
-//! one pipeline; and looks into the journal after it, as every promotion does: what was changed or invalidated meanwhile is
-//! taken back and read again. So a wave may be repeated, and cut off anywhere. A job whose Redis has lost what it had (the
+//! A wave reads some batches of keys, or some pages of what patterns mean, all at once; writes what each has brought into L2
+//! while the others are still being read; and looks into the journal after all of it, as every promotion does: what was
+//! changed or invalidated meanwhile is taken back and read again. So a wave may be repeated, and cut off anywhere. A job whose Redis has lost what it had (the
 //! journal began another epoch) begins anew.
 
 use super::{
     jobs::{Halt, Lease},
-    load::Batch,
+    load::{Batch, Ground},
     prefetch::{has_room, worth_naming},
-    promote::{Failure, Sum},
+    promote::{Failure, Load, Sum},
     sweep::Pace,
     view::View,
 };
@@ -24,9 +24,10 @@ use crate::{
     version::Position,
     warm::{Strategy, Warm},
 };
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// The kind of these jobs.
 pub(super) const KIND: &str = "warm";
@@ -130,13 +131,27 @@ impl View<'_> {
 
     /// Loads some batches, unless the job is somebody else's now, or was cancelled.
     async fn wave(&self, lease: &Lease, wave: &[Batch<'_>], name: bool) -> Result<Sum, Halt> {
-        // Asked beside the reading, which it does not delay.
-        let held = self.store.holds_job(&lease.record.job.id, &lease.owner);
-        let (held, found) = join(held, self.find(wave, name)).await;
-        if !held? {
+        let ground = self.ground().await?;
+        let held = OnceCell::new();
+        let loads = join_all(wave.iter().map(|batch| self.load(lease, &held, ground, batch, name))).await;
+        self.promoted(ground, loads).await
+    }
+
+    /// Loads a batch. Whose the job is, is asked once a wave, beside the reading, and known before anything is written.
+    async fn load(
+        &self,
+        lease: &Lease,
+        held: &OnceCell<bool>,
+        ground: Ground,
+        batch: &Batch<'_>,
+        name: bool,
+    ) -> Result<Load, Halt> {
+        let asked = held.get_or_try_init(|| self.store.holds_job(&lease.record.job.id, &lease.owner));
+        let (held, found) = join(asked, self.find(batch, name)).await;
+        if !*held.map_err(CacheError::from)? {
             return Err(Halt::Lost);
         }
-        Ok(self.promote_all(found?).await?)
+        Ok(self.promote_all(ground, found?).await)
     }
 
     /// What is left to do once all is loaded: the fleet is told of it, and the throughput is remembered.

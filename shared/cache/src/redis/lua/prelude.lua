@@ -23,12 +23,6 @@ local function untag(tag_index, tags, key)
   for tag in string.gmatch(tags or '', '[^\n]+') do forget(tag_index, tag, key) end
 end
 
--- Takes from a sorted set one member, drawn at random, whose copy is gone: an index that grows also cleans itself.
-local function clean(index, copy_prefix)
-  local key = redis.call('ZRANDMEMBER', index)
-  if key and redis.call('EXISTS', copy_prefix .. key) == 0 then redis.call('ZREM', index, key) end
-end
-
 -- Whether a copy that says `gone` when it is a tombstone, and is stamped `stamp`, counts as there. While L2 is the
 -- register it does only when it was stamped at or after `since`, the position at which that began ('' otherwise).
 local function is_there(version, gone, stamp, since)

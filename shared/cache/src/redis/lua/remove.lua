@@ -4,21 +4,21 @@
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
 --       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index, since
 --       which position L2 is the register ('' when it is not)
--- Returns {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer one stands,
--- -1 too old.
+-- Returns one {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer
+-- one stands, -1 too old.
 local version, exact = ARGV[3], ARGV[5]
 -- One copy that must not stay may go at any time: a newer certificate of the same version has another stamp.
-if exact == '' and is_late(now_us(), ARGV[1], ARGV[2]) then return {-1, 0, '', 0} end
+if exact == '' and is_late(now_us(), ARGV[1], ARGV[2]) then return {{-1, 0, '', 0}} end
 local old = redis.call('HMGET', KEYS[1], 'v', 'a', 'gone', 't', 'b')
 local old_version = old[1] or ''
 local live = is_there(old[1], old[3], old[2], ARGV[8]) and 1 or 0
 local named = tonumber(old[5] or 0)
 -- The same removal again: its answer was lost.
-if old[3] and old_version == version then return {1, 1, '', 0} end
+if old[3] and old_version == version then return {{1, 1, '', 0}} end
 if old[1] then
   local goes = old_version < version
   if exact ~= '' then goes = old_version == version and old[2] == exact end
-  if not goes then return {0, live, old_version, named} end
+  if not goes then return {{0, live, old_version, named}} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
   untag(ARGV[7], old[4], ARGV[4])
@@ -27,4 +27,4 @@ if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'v', version, 'a', '', 'gone', '1')
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
 end
-return {1, live, old_version, named}
+return {{1, live, old_version, named}}

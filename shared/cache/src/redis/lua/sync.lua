@@ -3,9 +3,9 @@
 -- ARGV: cursor or '' for a container that has none, most records to return after it, most records a reset returns,
 --       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has
 -- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration}; open is a list
--- of positions and invalidations, records one of positions and fields, configuration is {version ('' when it is lost),
--- document ('' when the container has it), position at which a level was switched ('' for none), 1 while operations of
--- before may go on}
+-- of positions and invalidations, records one of positions and fields, newest first, configuration is {version ('' when
+-- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
+-- operations of before may go on}
 local t = redis.call('TIME')
 local now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local cursor, limit = ARGV[1], tonumber(ARGV[2])
@@ -15,7 +15,9 @@ local cursor, limit = ARGV[1], tonumber(ARGV[2])
 local info = redis.pcall('INFO', 'server', 'replication')
 local identity = 'unknown'
 if type(info) == 'string' then
-  identity = string.match(info, 'run_id:(%x+)') or identity
+  -- Found as plain text first: a pattern that is tried at every place takes as long as the rest of a sync.
+  local at = string.find(info, 'run_id:', 1, true)
+  identity = at and string.match(info, '^%x+', at + 7) or identity
   if string.find(info, 'role:slave', 1, true) then return redis.error_reply('READONLY this server is a replica') end
 end
 if ARGV[5] == '1' then
@@ -25,8 +27,8 @@ if ARGV[5] == '1' then
   end
 end
 local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled')
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-if meta[1] ~= identity or not meta[2] or not newest then
+local is_lost = redis.call('XLEN', KEYS[1]) == 0
+if meta[1] ~= identity or not meta[2] or is_lost then
   -- After every position that may have been given out before: a new server's clock may be behind the old one's.
   local seen_ms = tonumber(string.match(cursor, '^(%d+)-') or '0')
   local id = string.format('%.0f-0', math.max(now_ms + 5000, seen_ms + 1))
@@ -50,11 +52,12 @@ local document = ''
 if meta[4] and meta[4] ~= ARGV[6] then document = redis.call('HGET', KEYS[2], 'document') or '' end
 local config = {meta[4] or '', document, meta[5] or '', meta[6] and 1 or 0}
 
--- The records after the cursor, if the record at the cursor is still there and not too many have come since.
+-- The records after the cursor, newest first, if the record at the cursor is still there and not too many have come since.
+-- Read from the end, which is where the cursor is: from the cursor on, Redis would look through a hundred before it.
 if cursor ~= '' then
-  local records = redis.call('XRANGE', KEYS[1], cursor, '+', 'COUNT', limit + 1)
-  if records[1] and records[1][1] == cursor and #records <= limit then
-    table.remove(records, 1)
+  local records = redis.call('XREVRANGE', KEYS[1], '+', cursor, 'COUNT', limit + 1)
+  if records[1] and records[#records][1] == cursor then
+    records[#records] = nil
     return {t[1], t[2], meta[2], meta[3] or '', open, 0, records, config}
   end
 end
