@@ -35,6 +35,12 @@ pub async fn partition(api: &Api, table: &str, pk: &str) -> Vec<Item> {
     pages.send().collect::<Result<_, _>>().await.unwrap()
 }
 
+/// Every item of a table.
+pub async fn all(api: &Api, table: &str) -> Vec<Item> {
+    let pages = client(api).scan().table_name(table).consistent_read(true).into_paginator().items();
+    pages.send().collect::<Result<_, _>>().await.unwrap()
+}
+
 /// A text of an item.
 pub fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
     item[name].as_s().unwrap()

@@ -1,5 +1,6 @@
 //! Values come back byte for byte, of any size, through every level, with both compressions.
 
+use crate::tables;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use strata_it::{
@@ -118,4 +119,22 @@ async fn what_lambda_cannot_carry_is_refused_by_the_gateway() {
     let api = Api::start().await;
     let body = format!(r#"{{"value":{}}}"#, text(7 << 20, 1000));
     api.put("/entries/k", body).send().await.expect_error(413, "ENTRY_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_value_in_the_tables_goes_with_it() {
+    let api = Api::start().await;
+    let large = format!(r#"{{"value":{},"tags":["a","b"],"compression_enabled":false}}"#, text(900_000, 100));
+    let rows = async || tables::all(&api, "cache_entries").await.len();
+
+    api.put(&entry("k"), large.clone()).send().await.expect(201);
+    assert_eq!(rows().await, 1 + 3 + 2, "the row, its chunks, and a row for each tag");
+    api.put(&entry("k"), large.clone()).send().await.expect(200);
+    assert_eq!(rows().await, 1 + 3 + 2, "those of the new value");
+    api.put(&entry("k"), r#"{"value":1}"#).send().await.expect(200);
+    assert_eq!(rows().await, 1);
+
+    api.put(&entry("k"), large).send().await.expect(200);
+    api.delete(&entry("k")).send().await.expect(200);
+    assert_eq!(rows().await, 1, "a tombstone");
 }
