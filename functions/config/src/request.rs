@@ -26,7 +26,7 @@ pub fn read(body: &Body) -> Result<Vec<Assignment>, ApiError> {
 
 fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignment> {
     let value = fields.optional(field.path, |raw| {
-        let value = from_str(raw).or_else(|_| beyond_floats(raw))?;
+        let value = from_str(raw).or_else(|_| unreadable(raw))?;
         match field.check(&value) {
             Err(Fault::WrongType(message)) => Err(message),
             // What is of the right type and not allowed is refused when everything can be read.
@@ -36,11 +36,13 @@ fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignme
     Some((field, value?))
 }
 
-/// A number of more than 308 digits stands as the largest there is: it is out of every range all the same.
-fn beyond_floats(raw: &str) -> Result<Value, String> {
+/// What valid JSON text stands for that no value can hold. A number of more than 308 digits stands as the largest there
+/// is: it is out of every range all the same.
+fn unreadable(raw: &str) -> Result<Value, String> {
     match raw.as_bytes() {
         [b'-', ..] => Ok(f64::MIN.into()),
         [b'0'..=b'9', ..] => Ok(f64::MAX.into()),
+        [b'"', ..] => Err("must not have half of a surrogate pair".to_owned()),
         _ => Err("must not be nested so deep".to_owned()),
     }
 }

@@ -10,6 +10,7 @@ mod entries;
 mod events;
 mod invalidate;
 mod jobs;
+mod json;
 mod limits;
 mod maintenance;
 mod monitoring;
