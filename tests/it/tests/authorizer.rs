@@ -1,5 +1,6 @@
 //! The authorizer as callers meet it: behind the gateway, which keeps its verdicts and turns its errors into answers.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -102,6 +103,47 @@ async fn bad_tokens_are_401() {
     }
     api.get(&entry("customer:1")).anonymous().send().await.expect_error(401, "UNAUTHORIZED");
     let good = token([]);
+    api.get(&entry("customer:1")).bearer(&good).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+}
+
+/// The whole list is the authorizer's own suite; here the gateway has its say as well.
+#[tokio::test]
+async fn forged_tokens_are_401() {
+    let api = Api::start().await;
+    let key = |secret: &str| EncodingKey::from_secret(secret.as_bytes());
+    let signed = |header: Header, secret: &str| jsonwebtoken::encode(&header, &claims([]), &key(secret)).unwrap();
+    let good = token([]);
+    let parts: Vec<&str> = good.split('.').collect();
+    let of = |header: Value| format!("{}.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header.to_string()), parts[1], parts[2]);
+    let evil = "http://127.0.0.1:1/jwks.json".to_owned();
+    let forged = [
+        ("alg NONE", of(json!({"alg": "NONE"}))),
+        ("no alg", of(json!({}))),
+        ("no signature", format!("{}.{}.", parts[0], parts[1])),
+        ("a stranger's header", of(json!({"alg": "HS256"}))),
+        ("HS512", signed(Header::new(Algorithm::HS512), &Issuer::default().secret)),
+        ("an empty secret", hs256("", &claims([]))),
+        ("a kid that is a file", signed(Header { kid: Some("../../dev/null".to_owned()), ..Header::default() }, "")),
+        ("a jku of its own", signed(Header { jku: Some(evil), ..Header::default() }, "mine")),
+        ("crit", signed(Header { crit: Some(vec!["exp".to_owned()]), ..Header::default() }, &Issuer::default().secret)),
+        ("ES256 of zeros", of(json!({"alg": "ES256"})).replace(parts[2], &"A".repeat(86))),
+        ("padding", format!("{good}=")),
+        ("one character more", format!("{good}A")),
+        ("one part more", format!("{good}.{}", parts[2])),
+        ("a JWE", format!("{}..{}.{}.{}", parts[0], parts[1], parts[1], parts[2])),
+        ("the claims alone", parts[1].to_owned()),
+        ("exp as text", token([("exp", Some(json!("4102444800")))])),
+        ("exp beyond numbers", token([("exp", Some(json!(1e300)))])),
+        ("several issuers", token([("iss", Some(json!([Issuer::default().issuer, "https://evil.example"])))])),
+        ("null for nbf", token([("nbf", Some(Value::Null))])),
+        ("a long name", of(json!({"alg": "HS256", "kid": "k".repeat(4000)}))),
+        ("long and nothing", "a".repeat(8000)),
+    ];
+    for (what, token) in forged {
+        let answer = api.get(&entry("customer:1")).bearer(&token).send().await;
+        assert_eq!(answer.status, 401, "{what}: {answer:?}");
+        answer.expect_error(401, "UNAUTHORIZED");
+    }
     api.get(&entry("customer:1")).bearer(&good).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
 }
 
@@ -210,6 +252,9 @@ async fn tokens_of_a_key_set() {
     let good = jsonwebtoken::encode(&header, &claims([]), &key).unwrap();
     api.get(&entry("customer:1")).bearer(&good).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
 
+    let message = good.rsplit_once('.').unwrap().0;
+    let zeros = format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode([0; 64]));
+    api.get(&entry("customer:1")).bearer(&zeros).send().await.expect_error(401, "UNAUTHORIZED");
     let public_as_secret = hs256(jwk["x"].as_str().unwrap(), &claims([]));
     api.get(&entry("customer:1")).bearer(&public_as_secret).send().await.expect_error(401, "UNAUTHORIZED");
     api.get(&entry("customer:1")).bearer(&token([])).send().await.expect_error(401, "UNAUTHORIZED");

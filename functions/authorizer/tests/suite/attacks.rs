@@ -3,15 +3,21 @@
 use authorizer::token::Refusal;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use crate::issuer::Issuer;
-use crate::signer::{Signer, hs256, raw, rsa_public_pem};
+use crate::signer::{Signer, hs256, hs256_text, raw, rsa_public_pem};
 use crate::{SECRET, ask, assert_refused, authorizer, claims, claims_with, now};
 
 async fn refused(token: &str, why: Refusal) {
     assert_refused(ask(&authorizer(Some(SECRET), None), token).await, why);
+}
+
+/// Refused in spite of the good signature.
+async fn refused_header(header: &str, why: Refusal) {
+    refused(&hs256_text(SECRET.as_bytes(), header, &claims().to_string()), why).await;
 }
 
 async fn refused_claims<const N: usize>(changes: [(&str, Option<Value>); N], why: Refusal) {
@@ -27,10 +33,16 @@ async fn a_good_token_gets_in() {
 
 #[tokio::test]
 async fn no_algorithm() {
-    for alg in ["none", "None", "NONE", "nOnE", ""] {
+    for alg in ["none", "None", "NONE", "nOnE", "", " none", "none\0", "hs256", "HS256 ", "HS256\0"] {
         let header = json!({"alg": alg, "typ": "JWT"});
         refused(&raw(&header, &claims(), ""), Refusal::Malformed).await;
         refused(&raw(&header, &claims(), "c2lnbmVk"), Refusal::Malformed).await;
+        refused_header(&header.to_string(), Refusal::Malformed).await;
+    }
+    for header in
+        [r#"{"\u0061lg":"none"}"#, "{}", r#"{"alg":null}"#, r#"{"alg":["HS256"]}"#, r#"{"alg":0}"#, r#""HS256""#]
+    {
+        refused_header(header, Refusal::Malformed).await;
     }
 }
 
@@ -91,11 +103,14 @@ async fn keys_that_the_token_brings_along() {
     let authorizer = authorizer(None, Some(&issuer.url()));
     let evil = Issuer::of(&[&mine]);
     let honest = Header { kid: Some("theirs".to_owned()), ..Header::new(Algorithm::ES256) };
-    let jwk = serde_json::from_value(mine.jwk()).unwrap();
+    let jwk: Option<Jwk> = serde_json::from_value(mine.jwk()).unwrap();
+    let der = rsa_public_pem().lines().filter(|line| !line.starts_with('-')).collect();
     let headers = [
-        Header { jwk: Some(jwk), ..honest.clone() },
+        Header { jwk: jwk.clone(), ..honest.clone() },
+        Header { jwk, kid: None, ..honest.clone() },
         Header { jku: Some(evil.url()), ..honest.clone() },
-        Header { x5u: Some(evil.url()), ..honest },
+        Header { x5u: Some(evil.url()), ..honest.clone() },
+        Header { x5c: Some(vec![der]), ..honest },
     ];
     for header in headers {
         assert_refused(ask(&authorizer, &mine.sign_with(header, &claims())).await, Refusal::Signature);
@@ -103,10 +118,39 @@ async fn keys_that_the_token_brings_along() {
     assert_eq!(evil.requests(), 0);
 }
 
+/// The name of a key is looked up in a list, and nowhere else.
+#[tokio::test]
+async fn names_of_keys_that_mean_something_elsewhere() {
+    let mine = Signer::ec("mine");
+    let issuer = Issuer::of(&[&Signer::ec("theirs")]);
+    let authorizer = authorizer(Some(SECRET), Some(&issuer.url()));
+    let long = "k".repeat(100_000);
+    let evil = issuer.url();
+    for kid in ["../../../../dev/null", "file:///dev/null", "' UNION SELECT '' --", "|sleep 9", "\0", "", &evil, &long]
+    {
+        assert_refused(ask(&authorizer, &mine.sign_as(Some(kid), &claims())).await, Refusal::UnknownKey);
+        let header = json!({"alg": "HS256", "kid": kid}).to_string();
+        let empty = hs256_text(b"", &header, &claims().to_string());
+        assert_refused(ask(&authorizer, &empty).await, Refusal::Signature);
+    }
+    assert_eq!(issuer.requests(), 1);
+    for kid in [json!(null), json!(1), json!(["theirs"]), json!({"theirs": 1})] {
+        let token = raw(&json!({"alg": "ES256", "kid": kid}), &claims(), "c2lnbmVk");
+        assert!(ask(&authorizer, &token).await.is_err(), "{kid}");
+    }
+}
+
 #[tokio::test]
 async fn an_extension_that_must_be_understood() {
     let header = json!({"alg": "HS256", "crit": ["b64"], "b64": false});
     refused(&raw(&header, &claims(), "c2lnbmVk"), Refusal::CriticalHeader).await;
+    refused_header(&header.to_string(), Refusal::CriticalHeader).await;
+    refused_header(r#"{"alg":"HS256","crit":[]}"#, Refusal::CriticalHeader).await;
+    refused_header(r#"{"alg":"HS256","crit":["exp"]}"#, Refusal::CriticalHeader).await;
+    refused_header(r#"{"alg":"HS256","crit":"exp"}"#, Refusal::Malformed).await;
+    // Claims that are not encoded (RFC 7797) would be read as what they are signed as.
+    let message = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","b64":false}"#), claims());
+    refused(&format!("{message}.c2lnbmVk"), Refusal::NotBearer).await;
 }
 
 #[tokio::test]
@@ -117,11 +161,18 @@ async fn time() {
     refused_claims([("nbf", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
     refused_claims([("iat", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
     refused_claims([("exp", None)], Refusal::Claims).await;
-    for bad in [json!("2099-01-01"), json!("4102444800"), json!(null), json!(-1), json!(1e300), json!([4102444800u64])]
-    {
+    for bad in [
+        json!("2099-01-01"),
+        json!("4102444800"),
+        json!(null),
+        json!(-1),
+        json!(1e300),
+        json!([4102444800u64]),
+        json!(true),
+    ] {
         refused_claims([("exp", Some(bad))], Refusal::Claims).await;
     }
-    for bad in [json!("0"), json!([0]), json!({})] {
+    for bad in [json!("0"), json!([0]), json!({}), json!(null), json!(false)] {
         refused_claims([("nbf", Some(bad.clone()))], Refusal::Claims).await;
         refused_claims([("iat", Some(bad))], Refusal::Claims).await;
     }
@@ -158,12 +209,17 @@ async fn subject() {
 /// What one parser takes first, another may take last.
 #[tokio::test]
 async fn a_claim_twice() {
-    let text = claims().to_string().replacen('{', "{\"sub\":\"root\",", 1);
-    let message =
-        format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), BASE64_URL_SAFE_NO_PAD.encode(text));
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
-    refused(&format!("{message}.{signature}"), Refusal::Claims).await;
+    let mut all = claims_with([("nbf", Some(json!(0))), ("api_key", Some(json!("key")))]);
+    all["scopes"] = json!([]);
+    all["cache_key_prefixes"] = json!(["customer:"]);
+    for (name, value) in all.as_object().unwrap() {
+        let text = all.to_string().replacen('{', &format!("{{{}:{value},", json!(name)), 1);
+        let token = hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256"}"#, &text);
+        refused(&token, Refusal::Claims).await;
+    }
+    refused_header(r#"{"alg":"HS256","alg":"none"}"#, Refusal::Malformed).await;
+    refused_header(r#"{"alg":"none","alg":"HS256"}"#, Refusal::Malformed).await;
+    refused_header(r#"{"alg":"HS256","kid":"a","kid":"b"}"#, Refusal::Malformed).await;
 }
 
 #[tokio::test]

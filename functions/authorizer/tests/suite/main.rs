@@ -5,6 +5,7 @@
 
 mod attacks;
 mod claims;
+mod forms;
 mod issuer;
 mod key_set;
 mod secret_store;
