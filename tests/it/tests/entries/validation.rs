@@ -1,7 +1,7 @@
 //! What is wrong with a request is said by name, and nothing of it is stored.
 
 use serde_json::{Value, json};
-use strata_it::{Answer, Api, configured};
+use strata_it::{Answer, Api, configured, entry, entry_by_query};
 
 const PATH: &str = "/entries/k";
 
@@ -81,17 +81,38 @@ async fn addresses_are_checked() {
         ("/entries/%zz", "key"),
         ("/entries/a%", "key"),
         ("/entries/%ff", "key"),
+        ("/entries/%", "key"),
+        ("/entries/%%20", "key"),
+        ("/entries/%u002F", "key"),
+        // A slash, a surrogate and more than Unicode has, in bytes that are not UTF-8.
+        ("/entries/%C0%AF", "key"),
+        ("/entries/%E0%80%AF", "key"),
+        ("/entries/%ED%A0%80", "key"),
+        ("/entries/%F4%90%80%80", "key"),
         ("/entries/a%00b", "key"),
+        ("/entries/%7F", "key"),
+        ("/entries/%C2%85", "key"),
+        ("/entries?key=%00", "key"),
         ("/entries?key=a%0Ab", "key"),
+        ("/entries?Key=a", "Key"),
+        ("/entries?key[]=a", "key[]"),
+        ("/entries?key=a&key=", "key"),
     ] {
         for request in [api.get(path), api.put(path, r#"{"value":1}"#), api.delete(path)] {
             let answer = request.send().await.expect_error(400, "INVALID_REQUEST");
             assert_eq!(named(&answer), [field], "{answer:?}");
         }
     }
-    let long = "x".repeat(513);
-    api.get(&format!("/entries/{long}")).send().await.expect_error(400, "INVALID_REQUEST");
-    api.get(&format!("/entries/{}", &long[1..])).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+    for bytes in [513, 10_000] {
+        for path in [entry(&"x".repeat(bytes)), entry_by_query(&"x".repeat(bytes)), entry(&"é".repeat(bytes / 2 + 1))]
+        {
+            let answer = api.get(&path).send().await.expect_error(400, "INVALID_REQUEST");
+            assert_eq!(named(&answer), ["key"], "{answer:?}");
+        }
+    }
+    for path in [entry(&"x".repeat(512)), entry_by_query(&"é".repeat(256))] {
+        api.get(&path).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+    }
 }
 
 #[tokio::test]
