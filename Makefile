@@ -30,8 +30,9 @@ warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: engines planted ## Run all tests, most of them against the local stack
+test: engines planted $(TOOLS)/ready-to-fuzz ## Run all tests, most of them against the local stack
 	cargo test --workspace
+	@$(MAKE) --no-print-directory fuzz-api SEED=1
 
 # With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
 planted: ## Build the functions with mistakes for the history checker to find
@@ -55,8 +56,8 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
 
-fuzz-api: binaries redis $(TOOLS)/ready-to-fuzz ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15)
-	@tests/stack/fuzz-api.sh $(TARGET)/debug/strata-local $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15)
+fuzz-api: binaries redis $(TOOLS)/ready-to-fuzz ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15 SEED)
+	@tests/stack/fuzz-api.sh $(TARGET)/debug/strata-local $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15) $(SEED)
 
 # One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:
 # aarch64-unknown-linux-gnu, as template.yaml has it, or x86_64-unknown-linux-gnu.
@@ -82,6 +83,7 @@ $(TOOLS)/ready: WANTED = $(PYPI)
 $(TOOLS)/ready-to-package: WANTED = $(PACKAGERS)
 $(TOOLS)/ready-to-fuzz: WANTED = $(FUZZERS)
 $(TOOLS)/ready $(TOOLS)/ready-to-package $(TOOLS)/ready-to-fuzz: Makefile
+	@tests/stack/install-python.sh
 	python3 -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(WANTED)
 	@touch $@

