@@ -1,9 +1,11 @@
 //! openapi.yaml says what the system does. It is written by hand, so everything it says is held against something: its
-//! paths against template.yaml, its examples against its schemas, and all of it against real answers.
+//! paths against template.yaml, its examples against its schemas, its fields against the types in the code, and all of it
+//! against real answers.
 
 mod contract;
 mod document;
 mod tour;
+mod types;
 
 use crate::template;
 use document::{DOCUMENT, Operation, assert_valid, operations};

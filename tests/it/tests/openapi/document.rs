@@ -106,7 +106,7 @@ fn validator(document: &Value, schema: &Value) -> Validator {
 }
 
 /// What a reference of the document means; anything else is itself.
-fn resolve<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
+pub fn resolve<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
     match part["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference}")),
         None => part,

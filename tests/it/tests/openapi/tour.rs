@@ -107,10 +107,24 @@ impl Tour {
         }
     }
 
+    /// A token that is limited to prefixes is told the key that has none of them.
+    async fn outsiders(&mut self) {
+        let limited = self.api.stack.token(Claims::default().prefixes(&["a:"]));
+        for (id, path) in [("getEntry", "/entries/k"), ("getEntryByQuery", "/entries?key=k")] {
+            let refused = self.takes(id, self.api.get(path).bearer(&limited), 403).await;
+            assert_eq!(refused.details(), json!({"key": "k"}));
+        }
+        let all = self.api.request("POST", "/invalidate").body(r#"{"pattern":"*"}"#);
+        self.takes("invalidate", all.bearer(&limited), 403).await;
+    }
+
     /// What is too much, too often, or not there now.
     async fn limits(&mut self) {
         let huge = json!({"value": "x".repeat(TOO_LARGE)}).to_string();
         self.sends("putEntry", "/entries/k", &huge, 413).await;
+        self.sends("updateConfig", "/config", r#"{"max_entry_size_mb":1}"#, 200).await;
+        self.sends("putEntry", "/entries/k", &json!({"value": "x".repeat(1 << 20)}).to_string(), 413).await;
+        self.sends("updateConfig", "/config", r#"{"max_entry_size_mb":10}"#, 200).await;
         let escaped = json!({"value": "\"".repeat(3_000_000)}).to_string();
         self.sends("putEntry", "/entries/k", &escaped, 413).await;
         while self.api.get("/config").send().await.status == 200 {}
@@ -129,6 +143,7 @@ async fn every_answer_is_as_it_is_described_and_every_status_is_seen() {
     tour.warming().await;
     tour.operation().await;
     tour.strangers().await;
+    tour.outsiders().await;
     tour.limits().await;
     let seen_somewhere: BTreeSet<u16> = tour.seen.iter().map(|(_, status)| *status).collect();
     assert!(SHARED.iter().all(|status| seen_somewhere.contains(status)), "{seen_somewhere:?}");
