@@ -38,6 +38,10 @@ fn token<const N: usize>(changes: [(&str, Option<Value>); N]) -> String {
     hs256(&Issuer::default().secret, &claims(changes))
 }
 
+/// Its sample events: a token that is good, a limited one, and those that are refused.
+pub const SAMPLES: [&str; 5] =
+    ["authorizer_allowed", "authorizer_limited", "authorizer_expired", "authorizer_unsigned", "authorizer_no_bearer"];
+
 async fn replay(api: &Api, case: &str) -> Result<Value, InvokeError> {
     let text = fs::read_to_string(repository().join(format!("events/{case}.json"))).unwrap();
     api.stack.invoke("authorizer", serde_json::from_str(&text).unwrap(), None).await
@@ -46,7 +50,8 @@ async fn replay(api: &Api, case: &str) -> Result<Value, InvokeError> {
 #[tokio::test]
 async fn sample_events() {
     let api = Api::start().await;
-    let allowed = replay(&api, "authorizer_allowed").await.unwrap();
+    let [allowed, limited, refused @ ..] = SAMPLES;
+    let allowed = replay(&api, allowed).await.unwrap();
     let statement = json!([{
         "Action": "execute-api:Invoke", "Effect": "Allow",
         "Resource": "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/v1/*"
@@ -59,11 +64,11 @@ async fn sample_events() {
     });
     assert_eq!(allowed["context"], context);
 
-    let limited = replay(&api, "authorizer_limited").await.unwrap();
+    let limited = replay(&api, limited).await.unwrap();
     assert_eq!(limited["context"]["prefixes"], "[\"customer:\"]");
     assert_eq!(limited["context"]["api_key"], "key-1");
 
-    for case in ["authorizer_expired", "authorizer_unsigned", "authorizer_no_bearer"] {
+    for case in refused {
         match replay(&api, case).await {
             Err(InvokeError::Function { message, .. }) => assert_eq!(message, "Unauthorized", "{case}"),
             other => panic!("{case}: {other:?}"),

@@ -1,5 +1,7 @@
-//! The sample events: each is replayed against the real binary, and answered as its name says.
+//! The sample events: each is replayed against the real binary, and answered as its name says. There is one for whatever
+//! calls a function in template.yaml, so that each can be tried by hand.
 
+use crate::{authorizer, openapi, template};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 use strata_it::stack::{Options, Stack, repository};
@@ -16,6 +18,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_delete", 200),
             ("entries_put_by_query", 201),
             ("entries_get_by_query", 200),
+            ("entries_delete_by_query", 200),
         ],
     ),
     (
@@ -58,18 +61,73 @@ fn folder() -> PathBuf {
     repository().join("events")
 }
 
+/// Function, name and status of every request.
+fn requests() -> impl Iterator<Item = (&'static str, &'static str, u16)> {
+    HTTP.iter().flat_map(|(function, events)| events.iter().map(move |(name, status)| (*function, *name, *status)))
+}
+
+fn read(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()).unwrap()
+}
+
+/// The names of all events, without `.json`.
+fn names() -> BTreeSet<String> {
+    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
+    let events = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    events.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn every_event_is_replayed() {
-    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
-    let names: BTreeSet<String> = files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        // The authorizer's are replayed by its own suite.
-        .filter(|name| !name.starts_with("authorizer_"))
-        .collect();
-    let replayed = HTTP.iter().flat_map(|(_, events)| events.iter().map(|(name, _)| (*name).to_owned()));
-    let replayed = replayed.chain(WARMER.iter().map(|(name, _)| (*name).to_owned()));
-    assert_eq!(names, replayed.collect());
+    let replayed =
+        requests().map(|(_, name, _)| name).chain(WARMER.iter().map(|(name, _)| *name)).chain(authorizer::SAMPLES);
+    assert_eq!(names(), replayed.map(str::to_owned).collect());
+}
+
+/// What sends an event, by the name of the template: the type of a function's own event, of a rule, or of an authorizer.
+fn sender(event: &Value) -> &str {
+    match (&event["httpMethod"], &event["Records"][0]["eventSource"], &event["source"], &event["type"]) {
+        (Value::String(_), ..) => "Api",
+        (_, Value::String(source), ..) if source == "aws:dynamodb" => "DynamoDB",
+        (_, _, Value::String(source), _) if source == "aws.events" => "Schedule",
+        (.., Value::String(kind)) => kind,
+        // A rule sends what it was told to, without an envelope.
+        _ => "AWS::Events::Rule",
+    }
+}
+
+/// A sample's name begins with that of the function it is for.
+fn function(name: &str) -> &str {
+    name.split_once('_').unwrap().0
+}
+
+#[test]
+fn there_is_an_event_from_whatever_calls_a_function() {
+    let names = names();
+    let sampled = names.iter().map(|name| (function(name), sender(&read(name)).to_owned()));
+    let callers = template::callers().into_iter().map(|(function, kind)| (function, kind.to_owned()));
+    assert_eq!(sampled.collect::<BTreeSet<_>>(), callers.collect());
+}
+
+/// And its answer is one that openapi.yaml tells of, its body one that openapi.yaml asks for unless it is refused.
+#[test]
+fn there_is_an_event_of_every_route() {
+    let mut sampled = BTreeSet::new();
+    for (function, name, status) in requests() {
+        let event = read(name);
+        let [resource, method] = ["resource", "httpMethod"].map(|field| event[field].as_str().unwrap().to_owned());
+        let context = &event["requestContext"];
+        assert_eq!(
+            (&context["resourcePath"], &context["httpMethod"]),
+            (&event["resource"], &event["httpMethod"]),
+            "{name}"
+        );
+        openapi::assert_describes(&method, &resource, event["body"].as_str(), status, name);
+        sampled.insert((function.to_owned(), resource, method));
+    }
+    let routes = template::routes().into_iter();
+    let routes = routes.map(|(function, path, method)| (function.to_owned(), path.to_owned(), method.to_owned()));
+    assert_eq!(sampled, routes.collect());
 }
 
 #[tokio::test]
@@ -77,17 +135,13 @@ async fn events_are_answered() {
     let functions = HTTP.map(|(function, _)| function).into_iter().chain(["warmer"]);
     let stack = Stack::start(Options::default().functions(functions).containers(1)).await.unwrap();
     for (name, member) in WARMER {
-        let event = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        let answer = stack.invoke("warmer", serde_json::from_str(&event).unwrap(), None).await.unwrap();
+        let answer = stack.invoke("warmer", read(name), None).await.unwrap();
         assert!(answer.get(member).is_some(), "{name}: {answer}");
     }
-    for (function, events) in HTTP {
-        for (name, status) in events {
-            let event = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-            let answer = stack.invoke(function, serde_json::from_str(&event).unwrap(), None).await.unwrap();
-            assert_eq!(answer["statusCode"], *status, "{name}: {answer}");
-            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-            assert!(body.is_object(), "{name}: {answer}");
-        }
+    for (function, name, status) in requests() {
+        let answer = stack.invoke(function, read(name), None).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert!(body.is_object(), "{name}: {answer}");
     }
 }

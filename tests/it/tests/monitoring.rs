@@ -56,6 +56,25 @@ fn shown() -> BTreeSet<Metric> {
     .collect()
 }
 
+/// One sum of all that it watches, by name: a metric of the list that is left out of the expression alarms nobody.
+#[test]
+fn alarms_of_several_metrics_add_them_all_up() {
+    let mut sums = 0;
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let Some([total, parts @ ..]) = alarm["Properties"]["Metrics"].as_array().map(Vec::as_slice) else { continue };
+        let ids: Vec<&str> = parts.iter().map(|part| part["Id"].as_str().unwrap()).collect();
+        assert_eq!(total["Expression"], ids.join(" + "), "{name}");
+        assert!(total["ReturnData"].is_null(), "{name}: nothing is compared with the threshold");
+        for part in parts {
+            assert_eq!(part["ReturnData"], false, "{name}: one metric is compared with the threshold");
+            assert_eq!(part["MetricStat"]["Period"], parts[0]["MetricStat"]["Period"], "{name}");
+            assert_eq!(part["MetricStat"]["Stat"], "Sum", "{name}");
+        }
+        sums += 1;
+    }
+    assert_eq!(sums, 5);
+}
+
 fn names_of(metrics: &BTreeSet<Metric>) -> BTreeSet<&str> {
     metrics.iter().map(|(name, _)| name.as_str()).collect()
 }

@@ -11,12 +11,28 @@ use crate::template;
 use document::{DOCUMENT, Operation, assert_valid, operations};
 use std::collections::BTreeSet;
 
+/// A path of the template as openapi.yaml writes it, below the base URL.
+fn described(path: &str) -> String {
+    path.strip_prefix("/cache").unwrap().replace("{key+}", "{key}")
+}
+
+/// Fails unless a request of this method and path of the template may be answered with `status`; and, unless that refuses
+/// it, `body` is what is asked for.
+#[track_caller]
+pub fn assert_describes(method: &str, path: &str, body: Option<&str>, status: u16, what: &str) {
+    let path = described(path);
+    let operation = operations().find(|one| one.method.eq_ignore_ascii_case(method) && one.path == path);
+    let operation = operation.unwrap_or_else(|| panic!("{what}: no {method} {path}"));
+    assert!(operation.responses().any(|(one, _)| one == status.to_string()), "{what}: {status} is not described");
+    if let Some(body) = body.filter(|_| status < 400) {
+        let schema = &operation.definition["requestBody"]["content"]["application/json"]["schema"];
+        assert_valid(&DOCUMENT, schema, &serde_json::from_str(body).unwrap(), what);
+    }
+}
+
 #[test]
 fn it_has_the_routes_of_the_template_and_no_others() {
-    let in_template = template::routes().into_iter().map(|(_, path, method)| {
-        let path = path.strip_prefix("/cache").unwrap().replace("{key+}", "{key}");
-        (method.to_owned(), path)
-    });
+    let in_template = template::routes().into_iter().map(|(_, path, method)| (method.to_owned(), described(path)));
     let described = operations().map(|Operation { method, path, .. }| (method.to_uppercase(), path.to_owned()));
     assert_eq!(described.collect::<BTreeSet<_>>(), in_template.collect());
 }

@@ -140,13 +140,3 @@ fn nothing_is_left_for_later() {
         }
     }
 }
-
-#[test]
-fn every_sample_event_is_replayed() {
-    let suites: String = files(&["tests/it/tests"], "rs").into_iter().map(|(_, text)| text).collect();
-    for (path, text) in files(&["events"], "json") {
-        let name = Path::new(&path).file_stem().unwrap().to_str().unwrap();
-        serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        assert!(suites.contains(name), "no suite replays {path}");
-    }
-}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -22,6 +22,7 @@ use crate::container::InvokeError;
 use crate::event::proxy_event;
 use crate::faults::{self, Faults};
 use crate::gateway_response::Refusal;
+use crate::invoke::{self, respond};
 use crate::pool::Pool;
 use crate::request::Received;
 use crate::response::http_response;
@@ -95,6 +96,9 @@ impl Gateway {
             let (status, answer) = self.schedules.answer(&head.method).await;
             return json_response(status, &answer);
         }
+        if let Some(function) = invoke::function(head.uri.path()) {
+            return invoke::invoke(self.pools.get(function), body.ok()).await;
+        }
         let request = Received::new(&head, &self.api.stage, source_ip);
         let found = self.routes.find(&request.method, &request.path);
         let outcome = match (&found, body) {
@@ -155,10 +159,7 @@ fn sign(mut response: HttpResponse, request_id: &str, container: Option<&str>) -
 }
 
 fn json_response(status: StatusCode, body: &Value) -> HttpResponse {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    respond(status, Bytes::from(body.to_string()))
 }
 
 /// Reads a body to its end, also when it is too large: a client in the middle of sending would miss the answer.

@@ -10,6 +10,7 @@
 //!    ▼
 //!  pool ──── container, supervisor, runtime_api, environment        Lambda: one event at a time, frozen in between
 //!    ├◄───── mapping ── stream, filter;  schedule                   what a table's stream and EventBridge invoke
+//!    ├◄───── invoke                                                Lambda's Invoke API, for tools
 //!    ├────── redis_path ──► redis, replica                          a TCP proxy per container, and the server
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
@@ -42,6 +43,7 @@ mod gate;
 mod gateway;
 mod gateway_response;
 mod info;
+mod invoke;
 mod l3;
 mod launch;
 mod logs;

@@ -7,3 +7,4 @@ mod containers;
 mod engines;
 mod fixture;
 mod gateway;
+mod invoke;
