@@ -2,7 +2,9 @@
 //! were certified?
 //!
 //! All records of a key are kept, not only the newest: a newer PUT would hide an older DELETE from a copy that lies
-//! between the two.
+//! between the two. Every container keeps those of the whole fleet, so a key is kept as its hash and each record is
+//! chained to the one before of its key. Where two keys have one hash, a copy of either is covered by the other's
+//! records too: it is asked for anew, and never trusted for too long.
 
 use crate::{
     key::Key,
@@ -15,25 +17,49 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The records of a stretch of the journal without a gap.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    by_key: HashMap<Key, VecDeque<(Position, Version)>>,
-    order: VecDeque<(Position, Key)>,
+    /// The puts and deletes, the oldest first. They are numbered from 1, those that are forgotten included.
+    changes: VecDeque<Changed>,
+    /// How many changes are forgotten, all of them older than the first that is kept.
+    forgotten: usize,
+    /// The number of the newest change of each key, by the key's hash.
+    newest: HashMap<u64, usize>,
     invalidations: VecDeque<Arc<Invalidation>>,
+}
+
+/// A put or delete.
+#[derive(Debug)]
+struct Changed {
+    at: Position,
+    version: Version,
+    key_hash: u64,
+    /// The number of the change of the key before; 0 if none was known.
+    before: usize,
 }
 
 impl Ledger {
     pub(crate) fn add(&mut self, record: &Record) {
         match &record.event {
-            Event::Changed { key, version } => {
-                self.by_key.entry(key.clone()).or_default().push_back((record.at, *version));
-                self.order.push_back((record.at, key.clone()));
-            }
+            Event::Changed { key, version } => self.add_change(record.at, key, *version),
             Event::Invalidated(invalidation) => self.invalidations.push_back(Arc::clone(invalidation)),
             Event::Closed | Event::Configured | Event::Warmed(_) | Event::Epoch | Event::Unknown => {}
         }
+    }
+
+    fn add_change(&mut self, at: Position, key: &Key, version: Version) {
+        let key_hash = hash(key);
+        let number = self.forgotten + self.changes.len() + 1;
+        let before = self.newest.insert(key_hash, number).unwrap_or(0);
+        self.changes.push_back(Changed { at, version, key_hash, before });
+    }
+
+    /// The change of that number, unless it is forgotten.
+    fn change(&self, number: usize) -> Option<&Changed> {
+        self.changes.get(number.checked_sub(self.forgotten + 1)?)
     }
 
     /// Whether an invalidation covers a copy in `level`.
@@ -47,33 +73,37 @@ impl Ledger {
     ///
     /// Not by version: with L2 as the register a copy may have been evicted, and a smaller version have taken its place.
     pub(crate) fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
-        let Some(changes) = self.by_key.get(key) else { return false };
-        changes.iter().any(|&(at, changed)| covers((at, changed), version, stamp))
+        let mut number = self.newest.get(&hash(key)).copied().unwrap_or(0);
+        while let Some(change) = self.change(number)
+            && change.at > stamp
+        {
+            if covers((change.at, change.version), version, stamp) {
+                return true;
+            }
+            number = change.before;
+        }
+        false
     }
 
     /// Forgets the records before `ms` of Redis time; returns the newest position forgotten.
     pub(crate) fn prune(&mut self, ms: u64) -> Option<Position> {
         let mut pruned = None;
-        while let Some((at, _)) = self.order.front()
-            && at.ms < ms
-        {
-            let (at, key) = self.order.pop_front().expect("there is a front");
-            if let Some(changes) = self.by_key.get_mut(&key) {
-                changes.pop_front();
-                if changes.is_empty() {
-                    self.by_key.remove(&key);
-                }
+        while let Some(change) = self.changes.pop_front_if(|change| change.at.ms < ms) {
+            self.forgotten += 1;
+            if self.newest.get(&change.key_hash) == Some(&self.forgotten) {
+                self.newest.remove(&change.key_hash);
             }
-            pruned = Some(at);
+            pruned = Some(change.at);
         }
-        while let Some(invalidation) = self.invalidations.front()
-            && invalidation.at.ms < ms
-        {
+        while let Some(invalidation) = self.invalidations.pop_front_if(|invalidation| invalidation.at.ms < ms) {
             pruned = pruned.max(Some(invalidation.at));
-            self.invalidations.pop_front();
         }
         pruned
     }
+}
+
+fn hash(key: &Key) -> u64 {
+    xxh3_64(key.as_str().as_bytes())
 }
 
 /// Whether a change of a key covers a copy of it.
@@ -118,6 +148,22 @@ mod tests {
         assert!(ledger.covers(&key_of("k"), Version(1), at(20)));
         assert_eq!(ledger.prune(25), None);
         assert_eq!(ledger.prune(31), Some(at(30)));
-        assert!(ledger.by_key.is_empty());
+        assert!(ledger.changes.is_empty() && ledger.newest.is_empty());
+    }
+
+    #[test]
+    fn a_key_is_known_as_long_as_its_newest_record() {
+        let mut ledger = Ledger::default();
+        for (ms, key) in [(10, "a"), (20, "b"), (30, "a"), (40, "b")] {
+            ledger.add(&changed(ms, key, ms));
+        }
+        ledger.prune(25);
+        assert!(ledger.covers(&key_of("a"), Version(1), at(5)));
+        assert!(!ledger.covers(&key_of("a"), Version(30), at(5)), "the older one is forgotten");
+        ledger.prune(35);
+        assert!(!ledger.covers(&key_of("a"), Version(1), at(5)));
+        ledger.add(&changed(50, "a", 50));
+        assert!(ledger.covers(&key_of("a"), Version(1), at(5)), "numbers go on after some were forgotten");
+        assert!(ledger.covers(&key_of("b"), Version(1), at(5)));
     }
 }
