@@ -120,7 +120,15 @@ impl Copy {
     /// Says that the copy leaves the memory on purpose.
     fn leave(&self) {
         if let Some(stay) = self.stay.get() {
-            stay.end();
+            stay.end(self);
+        }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if let Some(stay) = self.stay.get() {
+            stay.end_unasked(self);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A copy's stay in L1: counted while it lasts, and judged when it ends.
 //!
-//! mini-moka tells nobody when it evicts. A copy is dropped when it leaves, whatever the reason, so what watches is
-//! dropped with it. Whoever takes a copy out on purpose ends its stay first; what leaves without that, before its time
-//! is over, was evicted. Reading a copy costs nothing more.
+//! mini-moka tells nobody when it evicts. A copy is dropped when it leaves, whatever the reason. Whoever takes a copy
+//! out on purpose ends its stay first; what leaves without that, before its time is over, was evicted. Reading a copy
+//! costs nothing more.
 
-use super::{Copy, Reads, Usage};
+use super::{Copy, Usage};
 use crate::{
     Clock,
     level::{Level, Levels},
@@ -44,25 +44,20 @@ impl Residents {
         Usage { entries: read(&self.entries), text_bytes: read(&self.text_bytes), bytes: read(&self.bytes) }
     }
 
-    fn add(&self, sign: i64, stay: &Stay) {
+    fn add(&self, sign: i64, copy: &Copy, bytes: u64) {
         let signed = |bytes: u64| sign * i64::try_from(bytes).unwrap_or(i64::MAX);
         self.entries.fetch_add(sign, Relaxed);
-        self.text_bytes.fetch_add(signed(stay.text_bytes), Relaxed);
-        self.bytes.fetch_add(signed(stay.bytes), Relaxed);
+        self.text_bytes.fetch_add(signed(copy.entry.text.len() as u64), Relaxed);
+        self.bytes.fetch_add(signed(bytes), Relaxed);
     }
 }
 
-/// The stay of one copy.
+/// The stay of one copy. Every copy in memory has one, so it says no more than the copy does not.
 #[derive(Debug)]
 pub(super) struct Stay {
     residents: Arc<Residents>,
-    reads: Arc<Reads>,
-    text_bytes: u64,
     bytes: u64,
     began_ms: i64,
-    deadline_ms: i64,
-    /// A lower level was given the value as well.
-    below: bool,
     /// The copy was taken out, or never let in.
     ended: AtomicBool,
 }
@@ -70,44 +65,33 @@ pub(super) struct Stay {
 impl Stay {
     /// Begins the stay of `copy`, which takes so many bytes.
     pub(super) fn begin(residents: &Arc<Residents>, copy: &Copy, bytes: u64) -> Stay {
-        let stay = Stay {
-            residents: Arc::clone(residents),
-            reads: Arc::clone(&copy.reads),
-            text_bytes: copy.entry.text.len() as u64,
-            bytes,
-            began_ms: residents.clock.now_ms(),
-            deadline_ms: copy.deadline_ms,
-            below: !copy.entry.levels.and(LOWER).is_empty(),
-            ended: AtomicBool::new(false),
-        };
-        residents.add(1, &stay);
-        stay
+        residents.add(1, copy, bytes);
+        let residents = Arc::clone(residents);
+        Stay { began_ms: residents.clock.now_ms(), residents, bytes, ended: AtomicBool::new(false) }
     }
 
-    /// Ends the stay on purpose: what comes now is no eviction.
-    pub(super) fn end(&self) {
-        if !self.ended.swap(true, AcqRel) {
-            self.residents.add(-1, self);
+    /// Ends the stay of `copy` on purpose: what comes now is no eviction. Returns whether it had not ended before.
+    pub(super) fn end(&self, copy: &Copy) -> bool {
+        let ends = !self.ended.swap(true, AcqRel);
+        if ends {
+            self.residents.add(-1, copy, self.bytes);
+        }
+        ends
+    }
+
+    /// Ends the stay of `copy`, which is dropped. Unless that was its end before, or its time is over, it was evicted.
+    pub(super) fn end_unasked(&self, copy: &Copy) {
+        if self.end(copy) && !self.is_over(copy) {
+            let below = !copy.entry.levels.and(LOWER).is_empty();
+            self.residents.counters.add(Count::Evictions, 1);
+            self.residents.counters.add(Count::Demotions, u64::from(below));
         }
     }
 
     /// Whether time has ended the stay: the copy expired, or nobody read it for the idle time.
-    fn is_over(&self) -> bool {
+    fn is_over(&self, copy: &Copy) -> bool {
         let now_ms = self.residents.clock.now_ms();
-        let used_ms = self.began_ms.max(self.reads.last_ms.load(Relaxed));
-        now_ms >= self.deadline_ms || now_ms.saturating_sub(used_ms) >= self.residents.idle_ms
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        if *self.ended.get_mut() {
-            return;
-        }
-        self.residents.add(-1, self);
-        if !self.is_over() {
-            self.residents.counters.add(Count::Evictions, 1);
-            self.residents.counters.add(Count::Demotions, u64::from(self.below));
-        }
+        let used_ms = self.began_ms.max(copy.reads.last_ms.load(Relaxed));
+        now_ms >= copy.deadline_ms || now_ms.saturating_sub(used_ms) >= self.residents.idle_ms
     }
 }
