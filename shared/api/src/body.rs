@@ -43,7 +43,7 @@ impl Body {
 
     /// The body as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("a body is checked to be UTF-8 when it is made")
+        simdutf8::basic::from_utf8(&self.0).expect("a body is checked to be UTF-8 when it is made")
     }
 
     /// `part`, which lies in this body. Shares the body's memory unless it would keep alive more than as much again.

@@ -47,7 +47,7 @@ impl Payload {
         if xxh3_128(&text) != checksum {
             return Err(DecodeError::Checksum);
         }
-        if std::str::from_utf8(&text).is_err() {
+        if simdutf8::basic::from_utf8(&text).is_err() {
             return Err(DecodeError::Utf8);
         }
         Ok(Payload { text, stored, compression, checksum })
