@@ -9,8 +9,9 @@ use strata_it::{Answer, Api, entry, patient};
 const AT_ONCE: usize = 2;
 /// How deep the texts of the suite are nested: far beyond what fits on the stack of a parser that calls itself.
 const DEPTH: usize = 100_000;
-/// The one case in whose name of a member there is half of a surrogate pair: names are read, and so must be Unicode.
-const UNREADABLE_NAME: &str = "i_object_key_lone_2nd_surrogate";
+/// How the one case begins that has half of a surrogate pair in the name of a member: names are read, and so must be
+/// Unicode.
+const UNREADABLE_NAME: &str = "i_object_key_lone";
 
 /// A text of the table.
 struct Case {
@@ -98,7 +99,7 @@ async fn bodies_are_refused_for_what_they_are() {
             let refused = api.request(method, path).body(case.text.clone()).send().await;
             let refused = refused.expect_error(400, "INVALID_REQUEST");
             if case.text.starts_with(b"{") {
-                let is_read = case.is_taken() && case.name != UNREADABLE_NAME;
+                let is_read = case.is_taken() && !case.name.starts_with(UNREADABLE_NAME);
                 assert_eq!(refuses_the_text(&refused), !is_read, "{method} {path} {}: {refused:?}", case.name);
             } else {
                 assert_eq!(problems(&refused).0, ["body"], "{method} {path} {}", case.name);
