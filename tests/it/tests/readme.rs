@@ -8,7 +8,7 @@ use strata_it::{
 use tokio::process::Command;
 
 /// What a block of commands may be marked with, after `sh`, that cannot be run here.
-const ELSEWHERE: [&str; 2] = ["aws-account", "docker"];
+const ELSEWHERE: [&str; 3] = ["aws-account", "cargo-lambda", "docker"];
 /// Where `make run` serves.
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:3000";
 
