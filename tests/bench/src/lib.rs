@@ -6,6 +6,7 @@
 //! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
 //!   nothing between but the Runtime API served by the bench itself.
+//! - [`gateway`], [`clients`], [`http`]: the same through the local stack, asked by more and more clients.
 //! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests.
@@ -20,11 +21,14 @@
 
 pub mod allocations;
 pub mod binaries;
+pub mod clients;
 pub mod coherence;
 pub mod corpus;
 pub mod counters;
 pub mod engines;
 pub mod event;
+pub mod gateway;
+pub mod http;
 pub mod invalidate;
 pub mod level2;
 pub mod level3;

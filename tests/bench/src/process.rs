@@ -86,25 +86,33 @@ impl Running {
         Ok(Turn { wall, cpu_us, answer })
     }
 
-    /// Processor time of all its threads so far.
-    fn cpu(&self) -> io::Result<Duration> {
-        let mut nanos = 0;
-        for task in fs::read_dir(self.proc("task"))? {
-            nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
-        }
-        Ok(Duration::from_nanos(nanos))
+    /// Processor time of it so far.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        processor_time(self.child.id())
     }
 
     /// The most memory it ever had resident, in bytes.
     pub fn peak_memory(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(self.proc("status"))?;
+        let status = fs::read_to_string(proc(self.child.id(), "status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         Ok(first_number(line.unwrap_or_default())? * 1024)
     }
+}
 
-    fn proc(&self, file: &str) -> PathBuf {
-        Path::new("/proc").join(self.child.id().to_string()).join(file)
+/// Processor time of all threads of a process so far.
+///
+/// # Errors
+/// When there is no such process.
+pub fn processor_time(pid: u32) -> io::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(proc(pid, "task"))? {
+        nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
     }
+    Ok(Duration::from_nanos(nanos))
+}
+
+fn proc(pid: u32, file: &str) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join(file)
 }
 
 impl Drop for Running {

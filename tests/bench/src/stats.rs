@@ -81,6 +81,13 @@ pub fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
+/// So many percent of `times`, of which there is at least one, are at most so long, in microseconds.
+pub fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    micros(times[(times.len() - 1) * percent / 100])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

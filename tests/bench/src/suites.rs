@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
-    starts, warm, warmer, whole,
+    allocations, coherence, engines::Engines, gateway, invalidate, level2, level3, limits, parts, report::Section,
+    round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,10 +33,11 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 12] = [
+pub static ALL: [Suite; 13] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
+    Suite { name: "gateway", measure: |engines, _| gateway::measure(engines) },
     Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
     Suite { name: "level3", measure: |engines, _| engines.in_a_process(&[level3::NAME.to_owned()]) },

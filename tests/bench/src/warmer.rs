@@ -4,7 +4,7 @@ use crate::{
     binaries, event,
     process::{Function, Running},
     report::{Row, Section, Unit},
-    stats::{Summary, micros},
+    stats::{Summary, micros, percentile},
     whole::megabytes,
 };
 use serde_json::json;
@@ -105,11 +105,4 @@ pub fn section(small: &Noticed, large: &Noticed) -> Result<Section, Box<dyn Erro
             Row::new("its 99th percentile", Unit::Microseconds, slowest(noticed)).beside(slowest(&idle)),
         ],
     })
-}
-
-/// So many percent are at most so long, in microseconds.
-fn percentile(times: &[Duration], percent: usize) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    micros(times[(times.len() - 1) * percent / 100])
 }
