@@ -15,6 +15,7 @@
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
+//! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
@@ -28,6 +29,7 @@ pub mod counters;
 pub mod engines;
 pub mod event;
 pub mod gateway;
+pub mod growth;
 pub mod http;
 pub mod invalidate;
 pub mod level2;
@@ -36,6 +38,7 @@ pub mod limits;
 pub mod machine;
 pub mod maps;
 pub mod parts;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod round_trips;

@@ -93,9 +93,7 @@ impl Running {
 
     /// The most memory it ever had resident, in bytes.
     pub fn peak_memory(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(proc(self.child.id(), "status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        Ok(first_number(line.unwrap_or_default())? * 1024)
+        memory(self.child.id(), "VmHWM:")
     }
 }
 
@@ -109,6 +107,20 @@ pub fn processor_time(pid: u32) -> io::Result<Duration> {
         nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
     }
     Ok(Duration::from_nanos(nanos))
+}
+
+/// What a process has resident now, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_memory(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, field: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(proc(pid, "status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    Ok(first_number(line.unwrap_or_default())? * 1024)
 }
 
 fn proc(pid: u32, file: &str) -> PathBuf {
