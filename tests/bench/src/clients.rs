@@ -1,7 +1,7 @@
 //! Clients that wait for one answer before they ask again. A thread and a plain socket each, so that what a client takes
 //! is little beside what it measures.
 
-use crate::http::{self, Message};
+use crate::http;
 use std::{
     io::{self, BufReader, Error, Write},
     net::TcpStream,
@@ -79,12 +79,13 @@ fn ask(
     while go_on(times.len()) {
         let asked = Instant::now();
         stream.get_mut().write_all(request.as_bytes())?;
-        let Message { start, body } = http::read(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let answer = http::read(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         times.push(asked.elapsed());
+        let start = answer.start();
         if !start.contains(" 200 ") && !start.contains(" 201 ") {
-            return Err(Error::other(format!("{start}: {}", String::from_utf8_lossy(&body))));
+            return Err(Error::other(format!("{start}: {}", String::from_utf8_lossy(&answer.body))));
         }
-        last = body;
+        last = answer.body;
     }
     Ok((times, String::from_utf8_lossy(&last).into_owned()))
 }

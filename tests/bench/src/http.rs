@@ -6,10 +6,22 @@ use std::io::{self, BufRead, Error, Read};
 /// A request or a response.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its first line.
-    pub start: String,
+    /// Its first line and its headers, each with its end of line.
+    pub head: String,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+impl Message {
+    /// Its first line.
+    pub fn start(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
 }
 
 /// Reads the next message; `None` at the end of the connection.
@@ -17,22 +29,25 @@ pub struct Message {
 /// # Errors
 /// When the connection breaks, or what comes is no HTTP.
 pub fn read(stream: &mut impl BufRead) -> io::Result<Option<Message>> {
-    let start = read_line(stream)?;
-    if start.is_empty() {
+    let mut head = String::new();
+    // The line that ends the head has nothing but its own end.
+    while stream.read_line(&mut head)? > 2 {}
+    if head.is_empty() {
         return Ok(None);
     }
-    let (mut length, mut chunked) = (0, false);
-    loop {
-        let line = read_line(stream)?.to_ascii_lowercase();
-        match line.split_once(':') {
-            None => break,
-            Some(("content-length", value)) => length = value.trim().parse().map_err(Error::other)?,
-            Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
-            Some(_) => {}
-        }
-    }
-    let body = if chunked { read_chunks(stream)? } else { read_exactly(stream, length)? };
-    Ok(Some(Message { start, body }))
+    let body = if header(&head, "transfer-encoding") == Some("chunked") {
+        read_chunks(stream)?
+    } else {
+        let length = header(&head, "content-length").unwrap_or("0");
+        read_exactly(stream, length.parse().map_err(Error::other)?)?
+    };
+    head.truncate(head.len().saturating_sub(2));
+    Ok(Some(Message { head, body }))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    headers.find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value.trim()))
 }
 
 fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
@@ -71,10 +86,12 @@ mod tests {
             POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n\
             HTTP/1.1 200 OK\r\nHost: x\r\n\r\n"[..];
         let mut next = || read(&mut stream).unwrap();
-        let message = |start: &str, body: &[u8]| Some(Message { start: start.to_owned(), body: body.to_vec() });
-        assert_eq!(next(), message("POST /a/response HTTP/1.1", b"ab"));
-        assert_eq!(next(), message("POST /b HTTP/1.1", b"abcd"));
-        assert_eq!(next(), message("HTTP/1.1 200 OK", b""));
+        let first = next().unwrap();
+        assert_eq!((first.start(), first.header("content-length")), ("POST /a/response HTTP/1.1", Some("2")));
+        assert_eq!(first.body, b"ab");
+        assert_eq!(next().unwrap().body, b"abcd");
+        let last = next().unwrap();
+        assert_eq!((last.head.as_str(), last.header("length")), ("HTTP/1.1 200 OK\r\nHost: x\r\n", None));
         assert_eq!(next(), None);
     }
 }

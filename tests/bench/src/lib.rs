@@ -16,15 +16,18 @@
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
+//! - [`costs`], [`capacity`]: what a million requests cost on AWS.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
 
 pub mod allocations;
 pub mod binaries;
+pub mod capacity;
 pub mod clients;
 pub mod coherence;
 pub mod corpus;
+pub mod costs;
 pub mod counters;
 pub mod engines;
 pub mod event;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
-use std::{error::Error, path::Path, process::ExitCode};
+use std::{error::Error, path::Path, process::ExitCode, time::Instant};
 use strata_bench::{growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm};
 
 fn main() -> ExitCode {
@@ -26,7 +26,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut report = Report::default();
     for suite in &choice.suites {
         println!("measuring {}", suite.name);
-        report.add(suite.name, suite.run(&choice));
+        let start = Instant::now();
+        let measured = suite.run(&choice);
+        report.add(suite.name, measured, start.elapsed());
         // After each, so that a run that is stopped has told what it measured.
         report.write(&folder)?;
     }

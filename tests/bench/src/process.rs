@@ -3,9 +3,14 @@
 use crate::{runtime_api::RuntimeApi, stats::micros};
 use std::{
     fs,
-    io::{self, Error},
+    io::{self, Error, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -25,6 +30,7 @@ pub struct Running {
     pub api: RuntimeApi,
     /// From the start of the process to its first poll.
     pub start: Duration,
+    logged: Arc<AtomicU64>,
 }
 
 /// Requests that were answered one after the other.
@@ -48,11 +54,31 @@ impl Function {
 
     /// Starts it and waits for its first poll.
     pub fn start(&self) -> io::Result<Running> {
+        // Written and thrown away: a function logs on Lambda as well.
+        self.start_with(Stdio::null())
+    }
+
+    /// The same, and counts what it logs.
+    pub fn start_logging(&self) -> io::Result<Running> {
+        let mut running = self.start_with(Stdio::piped())?;
+        let (log, logged) = (running.child.stdout.take(), Arc::clone(&running.logged));
+        let mut log = log.expect("the log was piped");
+        thread::spawn(move || {
+            let mut read = vec![0; 1 << 16];
+            while let Ok(bytes @ 1..) = log.read(&mut read) {
+                logged.fetch_add(bytes as u64, Relaxed);
+            }
+        });
+        Ok(running)
+    }
+
+    fn start_with(&self, log: Stdio) -> io::Result<Running> {
         let api = RuntimeApi::start()?;
         let mut command = self.command(&api);
+        command.stdout(log);
         let spawned = Instant::now();
         let child = command.spawn()?;
-        let mut running = Running { child, api, start: Duration::ZERO };
+        let mut running = Running { child, api, start: Duration::ZERO, logged: Arc::default() };
         running.start = running.api.first_poll()? - spawned;
         Ok(running)
     }
@@ -69,8 +95,6 @@ impl Function {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            // Written and thrown away: a function logs on Lambda as well.
-            .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
     }
@@ -84,6 +108,11 @@ impl Running {
         let (wall, answer) = self.api.invoke(event, requests)?;
         let cpu_us = micros(self.cpu()? - before) / requests as f64;
         Ok(Turn { wall, cpu_us, answer })
+    }
+
+    /// Bytes that it has logged, if they are [counted](Function::start_logging).
+    pub fn logged(&self) -> u64 {
+        self.logged.load(Relaxed)
     }
 
     /// Processor time of it so far.

@@ -12,6 +12,7 @@ use std::{
     fs,
     io::{self, Error},
     path::Path,
+    time::Duration,
 };
 
 /// What one run measured.
@@ -21,6 +22,8 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// What could not be.
     pub failures: Vec<Failure>,
+    /// How long each suite took, what it had to build included, in seconds.
+    pub seconds: Vec<(String, f64)>,
 }
 
 /// A suite that could not be measured.
@@ -88,6 +91,9 @@ pub enum Unit {
     /// Bytes.
     #[serde(rename = "B")]
     Bytes,
+    /// US dollars.
+    #[serde(rename = "$")]
+    Dollars,
     /// A number each second.
     #[serde(rename = "1/s")]
     PerSecond,
@@ -125,8 +131,9 @@ impl Row {
 }
 
 impl Report {
-    /// Takes in what a suite measured, or why it could not.
-    pub fn add(&mut self, suite: &str, measured: Result<Vec<Section>, Box<dyn std::error::Error>>) {
+    /// Takes in what a suite measured, or why it could not, and how long that took.
+    pub fn add(&mut self, suite: &str, measured: Result<Vec<Section>, Box<dyn std::error::Error>>, took: Duration) {
+        self.seconds.push((suite.to_owned(), took.as_secs_f64()));
         match measured {
             Ok(sections) => self.sections.extend(sections),
             Err(cause) => self.failures.push(Failure { suite: suite.to_owned(), cause: cause.to_string() }),
@@ -143,8 +150,8 @@ impl Report {
         }
         let machine: serde_json::Map<_, _> =
             machine.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let Report { sections, failures } = self;
-        let json = json!({ "machine": machine, "sections": sections, "failures": failures });
+        let Report { sections, failures, seconds } = self;
+        let json = json!({ "machine": machine, "sections": sections, "failures": failures, "seconds": seconds });
         fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&json).map_err(Error::other)?)
     }
 
@@ -165,7 +172,18 @@ impl Report {
                 let _ = write!(text, "\n![{}, {}]({file})\n", plot.title, plot.y_axis);
             }
         }
-        text
+        text + &self.times()
+    }
+
+    /// How long the suites took.
+    fn times(&self) -> String {
+        let mut text =
+            String::from("\n## Time of each suite\n\nWhat it had to build is included.\n\n| | |\n|---|---|\n");
+        for (suite, seconds) in &self.seconds {
+            let _ = writeln!(text, "| {suite} | {seconds:.0} s |");
+        }
+        let all: f64 = self.seconds.iter().map(|(_, seconds)| seconds).sum();
+        text + &format!("| all | {all:.0} s |\n")
     }
 }
 
@@ -207,6 +225,7 @@ impl Unit {
             Unit::Milliseconds => "ms",
             Unit::Megabytes => "MB",
             Unit::Bytes => "B",
+            Unit::Dollars => "$",
             Unit::PerSecond => "/s",
             Unit::Count => "",
         }
@@ -260,10 +279,16 @@ mod tests {
     fn what_failed_stands_before_what_did_not() {
         let mut report = Report::default();
         let section = Section { title: "GET".into(), baseline: "the same".into(), rows: Vec::new() };
-        report.add("library", Ok(vec![section]));
-        report.add("level2", Err("Redis is gone\n".into()));
+        report.add("library", Ok(vec![section]), Duration::from_secs(3));
+        report.add("level2", Err("Redis is gone\n".into()), Duration::from_secs(4));
         let text = report.markdown(&[("Profile", "release".to_owned())]);
-        let places = ["\n- Profile: release\n", "\n## level2 failed\n\n```text\nRedis is gone\n```\n", "\n## GET\n"];
+        let places = [
+            "\n- Profile: release\n",
+            "\n## level2 failed\n\n```text\nRedis is gone\n```\n",
+            "\n## GET\n",
+            "| library | 3 s |\n",
+            "| all | 7 s |\n",
+        ];
         let places = places.map(|part| text.find(part).expect(part));
         assert!(places.is_sorted(), "{text}");
     }
@@ -282,7 +307,7 @@ mod tests {
         let curves = &plots[1].1.curves;
         assert_eq!((curves.len(), curves[0].points.as_slice()), (2, &[(10.0, 2.0), (100.0, 2.0)][..]));
         assert_eq!(curves[0].baseline, [(10.0, 1.0), (100.0, 1.0)]);
-        let text = Report { sections: vec![section], failures: Vec::new() }.markdown(&[]);
+        let text = Report { sections: vec![section], ..Report::default() }.markdown(&[]);
         assert!(text.contains("| PUT, of 10 entries | 2.00 µs | 1.00 µs | 2.00× |  |\n"), "{text}");
         assert!(text.contains("\n![Growth of L1, µs](growth-of-l1-us.svg)\n"), "{text}");
     }

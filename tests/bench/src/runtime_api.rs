@@ -1,7 +1,7 @@
 //! The least Runtime API a function can be measured against: it hands out an event, notes when, and notes when the
 //! answer has arrived in full. Blocking threads on plain sockets, so that no scheduler of ours is in the times.
 
-use crate::http::{self, Message};
+use crate::http;
 use std::{
     io::{self, BufReader, Error, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -146,14 +146,15 @@ fn accept(listener: &TcpListener, desk: &Arc<Desk>) {
 fn serve(mut stream: TcpStream, desk: &Desk) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut requests = BufReader::new(stream.try_clone()?);
-    while let Some(Message { start, body }) = http::read(&mut requests)? {
-        let path = start.split(' ').nth(1).unwrap_or_default();
+    while let Some(request) = http::read(&mut requests)? {
+        let path = request.start().split(' ').nth(1).unwrap_or_default();
         if path.ends_with("/invocation/next") {
             if !desk.hand_out(&mut stream)? {
                 return Ok(());
             }
         } else {
-            desk.take(body, path.ends_with("/error"));
+            let failed = path.ends_with("/error");
+            desk.take(request.body, failed);
             stream
                 .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")?;
         }

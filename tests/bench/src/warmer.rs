@@ -7,7 +7,6 @@ use crate::{
     stats::{Summary, micros, percentile},
     whole::megabytes,
 };
-use serde_json::json;
 use std::{
     error::Error,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -64,11 +63,9 @@ pub fn run(cache: &TieredCache, runtime: &Runtime, job: &str) -> Result<Noticed,
 
 /// Slice after slice, as the stream would call.
 fn work(cache: &TieredCache, runtime: &Runtime, warmer: &Running, job: &str) -> Result<(), Box<dyn Error>> {
-    let called = json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
-        "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
-    }}]});
+    let called = event::of_job(job);
     while !runtime.block_on(cache.job(job))?.ok_or("there is no such job")?.is_over() {
-        warmer.api.invoke(&called.to_string(), 1)?;
+        warmer.api.invoke(&called, 1)?;
     }
     Ok(())
 }

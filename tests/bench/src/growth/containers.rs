@@ -42,15 +42,13 @@ pub fn grown(engines: &Engines) -> Result<Section, Box<dyn Error>> {
         while readers.len() < containers {
             readers.push(reader(&read)?);
         }
-        let idle = watch(&tap, &readers, None, Asked::Never)?;
-        let quiet = watch(&tap, &readers, None, Asked::AtAPace)?;
-        let busy = watch(&tap, &readers, Some(&writer), Asked::AtAPace)?;
-        for (name, traffic) in [("not asked", idle), ("asked", quiet), ("asked while another writes", busy)] {
-            rows.extend(rows_of(name, containers, traffic));
-        }
+        let (quiet, busy) = (watch(&tap, &readers, None)?, watch(&tap, &readers, Some(&writer))?);
+        rows.extend(rows_of("asked", containers, quiet));
+        rows.extend(rows_of("asked while another writes", containers, busy));
     }
     // The rows of one curve one after the other; a sort keeps the order of equals.
     rows.sort_by_key(|row| row.point.as_ref().map(|point| point.curve.clone()));
+    rows.push(not_asked(&tap, readers.len()));
     Ok(Section {
         title: format!(
             "Growth with containers: what each costs Redis in a second, asked 40 times, Δ = {WINDOW_MS} ms, 0 or 50 \
@@ -61,29 +59,31 @@ pub fn grown(engines: &Engines) -> Result<Section, Box<dyn Error>> {
     })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Never,
-    AtAPace,
-}
-
 fn reader(read: &Function) -> io::Result<Running> {
     let container = read.start()?;
     warm_up(&container, &event::get(event::KEY))?;
     Ok(container)
 }
 
-/// What containers sent and got while they were asked, or were not, for a while.
-fn watch(tap: &Tap, readers: &[Running], writer: Option<&Running>, asked: Asked) -> io::Result<Traffic> {
+/// What so many containers send that nobody asks.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn not_asked(tap: &Tap, containers: usize) -> Row {
+    let before = tap.traffic();
+    thread::sleep(WATCHED);
+    let traffic = tap.traffic() - before;
+    let sent = Summary::single(traffic.commands as f64 / containers as f64 / WATCHED.as_secs_f64());
+    Row::new(format!("Commands sent, not asked, of {containers} containers"), Unit::PerSecond, sent).aim("0")
+}
+
+/// What containers sent and got while they were asked for a while.
+fn watch(tap: &Tap, readers: &[Running], writer: Option<&Running>) -> io::Result<Traffic> {
     let over = Instant::now() + WATCHED;
     let get = event::get(event::KEY);
     let before = tap.traffic();
     thread::scope(|scope| {
-        let reads: Vec<_> = readers
-            .iter()
-            .filter(|_| asked == Asked::AtAPace)
-            .map(|reader| scope.spawn(|| paced(reader, over, PACE, |_| get.clone())))
-            .collect();
+        let get = &get;
+        let read = |reader| scope.spawn(move || paced(reader, over, PACE, |_| get.clone()));
+        let reads: Vec<_> = readers.iter().map(read).collect();
         // Other entries than the one that is read.
         let put = |number| event::put(&format!("another-{number}"));
         let writes = writer.map(|writer| scope.spawn(move || paced(writer, over, WRITE_PACE, put)));
@@ -92,7 +92,6 @@ fn watch(tap: &Tap, readers: &[Running], writer: Option<&Running>, asked: Asked)
         }
         writes.map_or(Ok(String::new()), |writes| writes.join().expect("writing does not panic"))
     })?;
-    thread::sleep(over.saturating_duration_since(Instant::now()));
     Ok(tap.traffic() - before)
 }
 
