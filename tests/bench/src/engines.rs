@@ -42,6 +42,11 @@ impl Engines {
         self.stack.redis().url()
     }
 
+    /// The address of DynamoDB.
+    pub fn dynamodb_endpoint(&self) -> &str {
+        self.stack.l3().engine_endpoint()
+    }
+
     /// `entries` with these engines, and the function it is compared with.
     ///
     /// # Errors
@@ -89,7 +94,7 @@ impl Engines {
             ("REDIS_URL", self.redis_url()),
             ("TABLE_NAME", &info.table),
             ("CONTROL_TABLE_NAME", &info.control_table),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.stack.l3().engine_endpoint()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_endpoint()),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),

@@ -16,6 +16,34 @@ pub fn put_text(key: &str, text: &str) -> String {
     event("PUT", key, Some(format!(r#"{{"value":{text},"tags":["customer","active"]}}"#)))
 }
 
+/// A PUT of any JSON text, without tags.
+pub fn put_untagged(key: &str, text: &str) -> String {
+    event("PUT", key, Some(format!(r#"{{"value":{text}}}"#)))
+}
+
+/// A DELETE.
+pub fn delete(key: &str) -> String {
+    event("DELETE", key, None)
+}
+
+/// A POST to something that is no entry.
+pub fn post(resource: &str, body: &Value) -> String {
+    proxied("POST", resource, resource, Value::Null, Some(body.to_string()))
+}
+
+/// A GET of a job.
+pub fn get_job(id: &str) -> String {
+    proxied("GET", "/cache/warm/{job_id}", &format!("/cache/warm/{id}"), json!({ "job_id": id }), None)
+}
+
+/// What the stream of the control table calls the warmer with when there is work of a job.
+pub fn of_job(id: &str) -> String {
+    json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
+        "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{id}")}, "sk": {"S": "-"}},
+    }}]})
+    .to_string()
+}
+
 /// A GET.
 pub fn get(key: &str) -> String {
     event("GET", key, None)

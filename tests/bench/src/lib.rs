@@ -6,6 +6,7 @@
 //! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
 //!   nothing between but the Runtime API served by the bench itself.
+//! - [`gateway`], [`clients`], [`http`]: the same through the local stack, asked by more and more clients.
 //! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests.
@@ -14,17 +15,25 @@
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
+//! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
+//! - [`costs`], [`capacity`]: what a million requests cost on AWS.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
 
 pub mod allocations;
 pub mod binaries;
+pub mod capacity;
+pub mod clients;
 pub mod coherence;
 pub mod corpus;
+pub mod costs;
 pub mod counters;
 pub mod engines;
 pub mod event;
+pub mod gateway;
+pub mod growth;
+pub mod http;
 pub mod invalidate;
 pub mod level2;
 pub mod level3;
@@ -32,6 +41,7 @@ pub mod limits;
 pub mod machine;
 pub mod maps;
 pub mod parts;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod round_trips;

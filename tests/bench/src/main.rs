@@ -2,8 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
-use std::{error::Error, path::Path, process::ExitCode};
-use strata_bench::{invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm};
+use std::{error::Error, path::Path, process::ExitCode, time::Instant};
+use strata_bench::{growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm};
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
@@ -26,7 +26,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut report = Report::default();
     for suite in &choice.suites {
         println!("measuring {}", suite.name);
-        report.add(suite.name, suite.run(&choice));
+        let start = Instant::now();
+        let measured = suite.run(&choice);
+        report.add(suite.name, measured, start.elapsed());
         // After each, so that a run that is stopped has told what it measured.
         report.write(&folder)?;
     }
@@ -42,6 +44,7 @@ fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
         level2::NAME => vec![level2::measure()?],
         level3::NAME => vec![level3::measure()?],
         limits::NAME => vec![limits::in_the_library()?],
+        growth::entries::NAME => growth::entries::measure(&std::env::args().nth(2).unwrap_or_default())?,
         warm::NAME => warm::measure(&std::env::args().nth(2).unwrap_or_default())?,
         invalidate::level3::NAME => invalidate::level3::measure(&std::env::args().nth(2).unwrap_or_default())?,
         _ => return Err(format!("there is no measurement {measurement}").into()),

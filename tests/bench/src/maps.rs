@@ -1,4 +1,4 @@
-//! L1 beside caches within one process: the one it is built on, and the one that others would take.
+//! L1 beside caches within one process: the one it is built on, and those that others would take.
 
 use crate::parts::{Pair, copy, entry, key};
 use std::{hint::black_box, sync::Arc};
@@ -51,11 +51,25 @@ impl Map for moka::sync::Cache<Key, Arc<Copy>> {
     }
 }
 
+impl Map for Arc<quick_cache::sync::Cache<Key, Arc<Copy>>> {
+    const GET: &'static str = "quick_cache get";
+    const INSERT: &'static str = "quick_cache insert";
+
+    fn read(&self, key: &Key) -> Option<Arc<Copy>> {
+        self.get(key)
+    }
+
+    fn write(&self, key: Key, copy: Arc<Copy>) {
+        self.insert(key, copy);
+    }
+}
+
 /// L1 beside each of them.
 pub fn all() -> impl Iterator<Item = Pair> {
     let mini_moka = pairs(mini_moka::sync::Cache::new(CAPACITY));
     let moka = pairs(moka::sync::Cache::new(CAPACITY));
-    mini_moka.into_iter().chain(moka)
+    let quick_cache = pairs(Arc::new(quick_cache::sync::Cache::new(CAPACITY as usize)));
+    mini_moka.into_iter().chain(moka).chain(quick_cache)
 }
 
 fn pairs<M: Map>(theirs: M) -> [Pair; 2] {

@@ -149,7 +149,12 @@ pub(crate) fn key(number: usize) -> Key {
 
 /// An entry of 1 KiB.
 pub(crate) fn entry() -> Arc<Entry> {
-    Arc::new(seal(&corpus::text(1 << 10), None).0)
+    sealed(&corpus::text(1 << 10))
+}
+
+/// An entry with this text, not compressed.
+pub(crate) fn sealed(text: &Bytes) -> Arc<Entry> {
+    Arc::new(seal(text, None).0)
 }
 
 /// A copy of it for L1.

@@ -3,9 +3,14 @@
 use crate::{runtime_api::RuntimeApi, stats::micros};
 use std::{
     fs,
-    io::{self, Error},
+    io::{self, Error, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -25,6 +30,7 @@ pub struct Running {
     pub api: RuntimeApi,
     /// From the start of the process to its first poll.
     pub start: Duration,
+    logged: Arc<AtomicU64>,
 }
 
 /// Requests that were answered one after the other.
@@ -48,11 +54,31 @@ impl Function {
 
     /// Starts it and waits for its first poll.
     pub fn start(&self) -> io::Result<Running> {
+        // Written and thrown away: a function logs on Lambda as well.
+        self.start_with(Stdio::null())
+    }
+
+    /// The same, and counts what it logs.
+    pub fn start_logging(&self) -> io::Result<Running> {
+        let mut running = self.start_with(Stdio::piped())?;
+        let (log, logged) = (running.child.stdout.take(), Arc::clone(&running.logged));
+        let mut log = log.expect("the log was piped");
+        thread::spawn(move || {
+            let mut read = vec![0; 1 << 16];
+            while let Ok(bytes @ 1..) = log.read(&mut read) {
+                logged.fetch_add(bytes as u64, Relaxed);
+            }
+        });
+        Ok(running)
+    }
+
+    fn start_with(&self, log: Stdio) -> io::Result<Running> {
         let api = RuntimeApi::start()?;
         let mut command = self.command(&api);
+        command.stdout(log);
         let spawned = Instant::now();
         let child = command.spawn()?;
-        let mut running = Running { child, api, start: Duration::ZERO };
+        let mut running = Running { child, api, start: Duration::ZERO, logged: Arc::default() };
         running.start = running.api.first_poll()? - spawned;
         Ok(running)
     }
@@ -69,8 +95,6 @@ impl Function {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            // Written and thrown away: a function logs on Lambda as well.
-            .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
     }
@@ -86,25 +110,50 @@ impl Running {
         Ok(Turn { wall, cpu_us, answer })
     }
 
-    /// Processor time of all its threads so far.
-    fn cpu(&self) -> io::Result<Duration> {
-        let mut nanos = 0;
-        for task in fs::read_dir(self.proc("task"))? {
-            nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
-        }
-        Ok(Duration::from_nanos(nanos))
+    /// Bytes that it has logged, if they are [counted](Function::start_logging).
+    pub fn logged(&self) -> u64 {
+        self.logged.load(Relaxed)
+    }
+
+    /// Processor time of it so far.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        processor_time(self.child.id())
     }
 
     /// The most memory it ever had resident, in bytes.
     pub fn peak_memory(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(self.proc("status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        Ok(first_number(line.unwrap_or_default())? * 1024)
+        memory(self.child.id(), "VmHWM:")
     }
+}
 
-    fn proc(&self, file: &str) -> PathBuf {
-        Path::new("/proc").join(self.child.id().to_string()).join(file)
+/// Processor time of all threads of a process so far.
+///
+/// # Errors
+/// When there is no such process.
+pub fn processor_time(pid: u32) -> io::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(proc(pid, "task"))? {
+        nanos += first_number(&fs::read_to_string(task?.path().join("schedstat"))?)?;
     }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// What a process has resident now, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_memory(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, field: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(proc(pid, "status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    Ok(first_number(line.unwrap_or_default())? * 1024)
+}
+
+fn proc(pid: u32, file: &str) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join(file)
 }
 
 impl Drop for Running {

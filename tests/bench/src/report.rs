@@ -1,6 +1,10 @@
 //! One report of a run, for people and for programs.
 
-use crate::{machine, stats::Summary};
+use crate::{
+    machine,
+    plot::{Curve, Plot},
+    stats::Summary,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -8,6 +12,7 @@ use std::{
     fs,
     io::{self, Error},
     path::Path,
+    time::Duration,
 };
 
 /// What one run measured.
@@ -17,6 +22,8 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// What could not be.
     pub failures: Vec<Failure>,
+    /// How long each suite took, what it had to build included, in seconds.
+    pub seconds: Vec<(String, f64)>,
 }
 
 /// A suite that could not be measured.
@@ -54,6 +61,19 @@ pub struct Row {
     pub ratio: Option<f64>,
     /// What it is meant to be.
     pub aim: Option<String>,
+    /// Where it stands on a curve, if it is on one.
+    pub point: Option<Point>,
+}
+
+/// Where a row stands on a curve; its value is y.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The curve's name.
+    pub curve: String,
+    /// What x counts.
+    pub axis: String,
+    /// How many.
+    pub x: f64,
 }
 
 /// The unit of a row.
@@ -71,6 +91,9 @@ pub enum Unit {
     /// Bytes.
     #[serde(rename = "B")]
     Bytes,
+    /// US dollars.
+    #[serde(rename = "$")]
+    Dollars,
     /// A number each second.
     #[serde(rename = "1/s")]
     PerSecond,
@@ -82,7 +105,14 @@ pub enum Unit {
 impl Row {
     /// A row without a baseline.
     pub fn new(what: impl Into<String>, unit: Unit, strata: Summary) -> Row {
-        Row { what: what.into(), unit, strata, baseline: None, ratio: None, aim: None }
+        Row { what: what.into(), unit, strata, baseline: None, ratio: None, aim: None, point: None }
+    }
+
+    /// A row on a curve, of so many of what its axis counts.
+    #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    pub fn on(curve: &str, axis: &str, x: usize, unit: Unit, strata: Summary) -> Row {
+        let point = Point { curve: curve.to_owned(), axis: axis.to_owned(), x: x as f64 };
+        Row { point: Some(point), ..Row::new(format!("{curve}, of {x} {axis}"), unit, strata) }
     }
 
     /// With a baseline.
@@ -101,23 +131,27 @@ impl Row {
 }
 
 impl Report {
-    /// Takes in what a suite measured, or why it could not.
-    pub fn add(&mut self, suite: &str, measured: Result<Vec<Section>, Box<dyn std::error::Error>>) {
+    /// Takes in what a suite measured, or why it could not, and how long that took.
+    pub fn add(&mut self, suite: &str, measured: Result<Vec<Section>, Box<dyn std::error::Error>>, took: Duration) {
+        self.seconds.push((suite.to_owned(), took.as_secs_f64()));
         match measured {
             Ok(sections) => self.sections.extend(sections),
             Err(cause) => self.failures.push(Failure { suite: suite.to_owned(), cause: cause.to_string() }),
         }
     }
 
-    /// Writes `report.md` and `report.json` into `folder`.
+    /// Writes `report.md` and `report.json` into `folder`, and a picture of each kind of curves.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let machine = machine::describe();
         fs::create_dir_all(folder)?;
         fs::write(folder.join("report.md"), self.markdown(&machine))?;
+        for (file, plot) in self.sections.iter().flat_map(Section::plots) {
+            fs::write(folder.join(file), plot.svg())?;
+        }
         let machine: serde_json::Map<_, _> =
             machine.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let Report { sections, failures } = self;
-        let json = json!({ "machine": machine, "sections": sections, "failures": failures });
+        let Report { sections, failures, seconds } = self;
+        let json = json!({ "machine": machine, "sections": sections, "failures": failures, "seconds": seconds });
         fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&json).map_err(Error::other)?)
     }
 
@@ -134,8 +168,67 @@ impl Report {
             let _ = write!(text, "\n## {}\n\nBaseline: {}.\n\n", section.title, section.baseline);
             text += "| | Strata | baseline | ratio | aim |\n|---|---|---|---|---|\n";
             section.rows.iter().for_each(|row| text += &line(row));
+            for (file, plot) in section.plots() {
+                let _ = write!(text, "\n![{}, {}]({file})\n", plot.title, plot.y_axis);
+            }
         }
-        text
+        text + &self.times()
+    }
+
+    /// How long the suites took.
+    fn times(&self) -> String {
+        let mut text =
+            String::from("\n## Time of each suite\n\nWhat it had to build is included.\n\n| | |\n|---|---|\n");
+        for (suite, seconds) in &self.seconds {
+            let _ = writeln!(text, "| {suite} | {seconds:.0} s |");
+        }
+        let all: f64 = self.seconds.iter().map(|(_, seconds)| seconds).sum();
+        text + &format!("| all | {all:.0} s |\n")
+    }
+}
+
+impl Section {
+    /// A picture of the curves of each unit, and the name of its file.
+    fn plots(&self) -> Vec<(String, Plot)> {
+        let mut units: Vec<Unit> = self.rows.iter().filter(|row| row.point.is_some()).map(|row| row.unit).collect();
+        units.dedup();
+        let plot = |unit: Unit| {
+            let plot = self.plot(unit);
+            let name = format!("{} {}", plot.title, plot.y_axis.replace('µ', "u"));
+            let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+            (words.collect::<Vec<_>>().join("-").to_lowercase() + ".svg", plot)
+        };
+        units.into_iter().map(plot).collect()
+    }
+
+    fn plot(&self, unit: Unit) -> Plot {
+        let title = self.title.split(':').next().unwrap_or_default().to_owned();
+        let mut plot = Plot { title, y_axis: unit.symbol().to_owned(), ..Plot::default() };
+        for row in self.rows.iter().filter(|row| row.unit == unit) {
+            let Some(Point { curve, axis, x }) = &row.point else { continue };
+            axis.clone_into(&mut plot.x_axis);
+            if plot.curves.last().is_none_or(|last| last.name != *curve) {
+                plot.curves.push(Curve { name: curve.clone(), points: Vec::new(), baseline: Vec::new() });
+            }
+            let last = plot.curves.last_mut().expect("one was just put there");
+            last.points.push((*x, row.strata.median));
+            last.baseline.extend(row.baseline.map(|baseline| (*x, baseline.median)));
+        }
+        plot
+    }
+}
+
+impl Unit {
+    const fn symbol(self) -> &'static str {
+        match self {
+            Unit::Microseconds => "µs",
+            Unit::Milliseconds => "ms",
+            Unit::Megabytes => "MB",
+            Unit::Bytes => "B",
+            Unit::Dollars => "$",
+            Unit::PerSecond => "/s",
+            Unit::Count => "",
+        }
     }
 }
 
@@ -149,12 +242,8 @@ fn line(row: &Row) -> String {
 fn cell(summary: Summary, unit: Unit) -> String {
     let Summary { median, p10, p90, samples } = summary;
     let unit = match unit {
-        Unit::Microseconds => " µs",
-        Unit::Milliseconds => " ms",
-        Unit::Megabytes => " MB",
-        Unit::Bytes => " B",
-        Unit::PerSecond => "/s",
-        Unit::Count => "",
+        Unit::PerSecond | Unit::Count => unit.symbol().to_owned(),
+        _ => format!(" {}", unit.symbol()),
     };
     match samples {
         1 => format!("{}{unit}", number(median)),
@@ -190,12 +279,37 @@ mod tests {
     fn what_failed_stands_before_what_did_not() {
         let mut report = Report::default();
         let section = Section { title: "GET".into(), baseline: "the same".into(), rows: Vec::new() };
-        report.add("library", Ok(vec![section]));
-        report.add("level2", Err("Redis is gone\n".into()));
+        report.add("library", Ok(vec![section]), Duration::from_secs(3));
+        report.add("level2", Err("Redis is gone\n".into()), Duration::from_secs(4));
         let text = report.markdown(&[("Profile", "release".to_owned())]);
-        let places = ["\n- Profile: release\n", "\n## level2 failed\n\n```text\nRedis is gone\n```\n", "\n## GET\n"];
+        let places = [
+            "\n- Profile: release\n",
+            "\n## level2 failed\n\n```text\nRedis is gone\n```\n",
+            "\n## GET\n",
+            "| library | 3 s |\n",
+            "| all | 7 s |\n",
+        ];
         let places = places.map(|part| text.find(part).expect(part));
         assert!(places.is_sorted(), "{text}");
+    }
+
+    #[test]
+    fn rows_on_curves_are_drawn_by_their_units() {
+        let row = |curve: &str, x, unit| Row::on(curve, "entries", x, unit, Summary::single(2.0));
+        let time = |curve, x| row(curve, x, Unit::Microseconds).beside(Summary::single(1.0));
+        let rows = vec![row("Memory", 10, Unit::Bytes), time("GET", 10), time("GET", 100), time("PUT", 10)];
+        let section = Section { title: "Growth of L1: all".into(), baseline: "none".into(), rows };
+        let plots = section.plots();
+        assert_eq!(
+            plots.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(),
+            ["growth-of-l1-b.svg", "growth-of-l1-us.svg"]
+        );
+        let curves = &plots[1].1.curves;
+        assert_eq!((curves.len(), curves[0].points.as_slice()), (2, &[(10.0, 2.0), (100.0, 2.0)][..]));
+        assert_eq!(curves[0].baseline, [(10.0, 1.0), (100.0, 1.0)]);
+        let text = Report { sections: vec![section], ..Report::default() }.markdown(&[]);
+        assert!(text.contains("| PUT, of 10 entries | 2.00 µs | 1.00 µs | 2.00× |  |\n"), "{text}");
+        assert!(text.contains("\n![Growth of L1, µs](growth-of-l1-us.svg)\n"), "{text}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The least Runtime API a function can be measured against: it hands out an event, notes when, and notes when the
 //! answer has arrived in full. Blocking threads on plain sockets, so that no scheduler of ours is in the times.
 
+use crate::http;
 use std::{
-    io::{self, BufRead, BufReader, Error, Read, Write},
+    io::{self, BufReader, Error, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
@@ -145,13 +146,15 @@ fn accept(listener: &TcpListener, desk: &Arc<Desk>) {
 fn serve(mut stream: TcpStream, desk: &Desk) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut requests = BufReader::new(stream.try_clone()?);
-    while let Some((path, body)) = read_request(&mut requests)? {
+    while let Some(request) = http::read(&mut requests)? {
+        let path = request.start().split(' ').nth(1).unwrap_or_default();
         if path.ends_with("/invocation/next") {
             if !desk.hand_out(&mut stream)? {
                 return Ok(());
             }
         } else {
-            desk.take(body, path.ends_with("/error"));
+            let failed = path.ends_with("/error");
+            desk.take(request.body, failed);
             stream
                 .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")?;
         }
@@ -172,65 +175,4 @@ fn next_response(event: &[u8]) -> Vec<u8> {
         event.len()
     );
     [head.as_bytes(), event].concat()
-}
-
-/// The path and the body of the next request; `None` at the end of the connection.
-fn read_request(requests: &mut impl BufRead) -> io::Result<Option<(String, Vec<u8>)>> {
-    let request_line = read_line(requests)?;
-    let Some(path) = request_line.split(' ').nth(1) else { return Ok(None) };
-    let (mut length, mut chunked) = (0, false);
-    loop {
-        let line = read_line(requests)?.to_ascii_lowercase();
-        match line.split_once(':') {
-            None => break,
-            Some(("content-length", value)) => length = value.trim().parse().map_err(Error::other)?,
-            Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
-            Some(_) => {}
-        }
-    }
-    let body = if chunked { read_chunks(requests)? } else { read_exactly(requests, length)? };
-    Ok(Some((path.to_owned(), body)))
-}
-
-fn read_chunks(requests: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let length = usize::from_str_radix(&read_line(requests)?, 16).map_err(Error::other)?;
-        body.extend(read_exactly(requests, length)?);
-        read_line(requests)?;
-        if length == 0 {
-            return Ok(body);
-        }
-    }
-}
-
-fn read_exactly(requests: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    requests.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_line(requests: &mut impl BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    requests.read_line(&mut line)?;
-    line.truncate(line.trim_end().len());
-    Ok(line)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn reads_bodies_of_known_and_of_unknown_length() {
-        let mut requests = &b"POST /a/response HTTP/1.1\r\nContent-Length: 2\r\n\r\nab\
-            POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n\
-            GET /next HTTP/1.1\r\nHost: x\r\n\r\n"[..];
-        let mut next = || read_request(&mut requests).unwrap();
-        assert_eq!(next(), Some(("/a/response".to_owned(), b"ab".to_vec())));
-        assert_eq!(next(), Some(("/b".to_owned(), b"abcd".to_vec())));
-        assert_eq!(next(), Some(("/next".to_owned(), Vec::new())));
-        assert_eq!(next(), None);
-    }
 }

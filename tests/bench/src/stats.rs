@@ -81,6 +81,26 @@ pub fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
+/// So many percent of `times`, of which there is at least one, are at most so long, in microseconds.
+pub fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    micros(times[(times.len() - 1) * percent / 100])
+}
+
+/// The slope of a straight line through the logarithms of x and y by least squares: how many times as steep as y = x.
+/// `None` for fewer than two points above 0.
+pub fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let points = points.iter().filter(|(x, y)| *x > 0.0 && *y > 0.0).map(|(x, y)| (x.ln(), y.ln()));
+    let points: Vec<_> = points.collect();
+    #[allow(clippy::cast_precision_loss, reason = "there are few points")]
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let both: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    let across: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    (points.len() > 1 && across > 0.0).then(|| both / across)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +111,15 @@ mod tests {
         assert_eq!(summary, Summary { median: 51.0, p10: 11.0, p90: 91.0, samples: 101 });
         assert_eq!(Summary::of_differences(&[(3.0, 1.0), (9.0, 4.0), (7.0, 6.0)]).median, 2.0);
         assert_eq!(Summary::single(3.0), Summary { median: 3.0, p10: 3.0, p90: 3.0, samples: 1 });
+    }
+
+    #[test]
+    fn a_slope_is_of_what_multiplies() {
+        let near =
+            |points: &[(f64, f64)], expected: f64| slope(points).is_some_and(|found| (found - expected).abs() < 1e-9);
+        assert!(near(&[(1.0, 7.0), (10.0, 7.0), (1000.0, 7.0)], 0.0));
+        assert!(near(&[(1.0, 3.0), (10.0, 30.0), (100.0, 300.0)], 1.0));
+        assert!(near(&[(2.0, 4.0), (3.0, 9.0), (5.0, 25.0), (7.0, 0.0)], 2.0), "nothing has no logarithm");
+        assert_eq!((slope(&[(1.0, 2.0)]), slope(&[(1.0, 2.0), (1.0, 3.0)]), slope(&[])), (None, None, None));
     }
 }

@@ -1,15 +1,15 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, coherence, engines::Engines, invalidate, level2, level3, limits, parts, report::Section, round_trips,
-    starts, warm, warmer, whole,
+    allocations, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits, parts,
+    report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// How many entries an invalidation finds its matches among.
+/// How many entries an invalidation finds its matches among, and L1 holds.
 pub const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 
 /// The sections of the report that a suite makes.
@@ -33,16 +33,19 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 12] = [
+pub static ALL: [Suite; 15] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
+    Suite { name: "gateway", measure: |engines, _| gateway::measure(engines) },
     Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
     Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
     Suite { name: "level3", measure: |engines, _| engines.in_a_process(&[level3::NAME.to_owned()]) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
+    Suite { name: "costs", measure: |engines, _| costs::measure(engines) },
+    Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },

@@ -22,6 +22,8 @@ pub struct Traffic {
     pub commands: u64,
     /// Times that the client sent something after the server had answered what was sent before.
     pub round_trips: u64,
+    /// Bytes that the server answered.
+    pub received: u64,
 }
 
 /// The wire. It lasts as long as the process.
@@ -34,6 +36,7 @@ pub struct Tap {
 struct Counts {
     commands: AtomicU64,
     round_trips: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Tap {
@@ -61,8 +64,12 @@ impl Tap {
 
     /// What went over it so far.
     pub fn traffic(&self) -> Traffic {
-        let Counts { commands, round_trips } = &*self.counts;
-        Traffic { commands: commands.load(SeqCst), round_trips: round_trips.load(SeqCst) }
+        let Counts { commands, round_trips, received } = &*self.counts;
+        Traffic {
+            commands: commands.load(SeqCst),
+            round_trips: round_trips.load(SeqCst),
+            received: received.load(SeqCst),
+        }
     }
 }
 
@@ -70,7 +77,11 @@ impl Sub for Traffic {
     type Output = Traffic;
 
     fn sub(self, before: Traffic) -> Traffic {
-        Traffic { commands: self.commands - before.commands, round_trips: self.round_trips - before.round_trips }
+        Traffic {
+            commands: self.commands - before.commands,
+            round_trips: self.round_trips - before.round_trips,
+            received: self.received - before.received,
+        }
     }
 }
 
@@ -80,8 +91,8 @@ fn connect(client: TcpStream, upstream: &str, counts: &Arc<Counts>) -> io::Resul
     server.set_nodelay(true)?;
     // The first command waits for no answer before it.
     let answered = Arc::new(AtomicBool::new(true));
-    let replies = (server.try_clone()?, client.try_clone()?, Arc::clone(&answered));
-    thread::spawn(move || pass_replies(replies.0, replies.1, &replies.2));
+    let replies = (server.try_clone()?, client.try_clone()?, Arc::clone(&answered), Arc::clone(counts));
+    thread::spawn(move || pass_replies(replies.0, replies.1, &replies.2, &replies.3));
     let counts = Arc::clone(counts);
     thread::spawn(move || pass_commands(client, server, &answered, &counts));
     Ok(())
@@ -102,7 +113,12 @@ fn pass_commands(client: TcpStream, mut server: TcpStream, answered: &AtomicBool
     Ok(())
 }
 
-fn pass_replies(mut server: TcpStream, mut client: TcpStream, answered: &AtomicBool) -> io::Result<()> {
+fn pass_replies(
+    mut server: TcpStream,
+    mut client: TcpStream,
+    answered: &AtomicBool,
+    counts: &Counts,
+) -> io::Result<()> {
     let mut replies = vec![0; BUFFER];
     loop {
         let length = server.read(&mut replies)?;
@@ -110,6 +126,7 @@ fn pass_replies(mut server: TcpStream, mut client: TcpStream, answered: &AtomicB
             return Ok(());
         }
         answered.store(true, SeqCst);
+        counts.received.fetch_add(length as u64, SeqCst);
         client.write_all(&replies[..length])?;
     }
 }
@@ -178,9 +195,10 @@ mod tests {
             }
             tap.traffic() - before
         };
-        assert_eq!(send(&[GET], 1), Traffic { commands: 1, round_trips: 1 });
-        assert_eq!(send(&[SET, SET, GET], 3), Traffic { commands: 3, round_trips: 1 });
-        assert_eq!(send(&[SET], 0), Traffic { commands: 1, round_trips: 1 });
-        assert_eq!(send(&[GET], 2), Traffic { commands: 1, round_trips: 0 }, "sent before the answer to the last one");
+        assert_eq!(send(&[GET], 1), Traffic { commands: 1, round_trips: 1, received: 5 });
+        assert_eq!(send(&[SET, SET, GET], 3), Traffic { commands: 3, round_trips: 1, received: 15 });
+        assert_eq!(send(&[SET], 0), Traffic { commands: 1, round_trips: 1, received: 0 });
+        let sent_before_the_last_answer = Traffic { commands: 1, round_trips: 0, received: 10 };
+        assert_eq!(send(&[GET], 2), sent_before_the_last_answer);
     }
 }

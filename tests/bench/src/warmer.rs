@@ -4,10 +4,9 @@ use crate::{
     binaries, event,
     process::{Function, Running},
     report::{Row, Section, Unit},
-    stats::{Summary, micros},
+    stats::{Summary, micros, percentile},
     whole::megabytes,
 };
-use serde_json::json;
 use std::{
     error::Error,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -64,11 +63,9 @@ pub fn run(cache: &TieredCache, runtime: &Runtime, job: &str) -> Result<Noticed,
 
 /// Slice after slice, as the stream would call.
 fn work(cache: &TieredCache, runtime: &Runtime, warmer: &Running, job: &str) -> Result<(), Box<dyn Error>> {
-    let called = json!({"Records": [{"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": {
-        "SequenceNumber": "1", "Keys": {"pk": {"S": format!("job#{job}")}, "sk": {"S": "-"}},
-    }}]});
+    let called = event::of_job(job);
     while !runtime.block_on(cache.job(job))?.ok_or("there is no such job")?.is_over() {
-        warmer.api.invoke(&called.to_string(), 1)?;
+        warmer.api.invoke(&called, 1)?;
     }
     Ok(())
 }
@@ -105,11 +102,4 @@ pub fn section(small: &Noticed, large: &Noticed) -> Result<Section, Box<dyn Erro
             Row::new("its 99th percentile", Unit::Microseconds, slowest(noticed)).beside(slowest(&idle)),
         ],
     })
-}
-
-/// So many percent are at most so long, in microseconds.
-fn percentile(times: &[Duration], percent: usize) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    micros(times[(times.len() - 1) * percent / 100])
 }
