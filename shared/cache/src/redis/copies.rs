@@ -84,6 +84,8 @@ pub(crate) enum Done {
     Late,
     /// What was expected is not there.
     Unexpected,
+    /// Something that is no copy has its name.
+    Refused,
 }
 
 /// Reads of one copy to add to its counter.
@@ -354,6 +356,7 @@ impl Outcome {
             0 => Done::Newer,
             -1 => Done::Late,
             -2 => Done::Unexpected,
+            -3 => Done::Refused,
             _ => return Err(Down::Odd("a write's outcome")),
         };
         Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: Version::parse(&before) })

@@ -200,6 +200,7 @@ impl View<'_> {
             }
             Done::Yes => {}
             Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+            Done::Refused => return Err(CacheError::unavailable(Level::L2, "something else has the name of the copy")),
             Done::Newer | Done::Unexpected => {
                 return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
             }

@@ -22,6 +22,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{collections::BTreeMap, ops::Range};
+use tokio::sync::Mutex;
 
 /// Most bytes of one pipeline, but for one value that is larger: what the network of a small container carries in 200 ms.
 const PIPELINE_BYTES: usize = 4 << 20;
@@ -73,8 +74,9 @@ pub(super) struct Load {
 }
 
 impl View<'_> {
-    /// Sends what a batch has brought to L2. It is not believed before [`View::promoted`] has looked into the journal.
-    pub(super) async fn promote_all(&self, ground: Ground, piece: Piece) -> Load {
+    /// Sends what a batch has brought to L2, when its turn has come. It is not believed before [`View::promoted`] has looked
+    /// into the journal.
+    pub(super) async fn promote_all(&self, ground: Ground, turn: &Mutex<()>, piece: Piece) -> Load {
         let mut sum = Sum {
             done: piece.there,
             missing: piece.missing,
@@ -86,6 +88,8 @@ impl View<'_> {
         let values = piece.values.into_iter();
         let mut sent: Vec<Ready> = values.filter_map(|(key, value)| self.ready(key, value, &mut sum)).collect();
         sent.sort_by_key(|ready| shard(ready.key.as_str()));
+        // One pipeline at a time: they share one connection, and what each may carry is meant for it alone.
+        let _turn = turn.lock().await;
         let outcomes = self.write_all(ground, &mut sent).await;
         Load { sum, sent, outcomes }
     }
@@ -138,7 +142,7 @@ impl View<'_> {
                     sum.done += 1;
                     sum.loaded.push((ready.key.clone(), ready.envelope.len()));
                 }
-                None if unchanged => sum.fail(Failure::Refused),
+                None | Some(Outcome { done: Done::Refused, .. }) if unchanged => sum.fail(Failure::Refused),
                 _ => changed.push(ready),
             }
         }

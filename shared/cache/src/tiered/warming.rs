@@ -27,7 +27,7 @@ use crate::{
 use futures_util::future::{join, join_all};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// The kind of these jobs.
 pub(super) const KIND: &str = "warm";
@@ -63,6 +63,18 @@ struct Progress {
     spent_ms: u64,
     /// Entries to tell the fleet of in the end, and bytes of their envelopes.
     named: Vec<(String, usize)>,
+}
+
+/// What the batches of a wave share.
+struct Wave<'a> {
+    lease: &'a Lease,
+    ground: Ground,
+    /// Whether entries that only L2 has are named.
+    name: bool,
+    /// Whether the job is this container's.
+    held: OnceCell<bool>,
+    /// Whose turn it is to write.
+    turn: Mutex<()>,
 }
 
 /// What a job means, and where it is looked for.
@@ -130,28 +142,22 @@ impl View<'_> {
     }
 
     /// Loads some batches, unless the job is somebody else's now, or was cancelled.
-    async fn wave(&self, lease: &Lease, wave: &[Batch<'_>], name: bool) -> Result<Sum, Halt> {
+    async fn wave(&self, lease: &Lease, batches: &[Batch<'_>], name: bool) -> Result<Sum, Halt> {
         let ground = self.ground().await?;
-        let held = OnceCell::new();
-        let loads = join_all(wave.iter().map(|batch| self.load(lease, &held, ground, batch, name))).await;
+        let wave = Wave { lease, ground, name, held: OnceCell::new(), turn: Mutex::new(()) };
+        let loads = join_all(batches.iter().map(|batch| self.load(&wave, batch))).await;
         self.promoted(ground, loads).await
     }
 
     /// Loads a batch. Whose the job is, is asked once a wave, beside the reading, and known before anything is written.
-    async fn load(
-        &self,
-        lease: &Lease,
-        held: &OnceCell<bool>,
-        ground: Ground,
-        batch: &Batch<'_>,
-        name: bool,
-    ) -> Result<Load, Halt> {
-        let asked = held.get_or_try_init(|| self.store.holds_job(&lease.record.job.id, &lease.owner));
-        let (held, found) = join(asked, self.find(batch, name)).await;
+    async fn load(&self, wave: &Wave<'_>, batch: &Batch<'_>) -> Result<Load, Halt> {
+        let Wave { lease, ground, .. } = wave;
+        let asked = wave.held.get_or_try_init(|| self.store.holds_job(&lease.record.job.id, &lease.owner));
+        let (held, found) = join(asked, self.find(batch, wave.name)).await;
         if !*held.map_err(CacheError::from)? {
             return Err(Halt::Lost);
         }
-        Ok(self.promote_all(ground, found?).await)
+        Ok(self.promote_all(*ground, &wave.turn, found?).await)
     }
 
     /// What is left to do once all is loaded: the fleet is told of it, and the throughput is remembered.

@@ -1,5 +1,5 @@
 //! What AWS bills, in dollars: list prices of us-east-1 without any free tier, as third parties published them in 2025
-//! and 2026 (AWS's own pages could not be read where this was written; check them).
+//! and 2026 but for the gateway's, which are AWS's own (its other pages could not be read where this was written; check).
 
 /// A million requests of a REST API.
 pub const GATEWAY: f64 = 3.50;

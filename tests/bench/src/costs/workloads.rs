@@ -69,12 +69,12 @@ pub fn measure(engines: &Engines) -> Result<Vec<Kind>, Box<dyn Error>> {
     let [entries, invalidate, warm, warmer] = &functions[..] else { return Err("four functions were built".into()) };
     let writer = entries.start_logging()?;
     writer.api.invoke(&event::put(event::KEY), 1)?;
-    let tagged = bench.writes("PUT to all levels, two tags", &writer, ENTRIES, event::put)?;
+    let tagged = bench.writes("PUT of a new entry, two tags", &writer, ENTRIES, event::put)?;
     let mut kinds = Vec::from(bench.reads(entries)?);
     bench.empty_redis()?;
     let warmed = bench.warms(warm, warmer)?;
     let untagged = |key: &str| event::put_untagged(&format!("other-{key}"), &corpus::record(1).to_string());
-    kinds.push(bench.writes("PUT to all levels, no tag", &writer, REQUESTS, untagged)?);
+    kinds.push(bench.writes("PUT of a new entry, no tag", &writer, REQUESTS, untagged)?);
     kinds.push(tagged);
     let delete = |key: &str| event::delete(&format!("other-{key}"));
     kinds.push(bench.writes("DELETE", &writer, REQUESTS, delete)?);

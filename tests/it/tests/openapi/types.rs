@@ -42,7 +42,8 @@ const REQUESTS: [(&str, &str, &str); 4] = [
 /// A type that can be written as JSON.
 struct Written<'a> {
     name: &'a str,
-    /// The lines between its braces.
+    /// What stands before its braces, and the lines between them.
+    head: &'a str,
     body: &'a str,
 }
 
@@ -53,7 +54,7 @@ fn written(code: &str) -> Vec<Written<'_>> {
         let (head, body) = rest.split_once("{\n")?;
         let (_, name) = head.split_once("struct ")?;
         let name = name.split(['<', ' ']).next().unwrap();
-        traits.contains("Serialize").then(|| Written { name, body: body.split_once("\n}\n").unwrap().0 })
+        traits.contains("Serialize").then(|| Written { name, head, body: body.split_once("\n}\n").unwrap().0 })
     });
     types.collect()
 }
@@ -65,8 +66,9 @@ fn kind(declared: &str) -> &str {
 
 /// The members that serde writes of the type `name`, those of flattened ones among them.
 fn members(types: &[Written<'_>], name: &str) -> BTreeSet<String> {
-    let body = types.iter().find(|known| known.name == name).unwrap_or_else(|| panic!("no type {name}")).body;
-    assert!(!body.contains("rename"), "{name} has names that this test does not read");
+    let Written { head, body, .. } =
+        types.iter().find(|known| known.name == name).unwrap_or_else(|| panic!("no type {name}"));
+    assert!(!head.contains("rename") && !body.contains("rename"), "{name} has names that this test does not read");
     let mut members = BTreeSet::new();
     let mut is_flattened = false;
     for line in body.lines().map(str::trim) {
