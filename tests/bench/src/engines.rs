@@ -61,7 +61,7 @@ impl Engines {
     /// # Errors
     /// When they cannot be built.
     pub fn built(&self, names: &[impl AsRef<str>]) -> io::Result<(Vec<Function>, Function)> {
-        let folder = binaries::build(names)?;
+        let folder = binaries::build()?;
         let function = |name: &str, env| Function { binary: folder.join(name), env };
         let built = names.iter().map(|name| function(name.as_ref(), self.environment())).collect();
         Ok((built, function("hello", Vec::new())))

@@ -121,11 +121,12 @@ impl Kind {
         Row::new(what, Unit::Dollars, Summary::single(dollars.sum())).beside(Summary::single(prices::GATEWAY))
     }
 
-    fn inputs(&self) -> [Row; 6] {
+    fn inputs(&self) -> [Row; 7] {
         let Taken { cpu_ms, dynamo, round_trips, ecpu, log_bytes, .. } = self.taken;
         let row = |what: &str, unit, value| Row::new(format!("{}: {what}", self.name), unit, Summary::single(value));
         [
             row("processor time", Unit::Milliseconds, cpu_ms),
+            row("requests to DynamoDB", Unit::Count, dynamo.requests),
             row("read request units", Unit::Count, dynamo.read),
             row("write request units", Unit::Count, dynamo.written),
             row("round trips to Redis", Unit::Count, round_trips),

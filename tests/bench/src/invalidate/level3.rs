@@ -1,7 +1,7 @@
 //! Invalidation in L3, with L2 switched on but empty: the library beside a scan of the whole table. Every number of
 //! entries has a table of its own, and they take turns.
 
-use super::{GROUP, growth, in_words, request, requests, rows::Rows, tenant::Tenant};
+use super::{GROUP, growth, in_words, request, rows::Rows, tenant::Tenant};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,
@@ -36,13 +36,8 @@ struct Place {
     size: usize,
     cache: TieredCache,
     rows: Rows,
-    samples: [Samples; WAYS.len()],
-}
-
-#[derive(Default)]
-struct Samples {
-    ms: Vec<f64>,
-    requests: Vec<f64>,
+    /// Milliseconds of each way.
+    samples: [Vec<f64>; WAYS.len()],
 }
 
 /// Measures with so many entries, separated by commas, and the settings in the environment.
@@ -50,7 +45,6 @@ struct Samples {
 /// # Errors
 /// When DynamoDB cannot be used, or an invalidation does not find what it means.
 pub fn measure(sizes: &str) -> Result<Vec<Section>, Box<dyn Error>> {
-    requests::count()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let sizes = if sizes.is_empty() { Vec::new() } else { parse_sizes(sizes)? };
     runtime.block_on(measure_all(&sizes))
@@ -67,7 +61,7 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
         }
     }
     let growing = [Way::Prefix, Way::Tag].into_iter().flat_map(|way| {
-        let times: Vec<_> = places.iter().map(|place| (place.size, place.summaries(way)[0])).collect();
+        let times: Vec<_> = places.iter().map(|place| (place.size, place.summary(way))).collect();
         growth(way.name(), &times)
     });
     Ok(vec![
@@ -121,13 +115,13 @@ impl Place {
     async fn take_turns(&mut self, round: usize) -> Result<(), Box<dyn Error>> {
         for (turn, way) in WAYS.into_iter().enumerate() {
             let tenant = Tenant((round * WAYS.len() + turn) % (self.size / GROUP));
-            let (before, start) = (requests::so_far(), Instant::now());
+            let start = Instant::now();
             let removed = self.remove(way, tenant).await?;
-            let (elapsed, requests) = (start.elapsed(), requests::so_far() - before);
+            let elapsed = start.elapsed();
             if removed != GROUP {
                 return Err(format!("{way:?} removed {removed} entries of {GROUP}").into());
             }
-            self.samples[turn].add(elapsed.as_secs_f64() * 1e3, requests);
+            self.samples[turn].push(elapsed.as_secs_f64() * 1e3);
             self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
         Ok(())
@@ -143,22 +137,17 @@ impl Place {
         Ok(usize::try_from(self.cache.invalidate(&request(selector)).await?.matched)?)
     }
 
-    /// Time and requests of one way.
-    fn summaries(&self, way: Way) -> [Summary; 2] {
+    fn summary(&self, way: Way) -> Summary {
         let samples = WAYS.iter().zip(&self.samples).find_map(|(other, samples)| (*other == way).then_some(samples));
-        let Samples { ms, requests } = samples.expect("every way is measured");
-        [ms, requests].map(|samples| Summary::of(samples.clone()))
+        Summary::of(samples.expect("every way is measured").clone())
     }
 
     fn costs(&self) -> Vec<Row> {
-        let [scan_time, scan_requests] = self.summaries(Way::Scan);
-        let rows = |way: Way| {
-            let [time, requests] = self.summaries(way);
+        let row = |way: Way| {
             let what = format!("by {}, among {}", way.name(), in_words(self.size));
-            let counted = Row::new(format!("{what}, requests"), Unit::Count, requests).beside(scan_requests);
-            [Row::new(what, Unit::Milliseconds, time).beside(scan_time), counted]
+            Row::new(what, Unit::Milliseconds, self.summary(way)).beside(self.summary(Way::Scan))
         };
-        [Way::Prefix, Way::Tag].into_iter().flat_map(rows).collect()
+        [Way::Prefix, Way::Tag].map(row).into()
     }
 }
 
@@ -169,13 +158,5 @@ impl Way {
             Way::Tag => "tag",
             Way::Scan => "Scan",
         }
-    }
-}
-
-impl Samples {
-    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    fn add(&mut self, ms: f64, requests: u64) {
-        self.ms.push(ms);
-        self.requests.push(requests as f64);
     }
 }

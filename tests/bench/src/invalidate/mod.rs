@@ -3,13 +3,12 @@
 //!
 //! - [`tenant`]: which entries there are.
 //! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
-//! - [`level3`], [`rows`], [`requests`]: L3, the same.
+//! - [`level3`], [`rows`]: L3, the same.
 
 pub mod copies;
 pub mod level2;
 pub mod level3;
 pub mod memory;
-pub mod requests;
 pub mod rows;
 pub mod scan;
 pub mod tenant;
