@@ -1,11 +1,14 @@
 //! A way to DynamoDB that has every request say what it is billed for. Strata does not ask for that, so what goes
 //! through here is asked in its name; the embedded engine counts as DynamoDB does.
 
-use crate::http::{self, Message};
+use crate::{
+    http::{self, Message},
+    port,
+};
 use serde_json::Value;
 use std::{
     io::{self, BufReader, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     ops::Sub,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -37,17 +40,14 @@ impl Capacity {
     /// # Errors
     /// When no port can be had.
     pub fn start(endpoint: &str) -> io::Result<Capacity> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let capacity = Capacity { address: listener.local_addr()?, consumed: Arc::default() };
-        let (consumed, engine) = (Arc::clone(&capacity.consumed), endpoint.trim_start_matches("http://").to_owned());
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let (consumed, engine) = (Arc::clone(&consumed), engine.clone());
-                // A client whose engine is gone finds its connection closed.
-                thread::spawn(move || pass(client, &engine, &consumed));
-            }
-        });
-        Ok(capacity)
+        let consumed = Arc::default();
+        let (counted, engine) = (Arc::clone(&consumed), endpoint.trim_start_matches("http://").to_owned());
+        let address = port::open(move |client| {
+            let (counted, engine) = (Arc::clone(&counted), engine.clone());
+            // A client whose engine is gone finds its connection closed.
+            thread::spawn(move || pass(client, &engine, &counted));
+        })?;
+        Ok(Capacity { address, consumed })
     }
 
     /// Where clients find it.
@@ -126,6 +126,7 @@ fn write(stream: &mut TcpStream, message: &Message) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
     fn reads_and_writes_are_told_apart_and_tables_added_up() {

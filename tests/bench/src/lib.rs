@@ -16,7 +16,7 @@
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
-//! - [`costs`], [`capacity`]: what a million requests cost on AWS.
+//! - [`costs`], [`capacity`]: what a million requests cost on AWS; [`port`]: what they and [`tap`] listen on.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
@@ -42,6 +42,7 @@ pub mod machine;
 pub mod maps;
 pub mod parts;
 pub mod plot;
+pub mod port;
 pub mod process;
 pub mod report;
 pub mod round_trips;

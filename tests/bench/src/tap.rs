@@ -1,9 +1,10 @@
 //! A wire to Redis that counts what a client sends over it. The server's own statistics do not tell the commands of
 //! clients from those that scripts call, nor how many commands went out together.
 
+use crate::port;
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     ops::Sub,
     sync::{
         Arc,
@@ -45,16 +46,13 @@ impl Tap {
     /// # Errors
     /// When no port can be had.
     pub fn start(upstream: &str) -> io::Result<Tap> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let tap = Tap { address: listener.local_addr()?, counts: Arc::default() };
-        let (counts, upstream) = (Arc::clone(&tap.counts), upstream.to_owned());
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                // A client whose server is gone finds its connection closed.
-                let _ = connect(client, &upstream, &counts);
-            }
-        });
-        Ok(tap)
+        let counts = Arc::default();
+        let (counted, upstream) = (Arc::clone(&counts), upstream.to_owned());
+        let address = port::open(move |client| {
+            // A client whose server is gone finds its connection closed.
+            let _ = connect(client, &upstream, &counted);
+        })?;
+        Ok(Tap { address, counts })
     }
 
     /// Its address in a URL of Redis.
@@ -160,6 +158,7 @@ fn read_number(client: &mut impl BufRead, sent: &mut Vec<u8>, kind: u8) -> io::R
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::net::TcpListener;
 
     const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n*1\r\n\r\n";
     const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";

@@ -2,8 +2,8 @@
 //!
 //! A wave reads some batches of keys, or some pages of what patterns mean, all at once; writes what each has brought into L2
 //! while the others are still being read; and looks into the journal after all of it, as every promotion does: what was
-//! changed or invalidated meanwhile is taken back and read again. So a wave may be repeated, and cut off anywhere. A job whose Redis has lost what it had (the
-//! journal began another epoch) begins anew.
+//! changed or invalidated meanwhile is taken back and read again. So a wave may be repeated, and cut off anywhere. A job
+//! whose Redis has lost what it had (the journal began another epoch) begins anew.
 
 use super::{
     jobs::{Halt, Lease},
