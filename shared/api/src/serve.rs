@@ -10,14 +10,21 @@ use tracing::error;
 
 /// How much of its time limit an invocation keeps for saying what it did.
 const MARGIN: Duration = Duration::from_secs(10);
+/// Turns of the event loop from the runtime's start until its poll is sent, by the system calls of a start: it connects,
+/// hands the request to the connection, and that writes it.
+const TURNS_OF_A_POLL: usize = 3;
 
 /// Serves `routes` as a Lambda function until Lambda ends the container.
 pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
+    // On the heap, as what `main` drives: its frame holds that several times over, and start-up pays for every page.
+    Box::pin(serve_requests(routes)).await
+}
+
+async fn serve_requests(routes: &'static [Route]) -> Result<(), Error> {
     let (cache, function_timeout) = start()?;
     let app = App { cache, routes, function_timeout, metrics: Metrics::default() };
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Error>(app.answer(event).await) }));
-    // Joined and not spawned: a task of its own would outlive responses.
-    tokio::join!(runtime.run(), app.cache.connect()).0
+    beside_connecting(runtime.run(), &app.cache).await
 }
 
 /// An event that is not a request, such as one of a stream or a schedule.
@@ -36,6 +43,13 @@ pub async fn serve_events<W>(work: W) -> Result<(), Error>
 where
     W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
 {
+    Box::pin(serve_invocations(work)).await
+}
+
+async fn serve_invocations<W>(work: W) -> Result<(), Error>
+where
+    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
+{
     let (cache, function_timeout) = start()?;
     let (cache, work) = (&cache, &work);
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<Value>| async move {
@@ -48,7 +62,21 @@ where
         let done = Box::pin(work(cache, invocation)).await;
         done.inspect_err(|cause| error!(request_id = context.request_id, %cause, "event failed"))
     }));
-    tokio::join!(runtime.run(), cache.connect()).0
+    beside_connecting(runtime.run(), cache).await
+}
+
+/// Runs `polling`, and connects to Redis when its first poll is on its way: what Lambda does with the poll and what Redis
+/// does with the connection take place at the same time. A request that comes sooner connects by itself.
+///
+/// Joined and not spawned: a task of its own would outlive responses.
+async fn beside_connecting(polling: impl Future<Output = Result<(), Error>>, cache: &TieredCache) -> Result<(), Error> {
+    let connecting = async {
+        for _ in 0..TURNS_OF_A_POLL {
+            tokio::task::yield_now().await;
+        }
+        cache.connect().await;
+    };
+    tokio::join!(polling, connecting).0
 }
 
 /// The cache of this container, and the function's time limit, if it is known.
