@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
+use strata_cache::Level;
 
 /// The key of events that are all for one entry.
 pub const KEY: &str = "customer:12345";
@@ -19,6 +20,12 @@ pub fn put_text(key: &str, text: &str) -> String {
 /// A PUT of any JSON text, without tags.
 pub fn put_untagged(key: &str, text: &str) -> String {
     event("PUT", key, Some(format!(r#"{{"value":{text}}}"#)))
+}
+
+/// A PUT of one record into one level alone.
+pub fn put_into(key: &str, level: Level) -> String {
+    let body = json!({ "value": crate::corpus::record(1), "cache_levels": [level.name()] });
+    event("PUT", key, Some(body.to_string()))
 }
 
 /// A DELETE.

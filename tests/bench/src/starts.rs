@@ -4,12 +4,14 @@
 use crate::{
     binaries,
     engines::Engines,
+    event,
     process::Function,
     report::{Row, Section, Unit},
     stats::Summary,
     whole::megabytes,
 };
 use std::{collections::BTreeMap, error::Error, fs, io};
+use strata_cache::Level;
 
 /// What the baseline with a client of DynamoDB is called in the report.
 const WITH_SDK: &str = "the baseline with DynamoDB's client";
@@ -37,11 +39,35 @@ pub fn measure(engines: &Engines) -> Result<Vec<Section>, Box<dyn Error>> {
         rows.extend(sizes(name, function, &hello)?);
     }
     rows.extend(share_of_sdk(&functions, &hello)?);
-    Ok(vec![Section {
-        title: "Start and size of every function".into(),
-        baseline: "a lambda_http function that answers a constant, built in the same profile".into(),
-        rows,
-    }])
+    let baseline = "a lambda_http function that answers a constant, built in the same profile";
+    let first = [
+        first_answer(&functions["entries"], &hello, Level::L2)?,
+        first_answer(&functions["entries"], &hello, Level::L3)?,
+    ];
+    Ok(vec![
+        Section { title: "Start and size of every function".into(), baseline: baseline.into(), rows },
+        Section { title: "A cold start".into(), baseline: baseline.into(), rows: first.into() },
+    ])
+}
+
+/// From the start of the process to its first answer, which is a GET from this level; nothing is connected yet.
+fn first_answer(entries: &Function, hello: &Function, level: Level) -> Result<Row, Box<dyn Error>> {
+    let get = event::get(level.name());
+    entries.start()?.api.invoke(&event::put_into(level.name(), level), 1)?;
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..STARTS {
+        for (times, function) in times.iter_mut().zip([entries, hello]) {
+            let running = function.start()?;
+            let (answered, answer) = running.api.invoke(&get, 1)?;
+            if function.binary == entries.binary && !answer.contains(level.name()) {
+                return Err(format!("not answered by {level:?}: {answer}").into());
+            }
+            times.push((running.start + answered[0]).as_secs_f64() * 1e3);
+        }
+    }
+    let [ours, theirs] = times.map(Summary::of);
+    let what = format!("entries: start of the process to its first answer, a GET from {}", level.name());
+    Ok(Row::new(what, Unit::Milliseconds, ours).beside(theirs))
 }
 
 /// Milliseconds to the first poll of each.
