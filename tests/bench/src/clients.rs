@@ -1,7 +1,7 @@
 //! Clients that wait for one answer before they ask again. A thread and a plain socket each, so that what a client takes
 //! is little beside what it measures.
 
-use crate::http;
+use crate::http::{self, Message};
 use std::{
     io::{self, BufReader, Error, Write},
     net::TcpStream,
@@ -12,6 +12,14 @@ use std::{
 /// Clients with a connection each.
 pub struct Clients(Vec<BufReader<TcpStream>>);
 
+/// What is asked for, again and again.
+pub struct Question {
+    /// The request as it goes out.
+    pub request: String,
+    /// What stands in the body of each answer.
+    pub expected: &'static str,
+}
+
 /// What the clients got.
 #[derive(Debug, Default)]
 pub struct Answers {
@@ -19,8 +27,6 @@ pub struct Answers {
     pub times: Vec<Duration>,
     /// From the first request to the last answer.
     pub took: Duration,
-    /// The last body that each client got.
-    pub last: Vec<String>,
 }
 
 impl Clients {
@@ -40,29 +46,27 @@ impl Clients {
     /// Has each client ask so many times.
     ///
     /// # Errors
-    /// When an answer is not 200 or 201.
-    pub fn ask(&mut self, request: &str, times: usize) -> io::Result<Answers> {
-        self.each(request, |asked, _| asked < times)
+    /// When an answer is not 200 or 201, or not what is expected.
+    pub fn ask(&mut self, question: &Question, times: usize) -> io::Result<Answers> {
+        self.each(question, |asked, _| asked < times)
     }
 
     /// Has the clients ask for so long.
     ///
     /// # Errors
-    /// When an answer is not 200 or 201.
-    pub fn ask_for(&mut self, request: &str, time: Duration) -> io::Result<Answers> {
-        self.each(request, |_, passed| passed < time)
+    /// When an answer is not 200 or 201, or not what is expected.
+    pub fn ask_for(&mut self, question: &Question, time: Duration) -> io::Result<Answers> {
+        self.each(question, |_, passed| passed < time)
     }
 
-    fn each(&mut self, request: &str, go_on: impl Fn(usize, Duration) -> bool + Sync) -> io::Result<Answers> {
+    fn each(&mut self, question: &Question, go_on: impl Fn(usize, Duration) -> bool + Sync) -> io::Result<Answers> {
         let start = Instant::now();
         let (go_on, mut all) = (&go_on, Answers::default());
         thread::scope(|scope| {
-            let run = |stream| scope.spawn(move || ask(stream, request, |asked| go_on(asked, start.elapsed())));
+            let run = |stream| scope.spawn(move || ask(stream, question, |asked| go_on(asked, start.elapsed())));
             let clients: Vec<_> = self.0.iter_mut().map(run).collect();
             for client in clients {
-                let (times, last) = client.join().expect("a client does not panic")?;
-                all.times.extend(times);
-                all.last.push(last);
+                all.times.extend(client.join().expect("a client does not panic")?);
             }
             io::Result::Ok(())
         })?;
@@ -72,22 +76,32 @@ impl Clients {
 
 fn ask(
     stream: &mut BufReader<TcpStream>,
-    request: &str,
+    question: &Question,
     go_on: impl Fn(usize) -> bool,
-) -> io::Result<(Vec<Duration>, String)> {
-    let (mut times, mut last) = (Vec::new(), Vec::new());
+) -> io::Result<Vec<Duration>> {
+    let mut times = Vec::new();
     while go_on(times.len()) {
         let asked = Instant::now();
-        stream.get_mut().write_all(request.as_bytes())?;
+        stream.get_mut().write_all(question.request.as_bytes())?;
         let answer = http::read(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         times.push(asked.elapsed());
-        let start = answer.start();
-        if !start.contains(" 200 ") && !start.contains(" 201 ") {
-            return Err(Error::other(format!("{start}: {}", String::from_utf8_lossy(&answer.body))));
-        }
-        last = answer.body;
+        question.check(&answer)?;
     }
-    Ok((times, String::from_utf8_lossy(&last).into_owned()))
+    Ok(times)
+}
+
+impl Question {
+    fn check(&self, answer: &Message) -> io::Result<()> {
+        let (start, body) = (answer.start(), String::from_utf8_lossy(&answer.body));
+        if !start.contains(" 200 ") && !start.contains(" 201 ") {
+            return Err(Error::other(format!("{start}: {body}")));
+        }
+        if body.contains(self.expected) {
+            Ok(())
+        } else {
+            Err(Error::other(format!("an answer without {}: {body}", self.expected)))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,16 +110,19 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// A server that answers every connection with this status, again and again.
-    fn server(status: &'static str) -> String {
+    /// A server that answers every connection with these, a status and a body each, again and again.
+    fn server(answers: &'static [(&'static str, &'static str)]) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 thread::spawn(move || {
                     let mut requests = BufReader::new(stream);
-                    while http::read(&mut requests).unwrap().is_some() {
-                        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\n\r\ndone");
+                    for (status, body) in answers.iter().cycle() {
+                        if http::read(&mut requests).unwrap().is_none() {
+                            break;
+                        }
+                        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
                         requests.get_mut().write_all(answer.as_bytes()).unwrap();
                     }
                 });
@@ -114,20 +131,29 @@ mod tests {
         address
     }
 
-    const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    fn get(expected: &'static str) -> Question {
+        Question { request: "GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), expected }
+    }
 
     #[test]
     fn every_client_asks_and_every_answer_counts() {
-        let mut clients = Clients::connect(&server("200 OK"), 3).unwrap();
-        let answers = clients.ask(GET, 5).unwrap();
-        assert_eq!((answers.times.len(), answers.last), (15, vec!["done".to_owned(); 3]));
-        let answers = clients.ask_for(GET, Duration::from_millis(20)).unwrap();
+        let mut clients = Clients::connect(&server(&[("200 OK", "all done")]), 3).unwrap();
+        assert_eq!(clients.ask(&get("done"), 5).unwrap().times.len(), 15);
+        let answers = clients.ask_for(&get("done"), Duration::from_millis(20)).unwrap();
         assert!(answers.times.len() >= 3 && answers.took >= Duration::from_millis(20));
     }
 
     #[test]
     fn an_error_is_no_answer() {
-        let error = Clients::connect(&server("503 Service Unavailable"), 2).unwrap().ask(GET, 1).unwrap_err();
+        let mut clients = Clients::connect(&server(&[("503 Service Unavailable", "done")]), 2).unwrap();
+        let error = clients.ask(&get("done"), 1).unwrap_err();
         assert!(error.to_string().contains("503 Service Unavailable: done"));
+    }
+
+    #[test]
+    fn one_wrong_answer_among_right_ones_is_found() {
+        let address = server(&[("200 OK", "done"), ("200 OK", "nothing"), ("200 OK", "done")]);
+        let error = Clients::connect(&address, 1).unwrap().ask(&get("done"), 3).unwrap_err();
+        assert_eq!(error.to_string(), "an answer without done: nothing");
     }
 }

@@ -1,6 +1,6 @@
 //! The servers that one suite measures against, and the processes that measure.
 
-use crate::{binaries, process::Function, report::Section, whole::Functions};
+use crate::{binaries, distance, process::Function, report::Section, whole::Functions};
 use redis::{AsyncConnectionConfig, RedisResult, aio::MultiplexedConnection};
 use std::{
     error::Error,
@@ -73,13 +73,22 @@ impl Engines {
     /// # Errors
     /// What the measurement says.
     pub fn in_a_process(&self, arguments: &[String]) -> Result<Vec<Section>, Box<dyn Error>> {
-        let mut child = Command::new(std::env::current_exe()?);
-        child.args(arguments).env_clear().envs(self.environment()).stderr(Stdio::inherit());
-        let output = child.output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stdout).into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        measured(arguments, self.environment())
+    }
+
+    /// The same with the [delays of AWS](distance) on the way to both engines, which the titles say.
+    ///
+    /// # Errors
+    /// What the measurement says.
+    pub fn in_a_distant_process(&self, arguments: &[String]) -> Result<Vec<Section>, Box<dyn Error>> {
+        let redis = distance::to_redis(self.redis_url().trim_start_matches("redis://"))?;
+        let dynamodb = distance::to_dynamodb(self.dynamodb_endpoint().trim_start_matches("http://"))?;
+        let mut environment = self.environment();
+        environment.push(("REDIS_URL".to_owned(), format!("redis://{redis}")));
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{dynamodb}")));
+        let mut sections = measured(arguments, environment)?;
+        sections.iter_mut().for_each(|section| section.title += ", with the delays of AWS");
+        Ok(sections)
     }
 
     /// Ends both, and returns when they are gone.
@@ -110,4 +119,16 @@ impl Engines {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
     }
+}
+
+/// What this program measures with these arguments in this environment. Of a variable that is there twice, the later
+/// one counts.
+fn measured(arguments: &[String], environment: Vec<(String, String)>) -> Result<Vec<Section>, Box<dyn Error>> {
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(arguments).env_clear().envs(environment).stderr(Stdio::inherit());
+    let output = child.output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stdout).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }

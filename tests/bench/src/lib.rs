@@ -9,14 +9,15 @@
 //! - [`gateway`], [`clients`], [`http`]: the same through the local stack, asked by more and more clients.
 //! - [`allocations`]: what a GET from L1 allocates.
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
-//! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests.
+//! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
+//!   delays of AWS, which [`distance`] makes.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
-//! - [`costs`], [`capacity`]: what a million requests cost on AWS; [`port`]: what they and [`tap`] listen on.
+//! - [`costs`], [`capacity`]: what a million requests cost on AWS; [`port`]: what they, [`tap`] and [`distance`] listen on.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
 #![cfg(feature = "harness")]
@@ -29,6 +30,7 @@ pub mod coherence;
 pub mod corpus;
 pub mod costs;
 pub mod counters;
+pub mod distance;
 pub mod engines;
 pub mod event;
 pub mod gateway;

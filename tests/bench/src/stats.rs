@@ -40,13 +40,29 @@ impl Summary {
 const BATCH: Duration = Duration::from_millis(4);
 /// Batches per side.
 const ROUNDS: usize = 31;
+/// Calls per side where each call is prepared.
+const PREPARED_TURNS: usize = 101;
 
 /// Times `ours` and `baseline` in turns; microseconds per call.
 pub fn in_turns(ours: impl FnMut(), baseline: impl FnMut()) -> (Summary, Summary) {
     sides(rounds(ours, baseline))
 }
 
-/// The same, turn by turn.
+/// Times a call of `ours` and one of `baseline` in turns, each of what `prepare` has made ready for both; microseconds.
+/// For what is not the same when it is done again.
+pub fn prepared_in_turns<T>(
+    mut prepare: impl FnMut() -> T,
+    mut ours: impl FnMut(&T),
+    mut baseline: impl FnMut(&T),
+) -> (Summary, Summary) {
+    let turn = |_| {
+        let ready = prepare();
+        (per_call(1, &mut || ours(&ready)), per_call(1, &mut || baseline(&ready)))
+    };
+    sides((0..PREPARED_TURNS).map(turn).collect())
+}
+
+/// The same as [`in_turns`], turn by turn.
 pub fn rounds(mut ours: impl FnMut(), mut baseline: impl FnMut()) -> Vec<(f64, f64)> {
     let (our_calls, baseline_calls) = (calls_per_batch(&mut ours), calls_per_batch(&mut baseline));
     (0..ROUNDS).map(|_| (per_call(our_calls, &mut ours), per_call(baseline_calls, &mut baseline))).collect()

@@ -39,8 +39,8 @@ pub static ALL: [Suite; 15] = [
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
     Suite { name: "gateway", measure: |engines, _| gateway::measure(engines) },
     Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
-    Suite { name: "level2", measure: |engines, _| engines.in_a_process(&[level2::NAME.to_owned()]) },
-    Suite { name: "level3", measure: |engines, _| engines.in_a_process(&[level3::NAME.to_owned()]) },
+    Suite { name: "level2", measure: |engines, _| near_and_far(engines, level2::NAME) },
+    Suite { name: "level3", measure: |engines, _| near_and_far(engines, level3::NAME) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
@@ -90,6 +90,12 @@ impl Suite {
         engines.stop();
         Ok(sections)
     }
+}
+
+/// Measures beside the engines, and with the delays of AWS between.
+fn near_and_far(engines: &Engines, measurement: &str) -> Measured {
+    let arguments = [measurement.to_owned()];
+    Ok([engines.in_a_process(&arguments)?, engines.in_a_distant_process(&arguments)?].concat())
 }
 
 /// Warms the fewest entries of all sizes.

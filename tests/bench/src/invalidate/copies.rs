@@ -1,11 +1,11 @@
 //! Fills L2 with many entries: the library puts the first one of each tenant, and a script gives the others the same
 //! copy under their own keys. To put them all one by one would take minutes.
 
-use super::tenant::{Tenant, shard, shards};
+use super::tenant::{Tenant, copy_name, shard, shards};
 use crate::engines::connect;
 use redis::{RedisResult, aio::MultiplexedConnection, cmd};
 use std::error::Error;
-use strata_cache::{Config, Deployment, Key, Level, Read, TieredCache, config::RedisUrl};
+use strata_cache::{Config, Deployment, Level, Read, TieredCache, config::RedisUrl};
 
 /// Before every Redis key.
 const PREFIX: &str = "bench:";
@@ -45,7 +45,7 @@ impl Copies {
         let first = keys.next().expect("a tenant has entries");
         self.cache.put(&first, tenant.put()).await?;
         let mut multiply = cmd("EVAL");
-        multiply.arg(include_str!("multiply.lua")).arg(1).arg(name(&first)).arg(PREFIX);
+        multiply.arg(include_str!("multiply.lua")).arg(1).arg(copy_name(PREFIX, &first)).arg(PREFIX);
         for key in keys {
             multiply.arg(shard(&key)).arg(key.as_str());
         }
@@ -87,11 +87,6 @@ impl Copies {
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         Ok(used.and_then(|used| used.trim().parse().ok()).unwrap_or_default())
     }
-}
-
-/// The name of a copy, as shared/cache/src/redis/mod.rs says.
-fn name(key: &Key) -> String {
-    format!("{PREFIX}{{e{}}}k:{}", shard(key), key.as_str())
 }
 
 #[cfg(test)]

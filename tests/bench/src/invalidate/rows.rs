@@ -1,7 +1,7 @@
 //! Fills L3 with many entries: the library puts the first one of each tenant, and the others get the same rows under
 //! their own keys, twenty-five to a request. Empties it the same way, without an index.
 
-use super::tenant::{Tenant, shard};
+use super::tenant::{Tenant, partition, shard};
 use aws_sdk_dynamodb::{
     Client,
     types::{
@@ -125,10 +125,6 @@ impl Rows {
         });
         stream::iter(batches.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
     }
-}
-
-fn partition(key: &Key) -> String {
-    format!("e#{}", shard(key))
 }
 
 /// The same row for another key of the same tenant: the second part of the partition is the shard, and the sort key

@@ -69,6 +69,16 @@ pub fn shard(key: &Key) -> String {
     format!("{:x}", xxh3_64(key.as_str().as_bytes()) % SHARDS)
 }
 
+/// The partition of a key's row in DynamoDB.
+pub fn partition(key: &Key) -> String {
+    format!("e#{}", shard(key))
+}
+
+/// The name of a key's copy in Redis, as shared/cache/src/redis/mod.rs says.
+pub fn copy_name(prefix: &str, key: &Key) -> String {
+    format!("{prefix}{{e{}}}k:{}", shard(key), key.as_str())
+}
+
 /// All shards.
 pub fn shards() -> impl Iterator<Item = String> {
     (0..SHARDS).map(|shard| format!("{shard:x}"))
