@@ -73,9 +73,9 @@ pub fn measure(engines: &Engines) -> Result<Vec<Kind>, Box<dyn Error>> {
     let mut kinds = Vec::from(bench.reads(entries)?);
     bench.empty_redis()?;
     let warmed = bench.warms(warm, warmer)?;
-    let untagged = |key: &str| event::put_untagged(&format!("other-{key}"), &corpus::record(1).to_string());
-    kinds.push(bench.writes("PUT of a new entry, no tag", &writer, REQUESTS, untagged)?);
+    kinds.push(bench.writes("PUT of a new entry, no tag", &writer, REQUESTS, |key| untagged("other", key))?);
     kinds.push(tagged);
+    kinds.extend(bench.overwrites(&writer)?);
     let delete = |key: &str| event::delete(&format!("other-{key}"));
     kinds.push(bench.writes("DELETE", &writer, REQUESTS, delete)?);
     kinds.extend([bench.invalidates(invalidate)?, warmed]);
@@ -84,6 +84,11 @@ pub fn measure(engines: &Engines) -> Result<Vec<Kind>, Box<dyn Error>> {
 
 fn key(number: usize) -> String {
     format!("customer:{number:06}")
+}
+
+/// A PUT without tags of an entry beside those with tags.
+fn untagged(group: &str, key: &str) -> String {
+    event::put_untagged(&format!("{group}-{key}"), &corpus::record(1).to_string())
 }
 
 /// The text of an answer's body as JSON.
@@ -190,6 +195,16 @@ impl Bench {
     ) -> Result<Kind, Box<dyn Error>> {
         let events: Vec<String> = (0..requests).map(|number| event(&key(number))).collect();
         self.observe(name, writer, &events, "L3_DATABASE")
+    }
+
+    /// PUTs over entries that have two tags, which they keep or lose.
+    fn overwrites(&mut self, writer: &Running) -> Result<[Kind; 2], Box<dyn Error>> {
+        let tagged = |key: &str| event::put(&format!("tagged-{key}"));
+        self.writes("PUT of what is put again", writer, REQUESTS, tagged)?;
+        let kept = self.writes("PUT over an entry with two tags, with both", writer, REQUESTS, tagged)?;
+        let lost = |key: &str| untagged("tagged", key);
+        let lost = self.writes("PUT over an entry with two tags, without", writer, REQUESTS, lost)?;
+        Ok([kept, lost])
     }
 
     /// GETs of each level: of one entry that is in L1, of each entry once, and of others when Redis has been emptied.
