@@ -108,6 +108,7 @@ mod tests {
         let (server, arrivals) = server();
         let mut client = TcpStream::connect(open(&server.to_string(), DELAY).unwrap()).unwrap();
         client.set_nodelay(true).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let sent = [b'a', b'b', b'c'].map(|byte| {
             let now = Instant::now();
             client.write_all(&[byte]).unwrap();

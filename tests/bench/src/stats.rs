@@ -130,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_prepared_is_for_both_sides_once() {
+        let (mut prepared, mut ours, mut theirs) = (0, Vec::new(), Vec::new());
+        let next = || {
+            prepared += 1;
+            prepared
+        };
+        let (strata, baseline) =
+            prepared_in_turns(next, |number| ours.push(*number), |number: &usize| theirs.push(*number));
+        assert_eq!((strata.samples, baseline.samples), (PREPARED_TURNS, PREPARED_TURNS));
+        assert_eq!((&ours, ours.last()), (&theirs, Some(&PREPARED_TURNS)));
+    }
+
+    #[test]
     fn a_slope_is_of_what_multiplies() {
         let near =
             |points: &[(f64, f64)], expected: f64| slope(points).is_some_and(|found| (found - expected).abs() < 1e-9);
