@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(scale.powers, (0, 3));
         assert_eq!([1.0, 10.0, 100.0, 1000.0].map(|value| scale.at(value).round()), [0.0, 100.0, 200.0, 300.0]);
         assert_eq!(Scale::of([5.0].into_iter(), (0.0, 1.0)).powers, (0, 1));
+        assert_eq!(Scale::of([10.0].into_iter(), (0.0, 1.0)).powers, (1, 2), "no stretch is empty");
         assert_eq!(Scale::of([0.0].into_iter(), (0.0, 1.0)).powers, (0, 1), "nothing is above 0");
     }
 
