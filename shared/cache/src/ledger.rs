@@ -7,7 +7,7 @@
 //! records too: it is asked for anew, and never trusted for too long.
 
 use crate::{
-    key::Key,
+    key::{Key, KeyHashing},
     level::Level,
     record::{Event, Record},
     selector::Invalidation,
@@ -15,7 +15,6 @@ use crate::{
 };
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
@@ -27,9 +26,7 @@ pub(crate) struct Ledger {
     /// How many changes are forgotten, all of them older than the first that is kept.
     forgotten: usize,
     /// The number of the newest change of each key, by the key's hash.
-    newest: HashMap<u64, usize>,
-    /// Hashes keys. Callers choose keys, so it has a random seed: nobody can make two keys of one hash.
-    hasher: RandomState,
+    newest: HashMap<u64, usize, KeyHashing>,
     invalidations: VecDeque<Arc<Invalidation>>,
 }
 
@@ -53,7 +50,7 @@ impl Ledger {
     }
 
     fn add_change(&mut self, at: Position, key: &Key, version: Version) {
-        let key_hash = self.hasher.hash_one(key.as_str());
+        let key_hash = key.seeded_hash();
         let number = self.forgotten + self.changes.len() + 1;
         let before = self.newest.insert(key_hash, number).unwrap_or(0);
         self.changes.push_back(Changed { at, version, key_hash, before });
@@ -75,7 +72,7 @@ impl Ledger {
     ///
     /// Not by version: with L2 as the register a copy may have been evicted, and a smaller version have taken its place.
     pub(crate) fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
-        let mut number = self.newest.get(&self.hasher.hash_one(key.as_str())).copied().unwrap_or(0);
+        let mut number = self.newest.get(&key.seeded_hash()).copied().unwrap_or(0);
         while let Some(change) = self.change(number)
             && change.at > stamp
         {

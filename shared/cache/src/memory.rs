@@ -21,7 +21,7 @@ use crate::{
     Clock,
     config::L1Config,
     entry::Entry,
-    key::Key,
+    key::{Key, KeyHashing},
     planted::{Bug, planted},
     stats::Counters,
     version::Position,
@@ -42,6 +42,9 @@ use std::{
 const OVERHEAD_BYTES: u64 = 640;
 /// What a tag takes besides its text: pointer, length, reference counts, rounding by the allocator. Measured likewise.
 const TAG_OVERHEAD_BYTES: u64 = 42;
+/// A copy that was replaced is kept by mini-moka until it looks at its logs, which is after 64 operations at the latest.
+/// Where its text is longer than this, in bytes, that is not waited for.
+const MOST_LINGERING: usize = 64 * 1024;
 /// No entry lives longer than 365 days; a longer idle time would only be refused by mini-moka.
 const MAX_IDLE: Duration = Duration::from_secs(crate::entry::MAX_TTL_SECONDS as u64);
 
@@ -209,7 +212,7 @@ impl Memory {
 
 /// The copies under one configuration.
 struct Held {
-    copies: Cache<Key, Arc<Copy>>,
+    copies: Cache<Key, Arc<Copy>, KeyHashing>,
     bounds: Bounds,
     residents: Arc<Residents>,
 }
@@ -220,9 +223,9 @@ impl Held {
         let idle = Duration::from_secs(config.idle_timeout_minutes.saturating_mul(60)).min(MAX_IDLE);
         let copies = Cache::builder()
             .max_capacity(bounds.total)
-            .weigher(move |key: &Key, copy: &Arc<Copy>| bounds.weight(key, copy))
+            .weigher(move |key: &Key, copy: &Arc<Copy>| u32::try_from(bounds.weight(bytes(key, copy))).unwrap_or(u32::MAX))
             .time_to_idle(idle)
-            .build();
+            .build_with_hasher(KeyHashing::default());
         let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
         Held { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms)) }
     }
@@ -241,18 +244,19 @@ impl Held {
     }
 
     fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
-        // Only what is there is read: a read of what is not would make its admission likelier.
-        if self.copies.contains_key(&key)
-            && let Some(replaced) = self.copies.get(&key)
-        {
-            replaced.leave();
-        }
-        if u64::from(self.bounds.weight(&key, &copy)) > self.bounds.total {
+        let replaced = self.replace(&key);
+        let bytes = bytes(&key, &copy);
+        if self.bounds.weight(bytes) > self.bounds.total {
             // mini-moka would empty itself before it notices that a replacement cannot fit.
             self.copies.invalidate(&key);
-        } else {
-            copy.stay.get_or_init(|| Stay::begin(&self.residents, &copy, bytes(&key, &copy)));
-            self.copies.insert(key.clone(), Arc::clone(&copy));
+            self.copies.sync();
+            return false;
+        }
+        copy.stay.get_or_init(|| Stay::begin(&self.residents, &copy, bytes));
+        self.copies.insert(key.clone(), Arc::clone(&copy));
+        let lingers = replaced.is_some_and(|copy| copy.entry.text.len() > MOST_LINGERING);
+        if self.is_roomy() && !lingers {
+            return true;
         }
         self.copies.sync();
         let held = self.copies.contains_key(&key);
@@ -260,6 +264,21 @@ impl Held {
             copy.leave();
         }
         held
+    }
+
+    /// Ends the stay of the copy of `key` that is about to be replaced, and returns it.
+    fn replace(&self, key: &Key) -> Option<Arc<Copy>> {
+        // Only what is there is read: a read of what is not would make its admission likelier.
+        let replaced = self.copies.contains_key(key).then(|| self.copies.get(key)).flatten()?;
+        replaced.leave();
+        Some(replaced)
+    }
+
+    /// Whether a copy that has just been put in is certain to stay: mini-moka refuses and evicts nothing below its
+    /// capacity. Half of it is left for what other threads have under way, which mini-moka takes into account later.
+    fn is_roomy(&self) -> bool {
+        let Usage { entries, bytes, .. } = self.usage();
+        entries.saturating_mul(self.bounds.least_weight).saturating_add(bytes) <= self.bounds.total / 2
     }
 
     fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
@@ -294,7 +313,7 @@ impl Held {
             self.copies.iter().map(|held| (held.key().clone(), Arc::clone(held.value()))).collect();
         copies.sort_by_key(|(_, copy)| Reverse(copy.reads.last_ms.load(Relaxed)));
         let mut left = bounds.total;
-        copies.retain(|(key, copy)| match left.checked_sub(bounds.weight(key, copy).into()) {
+        copies.retain(|(key, copy)| match left.checked_sub(bounds.weight(bytes(key, copy))) {
             Some(rest) => {
                 left = rest;
                 true
@@ -340,8 +359,9 @@ impl Bounds {
         Bounds { total: bytes.min(least_weight.saturating_mul(config.max_capacity)), least_weight }
     }
 
-    fn weight(self, key: &Key, copy: &Copy) -> u32 {
-        u32::try_from(bytes(key, copy).max(self.least_weight)).unwrap_or(u32::MAX)
+    /// What a copy of so many bytes weighs.
+    fn weight(self, bytes: u64) -> u64 {
+        bytes.max(self.least_weight)
     }
 }
 
