@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use proptest::prelude::*;
-    use strata_cache::{Entry, Levels, Version, config::Format};
+    use strata_cache::{Entry, Levels, Tags, Version, config::Format};
 
     fn etag(checksum: u128) -> String {
         let entry = Entry {
@@ -54,7 +54,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms: 1,
             ttl_seconds: 1,
-            tags: Vec::new(),
+            tags: Tags::default(),
             levels: Levels::ALL,
             version: Version::ZERO,
             checksum,

@@ -30,7 +30,7 @@ pub fn read(body: &Body, condition: Condition) -> Result<Put, ApiError> {
     let value = value.expect("a required field that is missing is a problem, and problems ended this");
     check_answer(value)?;
     Ok(Put {
-        text: body.share(value),
+        text: body.text(value),
         ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
         tags: tags.unwrap_or_default(),
         compress: compress.unwrap_or(true),

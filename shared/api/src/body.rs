@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
+use strata_cache::entry::text_in;
 
 /// Most characters of an unknown field's name that are repeated to the client.
 const MAX_NAME_CHARS: usize = 64;
@@ -46,13 +47,9 @@ impl Body {
         simdutf8::basic::from_utf8(&self.0).expect("a body is checked to be UTF-8 when it is made")
     }
 
-    /// `part`, which lies in this body. Shares the body's memory unless it would keep alive more than as much again.
-    pub fn share(&self, part: &str) -> Bytes {
-        if part.len() >= self.0.len() / 2 {
-            self.0.slice_ref(part.as_bytes())
-        } else {
-            Bytes::copy_from_slice(part.as_bytes())
-        }
+    /// `part`, which lies in this body, as the text of an entry.
+    pub fn text(&self, part: &str) -> Bytes {
+        text_in(&self.0, part.as_bytes())
     }
 }
 
@@ -309,9 +306,9 @@ mod tests {
     fn a_small_part_does_not_keep_a_large_body() {
         let body = Body::new(Some(format!("{}{{}}", " ".repeat(1000))), false).unwrap();
         let (whole, part) = (body.as_str(), &body.as_str()[1000..]);
-        assert_eq!(body.share(whole).as_ptr(), whole.as_ptr());
-        assert_ne!(body.share(part).as_ptr(), part.as_ptr());
-        assert_eq!(body.share(part), "{}");
+        assert_eq!(body.text(whole).as_ptr(), whole.as_ptr());
+        assert_ne!(body.text(part).as_ptr(), part.as_ptr());
+        assert_eq!(body.text(part), "{}");
     }
 
     proptest! {

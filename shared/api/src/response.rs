@@ -114,7 +114,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms: 1,
             ttl_seconds: 1,
-            tags: Vec::new(),
+            tags: Arc::default(),
             levels: Levels::ALL,
             version: Version::ZERO,
             checksum: 0,

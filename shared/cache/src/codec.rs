@@ -30,8 +30,9 @@ pub use payload::Payload;
 
 use crate::{
     config::{Algorithm, Format},
-    entry::Entry,
+    entry::{Entry, text_in},
     level::Levels,
+    tags,
     version::Version,
 };
 use bytes::Bytes;
@@ -83,12 +84,14 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
     let seal = xxh3_64(&envelope);
     envelope.extend_from_slice(&seal.to_le_bytes());
     envelope.extend_from_slice(payload.stored());
-    (entry(payload, attributes, format), Bytes::from(envelope))
+    let text = text_in(payload.text(), payload.text());
+    let stored = (payload.compression(), payload.stored().len());
+    (entry(text, payload.checksum(), stored, attributes, format), Bytes::from(envelope))
 }
 
 /// Reads an envelope whose text has at most `max_raw_bytes`.
 ///
-/// The text of an uncompressed payload shares the memory of `envelope`.
+/// The text of an uncompressed payload shares the memory of `envelope` unless it is small, see [`text_in`].
 ///
 /// # Errors
 /// Every envelope that is not byte for byte what [`encode`] writes, as far as the seal and the checksum can tell.
@@ -101,8 +104,9 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
         return Err(DecodeError::Seal);
     }
     let header = Header::read(format, &envelope[PREFIX_BYTES..sealed])?;
-    let payload = header.payload(envelope.slice(start..), compression, max_raw_bytes)?;
-    Ok(entry(&payload, header.into_attributes(), format))
+    let text = header.text(envelope, start, compression, max_raw_bytes)?;
+    let stored = (compression, envelope.len() - start);
+    Ok(entry(text, header.checksum, stored, header.into_attributes(), format))
 }
 
 /// Format, compression and length of the header.
@@ -126,19 +130,25 @@ fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, usize), De
     }
 }
 
-fn entry(payload: &Payload, attributes: Attributes, format: Format) -> Entry {
+fn entry(
+    text: Bytes,
+    checksum: u128,
+    (compression, stored_bytes): (Option<Algorithm>, usize),
+    attributes: Attributes,
+    format: Format,
+) -> Entry {
     let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, tags, levels } = attributes;
     Entry {
-        text: payload.text().clone(),
+        text,
         created_at_ms,
         expires_at_ms,
         ttl_seconds,
-        tags,
+        tags: tags::shared(tags),
         levels,
         version,
-        checksum: payload.checksum(),
-        compression: payload.compression(),
-        stored_bytes: payload.stored().len(),
+        checksum,
+        compression,
+        stored_bytes,
         format,
     }
 }

@@ -3,10 +3,10 @@
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
+    tags::Tags,
     version::Version,
 };
 use bytes::Bytes;
-use std::sync::Arc;
 
 /// Most tags of one entry.
 pub const MAX_TAGS: usize = 50;
@@ -14,6 +14,11 @@ pub const MAX_TAGS: usize = 50;
 pub const MAX_TAG_BYTES: usize = 128;
 /// Longest life in seconds: 365 days.
 pub const MAX_TTL_SECONDS: u32 = 31_536_000;
+
+/// A text of at most so many bytes gets memory of its own: that takes less than the counter of those who share it.
+const SMALL_TEXT: usize = 4096;
+/// A larger one shares the memory of what it was found in when that is longer by one part of so many at most.
+const SHARED_WITH: usize = 16;
 
 /// A stored value with everything that is said about it. Immutable; levels and answers share it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +32,7 @@ pub struct Entry {
     /// The life it was put with, in seconds.
     pub ttl_seconds: u32,
     /// Its tags, as given.
-    pub tags: Vec<Arc<str>>,
+    pub tags: Tags,
     /// The levels its PUT named; it is promoted into no other.
     pub levels: Levels,
     /// Which mutation of the key this is; a greater one is newer.
@@ -40,6 +45,16 @@ pub struct Entry {
     pub stored_bytes: usize,
     /// How the envelope's header is written.
     pub format: Format,
+}
+
+/// `text`, which lies in `buffer`, as the text of an entry. Entries are kept for long: unless a copy of the text would be
+/// expensive, nothing is kept alive with it.
+pub fn text_in(buffer: &Bytes, text: &[u8]) -> Bytes {
+    if text.len() > SMALL_TEXT && (buffer.len() - text.len()) * SHARED_WITH <= text.len() {
+        buffer.slice_ref(text)
+    } else {
+        Bytes::copy_from_slice(text)
+    }
 }
 
 impl Entry {
@@ -65,5 +80,25 @@ impl Entry {
     /// Whether the entry is past its life at `now_ms`.
     pub fn is_expired(&self, now_ms: i64) -> bool {
         now_ms >= self.expires_at_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_keeps_little_else_alive() {
+        let buffer = Bytes::from(vec![b'1'; 17_000]);
+        let is_copied = |text: &[u8]| {
+            let found = text_in(&buffer, text);
+            assert_eq!(found, text);
+            found.as_ptr() != text.as_ptr()
+        };
+        assert!(!is_copied(&buffer[1_000..]) && is_copied(&buffer[1_001..]));
+        assert!(is_copied(&buffer[..SMALL_TEXT]));
+        let small = buffer.slice(..SMALL_TEXT + 1);
+        assert_eq!(text_in(&small, &small).as_ptr(), small.as_ptr());
+        assert_ne!(text_in(&small, &small[1..]).as_ptr(), small[1..].as_ptr());
     }
 }

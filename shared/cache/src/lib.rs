@@ -85,6 +85,7 @@ mod register;
 pub mod selector;
 mod shard;
 pub mod stats;
+pub mod tags;
 pub mod tiered;
 pub mod version;
 pub mod warm;
@@ -105,6 +106,7 @@ pub use outcome::{
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
+pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};
 pub use version::{Position, Version};
 pub use warm::{Strategy, Warm};

@@ -3,7 +3,7 @@
 //! bincode is not self-describing, so the order and types of the fields *are* the format of version 1: a change here
 //! is a new version of the envelope.
 
-use super::{Attributes, DecodeError, MAX_HEADER_BYTES, Payload};
+use super::{Attributes, DecodeError, MAX_HEADER_BYTES, Payload, payload};
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
@@ -76,21 +76,22 @@ impl Header {
         }
     }
 
-    /// Reads the payload this header describes.
-    pub(super) fn payload(
+    /// Reads the text of the payload this header describes, which begins at `start`.
+    pub(super) fn text(
         &self,
-        stored: Bytes,
+        envelope: &Bytes,
+        start: usize,
         compression: Option<Algorithm>,
         max_raw_bytes: usize,
-    ) -> Result<Payload, DecodeError> {
+    ) -> Result<Bytes, DecodeError> {
         let raw_len = usize::try_from(self.raw_len)
             .ok()
             .filter(|&bytes| bytes <= max_raw_bytes)
             .ok_or(DecodeError::TooLarge(self.raw_len))?;
-        if self.stored_len != stored.len() as u64 {
+        if self.stored_len != (envelope.len() - start) as u64 {
             return Err(DecodeError::Length);
         }
-        Payload::read(stored, compression, raw_len, self.checksum)
+        payload::read(envelope, start, compression, raw_len, self.checksum)
     }
 
     pub(super) fn into_attributes(self) -> Attributes {

@@ -1,7 +1,10 @@
 //! The payload: the JSON text, compressed where that pays.
 
 use super::DecodeError;
-use crate::config::{Algorithm, CompressionConfig};
+use crate::{
+    config::{Algorithm, CompressionConfig},
+    entry::text_in,
+};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -30,29 +33,6 @@ impl Payload {
         }
     }
 
-    /// Reads what was stored of a text of `raw_len` bytes, which the caller has found small enough to allocate.
-    pub(super) fn read(
-        stored: Bytes,
-        compression: Option<Algorithm>,
-        raw_len: usize,
-        checksum: u128,
-    ) -> Result<Payload, DecodeError> {
-        let text = match compression {
-            None => stored.clone(),
-            Some(algorithm) => decompress(&stored, algorithm, raw_len).ok_or(DecodeError::Compression)?,
-        };
-        if text.len() != raw_len {
-            return Err(DecodeError::Length);
-        }
-        if xxh3_128(&text) != checksum {
-            return Err(DecodeError::Checksum);
-        }
-        if simdutf8::basic::from_utf8(&text).is_err() {
-            return Err(DecodeError::Utf8);
-        }
-        Ok(Payload { text, stored, compression, checksum })
-    }
-
     /// The text.
     pub fn text(&self) -> &Bytes {
         &self.text
@@ -72,6 +52,32 @@ impl Payload {
     pub fn checksum(&self) -> u128 {
         self.checksum
     }
+}
+
+/// Reads the text of `raw_len` bytes, which the caller has found small enough to allocate, from the payload that begins at
+/// `start`.
+pub(super) fn read(
+    envelope: &Bytes,
+    start: usize,
+    compression: Option<Algorithm>,
+    raw_len: usize,
+    checksum: u128,
+) -> Result<Bytes, DecodeError> {
+    let stored = &envelope[start..];
+    let text = match compression {
+        None => text_in(envelope, stored),
+        Some(algorithm) => decompress(stored, algorithm, raw_len).ok_or(DecodeError::Compression)?,
+    };
+    if text.len() != raw_len {
+        return Err(DecodeError::Length);
+    }
+    if xxh3_128(&text) != checksum {
+        return Err(DecodeError::Checksum);
+    }
+    if simdutf8::basic::from_utf8(&text).is_err() {
+        return Err(DecodeError::Utf8);
+    }
+    Ok(text)
 }
 
 /// `None` when zstd gets no memory for its tables: the text is then stored as it is.

@@ -44,8 +44,8 @@ fn forged(raw_len: u64, compression: u8, payload: &[u8], checksum: u128) -> Byte
 }
 
 #[test]
-fn an_uncompressed_text_shares_the_memory_of_its_envelope() {
-    let payload = Payload::new(compressible(), &config(Algorithm::Lz4), false);
+fn a_large_uncompressed_text_shares_the_memory_of_its_envelope() {
+    let payload = Payload::new(compressible().repeat(3).into(), &config(Algorithm::Lz4), false);
     let (_, envelope) = encode(&payload, attributes(), Format::Bincode);
     let entry = decode(&envelope, MAX).unwrap();
     assert!(envelope.as_ptr_range().contains(&entry.text.as_ptr()));

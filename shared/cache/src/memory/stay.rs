@@ -44,11 +44,11 @@ impl Residents {
         Usage { entries: read(&self.entries), text_bytes: read(&self.text_bytes), bytes: read(&self.bytes) }
     }
 
-    fn add(&self, sign: i64, copy: &Copy, bytes: u64) {
-        let signed = |bytes: u64| sign * i64::try_from(bytes).unwrap_or(i64::MAX);
+    fn add(&self, sign: i64, copy: &Copy, bytes: u32) {
+        let text_bytes = i64::try_from(copy.entry.text.len()).unwrap_or(i64::MAX);
         self.entries.fetch_add(sign, Relaxed);
-        self.text_bytes.fetch_add(signed(copy.entry.text.len() as u64), Relaxed);
-        self.bytes.fetch_add(signed(bytes), Relaxed);
+        self.text_bytes.fetch_add(sign * text_bytes, Relaxed);
+        self.bytes.fetch_add(sign * i64::from(bytes), Relaxed);
     }
 }
 
@@ -56,8 +56,7 @@ impl Residents {
 #[derive(Debug)]
 pub(super) struct Stay {
     residents: Arc<Residents>,
-    bytes: u64,
-    began_ms: i64,
+    bytes: u32,
     /// The copy was taken out, or never let in.
     ended: AtomicBool,
 }
@@ -65,9 +64,10 @@ pub(super) struct Stay {
 impl Stay {
     /// Begins the stay of `copy`, which takes so many bytes.
     pub(super) fn begin(residents: &Arc<Residents>, copy: &Copy, bytes: u64) -> Stay {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         residents.add(1, copy, bytes);
         let residents = Arc::clone(residents);
-        Stay { began_ms: residents.clock.now_ms(), residents, bytes, ended: AtomicBool::new(false) }
+        Stay { residents, bytes, ended: AtomicBool::new(false) }
     }
 
     /// Ends the stay of `copy` on purpose: what comes now is no eviction. Returns whether it had not ended before.
@@ -91,7 +91,7 @@ impl Stay {
     /// Whether time has ended the stay: the copy expired, or nobody read it for the idle time.
     fn is_over(&self, copy: &Copy) -> bool {
         let now_ms = self.residents.clock.now_ms();
-        let used_ms = self.began_ms.max(copy.reads.last_ms.load(Relaxed));
+        let used_ms = copy.made_ms.max(copy.last_read_ms.load(Relaxed));
         now_ms >= copy.deadline_ms || now_ms.saturating_sub(used_ms) >= self.residents.idle_ms
     }
 }

@@ -53,8 +53,9 @@ impl View<'_> {
     }
 
     pub(super) fn hit(&self, key: &Key, copy: &Arc<Copy>, level: Level) -> Hit {
-        let access_count = self.count_read(key, copy);
-        let last_accessed_ms = copy.reads.last_ms.swap(self.clock.now_ms(), Relaxed);
+        let now_ms = self.clock.now_ms();
+        let access_count = self.count_read(key, copy, now_ms);
+        let last_accessed_ms = copy.last_read_ms.swap(now_ms, Relaxed);
         Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
     }
 }

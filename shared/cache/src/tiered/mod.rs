@@ -25,6 +25,7 @@ mod riders;
 mod status;
 mod sweep;
 mod sync;
+mod touched;
 mod view;
 mod warm;
 mod warming;
@@ -32,8 +33,8 @@ mod write;
 
 use self::{
     prefetch::Prefetches,
-    riders::Touched,
     sync::Unfinished,
+    touched::Touched,
     view::{Setup, Stop},
     write::Attempts,
 };
@@ -46,7 +47,7 @@ use crate::{
     key::Key,
     level::Level,
     limits::{Limits, Meters},
-    memory::{Copy, Memory, Reads},
+    memory::{Copy, Memory},
     outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
@@ -123,7 +124,7 @@ pub struct TieredCache {
     meters: Mutex<Meters>,
     knowledge: Mutex<Coherence>,
     /// What was read since the last sync, and the fleet does not know of yet.
-    touched: Mutex<Vec<Touched>>,
+    touched: Mutex<Touched>,
     /// What warm jobs named and L1 is to take in ahead of its readers.
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
@@ -313,11 +314,8 @@ impl Source {
         let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
-        copy.reads = Arc::new(Reads {
-            shared: self.reads.into(),
-            own: 0.into(),
-            last_ms: self.last_read_ms.max(copy.entry.created_at_ms).into(),
-        });
+        copy.reads = self.reads.into();
+        copy.last_read_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();
         copy
     }
 }

@@ -2,17 +2,11 @@
 
 use super::{sync::Unfinished, view::View};
 use crate::{
-    key::Key,
-    level::Level,
     limits::Renewal,
-    memory::{Copy, Reads},
-    redis::{Command, Outcome, Reply, Touch, reported, totals},
-    version::Version,
+    redis::{Command, Outcome, Reply, Touch, reported},
 };
-use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::PoisonError;
 
-/// Most copies whose reads wait for a sync; reads of more are not counted.
-const MOST_TOUCHED: usize = 1000;
 /// Most writes that one sync undoes: a request waits for it.
 const MOST_UNDONE: usize = 100;
 
@@ -26,14 +20,6 @@ pub(super) enum Rider {
     Renewed(Renewal),
     /// The fleet has this container's report of that number.
     Reported(u64),
-}
-
-/// A value that was read since the last sync.
-#[derive(Debug)]
-pub(super) struct Touched {
-    key: Key,
-    version: Version,
-    reads: Arc<Reads>,
 }
 
 impl View<'_> {
@@ -104,47 +90,5 @@ impl View<'_> {
         let undo =
             |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp);
         due.into_iter().map(|write| (undo(&write), write)).collect()
-    }
-
-    /// Counts a read, for the next sync to tell the fleet of; returns all reads known of.
-    pub(super) fn count_read(&self, key: &Key, copy: &Copy) -> u64 {
-        let reads = &copy.reads;
-        let own = reads.own.fetch_add(1, Relaxed) + 1;
-        let total = reads.shared.load(Relaxed) + own;
-        if own == 1 && self.uses(Level::L2) {
-            let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            if touched.len() < MOST_TOUCHED {
-                touched.push(Touched { key: key.clone(), version: copy.entry.version, reads: Arc::clone(reads) });
-            } else {
-                reads.settle();
-            }
-        }
-        total
-    }
-
-    fn take_touched(&self) -> Vec<Touch> {
-        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
-        touched
-            .into_iter()
-            .map(|Touched { key, version, reads }| Touch {
-                key,
-                version,
-                reads: reads.settle(),
-                last_ms: reads.last_ms.load(Relaxed),
-            })
-            .collect()
-    }
-
-    /// Takes the fleet's numbers of reads back into the copies that L1 still holds.
-    fn settle_touched(&self, touches: &[Touch], reply: Reply) {
-        let now_ms = self.clock.now_ms();
-        for (touch, total) in touches.iter().zip(totals(reply)) {
-            if let Some(total) = total
-                && let Some(copy) = self.memory.get(&touch.key, now_ms)
-                && copy.entry.version == touch.version
-            {
-                copy.reads.shared.store(total, Relaxed);
-            }
-        }
     }
 }
