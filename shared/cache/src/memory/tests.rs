@@ -156,14 +156,14 @@ fn a_copy_that_can_never_fit_drops_its_predecessor_and_nothing_else() {
     assert!(memory.get(&key(2), NOW).is_some());
 }
 
-#[test]
-fn a_large_copy_that_is_replaced_is_freed_at_once() {
+#[tokio::test]
+async fn a_large_copy_that_is_replaced_is_freed_at_once() {
     let memory = memory(&L1Config::default());
     let replaced = copy(MOST_LINGERING + 1, 1);
     let still_there = Arc::downgrade(&replaced);
     memory.insert(key(1), replaced);
     // Within half a second of the last time mini-moka looks at its logs by itself.
-    std::thread::sleep(Duration::from_millis(600));
+    tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(memory.insert(key(1), copy(1, 2)));
     assert_eq!(still_there.strong_count(), 0);
 }
