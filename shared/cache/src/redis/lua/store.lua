@@ -16,17 +16,14 @@ local since, copy_prefix, tag_index = ARGV[3], ARGV[4], ARGV[5]
 local indexed, tagged = {}, {}
 
 -- Adds a member to those that a sorted set is to get: pairs of its score and itself.
-local function note(members, key)
+local function note(members, member)
   members[#members + 1] = 0
-  members[#members + 1] = key
+  members[#members + 1] = member
 end
 
--- Gives an index its new members. One that grows also cleans itself, of one member, drawn at random, if its copy is gone;
--- the sweep of maintenance finds the others.
+-- Gives an index its new members; returns whether it has grown.
 local function grow(index, members)
-  if redis.call('ZADD', index, unpack(members)) == 0 then return end
-  local drawn = redis.call('ZRANDMEMBER', index)
-  if redis.call('EXISTS', copy_prefix .. drawn) == 0 then redis.call('ZREM', index, drawn) end
+  return redis.call('ZADD', index, unpack(members)) > 0
 end
 
 local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels)
@@ -77,10 +74,19 @@ for i = 2, #KEYS do
   outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 10))
 end
 if #indexed > 0 then
-  grow(KEYS[1], indexed)
+  local has_grown, tags = grow(KEYS[1], indexed), {}
   for tag, members in pairs(tagged) do
-    grow(tag_index .. tag, members)
-    redis.call('ZADD', tag_index, 0, tag)
+    -- A tag whose index has not grown is among the tags already.
+    if grow(tag_index .. tag, members) then note(tags, tag) end
+  end
+  if #tags > 0 then redis.call('ZADD', tag_index, unpack(tags)) end
+  -- What grows also cleans itself: of one member, drawn at random, of one index, whose turn it is by the clock. The sweep
+  -- of maintenance finds the others.
+  if has_grown or #tags > 0 then
+    local turn = now % (#tags / 2 + 1)
+    local index = turn == 0 and KEYS[1] or tag_index .. tags[2 * turn]
+    local drawn = redis.call('ZRANDMEMBER', index)
+    if redis.call('EXISTS', copy_prefix .. drawn) == 0 then redis.call('ZREM', index, drawn) end
   end
 end
 return outcomes

@@ -12,14 +12,20 @@ local cursor, limit = ARGV[1], tonumber(ARGV[2])
 
 -- A server that is not the one `meta` speaks of (failed over, restarted, flushed), or that has lost its journal,
 -- begins a new epoch: what was certified before may rest on records that are gone. A replica does not see new records.
-local info = redis.pcall('INFO', 'server', 'replication')
-local identity = 'unknown'
-if type(info) == 'string' then
-  -- Found as plain text first: a pattern that is tried at every place takes as long as the rest of a sync.
-  local at = string.find(info, 'run_id:', 1, true)
-  identity = at and string.match(info, '^%x+', at + 7) or identity
-  if string.find(info, 'role:slave', 1, true) then return redis.error_reply('READONLY this server is a replica') end
+--
+-- Its name is that of its data set, which every start and every promotion changes; where that is not told, the server's.
+-- One section at a time: the server writes all it is asked for, which takes as long as the rest of a sync.
+local function info_of(section, name)
+  local info = redis.pcall('INFO', section)
+  if type(info) ~= 'string' then return nil end
+  if string.find(info, 'role:slave', 1, true) then return nil, true end
+  -- Found as plain text first: a pattern that is tried at every place takes longer still.
+  local at = string.find(info, name, 1, true)
+  return at and string.match(info, '^%x+', at + #name)
 end
+local identity, is_replica = info_of('replication', 'master_replid:')
+if is_replica then return redis.error_reply('READONLY this server is a replica') end
+identity = identity or info_of('server', 'run_id:') or 'unknown'
 if ARGV[5] == '1' then
   local cluster = redis.pcall('CLUSTER', 'INFO')
   if type(cluster) == 'string' then
