@@ -26,8 +26,7 @@ pub const HELLO_SDK: &str = "hello-sdk";
 /// for others together would get other features, and be compiled anew.
 pub fn build() -> io::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--no-default-features", "--features", "strata-bench/sdk"]);
-    cargo.args(["-p", "strata-bench", "--bin", "hello", "--bin", HELLO_SDK]);
+    cargo.args(["build", "-p", "strata-baseline", "--bin", "hello", "--bin", HELLO_SDK]);
     for name in functions()? {
         cargo.args(["-p", &name, "--bin", &name]);
     }

@@ -20,8 +20,6 @@
 //! - [`costs`], [`capacity`]: what a million requests cost on AWS; [`port`]: what they, [`tap`] and [`distance`] listen on.
 //! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
 
-#![cfg(feature = "harness")]
-
 pub mod allocations;
 pub mod binaries;
 pub mod capacity;
