@@ -18,8 +18,10 @@
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
 //! - [`costs`], [`capacity`]: what a million requests cost on AWS; [`port`]: what they, [`tap`] and [`distance`] listen on.
-//! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured.
+//! - [`counters`], [`stats`], [`report`], [`machine`]: work of Redis, medians, spread and where they were measured; `aims`:
+//!   what misses its aim, and why.
 
+mod aims;
 pub mod allocations;
 pub mod binaries;
 pub mod capacity;

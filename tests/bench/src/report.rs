@@ -1,7 +1,7 @@
 //! One report of a run, for people and for programs.
 
 use crate::{
-    machine,
+    aims, machine,
     plot::{Curve, Plot},
     stats::Summary,
 };
@@ -155,7 +155,8 @@ impl Report {
         fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&json).map_err(Error::other)?)
     }
 
-    /// The report for people. What failed comes first, so that nobody takes the rest for everything.
+    /// The report for people. What failed comes first, so that nobody takes the rest for everything, and what misses its aim
+    /// next.
     pub fn markdown(&self, machine: &[(&str, String)]) -> String {
         let mut text = String::from("# Benchmarks\n\nMedians, with the 10th and 90th percentile of all samples.\n\n");
         for (name, value) in machine {
@@ -164,6 +165,7 @@ impl Report {
         for Failure { suite, cause } in &self.failures {
             let _ = write!(text, "\n## {suite} failed\n\n```text\n{}\n```\n", cause.trim());
         }
+        text += &aims::missed(self);
         for section in &self.sections {
             let _ = write!(text, "\n## {}\n\nBaseline: {}.\n\n", section.title, section.baseline);
             text += "| | Strata | baseline | ratio | aim |\n|---|---|---|---|---|\n";
