@@ -6,8 +6,8 @@ use crate::report::{Report, Row};
 const REASONS: [(&str, &str); 10] = [
     (
         "first poll",
-        "the dynamic loader writes addresses into 57 pages of `entries`, each a page fault, 46 of them for the AWS SDK and \
-         its TLS; L1, log and settings are set up",
+        "the dynamic loader writes addresses into 56 pages of `entries`, each a page fault, and into 46 of a bare function \
+         with the AWS SDK's client; L1, log and settings are set up",
     ),
     (
         "entries of 1 KB in L1",
@@ -73,7 +73,7 @@ fn misses(row: &Row) -> Option<bool> {
         Bound::Difference(bound) => (row.strata.median - row.baseline?.median, bound),
         Bound::Value(bound) => (row.strata.median, bound),
     };
-    // Two digits, or of a fraction three: what is shown as the aim itself meets it.
+    // Two digits, or four of what is shown as a fraction: what is shown as the aim itself meets it.
     let digits = if measured < 0.1 { 1e4 } else { 1e2 };
     let measured = (measured * digits).round() / digits;
     Some(if is_most { measured > bound } else { measured < bound })

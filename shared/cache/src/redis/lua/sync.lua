@@ -14,7 +14,7 @@ local cursor, limit = ARGV[1], tonumber(ARGV[2])
 -- begins a new epoch: what was certified before may rest on records that are gone. A replica does not see new records.
 --
 -- Its name is that of its data set, which every start and every promotion changes; where that is not told, the server's.
--- One section at a time: the server writes all it is asked for, which takes as long as the rest of a sync.
+-- One section at a time: the server writes all it is asked for, which is a fifth of a sync.
 local function info_of(section, name)
   local info = redis.pcall('INFO', section)
   if type(info) ~= 'string' then return nil end
