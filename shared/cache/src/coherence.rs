@@ -2,10 +2,13 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
+mod news;
+
+pub(crate) use self::news::News;
 use crate::{
     barriers::Barriers,
     key::Key,
-    ledger::{Ledger, covers},
+    ledger::Ledger,
     level::Level,
     planted::{Bug, planted},
     record::{Event, Record},
@@ -14,7 +17,7 @@ use crate::{
     selector::Invalidation,
     version::{Position, Version},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,8 @@ pub(crate) struct Coherence {
     reach: Position,
     epoch: Position,
     ledger: Ledger,
+    /// The greatest version that the journal or the control table has told of.
+    newest: Version,
     /// Invalidations that have not removed all they mean yet.
     open: Barriers,
     /// The same by the control table, when Redis could not be asked or had lost them.
@@ -52,6 +57,8 @@ pub(crate) struct Coherence {
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
+    /// When that was received.
+    received: Option<Instant>,
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
     doubted: bool,
@@ -77,19 +84,6 @@ pub(crate) struct Certificate {
     pub certified_ms: i64,
 }
 
-/// What L1 must do after a sync.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
-    /// Drop everything.
-    pub clear: bool,
-    /// Drop the copies these changes cover.
-    pub changes: Vec<(Key, Version, Position)>,
-    /// Drop the copies these invalidations cover.
-    pub invalidations: Vec<Arc<Invalidation>>,
-    /// Entries that warm jobs have brought into L2, with bytes of their envelopes: they may be prefetched.
-    pub warmed: Vec<(Key, usize)>,
-}
-
 /// What the journal says of a key since a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -113,6 +107,7 @@ impl Coherence {
             reach: Position::ZERO,
             epoch: Position::ZERO,
             ledger: Ledger::default(),
+            newest: Version::ZERO,
             open: Barriers::default(),
             noted: Barriers::default(),
             noted_ms: i64::MIN,
@@ -120,6 +115,7 @@ impl Coherence {
             sent_ms: i64::MIN,
             doubted: false,
             time_us: 0,
+            received: None,
             notes_checked_ms: 0,
         }
     }
@@ -193,7 +189,9 @@ impl Coherence {
         self.generation += u64::from(news.clear);
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
+        self.received = Some(reply.received);
         self.open = reply.open;
+        self.newest = self.newest.max(self.open.newest());
         self.noted = Barriers::default();
         self.noted_ms = i64::MIN;
         self.published = reply.published.version;
@@ -241,6 +239,7 @@ impl Coherence {
 
     /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`.
     pub(crate) fn take_noted(&mut self, noted: Barriers, asked_ms: i64) {
+        self.newest = self.newest.max(noted.newest());
         self.noted = noted;
         self.noted_ms = asked_ms;
     }
@@ -271,9 +270,17 @@ impl Coherence {
         self.open.any_unreadable() || self.noted.any_unreadable()
     }
 
-    /// A version that no open invalidation of the key hides.
-    pub(crate) fn above_open(&self, key: &Key) -> Version {
-        self.open.above(key).max(self.noted.above(key))
+    /// The greatest version known. What begins now must exceed it, whatever the clocks say: an invalidation leaves, and
+    /// hides not, what is newer than itself.
+    pub(crate) fn newest(&self) -> Version {
+        self.newest
+    }
+
+    /// A time in microseconds that the clock of Redis has reached, if it was ever asked: `now` comes from a clock that
+    /// stands still while the container is frozen, and cannot be put forward.
+    pub(crate) fn reached_us(&self, now: Instant) -> Option<u64> {
+        let since = now.saturating_duration_since(self.received?);
+        Some(self.time_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or_default()))
     }
 
     /// Whether a copy in L2 is covered by an invalidation.
@@ -342,10 +349,12 @@ impl Coherence {
     fn take(&mut self, record: &Record, news: &mut News) {
         match &record.event {
             Event::Changed { key, version } => {
+                self.newest = self.newest.max(*version);
                 self.ledger.add(record);
                 news.changes.push((key.clone(), *version, record.at));
             }
             Event::Invalidated(invalidation) => {
+                self.newest = self.newest.max(invalidation.version);
                 self.ledger.add(record);
                 news.invalidations.push(Arc::clone(invalidation));
             }
@@ -376,12 +385,5 @@ impl Coherence {
 
     fn history_ms(&self) -> u64 {
         u64::try_from(HISTORY.as_millis()).expect("a constant of seconds")
-    }
-}
-
-impl News {
-    /// Whether a change in the news covers an L1 copy of `key`.
-    pub(crate) fn covers((_, changed, at): &(Key, Version, Position), copy: Version, stamp: Position) -> bool {
-        covers((*at, *changed), copy, stamp)
     }
 }

@@ -8,6 +8,9 @@ const CONTAINER_BITS: u32 = 12;
 
 /// Which mutation of a key a value comes from: Redis TIME in microseconds at its start, and a container number
 /// that tells apart two that started in the same microsecond.
+///
+/// Where that time is behind a version that is known already, the version is one just above that: a hybrid logical
+/// clock. No two mutations may ever have the same, because what belongs to a value is named after its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
@@ -24,6 +27,14 @@ impl Version {
     #[must_use]
     pub const fn next(self) -> Version {
         Version(self.0 + 1)
+    }
+
+    /// The smallest version of container number `container` that is greater.
+    #[must_use]
+    pub const fn above(self, container: u16) -> Version {
+        let micros = self.0 >> CONTAINER_BITS;
+        let beside = Version::at(micros, container);
+        if beside.0 > self.0 { beside } else { Version::at(micros + 1, container) }
     }
 
     /// Twenty digits: sorts as text like the number does, which is how Lua scripts compare versions
@@ -72,6 +83,18 @@ impl fmt::Display for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_containers_never_exceed_a_version_by_the_same() {
+        let version = Version::at(1_700_000_000_000_000, 7);
+        for (container, micros) in [(6, 1_700_000_000_000_001), (7, 1_700_000_000_000_001), (8, 1_700_000_000_000_000)]
+        {
+            assert_eq!(version.above(container), Version::at(micros, container));
+            assert!(version.above(container) > version);
+        }
+        // A number has more bits than a version has room for.
+        assert_eq!(version.above(u16::MAX), Version::at(1_700_000_000_000_000, 4095));
+    }
 
     #[test]
     fn text_sorts_like_the_number() {

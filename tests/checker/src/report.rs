@@ -10,6 +10,8 @@ use crate::run::Verdict;
 
 /// Most operations shown of one violation; more do not help anybody.
 const MOST_SHOWN: usize = 60;
+/// How long before a violation begins what happens to the key is shown as well: it may be the cause.
+const BEFORE: Duration = Duration::from_secs(1);
 
 /// What many runs add up to.
 #[derive(Debug, Default)]
@@ -122,7 +124,7 @@ impl Shown<'_> {
     fn from(&self) -> Duration {
         let marked = [Some(self.violation.read), self.violation.put, self.violation.ignored];
         let starts = marked.into_iter().flatten().map(|place| self.history.operations[place].start);
-        starts.min().unwrap_or_default()
+        starts.min().unwrap_or_default().saturating_sub(BEFORE)
     }
 
     /// The operations that matter: what changed the key since the value was put, and what read the value.

@@ -1,9 +1,12 @@
 //! A level that is down is a level skipped: what goes on, what is refused, what it costs, and what is said of it.
 
-use crate::support::{command, copy_name, get, put, wait_out_the_window};
+use crate::{
+    support::{command, copy_name, fresh, get, invalidate, put, put_tagged, wait_out_the_window},
+    tables,
+};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use strata_it::{Api, configured, entry, stack::L3Fault};
+use strata_it::{Api, Request, configured, entry, stack::L3Fault};
 
 #[tokio::test]
 async fn without_redis_l3_answers_and_mutations_say_so() {
@@ -126,4 +129,38 @@ async fn l3_alone_keeps_entries_coherent() {
     assert_eq!(get(&api, "entries-2", "k").await.value(), "2");
     wait_out_the_window().await;
     assert_eq!(get(&api, "entries-2", "k").await.level(), "L1_MEMORY", "confirmed by its version alone");
+}
+
+#[tokio::test]
+async fn an_invalidation_removes_what_was_put_without_redis() {
+    let api = Api::with(configured(json!({"l2_config": {"timeout_ms": 10_000}}))).await;
+    let cut_off = api.stack.redis_path("entries-2");
+    // When this container hears of Redis time, its request for it is old.
+    cut_off.delay(Duration::from_millis(1500)).await;
+    put(&api, "entries-2", "other", "1").await.expect(201);
+    // Nobody looks for notes then: the journal says nothing of what follows.
+    put(&api, "entries-1", "another", "1").await.expect(201);
+    cut_off.cut().await;
+    let told = tagged(&api, "k", "red").pin("entries-2").send().await.expect(201);
+    assert_eq!(told.json()["degraded"], true);
+    invalidate(&api, json!({"tags": ["red"]})).await.expect(200);
+    cut_off.restore().await;
+    fresh(&api, "k").await.expect(404);
+}
+
+#[tokio::test]
+async fn an_invalidation_removes_what_was_put_over_a_row_from_a_clock_that_was_ahead() {
+    let api = Api::start().await;
+    put_tagged(&api, "k", &["red"]).await;
+    tables::delay_version(&api, "k", Duration::from_secs(3600)).await;
+    tagged(&api, "k", "red").send().await.expect(200);
+    invalidate(&api, json!({"tags": ["red"]})).await.expect(200);
+    fresh(&api, "k").await.expect(404);
+    // And what is put then is newer than the invalidation.
+    put_tagged(&api, "k", &["red"]).await;
+    fresh(&api, "k").await.expect(200);
+}
+
+fn tagged(api: &Api, key: &str, tag: &str) -> Request {
+    api.put(&entry(key), json!({"value": key, "tags": [tag]}).to_string())
 }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
     types::AttributeValue,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use strata_it::Api;
 
 /// An item.
@@ -39,6 +39,16 @@ pub async fn partition(api: &Api, table: &str, pk: &str) -> Vec<Item> {
 pub async fn all(api: &Api, table: &str) -> Vec<Item> {
     let pages = client(api).scan().table_name(table).consistent_read(true).into_paginator().items();
     pages.send().collect::<Result<_, _>>().await.unwrap()
+}
+
+/// Makes the row of a key one that was written so much later.
+pub async fn delay_version(api: &Api, key: &str, by: Duration) {
+    let pk = format!("e#{:x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16);
+    // Microseconds, before the twelve bits that number the container.
+    let later = AttributeValue::N((by.as_micros() << 12).to_string());
+    let row = client(api).update_item().table_name("cache_entries").key("pk", text(&pk)).key("sk", text(key));
+    let row = row.update_expression("ADD version :later").expression_attribute_values(":later", later);
+    row.condition_expression("attribute_exists(version)").send().await.unwrap();
 }
 
 /// A text of an item.

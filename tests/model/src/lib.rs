@@ -54,7 +54,7 @@
 //! | 12 | an invalidate of L1 and L2, then the copy of L3 refused for ever | `traces::t12` |
 //! | 13 | a failover loses the tail; only the copies' node fails over | `traces::t13`, `protocol` |
 //! | 14 | one container cut off, another that never notices | `traces::t14` |
-//! | 15 | versions by a clock that is behind or ahead | no clocks here: unit tests of versions |
+//! | 15 | versions by a clock that is behind or ahead | no clocks here: unit tests of versions, and `degradation` in tests/it |
 //! | 16 | the ledger pruned in the middle of a request; a write delivered after a freeze | time: the scripts' tests |
 //! | 17 | own L1 filled after losing to a DELETE | `traces::t17` |
 //! | 18 | eventually consistent reads of L3 | `traces::t18` |

@@ -5,6 +5,7 @@ use crate::{
     redis::Published,
     selector::{Invalidation, Selector},
 };
+use std::time::Duration;
 
 const T0: u64 = 1_700_000_000_000;
 
@@ -23,6 +24,7 @@ fn put(ms: u64, name: &str, version: u64) -> Record {
 fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
     SyncReply {
         time_us: (T0 + ms) * 1000,
+        received: Instant::now(),
         epoch: at(0),
         notes_checked_ms: 0,
         open: Barriers::default(),
@@ -266,4 +268,37 @@ fn who_begins_anew_is_told_what_was_warmed_lately() {
     assert!(news.clear);
     assert_eq!(news.warmed, [(key("k"), 7)]);
     assert_eq!(knowledge.cursor(), Some(at(25_000)));
+}
+
+#[test]
+fn what_begins_exceeds_every_version_that_was_told_of() {
+    let mut knowledge = synced();
+    assert_eq!(knowledge.newest(), Version::ZERO);
+    knowledge.apply(reply(20, false, vec![put(15, "k", 7), put(16, "x", 4)]), 20);
+    assert_eq!(knowledge.newest(), Version(7), "of any key");
+    let event = Event::Invalidated(invalidation(25, "*", 9, Levels::ALL));
+    knowledge.apply(reply(30, false, vec![Record { at: at(25), event }]), 30);
+    assert_eq!(knowledge.newest(), Version(9));
+    let barrier = |version| {
+        let written = format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
+        Barriers::read([(Some(at(35)), written.as_str())].into_iter())
+    };
+    knowledge.apply(SyncReply { open: barrier(11), ..reply(40, false, vec![]) }, 40);
+    assert_eq!(knowledge.newest(), Version(11));
+    knowledge.take_noted(barrier(13), 50);
+    assert_eq!(knowledge.newest(), Version(13));
+    knowledge.apply(reply(60, true, vec![put(15, "k", 7)]), 60);
+    assert_eq!(knowledge.newest(), Version(13), "what the journal has lost is exceeded all the same");
+}
+
+#[test]
+fn redis_has_reached_what_it_said_and_the_time_since_its_answer() {
+    assert_eq!(Coherence::new(Register::L3).reached_us(Instant::now()), None);
+    let mut knowledge = synced();
+    let told = reply(20, false, vec![]);
+    let received = told.received;
+    // However long ago it was sent.
+    knowledge.apply(told, -10_000);
+    assert_eq!(knowledge.reached_us(received), Some((T0 + 20) * 1000));
+    assert_eq!(knowledge.reached_us(received + Duration::from_millis(5)), Some((T0 + 25) * 1000));
 }

@@ -284,17 +284,20 @@ impl Store {
             let live = matches!(row.content, Write::Gone);
             return Ok(Written::Yes(Before { live, ..Before::default() }));
         }
-        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content {
+        let standing = match standing {
+            Some(item) => Some(Head::of(&item).version),
+            None => self.head(row.key).await?.map(|head| head.version),
+        };
+        // What is named after the version that stands belongs to the row that stands.
+        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content
+            && standing != Some(row.version)
+        {
             let chunks = match row.content {
                 Write::Value { envelope, .. } if envelope.len() > INLINE_BYTES => super::chunks::count(envelope.len()),
                 _ => 0,
             };
             self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
-        let standing = match standing {
-            Some(item) => Some(Head::of(&item).version),
-            None => self.head(row.key).await?.map(|head| head.version),
-        };
         Ok(match standing {
             Some(version) if version >= row.version => Written::Newer(version),
             _ => Written::Unexpected,

@@ -34,7 +34,7 @@ use crate::{
     dynamo::Floors,
     outcome::{CacheError, Configured},
     redis::{Down, Published, SETTLE, is_published},
-    version::{Position, Version},
+    version::Position,
 };
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 
@@ -124,17 +124,8 @@ impl TieredCache {
     }
 
     fn moment(&self) -> Moment {
-        let (now_ms, version) = (self.clock.now_ms(), self.version_without_redis());
+        let (now_ms, version) = (self.clock.now_ms(), self.version_above_all());
         Moment { now_ms, version, writer: fastrand::u64(..) }
-    }
-
-    /// A version for what must be greater than all that was written before: what Redis time was last, and the time since,
-    /// by own clock; never ahead of Redis but for what the two clocks drifted.
-    pub(super) fn version_without_redis(&self) -> Version {
-        let (stamp, now_ms) = (self.stamp(), self.clock.now_ms());
-        let since_ms = if stamp.started_us == 0 { now_ms } else { now_ms.saturating_sub(stamp.sent_ms) };
-        let since_us = u64::try_from(since_ms.max(0)).unwrap_or_default().saturating_mul(1000);
-        Version::at(stamp.started_us.saturating_add(since_us), self.container)
     }
 
     /// Tells Redis of a document, unless there never was one, and goes by it.

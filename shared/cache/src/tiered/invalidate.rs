@@ -148,7 +148,7 @@ impl View<'_> {
         followed: bool,
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
-        let written = request.written(self.version_without_redis().max(self.version(self.stamp())), levels);
+        let written = request.written(self.version_above_all(), levels);
         let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(written.clone())));
         if let Some(note) = &again {
             self.leave_note(note).await?;

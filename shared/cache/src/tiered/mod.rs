@@ -26,6 +26,7 @@ mod status;
 mod sweep;
 mod sync;
 mod touched;
+mod versions;
 mod view;
 mod warm;
 mod warming;

@@ -6,13 +6,12 @@
 
 use super::TieredCache;
 use crate::{
-    coherence::Stamp,
     config::{Config, document::Document},
     level::Level,
     outcome::{CacheError, Path, Step},
     redis::{Copies, Down, Keyspace},
     register::Register,
-    version::{Position, Version},
+    version::Position,
 };
 use std::{
     ops::Deref,
@@ -128,12 +127,6 @@ impl View<'_> {
     /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.
     pub(super) fn owes_note(&self, followed: bool) -> bool {
         self.uses(Level::L2) || !followed || self.is_settling()
-    }
-
-    /// The version of an operation that began with that sync.
-    pub(super) fn version(&self, stamp: Stamp) -> Version {
-        let floors = self.store.floors();
-        Version::at(stamp.started_us, self.container).max(floors.l2.max(floors.l3).next())
     }
 
     /// A path on which nothing has been asked yet.

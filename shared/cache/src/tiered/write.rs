@@ -113,20 +113,17 @@ impl View<'_> {
         }
         let mut before = Before::default();
         let stamp = self.stamp();
-        let mut version = self.version(stamp).max(floor.next());
+        let mut floor = floor;
         if !redis {
-            // Redis time cannot be asked: what it last said is not ahead of it, and L3 and what is open say what must be
-            // exceeded.
+            // Redis time cannot be asked: L3 and what is open say what must be exceeded.
             let (head, known) = tokio::join!(self.store.head(key.as_str()), self.know_barriers(false, 0));
             let head = head.map_err(|error| self.l3_failed(key, path, error))?;
             // What is open now is exceeded; what opens later is a mutation at the same time.
             known?;
-            version = version.max(self.version_without_redis());
-            version = version.max(head.map_or(Version::ZERO, |head| head.version).next());
+            floor = floor.max(head.map_or(Version::ZERO, |head| head.version));
             before = head.map_or(before, |head| head.before(began_ms));
         }
-        // A clock that was ahead may have given an open invalidation its version.
-        version = version.max(self.knowledge().above_open(key));
+        let version = if redis { self.version_above(floor, stamp) } else { self.version_without_redis(floor) };
         let held = self.memory.get(key, began_ms);
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
         Ok(Begun { stamp, version, redis, followed, began_ms, before, held })

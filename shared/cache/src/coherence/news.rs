@@ -1,0 +1,29 @@
+//! What a sync tells L1.
+
+use crate::{
+    key::Key,
+    ledger::covers,
+    selector::Invalidation,
+    version::{Position, Version},
+};
+use std::sync::Arc;
+
+/// What L1 must do after a sync.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Drop everything.
+    pub clear: bool,
+    /// Drop the copies these changes cover.
+    pub changes: Vec<(Key, Version, Position)>,
+    /// Drop the copies these invalidations cover.
+    pub invalidations: Vec<Arc<Invalidation>>,
+    /// Entries that warm jobs have brought into L2, with bytes of their envelopes: they may be prefetched.
+    pub warmed: Vec<(Key, usize)>,
+}
+
+impl News {
+    /// Whether a change in the news covers an L1 copy of `key`.
+    pub(crate) fn covers((_, changed, at): &(Key, Version, Position), copy: Version, stamp: Position) -> bool {
+        covers((*at, *changed), copy, stamp)
+    }
+}
