@@ -1,7 +1,7 @@
 //! The job that a path names.
 
 use strata_api::{ApiError, Call, Principal, Problem};
-use strata_cache::Job;
+use strata_cache::{Job, Selector};
 
 /// The path parameter.
 pub const ID: &str = "job_id";
@@ -17,11 +17,17 @@ pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
     if may_see(&call.principal, &job) { Ok(job) } else { Err(ApiError::JobForbidden) }
 }
 
-/// Whether all that a job touches lies inside of the prefixes that the caller's token is limited to. Of a removal it is
-/// not known what that is.
+/// Whether all that a job touches lies inside of the prefixes that the caller's token is limited to.
 fn may_see(principal: &Principal, job: &Job) -> bool {
-    let Some(warm) = &job.warm else { return principal.prefixes().is_none() };
-    let keys = warm.keys.iter().map(|key| key.as_str());
-    let mut prefixes = keys.chain(warm.patterns.iter().map(|pattern| pattern.prefix()));
-    prefixes.all(|prefix| principal.may_touch_prefix(prefix).is_ok())
+    let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
+    match (&job.warm, &job.removes) {
+        (Some(warm), _) => {
+            warm.keys.iter().all(|key| may_touch(key.as_str()))
+                && warm.patterns.iter().all(|pattern| may_touch(pattern.prefix()))
+        }
+        (None, Some(Selector::Pattern(pattern))) => may_touch(pattern.prefix()),
+        (None, Some(Selector::Tags { within: Some(prefixes), .. })) => prefixes.iter().all(|prefix| may_touch(prefix)),
+        // Any key may have a tag; or the job is of a later release.
+        (None, Some(Selector::Tags { within: None, .. }) | None) => principal.prefixes().is_none(),
+    }
 }

@@ -4,7 +4,7 @@
 //! the table's stream; a slice that ends with work left writes it so again. Any slice may be run twice, at once, or be
 //! cut off anywhere: what it does can be repeated, and its checkpoint says where to go on.
 
-use crate::warm::Warm;
+use crate::{selector::Selector, warm::Warm};
 use std::collections::BTreeMap;
 
 /// What is known of a job. Times are in milliseconds since the Unix epoch.
@@ -36,6 +36,8 @@ pub struct Job {
     pub errors: BTreeMap<String, u64>,
     /// What it is to load, of a warm job.
     pub warm: Option<Warm>,
+    /// What it is to remove, of a removal.
+    pub removes: Option<Selector>,
 }
 
 /// What was expected of a job when it was accepted.

@@ -8,7 +8,7 @@ use crate::{
 use serde_json::json;
 use strata_it::{
     Api, entry, patient,
-    stack::{L3Fault, Options, Stack},
+    stack::{Claims, L3Fault, Options, Stack},
 };
 
 /// Entries of one partition: five pages of it in DynamoDB.
@@ -100,6 +100,28 @@ async fn the_effect_is_complete_at_once_and_the_rest_goes_by_itself() {
     fresh(&api, "other").await.expect(200);
     let logs = ["warmer-1", "warmer-2"].map(|container| api.stack.logs(container)).concat();
     assert!(logs.matches("\"message\":\"slice\"").count() >= 4, "{logs}");
+}
+
+#[tokio::test]
+async fn a_removal_is_shown_to_tokens_that_could_have_begun_it() {
+    let api = Api::with(slow().streams(false)).await;
+    fill(&api, &keys()).await;
+    let [theirs, others] = ["k:", "other:"].map(|prefix| api.stack.token(Claims::default().prefixes(&[prefix])));
+    let all = api.stack.token(Claims::default());
+    for (body, by, is_theirs) in [
+        (json!({"tags": ["t"]}), &theirs, true),
+        (json!({"pattern": "k:*"}), &all, true),
+        (json!({"tags": ["t"]}), &all, false),
+        (json!({"pattern": "k*"}), &all, false),
+    ] {
+        let begun =
+            api.request("POST", "/invalidate").body(body.to_string()).bearer(by).send().await.expect(200).json();
+        let path = format!("/warm/{}", begun["job_id"].as_str().unwrap_or_else(|| panic!("{begun}")));
+        let ask = async |token: &str| api.get(&path).bearer(token).send().await;
+        assert_eq!(ask(&all).await.expect(200).json()["kind"], "removal");
+        ask(&theirs).await.expect(if is_theirs { 200 } else { 403 });
+        ask(&others).await.expect_error(403, "FORBIDDEN");
+    }
 }
 
 #[tokio::test]

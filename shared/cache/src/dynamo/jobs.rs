@@ -13,6 +13,8 @@ use super::{
 };
 use crate::{
     job::{Counters, Estimate, Job, JobState},
+    selector::Written,
+    version::Position,
     warm::Warm,
 };
 use aws_sdk_dynamodb::{
@@ -371,6 +373,7 @@ impl JobRecord {
             error: text_of(state, "error").filter(|error| !error.is_empty()).map(str::to_owned),
             errors: text_of(state, "errors").and_then(|errors| serde_json::from_str(errors).ok()).unwrap_or_default(),
             warm: Warm::read(body),
+            removes: Written::read(Position::ZERO, body).map(|invalidation| invalidation.selector),
         };
         let progress = text_of(state, "progress").unwrap_or_default().to_owned();
         Some(JobRecord { job, body: body.to_owned(), progress })

@@ -319,6 +319,7 @@ mod tests {
             error: None,
             errors: BTreeMap::default(),
             warm: None,
+            removes: None,
         }
     }
 
