@@ -17,7 +17,7 @@ use crate::{
     selector::Invalidation,
     version::{Position, Version},
 };
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 #[cfg(test)]
 mod tests;
@@ -57,8 +57,6 @@ pub(crate) struct Coherence {
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
-    /// When that was received.
-    received: Option<Instant>,
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
     doubted: bool,
@@ -115,7 +113,6 @@ impl Coherence {
             sent_ms: i64::MIN,
             doubted: false,
             time_us: 0,
-            received: None,
             notes_checked_ms: 0,
         }
     }
@@ -189,9 +186,8 @@ impl Coherence {
         self.generation += u64::from(news.clear);
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
-        self.received = Some(reply.received);
         self.open = reply.open;
-        self.newest = self.newest.max(self.open.newest());
+        self.newest = self.newest.max(self.open.newest()).max(reply.ahead);
         self.noted = Barriers::default();
         self.noted_ms = i64::MIN;
         self.published = reply.published.version;
@@ -274,13 +270,6 @@ impl Coherence {
     /// hides not, what is newer than itself.
     pub(crate) fn newest(&self) -> Version {
         self.newest
-    }
-
-    /// A time in microseconds that the clock of Redis has reached, if it was ever asked: `now` comes from a clock that
-    /// stands still while the container is frozen, and cannot be put forward.
-    pub(crate) fn reached_us(&self, now: Instant) -> Option<u64> {
-        let since = now.saturating_duration_since(self.received?);
-        Some(self.time_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or_default()))
     }
 
     /// Whether a copy in L2 is covered by an invalidation.

@@ -134,6 +134,7 @@ async fn l3_alone_keeps_entries_coherent() {
 #[tokio::test]
 async fn an_invalidation_removes_what_was_put_without_redis() {
     let api = Api::with(configured(json!({"l2_config": {"timeout_ms": 10_000}}))).await;
+    invalidate(&api, json!({"tags": ["started"]})).await.expect(200);
     let cut_off = api.stack.redis_path("entries-2");
     // When this container hears of Redis time, its request for it is old.
     cut_off.delay(Duration::from_millis(1500)).await;
@@ -149,16 +150,37 @@ async fn an_invalidation_removes_what_was_put_without_redis() {
 }
 
 #[tokio::test]
-async fn an_invalidation_removes_what_was_put_over_a_row_from_a_clock_that_was_ahead() {
+async fn an_invalidation_removes_what_was_put_when_the_clock_was_ahead() {
     let api = Api::start().await;
-    put_tagged(&api, "k", &["red"]).await;
-    tables::delay_version(&api, "k", Duration::from_secs(3600)).await;
-    tagged(&api, "k", "red").send().await.expect(200);
+    put_ahead(&api, "k").await;
     invalidate(&api, json!({"tags": ["red"]})).await.expect(200);
     fresh(&api, "k").await.expect(404);
     // And what is put then is newer than the invalidation.
     put_tagged(&api, "k", &["red"]).await;
     fresh(&api, "k").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_invalidation_removes_what_was_put_ahead_of_time_and_the_journal_has_forgotten() {
+    let api = Api::start().await;
+    put_ahead(&api, "k").await;
+    invalidate(&api, json!({"tags": ["other"]})).await.expect(200);
+    let trimmed: u64 = command(&api, &["XTRIM", "strata:cache:{j}journal", "MAXLEN", "1"]).await;
+    assert!(trimmed > 2, "the records of the key");
+    // A new container knows what it can read only.
+    for container in ["invalidate-1", "invalidate-2"] {
+        api.stack.kill(container).await;
+    }
+    invalidate(&api, json!({"tags": ["red"]})).await.expect(200);
+    fresh(&api, "k").await.expect(404);
+}
+
+/// Puts a value over one that was written an hour ahead of time.
+async fn put_ahead(api: &Api, key: &str) {
+    put_tagged(api, key, &["red"]).await;
+    tables::delay_version(api, key, Duration::from_secs(3600)).await;
+    let told = tagged(api, key, "red").pin("entries-1").send().await.expect(200);
+    assert_ne!(told.json()["degraded"], true, "it is in the journal");
 }
 
 fn tagged(api: &Api, key: &str, tag: &str) -> Request {

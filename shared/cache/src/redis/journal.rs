@@ -10,10 +10,7 @@ use crate::{
     version::{Position, Version},
 };
 use redis::{Cmd, Value, cmd};
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 /// T: longest life of one operation (the function timeout of 30 s, and margin).
 pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
@@ -57,14 +54,15 @@ pub(crate) struct Journal {
 pub(crate) struct SyncReply {
     /// Redis TIME in microseconds.
     pub time_us: u64,
-    /// When it was received.
-    pub received: Instant,
     /// Where the epoch began.
     pub epoch: Position,
     /// Redis time in ms when the outage notes were read last; 0 for never.
     pub notes_checked_ms: u64,
     /// Invalidations that have not removed all they mean.
     pub open: Barriers,
+    /// A version that was ahead of Redis time when it was recorded, the greatest of those; zero for none. Its record may
+    /// be gone.
+    pub ahead: Version,
     /// What it says of the configuration.
     pub published: Published,
     /// The records do not follow on the cursor: they are the newest ones there are.
@@ -114,7 +112,7 @@ impl Journal {
 
     /// The command that appends the record of a mutation of one key.
     pub(crate) fn append(&self, operation: Operation, change: Change, key: &str, version: Version, by: &str) -> Cmd {
-        let mut call = self.appending(operation, "");
+        let mut call = self.appending(operation, "", version);
         call.arg(&["kind", change.name(), "key", key, "version", &version.sortable(), "by", by]);
         call
     }
@@ -125,7 +123,7 @@ impl Journal {
         if open {
             return self.raise(operation, &body);
         }
-        let mut call = self.appending(operation, "");
+        let mut call = self.appending(operation, "", Version::ZERO);
         call.arg(&["kind", "invalidate", "body", &body]);
         call
     }
@@ -133,14 +131,14 @@ impl Journal {
     /// The command that appends the record of an invalidation, as it is written down, and keeps it open; while that very
     /// text is open it only says where.
     pub(crate) fn raise(&self, operation: Operation, body: &str) -> Cmd {
-        let mut call = self.appending(operation, body);
+        let mut call = self.appending(operation, body, Version::ZERO);
         call.arg(&["kind", "invalidate", "body", body]);
         call
     }
 
     /// The command that appends the record of entries that a warm job has brought into L2, with bytes of their envelopes.
     pub(crate) fn warm(&self, operation: Operation, entries: &[(Key, usize)]) -> Cmd {
-        let mut call = self.appending(operation, "");
+        let mut call = self.appending(operation, "", Version::ZERO);
         call.arg(&["kind", "warm", "body", &named(entries)]);
         call
     }
@@ -152,9 +150,10 @@ impl Journal {
         call
     }
 
-    fn appending(&self, operation: Operation, open: &str) -> Cmd {
-        let mut call = scripts::APPEND.call(&[self.journal.clone(), self.open.clone()]);
+    fn appending(&self, operation: Operation, open: &str, version: Version) -> Cmd {
+        let mut call = scripts::APPEND.call(&[self.journal.clone(), self.open.clone(), self.meta.clone()]);
         call.arg(operation.started_us).arg(operation.life_us).arg(KEEP.as_millis() as u64).arg(KEEP_RECORDS).arg(open);
+        call.arg(version.micros());
         call
     }
 
@@ -187,7 +186,7 @@ impl Journal {
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>, RawPublished);
+type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>, RawPublished, u64);
 type RawPublished = (String, String, String, u8);
 
 impl From<RawPublished> for Published {
@@ -203,7 +202,7 @@ impl From<RawPublished> for Published {
 
 impl SyncReply {
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
-        let (seconds, micros, epoch, notes, open, reset, raw, published) = read::<RawReply>(reply, "a sync")?;
+        let (seconds, micros, epoch, notes, open, reset, raw, published, ahead_us) = read::<RawReply>(reply, "a sync")?;
         let mut records = raw
             .iter()
             .map(|(id, fields)| Record::parse(id, fields))
@@ -212,10 +211,10 @@ impl SyncReply {
         records.sort_by_key(|record| record.at);
         Ok(SyncReply {
             time_us: seconds * 1_000_000 + micros,
-            received: Instant::now(),
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
             open: Barriers::read(open.iter().map(|(id, body)| (Position::parse(id), body.as_str()))),
+            ahead: if ahead_us > 0 { Version::at(ahead_us, u16::MAX) } else { Version::ZERO },
             published: published.into(),
             reset: reset == 1,
             records,

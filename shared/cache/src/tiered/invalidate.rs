@@ -149,7 +149,9 @@ impl View<'_> {
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
         let written = request.written(self.version_above_all(), levels);
-        let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(written.clone())));
+        // Whoever reads the note takes versions above it, and it hides nothing.
+        let noted = || Written { version: self.version_without_redis(Version::ZERO), ..written.clone() };
+        let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
         if let Some(note) = &again {
             self.leave_note(note).await?;
         }

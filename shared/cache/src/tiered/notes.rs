@@ -205,7 +205,7 @@ impl View<'_> {
             Noted::Changed { key, version } => {
                 // Every copy from before now: also one of that very version, which may have arrived after it was given up,
                 // and one of a version that L3 had forgotten when this one was chosen.
-                let version = version.next().max(Version::at(operation.started_us, self.container));
+                let version = version.next().max(self.version(self.stamp()));
                 let reply = self.ask(self.setup.copies.remove(operation, key, version)).await?;
                 if Outcome::parse(reply)?.done == Done::Late {
                     return Err(Down::Odd("a note was finished too late"));

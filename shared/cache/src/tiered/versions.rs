@@ -5,11 +5,13 @@
 
 use super::TieredCache;
 use crate::{coherence::Stamp, version::Version};
-use std::time::Instant;
 
-/// How far the clock of a container that has never asked Redis is taken to be ahead of it, in microseconds: far more than
-/// clocks that are kept by NTP differ.
+/// How far own clock is taken to be ahead of that of Redis at most, in microseconds: clocks that are kept by NTP differ by
+/// far less.
 const MOST_AHEAD_US: u64 = 1_000_000;
+/// Within so many microseconds a version that exceeds another is drawn by lot: container numbers are drawn as well, and two
+/// mutations must not have the same version, because what belongs to a value is named after it.
+const SPREAD_US: u64 = 16;
 
 impl TieredCache {
     /// The version of an operation that began with that sync.
@@ -22,12 +24,11 @@ impl TieredCache {
         self.version_at(stamp.started_us, floor)
     }
 
-    /// The version of a value that is written without Redis, greater than `floor`: its time is one that Redis has reached.
-    /// An invalidation that begins later with Redis would leave what is ahead of it.
+    /// The version of a value that is written without Redis, greater than `floor`. Its time is one that Redis has reached:
+    /// an invalidation that begins later with Redis would leave what is ahead of it.
     pub(super) fn version_without_redis(&self, floor: Version) -> Version {
-        let reached_us = self.knowledge().reached_us(Instant::now());
-        let unsynced_us = || self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
-        self.version_at(reached_us.unwrap_or_else(unsynced_us), floor)
+        let reached_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
+        self.version_at(self.stamp().started_us.max(reached_us), floor)
     }
 
     /// A version greater than all that were taken before, also where Redis cannot be asked: its time is at most what it
@@ -45,7 +46,8 @@ impl TieredCache {
     fn version_at(&self, time_us: u64, floor: Version) -> Version {
         let floors = self.store.floors();
         let floor = floor.max(floors.l2).max(floors.l3).max(self.knowledge().newest());
-        Version::at(time_us, self.container).max(floor.above(self.container))
+        let above_us = floor.micros() + 1 + fastrand::u64(..SPREAD_US);
+        Version::at(time_us, self.container).max(Version::at(above_us, self.container))
     }
 
     fn now_us(&self) -> u64 {

@@ -2,7 +2,8 @@
 -- KEYS: journal, meta, open invalidations
 -- ARGV: cursor or '' for a container that has none, most records to return after it, most records a reset returns,
 --       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has
--- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration}; open is a list
+-- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration, microseconds in
+-- the greatest version that was ahead of time when it was recorded, 0 for none}; open is a list
 -- of positions and invalidations, records one of positions and fields, newest first, configuration is {version ('' when
 -- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
 -- operations of before may go on}
@@ -32,7 +33,7 @@ if ARGV[5] == '1' then
     identity = identity .. ':' .. (string.match(cluster, 'cluster_current_epoch:(%d+)') or '')
   end
 end
-local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled')
+local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled', 'ahead')
 local is_lost = redis.call('XLEN', KEYS[1]) == 0
 if meta[1] ~= identity or not meta[2] or is_lost then
   -- After every position that may have been given out before: a new server's clock may be behind the old one's.
@@ -64,7 +65,7 @@ if cursor ~= '' then
   local records = redis.call('XREVRANGE', KEYS[1], '+', cursor, 'COUNT', limit + 1)
   if records[1] and records[#records][1] == cursor then
     records[#records] = nil
-    return {t[1], t[2], meta[2], meta[3] or '', open, 0, records, config}
+    return {t[1], t[2], meta[2], meta[3] or '', open, 0, records, config, meta[7] or 0}
   end
 end
 
@@ -76,4 +77,4 @@ if #records < tonumber(ARGV[3]) then
   local older = redis.call('XREVRANGE', KEYS[1], '(' .. from, '-', 'COUNT', 1)
   if older[1] then records[#records + 1] = older[1] end
 end
-return {t[1], t[2], meta[2], meta[3] or '', open, 1, records, config}
+return {t[1], t[2], meta[2], meta[3] or '', open, 1, records, config, meta[7] or 0}
