@@ -17,7 +17,10 @@ use crate::{
     selector::Invalidation,
     version::{Position, Version},
 };
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +60,8 @@ pub(crate) struct Coherence {
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
+    /// When that was received.
+    received: Option<Instant>,
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
     doubted: bool,
@@ -113,6 +118,7 @@ impl Coherence {
             sent_ms: i64::MIN,
             doubted: false,
             time_us: 0,
+            received: None,
             notes_checked_ms: 0,
         }
     }
@@ -186,6 +192,7 @@ impl Coherence {
         self.generation += u64::from(news.clear);
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
+        self.received = Some(reply.received);
         self.open = reply.open;
         self.newest = self.newest.max(self.open.newest()).max(reply.ahead);
         self.noted = Barriers::default();
@@ -270,6 +277,13 @@ impl Coherence {
     /// hides not, what is newer than itself.
     pub(crate) fn newest(&self) -> Version {
         self.newest
+    }
+
+    /// A time in microseconds that the clock of Redis has reached at `now`; 0 where it was never asked. It may be long ago:
+    /// `now` comes from a clock that stands still while the container is frozen.
+    pub(crate) fn reached_us(&self, now: Instant) -> u64 {
+        let since = self.received.map_or(Duration::ZERO, |received| now.saturating_duration_since(received));
+        self.time_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or_default())
     }
 
     /// Whether a copy in L2 is covered by an invalidation.

@@ -7,6 +7,9 @@
 use crate::{selector::Selector, warm::Warm};
 use std::collections::BTreeMap;
 
+/// The kind of those that remove what an invalidation means.
+pub(crate) const REMOVAL: &str = "removal";
+
 /// What is known of a job. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {

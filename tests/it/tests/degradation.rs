@@ -4,8 +4,8 @@ use crate::{
     support::{command, copy_name, fresh, get, invalidate, put, put_tagged, wait_out_the_window},
     tables,
 };
-use serde_json::json;
-use std::time::{Duration, Instant};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use strata_it::{Api, Request, configured, entry, stack::L3Fault};
 
 #[tokio::test]
@@ -147,6 +147,24 @@ async fn an_invalidation_removes_what_was_put_without_redis() {
     invalidate(&api, json!({"tags": ["red"]})).await.expect(200);
     cut_off.restore().await;
     fresh(&api, "k").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_note_of_an_invalidation_tells_nobody_of_a_time_to_come() {
+    let api = Api::with(configured(json!({"l2_config": {"timeout_ms": 10_000}}))).await;
+    let by_tag = || api.request("POST", "/invalidate").body(r#"{"tags":["red"]}"#).pin("invalidate-1").send();
+    let path = api.stack.redis_path("invalidate-1");
+    path.delay(Duration::from_millis(1500)).await;
+    by_tag().await.expect(200);
+    path.cut().await;
+    assert_eq!(by_tag().await.expect(200).json()["degraded"], true);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let notes = tables::partition(&api, "cache_control", "note").await;
+    assert_eq!(notes.len(), 2, "before and after it removed: {notes:?}");
+    for note in notes {
+        let body: Value = serde_json::from_str(tables::text_of(&note, "body")).unwrap();
+        assert!(u128::from(body["version"].as_u64().unwrap() >> 12) < now.as_micros(), "{body}");
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ fn put(ms: u64, name: &str, version: u64) -> Record {
 fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
     SyncReply {
         time_us: (T0 + ms) * 1000,
+        received: Instant::now(),
         ahead: Version::ZERO,
         epoch: at(0),
         notes_checked_ms: 0,
@@ -290,4 +291,16 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
     assert_eq!(knowledge.newest(), Version(15), "of a record that is gone");
     knowledge.apply(reply(70, true, vec![put(15, "k", 7)]), 70);
     assert_eq!(knowledge.newest(), Version(15), "what the journal has lost is exceeded all the same");
+}
+
+#[test]
+fn redis_has_reached_what_it_said_and_the_time_since_its_answer() {
+    assert_eq!(Coherence::new(Register::L3).reached_us(Instant::now()), 0);
+    let mut knowledge = synced();
+    let told = reply(20, false, vec![]);
+    let received = told.received;
+    // However long ago it was sent.
+    knowledge.apply(told, -10_000);
+    assert_eq!(knowledge.reached_us(received), (T0 + 20) * 1000);
+    assert_eq!(knowledge.reached_us(received + Duration::from_millis(5)), (T0 + 25) * 1000);
 }

@@ -12,8 +12,8 @@ use super::{
     number, number_of, text, text_of,
 };
 use crate::{
-    job::{Counters, Estimate, Job, JobState},
-    selector::Written,
+    job::{Counters, Estimate, Job, JobState, REMOVAL},
+    selector::{Selector, Written},
     version::Position,
     warm::Warm,
 };
@@ -373,11 +373,17 @@ impl JobRecord {
             error: text_of(state, "error").filter(|error| !error.is_empty()).map(str::to_owned),
             errors: text_of(state, "errors").and_then(|errors| serde_json::from_str(errors).ok()).unwrap_or_default(),
             warm: Warm::read(body),
-            removes: Written::read(Position::ZERO, body).map(|invalidation| invalidation.selector),
+            removes: removed(kind, body),
         };
         let progress = text_of(state, "progress").unwrap_or_default().to_owned();
         Some(JobRecord { job, body: body.to_owned(), progress })
     }
+}
+
+/// What a job of that kind is to remove.
+fn removed(kind: &str, body: &str) -> Option<Selector> {
+    let meant = (kind == REMOVAL).then(|| Written::read(Position::ZERO, body))?;
+    meant.map(|invalidation| invalidation.selector)
 }
 
 fn key(id: &str, sort: &str) -> Item {

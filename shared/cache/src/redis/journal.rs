@@ -10,7 +10,10 @@ use crate::{
     version::{Position, Version},
 };
 use redis::{Cmd, Value, cmd};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 /// T: longest life of one operation (the function timeout of 30 s, and margin).
 pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
@@ -54,6 +57,8 @@ pub(crate) struct Journal {
 pub(crate) struct SyncReply {
     /// Redis TIME in microseconds.
     pub time_us: u64,
+    /// When it was received.
+    pub received: Instant,
     /// Where the epoch began.
     pub epoch: Position,
     /// Redis time in ms when the outage notes were read last; 0 for never.
@@ -211,6 +216,7 @@ impl SyncReply {
         records.sort_by_key(|record| record.at);
         Ok(SyncReply {
             time_us: seconds * 1_000_000 + micros,
+            received: Instant::now(),
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
             open: Barriers::read(open.iter().map(|(id, body)| (Position::parse(id), body.as_str()))),

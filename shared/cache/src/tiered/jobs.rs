@@ -1,9 +1,9 @@
 //! Running jobs: a slice at a time, by whoever was called, each under a lease that is renewed by its checkpoints.
 
-use super::{TieredCache, removal, sweep::Pace, warming};
+use super::{TieredCache, sweep::Pace, warming};
 use crate::{
     dynamo::{JobRecord, L3Error},
-    job::{JobState, Slice},
+    job::{JobState, REMOVAL, Slice},
     level::Level,
     outcome::CacheError,
 };
@@ -95,7 +95,7 @@ impl TieredCache {
     /// Goes on with a job until the next checkpoint; returns whether nothing is left.
     async fn part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
         match lease.record.job.kind.as_str() {
-            removal::KIND => self.caught_up().await?.removal_part(lease, pace).await,
+            REMOVAL => self.caught_up().await?.removal_part(lease, pace).await,
             warming::KIND if self.is_out_of_date(lease) => Err(Halt::GivenUp("it came to no end within a day")),
             warming::KIND => self.caught_up().await?.warm_part(lease, pace).await,
             _ => Err(CacheError::unavailable(Level::L3, "a job of a later release").into()),
@@ -115,7 +115,7 @@ impl TieredCache {
         if !self.store.end_job(&lease.record, &lease.owner).await? {
             return Err(Halt::Lost);
         }
-        if lease.record.job.kind == removal::KIND {
+        if lease.record.job.kind == REMOVAL {
             self.view().lift(&lease.record).await;
         }
         Ok(Slice::Done)

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     dynamo::{JobRecord, NewJob},
     frontier::Frontier,
-    job::Counters,
+    job::{Counters, REMOVAL},
     level::Level,
     outcome::CacheError,
     redis::appended,
@@ -21,9 +21,6 @@ use crate::{
     version::Position,
 };
 use serde::{Deserialize, Serialize};
-
-/// The kind of these jobs.
-pub(super) const KIND: &str = "removal";
 
 /// How often a record that is lost again is put back at once.
 const TRIES: usize = 3;
@@ -54,7 +51,7 @@ impl View<'_> {
         let progress = Progress { at: rest.at.map(|at| at.to_string()), frontier: rest.frontier };
         let progress = progress.to_json();
         let counters = Counters { done: rest.done, ..Counters::default() };
-        let new = NewJob { progress: &progress, counters, barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
+        let new = NewJob { progress: &progress, counters, barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
         if !self.store.create_job(&new).await? {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
             let standing = self.store.job(&id).await?;
@@ -69,7 +66,7 @@ impl View<'_> {
     pub(super) async fn adopt(&self, abandoned: &Invalidation) -> Result<bool, CacheError> {
         let written = abandoned.written();
         let (id, body) = (job_of(&written), written.to_json());
-        let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, KIND, &body) };
+        let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
         if self.store.create_job(&new).await? {
             return Ok(true);
         }
@@ -134,7 +131,7 @@ impl Progress {
 
 /// The name of the job that does the rest of an invalidation: always the same, so that it is made once.
 fn job_of(written: &Written) -> String {
-    format!("{KIND}-{:x}", written.version.0)
+    format!("{REMOVAL}-{:x}", written.version.0)
 }
 
 fn read(record: &JobRecord) -> Result<Written, CacheError> {

@@ -5,6 +5,7 @@
 
 use super::TieredCache;
 use crate::{coherence::Stamp, version::Version};
+use std::time::Instant;
 
 /// How far own clock is taken to be ahead of that of Redis at most, in microseconds: clocks that are kept by NTP differ by
 /// far less.
@@ -25,10 +26,12 @@ impl TieredCache {
     }
 
     /// The version of a value that is written without Redis, greater than `floor`. Its time is one that Redis has reached:
-    /// an invalidation that begins later with Redis would leave what is ahead of it.
+    /// an invalidation that begins later with Redis would leave what is ahead of it. Nor is it long ago: an invalidation
+    /// that began before and has not ended would take it.
     pub(super) fn version_without_redis(&self, floor: Version) -> Version {
-        let reached_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
-        self.version_at(self.stamp().started_us.max(reached_us), floor)
+        let reached_us = self.knowledge().reached_us(Instant::now());
+        let own_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
+        self.version_at(reached_us.max(own_us), floor)
     }
 
     /// A version greater than all that were taken before, also where Redis cannot be asked: its time is at most what it
@@ -52,5 +55,80 @@ impl TieredCache {
 
     fn now_us(&self) -> u64 {
         u64::try_from(self.clock.now_ms()).unwrap_or_default().saturating_mul(1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Clock, Config, Deployment,
+        barriers::Barriers,
+        redis::{Published, SyncReply},
+        version::Position,
+    };
+    use std::time::Duration;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn cache() -> (TieredCache, Clock) {
+        let clock = Clock::manual(NOW_MS.cast_signed());
+        let deployment = Deployment { clock: clock.clone(), ..Deployment::new("control") };
+        (TieredCache::open(deployment, Config::default()).expect("the defaults go together"), clock)
+    }
+
+    /// Lets the cache learn, now, by a sync that took so long, that Redis time is `time_us`.
+    fn sync(cache: &TieredCache, time_us: u64, took: Duration) {
+        let reply = SyncReply {
+            time_us,
+            received: Instant::now(),
+            epoch: Position::ZERO,
+            notes_checked_ms: 0,
+            open: Barriers::default(),
+            ahead: Version::ZERO,
+            published: Published::default(),
+            reset: true,
+            records: Vec::new(),
+        };
+        let sent_ms = NOW_MS - u64::try_from(took.as_millis()).expect("it is short");
+        cache.knowledge().apply(reply, sent_ms.cast_signed());
+    }
+
+    #[test]
+    fn without_redis_it_is_a_time_that_redis_has_reached() {
+        let (cache, clock) = cache();
+        let without_redis = || cache.version_without_redis(Version::ZERO).micros();
+        let less_a_second = |ms| (ms - 1001) * 1000..=(ms - 1000) * 1000;
+        assert!(less_a_second(NOW_MS).contains(&without_redis()), "Redis was never asked");
+        let time_us = NOW_MS * 1000 + 300;
+        sync(&cache, time_us, Duration::from_secs(3600));
+        let first = without_redis();
+        assert!((time_us..time_us + 60_000_000).contains(&first), "however long the answer took: {first}");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_micros(10) {}
+        assert!(without_redis() > first, "and no two are the same");
+        let thawed_ms = NOW_MS + 3_600_000;
+        clock.set(thawed_ms.cast_signed());
+        assert!(less_a_second(thawed_ms).contains(&without_redis()), "the clock stood still");
+    }
+
+    #[test]
+    fn above_all_is_what_redis_time_can_be_at_most() {
+        let (cache, clock) = cache();
+        assert_eq!(cache.version_above_all().micros(), NOW_MS * 1000);
+        sync(&cache, NOW_MS * 1000 + 300, Duration::from_millis(400));
+        clock.set((NOW_MS + 5).cast_signed());
+        assert_eq!(cache.version_above_all().micros(), (NOW_MS + 405) * 1000 + 300);
+    }
+
+    #[test]
+    fn what_exceeds_another_is_close_to_it_and_drawn_by_lot() {
+        let (cache, _) = cache();
+        sync(&cache, NOW_MS * 1000, Duration::ZERO);
+        let floor = Version::at(NOW_MS * 2000, 9);
+        let drawn: Vec<_> = (0..1000).map(|_| cache.version_above(floor, cache.stamp())).collect();
+        assert!(drawn.iter().all(|version| (1..=SPREAD_US).contains(&(version.micros() - floor.micros()))));
+        assert!(drawn.iter().any(|version| *version != drawn[0]));
+        assert_eq!(cache.version(cache.stamp()).micros(), NOW_MS * 1000, "time alone where that is enough");
     }
 }
