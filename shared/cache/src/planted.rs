@@ -31,6 +31,8 @@ pub(crate) enum Bug {
     L3VersionNotCompared,
     /// A tombstone does not say what it is newer than.
     TombstoneWithoutVersion,
+    /// A version that is taken without Redis is ahead of its time.
+    TimeAheadOfRedis,
     /// Nobody is told of what was done while Redis was out of reach.
     NoteNotLeft,
     /// A pattern means bytes where it should mean characters, as Redis' own glob does.

@@ -8,6 +8,7 @@ mod left;
 mod outlived;
 mod promotions;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -18,6 +19,10 @@ use strata_stack::{ALL, L3Fault, PathFault};
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::rig::Rig;
+
+/// How slow Redis is where it is slow, in hundredths of the time that containers wait for it, and at most.
+const SLOW: RangeInclusive<u32> = 20..=80;
+const MOST_SLOW: Duration = Duration::from_millis(600);
 
 /// Something that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,6 +173,11 @@ impl Fault {
 async fn perform(client: &Client<'_>, action: Action, rng: &mut Rng) -> Operation {
     let container = client.rig.container(Client::function(&action), rng);
     client.perform(&container, action).await
+}
+
+/// How slow Redis is for a container that does not give it up.
+fn slowness(client: &Client<'_>, rng: &mut Rng) -> Duration {
+    (client.rig.patience * rng.u32(SLOW) / 100).min(MOST_SLOW)
 }
 
 async fn pause(rng: &mut Rng, from_ms: u64, to_ms: u64) {

@@ -29,12 +29,13 @@ const CLEAN: std::ops::RangeInclusive<u64> = 1..=2;
 const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for. Those that take long come first.
-const HUNTS: [(&str, &[Fault]); 19] = [
+const HUNTS: [(&str, &[Fault]); 20] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
     ("IndexLeftOnOverwrite", &[Fault::HistoryOutlived]),
     ("NoteNotLeft", &[Fault::OneCutOff]),
+    ("TimeAheadOfRedis", &[Fault::OneCutOff]),
     ("StampTakenAfterRead", &[Fault::PromotionsSlow]),
     ("FilledThoughCovered", &[Fault::PromotionsSlow]),
     ("LedgerNotAsked", &[Fault::PromotionsSlow]),

@@ -4,7 +4,11 @@
 //! only a guess. What is acknowledged is in the journal, so that whatever begins after it is newer.
 
 use super::TieredCache;
-use crate::{coherence::Stamp, version::Version};
+use crate::{
+    coherence::Stamp,
+    planted::{Bug, planted},
+    version::Version,
+};
 use std::time::Instant;
 
 /// How far own clock is taken to be ahead of that of Redis at most, in microseconds: clocks that are kept by NTP differ by
@@ -31,19 +35,23 @@ impl TieredCache {
     pub(super) fn version_without_redis(&self, floor: Version) -> Version {
         let reached_us = self.knowledge().reached_us(Instant::now());
         let own_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
-        self.version_at(reached_us.max(own_us), floor)
+        let time_us = if planted(Bug::TimeAheadOfRedis) { self.latest_us() } else { reached_us.max(own_us) };
+        self.version_at(time_us, floor)
     }
 
-    /// A version greater than all that were taken before, also where Redis cannot be asked: its time is at most what it
-    /// was last, and the time since that was asked, by own clock.
+    /// A version greater than all that were taken before, also where Redis cannot be asked.
     pub(super) fn version_above_all(&self) -> Version {
+        self.version_at(self.latest_us(), Version::ZERO)
+    }
+
+    /// What Redis time is at most: what it was last, and the time since that was asked, by own clock.
+    fn latest_us(&self) -> u64 {
         let stamp = self.stamp();
         let since_ms = u64::try_from(self.clock.now_ms().saturating_sub(stamp.sent_ms)).unwrap_or_default();
-        let time_us = match stamp.started_us {
+        match stamp.started_us {
             0 => self.now_us(),
             started_us => started_us.saturating_add(since_ms.saturating_mul(1000)),
-        };
-        self.version_at(time_us, Version::ZERO)
+        }
     }
 
     fn version_at(&self, time_us: u64, floor: Version) -> Version {

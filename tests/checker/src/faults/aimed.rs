@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use strata_stack::L3Fault;
 
-use super::{left, pause, perform};
+use super::{left, pause, perform, slowness};
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::QUIET;
@@ -23,12 +23,19 @@ const LATE_MS: Range<u64> = 500..1200;
 /// For how long after the write began its attempts are late. The repetition comes when 300 ms are up.
 const LATE_SPELL: Duration = Duration::from_millis(200);
 
-/// Cuts a container off from Redis and lets it make an end of values that nobody else touches.
+/// Cuts a container off from Redis and lets it make an end of values that nobody else touches. It has heard late of Redis
+/// time before: what it puts then, others invalidate by a time that they have just heard.
 pub(super) async fn mutate_cut_off(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
     let function = if rng.u32(..4) == 0 { "invalidate" } else { "entries" };
     let container = client.rig.container(function, rng);
     let mut operations = left::store(client, rng).await;
     let path = client.rig.api.stack.redis_path(&container);
+    if function == "entries" {
+        path.delay(slowness(client, rng)).await;
+        operations.push(client.perform(&container, Action::Get { key: QUIET, no_cache: true }).await);
+        path.cut().await;
+        operations.extend(left::store_and_invalidate(client, &container, rng).await);
+    }
     path.cut().await;
     operations.extend(left::end(client, &container, rng).await);
     pause(rng, 100, 2500).await;

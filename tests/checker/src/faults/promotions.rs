@@ -1,21 +1,16 @@
 //! Promotions that are overtaken: a read has a value from L3 in hand, and brings it into L2 late.
 
 use std::cell::Cell;
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{pause, perform};
+use super::{pause, perform, slowness};
 use crate::client::Client;
 use crate::history::{Action, KeyId, Operation};
 use crate::keys::QUIET;
 
 /// How often a promotion is raced.
 const ROUNDS: usize = 3;
-/// How slow Redis is for a container that promotes, in hundredths of the time that it waits, and at most.
-const SLOW: RangeInclusive<u32> = 20..=80;
-const MOST_SLOW: Duration = Duration::from_millis(600);
 
 /// Reads that bring a value from L3 into L2 while others make an end of it.
 pub(super) async fn race_ends(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -43,7 +38,7 @@ pub(super) enum Watch {
 
 /// Reads a key in a container for which Redis is slow, and makes an end of its value meanwhile.
 pub(super) async fn race(client: &Client<'_>, key: KeyId, end: Action, watch: Watch, rng: &mut Rng) -> Vec<Operation> {
-    let slow = (client.rig.patience * rng.u32(SLOW) / 100).min(MOST_SLOW);
+    let slow = slowness(client, rng);
     let container = client.rig.container("entries", rng);
     // Nobody else is to wait for it, nor it for anybody.
     client.rig.rest(Some(container.clone()));
