@@ -12,11 +12,15 @@ use super::perform;
 use super::promotions::{Watch, race};
 use crate::client::Client;
 use crate::history::{Action, KeyId, L3, Operation, Scope};
-use crate::keys::{Keys, LEFT_TAG};
+use crate::keys::{Keys, LEFT_TAG, QUIET};
+use crate::rig::Rig;
 use crate::rules::OPERATION_LIFE;
 
 /// 2T, and time for the last records to be older than that.
 const OUTLIVED: Duration = OPERATION_LIFE.saturating_mul(2).saturating_add(Duration::from_secs(2));
+
+/// Later than a write that the container has given up can arrive.
+const ARRIVED: Duration = Duration::from_millis(1200);
 
 /// Makes an end of many values in every way that could leave a copy, and then waits.
 pub(super) async fn leave_copies(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
@@ -40,6 +44,12 @@ pub(super) async fn leave_copies(client: &Client<'_>, rng: &mut Rng) -> Vec<Oper
             2 => vec![perform(client, sweep_tag(), rng).await],
             _ => vec![perform(client, end_in_l3(client, key, rng), rng).await],
         });
+    }
+    // A container whose write had no answer takes it back with its next request, when it can arrive no more. One that is
+    // not asked again in time counts as killed.
+    tokio::time::sleep(client.rig.patience + ARRIVED).await;
+    for container in Rig::containers("entries") {
+        operations.push(client.perform(&container, Action::Get { key: QUIET, no_cache: true }).await);
     }
     tokio::time::sleep(OUTLIVED).await;
     operations
