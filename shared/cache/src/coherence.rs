@@ -273,8 +273,8 @@ impl Coherence {
         self.open.any_unreadable() || self.noted.any_unreadable()
     }
 
-    /// The greatest version known. What begins now must exceed it, whatever the clocks say: an invalidation leaves, and
-    /// hides not, what is newer than itself.
+    /// The greatest version known. What begins now must exceed it, whatever the clocks say: an invalidation
+    /// neither removes nor hides what is newer than itself.
     pub(crate) fn newest(&self) -> Version {
         self.newest
     }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// The kind of those that remove what an invalidation means.
 pub(crate) const REMOVAL: &str = "removal";
+/// The kind of those that load entries.
+pub(crate) const WARM: &str = "warm";
 
 /// What is known of a job. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,8 +67,12 @@ pub async fn flush(api: &Api) {
     command::<()>(api, &["FLUSHALL"]).await;
 }
 
+/// The shard of a key, as it is written.
+pub fn shard(key: &str) -> String {
+    format!("{:x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16)
+}
+
 /// The name of a key's copy in Redis.
 pub fn copy_name(key: &str) -> String {
-    let shard = xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16;
-    format!("strata:cache:{{e{shard:x}}}k:{key}")
+    format!("strata:cache:{{e{}}}k:{key}", shard(key))
 }

@@ -1,5 +1,6 @@
 //! Looks into the tables, past every function and every fault.
 
+use crate::support::shard;
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -43,7 +44,7 @@ pub async fn all(api: &Api, table: &str) -> Vec<Item> {
 
 /// Makes the row of a key one that was written so much later.
 pub async fn delay_version(api: &Api, key: &str, by: Duration) {
-    let pk = format!("e#{:x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16);
+    let pk = format!("e#{}", shard(key));
     // Microseconds, before the twelve bits that number the container.
     let later = AttributeValue::N((by.as_micros() << 12).to_string());
     let row = client(api).update_item().table_name("cache_entries").key("pk", text(&pk)).key("sk", text(key));

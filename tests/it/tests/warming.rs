@@ -1,7 +1,7 @@
 //! Warm jobs at work: exact, whatever happens to those who run them, and never a way for an old value to come back.
 
 use crate::{
-    support::{called, command, eventually, flush, fresh, get, invalidate, put, wait_out_the_window},
+    support::{called, command, copy_name, eventually, flush, fresh, get, invalidate, put, shard, wait_out_the_window},
     tables::{Item, client, partition, text_of},
     warm::{begin, ended, report, warm},
 };
@@ -21,11 +21,6 @@ const AT_ONCE: usize = 64;
 /// A stack in which nobody is refused for asking often.
 fn stack() -> Options {
     patient().env("RATE_LIMITS", "off")
-}
-
-/// The shard of a key, as it is written.
-fn shard(key: &str) -> String {
-    format!("{:x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16)
 }
 
 /// Puts so many live entries `{prefix}0`… into L3, past every function: rows like one that was put, under other keys.
@@ -254,7 +249,7 @@ async fn what_cannot_be_loaded_is_counted_by_its_reason() {
     let keys: Vec<String> = (0..20).map(|number| format!("k:{number}")).collect();
     let has_neighbours = |key: &&String| keys.iter().filter(|other| shard(other) == shard(key)).count() > 1;
     let taken = keys.iter().find(has_neighbours).expect("there are more keys than shards");
-    command::<()>(&api, &["SET", &format!("strata:cache:{{e{}}}k:{taken}", shard(taken)), "no copy"]).await;
+    command::<()>(&api, &["SET", &copy_name(taken), "no copy"]).await;
     let keys = [&keys[..], &["k:l3", "k:large", "k:missing"].map(str::to_owned)].concat();
     let report = ended(&api, &begin(&api, json!({"keys": keys})).await).await;
     let counted = ["done", "missing", "failed"].map(|name| report[name].as_u64().unwrap());

@@ -21,17 +21,7 @@ fn put(ms: u64, name: &str, version: u64) -> Record {
 }
 
 fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
-    SyncReply {
-        time_us: (T0 + ms) * 1000,
-        received: Instant::now(),
-        ahead: Version::ZERO,
-        epoch: at(0),
-        notes_checked_ms: 0,
-        open: Barriers::default(),
-        published: Published::default(),
-        reset,
-        records,
-    }
+    SyncReply { epoch: at(0), reset, records, ..SyncReply::at((T0 + ms) * 1000) }
 }
 
 fn copy(version: u64, stamp: u64) -> Certificate {

@@ -206,6 +206,22 @@ impl From<RawPublished> for Published {
 }
 
 impl SyncReply {
+    /// A reply that says nothing but the time, received now, for tests.
+    #[cfg(test)]
+    pub(crate) fn at(time_us: u64) -> SyncReply {
+        SyncReply {
+            time_us,
+            received: Instant::now(),
+            epoch: Position::ZERO,
+            notes_checked_ms: 0,
+            open: Barriers::default(),
+            ahead: Version::ZERO,
+            published: Published::default(),
+            reset: false,
+            records: Vec::new(),
+        }
+    }
+
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
         let (seconds, micros, epoch, notes, open, reset, raw, published, ahead_us) = read::<RawReply>(reply, "a sync")?;
         let mut records = raw

@@ -1,9 +1,9 @@
 //! Running jobs: a slice at a time, by whoever was called, each under a lease that is renewed by its checkpoints.
 
-use super::{TieredCache, sweep::Pace, warming};
+use super::{TieredCache, sweep::Pace};
 use crate::{
     dynamo::{JobRecord, L3Error},
-    job::{JobState, REMOVAL, Slice},
+    job::{JobState, REMOVAL, Slice, WARM},
     level::Level,
     outcome::CacheError,
 };
@@ -96,8 +96,8 @@ impl TieredCache {
     async fn part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
         match lease.record.job.kind.as_str() {
             REMOVAL => self.caught_up().await?.removal_part(lease, pace).await,
-            warming::KIND if self.is_out_of_date(lease) => Err(Halt::GivenUp("it came to no end within a day")),
-            warming::KIND => self.caught_up().await?.warm_part(lease, pace).await,
+            WARM if self.is_out_of_date(lease) => Err(Halt::GivenUp("it came to no end within a day")),
+            WARM => self.caught_up().await?.warm_part(lease, pace).await,
             _ => Err(CacheError::unavailable(Level::L3, "a job of a later release").into()),
         }
     }
@@ -107,7 +107,7 @@ impl TieredCache {
     }
 
     async fn conclude(&self, lease: &mut Lease) -> Result<Slice, Halt> {
-        if lease.record.job.kind == warming::KIND {
+        if lease.record.job.kind == WARM {
             self.view().warmed(lease).await?;
         }
         lease.record.job.state = JobState::Done;

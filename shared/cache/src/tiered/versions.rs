@@ -69,12 +69,7 @@ impl TieredCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Clock, Config, Deployment,
-        barriers::Barriers,
-        redis::{Published, SyncReply},
-        version::Position,
-    };
+    use crate::{Clock, Config, Deployment, redis::SyncReply};
     use std::time::Duration;
 
     const NOW_MS: u64 = 1_700_000_000_000;
@@ -87,19 +82,8 @@ mod tests {
 
     /// Lets the cache learn, now, by a sync that took so long, that Redis time is `time_us`.
     fn sync(cache: &TieredCache, time_us: u64, took: Duration) {
-        let reply = SyncReply {
-            time_us,
-            received: Instant::now(),
-            epoch: Position::ZERO,
-            notes_checked_ms: 0,
-            open: Barriers::default(),
-            ahead: Version::ZERO,
-            published: Published::default(),
-            reset: true,
-            records: Vec::new(),
-        };
         let sent_ms = NOW_MS - u64::try_from(took.as_millis()).expect("it is short");
-        cache.knowledge().apply(reply, sent_ms.cast_signed());
+        cache.knowledge().apply(SyncReply::at(time_us), sent_ms.cast_signed());
     }
 
     #[test]

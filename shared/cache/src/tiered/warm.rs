@@ -5,12 +5,11 @@ use super::{
     met::Met,
     sweep::{Act, Pace, Sweep},
     view::View,
-    warming,
 };
 use crate::{
     dynamo::{JobRecord, NewJob},
     frontier::Frontier,
-    job::{Estimate, Job, JobState},
+    job::{Estimate, Job, JobState, WARM},
     level::{Level, Levels},
     outcome::{CacheError, Warming},
     selector::Selector,
@@ -49,7 +48,7 @@ impl TieredCache {
             state: if is_scheduled { JobState::Scheduled } else { JobState::Ready },
             run_at_ms: warm.run_at_ms.filter(|_| is_scheduled).unwrap_or_default(),
             estimate: Some(estimate),
-            ..NewJob::ready(&id, warming::KIND, &body)
+            ..NewJob::ready(&id, WARM, &body)
         };
         let is_new = self.store.create_job(&new).await?;
         let job = self.accepted(&id, &warm).await?.ok_or(CacheError::Contended)?;
@@ -83,7 +82,7 @@ impl TieredCache {
     /// When DynamoDB cannot be reached.
     pub async fn cancel(&self, id: &str) -> Result<Option<Job>, CacheError> {
         let found = self.job(id).await?;
-        if found.as_ref().is_none_or(|job| job.kind != warming::KIND || job.is_over()) {
+        if found.as_ref().is_none_or(|job| job.kind != WARM || job.is_over()) {
             return Ok(found);
         }
         self.store.cancel_job(id).await?;

@@ -29,9 +29,6 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell};
 
-/// The kind of these jobs.
-pub(super) const KIND: &str = "warm";
-
 /// Most entries of a wave of pages, whatever a job asks for: their keys fit into a checkpoint when each must be loaded by
 /// itself. A page has at most a megabyte.
 const WAVE_KEYS: usize = 500;
@@ -252,7 +249,10 @@ impl Plan {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{job::JobState, pattern::Pattern};
+    use crate::{
+        job::{JobState, WARM},
+        pattern::Pattern,
+    };
     use std::collections::BTreeMap;
 
     fn plan(keys: usize, batch_size: usize, max_concurrent: usize) -> Plan {
@@ -307,7 +307,7 @@ mod tests {
     fn job() -> Job {
         Job {
             id: String::new(),
-            kind: KIND.to_owned(),
+            kind: WARM.to_owned(),
             state: JobState::Running,
             counters: Counters::default(),
             created_ms: 0,

@@ -99,7 +99,7 @@ impl View<'_> {
     }
 
     /// Catches up and takes a version greater than `floor`.
-    async fn begin(&self, key: &Key, floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
+    async fn begin(&self, key: &Key, mut floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
         let began_ms = self.clock.now_ms();
         let CaughtUp { synced, followed } = self.catch_up().await?;
         let redis = synced.is_ok();
@@ -113,7 +113,6 @@ impl View<'_> {
         }
         let mut before = Before::default();
         let stamp = self.stamp();
-        let mut floor = floor;
         if !redis {
             // Redis time cannot be asked: L3 and what is open say what must be exceeded.
             let (head, known) = tokio::join!(self.store.head(key.as_str()), self.know_barriers(false, 0));

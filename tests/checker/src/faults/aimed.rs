@@ -30,13 +30,15 @@ pub(super) async fn mutate_cut_off(client: &Client<'_>, rng: &mut Rng) -> Vec<Op
     let container = client.rig.container(function, rng);
     let mut operations = left::store(client, rng).await;
     let path = client.rig.api.stack.redis_path(&container);
-    if function == "entries" {
+    let puts = function == "entries";
+    if puts {
         path.delay(slowness(client, rng)).await;
         operations.push(client.perform(&container, Action::Get { key: QUIET, no_cache: true }).await);
-        path.cut().await;
-        operations.extend(left::store_and_invalidate(client, &container, rng).await);
     }
     path.cut().await;
+    if puts {
+        operations.extend(left::store_and_invalidate(client, &container, rng).await);
+    }
     operations.extend(left::end(client, &container, rng).await);
     pause(rng, 100, 2500).await;
     path.restore().await;

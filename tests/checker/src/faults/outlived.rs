@@ -19,7 +19,7 @@ use crate::rules::OPERATION_LIFE;
 /// 2T, and time for the last records to be older than that.
 const OUTLIVED: Duration = OPERATION_LIFE.saturating_mul(2).saturating_add(Duration::from_secs(2));
 
-/// Later than a write that the container has given up can arrive.
+/// How much later than its timeout a write that the container has given up can arrive, and something more.
 const ARRIVED: Duration = Duration::from_millis(1200);
 
 /// Makes an end of many values in every way that could leave a copy, and then waits.

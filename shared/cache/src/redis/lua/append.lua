@@ -2,7 +2,8 @@
 -- KEYS: journal, open invalidations, meta
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), ms to keep,
 --       most records to keep, what to keep as open under the record's position ('' for nothing),
---       time in the version of what was put or deleted (microseconds; 0 for none), field, value, field, value... to go with the time (ms)
+--       time in the version of what was put or deleted (microseconds; 0 for none),
+--       field, value, field, value... to go with the time (ms)
 -- Returns the record's position, or '' when the operation is too old.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
