@@ -1,8 +1,7 @@
 //! Patterns: the keys an invalidation or a warm job means.
 //!
 //! One matcher decides for every level. Redis' own glob is never asked: it gives up silently on deeply nested
-//! stars, and DynamoDB has none. Matching takes at most key length × pattern length steps, whatever the pattern:
-//! it goes back to the last star only, never further.
+//! stars, and DynamoDB has none. Matching takes one pass over the key, whatever the pattern.
 //!
 //! | in a pattern | matches |
 //! |---|---|
@@ -12,11 +11,14 @@
 //! | `\` and a character | that character |
 //! | anything else | itself |
 
+mod automaton;
 mod parse;
 #[cfg(test)]
 mod tests;
 
 pub use parse::PatternError;
+
+use automaton::Automaton;
 
 use crate::planted::{Bug, planted};
 use std::{fmt, sync::Arc};
@@ -30,8 +32,9 @@ pub const MAX_STARS: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: Arc<str>,
-    tokens: Arc<[Token]>,
     prefix: Arc<str>,
+    /// What a match has after the prefix; `None` for nothing.
+    rest: Option<Arc<Automaton>>,
 }
 
 /// One element of a pattern.
@@ -54,14 +57,14 @@ impl Pattern {
     /// When it is empty, too long, has too many stars, or breaks off; the error says where.
     pub fn new(text: &str) -> Result<Pattern, PatternError> {
         let tokens = parse::tokens(text)?;
-        let prefix: String = tokens
-            .iter()
-            .map_while(|token| match token {
-                Token::Literal(c) => Some(*c),
-                _ => None,
-            })
-            .collect();
-        Ok(Pattern { text: text.into(), tokens: tokens.into(), prefix: prefix.into() })
+        let literals = tokens.iter().map_while(|token| match token {
+            Token::Literal(c) => Some(*c),
+            _ => None,
+        });
+        let prefix: String = literals.collect();
+        let rest = &tokens[prefix.chars().count()..];
+        let rest = (!rest.is_empty()).then(|| Arc::new(Automaton::new(rest)));
+        Ok(Pattern { text: text.into(), prefix: prefix.into(), rest })
     }
 
     /// The pattern as written.
@@ -77,7 +80,7 @@ impl Pattern {
 
     /// Whether the pattern is one key, without any wildcard.
     pub fn is_literal(&self) -> bool {
-        self.tokens.iter().all(|token| matches!(token, Token::Literal(_)))
+        self.rest.is_none()
     }
 
     /// Whether `key` matches.
@@ -86,30 +89,7 @@ impl Pattern {
         if planted(Bug::PrefixTakenForPattern) {
             return true;
         }
-        let tokens = &self.tokens[self.prefix.chars().count()..];
-        let (mut at, mut rest) = (0, rest.chars());
-        // Where to go on when what follows the last star does not fit here: one character further.
-        let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
-        loop {
-            if let Some(Token::Any) = tokens.get(at) {
-                at += 1;
-                retry = Some((at, rest.clone()));
-                continue;
-            }
-            let next = rest.next();
-            match (tokens.get(at), next) {
-                (None, None) => return true,
-                (Some(token), Some(c)) if token.matches(c) => at += 1,
-                _ => {
-                    let Some((after_star, from)) = retry.as_mut() else { return false };
-                    if from.next().is_none() {
-                        return false;
-                    }
-                    at = *after_star;
-                    rest = from.clone();
-                }
-            }
-        }
+        self.rest.as_ref().map_or(rest.is_empty(), |pattern| pattern.matches(rest))
     }
 }
 

@@ -15,6 +15,28 @@ fn naive(tokens: &[Token], key: &[char]) -> bool {
     }
 }
 
+/// The same, going back to the last star only, which is right and takes no longer than one length times the other.
+fn goes_back(tokens: &[Token], key: &[char]) -> bool {
+    let (mut at, mut read, mut retry) = (0, 0, None);
+    loop {
+        match (tokens.get(at), key.get(read)) {
+            (Some(Token::Any), _) => {
+                at += 1;
+                retry = Some((at, read));
+            }
+            (None, None) => return true,
+            (Some(token), Some(c)) if token.matches(*c) => (at, read) = (at + 1, read + 1),
+            _ => match retry.as_mut() {
+                Some((after_star, from)) if *from < key.len() => {
+                    *from += 1;
+                    (at, read) = (*after_star, *from);
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
 #[test]
 fn what_each_sign_means() {
     for (pattern, key, expected) in [
@@ -77,6 +99,17 @@ fn the_worst_pattern_against_the_longest_key_takes_no_time() {
     }
 }
 
+/// A part of a pattern, and a text that it matches.
+fn any_part() -> impl Strategy<Value = (String, String)> {
+    prop_oneof![
+        3 => "[aé]{1,40}".prop_map(|text| (text.clone(), text)),
+        2 => "[aé]{0,60}".prop_map(|text| ("*".to_owned(), text)),
+        1 => any::<char>().prop_map(|c| ("?".to_owned(), c.to_string())),
+        1 => "[^é]".prop_map(|text| ("[^é]".to_owned(), text)),
+        1 => "[a-é]".prop_map(|text| ("[a-é]".to_owned(), text)),
+    ]
+}
+
 fn any_pattern() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         3 => "[abc]{1,3}",
@@ -92,9 +125,26 @@ fn any_pattern() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn agrees_with_the_naive_matcher(pattern in any_pattern(), key in "[abc*]{0,10}") {
-        let pattern = Pattern::new(&pattern).unwrap();
+        let tokens = parse::tokens(&pattern).unwrap();
         let chars: Vec<char> = key.chars().collect();
-        prop_assert_eq!(pattern.matches(&key), naive(&pattern.tokens, &chars));
+        prop_assert_eq!(matches(&pattern, &key), naive(&tokens, &chars));
+    }
+
+    /// Patterns of more tokens than one word has bits, of characters that are and are not ASCII, and keys that match, or
+    /// would but for a character.
+    #[test]
+    fn long_patterns_agree_with_one_that_goes_back(
+        parts in proptest::collection::vec(any_part(), 1..12),
+        wrong in proptest::option::of((any::<proptest::sample::Index>(), any::<char>())),
+    ) {
+        let (pattern, key): (Vec<String>, Vec<String>) = parts.into_iter().unzip();
+        let (pattern, mut key) = (pattern.concat(), key.concat().chars().collect::<Vec<_>>());
+        prop_assume!(pattern.len() <= MAX_PATTERN_BYTES && !key.is_empty());
+        if let Some((at, c)) = wrong {
+            *at.get_mut(&mut key) = c;
+        }
+        let tokens = parse::tokens(&pattern).unwrap();
+        prop_assert_eq!(matches(&pattern, &key.iter().collect::<String>()), goes_back(&tokens, &key));
     }
 
     #[test]
