@@ -1,7 +1,7 @@
 //! What an update's body may say: any part of the document. Here it is only read; whether a value is allowed is for the
 //! cache to say.
 
-use serde_json::{Value, from_str};
+use serde_json::{Map, Value, from_str};
 use strata_api::{
     ApiError, Problem,
     body::{Body, Fields},
@@ -26,7 +26,7 @@ pub fn read(body: &Body) -> Result<Vec<Assignment>, ApiError> {
 
 fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignment> {
     let value = fields.optional(field.path, |raw| {
-        let value = from_str(raw).or_else(|_| unreadable(raw))?;
+        let value = value(raw)?;
         match field.check(&value) {
             Err(Fault::WrongType(message)) => Err(message),
             // What is of the right type and not allowed is refused when everything can be read.
@@ -36,14 +36,22 @@ fn assignment(fields: &mut Fields<'_>, field: &'static Field) -> Option<Assignme
     Some((field, value?))
 }
 
+/// The value of valid JSON text. No field takes an array or an object: what is in one is not looked at.
+fn value(raw: &str) -> Result<Value, String> {
+    match raw.as_bytes() {
+        [b'[', ..] => Ok(Value::Array(Vec::new())),
+        [b'{', ..] => Ok(Value::Object(Map::new())),
+        _ => from_str(raw).or_else(|_| unreadable(raw)),
+    }
+}
+
 /// What valid JSON text stands for that no value can hold. A number of more than 308 digits stands as the largest there
 /// is: it is out of every range all the same.
 fn unreadable(raw: &str) -> Result<Value, String> {
     match raw.as_bytes() {
         [b'-', ..] => Ok(f64::MIN.into()),
         [b'0'..=b'9', ..] => Ok(f64::MAX.into()),
-        [b'"', ..] => Err("must not have half of a surrogate pair".to_owned()),
-        _ => Err("must not be nested so deep".to_owned()),
+        _ => Err("must not have half of a surrogate pair".to_owned()),
     }
 }
 

@@ -6,11 +6,12 @@
 
 use crate::{
     error::{ApiError, Problem},
+    lists,
     nearest::nearest,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer as _, de};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 use strata_cache::entry::text_in;
@@ -54,7 +55,7 @@ impl Body {
 }
 
 /// The fields of a JSON object, not yet read, and the problems found so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fields<'a> {
     fields: Vec<(&'static str, &'a RawValue)>,
     problems: Vec<Problem>,
@@ -63,11 +64,8 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of the object that `text` is. Those that are not `known`, or come twice, are problems.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Fields<'a>, Problem> {
-        let Object(members) = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
-        let mut fields = Fields { fields: Vec::with_capacity(members.len().min(known.len())), problems: Vec::new() };
-        for (name, value) in members {
-            fields.add(&name, value, known);
-        }
+        let mut fields = Fields::default();
+        fields.read_members(text, Members { known, section: None }).map_err(|error| unreadable(&error))?;
         Ok(fields)
     }
 
@@ -76,20 +74,21 @@ impl<'a> Fields<'a> {
     pub fn open(&mut self, section: &'static str, known: &[&'static str]) {
         let Some(text) = self.raw(section) else { return };
         self.fields.retain(|(name, _)| *name != section);
-        match serde_json::from_str(text) {
-            Ok(Object(members)) => {
-                for (name, value) in members {
-                    self.add(&format!("{section}.{name}"), value, known);
-                }
-            }
-            Err(_) => self.report(Problem::new(section, "must be a JSON object")),
+        if self.read_members(text, Members { known, section: Some(section) }).is_err() {
+            self.report(|| Problem::new(section, "must be a JSON object"));
         }
     }
 
-    fn add(&mut self, name: &str, value: &'a RawValue, known: &[&'static str]) {
-        match known.iter().find(|known| **known == name) {
-            None => self.report(unknown(name, known)),
-            Some(name) if self.has(name) => self.report(Problem::new(*name, "must not be given twice")),
+    fn read_members(&mut self, text: &'a str, members: Members<'_>) -> Result<(), serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        reader.deserialize_map(Taking { fields: self, members })?;
+        reader.end()
+    }
+
+    fn add(&mut self, name: &str, value: &'a RawValue, members: Members<'_>) {
+        match members.known.iter().find(|known| members.is(known, name)) {
+            None => self.report(|| unknown(&members.full(name), members.known)),
+            Some(name) if self.has(name) => self.report(|| Problem::new(*name, "must not be given twice")),
             Some(name) => self.fields.push((name, value)),
         }
     }
@@ -103,7 +102,7 @@ impl<'a> Fields<'a> {
     pub fn required(&mut self, name: &'static str) -> Option<&'a str> {
         let raw = self.raw(name);
         if raw.is_none() {
-            self.report(Problem::new(name, "is required"));
+            self.report(|| Problem::new(name, "is required"));
         }
         raw
     }
@@ -114,7 +113,7 @@ impl<'a> Fields<'a> {
         E: Into<Cow<'static, str>>,
     {
         let read = read(self.raw(name)?);
-        read.map_err(|message| self.report(Problem::new(name, message))).ok()
+        read.map_err(|message| self.report(|| Problem::new(name, message))).ok()
     }
 
     /// An optional array of at most `most` strings, of which `read` reads each. One that it cannot read is a problem of
@@ -125,12 +124,12 @@ impl<'a> Fields<'a> {
         most: usize,
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Vec<T>> {
-        let texts = self.optional(name, |raw| strings(raw, most))?;
+        let texts = self.optional(name, |raw| lists::strings(raw, most, "items"))?;
         let mut items = Vec::with_capacity(texts.len());
         for (at, text) in texts.iter().enumerate() {
             match read(text) {
                 Ok(item) => items.push(item),
-                Err(error) => self.report(Problem::new(format!("{name}[{at}]"), error.to_string())),
+                Err(error) => self.report(|| Problem::new(format!("{name}[{at}]"), error.to_string())),
             }
         }
         Some(items)
@@ -145,19 +144,13 @@ impl<'a> Fields<'a> {
         self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.get())
     }
 
-    fn report(&mut self, problem: Problem) {
+    /// Notes a problem, while there are not too many: a body may have hundreds of thousands, and to say what was meant
+    /// takes far longer than to read it.
+    fn report(&mut self, problem: impl FnOnce() -> Problem) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(problem);
+            self.problems.push(problem());
         }
     }
-}
-
-fn strings(raw: &str, most: usize) -> Result<Vec<String>, Cow<'static, str>> {
-    let texts: Vec<String> = serde_json::from_str(raw).map_err(|_| "must be an array of strings")?;
-    if texts.len() > most {
-        return Err(format!("must have at most {most} items, has {}", texts.len()).into());
-    }
-    Ok(texts)
 }
 
 /// Where the text stops being JSON. The parser's own message is not repeated: it may quote the text.
@@ -177,30 +170,50 @@ fn unknown(name: &str, known: &[&'static str]) -> Problem {
     Problem::new(name.chars().take(MAX_NAME_CHARS).collect::<String>(), message)
 }
 
-/// The members of a JSON object in order, repeated ones too.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// What the members of an object may be called.
+#[derive(Clone, Copy)]
+struct Members<'k> {
+    known: &'k [&'static str],
+    /// What stands before their names, and a dot.
+    section: Option<&'static str>,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<'a>, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor).map(Object)
+impl Members<'_> {
+    /// Whether a member of that name is the `known` one.
+    fn is(self, known: &str, name: &str) -> bool {
+        match self.section {
+            None => known == name,
+            Some(section) => known.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')) == Some(name),
+        }
+    }
+
+    fn full(self, name: &str) -> Cow<'_, str> {
+        match self.section {
+            None => Cow::Borrowed(name),
+            Some(section) => Cow::Owned(format!("{section}.{name}")),
+        }
     }
 }
 
-struct ObjectVisitor;
+/// Takes in the members of a JSON object as they come, repeated ones too: none is kept that nobody asks for.
+struct Taking<'f, 'a, 'k> {
+    fields: &'f mut Fields<'a>,
+    members: Members<'k>,
+}
 
-impl<'de> de::Visitor<'de> for ObjectVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+impl<'de> de::Visitor<'de> for Taking<'_, 'de, '_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut object = Vec::new();
+    fn visit_map<A: de::MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = members.next_key()? {
-            object.push((name, members.next_value()?));
+            let value = members.next_value()?;
+            self.fields.add(&name, value, self.members);
         }
-        Ok(object)
+        Ok(())
     }
 }
 
@@ -278,12 +291,32 @@ mod tests {
     }
 
     #[test]
+    fn a_section_is_read_like_the_whole() {
+        const IN_SECTION: [&str; 2] = ["s.a", "s.b"];
+        let read = |text: &str| {
+            let mut fields = Fields::parse(text, &["s", "b"]).unwrap();
+            fields.open("s", &IN_SECTION);
+            let found =
+                [fields.raw("s.a"), fields.raw("s.b"), fields.raw("b")].map(|raw| raw.unwrap_or("-").to_owned());
+            let problems = fields.problems.into_iter().map(|problem| problem.field).collect::<Vec<_>>();
+            (found.join(" "), problems.join(" "))
+        };
+        assert_eq!(read(r#"{"s":{"a":1},"b":2}"#), ("1 - 2".into(), String::new()));
+        assert_eq!(read(r#"{"s":{"a":1,"a":2,"s.b":3,"c":4}}"#), ("1 - -".into(), "s.a s.s.b s.c".into()));
+        let flood = (0..1000).map(|i| format!("\"x{i}\":1,")).collect::<String>();
+        let (found, problems) = read(&format!("{{\"s\":{{{flood}\"b\":5}}}}"));
+        assert_eq!((found.as_str(), problems.split(' ').count()), ("- 5 -", MAX_PROBLEMS), "read to its end");
+    }
+
+    #[test]
     fn says_where_the_text_is_not_json() {
         for text in ["[1]", "1", "null", "\"x\""] {
             assert_eq!(only(text), ("body".to_owned(), "must be a JSON object".to_owned()), "{text}");
         }
         assert_eq!(only("{\"value\":\n tru}").1, "must be valid JSON, is not at line 2 column 5");
         assert_eq!(only(r#"{"value":1} x"#).1, "must be valid JSON, is not at line 1 column 13");
+        let flood = format!("{{{}]", "\"a\":1,".repeat(1000));
+        assert_eq!(only(&flood).1, "must be valid JSON, is not at line 1 column 6002", "also after many problems");
     }
 
     #[test]

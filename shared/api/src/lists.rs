@@ -1,8 +1,8 @@
-//! Lists that several operations read from their bodies: tags and levels. Each reader takes JSON text and says what
-//! would be right.
+//! Lists that several operations read from their bodies: tags, levels and texts. Each reader takes JSON text and says
+//! what would be right. A list that is too long is counted to its end, and no more of it is kept than it may have.
 
-use serde_json::from_str;
-use std::{borrow::Cow, sync::Arc};
+use serde::de::{self, Deserializer as _, IgnoredAny};
+use std::{borrow::Cow, fmt, sync::Arc};
 use strata_cache::{Level, Levels, MAX_TAG_BYTES, MAX_TAGS};
 
 /// What was read, or how it must be.
@@ -10,10 +10,7 @@ pub type Said<T> = Result<T, Cow<'static, str>>;
 
 /// Tags. They are a set: one that is given twice is kept once.
 pub fn tags(raw: &str) -> Said<Vec<Arc<str>>> {
-    let given: Vec<Arc<str>> = from_str(raw).map_err(|_| "must be an array of strings")?;
-    if given.len() > MAX_TAGS {
-        return Err(format!("must have at most {MAX_TAGS} tags, has {}", given.len()).into());
-    }
+    let given: Vec<Arc<str>> = strings(raw, MAX_TAGS, "tags")?.into_iter().map(Arc::from).collect();
     if let Some(at) = given.iter().position(|tag| !is_tag(tag)) {
         return Err(format!("must be of 1 to {MAX_TAG_BYTES} bytes without control characters, [{at}] is not").into());
     }
@@ -32,7 +29,8 @@ fn is_tag(tag: &str) -> bool {
 
 /// Levels by name, each once.
 pub fn levels(raw: &str) -> Said<Levels> {
-    let names: Vec<Cow<'_, str>> = from_str(raw).map_err(|_| "must be an array of level names")?;
+    // One more than there are: of these one is unknown or comes twice.
+    let (names, _) = first_of(raw, Level::ALL.len() + 1).map_err(|_| "must be an array of level names")?;
     let mut levels = Levels::NONE;
     for name in &names {
         let all = Levels::ALL.names().join(", ");
@@ -43,4 +41,77 @@ pub fn levels(raw: &str) -> Said<Levels> {
         levels = levels.with(level);
     }
     if levels.is_empty() { Err("must name at least one level".into()) } else { Ok(levels) }
+}
+
+/// At most so many strings. `what` they are is said where there are more.
+pub fn strings(raw: &str, most: usize, what: &str) -> Said<Vec<String>> {
+    match first_of(raw, most).map_err(|_| "must be an array of strings")? {
+        (texts, count) if count <= most => Ok(texts),
+        (_, count) => Err(format!("must have at most {most} {what}, has {count}").into()),
+    }
+}
+
+/// The first strings of an array, at most so many, and how many items it has.
+fn first_of(raw: &str, most: usize) -> Result<(Vec<String>, usize), serde_json::Error> {
+    serde_json::Deserializer::from_str(raw).deserialize_seq(FirstOf(most))
+}
+
+struct FirstOf(usize);
+
+impl<'de> de::Visitor<'de> for FirstOf {
+    type Value = (Vec<String>, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of strings")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let (mut texts, mut count) = (Vec::new(), 0);
+        while count < self.0 {
+            let Some(text) = items.next_element()? else { return Ok((texts, count)) };
+            texts.push(text);
+            count += 1;
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok((texts, count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// An array of so many of one item.
+    fn array(count: usize, item: &str) -> String {
+        format!("[{}]", vec![item; count].join(","))
+    }
+
+    #[test]
+    fn a_list_is_counted_to_its_end_and_kept_as_far_as_it_may_go() {
+        assert_eq!(strings(&array(3, "\"a\\n\""), 3, "items").unwrap(), ["a\n"; 3]);
+        assert_eq!(strings("[]", 3, "items").unwrap(), Vec::<String>::new());
+        assert_eq!(strings(&array(100_000, "\"\""), 3, "items").unwrap_err(), "must have at most 3 items, has 100000");
+        let (kept, count) = first_of(&array(100_000, "\"\""), 3).unwrap();
+        assert_eq!((kept.len(), count), (3, 100_000));
+        for wrong in ["1", "{}", "null", "[1]", "[\"a\",null]"] {
+            assert_eq!(strings(wrong, 3, "items").unwrap_err(), "must be an array of strings", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn too_many_levels_are_told_by_the_first_of_them() {
+        assert_eq!(levels(&array(100_000, "\"L1_MEMORY\"")).unwrap_err(), "must not name L1_MEMORY twice");
+        let all = r#""L1_MEMORY","L2_REDIS","L3_DATABASE""#;
+        assert_eq!(levels(&format!("[{all}]")).unwrap(), Levels::ALL);
+        let more = format!("[{all},{}]", vec!["\"\""; 100_000].join(","));
+        assert_eq!(levels(&more).unwrap_err(), "must be of L1_MEMORY, L2_REDIS, L3_DATABASE");
+    }
+
+    #[test]
+    fn tags_are_counted() {
+        assert_eq!(tags(&array(100_000, "\"t\"")).unwrap_err(), "must have at most 50 tags, has 100000");
+    }
 }

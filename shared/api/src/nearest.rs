@@ -10,7 +10,8 @@ pub(crate) fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     if text.chars().count() > MAX_CHARS {
         return None;
     }
-    let ranked = known.iter().map(|name| (distance(&text.to_lowercase(), name), *name));
+    let text = text.to_lowercase();
+    let ranked = known.iter().map(|name| (distance(&text, name), *name));
     ranked.filter(|(distance, _)| *distance <= MAX_DISTANCE).min().map(|(_, name)| name)
 }
 

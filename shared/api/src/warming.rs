@@ -9,7 +9,8 @@ use serde_json::from_str;
 use std::{borrow::Cow, ops::RangeInclusive};
 use strata_cache::{
     Key, Pattern, Strategy, Warm,
-    warm::{LARGEST_MAX_CONCURRENT, MAX_BATCH_SIZE, MAX_KEY_BYTES, MAX_KEYS, MAX_PATTERNS},
+    config::Refusal,
+    warm::{LARGEST_MAX_CONCURRENT, MAX_BATCH_SIZE, MAX_KEYS, MAX_PATTERNS},
 };
 
 /// How far ahead a job may be put off, in ms: a year. Farther is most likely a mistake, such as ms given for seconds.
@@ -49,20 +50,13 @@ fn check(warm: &Warm) -> Result<(), Problem> {
     if warm.keys.is_empty() && warm.patterns.is_empty() {
         return Err(Problem::new("keys", "must name at least one key, unless patterns are given"));
     }
-    let bytes: usize = warm.keys.iter().map(json_bytes).sum();
-    if bytes > MAX_KEY_BYTES {
-        return Err(Problem::new("keys", format!("must have at most {MAX_KEY_BYTES} bytes as JSON, has {bytes}")));
+    if let Some(Refusal { field, message }) = warm.excess() {
+        return Err(Problem::new(field, message));
     }
     if warm.run_at_ms.is_some() && warm.strategy != Strategy::Scheduled {
         return Err(Problem::new("run_at", "must not be given unless strategy is SCHEDULED"));
     }
     Ok(())
-}
-
-/// What a key takes in the item of its job: quotation marks and backslashes count twice.
-fn json_bytes(key: &Key) -> usize {
-    let escapes = key.as_str().bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    key.as_str().len() + escapes + 2
 }
 
 /// The keys, each once: one that is given twice is loaded once.

@@ -283,7 +283,7 @@ pub enum CacheError {
     },
     /// The PUT names a level that is switched off.
     Disabled(Level),
-    /// Values that the configuration may not have.
+    /// Values that the configuration, or a warm job, may not have.
     Refused(Vec<Refusal>),
     /// More keys match than were allowed; nothing was removed.
     TooMany {

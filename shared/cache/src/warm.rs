@@ -1,11 +1,11 @@
 //! Warming: what a job is to load before it is asked for.
 
-use crate::{key::Key, pattern::Pattern};
+use crate::{config::Refusal, key::Key, pattern::Pattern};
 use serde::{Deserialize, Serialize};
 
 /// Most keys of one job.
 pub const MAX_KEYS: usize = 500;
-/// Most bytes that the keys of one job have together: what it is to do is one item of DynamoDB, of at most 400 KB.
+/// Most bytes that the keys of one job have together, as JSON: what it is to do is one item of DynamoDB, of at most 400 KB.
 pub const MAX_KEY_BYTES: usize = 256 * 1024;
 /// Most patterns of one job.
 pub const MAX_PATTERNS: usize = 50;
@@ -95,6 +95,27 @@ impl Warm {
         }
     }
 
+    /// Why this is too much for one job, if it is: what it is to do would not fit into its item.
+    pub fn excess(&self) -> Option<Refusal> {
+        let refusal = |field, message| Some(Refusal { field, message });
+        match (self.keys.len(), self.patterns.len(), self.key_bytes()) {
+            (keys, ..) if keys > MAX_KEYS => refusal("keys", format!("must have at most {MAX_KEYS} items, has {keys}")),
+            (_, patterns, _) if patterns > MAX_PATTERNS => {
+                refusal("patterns", format!("must have at most {MAX_PATTERNS} items, has {patterns}"))
+            }
+            (.., bytes) if bytes > MAX_KEY_BYTES => {
+                refusal("keys", format!("must have at most {MAX_KEY_BYTES} bytes as JSON, has {bytes}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Bytes of the keys as JSON, which is how the job keeps them: quotation marks and backslashes count twice.
+    fn key_bytes(&self) -> usize {
+        let escapes = |key: &Key| key.as_str().bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        self.keys.iter().map(|key| key.as_str().len() + escapes(key) + 2).sum()
+    }
+
     pub(crate) fn to_json(&self) -> String {
         let body = Body {
             keys: self.keys.iter().map(ToString::to_string).collect(),
@@ -139,7 +160,24 @@ mod tests {
             run_at_ms: Some(1_700_000_000_000),
             ..Warm::new("me")
         };
+        assert_eq!(warm.key_bytes(), serde_json::to_string(&["a\"b"]).unwrap().len() - 2);
         assert_eq!(Warm::read(&warm.to_json()), Some(warm));
         assert_eq!(Warm::read("{}"), None);
+    }
+
+    #[test]
+    fn what_one_job_may_have_to_do_fits_into_its_item() {
+        let keys = |count: usize, of: &str| {
+            let key = |number| Key::new(format!("{number:03}{}", of.repeat(509))).unwrap();
+            Warm { keys: (0..count).map(key).collect(), ..Warm::new("me") }
+        };
+        let excess = |warm: Warm| warm.excess().map(|refusal| refusal.field);
+        assert_eq!(excess(keys(MAX_KEYS, "x")), None);
+        assert!(keys(MAX_KEYS, "x").to_json().len() < 400 * 1024);
+        assert_eq!(excess(keys(MAX_KEYS + 1, "x")), Some("keys"));
+        assert_eq!(excess(keys(MAX_KEYS, "\\")), Some("keys"));
+        assert_eq!((excess(keys(256, "\"")), excess(keys(257, "\""))), (None, Some("keys")));
+        let patterns = vec![Pattern::new("*").unwrap(); MAX_PATTERNS + 1];
+        assert_eq!(excess(Warm { patterns, ..Warm::new("me") }), Some("patterns"));
     }
 }

@@ -35,8 +35,12 @@ impl TieredCache {
     /// that the caller gave it; without one it is a job of its own.
     ///
     /// # Errors
-    /// When DynamoDB cannot be reached, or a job of that name has other things to do.
+    /// When it is [too much](Warm::excess) for one job, DynamoDB cannot be reached, or a job of that name has other things
+    /// to do.
     pub async fn warm(&self, warm: Warm, name: Option<&str>) -> Result<Warming, CacheError> {
+        if let Some(refusal) = warm.excess() {
+            return Err(CacheError::Refused(vec![refusal]));
+        }
         let id = name.map_or_else(|| format!("{NAME}{:032x}", fastrand::u128(..)), named);
         let body = warm.to_json();
         if let Some(job) = self.accepted(&id, &warm).await? {

@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell};
 
-/// Most entries of a wave of pages, whatever a job asks for: their keys fit into a checkpoint when each must be loaded by
-/// itself. A page has at most a megabyte.
+/// Most entries of a wave of pages, whatever a job asks for: their keys fit into a checkpoint, an item of DynamoDB of at
+/// most 400 KiB, when each must be loaded by itself. A page has at most a megabyte.
 const WAVE_KEYS: usize = 500;
 /// Most keys of one request that names them: it is answered by up to 400 KB for each.
 const REQUEST_KEYS: usize = 25;
@@ -52,7 +52,9 @@ struct Progress {
     keys: usize,
     /// How far the stretches of its patterns are.
     front: Front,
-    /// Entries to be loaded by themselves, and how often that was tried.
+    /// Entries to be loaded by themselves, and how often that was tried. Written down after the rest, where none of their
+    /// characters takes more than it does in the key; read from the rest as well, where an earlier release has them.
+    #[serde(skip_serializing, default)]
     single: Vec<(String, u8)>,
     /// Where the journal's epoch began under which it has come so far.
     epoch: String,
@@ -107,7 +109,7 @@ impl View<'_> {
             let sum = self.wave(lease, &wave, name).await?;
             progress.take(&wave, sum, name, &mut lease.record.job);
             progress.spent_ms += u64::try_from(began.elapsed().as_millis()).unwrap_or_default();
-            lease.record.progress = progress.to_json();
+            lease.record.progress = progress.to_text();
             if pace.is_over() {
                 return Ok(false);
             }
@@ -132,7 +134,7 @@ impl View<'_> {
         let epoch = self.knowledge().epoch();
         if Position::parse(&progress.epoch).is_none_or(|known| known < epoch) {
             *progress = Progress { epoch: epoch.to_string(), ..Progress::default() };
-            lease.record.progress = progress.to_json();
+            lease.record.progress = progress.to_text();
             lease.record.job.counters = Counters::default();
             lease.record.job.errors.clear();
         }
@@ -171,7 +173,24 @@ impl View<'_> {
 
 impl Progress {
     fn of(lease: &Lease) -> Progress {
-        serde_json::from_str(&lease.record.progress).unwrap_or_default()
+        Progress::read(&lease.record.progress).unwrap_or_default()
+    }
+
+    fn read(text: &str) -> Option<Progress> {
+        let mut lines = text.split('\n');
+        let mut progress: Progress = serde_json::from_str(lines.next()?).ok()?;
+        for line in lines {
+            let (tried, key) = line.split_once(' ')?;
+            progress.single.push((key.to_owned(), tried.parse().ok()?));
+        }
+        Some(progress)
+    }
+
+    /// What [`Progress::read`] reads: JSON, which has no line feeds, and a line for each entry to be loaded by itself. No
+    /// key has a line feed either.
+    fn to_text(&self) -> String {
+        let rest = serde_json::to_string(self).expect("texts and numbers are always JSON");
+        self.single.iter().fold(rest, |text, (key, tried)| text + &format!("\n{tried} {key}"))
     }
 
     /// Takes in what came of a wave.
@@ -203,10 +222,6 @@ impl Progress {
 
     fn named(&self) -> Vec<(Key, usize)> {
         self.named.iter().filter_map(|(key, bytes)| Some((Key::new(key.as_str()).ok()?, *bytes))).collect()
-    }
-
-    fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("texts and numbers are always JSON")
     }
 }
 
@@ -251,6 +266,7 @@ mod tests {
     use super::*;
     use crate::{
         job::{JobState, WARM},
+        key::MAX_KEY_BYTES,
         pattern::Pattern,
     };
     use std::collections::BTreeMap;
@@ -302,6 +318,37 @@ mod tests {
         }
         assert_eq!((progress.single.len(), job.counters.failed), (0, 1));
         assert_eq!(job.errors.get("retries_exhausted"), Some(&1));
+    }
+
+    /// Most bytes of an item, with room for all that a job's item has besides.
+    const ITEM_BYTES: usize = 400 * 1024 - 8 * 1024;
+
+    #[test]
+    fn the_largest_checkpoint_fits_into_an_item() {
+        for worst in ["\"", "\\", "é", "x"] {
+            let key = |number: usize| {
+                let number = number.to_string();
+                number.clone() + &worst.repeat((MAX_KEY_BYTES - number.len()) / worst.len())
+            };
+            let mut front = Front::default();
+            front.due(800).into_iter().for_each(|(stretch, _)| front.advance(stretch, Some(key(stretch))));
+            let named: Vec<_> = (0..WAVE_KEYS).map(|number| (Key::new(key(number)).unwrap(), 1)).collect();
+            let mut largest = Progress { front, epoch: "9".repeat(40), ..Progress::default() };
+            largest.name(named);
+            largest.single = (0..WAVE_KEYS).map(|number| (key(number), TRIES)).collect();
+            let text = largest.to_text();
+            assert!(text.len() <= ITEM_BYTES, "{worst}: {}", text.len());
+            let read = Progress::read(&text).unwrap();
+            assert_eq!((read.single, read.front, read.named), (largest.single, largest.front, largest.named));
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_down_is_read() {
+        let text = r#"{"keys":3,"front":{"next":1,"under_way":{}},"single":[["a\"b",2]],"epoch":"1-0","spent_ms":4,"named":[]}"#;
+        let read = Progress::read(text).unwrap();
+        assert_eq!((read.keys, &read.single[..]), (3, &[("a\"b".to_owned(), 2)][..]));
+        assert!(Progress::read("").is_none() && Progress::read("{}\nx").is_none(), "it begins anew");
     }
 
     fn job() -> Job {
