@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::http::uri::Uri;
 use hyper::{Request, Response, StatusCode, service::service_fn};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::gate::{Gate, Lifetime};
+use crate::launch::TABLES;
 
 /// What is wrong with L3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,19 @@ pub enum L3Fault {
         /// Out of how many.
         of: u64,
     },
+    /// Up, and not well: of every `of` requests the first are throttled, the next fail, and the rest take effect late.
+    Sick {
+        /// How late, in milliseconds.
+        ms: u64,
+        /// How many are answered `ProvisionedThroughputExceededException`.
+        throttled: u64,
+        /// How many are answered 500 `InternalServerError`, without taking effect.
+        failing: u64,
+        /// Out of how many.
+        of: u64,
+    },
+    /// Reads of the control table are throttled, as those of a hot partition are; everything else is well.
+    ControlThrottling,
 }
 
 /// The proxy in front of the DynamoDB engine.
@@ -95,7 +110,7 @@ struct Forwarder {
     client: Client<HttpConnector, Full<Bytes>>,
     engine: String,
     fault: watch::Receiver<L3Fault>,
-    /// Counts the requests that came while [`L3Fault::Failing`] was set.
+    /// Counts the requests that came while some of them had to fail.
     requests: Arc<AtomicU64>,
 }
 
@@ -103,19 +118,36 @@ impl Forwarder {
     async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else { return Ok(internal_error()) };
-        let request = Request::from_parts(head, Full::new(body.to_bytes()));
+        let body = body.to_bytes();
         let fault = *self.fault.borrow();
+        let reads_control = fault == L3Fault::ControlThrottling && is_read(&head) && names(&body, TABLES[1].1);
+        let request = Request::from_parts(head, Full::new(body));
         Ok(match fault {
             L3Fault::Ok => self.forward(request).await,
             // On a connection that is about to be dropped.
             L3Fault::Stopped => std::future::pending().await,
             L3Fault::Throttling => throttled(),
             L3Fault::Failing { k, of } => {
-                let turn = self.requests.fetch_add(1, Ordering::Relaxed) % of.max(1);
-                if turn < k { internal_error() } else { self.forward(request).await }
+                if self.turn(of) < k {
+                    internal_error()
+                } else {
+                    self.forward(request).await
+                }
             }
             L3Fault::Slow { ms } => self.forward_late(request, Duration::from_millis(ms)).await,
+            L3Fault::Sick { ms, throttled: refused, failing, of } => match self.turn(of) {
+                turn if turn < refused => throttled(),
+                turn if turn < refused + failing => internal_error(),
+                _ => self.forward_late(request, Duration::from_millis(ms)).await,
+            },
+            L3Fault::ControlThrottling if reads_control => throttled(),
+            L3Fault::ControlThrottling => self.forward(request).await,
         })
+    }
+
+    /// Which of `of` requests in a row this one is.
+    fn turn(&self, of: u64) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) % of.max(1)
     }
 
     /// In a task of its own, because the service's future is dropped when its client hangs up.
@@ -138,6 +170,19 @@ impl Forwarder {
             Err(_) => internal_error(),
         }
     }
+}
+
+/// Whether it is a request that changes nothing.
+fn is_read(head: &Parts) -> bool {
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+    ["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"].contains(&operation)
+}
+
+/// Whether a request is about the table.
+fn names(body: &[u8], table: &str) -> bool {
+    let name = format!("\"{table}\"");
+    body.windows(name.len()).any(|window| window == name.as_bytes())
 }
 
 fn connector() -> HttpConnector {

@@ -74,7 +74,7 @@ pub use error::Error;
 pub use info::{ContainerInfo, Info};
 pub use l3::{L3, L3Fault};
 pub use options::{L3Store, Options, RedisEngine, repository};
-pub use redis::Redis;
+pub use redis::{Redis, Refusal};
 pub use redis_path::{PathFault, RedisPaths};
 pub use replica::Replica;
 pub use secrets_manager::{SecretsFault, SecretsManager};

@@ -29,6 +29,15 @@ const PORT_ATTEMPTS: usize = 5;
 /// The name of the server's log.
 const LOG: &str = "redis";
 
+/// Why a server that is well refuses what would write into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is full, and may not evict anything: `OOM`.
+    Full,
+    /// It has fewer replicas than it must have: `NOREPLICAS`.
+    NoReplicas,
+}
+
 /// The Redis or Valkey server of a stack.
 #[derive(Clone)]
 pub struct Redis {
@@ -119,10 +128,7 @@ impl Redis {
     /// Saves the data, then kills the server; connections are refused.
     pub async fn stop(&self) -> Result<(), Error> {
         let server = self.own()?;
-        let reply = server.command("SAVE").await.doing("saving Redis' data")?;
-        if reply != "+OK" {
-            return Err(Error::Redis(format!("SAVE: {reply}")));
-        }
+        server.say("SAVE").await?;
         server.kill();
         Ok(())
     }
@@ -147,6 +153,21 @@ impl Redis {
     /// Starts a replica of the server, and returns when it has all the data.
     pub async fn replicate(&self) -> Result<Replica, Error> {
         Replica::start(self.own()?.clone()).await
+    }
+
+    /// Makes the server refuse writes. Everything else is answered.
+    pub async fn refuse_writes(&self, why: Refusal) -> Result<(), Error> {
+        match why {
+            // Any server has more than a byte in use.
+            Refusal::Full => self.own()?.say("CONFIG SET maxmemory 1 maxmemory-policy noeviction").await,
+            Refusal::NoReplicas => self.own()?.say("CONFIG SET min-replicas-to-write 1").await,
+        }
+    }
+
+    /// Ends [`refuse_writes`](Self::refuse_writes); does nothing to a server that is down.
+    pub async fn accept_writes(&self) -> Result<(), Error> {
+        let server = self.own()?;
+        if server.is_running() { server.say("CONFIG SET maxmemory 0 min-replicas-to-write 0").await } else { Ok(()) }
     }
 
     fn own(&self) -> Result<&Arc<Server>, Error> {
@@ -245,6 +266,12 @@ impl Server {
     fn forget_data(&self) {
         // There is no file when nothing was saved.
         let _ = std::fs::remove_file(self.folder.join("dump.rdb"));
+    }
+
+    /// Sends an inline command that is to be answered `OK`.
+    pub(crate) async fn say(&self, command: &str) -> Result<(), Error> {
+        let reply = self.command(command).await.doing(command)?;
+        if reply == "+OK" { Ok(()) } else { Err(Error::Redis(format!("{command}: {reply}"))) }
     }
 
     /// Sends an inline command and returns the reply as it came.

@@ -32,6 +32,13 @@ pub enum PathFault {
         /// How late, in milliseconds.
         ms: u64,
     },
+    /// Each direction of a connection carries so much and no more; commands arrive late besides.
+    Narrow {
+        /// How much, in thousands of bytes a second; at least one.
+        kb_per_second: u64,
+        /// How late, in milliseconds.
+        ms: u64,
+    },
 }
 
 impl PathFault {
@@ -39,15 +46,21 @@ impl PathFault {
         match self {
             Self::Stall => true,
             Self::StallReplies => direction == Direction::Replies,
-            Self::None | Self::Cut | Self::Delay { .. } => false,
+            Self::None | Self::Cut | Self::Delay { .. } | Self::Narrow { .. } => false,
         }
     }
 
-    fn delay(self, direction: Direction) -> Option<Duration> {
-        match (self, direction) {
-            (Self::Delay { ms }, Direction::Commands) => Some(Duration::from_millis(ms)),
-            _ => None,
-        }
+    /// How long so many bytes are on their way.
+    fn delay(self, direction: Direction, bytes: usize) -> Duration {
+        let (late, kb_per_second) = match self {
+            Self::Delay { ms } => (ms, None),
+            Self::Narrow { kb_per_second, ms } => (ms, Some(kb_per_second.max(1))),
+            _ => return Duration::ZERO,
+        };
+        let late = if direction == Direction::Commands { Duration::from_millis(late) } else { Duration::ZERO };
+        // A thousand bytes a second are a byte a millisecond.
+        let carried = |rate: u64| Duration::from_micros(bytes as u64 * 1000 / rate);
+        late + kb_per_second.map(carried).unwrap_or_default()
     }
 }
 
@@ -131,6 +144,12 @@ impl RedisPaths {
         self.set(PathFault::Delay { ms: u64::try_from(by.as_millis()).unwrap_or(u64::MAX) }).await;
     }
 
+    /// Carries so many thousand bytes a second in each direction, and delays commands.
+    pub async fn narrow(&self, kb_per_second: u64, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.set(PathFault::Narrow { kb_per_second, ms }).await;
+    }
+
     /// Drops the connections that exist, once; new ones are served.
     pub async fn reset(&self) {
         for path in self.selected() {
@@ -182,7 +201,7 @@ impl Relay {
             if length == 0 {
                 return Ok(());
             }
-            self.hold().await;
+            self.hold(length).await;
             if self.lifetime.is_over() {
                 return Ok(());
             }
@@ -190,10 +209,11 @@ impl Relay {
         }
     }
 
-    /// Waits until what was read may be passed on.
-    async fn hold(&mut self) {
+    /// Waits until the bytes that were read may be passed on.
+    async fn hold(&mut self, bytes: usize) {
         let direction = self.direction;
-        if let Some(delay) = { self.fault.borrow().delay(direction) } {
+        let delay = self.fault.borrow().delay(direction, bytes);
+        if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
         // The sender lives as long as the gate.
@@ -260,6 +280,22 @@ mod tests {
     async fn a_delay_is_added_once_per_round_trip() {
         let (path, mut client) = connected().await;
         path.set(PathFault::Delay { ms: 500 }).await;
+        assert!(timeout(SOON, ping(&mut client)).await.is_err());
+        assert_eq!(client.read_u8().await.unwrap(), b'p');
+    }
+
+    #[tokio::test]
+    async fn a_narrow_path_takes_its_time_for_every_byte() {
+        let (path, mut client) = connected().await;
+        path.set(PathFault::Narrow { kb_per_second: 100, ms: 0 }).await;
+        assert_eq!(timeout(SOON, ping(&mut client)).await.unwrap().unwrap(), b'p');
+        // 20 KB there and 20 KB back: 0.4 s at least.
+        let began = std::time::Instant::now();
+        let mut text = vec![b'p'; 20_000];
+        client.write_all(&text).await.unwrap();
+        client.read_exact(&mut text).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(380), "{:?}", began.elapsed());
+        path.set(PathFault::Narrow { kb_per_second: 100, ms: 500 }).await;
         assert!(timeout(SOON, ping(&mut client)).await.is_err());
         assert_eq!(client.read_u8().await.unwrap(), b'p');
     }

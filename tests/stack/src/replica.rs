@@ -24,8 +24,8 @@ impl Replica {
         let server = primary.another().await.doing("finding a port for a replica")?;
         server.try_to_start().await?;
         // Not to wait for other replicas that could share the transfer.
-        say(&primary, "CONFIG SET repl-diskless-sync-delay 0").await?;
-        say(&server, &format!("REPLICAOF 127.0.0.1 {}", primary.port)).await?;
+        primary.say("CONFIG SET repl-diskless-sync-delay 0").await?;
+        server.say(&format!("REPLICAOF 127.0.0.1 {}", primary.port)).await?;
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             let info = server.command("INFO replication").await.doing("asking a replica")?;
@@ -39,7 +39,7 @@ impl Replica {
 
     /// Stops the replication: what the primary is told from now on is lost with it.
     pub async fn sever(&self) -> Result<(), Error> {
-        say(&self.server, &format!("REPLICAOF 127.0.0.1 {NOBODY}")).await
+        self.server.say(&format!("REPLICAOF 127.0.0.1 {NOBODY}")).await
     }
 
     /// Kills the primary and puts the replica at its address, where it refuses to write for a while and is promoted then.
@@ -49,7 +49,7 @@ impl Replica {
         let taking = format!("CONFIG SET port {}", primary.port);
         let deadline = Instant::now() + START_TIMEOUT;
         // Somebody's connection may have been given the port for a moment.
-        while let Err(error) = say(&server, &taking).await {
+        while let Err(error) = server.say(&taking).await {
             if Instant::now() >= deadline {
                 return Err(error);
             }
@@ -58,11 +58,6 @@ impl Replica {
         let process = server.process().take();
         *primary.process() = process;
         tokio::time::sleep(promoted_after).await;
-        say(&primary, "REPLICAOF NO ONE").await
+        primary.say("REPLICAOF NO ONE").await
     }
-}
-
-async fn say(server: &Server, command: &str) -> Result<(), Error> {
-    let reply = server.command(command).await.doing(command)?;
-    if reply == "+OK" { Ok(()) } else { Err(Error::Redis(format!("{command}: {reply}"))) }
 }

@@ -9,7 +9,7 @@ use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use strata_stack::{ALL, L3Fault, L3Store, Options, Redis, RedisEngine};
+use strata_stack::{ALL, L3Fault, L3Store, Options, Redis, RedisEngine, Refusal};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -41,6 +41,11 @@ async fn each_container_has_its_own_way_to_redis() {
     fixture.stack.redis_path("probe-1").cut().await;
     assert!(redis_says(one, "PING").await.is_err());
     assert_eq!(redis_says(two, "PING").await.unwrap(), "+PONG");
+    // A command of six bytes at a kilobyte a second, and a reply of seven: 13 ms, and a second for the way.
+    fixture.stack.redis_path(ALL).narrow(1, Duration::ZERO).await;
+    assert_eq!(redis_says(two, "PING").await.unwrap(), "+PONG");
+    fixture.stack.redis_path(ALL).narrow(1, Duration::from_secs(1)).await;
+    assert_eq!(redis_says(two, "PING").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     fixture.stack.redis_path(ALL).stall().await;
     assert_eq!(redis_says(two, "PING").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     fixture.stack.redis_path(ALL).restore().await;
@@ -54,10 +59,24 @@ async fn redis_can_be_stopped_paused_restarted_and_replaced_by_its_replica() {
     for engine in [RedisEngine::Redis, RedisEngine::Valkey] {
         let Some(fixture) = Fixture::try_start(Options::default().redis(engine)).await else { continue };
         engines += 1;
+        refuse_writes(fixture.stack.redis()).await;
         stop_pause_and_restart(fixture.stack.redis()).await;
         fail_over(fixture.stack.redis()).await;
     }
     assert!(engines > 0);
+}
+
+async fn refuse_writes(redis: &Redis) {
+    let address = redis.url().trim_start_matches("redis://");
+    redis_says(address, "SET k v").await.unwrap();
+    for (why, code) in [(Refusal::Full, "-OOM "), (Refusal::NoReplicas, "-NOREPLICAS ")] {
+        redis.refuse_writes(why).await.unwrap();
+        let refused = redis_says(address, "SET k w").await.unwrap();
+        assert!(refused.starts_with(code), "{refused}");
+        assert_eq!(redis_says(address, "GET k").await.unwrap(), "$1\r\nv");
+        redis.accept_writes().await.unwrap();
+    }
+    assert_eq!(redis_says(address, "SET k w").await.unwrap(), "+OK");
 }
 
 async fn stop_pause_and_restart(redis: &Redis) {
@@ -135,13 +154,37 @@ async fn l3_has_its_tables_and_can_fail() {
         statuses.push(describe("cache_entries").await.unwrap().0);
     }
     assert_eq!(statuses, [500, 200, 500, 200]);
+    l3.set(L3Fault::Sick { ms: 0, throttled: 1, failing: 1, of: 3 }).await;
+    statuses.clear();
+    for _ in 0..6 {
+        statuses.push(describe("cache_entries").await.unwrap().0);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 400, 400, 500, 500]);
     l3.set(L3Fault::Stopped).await;
     assert!(describe("cache_entries").await.is_none());
     assert_eq!(dynamo(l3.engine_endpoint(), "ListTables", json!({})).await.unwrap().0, 200);
-    l3.set(L3Fault::Slow { ms: 2000 }).await;
-    assert!(timeout(Duration::from_millis(100), describe("cache_entries")).await.is_err());
+    for slow in [L3Fault::Slow { ms: 2000 }, L3Fault::Sick { ms: 2000, throttled: 0, failing: 0, of: 1 }] {
+        l3.set(slow).await;
+        assert!(timeout(Duration::from_millis(100), describe("cache_entries")).await.is_err());
+    }
     l3.set(L3Fault::Ok).await;
     assert_eq!(describe("cache_entries").await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn only_reads_of_the_control_table_can_be_throttled() {
+    let fixture = Fixture::start(Options::default()).await;
+    let environment = fixture.get("/v1/cache/a").await.seen()["environment"].clone();
+    let endpoint = environment["AWS_ENDPOINT_URL_DYNAMODB"].as_str().unwrap();
+    fixture.stack.l3().set(L3Fault::ControlThrottling).await;
+    let key = json!({ "pk": { "S": "p" }, "sk": { "S": "s" } });
+    for (table, read) in [("cache_entries", 200), ("cache_control", 400)] {
+        let put = json!({ "TableName": table, "Item": key });
+        assert_eq!(dynamo(endpoint, "PutItem", put).await.unwrap().0, 200);
+        let get = json!({ "TableName": table, "Key": key });
+        assert_eq!(dynamo(endpoint, "GetItem", get).await.unwrap().0, read, "{table}");
+    }
 }
 
 #[tokio::test]
