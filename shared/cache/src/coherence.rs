@@ -25,6 +25,8 @@ use std::{
 #[cfg(test)]
 mod tests;
 
+/// Λ: the bound for a mutation that Redis was not told of, in ms.
+pub(crate) const LAMBDA_MS: i64 = 10_000;
 /// Λ less a margin for the sync that carries the news: outage notes are read at least this often by someone, in ms.
 pub(crate) const NOTES_INTERVAL_MS: u64 = 8_000;
 
@@ -240,8 +242,13 @@ impl Coherence {
         self.open.position_of(version)
     }
 
-    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`.
-    pub(crate) fn take_noted(&mut self, noted: Barriers, asked_ms: i64) {
+    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`. With L2 as the
+    /// register only Redis counts.
+    pub(crate) fn take_noted(&mut self, barriers: &[String], asked_ms: i64) {
+        if self.register == Register::L2 {
+            return;
+        }
+        let noted = Barriers::read(barriers.iter().map(|body| (Some(Position::ZERO), body.as_str())));
         self.newest = self.newest.max(noted.newest());
         self.noted = noted;
         self.noted_ms = asked_ms;
@@ -266,6 +273,11 @@ impl Coherence {
     /// Whether somebody has read the notes of the control table since the epoch began.
     pub(crate) fn notes_were_read(&self) -> bool {
         self.notes_checked_ms > 0
+    }
+
+    /// As of when the journal has the notes, in ms of Redis time; 0 when nobody has read them since the epoch began.
+    pub(crate) fn notes_known_ms(&self) -> u64 {
+        self.notes_checked_ms
     }
 
     /// Whether an open invalidation is of a release that this one does not understand: it may mean anything.

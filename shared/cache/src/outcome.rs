@@ -206,6 +206,8 @@ pub struct Maintained {
     pub jobs_woken: u64,
     /// Invalidations whose container was gone, which are jobs now.
     pub invalidations_adopted: u64,
+    /// Outage notes deleted that an epoch took the place of.
+    pub notes_dropped: u64,
     /// Members taken out of the indexes of L2 because their copies were gone.
     pub members_swept: u64,
     /// The sweep of the indexes came to the end.

@@ -22,6 +22,8 @@ pub struct Budget {
     pub trim: u8,
     /// More than 2T passes with no operation under way.
     pub age: u8,
+    /// There are more outage notes, of other keys, than can be put into the journal one by one.
+    pub many: u8,
 }
 
 /// A fault.

@@ -78,7 +78,7 @@ impl Turn<'_> {
         let note_last = self.scenario.rules.has(Rule::NoteLast);
         match (reachable, note_last) {
             (true, _) => self.next(Step::RemoveCopies),
-            (false, true) => self.next(Step::LeaveNote),
+            (false, true) => self.next(Step::ReadGeneration),
             (false, false) => self.finish_without_redis(),
         }
     }

@@ -1,10 +1,10 @@
 //! Outage notes: whoever finds that nobody has read them lately puts them into the journal.
 
 use crate::{
-    operation::Step,
+    operation::{Operation, Step},
     scenario::{Request, Rule},
     state::{Event, Note, Redis},
-    turn::Turn,
+    turn::{Luck, Turn},
 };
 
 impl Turn<'_> {
@@ -14,9 +14,28 @@ impl Turn<'_> {
         if !self.scenario.rules.has(Rule::Notes) {
             notes.clear();
         }
-        let noted = self.state.history.degraded;
+        let (noted, generation) = (self.state.history.degraded, self.state.database.generation);
         let operation = self.operation();
-        (operation.notes, operation.noted) = (notes, noted);
+        (operation.notes, operation.noted, operation.generation) = (notes, noted, generation);
+        if self.luck == Luck::ManyNotes {
+            return self.next(Step::RaiseGeneration);
+        }
+        self.replay_from(0);
+    }
+
+    /// Ends the generation that was read, unless somebody has: its notes are not read any more, because the epoch that
+    /// begins now distrusts what they mean. Barriers of jobs belong to no generation.
+    pub fn raise_generation(&mut self) {
+        let read = self.operation().generation;
+        let database = &mut self.state.database;
+        if database.generation == read {
+            database.generation += 1;
+            database.notes.retain(|note| matches!(note, Note::Job(_)));
+        }
+        let generation = database.generation;
+        let operation = self.operation();
+        operation.notes.retain(|note| matches!(note, Note::Job(_)));
+        (operation.generation, operation.raised) = (generation, true);
         self.replay_from(0);
     }
 
@@ -54,12 +73,21 @@ impl Turn<'_> {
         }
     }
 
-    /// Remembers that the notes were read, and reads the journal.
+    /// Remembers that the notes were read, begins an epoch if they are of a generation that the journal has not heard of,
+    /// and reads the journal.
     pub fn notes_checked(&mut self) {
-        let noted = self.operation().noted;
+        let at = self.state.next_tick();
+        let by_generation = self.scenario.rules.has(Rule::EpochByGeneration);
+        let Operation { noted, generation, raised, .. } = *self.operation();
         let checked = self.redis(|redis| {
-            if let Some(meta) = &mut redis.meta {
-                meta.notes.get_or_insert_default().raise(noted);
+            let Some(meta) = &mut redis.meta else { return };
+            meta.notes.get_or_insert_default().raise(noted);
+            if meta.covered < generation {
+                meta.covered = generation;
+                if by_generation || raised {
+                    meta.epoch = at;
+                    redis.append(at, Event::Epoch);
+                }
             }
         });
         // A flush may have taken again what was just put there.

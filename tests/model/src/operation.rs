@@ -38,6 +38,12 @@ pub struct Operation {
     pub notes: Vec<Note>,
     /// What had been acknowledged when they were read.
     pub noted: Floor,
+    /// The generation of notes that was read last.
+    pub generation: u8,
+    /// The generation in which a degraded mutation has left its note.
+    pub left_in: Option<u8>,
+    /// Whether it has begun a generation itself. Only a mistake goes by that.
+    pub raised: bool,
     /// What the notes of jobs hide, read where Redis could not be asked: everything below this version.
     pub hidden: Version,
     /// Whether a job has begun meanwhile, which may count as later than it. Nothing of the protocol reads it.
@@ -52,6 +58,8 @@ pub enum Step {
     Sync,
     /// Reads the outage notes.
     ReadNotes,
+    /// Begins another generation of notes, because there are more than can be put into the journal one by one.
+    RaiseGeneration,
     /// Puts the note of this number into the journal.
     ReplayRecord(u8),
     /// Removes from L2 what that note outdated.
@@ -78,6 +86,8 @@ pub enum Step {
     ReadHead,
     /// Writes L3 and a note in one transaction.
     WriteNoted,
+    /// Reads which generation of notes is read.
+    ReadGeneration,
     /// Writes L3.
     WriteRow,
     /// Appends the record.
@@ -145,6 +155,9 @@ impl Operation {
             outdated: Floor::default(),
             notes: Vec::new(),
             noted: Floor::default(),
+            generation: 0,
+            left_in: None,
+            raised: false,
             hidden: 0,
             overlaps_job: false,
         }

@@ -56,6 +56,7 @@ impl Model for Scenario {
             Action::ReadInWindow(who) => Turn { scenario: self, state, who, luck: Luck::Plain }.begin(false),
             Action::Step(who, luck) => {
                 state.budget.cut -= u8::from(luck == Luck::ReplyLost);
+                state.budget.many -= u8::from(luck == Luck::ManyNotes);
                 Turn { scenario: self, state, who, luck }.run();
             }
             Action::Fault(fault) => state.suffer(fault),
@@ -123,7 +124,9 @@ impl Scenario {
 
     fn actions_of(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
         let container = &state.containers[who as usize];
-        let notes = self.register == Register::L3 && !container.cut && !state.database.notes.is_empty();
+        let notes = self.register == Register::L3
+            && !container.cut
+            && (!state.database.notes.is_empty() || state.budget.many > 0);
         let Some(operation) = &container.operation else {
             let Some(request) = container.script.first() else { return };
             actions.push(Action::Begin(who, Luck::Plain));
@@ -138,6 +141,9 @@ impl Scenario {
         actions.push(Action::Step(who, Luck::Plain));
         if notes && operation.step == Step::Sync {
             actions.push(Action::Step(who, Luck::NotesDue));
+        }
+        if state.budget.many > 0 && operation.step == Step::ReadNotes {
+            actions.push(Action::Step(who, Luck::ManyNotes));
         }
         if state.budget.cut > 0 && !container.cut && operation.step.writes_redis() {
             actions.push(Action::Step(who, Luck::ReplyLost));

@@ -73,6 +73,11 @@ pub enum Rule {
     NoteLast,
     /// The outage notes are put into the journal.
     Notes,
+    /// Whoever has left a note together with a row looks again which generation is read, and leaves another if that is
+    /// not the one its note is in.
+    GenerationReadAgain,
+    /// Whoever finds a generation that the journal has not heard of begins an epoch, whoever began the generation.
+    EpochByGeneration,
     /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.
     MarkersGo,
     /// An invalidate that finds its barrier gone begins anew.
@@ -167,7 +172,7 @@ impl Scenario {
         let mut history = History::default();
         let outdated = history.put(FIRST, with_l3);
         history.acknowledge(outdated, false);
-        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged) });
+        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
         let redis = Redis { identity: 0, journal, meta, open: Vec::new(), copy, aged: 0 };
         let containers = [
             self.warm(&redis, history.acknowledged, 0),

@@ -80,6 +80,8 @@ pub struct Meta {
     pub epoch: Position,
     /// What had been acknowledged when the outage notes were last read by anyone; `None` when they must be read now.
     pub notes: Option<Floor>,
+    /// The newest generation of notes whose beginning is known to have begun an epoch.
+    pub covered: u8,
 }
 
 /// One record of the journal.
@@ -131,7 +133,9 @@ pub struct Database {
     pub row: Option<Row>,
     /// The row before that, which an eventually consistent read may still see.
     pub previous: Option<Row>,
-    /// Notes in the control table.
+    /// Which generation of notes is read. Those of the generations before are as good as gone.
+    pub generation: u8,
+    /// The notes of that generation in the control table, and those of jobs.
     pub notes: Vec<Note>,
 }
 

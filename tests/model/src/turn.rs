@@ -15,6 +15,8 @@ pub enum Luck {
     Plain,
     /// Nobody has read the outage notes lately.
     NotesDue,
+    /// There are more notes than can be put into the journal one by one.
+    ManyNotes,
     /// Redis does it, but its reply is lost and the container cut off.
     ReplyLost,
     /// L3 answers from a replica that has not seen the newest write.
@@ -52,6 +54,7 @@ impl Turn<'_> {
         match self.operation().step {
             Step::Sync => self.start(),
             Step::ReadNotes => self.read_notes(),
+            Step::RaiseGeneration => self.raise_generation(),
             Step::ReplayRecord(number) => self.replay_record(number),
             Step::ReplayRemoval(number) => self.replay_removal(number),
             Step::NotesChecked => self.notes_checked(),
@@ -65,6 +68,7 @@ impl Turn<'_> {
             Step::Undo => self.undo(),
             Step::ReadHead => self.read_head(),
             Step::WriteNoted => self.write_noted(),
+            Step::ReadGeneration => self.read_generation(),
             Step::WriteRow => self.write_row(),
             Step::Append => self.append(),
             Step::WriteCopy => self.write_copy(),
@@ -124,7 +128,7 @@ impl Turn<'_> {
             Request::PutAbove | Request::InvalidateAsJob => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if note_last => self.next(Step::Scan),
-            _ => self.next(Step::LeaveNote),
+            _ => self.next(Step::ReadGeneration),
         }
     }
 
@@ -171,7 +175,8 @@ impl Turn<'_> {
         redis.append(epoch, Event::Epoch);
         let kept = !self.scenario.rules.has(Rule::EpochReadsNotes);
         let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| kept);
-        redis.meta = Some(Meta { identity: redis.identity, epoch, notes });
+        let covered = redis.meta.map_or(0, |meta| meta.covered);
+        redis.meta = Some(Meta { identity: redis.identity, epoch, notes, covered });
     }
 
     /// Sends something to Redis: `None` when it is not done, or done and the reply lost.

@@ -34,7 +34,9 @@ impl Turn<'_> {
     /// Takes a version from what L3 has, because Redis cannot be asked: what Redis time last was, not ahead of it.
     pub fn read_head(&mut self) {
         let version = self.version_without_redis();
-        self.operation().version = version;
+        let generation = self.state.database.generation;
+        let operation = self.operation();
+        (operation.version, operation.generation) = (version, generation);
         self.next(Step::WriteNoted);
     }
 
@@ -43,17 +45,46 @@ impl Turn<'_> {
         if !self.put_row() {
             return self.again(Step::ReadHead);
         }
-        self.leave_note();
+        self.put_note();
+        if self.scenario.rules.has(Rule::GenerationReadAgain) {
+            return self.next(Step::ReadGeneration);
+        }
+        self.noted();
     }
 
-    /// Leaves a note and acknowledges: other containers hear of it when the notes are read.
-    pub fn leave_note(&mut self) {
+    /// Reads which generation is read, now that the row is written: a note goes into that one.
+    pub fn read_generation(&mut self) {
+        let generation = self.state.database.generation;
         let operation = self.operation();
-        let (request, version) = (operation.request, operation.version);
+        if operation.left_in == Some(generation) {
+            return self.noted();
+        }
+        operation.generation = generation;
+        self.next(Step::LeaveNote);
+    }
+
+    /// Leaves a note and acknowledges. If the generation is not read any more, the epoch that took its place is younger
+    /// than the row.
+    pub fn leave_note(&mut self) {
+        self.put_note();
+        self.noted();
+    }
+
+    fn put_note(&mut self) {
+        let operation = self.operation();
+        let (request, version, generation) = (operation.request, operation.version, operation.generation);
+        operation.left_in = Some(generation);
         self.container().memory = None;
         self.container().owes_notes = true;
         let note = if request.invalidates() { Note::Invalidated(version) } else { Note::Changed(version) };
-        self.state.database.notes.push(note);
+        if generation == self.state.database.generation {
+            self.state.database.notes.push(note);
+        }
+    }
+
+    /// Other containers hear of it when the notes are read.
+    fn noted(&mut self) {
+        let request = self.operation().request;
         if request.invalidates() && !self.scenario.rules.has(Rule::NoteLast) {
             return self.next(Step::Scan);
         }
@@ -188,7 +219,7 @@ impl Turn<'_> {
     /// Redis did not answer a PUT or DELETE under way.
     fn redis_went_away(&mut self) {
         match self.scenario.register {
-            Register::L3 => self.next(Step::LeaveNote),
+            Register::L3 => self.next(Step::ReadGeneration),
             Register::L2 => self.end(),
         }
     }

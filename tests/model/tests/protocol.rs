@@ -42,6 +42,11 @@ fn pairs_with_containers_cut_off() {
 }
 
 #[test]
+fn pairs_with_containers_cut_off_and_many_notes() {
+    pairs_hold(Budget { cut: 1, many: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
 fn pairs_with_a_flush() {
     pairs_hold(Budget { flush: 1, ..Budget::default() }, &[]);
 }
@@ -110,6 +115,9 @@ fn two_faults() {
             Budget { cut: 1, flush: 1, ..Budget::default() },
             Budget { cut: 1, crash: 1, ..Budget::default() },
             Budget { cut: 2, ..Budget::default() },
+            Budget { cut: 1, crash: 1, many: 1, ..Budget::default() },
+            Budget { cut: 1, failover: 1, many: 1, ..Budget::default() },
+            Budget { cut: 2, many: 2, ..Budget::default() },
         ] {
             holds(Scenario::new(Register::L3).cold().ask(&[a], &[b], &[]).with(budget));
         }

@@ -104,6 +104,23 @@ fn an_invalidate_without_redis_leaves_its_note_last() {
     needs(Rule::NoteLast, with_l3().ask(&[Invalidate], &[Get], &[Get]).with(budget), NEVER_RESURRECTED);
 }
 
+/// The notes of an outage that are too many go with their generation, and an epoch takes their place: what lands later
+/// must be in the next one.
+#[test]
+fn the_generation_of_notes_is_read_again() {
+    let budget = Budget { cut: 1, many: 1, ..NO_FAULTS };
+    for (writer, property) in [(Put, NEVER_STALE), (Delete, NEVER_RESURRECTED)] {
+        needs(Rule::GenerationReadAgain, with_l3().cold().ask(&[writer], &[Get], &[]).with(budget), property);
+    }
+}
+
+/// Who began the generation may be killed before the epoch.
+#[test]
+fn a_generation_that_is_new_to_the_journal_begins_an_epoch() {
+    let budget = Budget { cut: 1, crash: 1, many: 1, ..NO_FAULTS };
+    needs(Rule::EpochByGeneration, with_l3().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+}
+
 #[test]
 fn own_notes_come_before_own_reads() {
     let budget = Budget { cut: 1, ..NO_FAULTS };

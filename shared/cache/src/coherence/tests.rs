@@ -269,13 +269,11 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
     let event = Event::Invalidated(invalidation(25, "*", 9, Levels::ALL));
     knowledge.apply(reply(30, false, vec![Record { at: at(25), event }]), 30);
     assert_eq!(knowledge.newest(), Version(9));
-    let barrier = |version| {
-        let written = format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
-        Barriers::read([(Some(at(35)), written.as_str())].into_iter())
-    };
-    knowledge.apply(SyncReply { open: barrier(11), ..reply(40, false, vec![]) }, 40);
+    let written = |version| format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
+    let open = Barriers::read([(Some(at(35)), written(11).as_str())].into_iter());
+    knowledge.apply(SyncReply { open, ..reply(40, false, vec![]) }, 40);
     assert_eq!(knowledge.newest(), Version(11));
-    knowledge.take_noted(barrier(13), 50);
+    knowledge.take_noted(&[written(13)], 50);
     assert_eq!(knowledge.newest(), Version(13));
     knowledge.apply(SyncReply { ahead: Version(15), ..reply(60, false, vec![]) }, 60);
     assert_eq!(knowledge.newest(), Version(15), "of a record that is gone");

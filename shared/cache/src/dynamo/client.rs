@@ -1,7 +1,12 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
-use super::{Item, head::Head};
-use crate::{Clock, config::L3Config, pause::Pause, stats::RowTally, version::Version};
+use super::{
+    Item,
+    answers::{Answers, Listener},
+    head::Head,
+    retries::Conflicts,
+};
+use crate::{Clock, coherence::LAMBDA_MS, config::L3Config, pause::Pause, stats::RowTally, version::Version};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
@@ -12,7 +17,7 @@ use std::{
     error::Error,
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -21,6 +26,10 @@ use tokio::sync::OnceCell;
 
 /// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000.
 const ATTEMPT_SHARE: f64 = 0.3;
+/// How often an operation is tried, as far as its time allows, and the pause before the second time at most; twice as long
+/// each time.
+const MOST_ATTEMPTS: u32 = 5;
+const BACKOFF: Duration = Duration::from_millis(20);
 /// How much longer than another operation one with chunks, megabytes at a time, may take; an attempt of it half of
 /// that.
 pub(super) const BULK_FACTOR: u32 = 5;
@@ -34,6 +43,9 @@ pub(crate) struct Store {
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     pause: Pause,
+    answers: Arc<Answers>,
+    /// The number of the generation of notes that was read last.
+    generation: AtomicU64,
     pub(super) clock: Clock,
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
@@ -77,6 +89,8 @@ impl Store {
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
+            answers: Arc::new(Answers::new(clock.clone())),
+            generation: AtomicU64::new(0),
             clock,
             tally: RowTally::default(),
             floors: Mutex::default(),
@@ -113,13 +127,38 @@ impl Store {
     }
 
     /// How long one operation may take with its retries.
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms.load(Relaxed))
     }
 
     /// Whether L3 is left alone after a failure.
     pub(crate) fn is_paused(&self) -> bool {
         self.pause.is_on()
+    }
+
+    /// The number of the generation of notes that was read last; another one may be read by now.
+    pub(super) fn known_generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    pub(super) fn know_generation(&self, number: u64) {
+        self.generation.store(number, Relaxed);
+    }
+
+    /// How long one attempt of an operation may take: an answer that comes at all comes within that.
+    pub(crate) fn attempt_time(&self) -> Duration {
+        self.timeout().mul_f64(ATTEMPT_SHARE)
+    }
+
+    /// Whether anything was answered at `since_ms` or later.
+    pub(crate) fn has_answered_since(&self, since_ms: i64) -> bool {
+        self.answers.any_since(since_ms, LAMBDA_MS)
+    }
+
+    /// Whether L3 may have done what others asked of it, although it does not do what this container has asked since
+    /// `since_ms`: within Λ it has answered something since, or refused something. One that is silent is dead.
+    pub(crate) fn is_sick(&self, since_ms: i64) -> bool {
+        self.answers.any_since(since_ms, LAMBDA_MS) || self.answers.any_failure(LAMBDA_MS)
     }
 
     /// Bounds for operations that carry chunks.
@@ -138,8 +177,9 @@ impl Store {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if !matches!(&error, SdkError::ServiceError(_)) {
-            self.pause.begin();
+        match &error {
+            SdkError::ServiceError(_) => self.answers.note_failure(),
+            _ => self.pause.begin(),
         }
         let refused = match &error {
             SdkError::ConstructionFailure(_) => true,
@@ -152,13 +192,17 @@ impl Store {
 
     async fn build(&self) -> Mutex<Bounded> {
         let timeout = self.timeout();
-        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
+        let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let mut loader =
             aws_config::defaults(BehaviorVersion::latest()).timeout_config(bounds(timeout)).retry_config(retries);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        Mutex::new(Bounded { client: Client::new(&loader.load().await), timeout })
+        let config = aws_sdk_dynamodb::config::Builder::from(&loader.load().await)
+            .interceptor(Listener(Arc::clone(&self.answers)))
+            .retry_classifier(Conflicts)
+            .build();
+        Mutex::new(Bounded { client: Client::from_conf(config), timeout })
     }
 }
 

@@ -6,7 +6,11 @@ use super::{
 };
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::update_item::{UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    operation::{
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    },
+    types::TransactWriteItem,
 };
 
 impl Store {
@@ -38,4 +42,19 @@ impl Store {
             Err(error) => Err(self.failed(error)),
         }
     }
+
+    /// Writes all or nothing; false when a condition does not hold.
+    pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<bool, L3Error> {
+        match self.client().await?.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if is_refused(error.err()) => Ok(false),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
+
+/// Whether a transaction was cancelled because a condition does not hold.
+pub(super) fn is_refused(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return false };
+    canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }

@@ -1,11 +1,11 @@
 //! The configuration document: the record of what was changed by the API, which survives the loss of Redis.
 //!
-//! It lies in the partition of the outage notes, so that whoever looks for those learns of a change as well.
+//! It is part of the bulletin, so that whoever looks for outage notes learns of a change as well.
 
 use super::{
     Item,
+    bulletin::PARTITION,
     client::{L3Error, Store},
-    notes::PARTITION,
     number, text, text_of,
 };
 use crate::config::document::Document;
@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::{
     error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
 };
 
-/// Sorts before every note: those begin with digits.
-const NAME: &str = "!document";
+/// Its sort key.
+pub(super) const NAME: &str = "!document";
 
 impl Store {
     /// Reads the document, consistently; the empty one when nothing was ever changed.

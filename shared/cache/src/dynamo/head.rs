@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{level::Levels, stats::Kept, version::Version};
 use bytes::Bytes;
+use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -47,12 +48,12 @@ impl Head {
     }
 
     /// What a mutation that replaces the row wants to know of it.
-    pub(crate) fn before(self, now_ms: i64) -> Before {
+    pub(super) fn before(self, tags: Vec<Arc<str>>, now_ms: i64) -> Before {
         let kept = self.kind != Kind::Gone && !self.is_expired(now_ms);
         let named = if kept { self.levels } else { Levels::NONE };
         Before {
             version: self.version,
-            tags: Vec::new(),
+            tags,
             live: self.is_live(now_ms),
             named,
             kept: self.kept(),

@@ -7,8 +7,8 @@
 
 use super::{
     Item,
+    bulletin::{delete_barrier, put_barrier},
     client::{L3Error, Store},
-    notes::{delete_barrier, put_barrier},
     number, number_of, text, text_of,
 };
 use crate::{
@@ -17,12 +17,8 @@ use crate::{
     version::Position,
     warm::Warm,
 };
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{Delete, Put, ReturnValue, TransactWriteItem, Update},
-};
-use std::{collections::HashMap, time::Duration};
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem, Update};
+use std::collections::HashMap;
 
 /// How long a job that is over stays readable, in seconds: a week.
 const KEEP_SECONDS: i64 = 7 * 86_400;
@@ -35,19 +31,6 @@ const BODY: &str = "body";
 const UNDONE: &str = "jobs";
 /// Most jobs of one page of them.
 const PAGE_JOBS: i32 = 100;
-
-/// How often a transaction is tried that meets others, and how long it is waited in between.
-const TRIES: usize = 3;
-const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
-
-/// What became of a transaction.
-enum Transacted {
-    Yes,
-    /// A condition does not hold.
-    No,
-    /// Somebody else was writing one of the items.
-    Conflict,
-}
 
 /// A job as it is stored.
 #[derive(Debug, Clone)]
@@ -281,38 +264,6 @@ impl Store {
         let next = found.last_evaluated_key.as_ref().and_then(id);
         let job = |item| Some((id(item)?, number_of(item, "run_at")?));
         Ok((found.items.iter().flatten().filter_map(job).collect(), next))
-    }
-
-    /// Writes all or nothing; false when a condition does not hold. Again when somebody else was just writing one of the
-    /// items.
-    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<bool, L3Error> {
-        for _ in 0..TRIES {
-            match self.try_to_transact(writes.clone()).await? {
-                Transacted::Yes => return Ok(true),
-                Transacted::No => return Ok(false),
-                Transacted::Conflict => tokio::time::sleep(CONFLICT_PAUSE).await,
-            }
-        }
-        Err(L3Error::Refused("other transactions kept being in the way".into()))
-    }
-
-    async fn try_to_transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, L3Error> {
-        match self.client().await?.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(Transacted::Yes),
-            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
-                let reasons = match error.err() {
-                    TransactWriteItemsError::TransactionCanceledException(why) => why.cancellation_reasons(),
-                    _ => &[],
-                };
-                let is = |code| reasons.iter().any(|reason| reason.code() == Some(code));
-                match () {
-                    () if is("ConditionalCheckFailed") => Ok(Transacted::No),
-                    () if is("TransactionConflict") => Ok(Transacted::Conflict),
-                    () => Err(L3Error::Refused("the transaction was cancelled".into())),
-                }
-            }
-            Err(error) => Err(self.failed(error)),
-        }
     }
 }
 

@@ -12,9 +12,11 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `note` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
 //! | `note` | `!document` | the configuration document, with its `version` |
 //! | `note` | `#` job | the barrier of a removal job that is not done |
+//! | `note` | `$generation` | which generation of notes is read |
+//! | `note#` generation `#0` … `#f` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
+//! | `notes` | generation | it has ended, and its notes may still be there |
 //! | `job#` job | `-` | how far a job has come, and who works on it |
 //! | `job#` job | `body` | what it is to do |
 //! | `jobs` | job | the job is not over |
@@ -26,7 +28,9 @@
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
 //! marker, so that a late write of a smaller version is refused.
 
+mod answers;
 mod batches;
+mod bulletin;
 mod census;
 mod chunks;
 mod client;
@@ -38,9 +42,12 @@ mod jobs;
 mod load;
 mod maintenance;
 mod matches;
+mod noted;
 mod notes;
+mod retries;
 mod rows;
 
+pub(crate) use bulletin::{Bulletin, Generation};
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use jobs::{JobRecord, NewJob};
 pub(crate) use load::Stored;

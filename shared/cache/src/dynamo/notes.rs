@@ -1,32 +1,45 @@
 //! Outage notes: mutations that were acknowledged while their container could not reach Redis.
 //!
 //! They lie where every container can find them, are put into the journal by whoever finds them first, and are
-//! deleted then. Beside them lie the barriers of unfinished removal jobs, which stay until the job is done: whoever
-//! cannot ask Redis, or finds that it has lost them, learns of them here.
+//! deleted then. They are spread over partitions, so that a fleet without Redis can leave thousands a second.
+//!
+//! # Which notes are read
+//!
+//! Those of one [`Generation`]. A note that is left in a generation that has ended meanwhile is found by nobody. So whoever
+//! has written a row looks, after that, which generation is read, and acknowledges when its note is in that one. If that
+//! one ends before the note gets there, the epoch that takes its place began after the row was written.
 
 use super::{
     Item,
+    bulletin::{Bulletin, END, Generation, PARTITION},
     chunks::delete,
     client::{L3Error, Store},
-    document, number, text, text_of,
+    number, number_of, text, text_of,
 };
-use crate::{config::document::Document, selector::Written, version::Version};
-use aws_sdk_dynamodb::types::{Delete, Put};
+use crate::{selector::Written, version::Version};
+use aws_sdk_dynamodb::types::Put;
+use futures_util::future::try_join_all;
+use tokio::try_join;
 
-/// The partition of notes and barriers, and of the configuration document.
-pub(super) const PARTITION: &str = "note";
+/// More notes than this begin a new epoch instead of being put into the journal one by one.
+const MOST_REPLAYED: usize = 100;
+/// Over how many partitions the notes of a generation are spread: 2,000 of them a second, at two write units, are a
+/// quarter of what DynamoDB says one partition can take.
+const PARTITIONS: u64 = 16;
 /// How long an unread note stays, in seconds: a day, far longer than a container may go on without reading them.
 const KEEP_SECONDS: i64 = 86_400;
-/// Most notes read at once; what is left is read by the next sync.
-const READ_AT_ONCE: i32 = 1000;
-/// Stands before a job's id in the sort key of its barrier: sorts before every time, so that barriers are read first.
-const BARRIER: char = '#';
+/// Notes of one page of those that are deleted.
+const PAGE_NOTES: i32 = 250;
+/// How much older than the generation's beginning a note of the release before may be and still be read, in ms: longer
+/// than it can have been on its way.
+const LATE_MS: u64 = 60_000;
 
 /// A mutation that Redis was not told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
+    partition: String,
     /// The name of the note itself.
-    pub id: String,
+    id: String,
     pub noted: Noted,
 }
 
@@ -43,97 +56,132 @@ pub(crate) enum Noted {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub notes: Vec<Note>,
-    /// The texts of the barriers of unfinished jobs.
-    pub barriers: Vec<String>,
-    /// There are more.
-    pub more: bool,
-    /// There are some that this release cannot read.
-    pub unreadable: bool,
-    /// The configuration document, which lies beside them; the empty one when nothing was ever changed.
-    pub document: Document,
+    /// There are more than are put into the journal one by one, or some that this release cannot read.
+    pub too_many: bool,
+    /// Nobody has left any since somebody looked.
+    pub quiet: bool,
+    pub bulletin: Bulletin,
 }
 
 /// The request that leaves a note of a put or delete, for a transaction.
-pub(super) fn put(table: &str, key: &str, version: Version, now_ms: i64) -> Put {
+pub(super) fn put(table: &str, key: &str, version: Version, now_ms: i64, generation: u64) -> Put {
     let note = Noted::Changed { key: key.to_owned(), version };
-    Put::builder().table_name(table).set_item(Some(item(&note, now_ms))).build().expect("both are given")
-}
-
-/// The request that leaves the barrier of a job, for a transaction.
-pub(super) fn put_barrier(table: &str, job: &str, body: &str) -> Put {
-    let mut item = barrier_key(job);
-    item.insert("body".to_owned(), text(body));
-    Put::builder().table_name(table).set_item(Some(item)).build().expect("both are given")
-}
-
-/// The request that takes the barrier of a job away, for a transaction.
-pub(super) fn delete_barrier(table: &str, job: &str) -> Delete {
-    Delete::builder().table_name(table).set_key(Some(barrier_key(job))).build().expect("both are given")
-}
-
-fn barrier_key(job: &str) -> Item {
-    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(format!("{BARRIER}{job}")))])
+    Put::builder().table_name(table).set_item(Some(item(&note, now_ms, generation))).build().expect("both are given")
 }
 
 impl Store {
-    /// Leaves a note of a mutation.
+    /// Leaves a note of a mutation whose rows are written.
     pub(crate) async fn leave_note(&self, note: &Noted) -> Result<(), L3Error> {
-        self.client()
-            .await?
-            .put_item()
-            .table_name(&self.control)
-            .set_item(Some(item(note, self.clock.now_ms())))
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(())
+        self.make_sure_of_note(note, None).await
     }
 
-    /// Reads the notes there are, and the configuration document.
-    pub(crate) async fn notes(&self) -> Result<Notes, L3Error> {
+    /// Makes sure that a note is where it is read, if it lies in the generation `left_in` already.
+    pub(super) async fn make_sure_of_note(&self, note: &Noted, left_in: Option<u64>) -> Result<(), L3Error> {
+        let generation = self.generation().await?;
+        if left_in != Some(generation.number) {
+            let item = item(note, self.clock.now_ms(), generation.number);
+            let put = self.client().await?.put_item().table_name(&self.control).set_item(Some(item));
+            put.send().await.map_err(|error| self.failed(error))?;
+        }
+        self.mark(generation).await
+    }
+
+    /// Reads the bulletin and the notes there are, but for those that somebody knew at `known_ms`, in ms since the Unix
+    /// epoch; 0 when nobody has looked.
+    pub(crate) async fn notes(&self, known_ms: u64) -> Result<Notes, L3Error> {
+        let (bulletin, of_before) = try_join!(self.bulletin(), self.notes_of_before())?;
+        let Generation { number, .. } = bulletin.generation;
+        let quiet = bulletin.generation.is_quiet_since(known_ms);
+        let pages = match quiet {
+            true => Vec::new(),
+            false => {
+                let partition = |index| self.notes_in(partition(number, index));
+                try_join_all((0..PARTITIONS).map(partition)).await?
+            }
+        };
+        let mut notes = Notes { bulletin, quiet, ..Notes::default() };
+        let begun = format!("{:015}", number.saturating_sub(LATE_MS));
+        let of_before = of_before.into_iter().filter(|item| text_of(item, "sk").is_some_and(|sk| *sk >= *begun));
+        for item in pages.into_iter().flatten().chain(of_before) {
+            match note(&item) {
+                Some(note) => notes.notes.push(note),
+                None => notes.too_many = true,
+            }
+        }
+        notes.too_many |= notes.notes.len() > MOST_REPLAYED;
+        Ok(notes)
+    }
+
+    /// Notes that a container of the release before has left, beside the bulletin.
+    async fn notes_of_before(&self) -> Result<Vec<Item>, L3Error> {
+        self.notes_in(PARTITION.to_owned()).await
+    }
+
+    /// The newest notes of a partition; of more than can be of use, only so many that it is seen.
+    async fn notes_in(&self, partition: String) -> Result<Vec<Item>, L3Error> {
         let found = self
             .client()
             .await?
             .query()
             .table_name(&self.control)
-            .key_condition_expression("pk = :note")
-            .expression_attribute_values(":note", text(PARTITION))
+            .key_condition_expression("pk = :notes AND sk >= :from")
+            .expression_attribute_values(":notes", text(partition))
+            // The bulletin sorts before.
+            .expression_attribute_values(":from", text(END))
             .consistent_read(true)
-            .limit(READ_AT_ONCE)
+            .scan_index_forward(false)
+            .limit(MOST_REPLAYED as i32 + 1)
             .send()
             .await
             .map_err(|error| self.failed(error))?;
-        let mut notes = Notes { more: found.last_evaluated_key.is_some(), ..Notes::default() };
-        for item in found.items.into_iter().flatten() {
-            if let Some(document) = document::read(&item) {
-                notes.document = document;
-                continue;
-            }
-            match (text_of(&item, "sk").is_some_and(|sk| sk.starts_with(BARRIER)), note(&item)) {
-                (true, _) => notes.barriers.push(text_of(&item, "body").unwrap_or_default().to_owned()),
-                (false, Some(note)) => notes.notes.push(note),
-                (false, None) => notes.unreadable = true,
-            }
-        }
-        Ok(notes)
+        Ok(found.items.unwrap_or_default())
     }
 
     /// Deletes notes that the journal holds now.
     pub(crate) async fn drop_notes(&self, notes: &[&Note]) -> Result<(), L3Error> {
-        let requests = notes
-            .iter()
-            .map(|note| delete(Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(&note.id))])))
-            .collect();
-        self.write_batches(&self.control, requests).await
+        let key = |note: &&Note| key(&note.partition, &note.id);
+        self.write_batches(&self.control, notes.iter().map(key).map(delete).collect()).await
+    }
+
+    /// Deletes some notes of a generation that has ended from each of its partitions; returns how many.
+    pub(crate) async fn drop_ended_notes(&self, generation: u64) -> Result<u64, L3Error> {
+        let pages = (0..PARTITIONS).map(|index| self.drop_page(partition(generation, index)));
+        Ok(try_join_all(pages).await?.into_iter().sum())
+    }
+
+    async fn drop_page(&self, partition: String) -> Result<u64, L3Error> {
+        let found = self
+            .client()
+            .await?
+            .query()
+            .table_name(&self.control)
+            .key_condition_expression("pk = :notes")
+            .expression_attribute_values(":notes", text(&partition))
+            .projection_expression("sk")
+            .limit(PAGE_NOTES)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        let ids = found.items.iter().flatten().filter_map(|item| text_of(item, "sk"));
+        let requests: Vec<_> = ids.map(|id| delete(key(&partition, id))).collect();
+        let count = requests.len() as u64;
+        self.write_batches(&self.control, requests).await?;
+        Ok(count)
     }
 }
 
-fn item(note: &Noted, now_ms: i64) -> Item {
-    let mut item = Item::from([
-        ("pk".to_owned(), text(PARTITION)),
-        ("sk".to_owned(), text(format!("{now_ms:015}#{:016x}", fastrand::u64(..)))),
-        ("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS)),
-    ]);
+fn partition(generation: u64, index: u64) -> String {
+    format!("{PARTITION}#{generation}#{index:x}")
+}
+
+fn key(partition: &str, id: &str) -> Item {
+    Item::from([("pk".to_owned(), text(partition)), ("sk".to_owned(), text(id))])
+}
+
+fn item(note: &Noted, now_ms: i64, generation: u64) -> Item {
+    let partition = partition(generation, fastrand::u64(..PARTITIONS));
+    let mut item = key(&partition, &format!("{now_ms:015}#{:016x}", fastrand::u64(..)));
+    item.insert("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS));
     match note {
         Noted::Changed { key, version } => {
             item.insert("key".to_owned(), text(key));
@@ -149,10 +197,7 @@ fn item(note: &Noted, now_ms: i64) -> Item {
 fn note(item: &Item) -> Option<Note> {
     let noted = match text_of(item, "body") {
         Some(body) => Noted::Invalidated(Box::new(serde_json::from_str(body).ok()?)),
-        None => Noted::Changed {
-            key: text_of(item, "key")?.to_owned(),
-            version: Version(super::number_of(item, "version")?),
-        },
+        None => Noted::Changed { key: text_of(item, "key")?.to_owned(), version: Version(number_of(item, "version")?) },
     };
-    Some(Note { id: text_of(item, "sk")?.to_owned(), noted })
+    Some(Note { partition: text_of(item, "pk")?.to_owned(), id: text_of(item, "sk")?.to_owned(), noted })
 }

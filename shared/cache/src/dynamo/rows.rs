@@ -19,9 +19,9 @@ use crate::{
 };
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::put_item::PutItemError,
     primitives::Blob,
-    types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -75,7 +75,7 @@ pub(crate) enum Write<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Before {
     pub version: Version,
-    /// The tags of its value, where they were read.
+    /// The tags of its value.
     pub tags: Vec<Arc<str>>,
     /// Whether it held a live value itself.
     pub live: bool,
@@ -166,6 +166,25 @@ impl Store {
         Ok(got.item.map(|item| self.head_of(&item)))
     }
 
+    /// What a mutation that will replace the row of `key` wants to know of it, consistently.
+    pub(crate) async fn before(&self, key: &str) -> Result<Option<Before>, L3Error> {
+        let names = ["version", "kind", "expires_at", "levels", "bytes", "chunks", "tags"];
+        let read = self.client().await?.get_item().table_name(&self.entries).set_key(Some(row_key(key)));
+        let got = read
+            .projection_expression(names.map(|name| format!("#{name}")).join(", "))
+            .set_expression_attribute_names(Some(names.map(|name| (format!("#{name}"), name.to_owned())).into()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(got.item.map(|item| self.before_of(&item)))
+    }
+
+    fn before_of(&self, item: &Item) -> Before {
+        let tags = tags_of(item).into_iter().map(Arc::from).collect();
+        self.head_of(item).before(tags, self.clock.now_ms())
+    }
+
     /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
     pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
         let put = self.prepare(row).await?;
@@ -194,51 +213,8 @@ impl Store {
         }
     }
 
-    /// Writes a row over one of a smaller version, together with a note that Redis was not told.
-    pub(crate) async fn write_with_note(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
-        let put = self.prepare(row).await?;
-        let entry = Put::builder()
-            .table_name(&self.entries)
-            .set_item(Some(put.item))
-            .condition_expression(put.condition)
-            .set_expression_attribute_names(Some(put.names))
-            .set_expression_attribute_values(put.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .expect("table and item are given");
-        let note = super::notes::put(&self.control, row.key, row.version, self.clock.now_ms());
-        let sent = self
-            .client()
-            .await?
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(entry).build())
-            .transact_items(TransactWriteItem::builder().put(note).build())
-            .send()
-            .await;
-        match sent {
-            // A transaction does not tell what it replaced: the caller has read that before.
-            Ok(_) => {
-                self.count(row);
-                Ok(Written::Yes(Before::default()))
-            }
-            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
-                let TransactWriteItemsError::TransactionCanceledException(canceled) = error.into_err() else {
-                    return Err(L3Error::Failed("a cancelled transaction without its reason".into()));
-                };
-                let reason = canceled.cancellation_reasons.unwrap_or_default().into_iter().next();
-                match reason {
-                    Some(reason) if reason.code.as_deref() == Some("ConditionalCheckFailed") => {
-                        self.refused(row, reason.item).await
-                    }
-                    _ => Err(L3Error::Failed("the transaction was cancelled".into())),
-                }
-            }
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
     /// The item and its condition; chunks and index rows go ahead, because the row comes last.
-    async fn prepare(&self, row: &WriteRow<'_>) -> Result<ConditionalPut, L3Error> {
+    pub(super) async fn prepare(&self, row: &WriteRow<'_>) -> Result<ConditionalPut, L3Error> {
         let now_ms = self.clock.now_ms();
         let (entry, envelope) = match row.content {
             Write::Gone => return Ok(ConditionalPut::new(tombstone(row.key, row.version, now_ms), row)),
@@ -277,7 +253,7 @@ impl Store {
     /// Why a conditional write was refused; its own chunks and index rows are of no use then.
     ///
     /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
-    async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
+    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
             self.count(row);
@@ -313,10 +289,9 @@ impl Store {
     fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
         self.count(row);
         let Some(before) = before else { return Written::Yes(Before::default()) };
-        let head = self.head_of(&before);
-        self.count_gone(head.kept());
-        let tags = tags_of(&before).into_iter().map(Arc::from).collect();
-        Written::Yes(Before { tags, ..head.before(self.clock.now_ms()) })
+        let before = self.before_of(&before);
+        self.count_gone(before.kept);
+        Written::Yes(before)
     }
 }
 

@@ -180,10 +180,11 @@ impl Journal {
         read
     }
 
-    /// The command that remembers that the outage notes were read from `began_ms` of Redis time on.
-    pub(crate) fn notes_checked(&self, began_ms: u64, begin_epoch: bool) -> Cmd {
+    /// The command that remembers that the outage notes were read from `began_ms` of Redis time on, and begins an epoch if
+    /// their generation is one that the journal has not heard of.
+    pub(crate) fn notes_checked(&self, began_ms: u64, generation: u64) -> Cmd {
         let mut call = scripts::CHECKED.call(&[self.meta.clone(), self.journal.clone()]);
-        call.arg(began_ms).arg(u8::from(begin_epoch));
+        call.arg(began_ms).arg(generation);
         call
     }
 }
@@ -257,6 +258,11 @@ pub(crate) fn history(reply: Value) -> Result<Vec<(Position, Fields)>, Down> {
 /// newer.
 pub(crate) fn is_published(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a configuration").map(|said| said != 2)
+}
+
+/// Reads the reply to [`Journal::notes_checked`].
+pub(crate) fn checked(reply: Value) -> Result<(), Down> {
+    read::<i64>(reply, "the notes").map(drop)
 }
 
 /// Reads the reply to [`Journal::close`]: whether it was open.

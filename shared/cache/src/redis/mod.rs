@@ -34,8 +34,8 @@ pub(crate) use copies::{
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, closed, history,
-    is_published,
+    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, checked, closed,
+    history, is_published,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};

@@ -103,9 +103,9 @@ impl View<'_> {
             Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
             Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
             Ok(Written::Yes(before)) => {
-                let replaced = before.clone();
                 // What was read before counts where the write does not tell.
-                let before = if begun.redis { before } else { begun.before.clone() };
+                let before = if noted { begun.before.clone() } else { before };
+                let replaced = before.clone();
                 if noted {
                     self.store.count_gone(before.kept);
                 }
@@ -155,8 +155,11 @@ impl View<'_> {
             Err(cause) => {
                 tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
                 path.l2 = Step::Unavailable;
-                let left = self.leave_note(&plan.note(begun.version)).await;
-                left.map_err(|error| self.l3_failed(plan.key, path, error))?;
+                if let Err(error) = self.leave_note(&plan.note(begun.version)).await {
+                    // L3 has it, and nobody is told.
+                    self.suspect(plan.key, begun.version);
+                    return Err(self.l3_failed(plan.key, path, error));
+                }
                 effect.degraded = true;
                 effect.may_fill = false;
                 if effect.stored.is_empty() && plan.value.is_some() {

@@ -31,7 +31,7 @@ use crate::{
         Assignment, Config,
         document::{Document, Moment, Update},
     },
-    dynamo::Floors,
+    dynamo::{Bulletin, Floors},
     outcome::{CacheError, Configured},
     redis::{Down, Published, SETTLE, is_published},
     version::Position,
@@ -159,11 +159,16 @@ impl TieredCache {
         if (0..interval_ms).contains(&age_ms) {
             return true;
         }
-        match self.store.document().await {
-            Ok(document) => {
+        match self.store.bulletin().await {
+            Ok(Bulletin { document: Some(document), barriers, .. }) => {
                 self.adopt_document(document);
+                self.knowledge().take_noted(&barriers, now_ms);
                 self.followed_ms.store(now_ms, Relaxed);
                 true
+            }
+            Ok(Bulletin { document: None, .. }) => {
+                tracing::warn!("the configuration document is unreadable: the configuration stays as it was last known");
+                false
             }
             Err(error) => {
                 tracing::warn!(%error, "the configuration stays as it was last known");

@@ -1,5 +1,5 @@
 //! Maintenance: what nobody is called for. Jobs whose runner has died or whose time has come, invalidations that were
-//! abandoned, members of indexes whose copies have expired, and the count of what L3 holds, which knows of no expiry.
+//! abandoned, outage notes that an epoch took the place of, members of indexes whose copies have expired, and the count of what L3 holds, which knows of no expiry.
 
 use super::{
     TieredCache,
@@ -25,6 +25,8 @@ use std::time::Duration;
 const MOST_ADOPTED: u64 = 20;
 /// How long a job that is ready may wait for whoever was called, in ms, before that is done again.
 const UNANSWERED_MS: i64 = 120_000;
+/// How long a generation of notes must have ended, in ms, before its notes are deleted: longer than an operation lives.
+const ENDED_FOR_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
 /// Least hours from the end of one census of L3 to the next. It reads the whole table, which costs half a read unit for
@@ -67,9 +69,10 @@ impl TieredCache {
         // One that fails must not keep the others from their turn.
         let jobs = view.wake_jobs(&mut done, pace).await;
         let adopted = view.adopt_abandoned(&mut done).await;
+        let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
         let counted = view.count_rows(&mut done, pace).await;
-        jobs.and(adopted).and(swept).and(counted).map(|()| done)
+        jobs.and(adopted).and(dropped).and(swept).and(counted).map(|()| done)
     }
 }
 
@@ -105,6 +108,30 @@ impl View<'_> {
                 break;
             }
             done.invalidations_adopted += u64::from(self.adopt(invalidation).await?);
+        }
+        Ok(())
+    }
+
+    /// Deletes the notes of the generations that have ended. Not at once: whoever read such a generation just before may
+    /// still be at it.
+    async fn drop_ended_notes(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
+        let ended_by_ms = self.clock.now_ms() - ENDED_FOR_MS;
+        let reading = self.store.bulletin().await?.generation.number;
+        for (generation, ended_ms) in self.store.ended_generations().await? {
+            if generation == reading || ended_ms > ended_by_ms {
+                continue;
+            }
+            loop {
+                let dropped = self.store.drop_ended_notes(generation).await?;
+                done.notes_dropped += dropped;
+                if dropped == 0 {
+                    self.store.forget_generation(generation).await?;
+                    break;
+                }
+                if pace.is_over() {
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ mod read;
 mod removal;
 mod riders;
 mod status;
+mod suspects;
 mod sweep;
 mod sync;
 mod touched;
@@ -34,6 +35,7 @@ mod write;
 
 use self::{
     prefetch::Prefetches,
+    suspects::Suspects,
     sync::Unfinished,
     touched::Touched,
     view::{Setup, Stop},
@@ -53,7 +55,7 @@ use crate::{
     pause::Pause,
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
-    version::{Position, Version},
+    version::Position,
 };
 use std::{
     fmt,
@@ -131,9 +133,11 @@ pub struct TieredCache {
     /// Writes into L2 whose end is not known.
     unfinished: Mutex<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
-    suspects: Mutex<Vec<(Key, Version)>>,
-    /// Outage notes are not asked for while L3 does not answer.
+    suspects: Mutex<Suspects>,
+    /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
+    /// Since when they cannot, in ms of the clock; `i64::MAX` when they can.
+    notes_unread_ms: AtomicI64,
     /// This container left a note that it has not seen in the journal yet.
     owes_notes: AtomicBool,
     request_budget: Duration,
@@ -191,6 +195,7 @@ impl TieredCache {
             unfinished: Mutex::default(),
             suspects: Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
+            notes_unread_ms: AtomicI64::new(i64::MAX),
             owes_notes: AtomicBool::new(false),
             request_budget,
             slice,

@@ -1,16 +1,15 @@
 //! Outage notes: what Redis could not be told is told by whoever reaches it first; and the barriers of unfinished jobs,
 //! which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
-use super::view::View;
+use super::{suspects::Suspects, view::View};
 use crate::{
-    barriers::Barriers,
-    dynamo::{L3Error, Note, Noted, Notes},
+    dynamo::{Generation, L3Error, Note, Noted, Notes},
     key::Key,
     level::Level,
     outcome::CacheError,
     planted::{Bug, planted},
     record::Change,
-    redis::{Command, Done, Down, Operation, Outcome, appended},
+    redis::{Command, Done, Down, Operation, Outcome, appended, checked},
     register::Register,
     selector::Written,
     version::{Position, Version},
@@ -21,15 +20,18 @@ use std::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// More notes than this begin a new epoch instead of being put into the journal one by one.
-const MOST_REPLAYED: usize = 100;
-/// Most notes deleted at once; the rest is found, and put into the journal, again.
-const MOST_DROPPED: usize = 250;
-/// How long a read waits for the outage notes to be read, one attempt of L3, and to be put into the journal.
-const NOTES_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long a read waits for the outage notes to be put into the journal.
 const REPLAY_TIMEOUT: Duration = Duration::from_millis(500);
-/// Most mutations that L3 may have taken which are remembered.
-const MOST_SUSPECTS: usize = 100;
+
+/// What an outage has left, and what becomes of it.
+struct Found {
+    notes: Notes,
+    suspects: Suspects,
+    /// The generation that is read from now on.
+    generation: Generation,
+    /// It begins now, and an epoch with it, which takes the place of all notes and suspects.
+    begins: bool,
+}
 
 impl View<'_> {
     /// Leaves a note of a mutation that Redis is not told of. Before this container trusts L1 or L2 again, the note is
@@ -48,16 +50,12 @@ impl View<'_> {
         self.owes_notes.store(true, Relaxed);
     }
 
-    /// Remembers a mutation that L3 may have taken although nobody was told so: once L3 answers again, a record makes
-    /// every container ask it. Until then the value before is as right as the new one.
+    /// Remembers a mutation that L3 may have taken although nobody was told so.
     pub(super) fn suspect(&self, key: &Key, version: Version) {
-        let mut suspects = self.suspects();
-        if suspects.len() < MOST_SUSPECTS {
-            suspects.push((key.clone(), version));
-        }
+        self.suspects().add(key, version);
     }
 
-    fn suspects(&self) -> MutexGuard<'_, Vec<(Key, Version)>> {
+    fn suspects(&self) -> MutexGuard<'_, Suspects> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,14 +63,38 @@ impl View<'_> {
     /// them lately.
     ///
     /// # Errors
-    /// When there are notes and the journal cannot take them: then nothing but L3 may be trusted.
+    /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
+    /// may be trusted.
     pub(super) async fn heed_notes(&self) -> Result<(), Down> {
-        let owed = self.owes_notes.load(Relaxed) && self.register() == Register::L3;
-        let due = owed || !self.suspects().is_empty() || self.knowledge().notes_are_due();
-        if due && (owed || !self.notes_pause.is_on()) {
-            self.read_notes(owed).await?;
+        let owed = self.owes_notes() && self.register() == Register::L3;
+        if owed || !self.suspects().is_empty() || self.knowledge().notes_are_due() {
+            match self.find_notes().await {
+                Ok(found) => {
+                    timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
+                    self.owes_notes.store(false, Relaxed);
+                    // The journal has them now. Notes that are not finished in time are found, and finished, again.
+                    self.finish_notes(&found).await;
+                }
+                Err(error) => self.go_on_without_notes(owed, &error)?,
+            }
         }
         self.put_back().await
+    }
+
+    /// Without the notes, what this container has may be older than what others have acknowledged, unless L3 is dead: then
+    /// nobody can have acknowledged anything, and reads go on.
+    fn go_on_without_notes(&self, owed: bool, error: &L3Error) -> Result<(), Down> {
+        if owed {
+            tracing::warn!(%error, "own outage notes could not be read");
+            return Err(Down::Odd("outage notes of this container are not in the journal yet"));
+        }
+        tracing::warn!(%error, "outage notes could not be read");
+        let unread_ms = self.notes_unread_ms.load(Relaxed);
+        let unknown = self.register() == Register::L3 && self.knowledge().notes_are_due();
+        if unknown && self.store.is_sick(unread_ms) {
+            return Err(Down::Odd("whether there are outage notes is not known"));
+        }
+        Ok(())
     }
 
     /// Publishes the configuration that this container knows, where Redis has lost it or never had it.
@@ -83,69 +105,85 @@ impl View<'_> {
         }
     }
 
-    async fn read_notes(&self, owed: bool) -> Result<(), Down> {
-        let read = timeout(NOTES_TIMEOUT, self.store.notes()).await;
-        match read.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into()))) {
+    /// Reads the notes, and ends their generation when there are too many. Tries again after a moment at the earliest.
+    async fn find_notes(&self) -> Result<Found, L3Error> {
+        if self.notes_pause.is_on() {
+            return Err(L3Error::Skipped);
+        }
+        let (began_ms, unread_ms) = (self.clock.now_ms(), self.notes_unread_ms.load(Relaxed));
+        // A level that is silent is only listened to: an answer, if there is one, comes within an attempt.
+        let silent = unread_ms < began_ms && !self.store.has_answered_since(unread_ms);
+        let time = if silent { self.store.attempt_time() } else { self.store.timeout() };
+        match timeout(time, self.read_notes()).await.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into()))) {
             Ok(found) => {
-                timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                self.owes_notes.store(false, Relaxed);
-                // The journal has them now. Notes that are not finished in time are found, and finished, again.
-                self.finish_notes(&found).await;
-                Ok(())
-            }
-            Err(error) if owed => {
-                tracing::warn!(%error, "own outage notes could not be read");
-                Err(Down::Odd("outage notes of this container are not in the journal yet"))
+                self.notes_unread_ms.store(i64::MAX, Relaxed);
+                Ok(found)
             }
             Err(error) => {
-                // A note is left only where L3 answers. While it does not, no new ones come, and reads go on.
+                self.notes_unread_ms.fetch_min(began_ms, Relaxed);
                 self.notes_pause.begin();
-                tracing::warn!(%error, "outage notes could not be read");
-                Ok(())
+                Err(error)
             }
         }
     }
 
-    async fn replay_notes(&self, found: &Notes) -> Result<(), Down> {
+    async fn read_notes(&self) -> Result<Found, L3Error> {
+        let suspects = self.suspects().clone();
+        let known_ms = self.knowledge().notes_known_ms();
+        let notes = self.store.notes(known_ms).await?;
+        let read = notes.bulletin.generation;
+        let begins = self.register() == Register::L3 && (notes.too_many || suspects.are_too_many());
+        let generation = if begins { self.store.end_generation(read).await? } else { read };
+        Ok(Found { notes, suspects, generation, begins })
+    }
+
+    async fn replay_notes(&self, found: &Found) -> Result<(), Down> {
         let stamp = self.stamp();
         let operation = self.operation(stamp);
         // With L2 as the register, what only L3 was told does not exist.
         let replays = self.register() == Register::L3;
-        let begin_epoch = replays && begins_epoch(found);
-        // With more notes than one query reads, the next sync finds the rest: it must not think that all were.
-        let checked_ms = if found.more { 0 } else { stamp.started_us / 1000 };
-        let barriers = self.lost_barriers(found);
-        let replayed = if begin_epoch || !replays { &[] } else { &*found.notes };
+        let barriers = self.lost_barriers(&found.notes.bulletin.barriers);
         let raised = barriers.iter().map(|body| self.journal.raise(operation, body));
-        let mut commands: Vec<Command> =
-            raised.chain(replayed.iter().map(|note| self.replay(operation, note))).collect();
+        let notes = found.notes.notes.iter().filter(|_| replays && !found.begins);
+        let mut commands: Vec<Command> = raised.chain(notes.map(|note| self.replay(operation, note))).collect();
         let told = commands.len();
         // L3 has just answered, so that copies of these keys can be confirmed.
-        let suspects = self.suspects().clone();
+        let suspects: Vec<_> = found.suspects.iter().filter(|_| !found.begins).cloned().collect();
         commands.extend(
             suspects
                 .iter()
                 .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, "")),
         );
-        commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
-        commands.push(self.journal.configure(&found.document));
-        for reply in self.then_sync(commands, 0).await?.into_iter().take(told) {
+        let generation = if replays { found.generation.number } else { 0 };
+        commands.push(self.journal.notes_checked(stamp.started_us / 1000, generation));
+        commands.extend(found.notes.bulletin.document.iter().map(|document| self.journal.configure(document)));
+        let mut replies = self.then_sync(commands, 0).await?.into_iter();
+        for reply in replies.by_ref().take(told) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
-        if !found.more && !self.knowledge().notes_were_read() {
+        let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
+        let suspects: Vec<_> =
+            suspects.into_iter().zip(replies.by_ref()).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
+        // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
+        let checked = replies.next().ok_or(Down::Odd("no reply")).and_then(checked);
+        checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(()) } else { Err(down) })?;
+        if !self.knowledge().notes_were_read() {
             return Err(Down::Odd("what was just put into the journal is lost again"));
         }
-        self.suspects().retain(|suspect| !suspects.contains(suspect));
+        match found.begins {
+            true => self.suspects().forget_all(&found.suspects),
+            false => self.suspects().forget(&suspects),
+        }
         Ok(())
     }
 
     /// The barriers of unfinished jobs that Redis does not hold open.
-    fn lost_barriers<'a>(&self, found: &'a Notes) -> Vec<&'a str> {
+    fn lost_barriers<'a>(&self, noted: &'a [String]) -> Vec<&'a str> {
         let knowledge = self.knowledge();
         let is_open = |body: &str| {
             Written::read(Position::ZERO, body).is_some_and(|lost| knowledge.open_at(lost.version).is_some())
         };
-        found.barriers.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
+        noted.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
     }
 
     /// Makes sure that a read which takes a row of L3 knows the open invalidations, and says as of when it does: where
@@ -158,9 +196,8 @@ impl View<'_> {
         let now_ms = self.clock.now_ms();
         let known_ms = self.knowledge().barriers_known_ms(synced, now_ms, window_ms);
         if self.register() == Register::L3 && known_ms.is_none() {
-            let found = self.store.notes().await?;
-            let noted = Barriers::read(found.barriers.iter().map(|body| (Some(Position::ZERO), body.as_str())));
-            self.knowledge().take_noted(noted, now_ms);
+            let bulletin = self.store.bulletin().await?;
+            self.knowledge().take_noted(&bulletin.barriers, now_ms);
         }
         if self.knowledge().is_blind() {
             return Err(CacheError::unavailable(Level::L3, "an open invalidation is of a later release"));
@@ -168,24 +205,21 @@ impl View<'_> {
         Ok(known_ms.unwrap_or(now_ms))
     }
 
-    /// Removes from L2 what the notes mean, and drops those for which that is done.
-    async fn finish_notes(&self, found: &Notes) {
-        if self.register() == Register::L2 {
+    /// Removes from L2 what the notes mean, and drops those for which that is done. An epoch distrusts every copy there is,
+    /// and the notes of the generation before are left to maintenance.
+    async fn finish_notes(&self, found: &Found) {
+        if self.register() == Register::L2 || found.begins {
             return;
         }
         let operation = self.operation(self.stamp());
         let deadline = Instant::now() + REPLAY_TIMEOUT;
         let mut done = Vec::new();
-        for note in found.notes.iter().take(MOST_DROPPED) {
-            // An epoch distrusts every copy there is.
-            if !begins_epoch(found) {
-                match timeout_at(deadline, self.finish(operation, &note.noted)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => continue,
-                    Err(_) => break,
-                }
+        for note in &found.notes.notes {
+            match timeout_at(deadline, self.finish(operation, &note.noted)).await {
+                Ok(Ok(())) => done.push(note),
+                Ok(Err(_)) => {}
+                Err(_) => break,
             }
-            done.push(note);
         }
         if let Err(error) = self.store.drop_notes(&done).await {
             tracing::warn!(%error, "outage notes are left to be replayed again");
@@ -219,9 +253,4 @@ impl View<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a new epoch takes the notes' place: there are so many, or some that cannot be read.
-fn begins_epoch(found: &Notes) -> bool {
-    found.more || found.unreadable || found.notes.len() > MOST_REPLAYED
 }

@@ -45,9 +45,15 @@ struct Progress {
 
 impl View<'_> {
     /// Makes a job of the rest of a removal; returns its name. From then on the barrier outlives Redis.
+    ///
+    /// # Errors
+    /// Also when too many are unfinished: then its record stays open, and maintenance makes a job of it later.
     pub(super) async fn leave_to_job(&self, rest: Handover<'_>) -> Result<String, CacheError> {
         let id = job_of(rest.written);
         let body = rest.written.to_json();
+        if !self.store.bulletin().await?.has_room_for(&body) {
+            return Err(CacheError::unavailable(Level::L3, "too many invalidations are unfinished"));
+        }
         let progress = Progress { at: rest.at.map(|at| at.to_string()), frontier: rest.frontier };
         let progress = progress.to_json();
         let counters = Counters { done: rest.done, ..Counters::default() };
@@ -66,6 +72,9 @@ impl View<'_> {
     pub(super) async fn adopt(&self, abandoned: &Invalidation) -> Result<bool, CacheError> {
         let written = abandoned.written();
         let (id, body) = (job_of(&written), written.to_json());
+        if !self.store.bulletin().await?.has_room_for(&body) {
+            return Ok(false);
+        }
         let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
         if self.store.create_job(&new).await? {
             return Ok(true);

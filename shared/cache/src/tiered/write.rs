@@ -114,13 +114,13 @@ impl View<'_> {
         let mut before = Before::default();
         let stamp = self.stamp();
         if !redis {
-            // Redis time cannot be asked: L3 and what is open say what must be exceeded.
-            let (head, known) = tokio::join!(self.store.head(key.as_str()), self.know_barriers(false, 0));
-            let head = head.map_err(|error| self.l3_failed(key, path, error))?;
+            // Redis time cannot be asked: L3 and what is open say what must be exceeded. Catching up may have read that.
+            let since_began = self.clock.now_ms().saturating_sub(began_ms).max(0).unsigned_abs() + 1;
+            let (found, known) = tokio::join!(self.store.before(key.as_str()), self.know_barriers(false, since_began));
+            before = found.map_err(|error| self.l3_failed(key, path, error))?.unwrap_or_default();
             // What is open now is exceeded; what opens later is a mutation at the same time.
             known?;
-            floor = floor.max(head.map_or(Version::ZERO, |head| head.version));
-            before = head.map_or(before, |head| head.before(began_ms));
+            floor = floor.max(before.version);
         }
         let version = if redis { self.version_above(floor, stamp) } else { self.version_without_redis(floor) };
         let held = self.memory.get(key, began_ms);

@@ -57,9 +57,9 @@ const NEEDS: [(&str, &str, &[&str]); 11] = [
     ("invalidate", "EntriesTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // Notes, and the job that goes on when the request is over.
     ("invalidate", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // Counts, and a probe; it changes nothing.
+    // Counts, and a probe; it changes nothing but what a sync takes up.
     ("status", "EntriesTable", &["DescribeTable", "GetItem", "Query"]),
-    ("status", "ControlTable", &["BatchWriteItem", "GetItem", "Query"]),
+    ("status", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // The document; entries are none of its business.
     ("config", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // An estimate of what a pattern matches.
