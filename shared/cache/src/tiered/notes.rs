@@ -10,7 +10,7 @@ use crate::{
     outcome::CacheError,
     planted::{Bug, planted},
     record::Change,
-    redis::{Command, Done, Down, Operation, Outcome, appended},
+    redis::{Command, Done, Down, Operation, Outcome, appended, notes_are_checked},
     register::Register,
     selector::Written,
     version::{Position, Version},
@@ -78,8 +78,10 @@ impl View<'_> {
     /// Publishes the configuration that this container knows, where Redis has lost it or never had it.
     async fn put_back(&self) -> Result<(), Down> {
         match self.unpublished() {
-            Some(document) => self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ()),
-            None => Ok(()),
+            Some(document) if !self.link.is_refusing() => {
+                self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -129,8 +131,12 @@ impl View<'_> {
         );
         commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
         commands.push(self.journal.configure(&found.document));
-        for reply in self.then_sync(commands, 0).await?.into_iter().take(told) {
+        let mut replies = self.then_sync(commands, 0).await?.into_iter();
+        for reply in replies.by_ref().take(told) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
+        }
+        if begin_epoch {
+            replies.nth(suspects.len()).ok_or(Down::Odd("no reply to an epoch")).and_then(notes_are_checked)?;
         }
         if !found.more && !self.knowledge().notes_were_read() {
             return Err(Down::Odd("what was just put into the journal is lost again"));
@@ -195,7 +201,7 @@ impl View<'_> {
     fn replay(&self, operation: Operation, note: &Note) -> Command {
         match &note.noted {
             Noted::Changed { key, version } => self.journal.append(operation, Change::Put, key, *version, ""),
-            Noted::Invalidated(written) => self.journal.invalidate(operation, written, false),
+            Noted::Invalidated(written) => self.journal.invalidated(operation, written),
         }
     }
 
