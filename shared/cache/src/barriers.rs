@@ -15,6 +15,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Barriers {
     known: Vec<Arc<Invalidation>>,
+    /// What Redis calls the set of those that are open there; empty for the empty one.
+    set: String,
     /// There are some that this release cannot read.
     unreadable: bool,
 }
@@ -32,8 +34,24 @@ impl Barriers {
         barriers
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Invalidation>> {
-        self.known.iter()
+    /// The same as those that Redis calls `set`.
+    pub(crate) fn named(self, set: String) -> Barriers {
+        Barriers { set, ..self }
+    }
+
+    /// What Redis calls the set of them.
+    pub(crate) fn set(&self) -> &str {
+        &self.set
+    }
+
+    /// Those recorded before that time of Redis, in ms.
+    pub(crate) fn before(&self, ms: u64) -> Vec<Arc<Invalidation>> {
+        self.known.iter().filter(|invalidation| invalidation.at.ms < ms).cloned().collect()
+    }
+
+    /// Where the records stand of those of which nothing is left once `done` has removed what it means.
+    pub(crate) fn passed_by(&self, done: &Invalidation) -> Vec<Position> {
+        self.known.iter().filter(|open| open.is_passed_by(done)).map(|open| open.at).collect()
     }
 
     /// Whether there is one that cannot be read.
@@ -87,7 +105,7 @@ mod tests {
         for text in [r#"{"version":9,"levels":7,"prefixes":["a:"]}"#, "[]"] {
             let barriers = Barriers::read([(Some(Position::ZERO), KNOWN), (Some(Position::ZERO), text)].into_iter());
             assert!(barriers.any_unreadable(), "{text}");
-            assert_eq!(barriers.iter().count(), 1);
+            assert_eq!(barriers.before(u64::MAX).len(), 1);
         }
         assert!(Barriers::read([(None, KNOWN)].into_iter()).any_unreadable());
     }

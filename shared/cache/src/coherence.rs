@@ -12,7 +12,7 @@ use crate::{
     level::Level,
     planted::{Bug, planted},
     record::{Event, Record},
-    redis::{HISTORY, SyncReply},
+    redis::{HISTORY, OPERATION_LIFE, SyncReply},
     register::Register,
     selector::Invalidation,
     version::{Position, Version},
@@ -195,7 +195,9 @@ impl Coherence {
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
         self.received = Some(reply.received);
-        self.open = reply.open;
+        if let Some(open) = reply.open {
+            self.open = open;
+        }
         self.newest = self.newest.max(self.open.newest()).max(reply.ahead);
         self.noted = Barriers::default();
         self.noted_ms = i64::MIN;
@@ -231,10 +233,15 @@ impl Coherence {
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
+    /// The open invalidations by the journal.
+    pub(crate) fn open(&self) -> &Barriers {
+        &self.open
+    }
+
     /// Open invalidations that are older than any operation lives: whoever began them is gone, or left a job.
     pub(crate) fn abandoned(&self) -> Vec<Arc<Invalidation>> {
-        let ended_ms = (self.time_us / 1000).saturating_sub(self.history_ms());
-        self.open.iter().filter(|invalidation| invalidation.at.ms < ended_ms).cloned().collect()
+        let life_ms = u64::try_from(OPERATION_LIFE.as_millis()).expect("a constant of seconds");
+        self.open.before((self.time_us / 1000).saturating_sub(life_ms))
     }
 
     /// Where the record of the open invalidation of that version stands.

@@ -49,6 +49,16 @@ impl Selector {
         }
     }
 
+    /// Whether whatever it means `other` means as well, as far as that can be told at a glance.
+    fn is_within(&self, other: &Selector) -> bool {
+        match (self, other) {
+            (Selector::Tags { any, within }, Selector::Tags { any: others, within: bounds }) => {
+                any.iter().all(|tag| others.contains(tag)) && (bounds.is_none() || bounds == within)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether a key may be meant, whatever its tags.
     pub(crate) fn admits(&self, key: &str) -> bool {
         match self {
@@ -91,6 +101,13 @@ impl Invalidation {
     /// Whether, while it is open, a row of L3 of that version counts as removed already, whose value is kept in `level`.
     pub(crate) fn hides(&self, level: Level, key: &str, tags: &[Arc<str>], version: Version) -> bool {
         version < self.version && self.levels.has(level) && self.selector.touches(key, tags)
+    }
+
+    /// Whether nothing is left of it once `done` has removed all that it means: that is as much or more, and newer.
+    pub(crate) fn is_passed_by(&self, done: &Invalidation) -> bool {
+        self.version < done.version
+            && self.levels.and(done.levels) == self.levels
+            && self.selector.is_within(&done.selector)
     }
 
     /// The same as it is written down; who began it, and why, stands in its record only.
@@ -164,6 +181,32 @@ mod tests {
 
     fn pattern(text: &str) -> Selector {
         Selector::Pattern(Pattern::new(text).unwrap())
+    }
+
+    #[test]
+    fn an_invalidation_passes_those_before_it_that_mean_no_more() {
+        let tags = |any: &[&str], within: Option<&str>| Selector::Tags {
+            any: any.iter().map(|tag| (*tag).into()).collect(),
+            within: within.map(|prefix| vec![prefix.into()]),
+        };
+        let of = |version, selector: &Selector, levels| Invalidation {
+            at: Position::ZERO,
+            version: Version(version),
+            selector: selector.clone(),
+            levels,
+        };
+        let upper = Levels::ALL.without(Level::L3);
+        let passes = |old: &Selector, new: &Selector| of(1, old, upper).is_passed_by(&of(2, new, Levels::ALL));
+        let (one, both) = (tags(&["a"], None), tags(&["b", "a"], None));
+        assert!(passes(&pattern("a:*"), &pattern("a:*")));
+        assert!(passes(&one, &both) && passes(&tags(&["a"], Some("x:")), &both));
+        assert!(passes(&tags(&["a"], Some("x:")), &tags(&["a"], Some("x:"))));
+        assert!(!passes(&both, &one) && !passes(&one, &tags(&["a"], Some("x:"))));
+        assert!(!passes(&pattern("a:*"), &pattern("a:1")) && !passes(&one, &pattern("*")));
+        let same = pattern("a:*");
+        assert!(!of(2, &same, upper).is_passed_by(&of(2, &same, Levels::ALL)), "not older");
+        assert!(!of(3, &same, upper).is_passed_by(&of(2, &same, Levels::ALL)), "newer");
+        assert!(!of(1, &same, Levels::ALL).is_passed_by(&of(2, &same, upper)), "in more levels");
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     let mut knowledge = synced();
     let open = r#"{"version":9,"levels":7,"pattern":"customer:*"}"#;
     let open = Barriers::read([(Some(at(15)), open)].into_iter());
-    knowledge.apply(SyncReply { open, ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
+    knowledge.apply(SyncReply { open: Some(open), ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
     let k = key("customer:1");
     assert!(knowledge.hides(Level::L3, &k, &[], Version(8)));
     assert!(!knowledge.hides(Level::L3, &k, &[], Version(9)), "put after it");
@@ -271,7 +271,7 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
     assert_eq!(knowledge.newest(), Version(9));
     let written = |version| format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
     let open = Barriers::read([(Some(at(35)), written(11).as_str())].into_iter());
-    knowledge.apply(SyncReply { open, ..reply(40, false, vec![]) }, 40);
+    knowledge.apply(SyncReply { open: Some(open), ..reply(40, false, vec![]) }, 40);
     assert_eq!(knowledge.newest(), Version(11));
     knowledge.take_noted(&[written(13)], 50);
     assert_eq!(knowledge.newest(), Version(13));
@@ -279,6 +279,22 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
     assert_eq!(knowledge.newest(), Version(15), "of a record that is gone");
     knowledge.apply(reply(70, true, vec![put(15, "k", 7)]), 70);
     assert_eq!(knowledge.newest(), Version(15), "what the journal has lost is exceeded all the same");
+}
+
+#[test]
+fn what_is_open_stays_as_it_was_until_another_set_comes() {
+    let mut knowledge = synced();
+    let text = r#"{"version":9,"levels":7,"pattern":"a:*"}"#;
+    let open = || Barriers::read([(Some(at(15)), text)].into_iter()).named("one".to_owned());
+    knowledge.apply(SyncReply { open: Some(open()), ..reply(20, false, vec![]) }, 20);
+    for reset in [false, true] {
+        knowledge.apply(SyncReply { open: None, ..reply(30, reset, vec![]) }, 30);
+        assert_eq!(knowledge.open(), &open());
+        assert!(knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
+    }
+    knowledge.apply(reply(40, false, vec![]), 40);
+    assert_eq!(knowledge.open().set(), "", "closed");
+    assert!(!knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! L2: one hash per entry, written by script only over what is older.
 
-use super::{Down, Keyspace, journal::Operation, link::read, scripts};
+use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};
 use crate::{
     coherence::Certificate,
     key::Key,
@@ -84,8 +84,6 @@ pub(crate) enum Done {
     Late,
     /// What was expected is not there.
     Unexpected,
-    /// Something that is no copy has its name.
-    Refused,
 }
 
 /// Reads of one copy to add to its counter.
@@ -290,8 +288,12 @@ impl Found {
         Certificate { version: self.version, stamp: self.stamp, certified_ms: self.certified_ms }
     }
 
-    /// Reads the reply to [`Copies::read`]; `None` where there is no copy, or only a tombstone.
+    /// Reads the reply to [`Copies::read`]; `None` where there is no copy, or only a tombstone, or something else has its
+    /// name, which the next write replaces.
     pub(crate) fn parse(reply: Value) -> Result<Option<Found>, Down> {
+        if Meaning::of_reply(&reply) == Some(Meaning::WrongType) {
+            return Ok(None);
+        }
         let (envelope, version, stamp, certified_ms, reads, last_read_ms) = read::<RawCopy>(reply, "a copy")?;
         let (Some(envelope), Some(version)) = (envelope, version.as_deref().and_then(Version::parse)) else {
             return Ok(None);
@@ -356,7 +358,6 @@ impl Outcome {
             0 => Done::Newer,
             -1 => Done::Late,
             -2 => Done::Unexpected,
-            -3 => Done::Refused,
             _ => return Err(Down::Odd("a write's outcome")),
         };
         Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: Version::parse(&before) })

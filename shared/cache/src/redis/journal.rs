@@ -28,6 +28,11 @@ const SYNC_RECORDS: usize = 1000;
 /// Most records such a beginning reads. Copies from before them are confirmed by L3 for the next 2T.
 const RESET_RECORDS: usize = 5000;
 
+/// Most invalidations open at once, and most bytes of their texts: every container reads them with the sync after a
+/// change. One alone may be longer.
+const MOST_OPEN: usize = 100;
+const MOST_OPEN_BYTES: usize = 8192;
+
 /// How long operations of the configuration before may go on after a level was switched: a container that hears nothing
 /// from Redis asks for the configuration every [Λ](crate::coherence::LAMBDA_MS), and its last operation lives for T.
 pub(crate) const SETTLE: Duration = Duration::from_secs(10 + OPERATION_LIFE.as_secs());
@@ -63,8 +68,8 @@ pub(crate) struct SyncReply {
     pub epoch: Position,
     /// Redis time in ms when the outage notes were read last; 0 for never.
     pub notes_checked_ms: u64,
-    /// Invalidations that have not removed all they mean.
-    pub open: Barriers,
+    /// Invalidations that have not removed all they mean; `None` where the container has that set.
+    pub open: Option<Barriers>,
     /// A version that was ahead of Redis time when it was recorded, the greatest of those; zero for none. Its record may
     /// be gone.
     pub ahead: Version,
@@ -94,16 +99,17 @@ impl Journal {
         Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), stats: keys.stats(), cluster }
     }
 
-    /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet, and the
-    /// configuration document where that is not version `document`.
-    pub(crate) fn sync(&self, cursor: Option<Position>, document: u64) -> Cmd {
+    /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet, the configuration
+    /// document where that is not version `document`, and the open invalidations where they are not those of `open_set`.
+    pub(crate) fn sync(&self, cursor: Option<Position>, document: u64, open_set: &str) -> Cmd {
         let mut call = scripts::SYNC.call(&[self.journal.clone(), self.meta.clone(), self.open.clone()]);
         call.arg(cursor.map(|at| at.to_string()).unwrap_or_default())
             .arg(SYNC_RECORDS)
             .arg(RESET_RECORDS)
             .arg(HISTORY.as_millis() as u64)
             .arg(u8::from(self.cluster))
-            .arg(document);
+            .arg(document)
+            .arg(open_set);
         call
     }
 
@@ -117,48 +123,60 @@ impl Journal {
 
     /// The command that appends the record of a mutation of one key.
     pub(crate) fn append(&self, operation: Operation, change: Change, key: &str, version: Version, by: &str) -> Cmd {
-        let mut call = self.appending(operation, "", version);
+        let mut call = self.appending(operation, "", version, "");
         call.arg(&["kind", change.name(), "key", key, "version", &version.sortable(), "by", by]);
         call
     }
 
-    /// The command that appends the record of an invalidation, and keeps it open when it has something to remove.
-    pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, open: bool) -> Cmd {
+    /// The command that appends the record of an invalidation that has nothing to remove.
+    pub(crate) fn invalidated(&self, operation: Operation, invalidation: &Written) -> Cmd {
+        self.invalidation(operation, &invalidation.to_json(), "", "")
+    }
+
+    /// The command that appends the record of an invalidation and keeps it open, unless too many are. It takes the place of
+    /// those at `passed` whose operations have ended.
+    pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, passed: &[Position]) -> Cmd {
         let body = invalidation.to_json();
-        if open {
-            return self.raise(operation, &body);
-        }
-        let mut call = self.appending(operation, "", Version::ZERO);
-        call.arg(&["kind", "invalidate", "body", &body]);
-        call
+        let ended_ms = OPERATION_LIFE.as_millis();
+        let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");
+        let bounds = passed.iter().fold(bounds, |bounds, at| format!("{bounds} {at}"));
+        self.invalidation(operation, &body, &body, &bounds)
     }
 
     /// The command that appends the record of an invalidation, as it is written down, and keeps it open; while that very
-    /// text is open it only says where.
+    /// text is open it only says where. It was acknowledged already, so that no bound keeps it out.
     pub(crate) fn raise(&self, operation: Operation, body: &str) -> Cmd {
-        let mut call = self.appending(operation, body, Version::ZERO);
+        self.invalidation(operation, body, body, "")
+    }
+
+    fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str) -> Cmd {
+        let mut call = self.appending(operation, open, Version::ZERO, bounds);
         call.arg(&["kind", "invalidate", "body", body]);
         call
     }
 
     /// The command that appends the record of entries that a warm job has brought into L2, with bytes of their envelopes.
     pub(crate) fn warm(&self, operation: Operation, entries: &[(Key, usize)]) -> Cmd {
-        let mut call = self.appending(operation, "", Version::ZERO);
+        let mut call = self.appending(operation, "", Version::ZERO, "");
         call.arg(&["kind", "warm", "body", &named(entries)]);
         call
     }
 
-    /// The command that closes the invalidation recorded at `at`, which met so many distinct keys.
-    pub(crate) fn close(&self, at: Position, matched: u64) -> Cmd {
+    /// The command that closes the invalidation recorded at `at`, which met so many distinct keys, and those at `passed`,
+    /// of which nothing is left either.
+    pub(crate) fn close(&self, at: Position, matched: u64, passed: &[Position]) -> Cmd {
         let mut call = scripts::CLOSE.call(&[self.journal.clone(), self.open.clone()]);
-        call.arg(at.to_string()).arg(matched);
+        call.arg(at.to_string()).arg(matched).arg(HISTORY.as_millis() as u64);
+        passed.iter().for_each(|at| {
+            call.arg(at.to_string());
+        });
         call
     }
 
-    fn appending(&self, operation: Operation, open: &str, version: Version) -> Cmd {
+    fn appending(&self, operation: Operation, open: &str, version: Version, bounds: &str) -> Cmd {
         let mut call = scripts::APPEND.call(&[self.journal.clone(), self.open.clone(), self.meta.clone()]);
         call.arg(operation.started_us).arg(operation.life_us).arg(KEEP.as_millis() as u64).arg(KEEP_RECORDS).arg(open);
-        call.arg(version.micros());
+        call.arg(version.micros()).arg(bounds);
         call
     }
 
@@ -192,7 +210,8 @@ impl Journal {
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>, RawPublished, u64);
+type RawReply = (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64);
+type RawOpen = (String, u8, Vec<(String, String)>);
 type RawPublished = (String, String, String, u8);
 
 impl From<RawPublished> for Published {
@@ -215,7 +234,7 @@ impl SyncReply {
             received: Instant::now(),
             epoch: Position::ZERO,
             notes_checked_ms: 0,
-            open: Barriers::default(),
+            open: Some(Barriers::default()),
             ahead: Version::ZERO,
             published: Published::default(),
             reset: false,
@@ -225,6 +244,7 @@ impl SyncReply {
 
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
         let (seconds, micros, epoch, notes, open, reset, raw, published, ahead_us) = read::<RawReply>(reply, "a sync")?;
+        let (open_set, is_known, open) = open;
         let mut records = raw
             .iter()
             .map(|(id, fields)| Record::parse(id, fields))
@@ -236,7 +256,10 @@ impl SyncReply {
             received: Instant::now(),
             epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
             notes_checked_ms: notes.parse().unwrap_or_default(),
-            open: Barriers::read(open.iter().map(|(id, body)| (Position::parse(id), body.as_str()))),
+            open: (is_known == 0).then(|| {
+                let open = open.iter().map(|(id, body)| (Position::parse(id), body.as_str()));
+                Barriers::read(open).named(open_set)
+            }),
             ahead: if ahead_us > 0 { Version::at(ahead_us, u16::MAX) } else { Version::ZERO },
             published: published.into(),
             reset: reset == 1,
@@ -265,12 +288,32 @@ pub(crate) fn checked(reply: Value) -> Result<(), Down> {
     read::<i64>(reply, "the notes").map(drop)
 }
 
-/// Reads the reply to [`Journal::close`]: whether it was open.
+/// What came of beginning an invalidation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// Its record stands there.
+    At(Position),
+    /// The operation was too old to go on.
+    Late,
+    /// Too many are open.
+    Full,
+}
+
+/// Reads the reply to [`Journal::invalidate`].
+pub(crate) fn opened(reply: Value) -> Result<Opened, Down> {
+    Ok(match read::<String>(reply, "an invalidation")?.as_str() {
+        "full" => Opened::Full,
+        id => Position::parse(id).map_or(Opened::Late, Opened::At),
+    })
+}
+
+/// Reads the reply to [`Journal::close`]: whether it is closed; if not, its record was lost.
 pub(crate) fn closed(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a close").map(|closed| closed == 1)
 }
 
-/// Reads the reply to [`Journal::append`], [`Journal::invalidate`] and [`Journal::warm`]: `None` when the operation was too old to go on.
+/// Reads the reply to [`Journal::append`], [`Journal::raise`], [`Journal::invalidated`] and [`Journal::warm`]: `None` when
+/// the operation was too old to go on.
 pub(crate) fn appended(reply: Value) -> Result<Option<Position>, Down> {
     read::<String>(reply, "an append").map(|id| Position::parse(&id))
 }

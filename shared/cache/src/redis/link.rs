@@ -5,12 +5,13 @@
 //! clients that reconnect by themselves do so in background tasks with back-off, which a freeze would interrupt.
 //! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
+use super::meaning::Meaning;
 use super::scripts;
 use super::target::{RedisAccess, Target};
 use crate::{Clock, config::L2Config, pause::Pause};
 use futures_util::future::join_all;
 use redis::{
-    FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value,
+    FromRedisValue, Pipeline, RedisError, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster_async::ClusterConnection,
 };
@@ -57,6 +58,8 @@ pub(crate) struct Batch {
 pub(crate) enum Down {
     /// It failed lately and is skipped for a moment.
     Skipped,
+    /// It takes no writes: it has refused one lately.
+    Refusing,
     /// It did not answer in time.
     TimedOut,
     /// It failed.
@@ -75,6 +78,8 @@ pub(crate) struct Link {
     connection: Mutex<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
     pause: Pause,
+    /// It is read from, and nothing is written.
+    refusing: Pause,
 }
 
 /// What [`Target::connect`] makes.
@@ -93,7 +98,8 @@ impl Link {
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
-            pause: Pause::new(clock),
+            pause: Pause::new(clock.clone()),
+            refusing: Pause::new(clock),
         })
     }
 
@@ -124,6 +130,28 @@ impl Link {
         }
     }
 
+    /// Whether Redis has refused a write lately, and is spared more of them for a moment.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing.is_on()
+    }
+
+    /// Spares Redis more writes for a moment, where it takes none.
+    pub(crate) fn heed(&self, down: &Down) {
+        if down.is_refusal() {
+            self.spare();
+        }
+    }
+
+    /// Spares Redis more writes for a moment.
+    pub(crate) fn spare(&self) {
+        self.refusing.begin();
+    }
+
+    /// Leaves Redis alone for a moment: it answers, and what it says is of no use.
+    pub(crate) fn leave_alone(&self) {
+        self.pause.begin();
+    }
+
     /// Sends a batch and returns one reply for each command, all within the level's timeout.
     pub(crate) async fn run(&self, batch: &Batch, order: Order) -> Result<Vec<Reply>, Down> {
         self.run_within(self.timeout() + batch.extra, batch, order).await
@@ -149,33 +177,44 @@ impl Link {
         }
         let down = match timeout(time, self.run_with_retry(&batch.commands, order)).await {
             Ok(Ok(replies)) => return Ok(replies),
-            Ok(Err(error)) if !is_lost(&error) => return Err(Down::Failed(error)),
-            Ok(Err(error)) => Down::Failed(error),
-            Err(_) => Down::TimedOut,
+            Ok(Err((meaning, error))) => {
+                match meaning {
+                    Meaning::Lost => self.forget(),
+                    Meaning::Away => {}
+                    _ => return Err(Down::Failed(error)),
+                }
+                Down::Failed(error)
+            }
+            Err(_) => {
+                self.forget();
+                Down::TimedOut
+            }
         };
-        self.forget();
         self.pause.begin();
         Err(down)
     }
 
-    async fn run_with_retry(&self, commands: &Pipeline, order: Order) -> Result<Vec<Value>, RedisError> {
-        let mut connection = self.connection().await?;
-        let error = match connection.send(commands, order).await {
+    async fn run_with_retry(&self, commands: &Pipeline, order: Order) -> Result<Vec<Value>, (Meaning, RedisError)> {
+        let known = |error: RedisError| (Meaning::of(&error), error);
+        let mut connection = self.connection().await.map_err(unreachable)?;
+        let (meaning, error) = match connection.send(commands, order).await.map_err(known) {
             Ok(replies) => return Ok(replies),
-            Err(error) => error,
+            Err(failed) => failed,
         };
-        if is_unknown_script(&error) {
-            connection.send(&scripts::loading(), Order::InTurn).await?;
-        } else if is_lost(&error) {
-            self.forget();
-            connection = self.connection().await?;
-        } else {
-            return Err(error);
+        match meaning {
+            Meaning::UnknownScript => {
+                connection.send(&scripts::loading(), Order::InTurn).await.map_err(known)?;
+            }
+            Meaning::Lost => {
+                self.forget();
+                connection = self.connection().await.map_err(unreachable)?;
+            }
+            _ => return Err((meaning, error)),
         }
-        match connection.send(commands, order).await {
-            Err(error) if is_unknown_script(&error) => {
-                connection.send(&scripts::loading(), Order::InTurn).await?;
-                connection.send(commands, order).await
+        match connection.send(commands, order).await.map_err(known) {
+            Err((Meaning::UnknownScript, _)) => {
+                connection.send(&scripts::loading(), Order::InTurn).await.map_err(known)?;
+                connection.send(commands, order).await.map_err(known)
             }
             other => other,
         }
@@ -253,11 +292,21 @@ impl Connection {
     }
 }
 
+/// Whether Redis refused a command because it takes no writes at present: it did nothing.
+pub(crate) fn is_refused(reply: &Reply) -> bool {
+    Meaning::of_reply(reply) == Some(Meaning::Refused)
+}
+
+/// Whoever cannot connect has no server, whatever it said to that.
+fn unreachable(error: RedisError) -> (Meaning, RedisError) {
+    (Meaning::Lost, error)
+}
+
 /// The error of a reply after which the others are worth nothing. Any other belongs to its own command.
 fn unusable(reply: &Value) -> Option<RedisError> {
-    let Value::ServerError(error) = reply else { return None };
-    let error = RedisError::from(error.clone());
-    (is_unknown_script(&error) || is_lost(&error)).then_some(error)
+    let meaning = Meaning::of_reply(reply)?;
+    let whole = matches!(meaning, Meaning::Lost | Meaning::Away | Meaning::UnknownScript);
+    if whole { reply.clone().extract_error().err() } else { None }
 }
 
 /// Reads the reply to one command.
@@ -266,27 +315,22 @@ pub(super) fn read<T: FromRedisValue>(reply: Reply, what: &'static str) -> Resul
     T::from_redis_value(reply).map_err(|_| Down::Odd(what))
 }
 
-fn is_unknown_script(error: &RedisError) -> bool {
-    error.kind() == ServerErrorKind::NoScript.into()
-}
-
-/// Whether the server behind the connection is gone, or not the one that may be asked.
-fn is_lost(error: &RedisError) -> bool {
-    let lost_servers = [
-        ServerErrorKind::ReadOnly,
-        ServerErrorKind::BusyLoading,
-        ServerErrorKind::MasterDown,
-        ServerErrorKind::ClusterDown,
-    ];
-    error.is_io_error()
-        || error.is_unrecoverable_error()
-        || lost_servers.into_iter().any(|kind| error.kind() == kind.into())
+impl Down {
+    /// Whether Redis answers and takes no writes at present: what was asked did nothing.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Down::Refusing => true,
+            Down::Failed(error) => Meaning::of(error) == Meaning::Refused,
+            Down::Skipped | Down::TimedOut | Down::Odd(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Down::Skipped => f.write_str("redis is skipped after a failure"),
+            Down::Refusing => f.write_str("redis takes no writes"),
             Down::TimedOut => f.write_str("redis did not answer in time"),
             Down::Failed(error) => write!(f, "redis failed: {error}"),
             Down::Odd(what) => write!(f, "redis answered what cannot be understood: {what}"),

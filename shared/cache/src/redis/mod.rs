@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
+//! | `{j}open:` + position | string | that one was closed by a later one that meant as much |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
@@ -25,6 +26,7 @@ mod iam;
 mod journal;
 mod limits;
 mod link;
+mod meaning;
 mod scripts;
 mod stats;
 mod target;
@@ -34,11 +36,11 @@ pub(crate) use copies::{
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, checked, closed,
-    history, is_published,
+    Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, SETTLE, SyncReply, appended, checked,
+    closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
-pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
+pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use stats::{Fleet, Heap, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 

@@ -48,11 +48,10 @@ impl TieredCache {
     }
 
     /// Takes in the permits that Redis lent.
-    pub(super) fn settle_renewal(&self, renewal: &Renewal, reply: Reply) {
-        match Lent::parse(reply) {
-            Ok(lent) => self.meters().answered(renewal, &lent, self.clock.now_ms()),
-            Err(down) => tracing::warn!(%down, "no permits from Redis"),
-        }
+    pub(super) fn settle_renewal(&self, renewal: &Renewal, reply: Reply) -> Result<(), Down> {
+        let lent = Lent::parse(reply)?;
+        self.meters().answered(renewal, &lent, self.clock.now_ms());
+        Ok(())
     }
 
     fn meters(&self) -> MutexGuard<'_, Meters> {
@@ -68,10 +67,10 @@ impl View<'_> {
             return self.sync(Vec::new()).await.map(|_| ());
         }
         let renewal = self.meters().renewal(api_key, class, now_ms);
-        if let Some(renewal) = renewal {
-            let reply = self.ask(self.leases.renew(&renewal)).await?;
-            self.settle_renewal(&renewal, reply);
+        match renewal {
+            Some(_) if self.link.is_refusing() => Err(Down::Refusing),
+            Some(renewal) => self.settle_renewal(&renewal, self.ask(self.leases.renew(&renewal)).await?),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

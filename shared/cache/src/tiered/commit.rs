@@ -203,7 +203,6 @@ impl View<'_> {
             }
             Done::Yes => {}
             Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
-            Done::Refused => return Err(CacheError::unavailable(Level::L2, "something else has the name of the copy")),
             Done::Newer | Done::Unexpected => {
                 return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
             }
@@ -271,7 +270,8 @@ impl View<'_> {
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
         };
-        appended(record)?.ok_or("the operation took too long")?;
+        let record = appended(record).inspect_err(|down| self.link.heed(down));
+        record?.ok_or("the operation took too long")?;
         Ok(Outcome::parse(copy)?)
     }
 

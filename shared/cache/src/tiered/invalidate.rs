@@ -12,16 +12,17 @@ use super::{
     view::{CaughtUp, Stop, View},
 };
 use crate::{
-    dynamo::{L3Error, Noted},
+    dynamo::Noted,
     frontier::Frontier,
     level::{Level, Levels},
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
     planted::{Bug, planted},
-    redis::{Down, appended, closed},
+    redis::{Down, Opened, closed, opened},
     register::Register,
-    selector::{Selector, Written},
+    selector::{Invalidation, Selector, Written},
     version::{Position, Version},
 };
+use futures_util::future::join;
 use std::time::Duration;
 
 /// How often an invalidation begins anew when its record is lost.
@@ -53,10 +54,6 @@ impl TieredCache {
 impl View<'_> {
     async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
         let levels = request.levels.and(self.setup.config.enabled());
-        if levels.has(Level::L3) && self.store.is_paused() {
-            // Before a record says that copies are not to be trusted, which only L3 could then confirm.
-            return Err(CacheError::from(L3Error::Skipped).into());
-        }
         if request.dry_run || request.max_affected.is_some() {
             let caught_up = self.catch_up().await?;
             let met = self.census(request, levels, caught_up, pace).await?;
@@ -67,10 +64,14 @@ impl View<'_> {
             }
         }
         for _ in 0..TRIES {
-            let CaughtUp { synced, followed } = self.catch_up().await?;
-            match synced {
-                Ok(()) => {
-                    if let Some((met, reclaim)) = self.invalidate_once(request, levels, pace).await? {
+            let CaughtUp { synced, followed } = self.get_ready(levels).await?;
+            let recorded = match synced {
+                Ok(()) => self.record_invalidation(request, levels).await?,
+                Err(down) => Err(down),
+            };
+            match recorded {
+                Ok((written, meant)) => {
+                    if let Some((met, reclaim)) = self.remove_meant(&written, &meant, pace).await? {
                         return Ok(met.into_invalidated(false, reclaim));
                     }
                 }
@@ -81,6 +82,17 @@ impl View<'_> {
             }
         }
         Err(CacheError::Contended.into())
+    }
+
+    /// Catches up, and makes sure that L3 answers where something is to be removed from it: what cannot begin leaves no
+    /// record, which says that copies are not to be trusted and which only L3 could help to be rid of.
+    async fn get_ready(&self, levels: Levels) -> Result<CaughtUp, Stop> {
+        let needs_l3 = self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2));
+        let probe = async { if needs_l3 { self.store.probe().await } else { Ok(()) } };
+        let (caught_up, probed) = join(self.catch_up_to_write(), probe).await;
+        let caught_up = caught_up?;
+        probed.map_err(CacheError::from)?;
+        Ok(caught_up)
     }
 
     /// Counts what a selector means, and removes nothing.
@@ -106,37 +118,70 @@ impl View<'_> {
         if done { Ok(met) } else { Err(CacheError::OutOfTime) }
     }
 
-    /// One attempt with Redis; `None` when its record was lost on the way.
-    async fn invalidate_once(
+    /// Appends the record, which is in effect from then on. The inner error is that Redis was not told of it, as far as is
+    /// known.
+    async fn record_invalidation(
         &self,
         request: &Invalidate,
         levels: Levels,
-        pace: Pace,
-    ) -> Result<Option<(Met, Reclaim)>, CacheError> {
+    ) -> Result<Result<(Written, Invalidation), Down>, CacheError> {
         let stamp = self.stamp();
         let written = request.written(self.version(stamp), levels);
-        let record = self.ask(self.journal.invalidate(self.operation(stamp), &written, true)).await;
-        let at = record.and_then(appended)?;
-        let at = at.ok_or_else(|| CacheError::unavailable(Level::L2, "the operation took too long"))?;
-        let met = Met::of(levels);
-        self.look_into_memory(&request.selector, &met);
-        let mut frontier = Frontier::default();
-        let sweep = Sweep { selector: &request.selector, act: Act::Remove(written.version), met: &met };
-        let early = planted(Bug::BarrierClosedEarly) && self.close(at, met.count()).await?;
-        // Where this fails the record stays open, and with it the effect: what is left is removed by maintenance.
-        if self.sweep(sweep, &mut frontier, pace).await? {
-            let closed = early || self.close(at, met.count()).await?;
-            return Ok(closed.then_some((met, Reclaim::Complete)));
+        let meant = |at| Invalidation { at, version: written.version, selector: request.selector.clone(), levels };
+        let passed = self.knowledge().open().passed_by(&meant(Position::ZERO));
+        let command = self.journal.invalidate(self.operation(stamp), &written, &passed);
+        match self.ask(command).await.and_then(opened) {
+            Ok(Opened::At(at)) => Ok(Ok((written.clone(), meant(at)))),
+            Ok(Opened::Late) => Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+            Ok(Opened::Full) => Err(CacheError::unavailable(Level::L3, "too many invalidations have not ended")),
+            Err(down) => {
+                tracing::warn!(%down, "redis was not told of an invalidation: a note is left");
+                self.link.heed(&down);
+                Ok(Err(down))
+            }
         }
-        let job = self.leave_to_job(Handover { written: &written, at: Some(at), frontier, done: met.count() }).await?;
+    }
+
+    /// Removes what a record means; `None` when the record was lost on the way.
+    async fn remove_meant(
+        &self,
+        written: &Written,
+        meant: &Invalidation,
+        pace: Pace,
+    ) -> Result<Option<(Met, Reclaim)>, CacheError> {
+        let met = Met::of(meant.levels);
+        self.look_into_memory(&meant.selector, &met);
+        let mut frontier = Frontier::default();
+        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(meant.version), met: &met };
+        let early = planted(Bug::BarrierClosedEarly) && self.close(meant, met.count()).await?;
+        // Where L3 fails, the record stays open, and with it the effect: what is left is removed by the same request again,
+        // or by maintenance.
+        let closed = match self.sweep(sweep, &mut frontier, pace).await {
+            Ok(true) if early => Ok(Some(true)),
+            Ok(true) => self.close(meant, met.count()).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match closed {
+            Ok(Some(closed)) => return Ok(closed.then_some((met, Reclaim::Complete))),
+            Ok(None) => {}
+            Err(CacheError::Unavailable { level: Level::L2, cause }) => {
+                tracing::warn!(%cause, "what is left of an invalidation in redis goes on as a job");
+            }
+            Err(error) => return Err(error),
+        }
+        let rest = Handover { written, at: Some(meant.at), frontier, done: met.count() };
+        let job = self.leave_to_job(rest).await?;
         // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
-        self.stand(&written, &written.to_json()).await?;
+        self.stand(written, &written.to_json()).await?;
         Ok(Some((met, Reclaim::InProgress { job: Some(job) })))
     }
 
-    /// Closes the record and reads the journal up to it, so that own L1 heeds it as well. False when it was not open.
-    pub(super) async fn close(&self, at: Position, matched: u64) -> Result<bool, CacheError> {
-        let reply = self.then_sync(vec![self.journal.close(at, matched)], 0).await?;
+    /// Closes a record of which nothing is left, and those before that meant no more, and reads the journal up to there, so
+    /// that own L1 heeds it as well. False when it was lost.
+    pub(super) async fn close(&self, done: &Invalidation, matched: u64) -> Result<bool, CacheError> {
+        let passed = self.knowledge().open().passed_by(done);
+        let reply = self.then_sync(vec![self.journal.close(done.at, matched, &passed)], 0).await?;
         reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
     }
 

@@ -13,16 +13,17 @@ use crate::{
     level::Level,
     outcome::{CacheError, Maintained},
     redis::{Down, PAGE_KEYS, Page, Standing, keys, swept},
-    selector::Stretch,
+    selector::{Invalidation, Stretch},
     shard::SHARDS,
     stats::Amount,
     version::Position,
 };
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Most abandoned invalidations that one call makes jobs of.
-const MOST_ADOPTED: u64 = 20;
+/// Abandoned invalidations that are made jobs of at once.
+const ADOPTED_AT_ONCE: usize = 8;
 /// How long a job that is ready may wait for whoever was called, in ms, before that is done again.
 const UNANSWERED_MS: i64 = 120_000;
 /// How long a generation of notes must have ended, in ms, before its notes are deleted: longer than an operation lives.
@@ -68,7 +69,7 @@ impl TieredCache {
         let view = self.caught_up().await?;
         // One that fails must not keep the others from their turn.
         let jobs = view.wake_jobs(&mut done, pace).await;
-        let adopted = view.adopt_abandoned(&mut done).await;
+        let adopted = view.adopt_abandoned(&mut done, pace).await;
         let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
         let counted = view.count_rows(&mut done, pace).await;
@@ -97,18 +98,18 @@ impl View<'_> {
     }
 
     /// Makes jobs of the invalidations whose containers are gone.
-    async fn adopt_abandoned(&self, done: &mut Maintained) -> Result<(), CacheError> {
+    async fn adopt_abandoned(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
         self.sync(Vec::new()).await?;
         let abandoned = self.knowledge().abandoned();
-        for invalidation in &abandoned {
-            if done.invalidations_adopted == MOST_ADOPTED {
-                break;
-            }
-            done.invalidations_adopted += u64::from(self.adopt(invalidation).await?);
-        }
+        // One job closes all those that mean no more than its own.
+        let passed = |one: &Invalidation| abandoned.iter().any(|other| one.is_passed_by(other));
+        let adopted = abandoned.iter().filter(|one| !passed(one)).take_while(|_| !pace.is_over());
+        let adopted = stream::iter(adopted.map(|one| self.adopt(one))).buffer_unordered(ADOPTED_AT_ONCE);
+        let made = adopted.try_fold(0, async |sum, is_new| Ok(sum + u64::from(is_new))).await?;
+        done.invalidations_adopted += made;
         Ok(())
     }
 

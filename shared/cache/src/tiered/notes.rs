@@ -100,8 +100,10 @@ impl View<'_> {
     /// Publishes the configuration that this container knows, where Redis has lost it or never had it.
     async fn put_back(&self) -> Result<(), Down> {
         match self.unpublished() {
-            Some(document) => self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ()),
-            None => Ok(()),
+            Some(document) if !self.link.is_refusing() => {
+                self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -162,8 +164,11 @@ impl View<'_> {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
-        let suspects: Vec<_> =
-            suspects.into_iter().zip(replies.by_ref()).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
+        let suspects: Vec<_> = suspects
+            .into_iter()
+            .zip(replies.by_ref())
+            .filter_map(|(one, reply)| is_told(reply).then_some(one))
+            .collect();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
         let checked = replies.next().ok_or(Down::Odd("no reply")).and_then(checked);
         checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(()) } else { Err(down) })?;
@@ -229,7 +234,7 @@ impl View<'_> {
     fn replay(&self, operation: Operation, note: &Note) -> Command {
         match &note.noted {
             Noted::Changed { key, version } => self.journal.append(operation, Change::Put, key, *version, ""),
-            Noted::Invalidated(written) => self.journal.invalidate(operation, written, false),
+            Noted::Invalidated(written) => self.journal.invalidated(operation, written),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     key::Key,
     level::Level,
     outcome::CacheError,
-    redis::{Done, Down, Outcome, Reply, WriteCopy},
+    redis::{Done, Down, Outcome, Reply, WriteCopy, is_refused},
     register::Expected,
     shard::shard,
 };
@@ -50,7 +50,7 @@ pub(super) enum Failure {
     OtherLevels,
     /// What L3 has of it cannot be understood.
     Unreadable,
-    /// Redis did not take it, because its memory is full for instance.
+    /// Redis did not take it, because something else has the name of an index for instance.
     Refused,
     /// It could not be read, or was changed while it was loaded, each time it was tried.
     RetriesExhausted,
@@ -142,7 +142,7 @@ impl View<'_> {
                     sum.done += 1;
                     sum.loaded.push((ready.key.clone(), ready.envelope.len()));
                 }
-                None | Some(Outcome { done: Done::Refused, .. }) if unchanged => sum.fail(Failure::Refused),
+                None if unchanged => sum.fail(Failure::Refused),
                 _ => changed.push(ready),
             }
         }
@@ -195,6 +195,11 @@ impl View<'_> {
             copies.chunk_by(same_shard).flat_map(|copies| copies.chunks(CALL_COPIES)).collect();
         let commands = calls.iter().map(|copies| self.setup.copies.write(operation, copies)).collect();
         let replies = self.bulk(commands).await?;
+        if replies.iter().any(is_refused) {
+            // Not for want of room for one copy or another: as if Redis were out of reach, the job waits.
+            self.link.spare();
+            return Err(Down::Refusing);
+        }
         Ok(calls.iter().zip(replies).flat_map(|(copies, reply)| outcomes(reply, copies.len())).collect())
     }
 

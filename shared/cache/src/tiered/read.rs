@@ -298,6 +298,10 @@ impl View<'_> {
             }
             return true;
         }
+        if self.link.is_refusing() {
+            // Only what is written is looked after.
+            return true;
+        }
         let copy = WriteCopy {
             key: key.as_str(),
             version: value.entry.version,
@@ -333,6 +337,9 @@ impl View<'_> {
 
     /// Removes a copy that L3 does not confirm.
     async fn drop_copy(&self, key: &Key, stamp: Stamp, found: &Found) {
+        if self.link.is_refusing() {
+            return;
+        }
         let undo = self.setup.copies.undo(self.operation(stamp), key.as_str(), found.version, found.stamp);
         if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
             tracing::debug!(%down, "a stale copy in L2 is left to be found out again");

@@ -81,7 +81,7 @@ impl View<'_> {
         }
         let record = self.store.job(&id).await?;
         if record.is_some_and(|record| record.job.is_over()) {
-            self.close(abandoned.at, 0).await?;
+            self.close(abandoned, 0).await?;
         }
         Ok(false)
     }
@@ -109,7 +109,8 @@ impl View<'_> {
     pub(super) async fn lift(&self, record: &JobRecord) {
         let Ok(written) = read(record) else { return };
         let Some(at) = self.knowledge().open_at(written.version) else { return };
-        if let Err(error) = self.close(at, record.job.counters.done).await {
+        let Some(done) = written.recorded_at(at) else { return };
+        if let Err(error) = self.close(&done, record.job.counters.done).await {
             tracing::warn!(%error, "the record of a removal that is done stays open");
         }
     }

@@ -3,7 +3,7 @@
 use super::{sync::Unfinished, view::View};
 use crate::{
     limits::Renewal,
-    redis::{Command, Outcome, Reply, Touch, reported},
+    redis::{Command, Outcome, Reply, Touch, is_refused, reported},
 };
 use std::sync::PoisonError;
 
@@ -23,8 +23,11 @@ pub(super) enum Rider {
 }
 
 impl View<'_> {
-    /// The commands for the next sync to take along.
+    /// The commands for the next sync to take along. Each of them writes.
     pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
+        if self.link.is_refusing() {
+            return Vec::new();
+        }
         let touches = self.setup.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
         let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
@@ -38,7 +41,13 @@ impl View<'_> {
             match rider {
                 Rider::Touched(touches) => self.settle_touched(&touches, reply),
                 Rider::Undone(write) => self.settle_undone(write, reply),
-                Rider::Renewed(renewal) => self.settle_renewal(&renewal, reply),
+                Rider::Renewed(renewal) => {
+                    if let Err(down) = self.settle_renewal(&renewal, reply) {
+                        tracing::warn!(%down, "no permits from Redis");
+                    }
+                }
+                // Nothing was done: it is sent again.
+                Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
                 Rider::Reported(number) => {
                     // Also where the script failed: counting too little is better than counting twice.
                     self.reporter.arrived(number);

@@ -59,7 +59,11 @@ impl View<'_> {
             Ok(Shared { standing, heap, copies: drawn(replies)? })
         });
         let limit = Duration::from_millis(self.setup.config.l2_config.timeout_ms);
-        (health(&said, began.elapsed(), limit), said.ok())
+        let health = match health(&said, began.elapsed(), limit) {
+            Health::Healthy if self.link.is_refusing() => Health::Degraded,
+            health => health,
+        };
+        (health, said.ok())
     }
 
     async fn look_at_l3(&self) -> Health {

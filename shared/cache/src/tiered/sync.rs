@@ -72,6 +72,13 @@ impl View<'_> {
         self.settle(riders, replies);
         let heeded = self.heed_notes().await;
         self.knowledge().doubt(heeded.is_err());
+        if let Err(down) = &heeded
+            && down.is_refusal()
+        {
+            // With notes that the journal cannot take, what it says is of no use.
+            self.link.spare();
+            self.link.leave_alone();
+        }
         heeded?;
         self.prefetches.allow(sent.elapsed() < self.prefetch_time());
         Ok(answers)
@@ -159,11 +166,13 @@ impl View<'_> {
 
     fn sync_command(&self) -> Command {
         let document = self.setup().document.version;
-        self.journal.sync(self.knowledge().cursor(), document)
+        let knowledge = self.knowledge();
+        self.journal.sync(knowledge.cursor(), document, knowledge.open().set())
     }
 
     fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
-        let reply = SyncReply::parse(reply.ok_or(Down::Odd("no reply to a sync"))?)?;
+        let reply = reply.ok_or(Down::Odd("no reply to a sync")).and_then(SyncReply::parse);
+        let reply = reply.inspect_err(|_| self.link.leave_alone())?;
         self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();

@@ -56,9 +56,9 @@ pub(super) enum Stop {
 /// What an operation knows before it does anything.
 #[derive(Debug)]
 pub(super) struct CaughtUp {
-    /// Whether the journal was read.
+    /// Whether the journal was read; for a mutation, whether it may be told as well.
     pub(super) synced: Result<(), Down>,
-    /// Where it was not: whether the configuration is known to be in force.
+    /// Whether the configuration is known to be in force.
     pub(super) followed: bool,
 }
 
@@ -122,6 +122,15 @@ impl View<'_> {
         let followed = synced.is_ok() || self.follow(0).await;
         self.in_force()?;
         Ok(CaughtUp { synced, followed })
+    }
+
+    /// The same for a mutation: where Redis takes no writes it is as good as out of reach.
+    pub(super) async fn catch_up_to_write(&self) -> Result<CaughtUp, Stop> {
+        let mut caught_up = self.catch_up().await?;
+        if caught_up.synced.is_ok() && self.link.is_refusing() {
+            caught_up.synced = Err(Down::Refusing);
+        }
+        Ok(caught_up)
     }
 
     /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.

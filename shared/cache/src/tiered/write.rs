@@ -101,7 +101,7 @@ impl View<'_> {
     /// Catches up and takes a version greater than `floor`.
     async fn begin(&self, key: &Key, mut floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
         let began_ms = self.clock.now_ms();
-        let CaughtUp { synced, followed } = self.catch_up().await?;
+        let CaughtUp { synced, followed } = self.catch_up_to_write().await?;
         let redis = synced.is_ok();
         if let Err(down) = synced
             && self.uses(Level::L2)

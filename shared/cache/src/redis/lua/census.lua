@@ -5,8 +5,9 @@
 local drawn = redis.call('ZRANDMEMBER', KEYS[1], ARGV[1])
 local copies, bytes = 0, 0
 for _, key in ipairs(drawn) do
-  local size = redis.call('HSTRLEN', ARGV[2] .. key, 'e')
-  if size > 0 then
+  local size = redis.pcall('HSTRLEN', ARGV[2] .. key, 'e')
+  -- What is no copy has no envelope.
+  if type(size) == 'number' and size > 0 then
     copies = copies + 1
     bytes = bytes + size
   end

@@ -32,13 +32,14 @@ end
 for i = 9, #ARGV do
   local key = ARGV[i]
   local copy = copies .. key
-  local old = redis.call('HMGET', copy, 'v', 'gone', 't', 'a')
+  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a')
   local meant = old[1] and not old[2] and is_meant(old[3]) and (version == '' or old[1] < version)
   -- Its own tombstone: the answer to the same command was lost.
   local own = old[2] and old[1] == version
   met[i - 8] = ((meant and is_there(old[1], old[2], old[4], since)) or own) and 1 or 0
   if version ~= '' then
     if not old[1] then
+      if foreign then removed[#removed + 1] = copy end
       unindexed[#unindexed + 1] = key
       leaves(key, tags)
     elseif not is_meant(old[3]) then

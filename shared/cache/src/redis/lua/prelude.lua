@@ -10,6 +10,14 @@ local function is_late(now, started, life)
   return now - tonumber(started) > tonumber(life)
 end
 
+-- Some fields of a copy, and true where something that is no copy has its name: it has none then.
+local function fields_of(copy, ...)
+  local fields = redis.pcall('HMGET', copy, ...)
+  if not fields['err'] then return fields, false end
+  if string.find(fields['err'], 'WRONGTYPE', 1, true) == 1 then return {}, true end
+  return redis.call('HMGET', copy, ...), false
+end
+
 -- Takes `key` out of the sorted set of `tag`, and the tag out of the set of tags when no key has it any more. That set
 -- is the one of the empty tag, which no entry can have.
 local function forget(tag_index, tag, key)

@@ -6,8 +6,8 @@
 --       of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be there ('' for
 --       any, 'none' for no live copy), envelope, tags (a line feed before and after each), levels the PUT named (bits)
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
--- newer one stands, -1 too old, -2 the expected version is not there, -3 something else has the name of the copy; live:
--- whether a live copy was there.
+-- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
+-- and has the name of one is replaced.
 local now = now_us()
 local late = is_late(now, ARGV[1], ARGV[2])
 local since, copy_prefix, tag_index = ARGV[3], ARGV[4], ARGV[5]
@@ -28,9 +28,8 @@ end
 
 local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels)
   if late then return {-1, 0, '', 0} end
-  -- Caught, so that what one copy fails for does not leave those before it without an index.
-  local old = redis.pcall('HMGET', copy, 'v', 'a', 'gone', 't', 'b')
-  if old['err'] then return {-3, 0, '', 0} end
+  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b')
+  if foreign then redis.call('DEL', copy) end
   local old_version = old[1] or ''
   local live = is_there(old[1], old[3], old[2], since) and 1 or 0
   -- A copy from before L2 became the register may be overwritten like one that is distrusted.

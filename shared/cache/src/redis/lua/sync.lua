@@ -1,10 +1,11 @@
 -- One coherence sync, atomically: who the server is, which epoch it is in, and what the journal says.
 -- KEYS: journal, meta, open invalidations
 -- ARGV: cursor or '' for a container that has none, most records to return after it, most records a reset returns,
---       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has
+--       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has,
+--       name of the set of open invalidations that it has
 -- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration, microseconds in
--- the greatest version that was ahead of time when it was recorded, 0 for none}; open is a list
--- of positions and invalidations, records one of positions and fields, newest first, configuration is {version ('' when
+-- the greatest version that was ahead of time when it was recorded, 0 for none}; open is {name of the set of them, '' for
+-- the empty one, 1 when the container has it, else 0 and a list of positions and invalidations}, records one of positions and fields, newest first, configuration is {version ('' when
 -- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
 -- operations of before may go on}
 local t = redis.call('TIME')
@@ -54,7 +55,11 @@ if meta[6] and now_ms >= tonumber(meta[6]) then
   redis.call('HDEL', KEYS[2], 'settled')
   meta[6] = false
 end
-local open = redis.call('HGETALL', KEYS[3])
+-- What stands at a position never changes: where the positions are the same, so are the invalidations.
+local names = redis.call('HKEYS', KEYS[3])
+local set = #names > 0 and redis.sha1hex(table.concat(names, ' ')) or ''
+local is_known = set == ARGV[7]
+local open = {set, is_known and 1 or 0, is_known and {} or redis.call('HGETALL', KEYS[3])}
 local document = ''
 if meta[4] and meta[4] ~= ARGV[6] then document = redis.call('HGET', KEYS[2], 'document') or '' end
 local config = {meta[4] or '', document, meta[5] or '', meta[6] and 1 or 0}

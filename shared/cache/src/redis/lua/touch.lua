@@ -5,7 +5,7 @@
 local totals = {}
 for i, copy in ipairs(KEYS) do
   local version, reads, last = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
-  local old = redis.call('HMGET', copy, 'v', 'l')
+  local old = fields_of(copy, 'v', 'l')
   if old[1] == version then
     totals[i] = redis.call('HINCRBY', copy, 'n', reads)
     if not old[2] or tonumber(old[2]) < tonumber(last) then redis.call('HSET', copy, 'l', last) end
