@@ -44,7 +44,8 @@ impl Scope {
 pub struct Principal {
     /// The token's subject.
     pub subject: String,
-    /// Whose quota the request counts against.
+    /// Whose quota the request counts against, and whose names it uses: the token's `api_key`, else its `sub`, with a
+    /// mark of which, so that a subject who is called like another's API key does not share either.
     pub api_key: String,
     scopes: Vec<Scope>,
     /// The keys the token is limited to; `None` for all.
@@ -67,7 +68,12 @@ impl Principal {
             Scalar::Absent => None,
             limited => Some(list(limited)?),
         };
-        Ok(Principal { subject: text(&context.sub)?, api_key: text(&context.api_key)?, scopes, prefixes })
+        let subject = text(&context.sub)?;
+        let api_key = match &context.api_key {
+            Scalar::Absent => format!("sub:{subject}"),
+            given => format!("key:{}", text(given)?),
+        };
+        Ok(Principal { subject, api_key, scopes, prefixes })
     }
 
     /// Refuses a caller without `scope`.
@@ -170,6 +176,23 @@ mod tests {
     fn a_token_ends_at_its_second() {
         assert!(with("exp", json!(1_700_000_001)).is_ok());
         assert!(with("exp", json!(1_700_000_000)).is_err());
+    }
+
+    #[test]
+    fn a_subject_and_an_api_key_never_meet() {
+        let budget = |sub: &str, api_key: Option<&str>| {
+            let mut context = context();
+            context["sub"] = json!(sub);
+            match api_key {
+                Some(key) => context["api_key"] = json!(key),
+                None => drop(context.as_object_mut().unwrap().remove("api_key")),
+            }
+            principal(context, Value::Null).unwrap().api_key
+        };
+        assert_eq!(budget("a", Some("k")), budget("b", Some("k")), "one API key, whoever has it");
+        for (sub, key) in [("k", "k"), ("key:k", "k"), ("k", "sub:k"), ("sub:k", "k")] {
+            assert_ne!(budget(sub, None), budget("other", Some(key)), "{sub} {key}");
+        }
     }
 
     #[test]
