@@ -27,8 +27,10 @@ pub struct Policy {
 pub struct Context {
     /// The token's `sub`.
     pub sub: String,
-    /// Whose rate limits apply: the token's `api_key`, or its `sub`.
-    pub api_key: String,
+    /// The token's `api_key`; absent when it has none, and never `sub` in its place: the functions must be able to tell
+    /// them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
     /// The token's end, seconds since the epoch. The gateway reuses a verdict without looking at it.
     pub exp: u64,
     /// JSON array of the token's scopes.
@@ -123,7 +125,7 @@ mod tests {
 
     fn principal(prefixes: Option<Vec<String>>) -> Principal {
         let scopes = vec!["cache:read".to_owned(), "cache:write".to_owned()];
-        Principal { sub: "alice".into(), api_key: "key-1".into(), exp: 1_900_000_000, scopes, prefixes }
+        Principal { sub: "alice".into(), api_key: Some("key-1".into()), exp: 1_900_000_000, scopes, prefixes }
     }
 
     #[test]

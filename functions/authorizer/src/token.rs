@@ -19,8 +19,8 @@ use crate::settings::Settings;
 pub struct Principal {
     /// The subject; never empty.
     pub sub: String,
-    /// Whose rate limits apply: claim `api_key`, or the subject.
-    pub api_key: String,
+    /// Claim `api_key`: whose rate limits apply, instead of the subject's own.
+    pub api_key: Option<String>,
     /// The token's end, seconds since the epoch, rounded down.
     pub exp: u64,
     /// Claim `scope` (separated by spaces, RFC 8693), or else claim `scopes` (a list).
@@ -145,15 +145,15 @@ impl TryFrom<Claims> for Principal {
     fn try_from(claims: Claims) -> Result<Self, Refusal> {
         let prefixes = claims.cache_key_prefixes;
         let empty_prefix = prefixes.iter().flatten().any(String::is_empty);
-        let api_key = claims.api_key.unwrap_or_else(|| claims.sub.clone());
-        if claims.sub.is_empty() || api_key.is_empty() || empty_prefix {
+        let empty_key = claims.api_key.as_deref().is_some_and(str::is_empty);
+        if claims.sub.is_empty() || empty_key || empty_prefix {
             return Err(Refusal::Claims);
         }
         let scopes = match claims.scope {
             Some(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
             None => claims.scopes.unwrap_or_default(),
         };
-        Ok(Self { sub: claims.sub, api_key, exp: claims.exp as u64, scopes, prefixes })
+        Ok(Self { sub: claims.sub, api_key: claims.api_key, exp: claims.exp as u64, scopes, prefixes })
     }
 }
 

@@ -6,11 +6,13 @@
 //! | [`put`] | PUT `/cache/config`: changes some of its fields |
 //! | `request` | what an update's body may say |
 //! | `version` | the document's version as entity tag |
+//! | `warnings` | what the switch of a level does to the cache |
 
 pub mod get;
 pub mod put;
 mod request;
 mod version;
+mod warnings;
 
 use strata_api::{Class, Route, Scope, http::Method};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::sync::Arc;
 use strata_api::{Answer, ApiError, Call, Event, Principal, Problem, Response, Timestamp, http::StatusCode};
-use strata_cache::{Mutation, Pattern, Position};
+use strata_cache::{Mutation, Pattern, Position, config::FieldChange};
 
 /// Mutations of one answer when the request does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -39,6 +39,8 @@ struct Line<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a [FieldChange]>,
 }
 
 /// Answers with the mutations after `since`, oldest first; without `since`, with the newest.
@@ -50,13 +52,15 @@ pub async fn handle(call: Call<'_>) -> Answer {
     Response::json(StatusCode::OK, &Answered { mutations: shown.map(line).collect(), next })
 }
 
-/// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix.
+/// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix, and the
+/// configuration is no matter of tokens that have one.
 fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
     match (&mutation.key, &mutation.pattern) {
         (Some(key), _) => principal.may_touch_prefix(key).is_ok(),
         (None, Some(pattern)) => {
             Pattern::new(pattern).is_ok_and(|pattern| principal.may_touch_prefix(pattern.prefix()).is_ok())
         }
+        (None, None) if mutation.changes.is_some() => principal.may_touch_all().is_ok(),
         (None, None) => principal.prefixes().is_none() || mutation.by.as_ref() == Some(&principal.subject),
     }
 }
@@ -98,5 +102,6 @@ fn line(mutation: &Mutation) -> Line<'_> {
         by: mutation.by.as_deref(),
         reason: mutation.reason.as_deref(),
         matched_count: mutation.matched,
+        changes: mutation.changes.as_deref(),
     }
 }

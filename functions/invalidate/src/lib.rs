@@ -26,7 +26,7 @@ pub static ROUTES: &[Route] = &[
         method: Method::GET,
         resource: "/cache/journal",
         operation: "get_journal",
-        scope: Scope::Admin,
+        scope: Scope::Journal,
         class: Class::Read,
         handler: |call| Box::pin(journal::handle(call)),
     },

@@ -41,6 +41,8 @@ pub enum ApiError {
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller's token is limited to prefixes, and what it asks concerns all keys.
+    Confined,
     /// The caller's token is limited to prefixes, and the job reaches outside of them, or cannot be told not to.
     JobForbidden,
     /// The caller has used up a rate limit.
@@ -170,6 +172,7 @@ impl ApiError {
             ApiError::ScopeMissing(_)
             | ApiError::KeyForbidden(_)
             | ApiError::PatternForbidden
+            | ApiError::Confined
             | ApiError::JobForbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
@@ -197,6 +200,7 @@ impl ApiError {
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
+            ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
             ApiError::JobForbidden => "The token is limited to key prefixes, and the job may reach outside of them",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
@@ -236,6 +240,7 @@ impl ApiError {
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
+            | ApiError::Confined
             | ApiError::JobForbidden
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed

@@ -8,19 +8,21 @@ use crate::{
 use std::sync::Arc;
 use strata_cache::Key;
 
-/// A right of a token. No scope implies another.
+/// A right of a token. No scope implies another, but that the journal was once read by [`Scope::Admin`], and still is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Look at entries, status, configuration and jobs.
     Read,
     /// Change and remove entries, warm.
     Write,
-    /// Change the configuration, read the journal.
+    /// Change the configuration, and what [`Journal`](Scope::Journal) allows.
     Admin,
+    /// Read the journal: of its own, so that whoever watches mutations need not be able to change the configuration.
+    Journal,
 }
 
 impl Scope {
-    const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Admin];
+    const ALL: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Admin, Scope::Journal];
 
     /// The scope's name in tokens.
     pub const fn name(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Scope {
             Scope::Read => "cache:read",
             Scope::Write => "cache:write",
             Scope::Admin => "cache:admin",
+            Scope::Journal => "cache:journal",
         }
     }
 
@@ -41,7 +44,8 @@ impl Scope {
 pub struct Principal {
     /// The token's subject.
     pub subject: String,
-    /// Whose quota the request counts against.
+    /// Whose quota the request counts against, and whose names it uses: the token's `api_key`, else its `sub`, with a
+    /// mark of which, so that a subject who is called like another's API key does not share either.
     pub api_key: String,
     scopes: Vec<Scope>,
     /// The keys the token is limited to; `None` for all.
@@ -64,12 +68,18 @@ impl Principal {
             Scalar::Absent => None,
             limited => Some(list(limited)?),
         };
-        Ok(Principal { subject: text(&context.sub)?, api_key: text(&context.api_key)?, scopes, prefixes })
+        let subject = text(&context.sub)?;
+        let api_key = match &context.api_key {
+            Scalar::Absent => format!("sub:{subject}"),
+            given => format!("key:{}", text(given)?),
+        };
+        Ok(Principal { subject, api_key, scopes, prefixes })
     }
 
     /// Refuses a caller without `scope`.
     pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.scopes.contains(&scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope)) }
+        let by_admin = scope == Scope::Journal && self.scopes.contains(&Scope::Admin);
+        if by_admin || self.scopes.contains(&scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope)) }
     }
 
     /// Refuses a key outside of the prefixes the token is limited to.
@@ -80,6 +90,11 @@ impl Principal {
     /// Refuses keys that begin with `prefix`, unless all of them lie inside of the prefixes the token is limited to.
     pub fn may_touch_prefix(&self, prefix: &str) -> Result<(), ApiError> {
         if self.reaches(prefix) { Ok(()) } else { Err(ApiError::PatternForbidden) }
+    }
+
+    /// Refuses a token that is limited to prefixes: what it asks concerns all keys.
+    pub fn may_touch_all(&self) -> Result<(), ApiError> {
+        if self.prefixes.is_none() { Ok(()) } else { Err(ApiError::Confined) }
     }
 
     /// Whether whatever begins with `text` lies inside of the prefixes the token is limited to.
@@ -139,6 +154,22 @@ mod tests {
         assert!(caller.require(Scope::Read).is_ok());
         assert!(matches!(caller.require(Scope::Write), Err(ApiError::ScopeMissing(Scope::Write))));
         assert!(caller.may_touch(&Key::new("any").unwrap()).is_ok());
+        assert!(caller.may_touch_all().is_ok());
+    }
+
+    #[test]
+    fn the_journal_is_read_by_its_own_scope_and_by_admin() {
+        for (scopes, journal, admin) in [
+            ("[\"cache:journal\"]", true, false),
+            ("[\"cache:admin\"]", true, true),
+            ("[\"cache:read\",\"cache:write\"]", false, false),
+        ] {
+            let caller = with("scopes", json!(scopes)).unwrap();
+            assert_eq!(
+                (caller.require(Scope::Journal).is_ok(), caller.require(Scope::Admin).is_ok()),
+                (journal, admin)
+            );
+        }
     }
 
     #[test]
@@ -148,11 +179,29 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_and_an_api_key_never_meet() {
+        let budget = |sub: &str, api_key: Option<&str>| {
+            let mut context = context();
+            context["sub"] = json!(sub);
+            match api_key {
+                Some(key) => context["api_key"] = json!(key),
+                None => drop(context.as_object_mut().unwrap().remove("api_key")),
+            }
+            principal(context, Value::Null).unwrap().api_key
+        };
+        assert_eq!(budget("a", Some("k")), budget("b", Some("k")), "one API key, whoever has it");
+        for (sub, key) in [("k", "k"), ("key:k", "k"), ("k", "sub:k"), ("sub:k", "k")] {
+            assert_ne!(budget(sub, None), budget("other", Some(key)), "{sub} {key}");
+        }
+    }
+
+    #[test]
     fn prefixes_limit_the_keys() {
         let caller = with("prefixes", json!("[\"a:\",\"b/\"]")).unwrap();
         for (key, allowed) in [("a:1", true), ("b/", true), ("a", false), ("A:1", false), ("xa:", false)] {
             assert_eq!(caller.may_touch(&Key::new(key).unwrap()).is_ok(), allowed, "{key}");
         }
+        assert!(caller.may_touch_all().is_err());
         assert!(with("prefixes", json!("[]")).unwrap().may_touch(&Key::new("a").unwrap()).is_err());
     }
 

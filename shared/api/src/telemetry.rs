@@ -3,10 +3,10 @@
 //! No values, no tokens, and keys only as a hash, because logs are kept longer and read by more people than the data.
 //! Other crates are heard from WARN on only, as their debug output would show what must not be logged.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, principal::Principal};
 use lambda_http::http::StatusCode;
 use std::{panic, sync::OnceLock, time::Duration};
-use strata_cache::{Key, Level};
+use strata_cache::{Configured, Key, Level};
 use tracing::{error, info, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,15 +20,37 @@ pub struct Trace {
     pub level: Option<Level>,
     /// Whether a mutation was acknowledged without Redis.
     pub degraded: bool,
+    configured: Option<ConfigurationChange>,
     key_hash: Option<u64>,
     code: Option<&'static str>,
     cause: Option<String>,
+}
+
+/// An update of the configuration.
+#[derive(Debug)]
+struct ConfigurationChange {
+    by: String,
+    version: u64,
+    /// Each field with its value before and now.
+    changes: String,
 }
 
 impl Trace {
     /// Notes the key, as a hash.
     pub fn key(&mut self, key: &Key) {
         self.key_hash = Some(xxh3_64(key.as_str().as_bytes()));
+    }
+
+    /// Notes who changed the configuration, and what. It is the only line that names a caller: an administrator's act is
+    /// to be found after the journal has forgotten it.
+    pub fn configured(&mut self, by: &Principal, configured: &Configured) {
+        if !configured.changed.is_empty() {
+            let changes =
+                configured.changed.iter().map(|change| format!("{}: {} -> {}", change.field, change.old, change.new));
+            let changes = changes.collect::<Vec<_>>().join(", ");
+            self.configured =
+                Some(ConfigurationChange { by: by.subject.clone(), version: configured.version, changes });
+        }
     }
 
     /// Notes why the request failed.
@@ -48,6 +70,9 @@ impl Trace {
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             key_hash = self.key_hash.map(|hash| format!("{hash:016x}")),
             degraded = self.degraded.then_some(true),
+            config_by = self.configured.as_ref().map(|change| change.by.as_str()),
+            config_version = self.configured.as_ref().map(|change| change.version),
+            config_changes = self.configured.as_ref().map(|change| change.changes.as_str()),
             code = self.code,
             cause = self.cause,
             "request"

@@ -6,7 +6,7 @@
 pub(crate) mod document;
 mod fields;
 
-pub use document::Assignment;
+pub use document::{Assignment, FieldChange};
 pub use fields::{FIELDS, Fault, Field, Refusal};
 
 use crate::level::{Level, Levels};

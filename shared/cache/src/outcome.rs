@@ -1,7 +1,7 @@
 //! What callers ask of the cache and what they are told.
 
 use crate::{
-    config::{Field, Refusal},
+    config::{FieldChange, Refusal},
     dynamo::L3Error,
     entry::Entry,
     job::Job,
@@ -224,7 +224,7 @@ pub struct Configured {
     /// When it was changed last, in milliseconds since the Unix epoch; 0 when it never was.
     pub updated_at_ms: i64,
     /// The fields that have another value now, in the document's order.
-    pub changed: Vec<&'static Field>,
+    pub changed: Vec<FieldChange>,
     /// Redis could not be told: other containers follow within 10 s instead of Δ.
     pub degraded: bool,
 }
@@ -245,7 +245,7 @@ pub struct Mutation {
     pub position: Position,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// `put`, `delete` or `invalidate`.
+    /// `put`, `delete`, `invalidate` or `config`.
     pub kind: String,
     /// The key, of a put or delete.
     pub key: Option<String>,
@@ -261,6 +261,8 @@ pub struct Mutation {
     pub reason: Option<String>,
     /// Keys met, of an invalidation that has ended.
     pub matched: Option<u64>,
+    /// What was changed, of an update of the configuration.
+    pub changes: Option<Vec<FieldChange>>,
 }
 
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.

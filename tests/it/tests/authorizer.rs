@@ -59,7 +59,7 @@ async fn sample_events() {
     assert_eq!(allowed["principalId"], "service-a");
     assert_eq!(allowed["policyDocument"]["Statement"], statement);
     let context = json!({
-        "sub": "service-a", "api_key": "service-a", "exp": 4_102_444_800_u64,
+        "sub": "service-a", "exp": 4_102_444_800_u64,
         "scopes": "[\"cache:read\",\"cache:write\"]"
     });
     assert_eq!(allowed["context"], context);

@@ -2,6 +2,7 @@
 
 mod follow;
 mod levels;
+mod responsible;
 mod update;
 
 use crate::support::put as put_entry;

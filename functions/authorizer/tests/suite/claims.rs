@@ -28,9 +28,10 @@ async fn scopes_as_text_or_list() {
 }
 
 #[tokio::test]
-async fn api_key_or_subject() {
-    assert_eq!(context([]).await.api_key, "alice");
-    assert_eq!(context([("api_key", Some(json!("key-1")))]).await.api_key, "key-1");
+async fn an_api_key_is_not_a_subject() {
+    assert_eq!(context([]).await.api_key, None);
+    assert_eq!(context([("api_key", Some(json!("key-1")))]).await.api_key.as_deref(), Some("key-1"));
+    assert_eq!(context([("api_key", Some(json!("alice")))]).await.api_key.as_deref(), Some("alice"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// A field and the value it is to have.
 pub type Assignment = (&'static Field, Value);
@@ -25,6 +25,12 @@ pub(crate) struct Document {
     fields: BTreeMap<String, Value>,
     /// When it was changed last, in milliseconds since the Unix epoch.
     pub(crate) updated_at_ms: i64,
+    /// Who changed it last; empty when nobody said, or an earlier release wrote it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) by: String,
+    /// What that changed, for the journal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<FieldChange>,
     /// Tells apart two writers of the same version.
     pub(crate) writer: u64,
     /// The version that switched L2 or L3 last; 0 for none.
@@ -37,9 +43,22 @@ pub(crate) struct Document {
     pub(crate) l2_floor: Version,
 }
 
+/// A field that has another value now. No secret can stand in it: what has one is a setting of the deployment, which no
+/// update changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Its [path](Field::path).
+    pub field: Cow<'static, str>,
+    /// What stood there.
+    pub old: Value,
+    /// What stands there.
+    pub new: Value,
+}
+
 /// When an update is made, and by whom.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct Moment<'a> {
+    pub(crate) by: &'a str,
     pub(crate) now_ms: i64,
     /// Greater than the version of every value that was put before.
     pub(crate) version: Version,
@@ -52,7 +71,7 @@ pub(crate) struct Update {
     pub(crate) document: Document,
     pub(crate) config: Config,
     /// The fields that have another value now, in the document's order.
-    pub(crate) changed: Vec<&'static Field>,
+    pub(crate) changed: Vec<FieldChange>,
     /// The document before contradicted the deployment: this one is to be stored even where no value changes.
     pub(crate) mends: bool,
 }
@@ -76,7 +95,12 @@ impl Document {
     ///
     /// # Errors
     /// Every value that is refused. A deployment's setting that is given as it is shown changes nothing and is not.
-    pub(crate) fn update(&self, base: &Config, assignments: &[Assignment], at: Moment) -> Result<Update, Vec<Refusal>> {
+    pub(crate) fn update(
+        &self,
+        base: &Config,
+        assignments: &[Assignment],
+        at: Moment<'_>,
+    ) -> Result<Update, Vec<Refusal>> {
         let assignments = without_shown(assignments, base);
         let refusals = refused(&assignments);
         if !refusals.is_empty() {
@@ -98,6 +122,8 @@ impl Document {
         document.writer = at.writer;
         document.mark_switches(&before, &config, at);
         let changed = differences(&before, &config);
+        document.by = at.by.to_owned();
+        document.changes.clone_from(&changed);
         Ok(Update { document, config, changed, mends })
     }
 
@@ -108,7 +134,7 @@ impl Document {
         }
     }
 
-    fn mark_switches(&mut self, before: &Config, after: &Config, at: Moment) {
+    fn mark_switches(&mut self, before: &Config, after: &Config, at: Moment<'_>) {
         let l2 = (before.l2_config.enabled, after.l2_config.enabled);
         let l3 = (before.l3_config.enabled, after.l3_config.enabled);
         if l2.0 != l2.1 || l3.0 != l3.1 {
@@ -155,9 +181,15 @@ fn assign(base: &Config, assignments: &[Assignment]) -> Config {
     config
 }
 
-fn differences(before: &Config, after: &Config) -> Vec<&'static Field> {
+fn differences(before: &Config, after: &Config) -> Vec<FieldChange> {
     let (before, after) = (before.to_document(), after.to_document());
-    super::FIELDS.iter().filter(|field| field.of(&before) != field.of(&after)).collect()
+    let changes = super::FIELDS.iter().filter(|field| field.of(&before) != field.of(&after));
+    let change = |field: &'static Field| FieldChange {
+        field: field.path.into(),
+        old: field.of(&before).clone(),
+        new: field.of(&after).clone(),
+    };
+    changes.map(change).collect()
 }
 
 #[cfg(test)]

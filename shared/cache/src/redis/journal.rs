@@ -118,6 +118,8 @@ impl Journal {
         let body = serde_json::to_string(document).expect("numbers and texts can be written as JSON");
         let mut call = scripts::CONFIGURE.call(&[self.journal.clone(), self.meta.clone(), self.stats.clone()]);
         call.arg(document.version).arg(body).arg(document.switched).arg(SETTLE.as_millis() as u64);
+        let changes = serde_json::to_string(&document.changes).expect("numbers and texts can be written as JSON");
+        call.arg(&["time", &document.updated_at_ms.to_string(), "by", &document.by, "changes", &changes]);
         call
     }
 

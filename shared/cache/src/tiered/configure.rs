@@ -28,7 +28,7 @@ use super::{TieredCache, view::Setup, write::TRIES};
 use crate::{
     coherence::{Coherence, NOTES_INTERVAL_MS},
     config::{
-        Assignment, Config,
+        Assignment, Config, FieldChange,
         document::{Document, Moment, Update},
     },
     dynamo::{Bulletin, Floors},
@@ -67,8 +67,8 @@ impl TieredCache {
         Ok((setup.config.as_ref().clone(), setup.document.version))
     }
 
-    /// Changes fields of the configuration, for every container and for good. With `expected`, only if its version is
-    /// one of those.
+    /// Changes fields of the configuration on behalf of `by`, for every container and for good. With `expected`, only if
+    /// its version is one of those.
     ///
     /// # Errors
     /// When a value is refused, the version is another, or the control table cannot be reached; then nothing is changed,
@@ -76,14 +76,16 @@ impl TieredCache {
     pub async fn configure(
         &self,
         assignments: &[Assignment],
+        by: &str,
         expected: Option<&[u64]>,
     ) -> Result<Configured, CacheError> {
-        self.count_mutation(self.try_configure(assignments, expected).await, |configured| configured.degraded)
+        self.count_mutation(self.try_configure(assignments, by, expected).await, |configured| configured.degraded)
     }
 
     async fn try_configure(
         &self,
         assignments: &[Assignment],
+        by: &str,
         expected: Option<&[u64]>,
     ) -> Result<Configured, CacheError> {
         // For the time of Redis. Without it the control table is changed all the same.
@@ -95,7 +97,7 @@ impl TieredCache {
             if expected.is_some_and(|versions| !versions.contains(&known.version)) {
                 return Err(CacheError::PreconditionFailed);
             }
-            let update = known.update(&self.base, assignments, self.moment()).map_err(CacheError::Refused)?;
+            let update = known.update(&self.base, assignments, self.moment(by)).map_err(CacheError::Refused)?;
             let Update { document, changed, mends, .. } = update;
             let stored = changed.is_empty() && !mends && !overtaken && known == standing;
             let document = if stored { known } else { document };
@@ -123,9 +125,9 @@ impl TieredCache {
         Ok(standing.version > document.version)
     }
 
-    fn moment(&self) -> Moment {
+    fn moment<'a>(&self, by: &'a str) -> Moment<'a> {
         let (now_ms, version) = (self.clock.now_ms(), self.version_above_all());
-        Moment { now_ms, version, writer: fastrand::u64(..) }
+        Moment { by, now_ms, version, writer: fastrand::u64(..) }
     }
 
     /// Tells Redis of a document, unless there never was one, and goes by it.
@@ -241,6 +243,6 @@ impl TieredCache {
     }
 }
 
-fn configured(document: &Document, changed: Vec<&'static crate::config::Field>, degraded: bool) -> Configured {
+fn configured(document: &Document, changed: Vec<FieldChange>, degraded: bool) -> Configured {
     Configured { version: document.version, updated_at_ms: document.updated_at_ms, changed, degraded }
 }

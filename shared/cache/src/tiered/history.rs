@@ -45,7 +45,7 @@ fn closed(fields: &Fields) -> Option<(Position, u64)> {
 
 fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option<Mutation> {
     let text = |name: &str| fields.get(name).filter(|text| !text.is_empty()).cloned();
-    let kind = text("kind").filter(|kind| ["put", "delete", "invalidate"].contains(&kind.as_str()))?;
+    let kind = text("kind").filter(|kind| ["put", "delete", "invalidate", "config"].contains(&kind.as_str()))?;
     let written = fields.get("body").and_then(|body| serde_json::from_str::<Written>(body).ok());
     let at_ms = text("time").and_then(|ms| ms.parse().ok()).or_else(|| position.ms.try_into().ok())?;
     let mut mutation = Mutation {
@@ -59,6 +59,7 @@ fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option
         by: text("by"),
         reason: None,
         matched,
+        changes: text("changes").and_then(|changes| serde_json::from_str(&changes).ok()),
     };
     if let Some(written) = written {
         mutation.levels = Some(Levels::from_bits(written.levels));

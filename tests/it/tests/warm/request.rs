@@ -126,6 +126,9 @@ async fn a_repetition_with_its_key_is_the_same_job() {
     let other = api.stack.token(Claims::default().api_key("another"));
     let others = posted(&api, &one_key()).header("Idempotency-Key", "a").bearer(&other).send().await.expect(202);
     assert_ne!(id_of(&others), id);
+    let namesake = api.stack.token(Claims::default().subject("another"));
+    let subject = posted(&api, &one_key()).header("Idempotency-Key", "a").bearer(&namesake).send().await.expect(202);
+    assert!(![id, id_of(&others)].contains(&id_of(&subject)), "a subject is no API key");
     let refused = named(json!({"keys": ["k:1"]}), "a").await.expect_error(422, "VALIDATION_FAILED");
     assert_eq!(refused.details()["errors"][0]["field"], "Idempotency-Key");
     for key in ["", "two words", &"x".repeat(256)] {

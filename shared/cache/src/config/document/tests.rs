@@ -5,7 +5,7 @@ use crate::config::{FIELDS, Fault, RedisUrl};
 use proptest::prelude::*;
 use serde_json::json;
 
-const AT: Moment = Moment { now_ms: 1000, version: Version(50), writer: 7 };
+const AT: Moment<'_> = Moment { by: "admin", now_ms: 1000, version: Version(50), writer: 7 };
 
 fn set(path: &str, value: Value) -> Assignment {
     (Field::find(path).unwrap(), value)
@@ -21,8 +21,8 @@ fn update(document: &Document, assignments: &[Assignment]) -> Update {
     document.update(&base(), assignments, AT).unwrap()
 }
 
-fn paths(update: &Update) -> Vec<&'static str> {
-    update.changed.iter().map(|field| field.path).collect()
+fn paths(update: &Update) -> Vec<&str> {
+    update.changed.iter().map(|change| change.field.as_ref()).collect()
 }
 
 /// The fields that are refused.
