@@ -8,7 +8,7 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    state::{Barrier, Container, Database, Event, GAP, Note, Record, Redis, State},
+    state::{Barrier, Container, Database, Event, GAP, Index, Note, Record, Redis, State},
 };
 
 type Visit<'a> = &'a mut dyn FnMut(&mut u8);
@@ -75,16 +75,17 @@ impl State {
 
 impl Container {
     fn moments(&mut self, visit: Visit<'_>) {
-        if let Some(Knowledge { cursor, reach, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
-            [cursor, reach, epoch, tick, aged].into_iter().for_each(&mut *visit);
+        if let Some(Knowledge { cursor, reach, swept, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
+            [cursor, reach, swept, epoch, tick, aged].into_iter().for_each(&mut *visit);
             ledger.iter_mut().for_each(|record| record.moments(visit));
             open.iter_mut().for_each(|barrier| barrier.moments(visit));
         }
         if let Some(memory) = &mut self.memory {
             visit(&mut memory.version);
             visit(&mut memory.stamp);
+            memory.doubt.iter_mut().for_each(&mut *visit);
         }
-        if let Some(Operation { stamp, version, barrier, seen, notes, hidden, .. }) = &mut self.operation {
+        if let Some(Operation { stamp, version, barrier, seen, looked, notes, hidden, .. }) = &mut self.operation {
             visit(stamp);
             visit(version);
             visit(barrier);
@@ -93,8 +94,17 @@ impl Container {
                 visit(version);
                 visit(stamp);
             }
+            looked.iter_mut().for_each(|index| index.moments(visit));
             notes.iter_mut().for_each(|note| note.moments(visit));
         }
+    }
+}
+
+impl Index {
+    fn moments(&mut self, visit: Visit<'_>) {
+        [&mut self.floor, &mut self.last, &mut self.latest, &mut self.greatest, &mut self.swept]
+            .into_iter()
+            .for_each(visit);
     }
 }
 
@@ -103,6 +113,7 @@ impl Redis {
         self.journal.iter_mut().for_each(|record| record.moments(visit));
         self.meta.iter_mut().for_each(|meta| visit(&mut meta.epoch));
         self.open.iter_mut().for_each(|barrier| barrier.moments(visit));
+        self.index.iter_mut().for_each(|index| index.moments(visit));
         if let Some(copy) = &mut self.copy {
             visit(&mut copy.version);
             visit(&mut copy.stamp);
@@ -124,7 +135,7 @@ impl Record {
         visit(&mut self.at);
         match &mut self.event {
             Event::Changed(version) => visit(version),
-            Event::Invalidated | Event::Epoch => {}
+            Event::Invalidated | Event::Epoch | Event::Others => {}
         }
     }
 }

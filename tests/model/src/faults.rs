@@ -2,7 +2,7 @@
 
 use crate::{
     scenario::Register,
-    state::{Container, Redis, State, Who},
+    state::{Container, Event, Index, Redis, State, Who},
 };
 
 /// How many faults of each kind may still happen.
@@ -20,6 +20,8 @@ pub struct Budget {
     pub evict: u8,
     /// The journal loses its oldest records, perhaps all of them.
     pub trim: u8,
+    /// More records come than a sync reads, and the index may forget what it had.
+    pub busy: u8,
     /// More than 2T passes with no operation under way.
     pub age: u8,
     /// There are more outage notes, of other keys, than can be put into the journal one by one.
@@ -49,6 +51,11 @@ pub enum Fault {
     Trim {
         /// Records that stay.
         keep: u8,
+    },
+    /// More records of other keys come than a sync reads.
+    Busy {
+        /// The index forgets what was before them.
+        forgets: bool,
     },
     /// More than 2T passes.
     Age,
@@ -99,6 +106,8 @@ impl State {
             (budget.evict > 0 && redis.copy.is_some(), Fault::Evict),
             (budget.trim > 0 && records > 0, Fault::Trim { keep: 0 }),
             (budget.trim > 0 && records > 1, Fault::Trim { keep: 1 }),
+            (budget.busy > 0 && records > 0, Fault::Busy { forgets: false }),
+            (budget.busy > 0 && records > 0, Fault::Busy { forgets: true }),
             (budget.age > 0 && idle, Fault::Age),
         ];
         may.iter().filter(|(may, _)| *may).map(|(_, fault)| *fault).collect()
@@ -120,7 +129,8 @@ impl State {
             Fault::Flush => {
                 self.budget.flush -= 1;
                 let Redis { identity, aged, .. } = self.redis;
-                self.redis = Redis { identity, journal: Vec::new(), meta: None, open: Vec::new(), copy: None, aged };
+                let (journal, open) = (Vec::new(), Vec::new());
+                self.redis = Redis { identity, journal, meta: None, open, index: None, copy: None, aged };
             }
             Fault::Lag => self.replica = Some(Box::new(self.redis.clone())),
             Fault::FailOver(shards) => self.fail_over(shards),
@@ -132,6 +142,15 @@ impl State {
                 self.budget.trim -= 1;
                 let trimmed = self.redis.journal.len() - usize::from(keep);
                 self.redis.journal.drain(..trimmed);
+            }
+            Fault::Busy { forgets } => {
+                self.budget.busy -= 1;
+                let at = self.next_tick();
+                self.redis.journal.clear();
+                self.redis.append(at, Event::Others);
+                if forgets {
+                    self.redis.index = Some(Index { floor: at, ..Index::default() });
+                }
             }
             Fault::Age => {
                 self.budget.age -= 1;
@@ -154,6 +173,7 @@ impl State {
         redis.identity += 1;
         if shards != Shards::Copy {
             (redis.journal, redis.meta, redis.open) = (replica.journal, replica.meta, replica.open);
+            redis.index = replica.index;
         }
         if shards != Shards::Journal {
             redis.copy = replica.copy;

@@ -2,10 +2,9 @@
 
 use crate::{
     history::Floor,
-    knowledge::Knowledge,
-    operation::Step,
+    operation::{Operation, Step},
     scenario::{Register, Rule},
-    state::{Content, Position, Redis, Row, SharedCopy, Version},
+    state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
 
@@ -13,12 +12,76 @@ impl Turn<'_> {
     /// A read whose window is open: no sync.
     pub fn read_in_window(&mut self) {
         self.restamp();
+        let unsure = match self.container().memory {
+            Some(copy) => copy.doubt.is_some(),
+            None => self.knowledge().is_some_and(|knowledge| !knowledge.has_history(0)),
+        };
+        if unsure && self.scenario.register == Register::L3 {
+            return self.next(Step::LookUp);
+        }
+        self.read_synced();
+    }
+
+    /// Asks the index without a sync. A server that has not the last record which was read may not be the one that was
+    /// asked before, and its index says nothing.
+    pub fn look_up(&mut self) {
+        let cursor = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+        let index = self.redis(|redis| redis.index.filter(|_| redis.journal.iter().any(|record| record.at == cursor)));
+        match index {
+            Some(index) => {
+                self.operation().looked = index;
+                self.read_synced();
+            }
+            None => {
+                self.operation().reachable = false;
+                self.next(Step::ReadRow);
+            }
+        }
+    }
+
+    /// A copy in own L1 from before a gap: the index says whether it may stay, or else L3.
+    fn read_doubted(&mut self, copy: OwnCopy, since: Position) {
+        let scenario = self.scenario;
+        let looked = self.operation().looked;
+        let said = self
+            .knowledge()
+            .and_then(|knowledge| looked.and_then(|index| knowledge.confirms(scenario, &index, copy.version, since)));
+        match said {
+            Some(true) => self.keep(),
+            Some(false) => {
+                self.container().memory = None;
+                self.next(Step::ReadCopy);
+            }
+            None => self.next(Step::ReadOwnHead),
+        }
+    }
+
+    /// Compares own L1 with the version that L3 has.
+    pub fn read_own_head(&mut self) {
+        let rules = self.scenario.rules;
+        let row = if rules.has(Rule::HeadHeedsOpen) { self.newest_row() } else { self.state.database.row };
+        // Of what a marker points to, only L2 knows whether it is there.
+        let version = row.filter(|row| row.content == Content::Value).map(|row| row.version);
+        if !rules.has(Rule::DoubtEndsBeforeRead) {
+            self.sync();
+        }
+        if self.container().memory.is_some_and(|copy| version == Some(copy.version)) {
+            return self.keep();
+        }
+        self.container().memory = None;
+        self.next(Step::ReadCopy);
+    }
+
+    /// The copy in own L1 is confirmed.
+    fn keep(&mut self) {
+        self.container().memory = self.container().memory.map(|copy| OwnCopy { doubt: None, ..copy });
         self.read_synced();
     }
 
     /// L1 has been told what there was to tell.
     pub fn read_synced(&mut self) {
         match self.container().memory {
+            Some(copy @ OwnCopy { doubt: Some(since), .. }) => self.read_doubted(copy, since),
             Some(copy) => {
                 // The window counts from when the register itself was asked, if that was later.
                 self.operation().floor.raise(copy.read);
@@ -38,7 +101,8 @@ impl Turn<'_> {
         };
         let found = found.filter(|copy| !copy.gone);
         if let Some(copy) = found
-            && self.knowledge().is_some_and(|knowledge| knowledge.trusts(scenario, &copy))
+            && let looked = self.operation().looked
+            && self.knowledge().is_some_and(|knowledge| knowledge.trusts(scenario, &copy, looked.as_ref()))
         {
             // The register itself was asked after the sync; elsewhere only the journal vouches for the copy.
             let asked = register == Register::L2 && scenario.rules.has(Rule::CoverByPosition);
@@ -71,7 +135,8 @@ impl Turn<'_> {
         self.restamp();
         let row = self.newest_row();
         let reachable = self.operation().reachable;
-        let held = self.container().memory.map(|copy| copy.version).filter(|_| !reachable);
+        let held = self.container().memory.filter(|copy| !reachable && copy.doubt.is_none());
+        let held = held.map(|copy| copy.version);
         let seen = self.operation().seen;
         let value = row.and_then(|row| match row.content {
             Content::Value => Some(row.version),
@@ -159,9 +224,13 @@ impl Turn<'_> {
     /// Whether nothing has happened to a copy since the stamp of the operation.
     pub fn unchanged(&mut self, version: Version) -> bool {
         let scenario = self.scenario;
-        let (stamp, restarted) = (self.operation().stamp, self.operation().restarted);
-        let covered = |knowledge: &Knowledge| knowledge.covers(scenario, version, stamp) || knowledge.sweeps(stamp);
-        !restarted && !self.knowledge().is_some_and(covered)
+        let Operation { stamp, restarted, looked, .. } = *self.operation();
+        self.knowledge().is_none_or(|knowledge| match restarted {
+            _ if knowledge.sweeps(stamp) || stamp < knowledge.swept => false,
+            false => !knowledge.covers(scenario, version, stamp),
+            true if scenario.register == Register::L2 => false,
+            true => looked.is_some_and(|index| knowledge.confirms(scenario, &index, version, stamp) == Some(true)),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     scenario::{Register, Rule, Rules, Scenario},
-    state::{Barrier, Event, Position, Record, Redis, SharedCopy, Version},
+    state::{Barrier, Event, Index, OwnCopy, Position, Record, Redis, SharedCopy, Version},
 };
 
 /// A container's knowledge.
@@ -10,8 +10,10 @@ use crate::{
 pub struct Knowledge {
     /// The newest record read.
     pub cursor: Position,
-    /// The ledger holds every record after this position.
+    /// The ledger holds every put and delete after this position.
     pub reach: Position,
+    /// The ledger holds every invalidation after this position.
+    pub swept: Position,
     /// Copies certified before this are not trusted.
     pub epoch: Position,
     /// The records known.
@@ -31,20 +33,29 @@ pub struct Knowledge {
 pub struct News {
     /// Drop everything.
     pub clear: bool,
+    /// Doubt everything: what happened after this position is not known.
+    pub gap: Option<Position>,
     /// Drop what these cover.
     pub records: Vec<Record>,
 }
 
 impl Knowledge {
     /// What a container knows after a sync, and what is new to it.
-    pub fn learn(before: Option<&Knowledge>, redis: &Redis, tick: u8, rules: Rules) -> (Knowledge, News) {
+    pub fn learn(
+        before: Option<&Knowledge>,
+        redis: &Redis,
+        register: Register,
+        tick: u8,
+        rules: Rules,
+    ) -> (Knowledge, News) {
         let follows = before.filter(|known| redis.journal.iter().any(|record| record.at == known.cursor));
         let epoch = redis.meta.map_or(0, |meta| meta.epoch);
         let (mut knowledge, records) = match follows {
             Some(known) => (known.clone(), redis.after(known.cursor)),
-            None => Knowledge::reset(before, redis, epoch, rules),
+            None => Knowledge::after_gap(before, redis, epoch, rules),
         };
-        let mut clear = follows.is_none();
+        let gap = if follows.is_some() { None } else { before.map(|known| known.cursor) };
+        let mut clear = follows.is_none() && (before.is_none() || register == Register::L2);
         for record in &records {
             knowledge.cursor = knowledge.cursor.max(record.at);
             match record.event {
@@ -52,7 +63,7 @@ impl Knowledge {
                     knowledge.epoch = record.at;
                     clear = true;
                 }
-                Event::Epoch => {}
+                Event::Epoch | Event::Others => {}
                 _ => {
                     if !rules.has(Rule::WholeLedger) {
                         knowledge.ledger.clear();
@@ -69,48 +80,71 @@ impl Knowledge {
         knowledge.unread = redis.meta.is_none_or(|meta| meta.notes.is_none()) && rules.has(Rule::EpochReadsNotes);
         (knowledge.tick, knowledge.aged) = (tick, redis.aged);
         knowledge.prune();
-        (knowledge, News { clear, records })
+        (knowledge, News { clear, gap, records })
     }
 
-    /// Begins anew with the newest records: back through 2T, and one more, so that it is known how far they reach.
-    fn reset(before: Option<&Knowledge>, redis: &Redis, epoch: Position, rules: Rules) -> (Knowledge, Vec<Record>) {
-        let one_more = redis.journal.iter().rfind(|record| record.at <= redis.aged).map_or(0, |record| record.at);
-        let records: Vec<_> = redis.journal.iter().filter(|record| record.at >= one_more).copied().collect();
-        let oldest = records.first().map_or(epoch, |record| record.at);
-        let newest = records.last().map_or(epoch, |record| record.at);
-        let mut knowledge = Knowledge {
-            cursor: newest,
-            reach: oldest,
+    /// Goes on at the end of the journal, with the invalidations that the index has of what lies between.
+    fn after_gap(before: Option<&Knowledge>, redis: &Redis, epoch: Position, rules: Rules) -> (Knowledge, Vec<Record>) {
+        let end = redis.journal.last().map_or(epoch, |record| record.at);
+        let index = redis.index.unwrap_or(Index { floor: end, ..Index::default() });
+        let floor = if rules.has(Rule::IndexFloor) { index.floor } else { 0 };
+        let cursor = before.map_or(0, |known| known.cursor);
+        let mut ledger = before.map(|known| known.ledger.clone()).unwrap_or_default();
+        ledger.retain(|record| record.event == Event::Invalidated);
+        let mut records = Vec::new();
+        if index.swept > cursor && rules.has(Rule::GapBringsInvalidations) {
+            records.push(Record { at: index.swept, event: Event::Invalidated });
+        }
+        let knowledge = Knowledge {
+            cursor: end,
+            reach: if rules.has(Rule::IndexAsked) { end } else { 0 },
+            swept: before.filter(|_| floor <= cursor).map_or(floor, |known| known.swept),
             epoch: before.map_or(0, |known| known.epoch),
-            ledger: Vec::new(),
+            ledger,
             open: Vec::new(),
             unread: false,
             tick: 0,
             aged: 0,
         };
-        if rules.has(Rule::HistoryAtReset) {
-            return (knowledge, records);
-        }
-        knowledge.reach = 0;
-        (knowledge, Vec::new())
+        (knowledge, records)
     }
 
     /// Forgets what is older than 2T.
     fn prune(&mut self) {
-        let pruned = self.ledger.iter().map(|record| record.at).filter(|at| *at <= self.aged).max();
-        self.reach = self.reach.max(pruned.unwrap_or(0));
-        self.ledger.retain(|record| record.at > self.aged);
+        let aged = self.aged;
+        for record in self.ledger.extract_if(.., |record| record.at <= aged) {
+            let known_after = if record.event == Event::Invalidated { &mut self.swept } else { &mut self.reach };
+            *known_after = record.at.max(*known_after);
+        }
     }
 
     /// Whether a copy in L2 may be returned without asking L3.
-    pub fn trusts(&self, scenario: &Scenario, copy: &SharedCopy) -> bool {
+    ///
+    /// `looked` is what the index said of the key, after the last sync or with it.
+    pub fn trusts(&self, scenario: &Scenario, copy: &SharedCopy, looked: Option<&Index>) -> bool {
         if self.sweeps(copy.stamp) {
             return false;
         }
+        let by_index = |index: &Index| {
+            let floor = scenario.floor(index).max(self.swept);
+            (copy.stamp >= floor || floor <= self.aged) && scenario.is_untouched(index, copy.version, copy.stamp)
+        };
         scenario.register == Register::L2
             || !self.covers(scenario, copy.version, copy.stamp)
                 && copy.stamp >= self.epoch
-                && (copy.stamp >= self.reach || self.reach <= self.aged)
+                && (self.has_history(copy.stamp) || looked.is_some_and(by_index))
+    }
+
+    /// Whether what has happened since a position is in the ledger, or was over before it began.
+    pub fn has_history(&self, stamp: Position) -> bool {
+        let reach = self.reach.max(self.swept);
+        stamp >= reach || reach <= self.aged
+    }
+
+    /// Whether the index says that nothing has happened to a key since a position; `None` when it does not reach back.
+    pub fn confirms(&self, scenario: &Scenario, index: &Index, version: Version, since: Position) -> Option<bool> {
+        let floor = scenario.floor(index).max(self.swept).max(self.epoch);
+        (since >= floor).then(|| scenario.is_untouched(index, version, since) && !self.sweeps(since))
     }
 
     /// Whether a known record covers a copy.
@@ -125,11 +159,27 @@ impl Knowledge {
     }
 }
 
+impl OwnCopy {
+    /// The same copy, of which nothing is known after the cursor.
+    pub fn doubted(self, cursor: Position) -> OwnCopy {
+        OwnCopy { doubt: self.doubt.or(Some(cursor)), ..self }
+    }
+}
+
 impl Scenario {
+    fn floor(&self, index: &Index) -> Position {
+        if self.rules.has(Rule::IndexFloor) { index.floor } else { 0 }
+    }
+
+    fn is_untouched(&self, index: &Index, version: Version, since: Position) -> bool {
+        let decides = if self.rules.has(Rule::GreatestVersion) { index.greatest } else { index.latest };
+        index.last <= since || decides == version
+    }
+
     /// Whether a record covers a copy: it came after the stamp, and is not the copy's own put.
     pub fn covers(&self, record: &Record, version: Version, stamp: Position) -> bool {
         match record.event {
-            Event::Epoch => false,
+            Event::Epoch | Event::Others => false,
             Event::Invalidated => record.at > stamp,
             Event::Changed(changed) if self.register == Register::L2 && !self.rules.has(Rule::CoverByPosition) => {
                 changed > version

@@ -14,7 +14,8 @@
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
 //! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the journal
-//! trimmed to one record or none; more than 2T without an operation under way. A freeze is a container whose turn does
+//! trimmed to one record or none; more records of other keys than a sync reads, also so many
+//! that the index beside the journal forgets what was before them; more than 2T without an operation under way. A freeze is a container whose turn does
 //! not come. With L2 as the register nothing may be flushed or failed over to: that loses acknowledged mutations.
 //!
 //! # What must hold
@@ -59,6 +60,18 @@
 //! | 17 | own L1 filled after losing to a DELETE | `traces::t17` |
 //! | 18 | eventually consistent reads of L3 | `traces::t18` |
 //! | 19 | relative expiry and counters that revive a deleted key | data types of Redis: tests of the scripts |
+//!
+//! Of doubt after a gap:
+//!
+//! | | schedule | covered by |
+//! |---|---|---|
+//! | D1 | a marker in L3 confirms a copy that was invalidated in L1 alone | not here: no invalidate of L1 alone is modelled |
+//! | D2 | the row that an open invalidation means confirms a copy | `rules::what_is_hidden` |
+//! | D3 | a copy is known as of a sync after L3 was read | `rules::doubt_ends` |
+//! | D4 | a copy in L2 that nothing vouches for is trusted | `rules::the_index_is_asked` |
+//! | D5 | the record of an older PUT comes last and hides a DELETE | `rules::the_index_keeps` |
+//! | D6 | an index without invalidations | `rules::a_gap_brings` |
+//! | D7 | what the index has forgotten passes for untouched | `rules::what_the_index_forgot` |
 //!
 //! # Layout
 //!

@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     scenario::Request,
-    state::{Note, Position, Version},
+    state::{Index, Note, Position, Version},
 };
 
 /// How often an operation begins anew when others overtake it, less than the real one does. Then it ends in an error.
@@ -20,8 +20,10 @@ pub struct Operation {
     pub tries: u8,
     /// The cursor of the sync that it began with, or that finished before L3 was read.
     pub stamp: Position,
-    /// Whether L1 has been emptied since the stamp.
+    /// Whether L1 has been emptied, or doubted, since the stamp.
     pub restarted: bool,
+    /// What the index said of the key when it was last asked.
+    pub looked: Option<Index>,
     /// Whether Redis answered so far.
     pub reachable: bool,
     /// The version of a mutation, or of the value a read has found.
@@ -68,6 +70,10 @@ pub enum Step {
     NotesChecked,
     /// Deletes the notes.
     DropNotes,
+    /// Asks the index, because this container does not know what happened to the key.
+    LookUp,
+    /// Compares own L1 with the version that L3 has.
+    ReadOwnHead,
     /// Reads L2.
     ReadCopy,
     /// Reads the notes of jobs, because Redis cannot say what is open.
@@ -147,6 +153,7 @@ impl Operation {
             tries: 1,
             stamp: 0,
             restarted: false,
+            looked: None,
             reachable: true,
             version: 0,
             barrier: 0,

@@ -4,7 +4,9 @@ use crate::{
     faults::Budget,
     history::{Floor, History},
     knowledge::Knowledge,
-    state::{Container, Content, Database, Event, GAP, Meta, OwnCopy, Record, Redis, Row, SharedCopy, State, Version},
+    state::{
+        Container, Content, Database, Event, GAP, Index, Meta, OwnCopy, Record, Redis, Row, SharedCopy, State, Version,
+    },
 };
 
 /// The level that decides which value is the newest.
@@ -45,8 +47,20 @@ impl Request {
 /// A rule of the protocol that can be taken away, to see what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
-    /// A container without a cursor reads the journal back.
-    HistoryAtReset,
+    /// A copy in L2 from before what a container knows is trusted only as the index says.
+    IndexAsked,
+    /// After a gap L1 is doubted.
+    Doubt,
+    /// What the index does not reach back to is not trusted.
+    IndexFloor,
+    /// A key of which the index has a later record is kept by its greatest version, not by its last.
+    GreatestVersion,
+    /// A sync that finds a gap brings the invalidations that lie in it.
+    GapBringsInvalidations,
+    /// What an open invalidation hides does not confirm a doubted copy.
+    HeadHeedsOpen,
+    /// A doubted copy that L3 confirmed is known as of the sync before L3 was read.
+    DoubtEndsBeforeRead,
     /// L2 is written only over what is older.
     ConditionalCopy,
     /// A write into L2 is followed by a look into the journal, and undone if something happened meanwhile.
@@ -173,7 +187,8 @@ impl Scenario {
         let outdated = history.put(FIRST, with_l3);
         history.acknowledge(outdated, false);
         let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
-        let redis = Redis { identity: 0, journal, meta, open: Vec::new(), copy, aged: 0 };
+        let index = Index { floor: GAP, last: 3 * GAP, latest: FIRST, greatest: FIRST, swept: 0 };
+        let redis = Redis { identity: 0, journal, meta, open: Vec::new(), index: Some(index), copy, aged: 0 };
         let containers = [
             self.warm(&redis, history.acknowledged, 0),
             self.warm(&redis, history.acknowledged, 1),
@@ -183,8 +198,12 @@ impl Scenario {
     }
 
     fn warm(&self, redis: &Redis, acknowledged: Floor, index: usize) -> Container {
-        let (knowledge, _) = Knowledge::learn(None, redis, 3 * GAP, Rules::default());
-        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default() };
+        // It has read the journal since the epoch began.
+        let empty = Some(Index { floor: GAP, ..Index::default() });
+        let before = Redis { journal: redis.journal[..1].to_vec(), index: empty, ..redis.clone() };
+        let (began, _) = Knowledge::learn(None, &before, self.register, GAP, Rules::default());
+        let (knowledge, _) = Knowledge::learn(Some(&began), redis, self.register, 3 * GAP, Rules::default());
+        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default(), doubt: None };
         Container {
             script: self.scripts[index].clone(),
             knowledge: Some(knowledge),

@@ -65,6 +65,8 @@ pub struct Redis {
     pub meta: Option<Meta>,
     /// Barriers that are not finished.
     pub open: Vec<Barrier>,
+    /// The index beside the journal; `None` when it is lost.
+    pub index: Option<Index>,
     /// The copy of the key.
     pub copy: Option<SharedCopy>,
     /// Everything up to here is older than 2T.
@@ -82,6 +84,21 @@ pub struct Meta {
     pub notes: Option<Floor>,
     /// The newest generation of notes whose beginning is known to have begun an epoch.
     pub covered: u8,
+}
+
+/// What the index beside the journal knows of the key. It outlives the records it was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Index {
+    /// What was recorded after this is in the index.
+    pub floor: Position,
+    /// Where the key was last put or deleted.
+    pub last: Position,
+    /// By which version.
+    pub latest: Version,
+    /// The greatest version that put or deleted it.
+    pub greatest: Version,
+    /// Where it was last invalidated.
+    pub swept: Position,
 }
 
 /// One record of the journal.
@@ -102,6 +119,8 @@ pub enum Event {
     Invalidated,
     /// What was certified before must be confirmed by L3.
     Epoch,
+    /// Other keys were put, as many as no sync reads.
+    Others,
 }
 
 /// An invalidate that has not finished.
@@ -198,6 +217,8 @@ pub struct OwnCopy {
     pub stamp: Position,
     /// What had been acknowledged when the register itself was asked for it.
     pub read: Floor,
+    /// Since a gap, what happened to the key after this position is not known.
+    pub doubt: Option<Position>,
 }
 
 impl Container {
@@ -225,5 +246,14 @@ impl Redis {
     /// Appends a record at a position that has not been used.
     pub fn append(&mut self, at: Position, event: Event) {
         self.journal.push(Record { at, event });
+        let index = self.index.get_or_insert(Index { floor: at, ..Index::default() });
+        match event {
+            Event::Changed(version) => {
+                (index.last, index.latest) = (at, version);
+                index.greatest = index.greatest.max(version);
+            }
+            Event::Invalidated => index.swept = at,
+            Event::Epoch | Event::Others => {}
+        }
     }
 }

@@ -59,6 +59,8 @@ impl Turn<'_> {
             Step::ReplayRemoval(number) => self.replay_removal(number),
             Step::NotesChecked => self.notes_checked(),
             Step::DropNotes => self.drop_notes(),
+            Step::LookUp => self.look_up(),
+            Step::ReadOwnHead => self.read_own_head(),
             Step::ReadCopy => self.read_copy(),
             Step::ReadJobs => self.read_jobs(),
             Step::ReadRow => self.read_row(),
@@ -148,7 +150,8 @@ impl Turn<'_> {
         self.begin_epoch();
         let State { redis, history, tick, containers, .. } = &mut *self.state;
         let container = &mut containers[self.who as usize];
-        let (knowledge, news) = Knowledge::learn(container.knowledge.as_ref(), redis, *tick, self.scenario.rules);
+        let Scenario { register, rules, .. } = *self.scenario;
+        let (knowledge, news) = Knowledge::learn(container.knowledge.as_ref(), redis, register, *tick, rules);
         container.knowledge = Some(knowledge);
         container.synced.raise(history.acknowledged);
         container.synced.raise(redis.meta.and_then(|meta| meta.notes).unwrap_or_default());
@@ -157,8 +160,12 @@ impl Turn<'_> {
         if news.clear || container.memory.as_ref().is_some_and(covered) {
             container.memory = None;
         }
+        if let Some(cursor) = news.gap.filter(|_| rules.has(Rule::Doubt)) {
+            container.memory = container.memory.map(|copy| copy.doubted(cursor));
+        }
         if let Some(operation) = &mut container.operation {
-            operation.restarted |= news.clear;
+            operation.restarted |= news.clear || news.gap.is_some();
+            operation.looked = redis.index;
         }
         true
     }
@@ -201,7 +208,7 @@ impl Turn<'_> {
                 || scenario.register == Register::L3 && stamp < knowledge.epoch
         };
         if !restarted && !self.knowledge().is_some_and(uncertain) {
-            self.container().memory = Some(OwnCopy { version, stamp, read });
+            self.container().memory = Some(OwnCopy { version, stamp, read, doubt: None });
         }
     }
 

@@ -201,7 +201,7 @@ impl Turn<'_> {
         let register = self.scenario.register;
         let (request, stamp) = (self.operation().request, self.operation().stamp);
         let again = request == Request::PutAbove && register == Register::L3
-            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(stamp));
+            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(stamp) || stamp < knowledge.swept);
         if again { self.again(Step::Sync) } else { self.finish_write(false) }
     }
 

@@ -62,6 +62,16 @@ fn pairs_with_an_eviction_and_a_trim() {
 }
 
 #[test]
+fn pairs_with_a_gap() {
+    pairs_hold(Budget { busy: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
+fn pairs_with_a_gap_and_an_eviction() {
+    pairs_hold(Budget { busy: 1, evict: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
 fn pairs_with_a_long_pause_and_an_eviction() {
     pairs_hold(Budget { age: 1, evict: 1, ..Budget::default() }, &[]);
 }
@@ -95,6 +105,7 @@ fn a_job_and_another_operation() {
         Budget { failover: 1, ..Budget::default() },
         Budget { evict: 1, trim: 1, ..Budget::default() },
         Budget { age: 1, evict: 1, ..Budget::default() },
+        Budget { busy: 1, evict: 1, ..Budget::default() },
     ];
     for budget in budgets {
         for other in [Request::Get, Request::Put, Request::Delete, Request::Invalidate, Request::InvalidateAsJob] {
@@ -118,6 +129,11 @@ fn two_faults() {
             Budget { cut: 1, crash: 1, many: 1, ..Budget::default() },
             Budget { cut: 1, failover: 1, many: 1, ..Budget::default() },
             Budget { cut: 2, many: 2, ..Budget::default() },
+            Budget { busy: 2, ..Budget::default() },
+            Budget { busy: 1, failover: 1, ..Budget::default() },
+            Budget { busy: 1, cut: 1, ..Budget::default() },
+            Budget { busy: 1, crash: 1, ..Budget::default() },
+            Budget { busy: 1, age: 1, evict: 1, ..Budget::default() },
         ] {
             holds(Scenario::new(Register::L3).cold().ask(&[a], &[b], &[]).with(budget));
         }

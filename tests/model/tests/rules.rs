@@ -15,10 +15,51 @@ fn without_l3() -> Scenario {
     Scenario::new(Register::L2)
 }
 
+/// A gap: more records than a sync reads.
+const BUSY: Budget = Budget { busy: 1, ..NO_FAULTS };
+
 #[test]
-fn the_journal_is_read_at_a_reset() {
-    needs(Rule::HistoryAtReset, with_l3().ask(&[Put], &[Put], &[]), NEVER_STALE);
-    needs(Rule::HistoryAtReset, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+fn the_index_is_asked_about_copies_from_before_a_gap() {
+    needs(Rule::IndexAsked, with_l3().ask(&[Put], &[Put], &[]), NEVER_STALE);
+    needs(Rule::IndexAsked, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+}
+
+#[test]
+fn l1_is_doubted_after_a_gap() {
+    needs(Rule::Doubt, with_l3().ask(&[Put], &[], &[]).with(BUSY), NEVER_STALE);
+    needs(Rule::Doubt, with_l3().ask(&[Delete], &[Get], &[]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// A key that the index does not have, below its floor.
+#[test]
+fn what_the_index_forgot_is_not_trusted() {
+    needs(Rule::IndexFloor, with_l3().ask(&[Put], &[], &[]).with(BUSY), NEVER_STALE);
+    needs(Rule::IndexFloor, with_l3().ask(&[Delete], &[Get], &[]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// The record of an older PUT comes last, and hides the DELETE after it.
+#[test]
+fn the_index_keeps_the_greatest_version() {
+    needs(Rule::GreatestVersion, with_l3().ask(&[Put], &[Delete], &[Get]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// An index of puts and deletes only.
+#[test]
+fn a_gap_brings_its_invalidations() {
+    needs(Rule::GapBringsInvalidations, with_l3().ask(&[Invalidate], &[], &[]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// The row that an open invalidation means is still there.
+#[test]
+fn what_is_hidden_confirms_nothing() {
+    needs(Rule::HeadHeedsOpen, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// A record between the read of L3 and the position that the copy is taken to be known as of.
+#[test]
+fn doubt_ends_before_l3_is_read() {
+    let budget = Budget { busy: 2, ..NO_FAULTS };
+    needs(Rule::DoubtEndsBeforeRead, with_l3().ask(&[InvalidateAsJob], &[Get], &[]).with(budget), NEVER_RESURRECTED);
 }
 
 /// The check and undo catch it too, but not where the container is killed before them and the journal forgets.

@@ -28,9 +28,9 @@ fn without_l3() -> Scenario {
 
 #[test]
 fn t01_a_new_container_at_the_head_with_an_empty_ledger() {
-    needs(Rule::HistoryAtReset, warm().ask(&[Delete], &[Put], &[Get]), NEVER_RESURRECTED);
+    needs(Rule::IndexAsked, warm().ask(&[Delete], &[Put], &[Get]), NEVER_RESURRECTED);
     let budget = Budget { trim: 1, evict: 1, ..NO_FAULTS };
-    needs(Rule::HistoryAtReset, cold().ask(&[Delete], &[], &[Get]).with(budget), NEVER_RESURRECTED);
+    needs(Rule::IndexAsked, cold().ask(&[Delete], &[], &[Get]).with(budget), NEVER_RESURRECTED);
 }
 
 #[test]
