@@ -64,8 +64,7 @@ impl Bulletin {
     /// Whether another barrier of that text may stand.
     pub(crate) fn has_room_for(&self, barrier: &str) -> bool {
         let bytes: usize = self.barriers.iter().map(String::len).sum();
-        self.barriers.is_empty()
-            || self.barriers.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
+        self.barriers.is_empty() || self.barriers.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
     }
 
     fn take(&mut self, item: &Item) {

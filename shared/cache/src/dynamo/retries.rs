@@ -7,9 +7,7 @@ use aws_sdk_dynamodb::{
         interceptors::InterceptorContext,
         retry::{ClassifyRetry, RetryAction},
     },
-    operation::{
-        put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
-    },
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::CancellationReason,
 };
 

@@ -167,7 +167,9 @@ impl TieredCache {
                 true
             }
             Ok(Bulletin { document: None, .. }) => {
-                tracing::warn!("the configuration document is unreadable: the configuration stays as it was last known");
+                tracing::warn!(
+                    "the configuration document is unreadable: the configuration stays as it was last known"
+                );
                 false
             }
             Err(error) => {

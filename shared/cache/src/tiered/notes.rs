@@ -162,8 +162,11 @@ impl View<'_> {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
-        let suspects: Vec<_> =
-            suspects.into_iter().zip(replies.by_ref()).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
+        let suspects: Vec<_> = suspects
+            .into_iter()
+            .zip(replies.by_ref())
+            .filter_map(|(one, reply)| is_told(reply).then_some(one))
+            .collect();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
         let checked = replies.next().ok_or(Down::Odd("no reply")).and_then(checked);
         checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(()) } else { Err(down) })?;
