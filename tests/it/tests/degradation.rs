@@ -159,7 +159,7 @@ async fn the_note_of_an_invalidation_tells_nobody_of_a_time_to_come() {
     path.cut().await;
     assert_eq!(by_tag().await.expect(200).json()["degraded"], true);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let notes = tables::partition(&api, "cache_control", "note").await;
+    let notes = tables::notes(&api).await;
     assert_eq!(notes.len(), 2, "before and after it removed: {notes:?}");
     for note in notes {
         let body: Value = serde_json::from_str(tables::text_of(&note, "body")).unwrap();

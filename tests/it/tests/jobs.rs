@@ -2,8 +2,9 @@
 //! happens to those who do it.
 
 use crate::{
+    outage::leave_barriers,
     support::{called, command, eventually, flush, fresh, get, invalidate, put, shard, wait_out_the_window},
-    tables::{Item, job, partition, text_of},
+    tables::{Item, job, notes, partition, text_of},
 };
 use serde_json::json;
 use strata_it::{
@@ -72,12 +73,12 @@ async fn assert_removed(api: &Api, job: &str, since: &[&str]) {
     assert_eq!(left, since, "rows");
     let members: Vec<String> = command(api, &["ZRANGE", "strata:cache:{e0}index", "0", "-1"]).await;
     assert!(members.iter().all(|key| since.contains(&key.as_str())), "members: {members:?}");
-    let notes = async || partition(api, "cache_control", "note").await;
-    assert!(notes().await.iter().all(|note| !text_of(note, "sk").starts_with('#')), "barriers");
+    let bulletin = partition(api, "cache_control", "note").await;
+    assert!(bulletin.iter().all(|item| !text_of(item, "sk").starts_with('#')), "barriers");
     // Somebody looks for notes every few seconds.
     eventually("finishing notes", async || {
         fresh(api, "nothing").await.expect(404);
-        notes().await.is_empty()
+        notes(api).await.is_empty()
     })
     .await;
     assert_eq!(partition(api, "cache_control", "jobs").await, [], "undone jobs");
@@ -279,5 +280,21 @@ async fn one_level_less_is_no_obstacle() {
         for key in keys.iter().filter(|key| **key != keys[3]).step_by(5) {
             fresh(&api, key).await.expect(404);
         }
+    }
+}
+
+/// Every mutation without Redis reads the barriers.
+#[tokio::test]
+async fn one_barrier_too_many_is_refused() {
+    let api = Api::with(slow().streams(false)).await;
+    fill(&api, &keys()).await;
+    leave_barriers(&api, 100).await;
+    invalidate(&api, json!({"pattern": "k:*"})).await.expect_error(503, "LEVEL_UNAVAILABLE");
+    let bulletin = partition(&api, "cache_control", "note").await;
+    assert_eq!(bulletin.iter().filter(|item| text_of(item, "sk").starts_with('#')).count(), 100);
+    // What is removed already stays so, and what is not does not exist.
+    wait_out_the_window().await;
+    for key in keys().iter().step_by(90) {
+        fresh(&api, key).await.expect(404);
     }
 }

@@ -15,6 +15,7 @@ mod limits;
 mod maintenance;
 mod monitoring;
 mod openapi;
+mod outage;
 mod prefetch;
 mod races;
 mod readme;

@@ -42,6 +42,13 @@ pub async fn all(api: &Api, table: &str) -> Vec<Item> {
     pages.send().collect::<Result<_, _>>().await.unwrap()
 }
 
+/// The outage notes there are.
+pub async fn notes(api: &Api) -> Vec<Item> {
+    let mut items = all(api, "cache_control").await;
+    items.retain(|item| text_of(item, "pk").starts_with("note#"));
+    items
+}
+
 /// Makes the row of a key one that was written so much later.
 pub async fn delay_version(api: &Api, key: &str, by: Duration) {
     let pk = format!("e#{}", shard(key));

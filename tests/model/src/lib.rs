@@ -14,9 +14,10 @@
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
 //! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the journal
-//! trimmed to one record or none; more records of other keys than a sync reads, also so many
-//! that the index beside the journal forgets what was before them; more than 2T without an operation under way. A freeze is a container whose turn does
-//! not come. With L2 as the register nothing may be flushed or failed over to: that loses acknowledged mutations.
+//! trimmed to one record or none; more records of other keys than a sync reads, also so many that the index beside the
+//! journal forgets what was before them; more outage notes than are put into the journal one by one; more than 2T without
+//! an operation under way. A freeze is a container whose turn does not come. With L2 as the register nothing may be flushed
+//! or failed over to: that loses acknowledged mutations.
 //!
 //! # What must hold
 //!

@@ -2,19 +2,19 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::http::request::Parts;
-use hyper::http::uri::Uri;
+use hyper::http::{header::CONTENT_LENGTH, request::Parts, uri::Uri};
 use hyper::{Request, Response, StatusCode, service::service_fn};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -57,6 +57,36 @@ pub enum L3Fault {
     },
     /// Reads of the control table are throttled, as those of a hot partition are; everything else is well.
     ControlThrottling,
+    /// The first `k` of every `of` transactions are cancelled, because another one is under way with the same item.
+    Conflicting {
+        /// How many are cancelled.
+        k: u64,
+        /// Out of how many.
+        of: u64,
+    },
+}
+
+/// What was asked of the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Consumed {
+    /// Requests.
+    pub requests: u64,
+    /// Read request units.
+    pub read: f64,
+    /// Write request units.
+    pub written: f64,
+}
+
+impl std::ops::Sub for Consumed {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            requests: self.requests - before.requests,
+            read: self.read - before.read,
+            written: self.written - before.written,
+        }
+    }
 }
 
 /// The proxy in front of the DynamoDB engine.
@@ -64,6 +94,7 @@ pub enum L3Fault {
 pub struct L3 {
     gate: Gate,
     fault: Arc<watch::Sender<L3Fault>>,
+    consumed: Arc<Mutex<Consumed>>,
     engine: String,
 }
 
@@ -76,9 +107,11 @@ impl L3 {
             engine: engine.clone(),
             fault: seen,
             requests: Arc::new(AtomicU64::new(0)),
+            consumed: Arc::default(),
         };
+        let consumed = Arc::clone(&forwarder.consumed);
         let gate = Gate::open(move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
-        Ok(Self { gate, fault: Arc::new(fault), engine })
+        Ok(Self { gate, fault: Arc::new(fault), consumed, engine })
     }
 
     /// Sets a fault, or ends it with [`L3Fault::Ok`]. In force when the call returns.
@@ -90,6 +123,11 @@ impl L3 {
     /// The fault in force.
     pub fn fault(&self) -> L3Fault {
         *self.fault.borrow()
+    }
+
+    /// What the functions have asked of the engine so far, as DynamoDB would bill it.
+    pub fn consumed(&self) -> Consumed {
+        *self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The engine itself, past the faults: for tests that look into the tables.
@@ -112,28 +150,28 @@ struct Forwarder {
     fault: watch::Receiver<L3Fault>,
     /// Counts the requests that came while some of them had to fail.
     requests: Arc<AtomicU64>,
+    consumed: Arc<Mutex<Consumed>>,
 }
 
 impl Forwarder {
     async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        // It will be longer.
+        head.headers.remove(CONTENT_LENGTH);
         let Ok(body) = body.collect().await else { return Ok(internal_error()) };
         let body = body.to_bytes();
+        let operation = operation(&head);
         let fault = *self.fault.borrow();
-        let reads_control = fault == L3Fault::ControlThrottling && is_read(&head) && names(&body, TABLES[1].1);
-        let request = Request::from_parts(head, Full::new(body));
+        let reads_control = fault == L3Fault::ControlThrottling && is_read(&operation) && names(&body, TABLES[1].1);
+        let request = Request::from_parts(head, Full::new(asking(body)));
         Ok(match fault {
             L3Fault::Ok => self.forward(request).await,
             // On a connection that is about to be dropped.
             L3Fault::Stopped => std::future::pending().await,
             L3Fault::Throttling => throttled(),
-            L3Fault::Failing { k, of } => {
-                if self.turn(of) < k {
-                    internal_error()
-                } else {
-                    self.forward(request).await
-                }
-            }
+            L3Fault::Failing { k, of } if self.turn(of) < k => internal_error(),
+            L3Fault::Conflicting { k, of } if operation == "TransactWriteItems" && self.turn(of) < k => conflict(),
+            L3Fault::Failing { .. } | L3Fault::Conflicting { .. } => self.forward(request).await,
             L3Fault::Slow { ms } => self.forward_late(request, Duration::from_millis(ms)).await,
             L3Fault::Sick { ms, throttled: refused, failing, of } => match self.turn(of) {
                 turn if turn < refused => throttled(),
@@ -163,19 +201,46 @@ impl Forwarder {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("{}{path}", self.engine).parse::<Uri>() else { return internal_error() };
         *request.uri_mut() = uri;
-        let Ok(response) = self.client.request(request).await else { return internal_error() };
+        let (parts, body) = request.into_parts();
+        let operation = operation(&parts);
+        let Ok(response) = self.client.request(Request::from_parts(parts, body)).await else { return internal_error() };
         let (head, body) = response.into_parts();
-        match body.collect().await {
-            Ok(body) => Response::from_parts(head, Full::new(body.to_bytes())),
-            Err(_) => internal_error(),
-        }
+        let Ok(body) = body.collect().await else { return internal_error() };
+        let body = body.to_bytes();
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner).count(&operation, &body);
+        Response::from_parts(head, Full::new(body))
+    }
+}
+
+impl Consumed {
+    fn count(&mut self, operation: &str, answer: &[u8]) {
+        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+        let units: f64 = match &answer["ConsumedCapacity"] {
+            Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+            table => table["CapacityUnits"].as_f64().unwrap_or_default(),
+        };
+        self.requests += 1;
+        let reads = ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&operation);
+        *(if reads { &mut self.read } else { &mut self.written }) += units;
+    }
+}
+
+/// Which operation a request is for.
+fn operation(head: &Parts) -> String {
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    target.and_then(|target| target.split('.').nth(1)).unwrap_or_default().to_owned()
+}
+
+/// The same request, which also asks what it consumes; no engine here checks signatures.
+fn asking(body: Bytes) -> Bytes {
+    match body.strip_prefix(b"{") {
+        Some(rest) if !rest.starts_with(b"}") => [b"{\"ReturnConsumedCapacity\":\"TOTAL\",", rest].concat().into(),
+        _ => body,
     }
 }
 
 /// Whether it is a request that changes nothing.
-fn is_read(head: &Parts) -> bool {
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+fn is_read(operation: &str) -> bool {
     ["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"].contains(&operation)
 }
 
@@ -205,6 +270,13 @@ fn throttled() -> Answer {
     refusal(
         StatusCode::BAD_REQUEST,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"The level of configured provisioned throughput for the table was exceeded."}"#,
+    )
+}
+
+fn conflict() -> Answer {
+    refusal(
+        StatusCode::BAD_REQUEST,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict, None]","CancellationReasons":[{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"},{"Code":"None"}]}"#,
     )
 }
 

@@ -72,7 +72,7 @@ mod yaml;
 pub use container::{InvokeError, REQUEST_LIMIT, RESPONSE_LIMIT};
 pub use error::Error;
 pub use info::{ContainerInfo, Info};
-pub use l3::{L3, L3Fault};
+pub use l3::{Consumed, L3, L3Fault};
 pub use options::{L3Store, Options, RedisEngine, repository};
 pub use redis::{Redis, Refusal};
 pub use redis_path::{PathFault, RedisPaths};

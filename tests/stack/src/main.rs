@@ -31,7 +31,8 @@ x-strata-pin: NAME chooses it.
 
 Faults:   curl http://127.0.0.1:3000/_strata/faults -d '{\"redis\":{\"container\":\"entries-1\",\"fault\":\"cut\"}}'
   redis   none, cut, stall, stall_replies, delay (ms), reset; without a container: of all
-  l3      ok, stopped, slow (ms), throttling, failing (k, of), as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
+  l3      ok, stopped, slow (ms), throttling, failing (k, of), conflicting (k, of),
+          as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
   GET shows what is in force.
 
 The token takes these:

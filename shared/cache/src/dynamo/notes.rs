@@ -32,7 +32,7 @@ const KEEP_SECONDS: i64 = 86_400;
 const PAGE_NOTES: i32 = 250;
 /// How much older than the generation's beginning a note of the release before may be and still be read, in ms: longer
 /// than it can have been on its way.
-const LATE_MS: u64 = 60_000;
+const LATE_MS: u64 = 30_000;
 
 /// A mutation that Redis was not told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
