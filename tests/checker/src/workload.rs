@@ -96,6 +96,11 @@ impl Workload {
         }
     }
 
+    /// Makes an end of the values that are left alone, but for the last of them.
+    pub(crate) fn sweep_left(&self) -> Action {
+        Action::Invalidate { scope: self.keys.first_left(), levels: &[] }
+    }
+
     /// Leaves a key's value in L3 only.
     pub(crate) fn demote(&self, key: KeyId) -> Action {
         Action::Invalidate { scope: self.keys.exactly(key), levels: UPPER_LEVELS }
