@@ -17,22 +17,23 @@ use crate::rig::KEY_PREFIX;
 
 /// How many are said in one go: what is overheard may be said for about a second.
 const AT_ONCE: usize = 1000;
-/// How often it is tried to overhear something, and how long that may take.
-const TRIES: usize = 10;
-const HEARD_WITHIN: Duration = Duration::from_secs(2);
+/// How long it takes to overhear something, and to say it, at most: a container that is out of touch with Redis says
+/// nothing.
+const HEARD_WITHIN: Duration = Duration::from_millis(500);
+const SAID_WITHIN: Duration = Duration::from_secs(2);
+/// For how long it is tried.
+const TRIED_FOR: Duration = Duration::from_secs(6);
 /// The number of the key that is overheard; those that follow have the next.
 const FIRST: usize = 10_000;
 
 /// A command as it was sent.
 type Words = Vec<String>;
 
-/// Appends so many records; returns how many those were. Fewer when Redis does not answer.
+/// Appends so many records; returns how many those were. Fewer when Redis does not answer, or no container speaks to it.
 pub(super) async fn flood(client: &Client<'_>, records: usize) -> usize {
     let mut appended = 0;
-    for _ in 0..TRIES + records / AT_ONCE {
-        if appended >= records {
-            break;
-        }
+    let until = client.clock.now() + TRIED_FOR;
+    while appended < records && client.clock.now() < until {
         let said = timeout(HEARD_WITHIN, overhear(client)).await;
         if let Ok(Some(words)) = said {
             appended += repeat(client, &words, AT_ONCE.min(records - appended)).await;
@@ -92,5 +93,5 @@ async fn repeat(client: &Client<'_>, words: &Words, times: usize) -> usize {
         let after: usize = length.query_async(&mut connection).await?;
         redis::RedisResult::Ok(after.saturating_sub(before))
     };
-    timeout(HEARD_WITHIN, said).await.ok().and_then(Result::ok).unwrap_or_default()
+    timeout(SAID_WITHIN, said).await.ok().and_then(Result::ok).unwrap_or_default()
 }

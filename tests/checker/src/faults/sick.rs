@@ -51,7 +51,7 @@ pub(super) async fn sick_for_long(client: &Client<'_>, rng: &mut Rng) -> Vec<Ope
         L3Fault::ControlThrottling
     } else {
         let of = rng.u64(4..=8);
-        let throttled = rng.u64(..of - 1);
+        let throttled = rng.u64(1..of - 1);
         L3Fault::Sick { ms: rng.u64(SLOW_MS), throttled, failing: rng.u64(..of - throttled), of }
     };
     outlast(client, fault, rng).await
