@@ -39,7 +39,7 @@ test: engines planted $(TOOLS)/ready-to-fuzz ## Run all tests, most of them agai
 planted: ## Build the functions with mistakes for the history checker to find
 	cargo build --workspace --bins --features strata-cache/planted
 	mkdir -p $(TARGET)/planted
-	cp $(addprefix $(TARGET)/debug/,authorizer entries invalidate) $(TARGET)/planted
+	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate) $(TARGET)/planted
 	cargo build --workspace --bins --tests
 
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)

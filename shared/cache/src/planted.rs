@@ -23,6 +23,8 @@ pub(crate) enum Bug {
     GapNotNoticed,
     /// L1 is trusted for as long as it holds a copy.
     WindowNotKept,
+    /// L1 is trusted for as long as Redis cannot be asked.
+    MemoryTrustedWithoutRedis,
     /// Expiry is left to the clock of the memory.
     ExpiryLeftToMemory,
     /// A mutation is acknowledged when Redis has it.
@@ -43,6 +45,8 @@ pub(crate) enum Bug {
     BarrierClosedEarly,
     /// A row that an invalidation has not come to yet is returned.
     BarrierNotHeeded,
+    /// Of many open invalidations the oldest are not heeded.
+    OldBarriersForgotten,
     /// A DELETE, or a PUT into other levels, leaves the copy in L2.
     OlderCopyLeft,
     /// The tags of a value that replaces another do not go into the index of L2.

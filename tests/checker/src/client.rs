@@ -1,5 +1,6 @@
 //! Does one operation through the gateway and writes down what the client saw.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ pub(crate) struct Client<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) clock: Clock,
     pub(crate) token: String,
+    /// What a fault has to say of itself.
+    pub(crate) remarks: Mutex<Vec<String>>,
 }
 
 impl Client<'_> {
@@ -47,6 +50,21 @@ impl Client<'_> {
         let same = self.rig.process(container) == process;
         let outcome = self.outcome(&action, &answer, !same);
         Operation { start, end, process: same.then_some(process), action, outcome }
+    }
+
+    /// Asks a container for something that is no part of the history; returns the status.
+    pub(crate) async fn tell(&self, container: &str, request: Request) -> u16 {
+        request.bearer(&self.token).pin(container).send().await.status
+    }
+
+    /// Has something said in the report of what fails.
+    pub(crate) fn remark(&self, what: String) {
+        self.remarks.lock().expect("nothing panics while it adds a remark").push(what);
+    }
+
+    /// What was remarked so far.
+    pub(crate) fn remarks(&self) -> String {
+        self.remarks.lock().expect("nothing panics while it reads the remarks").join(", ")
     }
 
     /// The function whose container does it.
@@ -91,8 +109,7 @@ impl Client<'_> {
         match (action, answer.status) {
             (Action::Get { .. }, 200) => Outcome::Found(self.found(answer)),
             (Action::Get { .. }, 404) => Outcome::Absent,
-            // It did write that there is nothing; its answer does not say whether everybody has been told.
-            (Action::Delete { .. }, 404) => Outcome::Acknowledged { degraded: true, durable: true },
+            (Action::Delete { .. }, 404) => Outcome::NothingThere,
             (_, 200 | 201) => acknowledged(&answer.json()),
             (_, status @ 400..=499) => Outcome::Refused(status),
             (_, status) => Outcome::Unknown { status, killed },

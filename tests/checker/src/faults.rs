@@ -1,12 +1,18 @@
 //! What fails while the clients work. Each fault happens, lasts for a while, and is over when its function returns.
 
 mod aimed;
+mod clock;
 mod failover;
+mod flood;
 mod invalidations;
 mod journal;
 mod left;
+mod narrow;
 mod outlived;
+mod piled;
 mod promotions;
+mod refusal;
+mod sick;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,7 +20,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use strata_stack::{ALL, L3Fault, PathFault};
+use strata_stack::{ALL, L3Fault, PathFault, Refusal};
 
 use crate::client::Client;
 use crate::history::{Action, Operation};
@@ -72,33 +78,60 @@ pub enum Fault {
     PromotionsSlow,
     /// Values are read while an invalidation is about to remove them.
     InvalidationsSlow,
+    /// Redis is full: it answers, and refuses to write.
+    RedisFull,
+    /// Redis lacks the replicas without which it refuses to write.
+    RedisLacksReplicas,
+    /// Redis is far away, and the way to it narrow.
+    RedisNarrow,
+    /// More records come into the journal than anybody reads at once.
+    JournalBusy,
+    /// The wall clock of a container is ahead, and set back.
+    ClockSetBack,
+    /// L3 is slow for long, measured by what containers are told to wait for it.
+    L3SlowForLong,
+    /// L3 throttles and fails in part, for long.
+    L3SickForLong,
+    /// More mutations are made without Redis than are read at once of what they leave.
+    ManyNotes,
+    /// More invalidations are begun than are finished.
+    ManyOpen,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 23] = [
+    pub const ALL: [Fault; 32] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
-        Fault::L3Slow,
+        Fault::RedisFull,
+        Fault::L3SlowForLong,
         Fault::RedisTailLost,
-        Fault::ReplicaPromoted,
+        Fault::JournalBusy,
+        Fault::L3SickForLong,
         Fault::OneCutOff,
-        Fault::ContainerRests,
+        Fault::RedisNarrow,
         Fault::RedisStopped,
         Fault::L3Failing,
-        Fault::JournalTrimmed,
+        Fault::ManyNotes,
         Fault::RepliesHeld,
         Fault::ContainerStopped,
+        Fault::RedisLacksReplicas,
         Fault::AllCutOff,
         Fault::L3Stopped,
         Fault::RedisFlushed,
-        Fault::RedisSlow,
         Fault::L3Throttling,
-        Fault::WritesLate,
-        Fault::RedisReset,
         Fault::CommandsHeld,
+        Fault::RedisReset,
+        Fault::ManyOpen,
+        Fault::ClockSetBack,
+        Fault::L3Slow,
+        Fault::ReplicaPromoted,
+        Fault::ContainerRests,
+        Fault::JournalTrimmed,
+        Fault::RedisSlow,
+        Fault::WritesLate,
         Fault::RedisEmptied,
         Fault::PromotionsSlow,
         Fault::InvalidationsSlow,
@@ -109,11 +142,50 @@ impl Fault {
         Self::ALL.into_iter().find(|fault| format!("{fault:?}") == name)
     }
 
-    /// The faults of a run, one or two out of those given. Runs with seeds in a row begin with one after another.
+    /// The faults of a run, one out of those given or two. Runs with seeds in a row begin with one after another.
     pub(crate) fn draw(of: &[Fault], seed: u64, rng: &mut Rng) -> Vec<Fault> {
         let first = usize::try_from(seed % of.len() as u64).expect("a small number");
-        let second = rng.bool().then(|| of[rng.usize(..of.len())]);
+        let second = rng.bool().then(|| of[rng.usize(..of.len())]).filter(|second| *second != of[first]);
         [of[first]].into_iter().chain(second).collect()
+    }
+
+    /// Whether L3 answers as ever while it lasts, and so does every process.
+    pub(crate) fn leaves_l3_well(self) -> bool {
+        !matches!(
+            self,
+            Fault::HistoryOutlived
+                | Fault::ContainersKilled
+                | Fault::ContainerStopped
+                | Fault::L3Stopped
+                | Fault::L3Throttling
+                | Fault::L3Failing
+                | Fault::L3Slow
+                | Fault::L3SlowForLong
+                | Fault::L3SickForLong
+                | Fault::ManyOpen
+                | Fault::WritesLate
+                | Fault::InvalidationsSlow
+        )
+    }
+
+    /// Whether it changes the configuration.
+    pub(crate) fn configures(self) -> bool {
+        self == Fault::L3SlowForLong
+    }
+
+    /// Whether it puts clocks on and back.
+    pub(crate) fn sets_clocks(self) -> bool {
+        self == Fault::ClockSetBack
+    }
+
+    /// Whether it needs invalidations that do not end in time.
+    pub(crate) fn hurries_invalidations(self) -> bool {
+        self == Fault::ManyOpen
+    }
+
+    /// Whether it leaves more behind than another run should have to do with.
+    pub(crate) fn spoils_stack(self) -> bool {
+        self == Fault::ManyOpen
     }
 
     /// Makes it happen and ends it. Returns the operations that it took.
@@ -134,6 +206,15 @@ impl Fault {
             Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
             Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
+            Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
+            Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,
+            Fault::RedisNarrow => return narrow::work_far_away(client, rng).await,
+            Fault::JournalBusy => return journal::fill_while_others_work(client, rng).await,
+            Fault::ClockSetBack => return clock::set_back(client, rng).await,
+            Fault::L3SlowForLong => return sick::slow_for_long(client, rng).await,
+            Fault::L3SickForLong => return sick::sick_for_long(client, rng).await,
+            Fault::ManyNotes => return piled::leave_notes(client, rng).await,
+            Fault::ManyOpen => return piled::leave_open(client, rng).await,
             Fault::HistoryOutlived => return outlived::leave_copies(client, rng).await,
             Fault::ContainerStopped => stop_container(rig, rng).await,
             Fault::ContainerRests => {

@@ -101,6 +101,8 @@ pub enum Outcome {
         /// A PUT says that L3 has the value.
         durable: bool,
     },
+    /// A DELETE found nothing. It did write that there is nothing; its answer does not say whether everybody has been told.
+    NothingThere,
     /// A read returned a value.
     Found(Found),
     /// A read found nothing.
@@ -138,6 +140,8 @@ pub struct Incident {
     pub end: Duration,
     /// What.
     pub what: String,
+    /// Whether L3 answered as ever meanwhile, and so did every process.
+    pub l3_well: bool,
 }
 
 /// L3, where values are durable.
@@ -161,7 +165,17 @@ impl Operation {
 
     /// Whether it was acknowledged.
     pub fn is_acknowledged(&self) -> bool {
-        matches!(self.outcome, Outcome::Acknowledged { .. })
+        matches!(self.outcome, Outcome::Acknowledged { .. } | Outcome::NothingThere)
+    }
+
+    /// Whether it asks for nothing that L3 alone could not give. What a read finds may have been put elsewhere: that is
+    /// for the caller to know.
+    pub fn needs_l3_only(&self) -> bool {
+        match &self.action {
+            Action::Get { .. } | Action::Delete { .. } => true,
+            Action::Put(put) => put.names_l3(),
+            Action::Invalidate { levels, .. } => names_l3(levels),
+        }
     }
 
     /// Whether its process was killed while it was at it.

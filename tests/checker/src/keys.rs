@@ -64,6 +64,11 @@ impl Keys {
         NAMES.len()..NAMES.len() + LEFT
     }
 
+    /// The name of a key that is no part of the history. All are of one length.
+    pub(crate) fn filler(&self, number: usize) -> String {
+        format!("{}many{number:05}", self.prefix)
+    }
+
     /// A key that may be deleted.
     pub(crate) fn removable(rng: &mut Rng) -> KeyId {
         rng.usize(..KEPT).min(rng.usize(..KEPT))
@@ -87,6 +92,11 @@ impl Keys {
     /// The pattern that is the key itself.
     pub(crate) fn exactly(&self, key: KeyId) -> Scope {
         Scope::Pattern { text: self.names[key].clone(), keys: vec![key] }
+    }
+
+    /// A pattern that matches the first of those that are left alone, as many as have one digit.
+    pub(crate) fn first_left(&self) -> Scope {
+        Scope::Pattern { text: format!("{}left?", self.prefix), keys: Self::left().take(10).collect() }
     }
 
     fn scope(&self, (pattern, keys): (&str, &[KeyId])) -> Scope {

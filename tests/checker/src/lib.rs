@@ -24,6 +24,8 @@
 //! * **Vanished**: what was stored in L3 is there until it is deleted, invalidated or expires.
 //! * **Expired**: nothing is returned when it should have expired.
 //! * **Altered**: a value has every byte that was stored.
+//! * **Unavailable**: while L3 is well, no process refuses for seconds everything that L3 alone can answer. So with Redis
+//!   cut off, stopped, or full, mutations are acknowledged, be it as `degraded`, and reads are answered.
 //!
 //! An operation that was answered 5xx, or never, may have happened or not, and may still happen for as long as an
 //! operation lives.

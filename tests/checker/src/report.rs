@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
 
 use crate::history::{Action, History, Operation, Outcome, Scope};
-use crate::rules::Violation;
+use crate::rules::{Rule, Violation};
 use crate::run::Verdict;
 
 /// Most operations shown of one violation; more do not help anybody.
@@ -127,8 +127,27 @@ impl Shown<'_> {
         starts.min().unwrap_or_default().saturating_sub(BEFORE)
     }
 
-    /// The operations that matter: what changed the key since the value was put, and what read the value.
+    /// The operations that matter, not too many of them.
     fn places(&self) -> Vec<usize> {
+        let mut places =
+            if self.violation.rule == Rule::Unavailable { self.of_process() } else { self.of_key() };
+        if let Some(surplus) = places.len().checked_sub(MOST_SHOWN) {
+            places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
+        }
+        places
+    }
+
+    /// What the process did that refused everything.
+    fn of_process(&self) -> Vec<usize> {
+        let operations = &self.history.operations;
+        let last = &operations[self.violation.read];
+        let from = self.from();
+        let same = |&place: &usize| operations[place].process == last.process && operations[place].end >= from;
+        (0..=self.violation.read).filter(same).collect()
+    }
+
+    /// What changed the key since the value was put, and what read the value.
+    fn of_key(&self) -> Vec<usize> {
         let operations = &self.history.operations;
         let (from, to) = (self.from(), operations[self.violation.read].end);
         let value = |place: usize| match (&operations[place].outcome, operations[place].put()) {
@@ -143,11 +162,7 @@ impl Shown<'_> {
             operation.end >= from && operation.start <= to && (told || operation.may_change(self.violation.key))
                 || place == self.violation.read
         });
-        let mut places: Vec<usize> = places.collect();
-        if let Some(surplus) = places.len().checked_sub(MOST_SHOWN) {
-            places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
-        }
-        places
+        places.collect()
     }
 
     fn mark(&self, place: usize) -> &'static str {
@@ -223,7 +238,7 @@ impl Display for Outcome {
                 let spoilt = if found.intact { "" } else { " altered" };
                 write!(f, "{value}{spoilt} from {}, expires at {} ms", found.level, found.expires_at_ms)
             }
-            Outcome::Absent => f.write_str("404"),
+            Outcome::Absent | Outcome::NothingThere => f.write_str("404"),
             Outcome::Refused(status) => write!(f, "{status}"),
             Outcome::Unknown { status, killed: false } => write!(f, "{status}"),
             Outcome::Unknown { status, killed: true } => write!(f, "{status}, killed"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use crate::faults::Fault;
 
 /// Containers of each function.
 const CONTAINERS: usize = 4;
-/// The functions of every stack, and those of one with warm jobs.
+/// The functions of every stack, those of one with warm jobs, and that of one whose configuration changes.
 const FUNCTIONS: [&str; 3] = ["authorizer", "entries", "invalidate"];
 const WARMING: [&str; 2] = ["warm", "warmer"];
+const CONFIGURING: &str = "config";
 /// Clients of a run, if it is not said how many.
 const CLIENTS: usize = 6;
 /// In front of the names of everything in Redis.
@@ -27,6 +28,13 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub const PLANTED: &str = "STRATA_PLANTED";
 /// How long a command to Redis may take; it may be frozen.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(4);
+/// The `l3_config.timeout_ms` of every stack, which is the default.
+pub(crate) const L3_TIMEOUT_MS: u64 = 1000;
+/// How long an invalidation removes before the rest becomes a job, in milliseconds, where that is to happen.
+const HURRY_MS: &str = "400";
+/// How often a change of the configuration is asked for, and how long between.
+const CONFIGURE_TRIES: usize = 20;
+const CONFIGURE_PAUSE: Duration = Duration::from_millis(300);
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -80,19 +88,27 @@ pub(crate) struct Rig {
     lives: BTreeMap<String, AtomicU32>,
     /// The container that gets no requests.
     resting: Mutex<Option<String>>,
+    /// How long the containers wait for L3.
+    l3_timeout_ms: AtomicU64,
 }
 
 impl Rig {
     pub(crate) async fn start(setup: &Setup) -> Self {
         let window_ms = u64::try_from(setup.window.as_millis()).expect("a window of less than ages");
+        let warming = WARMING.iter().filter(|_| setup.warming);
+        let configuring = setup.faults.iter().any(|fault| fault.configures()).then_some(&CONFIGURING);
         let options = Options::default()
-            .functions(FUNCTIONS.iter().chain(if setup.warming { &WARMING[..] } else { &[] }).copied())
+            .functions(FUNCTIONS.iter().chain(warming).chain(configuring).copied())
             .containers(CONTAINERS)
             .coherence_window_ms(window_ms)
             .env("KEY_PREFIX", KEY_PREFIX)
             .env("CACHE_CONFIG", format!(r#"{{"l2_config":{{"timeout_ms":{}}}}}"#, setup.patience.as_millis()))
             // A client may ask as fast as it can: what it sees is judged, not how much.
             .env("RATE_LIMITS", "off");
+        let any = |has: fn(Fault) -> bool| setup.faults.iter().any(|&fault| has(fault));
+        let options = options.clocks(any(Fault::sets_clocks));
+        let options =
+            if any(Fault::hurries_invalidations) { options.env("INVALIDATE_BUDGET_MS", HURRY_MS) } else { options };
         let options = match &setup.binaries {
             Some(folder) => options.binaries(folder),
             None => options,
@@ -111,6 +127,7 @@ impl Rig {
             warming: setup.warming,
             lives: lives.collect(),
             resting: Mutex::default(),
+            l3_timeout_ms: AtomicU64::new(L3_TIMEOUT_MS),
             api,
         }
     }
@@ -167,14 +184,36 @@ impl Rig {
         matches!(tokio::time::timeout(REDIS_TIMEOUT, said).await, Ok(Ok(_)))
     }
 
+    /// Gives L3 so long in all containers, as soon as they hear of it. Whether it was taken.
+    pub(crate) async fn set_l3_timeout(&self, timeout_ms: u64) -> bool {
+        let body = format!(r#"{{"l3_config":{{"timeout_ms":{timeout_ms}}}}}"#);
+        for _ in 0..CONFIGURE_TRIES {
+            if self.api.request("PUT", "/config").body(body.clone()).send().await.status == 200 {
+                self.l3_timeout_ms.store(timeout_ms, Ordering::SeqCst);
+                return true;
+            }
+            tokio::time::sleep(CONFIGURE_PAUSE).await;
+        }
+        false
+    }
+
+    /// Puts the clock of a container ahead, or sets it right with 0.
+    pub(crate) fn put_clock(&self, container: &str, ahead_ms: i64) {
+        self.api.stack.put_clock(container, ahead_ms).expect("the stack has its own folder");
+    }
+
     /// Ends everything that is wrong.
     pub(crate) async fn heal(&self) {
         self.rest(None);
         let stack = &self.api.stack;
         stack.redis().resume();
         stack.redis().start().await.expect("Redis starts again");
+        stack.redis().accept_writes().await.expect("Redis runs");
         stack.redis_path(ALL).restore().await;
         stack.l3().set(L3Fault::Ok).await;
+        if self.l3_timeout_ms.load(Ordering::SeqCst) != L3_TIMEOUT_MS {
+            assert!(self.set_l3_timeout(L3_TIMEOUT_MS).await, "the configuration can be changed back");
+        }
     }
 
     fn life(&self, container: &str) -> &AtomicU32 {

@@ -5,6 +5,7 @@
 //! what is found here is wrong whatever happened inside.
 
 mod agreement;
+mod availability;
 mod key;
 
 use std::time::Duration;
@@ -36,20 +37,23 @@ pub enum Rule {
     Expired,
     /// It returned bytes that nobody stored under that key.
     Altered,
+    /// It was one of many operations that a process refused, and nothing else for long, although L3 was well.
+    Unavailable,
 }
 
-/// One read that breaks a promise.
+/// One read, or refused operation, that breaks a promise.
 #[derive(Debug, Clone)]
 pub struct Violation {
     /// Which promise.
     pub rule: Rule,
     /// The key.
     pub key: KeyId,
-    /// The read, by its place in [`History::operations`].
+    /// The read, by its place in [`History::operations`]; the last of the operations that were refused.
     pub read: usize,
     /// The PUT of the value that was returned, or of the one that is missing.
     pub put: Option<usize>,
-    /// The mutation that should have been seen; where reads are divided, the PUT of what another one returned.
+    /// The mutation that should have been seen; where reads are divided, the PUT of what another one returned; the first
+    /// of the operations that were refused.
     pub ignored: Option<usize>,
     /// A process killed between a write into L2 and its undo may leave a copy that is found out only when it is due
     /// for revalidation, and this read may be of such a copy.
@@ -60,7 +64,8 @@ pub struct Violation {
 pub fn violations(history: &History) -> Vec<Violation> {
     let keys = 0..history.keys.len();
     let judged = keys.map(|key| KeyHistory::new(history, key));
-    judged.flat_map(|key| key.violations().into_iter().chain(key.divided()).collect::<Vec<_>>()).collect()
+    let wrong = judged.flat_map(|key| key.violations().into_iter().chain(key.divided()).collect::<Vec<_>>());
+    wrong.chain(availability::refused(history)).collect()
 }
 
 /// How long after its end a mutation may go unseen by a read.
@@ -73,7 +78,7 @@ fn bound(window: Duration, mutation: &Operation, read: &Operation, no_cache: boo
     }
     let window = if no_cache { Duration::ZERO } else { window + CLOCK_GRAIN };
     match mutation.outcome {
-        Outcome::Acknowledged { degraded: true, .. } => DEGRADED_BOUND + window,
+        Outcome::Acknowledged { degraded: true, .. } | Outcome::NothingThere => DEGRADED_BOUND + window,
         _ => window,
     }
 }

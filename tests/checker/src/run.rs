@@ -1,6 +1,7 @@
 //! One run: clients and faults for a while, then quiet, then a last look at every key from every container.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -77,7 +78,7 @@ pub(crate) async fn run(rig: &Rig, seed: u64) -> Verdict {
 impl Run<'_> {
     fn client(&self, number: usize) -> Client<'_> {
         let token = self.rig.token(&format!("{}-{number}", self.seed));
-        Client { rig: self.rig, workload: &self.workload, clock: self.clock, token }
+        Client { rig: self.rig, workload: &self.workload, clock: self.clock, token, remarks: Mutex::default() }
     }
 
     async fn load(&self, mut rng: Rng) -> Vec<Operation> {
@@ -108,14 +109,15 @@ impl Run<'_> {
 
     /// Lets the faults happen, each at a time of its own.
     async fn fail(&self, faults: &[Fault], mut rng: Rng) -> (Vec<Incident>, Vec<Operation>) {
-        let client = self.client(self.rig.clients);
         let happenings = faults.iter().map(|fault| {
-            let (client, mut rng) = (&client, rng.fork());
+            let (client, mut rng) = (self.client(self.rig.clients), rng.fork());
             async move {
                 tokio::time::sleep(Duration::from_millis(rng.u64(FAULTS_FROM_MS..FAULTS_TO_MS))).await;
                 let start = self.clock.now();
-                let operations = fault.happen(client, &mut rng).await;
-                (Incident { start, end: self.clock.now(), what: format!("{fault:?}") }, operations)
+                let operations = fault.happen(&client, &mut rng).await;
+                let (end, l3_well) = (self.clock.now(), fault.leaves_l3_well());
+                let what = format!("{fault:?} {}", client.remarks()).trim_end().to_owned();
+                (Incident { start, end, what, l3_well }, operations)
             }
         });
         let (incidents, operations): (_, Vec<_>) = join_all(happenings).await.into_iter().unzip();
@@ -125,9 +127,7 @@ impl Run<'_> {
     /// When every acknowledged mutation must be seen everywhere.
     fn settled(&self, operations: &[Operation]) -> Duration {
         let told = |operation: &Operation| match operation.outcome {
-            Outcome::Acknowledged { degraded: true, .. } if !matches!(operation.action, Action::Delete { .. }) => {
-                operation.end + DEGRADED_BOUND + self.rig.promise
-            }
+            Outcome::Acknowledged { degraded: true, .. } => operation.end + DEGRADED_BOUND + self.rig.promise,
             _ => operation.end + self.rig.promise,
         };
         operations.iter().map(told).max().unwrap_or_default() + Duration::from_millis(10)

@@ -22,7 +22,7 @@ pub async fn hunt(setup: &Setup, seeds: impl IntoIterator<Item = u64>) -> Option
 
 /// Runs the seeds on one stack per setup, all at the same time, and tells `heard` of every verdict as it comes.
 ///
-/// A stack on which something was found wrong is replaced, so that no run pays for another.
+/// A stack on which something was found wrong, or much was left behind, is replaced, so that no run pays for another.
 pub async fn soak(setups: &[Setup], seeds: impl IntoIterator<Item = u64>, heard: impl Fn(&Verdict) + Sync) -> Tally {
     let seeds = Mutex::new(seeds.into_iter().collect::<Vec<u64>>().into_iter());
     let tally = Mutex::new(Tally::default());
@@ -32,7 +32,7 @@ pub async fn soak(setups: &[Setup], seeds: impl IntoIterator<Item = u64>, heard:
             let seed = seeds.lock().expect("nothing panics while it takes a seed").next();
             let Some(seed) = seed else { return };
             let verdict = run(&rig, seed).await;
-            let spoilt = !verdict.violations.is_empty();
+            let spoilt = !verdict.violations.is_empty() || verdict.faults.iter().any(|fault| fault.spoils_stack());
             heard(&verdict);
             tally.lock().expect("nothing panics while it adds up").add(verdict);
             if spoilt {

@@ -13,15 +13,24 @@ const COMPRESSIBLE_BYTES: usize = 3_000;
 /// Over what one item of L3 holds, however it is compressed.
 const CHUNKED_BYTES: usize = 450_000;
 
+/// One in so many values takes L3 several items, the first of them this one.
+const LARGE_EVERY: u64 = 128;
+const FIRST_LARGE: u64 = 63;
+
 /// The JSON text of a number's value. Most are small, one in eight is worth compressing, one in 128 takes L3 several
 /// items.
 pub fn text(number: u64) -> String {
     let pad = match number {
-        n if n % 128 == 63 => noise(n, CHUNKED_BYTES),
+        n if n % LARGE_EVERY == FIRST_LARGE => noise(n, CHUNKED_BYTES),
         n if n % 8 == 7 => "strata ".repeat(COMPRESSIBLE_BYTES / 7),
         _ => String::new(),
     };
     format!(r#"{HEAD}{number}{TAIL},"pad":"{pad}"}}"#)
+}
+
+/// The number, or the next one, whose value takes L3 several items.
+pub(crate) fn next_large(from: u64) -> u64 {
+    from + (LARGE_EVERY + FIRST_LARGE - from % LARGE_EVERY) % LARGE_EVERY
 }
 
 /// The number of a text; none when it is no text of ours.
@@ -52,5 +61,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["n"], n);
         }
         assert_eq!(number("null"), None);
+        assert_eq!([0, 63, 64, 130].map(next_large), [63, 63, 191, 191]);
+        assert!(text(next_large(1_000)).len() > CHUNKED_BYTES);
     }
 }

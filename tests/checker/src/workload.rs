@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use crate::history::{Action, KeyId, Put, Scope, TagId};
 use crate::keys::{Keys, QUIET};
+use crate::value;
 
 /// Of a hundred operations; the rest is invalidations by tag.
 const GETS: u32 = 64;
@@ -77,7 +78,25 @@ impl Workload {
         levels: &'static [&'static str],
         rng: &mut Rng,
     ) -> Action {
-        let value = self.next_value.fetch_add(1, Ordering::Relaxed);
+        self.put_value(self.next_value.fetch_add(1, Ordering::Relaxed), key, tags, levels, rng)
+    }
+
+    /// A PUT of a value that takes L3 several items, into all levels.
+    pub(crate) fn put_large(&self, key: KeyId, rng: &mut Rng) -> Action {
+        let past = |next| Some(value::next_large(next) + 1);
+        let before = self.next_value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, past);
+        let before = before.expect("there is always a next one");
+        self.put_value(value::next_large(before), key, vec![], &[], rng)
+    }
+
+    fn put_value(
+        &self,
+        value: u64,
+        key: KeyId,
+        tags: Vec<TagId>,
+        levels: &'static [&'static str],
+        rng: &mut Rng,
+    ) -> Action {
         let ttl = Duration::from_secs(Keys::ttl_seconds(key, rng));
         Action::Put(Put { key, value, ttl, tags, levels })
     }
@@ -94,6 +113,11 @@ impl Workload {
             1 => self.put_quiet(rng),
             _ => Action::Invalidate { scope: self.keys.quiet(), levels: &[] },
         }
+    }
+
+    /// Makes an end of the values that are left alone, but for the last of them.
+    pub(crate) fn sweep_left(&self) -> Action {
+        Action::Invalidate { scope: self.keys.first_left(), levels: &[] }
     }
 
     /// Leaves a key's value in L3 only.

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,9 @@ fn handle(event: &Value, head: &[String]) -> Result<Value, String> {
         return Ok(json!({ "statusCode": 200, "body": "x".repeat(length as usize) }));
     }
     let environment: std::collections::BTreeMap<String, String> = std::env::vars().collect();
-    let seen = json!({ "event": event, "head": head, "pid": std::process::id(), "environment": environment });
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let seen =
+        json!({ "event": event, "head": head, "pid": std::process::id(), "environment": environment, "time_ms": time });
     Ok(json!({ "statusCode": 200, "headers": { "X-Probe": "1" }, "body": seen.to_string() }))
 }
 

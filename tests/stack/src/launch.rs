@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::authorizer::Authorizer;
+use crate::clock::Clocks;
 use crate::container::{Container, Spec};
 use crate::dynamo;
 use crate::environment::Deployment;
@@ -54,8 +55,16 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
             .await?;
     let l3 = start_l3(&options, &template).await?;
 
-    let mut fleet =
-        Fleet { options: &options, redis: &redis, l3: &l3, logs: &logs, watchdog: &watchdog, paths: BTreeMap::new() };
+    let clocks = options.clocks.then(|| Clocks::compile(scratch.join("clocks"))).transpose()?;
+    let mut fleet = Fleet {
+        options: &options,
+        redis: &redis,
+        l3: &l3,
+        logs: &logs,
+        watchdog: &watchdog,
+        clocks: clocks.as_ref(),
+        paths: BTreeMap::new(),
+    };
     let functions = fleet.functions(&template)?;
     let pools = fleet.start(&functions).await?;
     let paths = Arc::new(fleet.paths);
@@ -83,7 +92,8 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     };
     let gateway = tokio::spawn(Arc::new(gateway).serve(listener));
     let issuer = issuer(&options);
-    Ok((Arc::new(Core { url, issuer, redis, faults, schedules, pools, logs, watchdog, changed }), gateway))
+    let core = Core { url, issuer, redis, faults, clocks, schedules, pools, logs, watchdog, changed };
+    Ok((Arc::new(core), gateway))
 }
 
 fn template(options: &Options) -> Result<Template, String> {
@@ -155,6 +165,7 @@ struct Fleet<'a> {
     l3: &'a L3,
     logs: &'a Arc<Logs>,
     watchdog: &'a Arc<Watchdog>,
+    clocks: Option<&'a Clocks>,
     /// Grows with every container that uses Redis.
     paths: BTreeMap<String, RedisPath>,
 }
@@ -189,7 +200,10 @@ impl Fleet<'_> {
 
     async fn container(&mut self, function: &Function, name: String) -> Result<Container, Error> {
         let redis_url = self.way_to_redis(function, &name).await?;
-        let environment = self.deployment().environment(function, &name, &redis_url);
+        let mut environment = self.deployment().environment(function, &name, &redis_url);
+        if let Some(clocks) = self.clocks {
+            environment.extend(clocks.environment(&name)?);
+        }
         Container::open(Spec {
             name,
             function: function.name.clone(),

@@ -32,6 +32,7 @@
 
 mod authorizer;
 mod calendar;
+mod clock;
 mod container;
 mod dynamo;
 mod environment;

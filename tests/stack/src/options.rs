@@ -35,6 +35,7 @@ pub struct Options {
     pub(crate) port: u16,
     pub(crate) containers: usize,
     pub(crate) freeze: bool,
+    pub(crate) clocks: bool,
     pub(crate) l3: L3Store,
     pub(crate) redis: RedisEngine,
     pub(crate) streams: bool,
@@ -56,6 +57,7 @@ impl Default for Options {
             port: 0,
             containers: 2,
             freeze: true,
+            clocks: false,
             l3: L3Store::default(),
             redis: RedisEngine::default(),
             streams: true,
@@ -88,6 +90,12 @@ impl Options {
     /// Whether containers are frozen (SIGSTOP) between invocations, as Lambda does; default yes.
     pub fn freeze(mut self, freeze: bool) -> Self {
         self.freeze = freeze;
+        self
+    }
+
+    /// Whether the containers' wall clocks can be put on and back; default no. It takes a C compiler.
+    pub fn clocks(mut self, clocks: bool) -> Self {
+        self.clocks = clocks;
         self
     }
 

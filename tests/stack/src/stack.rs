@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::clock::Clocks;
 use crate::container::{Container, InvokeError, parsed};
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
@@ -57,6 +58,7 @@ pub(crate) struct Core {
     pub(crate) issuer: Issuer,
     pub(crate) redis: Redis,
     pub(crate) faults: Faults,
+    pub(crate) clocks: Option<Clocks>,
     pub(crate) schedules: Schedules,
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
     pub(crate) logs: Arc<Logs>,
@@ -118,6 +120,15 @@ impl Stack {
     /// L3 and its faults.
     pub fn l3(&self) -> &L3 {
         &self.core.faults.l3
+    }
+
+    /// Puts a container's wall clock ahead of this machine's by so much, or behind; 0 sets it right.
+    ///
+    /// # Panics
+    /// When the stack was not started with [`clocks`](Options::clocks).
+    #[track_caller]
+    pub fn put_clock(&self, container: &str, ahead_ms: i64) -> Result<(), Error> {
+        self.core.clocks.as_ref().expect("a stack with clocks").put(container, ahead_ms)
     }
 
     /// The containers of all functions.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use strata_checker::history::History;
 use strata_checker::report::describe;
 use strata_checker::{Fault, Setup, Verdict, soak::soak};
 use strata_stack::repository;
@@ -46,8 +47,9 @@ fn fault(name: &str) -> Fault {
 
 fn say(verdict: &Verdict) {
     if verdict.violations.is_empty() {
-        let operations = verdict.history.operations.len();
-        line(&format!("seed {}: {operations} operations, {:?}", verdict.seed, verdict.faults));
+        let History { operations, incidents, .. } = &verdict.history;
+        let failed: Vec<&str> = incidents.iter().map(|incident| incident.what.as_str()).collect();
+        line(&format!("seed {}: {} operations, {}", verdict.seed, operations.len(), failed.join("; ")));
     } else {
         line(&describe(verdict));
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::history::{Action, Scope};
+use crate::history::{Action, Incident, Scope};
 
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -284,4 +284,72 @@ fn what_a_killed_process_left_behind_is_told_apart() {
         read(5000, "b", found(1)),
     ];
     assert!(!assert_wrong(Rule::Stale, elsewhere).allowed);
+}
+
+/// A history with something wrong for a while, during which L3 is well or not.
+fn judge_with_incident(operations: Vec<Operation>, start: u64, end: u64, l3_well: bool) -> Vec<Violation> {
+    let incidents = vec![Incident { start: ms(start), end: ms(end), what: String::new(), l3_well }];
+    violations(&History { window: ms(WINDOW), keys: vec!["k".to_owned()], operations, incidents })
+}
+
+/// One refusal every second.
+fn refusals(process: &str, operation: impl Fn(u64, u64, &str) -> Operation, seconds: u64) -> Vec<Operation> {
+    (0..=seconds).map(|second| with(operation(second * 1000, second * 1000 + 10, process), LOST)).collect()
+}
+
+#[test]
+fn a_process_does_not_refuse_for_long_what_l3_can_answer() {
+    let put_in = |start, end, process: &str| put(start, end, process, start);
+    let invalidated = |start, end, process: &str| {
+        let mut sweep = sweep(start, end, &[0]);
+        sweep.process = Some(process.to_owned());
+        sweep
+    };
+    for wrong in [
+        assert_wrong(Rule::Unavailable, refusals("a", put_in, 7)),
+        assert_wrong(Rule::Unavailable, refusals("a", delete, 7)),
+        assert_wrong(Rule::Unavailable, refusals("i", invalidated, 7)),
+        assert_wrong(Rule::Unavailable, refusals("a", |start, _, process| read(start, process, LOST), 7)),
+    ] {
+        assert_eq!((wrong.ignored, wrong.read), (Some(0), 5), "told once, when it has lasted for long enough");
+    }
+    assert_fine(refusals("a", put_in, 4));
+    let answered = |at: u64| put(at, at + 10, "a", at);
+    assert_fine(refusals("a", put_in, 7).into_iter().chain([answered(3500)]).collect());
+    let elsewhere = |at: u64| put(at, at + 10, "b", at);
+    assert_wrong(Rule::Unavailable, refusals("a", put_in, 7).into_iter().chain([elsewhere(3500)]).collect());
+}
+
+#[test]
+fn what_is_not_in_l3_or_while_l3_is_ill_may_be_refused() {
+    let upper = |start, end, process: &str| {
+        let value = Put { levels: &["L1_MEMORY", "L2_REDIS"], ..plain(start) };
+        operation(start, end, process, Action::Put(value), DONE)
+    };
+    assert_fine(refusals("a", upper, 9));
+    let of_upper = |start, _, process: &str| read(start, process, LOST);
+    let seen = refusals("a", of_upper, 9);
+    assert_fine(seen.clone().into_iter().chain([upper(20, 30, "b")]).collect());
+    assert!(judge_with_incident(seen.clone(), 3000, 4000, false).is_empty());
+    assert_eq!(judge_with_incident(seen, 3000, 4000, true).len(), 1);
+}
+
+#[test]
+fn a_deletion_of_nothing_has_the_longer_bound() {
+    let nothing = |read| vec![put(0, 10, "a", 1), with(delete(20, 30, "a"), Outcome::NothingThere), read];
+    assert_fine(nothing(read(11_000, "b", found(1))));
+    assert_wrong(Rule::Stale, nothing(read(11_033, "b", found(1))));
+}
+
+#[test]
+fn every_kind_of_degraded_mutation_is_seen_in_time_and_ever_after() {
+    let again = || vec![put(0, 10, "a", 1)];
+    for mutation in [put(20, 30, "a", 2), delete(20, 30, "a"), sweep(20, 30, &[0])] {
+        let until = |read| again().into_iter().chain([with(mutation.clone(), DEGRADED), read]).collect::<Vec<_>>();
+        assert_fine(until(read(11_000, "b", found(1))));
+        for late in [11_033, 60_000, 3_000_000] {
+            assert_wrong(Rule::Stale, until(read(late, "b", found(1))));
+            assert_wrong(Rule::Stale, until(fresh(read(late, "b", found(1)))));
+        }
+    }
 }

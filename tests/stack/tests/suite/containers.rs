@@ -1,6 +1,6 @@
 //! What Lambda does.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -131,4 +131,21 @@ async fn a_scheduled_event_that_fails_is_tried_three_times_under_one_request_id(
     let ids: Vec<&str> = log.lines().filter(|line| line.starts_with("invoked as ")).collect();
     assert_eq!(ids.len(), 3, "{log}");
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[tokio::test]
+async fn the_wall_clock_of_one_container_can_be_put_on_and_back() {
+    let fixture = Fixture::start(Options::default().clocks(true)).await;
+    let now_ms = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let ahead_ms = async |container: &str| {
+        let before = now_ms();
+        fixture.pinned(container).await.seen()["time_ms"].as_i64().unwrap() - before
+    };
+    // However long an answer takes on a busy machine.
+    const HOUR: i64 = 3_600_000;
+    for step in [2 * HOUR, -2 * HOUR, 0] {
+        fixture.stack.put_clock("probe-1", step).unwrap();
+        assert!((ahead_ms("probe-1").await - step).abs() < HOUR, "{step}");
+        assert!(ahead_ms("probe-2").await < HOUR);
+    }
 }
