@@ -62,6 +62,11 @@ impl Key {
         self.hash
     }
 
+    /// The key whose text that is: it was checked when it became one.
+    pub(crate) fn again(text: &Arc<str>) -> Key {
+        Key { hash: SEED.hash_one(&**text), text: Arc::clone(text) }
+    }
+
     /// The text, shared.
     pub fn shared(&self) -> Arc<str> {
         Arc::clone(&self.text)

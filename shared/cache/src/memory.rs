@@ -7,14 +7,21 @@
 //!   entries were in it. So neither more bytes nor more entries than configured fit.
 //! - **Expiry is absolute.** A copy carries its deadline in wall-clock time and is not returned from then on,
 //!   whatever a frozen monotonic clock says. mini-moka's clock only drops what is idle.
+//! - **What has expired makes room first.** No copy is refused, and none that lives is evicted, while one that has expired
+//!   is there, however often that was read.
 //! - **No older copy survives a refusal.** The least recently used copies make room, but not for a copy that is
 //!   asked for less often than they are (TinyLFU), nor for one that is larger than the whole memory. Then the copy
-//!   that was to be replaced is gone as well, and [`Memory::insert`] says so.
+//!   that was to be replaced is gone as well, and [`Memory::insert`] says so. Reads from before the memory was half full
+//!   are not counted for this: what was read much only then goes for what is asked for twice, once.
 //! - **Evictions are told from other ends.** Each copy watches over its own stay.
 //! - **Other bounds while it runs.** A memory of another size takes over what fits; a memory that is switched off holds
 //!   nothing.
 
+mod deadlines;
 mod stay;
+mod usage;
+
+pub use self::usage::Usage;
 
 use self::stay::{Residents, Stay};
 use crate::{
@@ -31,21 +38,24 @@ use std::{
     cmp::Reverse,
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard,
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 /// What a copy takes besides its key, text and tags: the entry, the map's slot, the queues' nodes, and what the
-/// allocator adds to each. By 100,000 copies of 1,131 bytes a process grew 583 bytes each beyond these (x86-64, glibc).
-const OVERHEAD_BYTES: u64 = 584;
+/// allocator adds to each. By 100,000 copies of 1,131 bytes a process grew 583 bytes each beyond these (x86-64, glibc), and
+/// 25 more for their places among the deadlines; 37 where these lie in 3,000 different seconds.
+const OVERHEAD_BYTES: u64 = 608;
 /// What a tag takes besides its text: pointer, length, reference counts, its part of the list, rounding by the allocator.
 /// Measured likewise: 71 bytes in a list of two, 59 in one of eight. A list that other entries have takes nothing.
 const TAG_OVERHEAD_BYTES: u64 = 64;
 /// A copy that was replaced is kept by mini-moka until it looks at its logs, which is after 64 operations at the latest.
 /// Where its text is longer than this, in bytes, that is not waited for.
 const MOST_LINGERING: usize = 64 * 1024;
+/// How many expired copies an insert drops at a time: at once where it needs their room, else so that they do not gather.
+const DROPPED_AT_ONCE: usize = 64;
 /// No entry lives longer than 365 days; a longer idle time would only be refused by mini-moka.
 const MAX_IDLE: Duration = Duration::from_secs(crate::entry::MAX_TTL_SECONDS as u64);
 
@@ -125,17 +135,6 @@ impl Drop for Copy {
     }
 }
 
-/// What the memory holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Copies.
-    pub entries: u64,
-    /// Bytes of their JSON texts.
-    pub text_bytes: u64,
-    /// Their bytes: keys, texts, tags and an estimate of what keeping them takes.
-    pub bytes: u64,
-}
-
 /// The copies of one container.
 pub struct Memory(RwLock<Held>);
 
@@ -152,7 +151,7 @@ impl Memory {
         let resized = Held::new(config, held.residents.clock.clone(), held.residents.counters.clone());
         let deadline_ms = now_ms.saturating_add(ttl_ms(config));
         // The least recently used first, as they came.
-        for (key, copy) in held.newest(resized.bounds).into_iter().rev() {
+        for (key, copy) in held.newest(resized.bounds, now_ms).into_iter().rev() {
             resized.insert(key, Arc::new(copy.until(deadline_ms, now_ms)));
         }
         *held = resized;
@@ -189,9 +188,16 @@ impl Memory {
         self.remove_matching(|_, _| true);
     }
 
-    /// What is held now.
-    pub fn usage(&self) -> Usage {
-        self.held().usage()
+    /// What is held and has not expired by `now_ms`. What expired less than a second ago may still count.
+    pub fn usage(&self, now_ms: i64) -> Usage {
+        self.held().residents.live(now_ms)
+    }
+
+    /// How much of that will have expired by when, before `until_ms`: times in milliseconds since the Unix epoch, and what
+    /// expires by then since the time before. They are few, and where many seconds have something to expire some of it
+    /// is said too late.
+    pub fn forecast(&self, now_ms: i64, until_ms: i64) -> Vec<(i64, Usage)> {
+        self.held().residents.deadlines.forecast(now_ms, until_ms)
     }
 
     fn held(&self) -> RwLockReadGuard<'_, Held> {
@@ -218,7 +224,7 @@ impl Held {
             .time_to_idle(idle)
             .build_with_hasher(KeyHashing::default());
         let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
-        Held { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms)) }
+        Held { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms, bounds)) }
     }
 
     fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
@@ -243,10 +249,15 @@ impl Held {
             self.copies.sync();
             return false;
         }
-        copy.stay.get_or_init(|| Stay::begin(&self.residents, &copy, bytes));
+        self.drop_expired();
+        let is_roomy = self.is_roomy(bytes);
+        if !is_roomy {
+            self.make_room(self.bounds.weight(bytes));
+        }
+        Stay::begin(&self.residents, &key, &copy, bytes);
         self.copies.insert(key.clone(), Arc::clone(&copy));
         let lingers = replaced.is_some_and(|copy| copy.entry.text.len() > MOST_LINGERING);
-        if self.is_roomy() && !lingers {
+        if is_roomy && !lingers {
             return true;
         }
         self.copies.sync();
@@ -265,11 +276,26 @@ impl Held {
         Some(replaced)
     }
 
-    /// Whether a copy that has just been put in is certain to stay: mini-moka refuses and evicts nothing below its
+    /// Whether a copy of so many bytes that is put in is certain to stay: mini-moka refuses and evicts nothing below its
     /// capacity. Half of it is left for what other threads have under way, which mini-moka takes into account later.
-    fn is_roomy(&self) -> bool {
-        let Usage { entries, bytes, .. } = self.usage();
-        entries.saturating_mul(self.bounds.least_weight).saturating_add(bytes) <= self.bounds.total / 2
+    fn is_roomy(&self, bytes: u64) -> bool {
+        self.residents.weight().saturating_add(self.bounds.weight(bytes)) <= self.bounds.total / 2
+    }
+
+    /// Drops what has idled and what has expired, as far as a copy of that weight needs the room.
+    fn make_room(&self, weight: u64) {
+        self.copies.sync();
+        while self.residents.weight().saturating_add(weight) > self.bounds.total && self.drop_expired() {}
+    }
+
+    /// Drops some copies that have expired; returns whether there were any.
+    fn drop_expired(&self) -> bool {
+        let expired = self.residents.deadlines.take_expired(self.residents.clock.now_ms(), DROPPED_AT_ONCE);
+        let stays = expired.iter().filter_map(Weak::upgrade);
+        // One that was replaced has left already, and its key is that of another.
+        let keys: Vec<Key> = stays.filter_map(|copy| copy.stay.get()?.end_of(&copy)).collect();
+        keys.iter().for_each(|key| self.copies.invalidate(key));
+        !expired.is_empty()
     }
 
     fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
@@ -298,10 +324,10 @@ impl Held {
         keys.len()
     }
 
-    /// The copies that fit into `bounds`, those that were read last first.
-    fn newest(&self, bounds: Bounds) -> Vec<(Key, Arc<Copy>)> {
-        let mut copies: Vec<_> =
-            self.copies.iter().map(|held| (held.key().clone(), Arc::clone(held.value()))).collect();
+    /// The copies that are live at `now_ms` and fit into `bounds`, those that were read last first.
+    fn newest(&self, bounds: Bounds, now_ms: i64) -> Vec<(Key, Arc<Copy>)> {
+        let live = self.copies.iter().filter(|held| held.value().is_live(now_ms));
+        let mut copies: Vec<_> = live.map(|held| (held.key().clone(), Arc::clone(held.value()))).collect();
         copies.sort_by_key(|(_, copy)| Reverse(copy.last_read_ms.load(Relaxed)));
         let mut left = bounds.total;
         copies.retain(|(key, copy)| match left.checked_sub(bounds.weight(bytes(key, copy))) {
@@ -312,10 +338,6 @@ impl Held {
             None => false,
         });
         copies
-    }
-
-    fn usage(&self) -> Usage {
-        self.residents.usage()
     }
 }
 

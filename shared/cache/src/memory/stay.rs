@@ -4,9 +4,10 @@
 //! out on purpose ends its stay first; what leaves without that, before its time is over, was evicted. Reading a copy
 //! costs nothing more.
 
-use super::{Copy, Usage};
+use super::{Bounds, Copy, Usage, deadlines::Deadlines};
 use crate::{
     Clock,
+    key::Key,
     level::{Level, Levels},
     stats::{Count, Counters},
 };
@@ -26,29 +27,41 @@ const LOWER: Levels = Levels::ALL.without(Level::L1);
 pub(super) struct Residents {
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    pub(super) deadlines: Deadlines,
     /// A copy that was not read for so long is dropped, in ms.
     pub(super) idle_ms: i64,
+    bounds: Bounds,
     entries: AtomicI64,
     text_bytes: AtomicI64,
     bytes: AtomicI64,
+    weight: AtomicI64,
 }
 
 impl Residents {
-    pub(super) fn new(clock: Clock, counters: Counters, idle_ms: i64) -> Residents {
-        let (entries, text_bytes, bytes) = Default::default();
-        Residents { clock, counters, idle_ms, entries, text_bytes, bytes }
+    pub(super) fn new(clock: Clock, counters: Counters, idle_ms: i64, bounds: Bounds) -> Residents {
+        let (entries, text_bytes, bytes, weight) = Default::default();
+        let deadlines = Deadlines::default();
+        Residents { clock, counters, deadlines, idle_ms, bounds, entries, text_bytes, bytes, weight }
     }
 
-    pub(super) fn usage(&self) -> Usage {
+    /// What stays and has not expired by `now_ms`.
+    pub(super) fn live(&self, now_ms: i64) -> Usage {
         let read = |gauge: &AtomicI64| u64::try_from(gauge.load(Relaxed)).unwrap_or_default();
-        Usage { entries: read(&self.entries), text_bytes: read(&self.text_bytes), bytes: read(&self.bytes) }
+        let all = Usage { entries: read(&self.entries), text_bytes: read(&self.text_bytes), bytes: read(&self.bytes) };
+        all.minus(self.deadlines.expired(now_ms))
     }
 
-    fn add(&self, sign: i64, copy: &Copy, bytes: u32) {
-        let text_bytes = i64::try_from(copy.entry.text.len()).unwrap_or(i64::MAX);
+    /// What all that stays weighs, expired or not.
+    pub(super) fn weight(&self) -> u64 {
+        u64::try_from(self.weight.load(Relaxed)).unwrap_or_default()
+    }
+
+    fn add(&self, sign: i64, usage: Usage) {
+        let signed = |number: u64| sign * i64::try_from(number).unwrap_or(i64::MAX);
         self.entries.fetch_add(sign, Relaxed);
-        self.text_bytes.fetch_add(sign * text_bytes, Relaxed);
-        self.bytes.fetch_add(sign * i64::from(bytes), Relaxed);
+        self.text_bytes.fetch_add(signed(usage.text_bytes), Relaxed);
+        self.bytes.fetch_add(signed(usage.bytes), Relaxed);
+        self.weight.fetch_add(signed(self.bounds.weight(usage.bytes)), Relaxed);
     }
 }
 
@@ -56,27 +69,37 @@ impl Residents {
 #[derive(Debug)]
 pub(super) struct Stay {
     residents: Arc<Residents>,
+    key: Arc<str>,
     bytes: u32,
     /// The copy was taken out, or never let in.
     ended: AtomicBool,
 }
 
 impl Stay {
-    /// Begins the stay of `copy`, which takes so many bytes.
-    pub(super) fn begin(residents: &Arc<Residents>, copy: &Copy, bytes: u64) -> Stay {
+    /// Begins the stay of `copy`, which takes so many bytes, under `key`.
+    pub(super) fn begin(residents: &Arc<Residents>, key: &Key, copy: &Arc<Copy>, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        residents.add(1, copy, bytes);
-        let residents = Arc::clone(residents);
-        Stay { residents, bytes, ended: AtomicBool::new(false) }
+        let stay = Stay { residents: Arc::clone(residents), key: key.shared(), bytes, ended: AtomicBool::new(false) };
+        let usage = stay.usage(copy);
+        if copy.stay.set(stay).is_ok() {
+            residents.add(1, usage);
+            residents.deadlines.add(copy, usage);
+        }
     }
 
     /// Ends the stay of `copy` on purpose: what comes now is no eviction. Returns whether it had not ended before.
     pub(super) fn end(&self, copy: &Copy) -> bool {
         let ends = !self.ended.swap(true, AcqRel);
         if ends {
-            self.residents.add(-1, copy, self.bytes);
+            self.residents.add(-1, self.usage(copy));
+            self.residents.deadlines.end(copy, self.usage(copy));
         }
         ends
+    }
+
+    /// The same; returns the key of the copy if that is still there.
+    pub(super) fn end_of(&self, copy: &Copy) -> Option<Key> {
+        self.end(copy).then(|| Key::again(&self.key))
     }
 
     /// Ends the stay of `copy`, which is dropped. Unless that was its end before, or its time is over, it was evicted.
@@ -86,6 +109,10 @@ impl Stay {
             self.residents.counters.add(Count::Evictions, 1);
             self.residents.counters.add(Count::Demotions, u64::from(below));
         }
+    }
+
+    fn usage(&self, copy: &Copy) -> Usage {
+        Usage { entries: 1, text_bytes: copy.entry.text.len() as u64, bytes: self.bytes.into() }
     }
 
     /// Whether time has ended the stay: the copy expired, or nobody read it for the idle time.

@@ -61,7 +61,7 @@ fn returns_what_was_inserted_until_it_is_removed() {
     assert_eq!(memory.remove(&key(1), NOW).unwrap().entry.version, Version(1));
     assert!(memory.remove(&key(1), NOW).is_none());
     assert!(memory.get(&key(1), NOW).is_none());
-    assert_eq!(memory.usage(), Usage::default());
+    assert_eq!(memory.usage(NOW), Usage::default());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn never_holds_more_entries_than_configured() {
     }
     for number in 10..100 {
         insist(&memory, &key(number), 1);
-        assert!(memory.usage().entries <= 10);
+        assert!(memory.usage(NOW).entries <= 10);
     }
 }
 
@@ -97,9 +97,9 @@ fn never_holds_more_bytes_than_configured() {
     let memory = memory(&config(10_000, 1));
     for number in 0..100 {
         insist(&memory, &key(number), 100_000);
-        assert!(memory.usage().bytes <= 1 << 20);
+        assert!(memory.usage(NOW).bytes <= 1 << 20);
     }
-    assert!(memory.usage().entries >= 9);
+    assert!(memory.usage(NOW).entries >= 9);
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn removes_what_matches_and_clears_all() {
     (0..2_000).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
     assert_eq!(memory.remove_matching(|key, _| key.as_str().ends_with('7')), 200);
     assert!(memory.get(&key(17), NOW).is_none());
-    assert_eq!(memory.usage().entries, 1_800);
+    assert_eq!(memory.usage(NOW).entries, 1_800);
     memory.clear();
-    assert_eq!(memory.usage(), Usage::default());
+    assert_eq!(memory.usage(NOW), Usage::default());
     assert!((0..2_000).all(|number| memory.get(&key(number), NOW).is_none()));
 }
 
@@ -232,14 +232,112 @@ fn usage_follows_every_way_in_and_out() {
     let memory = memory(&config(10, 1));
     memory.insert(key(1), copy(100, 1));
     memory.insert(key(2), copy(50, 1));
-    let both = memory.usage();
+    let both = memory.usage(NOW);
     assert_eq!((both.entries, both.text_bytes), (2, 150));
     assert!(both.bytes > 150 + 2 * OVERHEAD_BYTES);
     memory.insert(key(1), copy(10, 2));
-    assert_eq!((memory.usage().entries, memory.usage().text_bytes), (2, 60));
+    assert_eq!((memory.usage(NOW).entries, memory.usage(NOW).text_bytes), (2, 60));
     memory.remove(&key(1), NOW);
     memory.clear();
-    assert_eq!(memory.usage(), Usage::default());
+    assert_eq!(memory.usage(NOW), Usage::default());
+}
+
+/// A full memory of `most` entries whose clock stands at its beginning, each of its copies read ten times since it is.
+fn full_and_read(most: usize) -> (Memory, Clock) {
+    let clock = Clock::manual(NOW);
+    let memory = Memory::new(&config(most as u64, 1), clock.clone(), Counters::default());
+    (0..most).for_each(|number| assert!(memory.insert(key(number), copy(1, 1))));
+    (0..10).for_each(|_| (0..most).for_each(|number| assert!(memory.get(&key(number), NOW).is_some())));
+    (memory, clock)
+}
+
+/// A copy that lives for so long from `now_ms` on.
+fn living(now_ms: i64, life_ms: i64) -> Arc<Copy> {
+    let entry = Entry { expires_at_ms: now_ms + life_ms, ..entry(1, 1).as_ref().clone() };
+    Arc::new(Copy::new(entry.into(), Position::ZERO, now_ms, &L1Config::default()))
+}
+
+/// Reads each key once, and fills what is not there; returns how many were.
+fn round(memory: &Memory, keys: std::ops::Range<usize>, now_ms: i64) -> usize {
+    let hit = |number: &usize| {
+        let hit = memory.get(&key(*number), now_ms).is_some();
+        if !hit {
+            memory.insert(key(*number), living(now_ms, 60_000));
+        }
+        hit
+    };
+    keys.filter(hit).count()
+}
+
+#[test]
+fn what_has_expired_makes_room_as_if_it_had_never_been_there() {
+    let (memory, clock) = full_and_read(100);
+    let later = NOW + 10_000;
+    clock.set(later);
+    assert_eq!([round(&memory, 100..200, later), round(&memory, 100..200, later)], [0, 100]);
+    let (memory, _) = full_and_read(100);
+    assert_eq!([round(&memory, 100..200, NOW), round(&memory, 100..200, NOW)], [0, 0], "what lives does not");
+}
+
+#[test]
+fn no_live_copy_goes_while_an_expired_one_is_there() {
+    let counters = Counters::default();
+    let clock = Clock::manual(NOW);
+    let memory = Memory::new(&config(100, 1), clock.clone(), counters.clone());
+    // The ones that live were used least recently, and are read by nobody.
+    (0..50).for_each(|number| assert!(memory.insert(key(number), living(NOW, 60_000))));
+    (50..100).for_each(|number| assert!(memory.insert(key(number), living(NOW, 5_000))));
+    clock.set(NOW + 5_000);
+    for number in 100..150 {
+        assert!(insist(&memory, &key(number), 1), "one that has expired makes room");
+    }
+    assert!((0..50).all(|number| memory.holds(&key(number), clock.now_ms())));
+    assert_eq!(counters.read()[Count::Evictions], 0);
+}
+
+#[test]
+fn a_replaced_copy_expires_and_its_successor_stays() {
+    let clock = Clock::manual(NOW);
+    let memory = Memory::new(&config(10, 1), clock.clone(), Counters::default());
+    memory.insert(key(1), living(NOW, 1_000));
+    memory.insert(key(1), living(NOW, 60_000));
+    clock.set(NOW + 2_000);
+    (2..11).for_each(|number| assert!(memory.insert(key(number), living(clock.now_ms(), 60_000))));
+    assert!(memory.get(&key(1), clock.now_ms()).is_some());
+    assert_eq!(memory.usage(clock.now_ms()).entries, 10);
+}
+
+#[test]
+fn what_has_expired_does_not_count() {
+    let memory = memory(&config(1_000, 1));
+    for number in 0..100 {
+        memory.insert(key(number), living(NOW, 1_000 + 1_000 * (i64::try_from(number).unwrap() % 4)));
+    }
+    let entries = |now_ms| memory.usage(now_ms).entries;
+    assert_eq!([0, 1_000, 2_000, 3_000, 4_000].map(|ms| entries(NOW + ms)), [100, 75, 50, 25, 0]);
+    assert_eq!(entries(NOW + 999), 100, "to the millisecond where it is a whole second");
+    let forecast = memory.forecast(NOW, NOW + 3_500);
+    let expected = [(NOW + 1_000, 25), (NOW + 2_000, 25)];
+    assert_eq!(forecast.iter().map(|(ms, usage)| (*ms, usage.entries)).collect::<Vec<_>>(), expected);
+    memory.clear();
+    assert_eq!(memory.usage(NOW), Usage::default());
+}
+
+#[test]
+fn a_forecast_is_short_and_never_says_too_early() {
+    let memory = memory(&config(10_000, 1));
+    for number in 0..1_000 {
+        memory.insert(key(number), living(NOW, 1_500 + 700 * i64::try_from(number).unwrap()));
+    }
+    let forecast = memory.forecast(NOW, NOW + 900_000);
+    assert!(forecast.len() <= 16);
+    assert_eq!(forecast.iter().map(|(_, usage)| usage.entries).sum::<u64>(), 1_000);
+    let mut left = memory.usage(NOW);
+    for (ms, usage) in forecast {
+        assert!(left.entries >= memory.usage(ms - 1_000).entries);
+        left = left.minus(usage);
+        assert_eq!(left, memory.usage(ms));
+    }
 }
 
 #[test]
@@ -251,12 +349,12 @@ fn another_size_keeps_what_fits_and_what_was_read_last() {
         assert!(memory.insert(key(number.try_into().unwrap()), copy));
     }
     memory.resize(&config(200, 2), NOW);
-    assert_eq!(memory.usage().entries, 100, "a larger memory takes all over");
+    assert_eq!(memory.usage(NOW).entries, 100, "a larger memory takes all over");
     memory.resize(&config(10, 1), NOW);
     let kept: Vec<usize> = (0..100).filter(|number| memory.get(&key(*number), NOW).is_some()).collect();
     assert_eq!(kept, (90..100).collect::<Vec<_>>());
     memory.resize(&L1Config { enabled: false, ..config(10, 1) }, NOW);
-    assert_eq!(memory.usage(), Usage::default());
+    assert_eq!(memory.usage(NOW), Usage::default());
     assert!(!memory.insert(key(1), copy(10, 1)), "a memory that is switched off holds nothing");
     memory.resize(&config(10, 1), NOW);
     assert!(memory.insert(key(1), copy(10, 1)));

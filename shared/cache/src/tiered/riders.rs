@@ -79,7 +79,8 @@ impl View<'_> {
 
     /// What this container has counted since its last report.
     fn report(&self) -> Option<(Command, Rider)> {
-        let (usage, now_ms) = (self.memory.usage(), self.clock.now_ms());
+        let now_ms = self.clock.now_ms();
+        let usage = self.memory.usage(now_ms);
         let report = self.reporter.report(&self.counters, &self.store.tally, usage, now_ms)?;
         Some((self.fleet.report(&report), Rider::Reported(report.number)))
     }
