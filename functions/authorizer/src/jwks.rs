@@ -124,7 +124,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Unavailable> {
 
 impl From<reqwest::Error> for Unavailable {
     fn from(error: reqwest::Error) -> Self {
-        Self::because(WHAT, &error)
+        // Its text would have the URL, whose query and user information may be secret.
+        Self::because(WHAT, &error.without_url())
     }
 }
 

@@ -14,8 +14,7 @@ const MAX_LEEWAY_SECONDS: u64 = 30;
 /// Shortest secret accepted, in bytes: RFC 7518 section 3.2 wants at least the size of the hash for HS256.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// Which tokens are good.
-#[derive(Debug)]
+/// Which tokens are good. `Debug` leaves out all that could hold a secret.
 pub struct Settings {
     /// `JWT_ISSUER`, required: the only accepted `iss`.
     pub issuer: String,
@@ -61,6 +60,18 @@ pub struct Secret(String);
 pub struct SettingsError {
     variable: &'static str,
     problem: &'static str,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("secret", &self.secret)
+            .field("jwks_host", &self.jwks_url.as_ref().and_then(Url::host_str))
+            .field("leeway_seconds", &self.leeway_seconds)
+            .finish()
+    }
 }
 
 impl Settings {
@@ -216,6 +227,13 @@ mod tests {
         let error = problem(&[("JWT_SECRET", "hunter2")]);
         assert_eq!(error, "JWT_SECRET must have at least 32 bytes");
         assert!(!format!("{:?}", settings(&[]).unwrap()).contains(SECRET));
+    }
+
+    #[test]
+    fn of_the_key_set_s_url_only_the_host_is_shown() {
+        let shown =
+            format!("{:?}", settings(&[("JWKS_URL", "https://user:hunter2@issuer/keys?code=hunter2")]).unwrap());
+        assert!(shown.contains("issuer") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

@@ -14,12 +14,15 @@ use serde::{Deserialize, Deserializer};
 use crate::keys::VerificationKey;
 use crate::settings::Settings;
 
+/// Most bytes of a subject and of an API key: both are kept in memory, and the subject goes into each journal record.
+pub const MAX_NAME_BYTES: usize = 256;
+
 /// Who is asking, and what for they may ask.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The subject; never empty.
+    /// The subject, of 1 to [`MAX_NAME_BYTES`] bytes.
     pub sub: String,
-    /// Claim `api_key`: whose rate limits apply, instead of the subject's own.
+    /// Claim `api_key`, of as many: whose rate limits apply, instead of the subject's own.
     pub api_key: Option<String>,
     /// The token's end, seconds since the epoch, rounded down.
     pub exp: u64,
@@ -53,7 +56,7 @@ pub enum Refusal {
     Issuer,
     /// For another audience.
     Audience,
-    /// A claim is missing, empty or of the wrong type.
+    /// A claim is missing, empty, too long or of the wrong type.
     Claims,
 }
 
@@ -145,8 +148,8 @@ impl TryFrom<Claims> for Principal {
     fn try_from(claims: Claims) -> Result<Self, Refusal> {
         let prefixes = claims.cache_key_prefixes;
         let empty_prefix = prefixes.iter().flatten().any(String::is_empty);
-        let empty_key = claims.api_key.as_deref().is_some_and(str::is_empty);
-        if claims.sub.is_empty() || empty_key || empty_prefix {
+        let is_name = |text: &str| (1..=MAX_NAME_BYTES).contains(&text.len());
+        if !is_name(&claims.sub) || !claims.api_key.as_deref().is_none_or(is_name) || empty_prefix {
             return Err(Refusal::Claims);
         }
         let scopes = match claims.scope {
@@ -185,7 +188,7 @@ impl fmt::Display for Refusal {
             Self::NotYetValid => "not yet valid",
             Self::Issuer => "wrong issuer",
             Self::Audience => "wrong audience",
-            Self::Claims => "claim missing or of the wrong type",
+            Self::Claims => "claim missing, too long or of the wrong type",
         })
     }
 }

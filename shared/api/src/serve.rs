@@ -1,7 +1,7 @@
 //! Start-up. Nothing is done before the first poll for work that the first event does not need: the environment is read,
 //! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
-use crate::{metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
+use crate::{keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
 use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use std::time::Duration;
@@ -83,7 +83,8 @@ async fn beside_connecting(polling: impl Future<Output = Result<(), Error>>, cac
 fn start() -> Result<(TieredCache, Option<Duration>), Error> {
     telemetry::init();
     let opened = || {
-        let Settings { config, deployment, function_timeout } = Settings::from_env()?;
+        let Settings { config, deployment, function_timeout, deployment_key } = Settings::from_env()?;
+        keyed::init(&deployment_key);
         Ok((TieredCache::open(deployment, config)?, function_timeout))
     };
     opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))

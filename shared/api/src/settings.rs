@@ -2,11 +2,11 @@
 
 mod redis_access;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use strata_cache::{
     Class, Config, Deployment, Limits,
-    config::{RedisUrl, Refusal},
+    config::{FIELDS, RedisUrl, Refusal},
 };
 
 /// What the deployment says. `Debug` leaves out all that could hold a secret.
@@ -25,6 +25,9 @@ pub struct Settings {
     /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
     /// invocation began, by the platform's clock. Unset: not known.
     pub function_timeout: Option<Duration>,
+    /// `DEPLOYMENT_KEY`: keys hashes of cache keys in the log and the names of jobs. All functions must have the same, and
+    /// who knows it can find out, and foretell, those that are easy to guess. Unset: made of what all functions share.
+    pub deployment_key: String,
 }
 
 /// A variable that cannot be used. Does not repeat the value, which may be secret.
@@ -46,7 +49,12 @@ impl Settings {
         let lookup = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
         let seconds = number("FUNCTION_TIMEOUT_SECONDS", lookup("FUNCTION_TIMEOUT_SECONDS"))?;
         let deployment = deployment(lookup)?;
-        Ok(Settings { config: config(lookup)?, deployment, function_timeout: seconds.map(Duration::from_secs) })
+        Ok(Settings {
+            config: config(lookup)?,
+            deployment,
+            function_timeout: seconds.map(Duration::from_secs),
+            deployment_key: lookup("DEPLOYMENT_KEY").unwrap_or_else(|| shared(lookup)),
+        })
     }
 }
 
@@ -113,15 +121,46 @@ fn limits(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Limits, Set
     }
 }
 
-/// The default configuration with `partial` merged over it.
+/// What all functions of a deployment have in common, its Redis password above all. Not the whole URL, which may name a
+/// proxy of the function's own.
+fn shared(lookup: impl Fn(&'static str) -> Option<String>) -> String {
+    let url = lookup("REDIS_URL").unwrap_or_default();
+    let user = url.rsplit_once('@').map_or("", |(user, _)| user);
+    let others = ["TABLE_NAME", "CONTROL_TABLE_NAME", "KEY_PREFIX"].map(|name| lookup(name).unwrap_or_default());
+    [user, &others.join(" ")].join(" ")
+}
+
+/// The default configuration with `partial` merged over it. What is wrong is said without a word of what stands there:
+/// a password may stand in the wrong place.
 fn document(partial: Option<String>) -> Result<Config, SettingsError> {
     let Some(partial) = partial else { return Ok(Config::default()) };
-    let merged = || -> Result<Config, serde_json::Error> {
-        let mut document = serde_json::to_value(Config::default())?;
-        merge(&mut document, serde_json::from_str(&partial)?);
-        serde_json::from_value(document)
-    };
-    merged().map_err(|error| SettingsError { variable: "CACHE_CONFIG", problem: error.to_string() })
+    let unusable = |problem| SettingsError { variable: "CACHE_CONFIG", problem };
+    let partial: Value = serde_json::from_str(&partial).map_err(|error| {
+        unusable(format!("it must be JSON, and is not at line {} column {}", error.line(), error.column()))
+    })?;
+    let merged = merged(partial.clone());
+    merged.map_err(|_| unusable(fault(&partial).unwrap_or_else(|| "a name in it is not one of a field".to_owned())))
+}
+
+fn merged(partial: Value) -> Result<Config, serde_json::Error> {
+    let mut document = serde_json::to_value(Config::default())?;
+    merge(&mut document, partial);
+    serde_json::from_value(document)
+}
+
+/// Which part of a document is of the wrong type.
+fn fault(partial: &Value) -> Option<String> {
+    let Some(sections) = partial.as_object() else { return Some("it must be a JSON object".to_owned()) };
+    FIELDS.iter().find_map(|field| {
+        let (section, name) = field.path.split_once('.').unwrap_or((field.path, ""));
+        let given = sections.get(section)?;
+        let (alone, what) = match given.as_object() {
+            _ if name.is_empty() => (json!({section: given}), field.path),
+            Some(fields) => (json!({section: {name: fields.get(name)?}}), field.path),
+            None => (json!({section: given}), section),
+        };
+        merged(alone).is_err().then(|| format!("{what} is of the wrong type"))
+    })
 }
 
 /// Puts `over` over `base`; objects are merged member by member.
@@ -213,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn functions_of_one_deployment_have_one_key() {
+        let key = |url: &str, table: &str| read(&[("REDIS_URL", url), ("TABLE_NAME", table)]).unwrap().deployment_key;
+        let one = key("redis://u:p@h:1", "t");
+        assert_eq!(one, key("redis://u:p@proxy:2", "t"));
+        assert_ne!(one, key("redis://u:q@h:1", "t"));
+        assert_ne!(one, key("redis://u:p@h:1", "other"));
+        let given = [("REDIS_URL", "redis://u:p@h:1"), ("DEPLOYMENT_KEY", "given")];
+        assert_eq!(read(&given).unwrap().deployment_key, "given");
+    }
+
+    #[test]
     fn limits_are_on_unless_switched_off() {
         let limits = |value| read(&[("RATE_LIMITS", value), ("RATE_LIMIT_READ", "1")]).unwrap().deployment.limits;
         assert_eq!(limits("on").of(Class::Read), Some(1));
@@ -240,5 +290,28 @@ mod tests {
             let error = read(&[(variable, value)]).unwrap_err();
             assert!(error.to_string().contains(variable), "{error}");
         }
+    }
+
+    #[test]
+    fn a_document_of_the_wrong_shape_is_told_without_its_content() {
+        let url = "redis://user:hunter2@host";
+        for (document, says) in [
+            (json!(url), "a JSON object"),
+            (json!([url]), "a JSON object"),
+            (json!({"l2_config": url}), "l2_config is of the wrong type"),
+            (json!({"l2_config": [url]}), "l2_config is of the wrong type"),
+            (json!({"l2_config": {"redis_url": [url]}}), "l2_config.redis_url is of the wrong type"),
+            (json!({"l2_config": {"redis_url": {url: 1}}}), "l2_config.redis_url is of the wrong type"),
+            (json!({"l2_config": {"enabled": url}}), "l2_config.enabled is of the wrong type"),
+            (json!({"max_entry_size_mb": url}), "max_entry_size_mb is of the wrong type"),
+            (json!({"compression": {"algorithm": url}}), "compression.algorithm is of the wrong type"),
+            (json!({"l2_config": {url: true}}), "a name in it"),
+            (json!({url: true}), "a name in it"),
+        ] {
+            let error = read(&[("CACHE_CONFIG", &document.to_string())]).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("hunter2"), "{error}");
+        }
+        let error = read(&[("CACHE_CONFIG", "redis://user:hunter2@host")]).unwrap_err().to_string();
+        assert!(error.contains("line 1 column 1") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -1,15 +1,15 @@
 //! What is logged: one JSON line per request, written when its answer is known.
 //!
-//! No values, no tokens, and keys only as a hash, because logs are kept longer and read by more people than the data.
+//! No values, no tokens, and keys only as a hash, because logs are kept longer and read by more people than the data. The
+//! hash is keyed: without that, whoever reads the log finds out each key that can be guessed, by hashing guesses.
 //! Other crates are heard from WARN on only, as their debug output would show what must not be logged.
 
-use crate::{error::ApiError, principal::Principal};
+use crate::{error::ApiError, keyed, principal::Principal};
 use lambda_http::http::StatusCode;
 use std::{panic, sync::OnceLock, time::Duration};
 use strata_cache::{Configured, Key, Level};
 use tracing::{error, info, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// What is to be said of one request, collected on its way.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Trace {
     /// Whether a mutation was acknowledged without Redis.
     pub degraded: bool,
     configured: Option<ConfigurationChange>,
-    key_hash: Option<u64>,
+    key_hash: Option<String>,
     code: Option<&'static str>,
     cause: Option<String>,
 }
@@ -36,9 +36,9 @@ struct ConfigurationChange {
 }
 
 impl Trace {
-    /// Notes the key, as a hash.
+    /// Notes the key, as a keyed hash.
     pub fn key(&mut self, key: &Key) {
-        self.key_hash = Some(xxh3_64(key.as_str().as_bytes()));
+        self.key_hash = Some(keyed::in_log(key.as_str()));
     }
 
     /// Notes who changed the configuration, and what. It is the only line that names a caller: an administrator's act is
@@ -68,7 +68,7 @@ impl Trace {
             status = status.as_u16(),
             answered_by = self.level.map(Level::name),
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            key_hash = self.key_hash.map(|hash| format!("{hash:016x}")),
+            key_hash = self.key_hash.as_deref(),
             degraded = self.degraded.then_some(true),
             config_by = self.configured.as_ref().map(|change| change.by.as_str()),
             config_version = self.configured.as_ref().map(|change| change.version),

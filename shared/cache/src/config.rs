@@ -120,9 +120,10 @@ impl RedisUrl {
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-            Some((scheme, host)) => write!(f, "{scheme}://***@{host}"),
-            None => f.write_str(&self.0),
+        let Some((secret, host)) = self.0.rsplit_once('@') else { return f.write_str(&self.0) };
+        match secret.split_once("://") {
+            Some((scheme, _)) => write!(f, "{scheme}://***@{host}"),
+            None => write!(f, "***@{host}"),
         }
     }
 }
@@ -282,5 +283,6 @@ mod tests {
         assert_eq!(format!("{url} {url:?}"), "rediss://***@host:6379/2 rediss://***@host:6379/2");
         assert_eq!(url.expose(), "rediss://user:p@ss@host:6379/2");
         assert_eq!(RedisUrl::new("redis://host:1").to_string(), "redis://host:1");
+        assert_eq!(RedisUrl::new("user:p@ss@host:1").to_string(), "***@host:1");
     }
 }

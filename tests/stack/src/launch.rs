@@ -236,6 +236,7 @@ impl Fleet<'_> {
         let mut values = BTreeMap::from([("JWT_ISSUER", issuer.issuer), ("JWT_AUDIENCE", issuer.audience)]);
         // The URL has all that a server on this machine asks for.
         values.insert("REDIS_AUTH", String::new());
+        values.insert("DEPLOYMENT_KEY", "local".to_owned());
         values.extend(TABLES.map(|(variable, name)| (variable, name.to_owned())));
         let window = self.options.coherence_window_ms.map(|window| ("COHERENCE_WINDOW_MS", window.to_string()));
         values.extend(window);

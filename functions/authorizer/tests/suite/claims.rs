@@ -35,6 +35,15 @@ async fn an_api_key_is_not_a_subject() {
 }
 
 #[tokio::test]
+async fn names_have_a_bound() {
+    let (longest, longer) = ("é".repeat(128), format!("{}e", "é".repeat(128)));
+    assert_eq!(context([("sub", Some(json!(longest)))]).await.sub, longest);
+    assert_eq!(context([("api_key", Some(json!(longest)))]).await.api_key, Some(longest));
+    refused("sub", json!(longer)).await;
+    refused("api_key", json!(longer)).await;
+}
+
+#[tokio::test]
 async fn prefixes() {
     assert_eq!(context([]).await.prefixes, None);
     assert_eq!(context([("cache_key_prefixes", Some(json!([])))]).await.prefixes.unwrap(), "[]");

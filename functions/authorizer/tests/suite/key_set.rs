@@ -1,9 +1,9 @@
 //! The issuer's keys: which are used, when they are fetched, and what happens when they cannot be.
 
-use authorizer::Authorizer;
 use authorizer::jwks::MAX_BYTES;
 use authorizer::keyring::{MAX_AGE, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
 use authorizer::token::Refusal;
+use authorizer::{AuthorizeError, Authorizer};
 use serde_json::json;
 
 use crate::issuer::Issuer;
@@ -177,10 +177,15 @@ async fn answers_that_are_no_key_set() {
     }
 }
 
+/// What the log says of it is the text of this error.
 #[tokio::test]
-async fn nobody_listens() {
-    let url = Some("http://127.0.0.1:1/");
-    assert_unavailable(ask(&authorizer(None, url), &Signer::ec("k").sign(&claims())).await);
+async fn nobody_listens_and_the_url_is_not_told() {
+    let url = Some("http://user:hunter2@127.0.0.1:1/keys?code=hunter2");
+    let Err(AuthorizeError::Unavailable(cause)) = ask(&authorizer(None, url), &Signer::ec("k").sign(&claims())).await
+    else {
+        panic!("nobody listens there")
+    };
+    assert!(!cause.to_string().contains("hunter2"), "{cause}");
 }
 
 #[tokio::test]
