@@ -6,6 +6,9 @@
 //! |---|---|---|
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
+//! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
+//! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
+//! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
@@ -34,8 +37,8 @@ pub(crate) use copies::{
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, SETTLE, SyncReply, appended, closed, history,
-    is_published,
+    Fields, HISTORY, Journal, OPERATION_LIFE, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS, Said,
+    SyncReply, appended, closed, history, is_published,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply};
@@ -64,6 +67,11 @@ impl Keyspace {
 
     pub(crate) fn open(&self) -> String {
         format!("{}{{j}}open", self.0)
+    }
+
+    /// The index beside the journal, and what the names of its parts begin with.
+    pub(crate) fn journal_index(&self) -> String {
+        format!("{}{{j}}index", self.0)
     }
 
     pub(crate) fn stats(&self) -> String {
