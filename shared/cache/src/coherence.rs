@@ -2,9 +2,14 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
+mod doubt;
 mod news;
 
-pub(crate) use self::news::News;
+use self::doubt::Gaps;
+pub(crate) use self::{
+    doubt::{Held, Looked},
+    news::News,
+};
 use crate::{
     barriers::Barriers,
     key::Key,
@@ -12,7 +17,7 @@ use crate::{
     level::Level,
     planted::{Bug, planted},
     record::{Event, Record},
-    redis::{HISTORY, OPERATION_LIFE, SyncReply},
+    redis::{HISTORY, OPERATION_LIFE, SYNC_RECORDS, SyncReply},
     register::Register,
     selector::Invalidation,
     version::{Position, Version},
@@ -30,6 +35,9 @@ pub(crate) const LAMBDA_MS: i64 = 10_000;
 /// Λ less a margin for the sync that carries the news: outage notes are read at least this often by someone, in ms.
 pub(crate) const NOTES_INTERVAL_MS: u64 = 8_000;
 
+/// With more invalidations than this in one sync L1 is doubted instead of being searched for each of them.
+const MOST_SEARCHED: usize = 16;
+
 /// A container's knowledge.
 #[derive(Debug)]
 pub(crate) struct Coherence {
@@ -44,8 +52,13 @@ pub(crate) struct Coherence {
     published: Option<u64>,
     /// Position of the newest record read; `None` before the first sync.
     cursor: Option<Position>,
-    /// The ledger holds every record after this position.
+    /// The ledger holds every put and delete after this position.
     reach: Position,
+    /// The ledger holds every invalidation after this position.
+    swept: Position,
+    /// How many records there were at the last sync, and how many come in a second.
+    count: u64,
+    pace: u64,
     epoch: Position,
     ledger: Ledger,
     /// The greatest version that the journal or the control table has told of.
@@ -56,8 +69,9 @@ pub(crate) struct Coherence {
     noted: Barriers,
     /// Clock time at which the control table was asked for them.
     noted_ms: i64,
-    /// Counts how often L1 was emptied; a fill that began before does not go in.
+    /// Counts how often L1 was emptied or doubted; a fill that began before does not go in.
     generation: u64,
+    gaps: Gaps,
     /// Clock time at which the last sync was sent.
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
@@ -110,6 +124,9 @@ impl Coherence {
             published: None,
             cursor: None,
             reach: Position::ZERO,
+            swept: Position::ZERO,
+            count: 0,
+            pace: 0,
             epoch: Position::ZERO,
             ledger: Ledger::default(),
             newest: Version::ZERO,
@@ -117,6 +134,7 @@ impl Coherence {
             noted: Barriers::default(),
             noted_ms: i64::MIN,
             generation: 0,
+            gaps: Gaps::default(),
             sent_ms: i64::MIN,
             doubted: false,
             time_us: 0,
@@ -143,6 +161,17 @@ impl Coherence {
 
     pub(crate) fn cursor(&self) -> Option<Position> {
         self.cursor
+    }
+
+    /// How many records this container knows that there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether more records may be waiting at `now_ms` than a sync reads, as far as can be told by how many came lately.
+    pub(crate) fn expects_gap(&self, now_ms: i64) -> bool {
+        let age_ms = now_ms.saturating_sub(self.sent_ms).unsigned_abs();
+        self.pace.saturating_mul(age_ms) / 1000 > SYNC_RECORDS as u64 / 4
     }
 
     /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`.
@@ -180,10 +209,9 @@ impl Coherence {
     /// Takes in what a sync that was sent at `sent_ms` learnt.
     pub(crate) fn apply(&mut self, reply: SyncReply, sent_ms: i64) -> News {
         let mut news = News::default();
-        let known = if reply.reset && !planted(Bug::GapNotNoticed) { None } else { self.cursor };
-        if known.is_none() {
-            self.restart(&reply);
-            news.clear = true;
+        let known = self.cursor;
+        if reply.gap.is_some() || known.is_none() {
+            self.leap(&reply, &mut news);
         }
         for record in reply.records.iter().filter(|record| known.is_none_or(|cursor| record.at > cursor)) {
             self.take(record, &mut news);
@@ -191,7 +219,23 @@ impl Coherence {
         if reply.epoch > self.epoch {
             self.begin_epoch(reply.epoch, &mut news);
         }
-        self.generation += u64::from(news.clear);
+        if news.invalidations.len() > MOST_SEARCHED {
+            news.invalidations.clear();
+            news.gap = true;
+        }
+        if news.gap && self.register == Register::L2 {
+            // Nothing but L2 itself confirms a copy.
+            news.clear = true;
+        }
+        self.generation += u64::from(news.clear || news.gap);
+        if news.clear {
+            self.gaps = Gaps::default();
+        } else if news.gap {
+            self.gaps.add(self.generation, known.unwrap_or(Position::ZERO), self.swept);
+        }
+        let age_ms = sent_ms.saturating_sub(self.sent_ms).max(1).unsigned_abs();
+        self.pace = reply.count.saturating_sub(self.count).saturating_mul(1000) / age_ms;
+        self.count = reply.count;
         self.sent_ms = sent_ms;
         self.time_us = reply.time_us;
         self.received = Some(reply.received);
@@ -209,12 +253,13 @@ impl Coherence {
         news
     }
 
-    /// Whether a copy in L2 may be returned without asking L3.
+    /// Whether a copy in L2 may be returned without asking L3. `looked` is what the index said of the key.
     pub(crate) fn trusts(
         &self,
         key: &Key,
         tags: &[Arc<str>],
         copy: &Certificate,
+        looked: Option<&Looked>,
         now_ms: i64,
         revalidate_ms: i64,
     ) -> bool {
@@ -229,7 +274,9 @@ impl Coherence {
         !self.is_settling()
             && !covered
             && copy.stamp >= self.epoch
-            && (copy.stamp >= self.reach || self.sees_all_operations())
+            && (copy.stamp >= self.known_after()
+                || self.is_over(self.known_after())
+                || looked.is_some_and(|looked| self.is_untouched(key, copy, looked)))
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
@@ -334,15 +381,26 @@ impl Coherence {
             && (!covered || planted(Bug::FilledThoughCovered))
     }
 
-    /// What has happened to a key, by others, since an operation began that wrote `version` of it.
-    pub(crate) fn since(&self, key: &Key, tags: &[Arc<str>], stamp: Stamp, version: Version) -> Since {
-        if Level::ALL.into_iter().any(|level| self.is_swept(level, key, tags, stamp.position)) {
-            Since::Invalidated
-        } else if self.restarted_since(stamp) || self.covers(key, version, stamp.position) {
-            Since::Changed
-        } else {
-            Since::Unchanged
+    /// What has happened to a key, by others, since an operation began that wrote `version` of it. `looked` is what the
+    /// index said of the key after that.
+    pub(crate) fn since(
+        &self,
+        key: &Key,
+        tags: &[Arc<str>],
+        stamp: Stamp,
+        version: Version,
+        looked: Option<&Looked>,
+    ) -> Since {
+        let swept = Level::ALL.into_iter().any(|level| self.is_swept(level, key, tags, stamp.position));
+        if swept || stamp.position < self.swept {
+            return Since::Invalidated;
         }
+        let unchanged = match self.restarted_since(stamp) {
+            false => !self.covers(key, version, stamp.position),
+            true if self.register == Register::L2 => false,
+            true => self.is_known_unchanged(key, version, stamp.position, looked) == Some(true),
+        };
+        if unchanged { Since::Unchanged } else { Since::Changed }
     }
 
     /// Whether a row of L3 counts as removed already, whose value is kept in `level`: an invalidation that means it has
@@ -357,15 +415,28 @@ impl Coherence {
         self.settling && self.reads_journal
     }
 
-    /// Whether L1 has been emptied since the stamp.
+    /// Whether L1 has been emptied or doubted since the stamp.
     fn restarted_since(&self, stamp: Stamp) -> bool {
         stamp.generation != self.generation
     }
 
-    fn restart(&mut self, reply: &SyncReply) {
-        self.ledger = Ledger::default();
-        self.reach = reply.records.first().map_or(reply.epoch, |oldest| oldest.at);
-        self.cursor = Some(reply.records.last().map_or(reply.epoch, |newest| newest.at));
+    /// Goes on at the end of the journal. Of what lies between, only the invalidations are known, perhaps not all.
+    fn leap(&mut self, reply: &SyncReply, news: &mut News) {
+        let end = reply.gap.unwrap_or(reply.epoch);
+        let floor = reply.said.as_ref().map_or(end, |said| said.floor);
+        let before = self.cursor.replace(end);
+        if planted(Bug::GapNotNoticed) && before.is_some() {
+            return;
+        }
+        self.ledger.forget_changes();
+        self.reach = end;
+        if before.is_none_or(|cursor| cursor < floor) {
+            self.swept = floor;
+        }
+        match before {
+            Some(_) => news.gap = true,
+            None => news.clear = true,
+        }
     }
 
     fn take(&mut self, record: &Record, news: &mut News) {
@@ -394,15 +465,20 @@ impl Coherence {
         }
     }
 
-    /// Every operation that is not in the ledger has ended: the ledger reaches back 2T.
-    fn sees_all_operations(&self) -> bool {
-        self.reach.ms + self.history_ms() <= self.time_us / 1000
+    /// The ledger holds every record after this position.
+    fn known_after(&self) -> Position {
+        self.reach.max(self.swept)
+    }
+
+    /// Whether every operation has ended that was recorded before a position, and what it left in L2 with it.
+    fn is_over(&self, at: Position) -> bool {
+        at.ms + self.history_ms() <= self.time_us / 1000
     }
 
     fn prune(&mut self) {
-        if let Some(pruned) = self.ledger.prune((self.time_us / 1000).saturating_sub(self.history_ms())) {
-            self.reach = self.reach.max(pruned);
-        }
+        let (pruned, swept) = self.ledger.prune((self.time_us / 1000).saturating_sub(self.history_ms()));
+        self.reach = self.reach.max(pruned.unwrap_or_default());
+        self.swept = self.swept.max(swept.unwrap_or_default());
     }
 
     fn history_ms(&self) -> u64 {

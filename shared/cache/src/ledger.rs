@@ -84,9 +84,17 @@ impl Ledger {
         false
     }
 
-    /// Forgets the records before `ms` of Redis time; returns the newest position forgotten.
-    pub(crate) fn prune(&mut self, ms: u64) -> Option<Position> {
-        let mut pruned = None;
+    /// Forgets every put and delete.
+    pub(crate) fn forget_changes(&mut self) {
+        self.forgotten += self.changes.len();
+        self.changes.clear();
+        self.newest.clear();
+    }
+
+    /// Forgets the records before `ms` of Redis time; returns the newest positions forgotten, of a change and of an
+    /// invalidation.
+    pub(crate) fn prune(&mut self, ms: u64) -> (Option<Position>, Option<Position>) {
+        let (mut pruned, mut swept) = (None, None);
         while let Some(change) = self.changes.pop_front_if(|change| change.at.ms < ms) {
             self.forgotten += 1;
             if self.newest.get(&change.key_hash) == Some(&self.forgotten) {
@@ -95,9 +103,9 @@ impl Ledger {
             pruned = Some(change.at);
         }
         while let Some(invalidation) = self.invalidations.pop_front_if(|invalidation| invalidation.at.ms < ms) {
-            pruned = pruned.max(Some(invalidation.at));
+            swept = swept.max(Some(invalidation.at));
         }
-        pruned
+        (pruned, swept)
     }
 }
 
@@ -138,11 +146,11 @@ mod tests {
         for ms in [10, 20, 30] {
             ledger.add(&changed(ms, "k", ms));
         }
-        assert_eq!(ledger.prune(25), Some(at(20)));
+        assert_eq!(ledger.prune(25), (Some(at(20)), None));
         assert!(!ledger.covers(&key_of("k"), Version(30), at(5)));
         assert!(ledger.covers(&key_of("k"), Version(1), at(20)));
-        assert_eq!(ledger.prune(25), None);
-        assert_eq!(ledger.prune(31), Some(at(30)));
+        assert_eq!(ledger.prune(25), (None, None));
+        assert_eq!(ledger.prune(31), (Some(at(30)), None));
         assert!(ledger.changes.is_empty() && ledger.newest.is_empty());
     }
 

@@ -66,6 +66,8 @@ pub struct Copy {
     pub entry: Arc<Entry>,
     /// The journal's position at which it was current.
     pub stamp: Position,
+    /// In which generation of the container's knowledge it was last known to be current.
+    pub known: AtomicU64,
     /// When it was last known to be current, in milliseconds since the Unix epoch.
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
@@ -85,6 +87,7 @@ impl Copy {
     pub fn new(entry: Arc<Entry>, stamp: Position, now_ms: i64, config: &L1Config) -> Copy {
         Copy {
             stamp,
+            known: AtomicU64::new(0),
             read_at_ms: AtomicI64::new(now_ms),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
             reads: AtomicU64::new(0),
@@ -100,6 +103,7 @@ impl Copy {
         Copy {
             entry: Arc::clone(&self.entry),
             stamp: self.stamp,
+            known: self.known.load(Relaxed).into(),
             read_at_ms: self.read_at_ms.load(Relaxed).into(),
             deadline_ms: self.deadline_ms.min(deadline_ms),
             reads: self.reads.load(Relaxed).into(),

@@ -21,6 +21,8 @@ pub(crate) enum Bug {
     LedgerNotAsked,
     /// A sync that does not follow on the last one is taken for one that does.
     GapNotNoticed,
+    /// A key of which the index has a later record counts as untouched.
+    IndexNotHeeded,
     /// L1 is trusted for as long as it holds a copy.
     WindowNotKept,
     /// L1 is trusted for as long as Redis cannot be asked.

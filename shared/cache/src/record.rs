@@ -5,7 +5,7 @@ use crate::{
     selector::{Invalidation, Written},
     version::{Position, Version},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// One record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,18 @@ impl Record {
         };
         Some(Record { at, event })
     }
+}
+
+/// Most bytes of a text that only people read.
+const MOST_TEXT_BYTES: usize = 128;
+
+/// A name or reason as a record has it: records are bounded, whatever a token or request says. `…` stands at its end where
+/// it was cut.
+pub(crate) fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= MOST_TEXT_BYTES {
+        return text.into();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(MOST_TEXT_BYTES)]).into()
 }
 
 /// The entries that a warm record names, as its body.

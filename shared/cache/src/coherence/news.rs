@@ -13,9 +13,11 @@ use std::sync::Arc;
 pub(crate) struct News {
     /// Drop everything.
     pub clear: bool,
+    /// Nothing is known of a stretch of the journal: what L1 holds is doubted.
+    pub gap: bool,
     /// Drop the copies these changes cover.
     pub changes: Vec<(Key, Version, Position)>,
-    /// Drop the copies these invalidations cover.
+    /// Drop the copies these invalidations cover; none where they are so many that L1 is doubted instead.
     pub invalidations: Vec<Arc<Invalidation>>,
     /// Entries that warm jobs have brought into L2, with bytes of their envelopes: they may be prefetched.
     pub warmed: Vec<(Key, usize)>,

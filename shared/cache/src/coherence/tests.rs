@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     level::Levels,
     pattern::Pattern,
-    redis::Published,
+    redis::{Published, Recorded, Said},
     selector::{Invalidation, Selector},
 };
 
@@ -20,8 +20,21 @@ fn put(ms: u64, name: &str, version: u64) -> Record {
     Record { at: at(ms), event: Event::Changed { key: key(name), version: Version(version) } }
 }
 
-fn reply(ms: u64, reset: bool, records: Vec<Record>) -> SyncReply {
-    SyncReply { epoch: at(0), reset, records, ..SyncReply::at((T0 + ms) * 1000) }
+fn reply(ms: u64, records: Vec<Record>) -> SyncReply {
+    SyncReply { epoch: at(0), records, ..SyncReply::at((T0 + ms) * 1000) }
+}
+
+/// What follows on a gap that ends at `end`, where the index has everything after `floor`.
+fn gap(ms: u64, end: u64, floor: u64, records: Vec<Record>) -> SyncReply {
+    let said = Some(Said { floor: at(floor), keys: Vec::new() });
+    SyncReply { gap: Some(at(end)), said, ..reply(ms, records) }
+}
+
+/// What the index says now of the key, of which its last record stands at `last`.
+fn looked(knowledge: &Coherence, name: &str, floor: u64, last: Option<u64>, greatest: u64) -> Looked {
+    let recorded = last.map(|last| Recorded { greatest: Version(greatest), last: at(last) });
+    let said = Said { floor: at(floor), keys: vec![recorded] };
+    Looked::of([&key(name)], &said, knowledge.generation())
 }
 
 fn copy(version: u64, stamp: u64) -> Certificate {
@@ -38,7 +51,7 @@ fn invalidation(ms: u64, pattern: &str, version: u64, levels: Levels) -> Arc<Inv
 fn synced() -> Coherence {
     let mut knowledge = Coherence::new(Register::L3);
     let epoch = Record { at: at(0), event: Event::Epoch };
-    assert!(knowledge.apply(reply(10, true, vec![epoch]), 10).clear);
+    assert!(knowledge.apply(gap(10, 0, 0, vec![epoch]), 10).clear);
     knowledge
 }
 
@@ -57,51 +70,148 @@ fn the_window_ends_with_the_last_sync() {
 fn a_record_takes_trust_from_older_copies_only() {
     let mut knowledge = synced();
     let k = key("k");
-    assert!(knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
-    let news = knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
+    assert!(knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
+    let news = knowledge.apply(reply(20, vec![put(15, "k", 2)]), 20);
     assert_eq!(news, News { changes: vec![(k.clone(), Version(2), at(15))], ..News::default() });
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
-    assert!(knowledge.trusts(&k, &[], &copy(1, 15), 0, 1000), "certified after the record");
-    assert!(knowledge.trusts(&k, &[], &copy(2, 0), 0, 1000), "the record's own put");
-    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), 0, 1000));
-    assert!(!knowledge.trusts(&key("other"), &[], &copy(1, 0), 1001, 1000), "older than V");
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 15), None, 0, 1000), "certified after the record");
+    assert!(knowledge.trusts(&k, &[], &copy(2, 0), None, 0, 1000), "the record's own put");
+    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 0, 1000));
+    assert!(!knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 1001, 1000), "older than V");
 }
 
 #[test]
-fn a_gap_empties_l1_and_distrusts_what_it_may_hide() {
+fn a_gap_leaves_trust_in_l2_to_the_index() {
+    let mut knowledge = synced();
+    let (before, k) = (knowledge.stamp(), key("k"));
+    let news = knowledge.apply(gap(30_000, 20_000, 5_000, vec![]), 30_000);
+    assert!(news.gap && !news.clear);
+    assert!(!knowledge.allows_fill(&k, &[], before, Version(1), at(20_000)), "it began before");
+    assert!(knowledge.trusts(&k, &[], &copy(1, 20_000), None, 0, 1000), "certified after the gap");
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 10_000), None, 0, 1000), "the index was not asked");
+    let said = |last, greatest| looked(&knowledge, "k", 5_000, last, greatest);
+    let trusts = |stamp, said: Looked| knowledge.trusts(&k, &[], &copy(1, stamp), Some(&said), 0, 1000);
+    assert!(trusts(10_000, said(None, 0)));
+    assert!(trusts(10_000, said(Some(10_000), 9)), "the record is not after the stamp");
+    assert!(trusts(10_000, said(Some(15_000), 1)), "the copy's own put");
+    assert!(!trusts(10_000, said(Some(15_000), 2)));
+    assert!(!trusts(4_000, said(None, 0)), "the index does not reach back");
+    assert!(!knowledge.trusts(&key("x"), &[], &copy(1, 10_000), Some(&said(None, 0)), 0, 1000), "not asked about");
+    let earlier = said(None, 0);
+    knowledge.apply(gap(40_000, 39_000, 5_000, vec![]), 40_000);
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 10_000), Some(&earlier), 0, 1000), "said before another gap");
+}
+
+#[test]
+fn what_the_index_does_not_reach_back_to_is_over_after_2t() {
+    let mut knowledge = synced();
+    knowledge.apply(gap(100_000, 99_000, 30_000, vec![]), 0);
+    let said = |last| looked(&knowledge, "k", 30_000, last, 9);
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), Some(&said(None)), 0, 1000));
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 10_000), Some(&said(Some(40_000))), 0, 1000));
+    assert!(knowledge.lacks_history());
+    knowledge.apply(reply(169_000, vec![]), 0);
+    assert!(!knowledge.lacks_history(), "nothing need be asked any more");
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), None, 0, 1000));
+}
+
+/// What is said of a copy of version 1 that was certified at 0 and known to be good in a generation.
+fn confirms(knowledge: &Coherence, known: u64, said: Option<&Looked>) -> Option<bool> {
+    let key = key("k");
+    knowledge.confirms(&Held { key: &key, tags: &[], version: Version(1), stamp: at(0), known }, said)
+}
+
+#[test]
+fn after_a_gap_a_copy_in_l1_is_as_good_as_the_index_says() {
+    let mut knowledge = synced();
+    knowledge.apply(reply(10_000, vec![put(10_000, "x", 5)]), 0);
+    let known = knowledge.generation();
+    knowledge.apply(gap(30_000, 20_000, 9_000, vec![]), 0);
+    assert_ne!(knowledge.generation(), known);
+    assert_eq!(confirms(&knowledge, known, None), None);
+    let said = |floor, last| looked(&knowledge, "k", floor, last, 9);
+    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, None))), Some(true), "it was good until the gap");
+    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(9_500)))), Some(true), "heeded before the gap");
+    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(15_000)))), Some(false));
+    assert_eq!(confirms(&knowledge, known, Some(&said(11_000, None))), None, "the index does not reach back");
+    // Doubted twice: what it was good until is the first gap.
+    knowledge.apply(gap(40_000, 39_000, 9_000, vec![]), 0);
+    assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(false));
+    assert_eq!(confirms(&knowledge, known + 1, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(true));
+}
+
+#[test]
+fn a_gap_whose_invalidations_are_not_all_known_confirms_nothing() {
+    let mut knowledge = synced();
+    let (known, before) = (knowledge.generation(), knowledge.stamp());
+    let event = Event::Invalidated(invalidation(15_000, "x*", 9, Levels::ALL));
+    let news = knowledge.apply(gap(30_000, 20_000, 12_000, vec![Record { at: at(15_000), event }]), 0);
+    assert_eq!(news.invalidations.len(), 1, "those that are known are heeded at once");
+    assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 0, None, 0))), None);
+    assert_eq!(knowledge.since(&key("k"), &[], before, Version(1), None), Since::Invalidated, "it may have been");
+}
+
+#[test]
+fn many_invalidations_are_asked_for_when_their_keys_are() {
+    let mut knowledge = synced();
+    let known = knowledge.generation();
+    let swept = |n: u64, pattern: &str| {
+        let event = Event::Invalidated(invalidation(n, pattern, 9, Levels::ALL));
+        Record { at: at(n), event }
+    };
+    let others = || (11..40).map(|n| swept(n, "x*")).collect::<Vec<_>>();
+    let news = knowledge.apply(reply(50, others()), 50);
+    assert!(news.gap && !news.clear && news.invalidations.is_empty());
+    assert_eq!(confirms(&knowledge, known, None), Some(true), "the ledger has them all");
+    let mut knowledge = synced();
+    let known = knowledge.generation();
+    knowledge.apply(reply(50, [others(), vec![swept(40, "k")]].concat()), 50);
+    assert_eq!(confirms(&knowledge, known, None), Some(false));
+}
+
+#[test]
+fn a_write_in_which_a_gap_lies_is_checked_by_the_index() {
     let mut knowledge = synced();
     let before = knowledge.stamp();
-    assert!(knowledge.apply(reply(30_000, true, vec![put(20_000, "x", 9)]), 30_000).clear);
-    assert!(knowledge.restarted_since(before));
-    assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(20_000)));
-    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 10_000), 0, 1000), "from before what was read");
-    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 20_000), 0, 1000));
+    knowledge.apply(gap(30_000, 20_000, 0, vec![]), 0);
+    let since = |said: Option<Looked>| knowledge.since(&key("k"), &[], before, Version(5), said.as_ref());
+    assert_eq!(since(None), Since::Changed, "nobody can tell");
+    assert_eq!(since(Some(looked(&knowledge, "k", 0, Some(15_000), 5))), Since::Unchanged, "its own record");
+    assert_eq!(since(Some(looked(&knowledge, "k", 0, Some(15_000), 6))), Since::Changed);
 }
 
 #[test]
-fn history_of_2t_is_enough_for_older_copies() {
+fn with_l2_as_the_register_a_gap_empties_l1() {
     let mut knowledge = synced();
-    knowledge.apply(reply(100_000, true, vec![put(20_000, "x", 9), put(90_000, "y", 9)]), 0);
-    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), 0, 1000), "every operation of before has ended");
+    knowledge.configure(Register::L2, true);
+    assert!(knowledge.apply(gap(30_000, 20_000, 0, vec![]), 0).clear);
+}
+
+#[test]
+fn a_gap_is_expected_by_the_pace_of_the_records() {
+    let mut knowledge = synced();
+    knowledge.apply(SyncReply { count: 100, ..reply(1_010, vec![]) }, 1_010);
+    assert!(!knowledge.expects_gap(1_310));
+    assert!(knowledge.expects_gap(1_410), "a hundred a second");
 }
 
 #[test]
 fn an_epoch_distrusts_everything_before_it() {
     let mut knowledge = synced();
     let epoch = Record { at: at(50), event: Event::Epoch };
-    assert!(knowledge.apply(reply(60, false, vec![epoch]), 60).clear);
-    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 49), 0, 1000));
-    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 50), 0, 1000));
+    assert!(knowledge.apply(reply(60, vec![epoch]), 60).clear);
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 49), None, 0, 1000));
+    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 50), None, 0, 1000));
     let unknown = Record { at: at(70), event: Event::Unknown };
-    assert!(knowledge.apply(reply(80, false, vec![unknown]), 80).clear);
-    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 69), 0, 1000), "a record of a later release");
+    assert!(knowledge.apply(reply(80, vec![unknown]), 80).clear);
+    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 69), None, 0, 1000), "a record of a later release");
 }
 
 #[test]
 fn a_reply_that_was_overtaken_is_taken_once() {
     let mut knowledge = synced();
-    knowledge.apply(reply(20, false, vec![put(15, "k", 2)]), 20);
-    let late = knowledge.apply(reply(18, false, vec![put(15, "k", 2)]), 18);
+    knowledge.apply(reply(20, vec![put(15, "k", 2)]), 20);
+    let late = knowledge.apply(reply(18, vec![put(15, "k", 2)]), 18);
     assert!(late.changes.is_empty());
     assert_eq!(knowledge.cursor(), Some(at(15)));
 }
@@ -109,10 +219,10 @@ fn a_reply_that_was_overtaken_is_taken_once() {
 #[test]
 fn pruning_keeps_2t() {
     let mut knowledge = synced();
-    knowledge.apply(reply(1000, false, vec![put(1000, "k", 2)]), 0);
-    knowledge.apply(reply(71_000, false, vec![]), 0);
+    knowledge.apply(reply(1000, vec![put(1000, "k", 2)]), 0);
+    knowledge.apply(reply(71_000, vec![]), 0);
     assert!(knowledge.covers(&key("k"), Version(1), at(10)));
-    knowledge.apply(reply(71_001, false, vec![]), 0);
+    knowledge.apply(reply(71_001, vec![]), 0);
     assert!(!knowledge.covers(&key("k"), Version(1), at(10)));
     assert_eq!(knowledge.reach, at(1000));
 }
@@ -124,7 +234,7 @@ fn a_sync_whose_notes_are_not_heeded_opens_no_window() {
     knowledge.doubt(true);
     assert!(knowledge.is_due(i64::MIN, 1_000, 1_000));
     assert!(!knowledge.is_due(900, 1_000, 1_000), "what L3 itself was asked for");
-    knowledge.apply(reply(20, false, Vec::new()), 1_000);
+    knowledge.apply(reply(20, Vec::new()), 1_000);
     assert!(knowledge.is_due(i64::MIN, 1_000, 1_000), "another look into the journal says nothing of the notes");
     knowledge.doubt(false);
     assert!(!knowledge.is_due(i64::MIN, 1_000, 1_000));
@@ -134,7 +244,7 @@ fn a_sync_whose_notes_are_not_heeded_opens_no_window() {
 fn notes_are_read_by_someone_within_lambda() {
     let mut knowledge = synced();
     assert!(knowledge.notes_are_due());
-    let checked = SyncReply { notes_checked_ms: T0 + 10, ..reply(8_010, false, vec![]) };
+    let checked = SyncReply { notes_checked_ms: T0 + 10, ..reply(8_010, vec![]) };
     knowledge.apply(checked.clone(), 0);
     assert!(!knowledge.notes_are_due());
     knowledge.apply(SyncReply { time_us: checked.time_us + 1000, ..checked }, 0);
@@ -149,14 +259,14 @@ fn an_invalidation_takes_trust_in_the_levels_it_names() {
     let upper = Levels::NONE.with(Level::L1).with(Level::L2);
     let swept = invalidation(15, "customer:*", 9, upper);
     let record = Record { at: at(15), event: Event::Invalidated(Arc::clone(&swept)) };
-    let news = knowledge.apply(reply(20, false, vec![record]), 20);
+    let news = knowledge.apply(reply(20, vec![record]), 20);
     assert_eq!(news.invalidations, [swept]);
-    assert!(!knowledge.trusts(&k, &[], &copy(99, 14), 0, 1000), "whatever its version");
-    assert!(knowledge.trusts(&k, &[], &copy(1, 15), 0, 1000), "L3 may be promoted again afterwards");
-    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), 0, 1000));
+    assert!(!knowledge.trusts(&k, &[], &copy(99, 14), None, 0, 1000), "whatever its version");
+    assert!(knowledge.trusts(&k, &[], &copy(1, 15), None, 0, 1000), "L3 may be promoted again afterwards");
+    assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 0, 1000));
     assert!(!knowledge.hides(Level::L3, &k, &[], Version(1)), "L3 is not among its levels");
-    assert_eq!(knowledge.since(&k, &[], stamp, Version(99)), Since::Invalidated);
-    assert_eq!(knowledge.since(&k, &[], knowledge.stamp(), Version(99)), Since::Unchanged);
+    assert_eq!(knowledge.since(&k, &[], stamp, Version(99), None), Since::Invalidated);
+    assert_eq!(knowledge.since(&k, &[], knowledge.stamp(), Version(99), None), Since::Unchanged);
 }
 
 #[test]
@@ -164,19 +274,19 @@ fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     let mut knowledge = synced();
     let open = r#"{"version":9,"levels":7,"pattern":"customer:*"}"#;
     let open = Barriers::read([(Some(at(15)), open)].into_iter());
-    knowledge.apply(SyncReply { open: Some(open), ..reply(90_000, true, vec![put(80_000, "x", 1)]) }, 20);
+    knowledge.apply(SyncReply { open: Some(open), ..gap(90_000, 80_000, 0, vec![]) }, 20);
     let k = key("customer:1");
     assert!(knowledge.hides(Level::L3, &k, &[], Version(8)));
     assert!(!knowledge.hides(Level::L3, &k, &[], Version(9)), "put after it");
     assert!(!knowledge.hides(Level::L3, &key("other"), &[], Version(8)));
-    assert!(!knowledge.trusts(&k, &[], &copy(8, 14), 0, 1000), "its record is older than the ledger reaches");
-    knowledge.apply(reply(90_010, false, vec![]), 30);
+    assert!(!knowledge.trusts(&k, &[], &copy(8, 14), None, 0, 1000), "its record is older than the ledger reaches");
+    knowledge.apply(reply(90_010, vec![]), 30);
     assert!(!knowledge.hides(Level::L3, &k, &[], Version(8)), "closed");
 }
 
 fn switched(ms: u64, at_ms: u64, settling: bool) -> SyncReply {
     let published = Published { version: Some(1), document: None, switched: at(at_ms), settling };
-    SyncReply { epoch: at(at_ms), published, ..reply(ms, false, vec![]) }
+    SyncReply { epoch: at(at_ms), published, ..reply(ms, vec![]) }
 }
 
 #[test]
@@ -185,13 +295,13 @@ fn while_a_switch_settles_only_l3_is_trusted() {
     let k = key("k");
     assert!(knowledge.apply(switched(60, 50, true), 60).clear);
     let stamp = knowledge.stamp();
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 55), 0, 1000));
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 55), None, 0, 1000));
     assert!(!knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)));
     knowledge.configure(Register::L3, false);
     assert!(knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)), "without L2 nobody goes by the journal");
     knowledge.configure(Register::L3, true);
     knowledge.apply(switched(70, 50, false), 70);
-    assert!(knowledge.trusts(&k, &[], &copy(1, 55), 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 55), None, 0, 1000));
 }
 
 #[test]
@@ -203,8 +313,11 @@ fn settling_ends_with_an_epoch_from_which_l1_and_l2_are_trusted_again() {
     let epoch = Record { at: at(70), event: Event::Epoch };
     let ended = SyncReply { epoch: at(70), records: vec![epoch], ..switched(80, 50, false) };
     assert!(knowledge.apply(ended, 80).clear, "L1 is emptied once more");
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 69), 0, 1000), "certified while operations of before could go on");
-    assert!(knowledge.trusts(&k, &[], &copy(1, 70), 0, 1000));
+    assert!(
+        !knowledge.trusts(&k, &[], &copy(1, 69), None, 0, 1000),
+        "certified while operations of before could go on"
+    );
+    assert!(knowledge.trusts(&k, &[], &copy(1, 70), None, 0, 1000));
     assert!(!knowledge.allows_fill(&k, &[], while_settling, Version(1), at(70)));
     assert!(knowledge.allows_fill(&k, &[], knowledge.stamp(), Version(1), at(70)));
 }
@@ -214,15 +327,18 @@ fn with_l2_as_the_register_copies_from_before_it_was_do_not_exist() {
     let mut knowledge = synced();
     let k = key("k");
     knowledge.configure(Register::L2, true);
-    assert!(knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000));
     knowledge.apply(switched(60, 50, false), 60);
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000));
-    assert!(knowledge.trusts(&k, &[], &copy(1, 50), 0, 1000));
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 50), None, 0, 1000));
     let later = Record { at: at(70), event: Event::Epoch };
     knowledge.apply(SyncReply { records: vec![later], ..switched(80, 50, false) }, 80);
-    assert!(knowledge.trusts(&k, &[], &copy(1, 50), 0, 1000), "another server is no reason: nobody could confirm");
-    knowledge.apply(SyncReply { published: Published::default(), ..reply(90, false, vec![]) }, 90);
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), 0, 1000), "a server that lost it does not make it undone");
+    assert!(
+        knowledge.trusts(&k, &[], &copy(1, 50), None, 0, 1000),
+        "another server is no reason: nobody could confirm"
+    );
+    knowledge.apply(SyncReply { published: Published::default(), ..reply(90, vec![]) }, 90);
+    assert!(!knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000), "a server that lost it does not make it undone");
 }
 
 #[test]
@@ -242,42 +358,33 @@ fn warm(ms: u64, name: &str) -> Record {
 fn a_warm_record_is_handed_on_and_changes_nothing_else() {
     let mut knowledge = synced();
     let (k, before) = (key("k"), knowledge.stamp());
-    let news = knowledge.apply(reply(20, false, vec![warm(15, "k")]), 20);
+    let news = knowledge.apply(reply(20, vec![warm(15, "k")]), 20);
     assert_eq!(news, News { warmed: vec![(k.clone(), 7)], ..News::default() });
-    assert!(knowledge.trusts(&k, &[], &copy(1, 0), 0, 1000));
+    assert!(knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
     assert!(knowledge.allows_fill(&k, &[], before, Version(1), at(0)));
-    assert_eq!(knowledge.since(&k, &[], before, Version(1)), Since::Unchanged);
+    assert_eq!(knowledge.since(&k, &[], before, Version(1), None), Since::Unchanged);
     assert_eq!(knowledge.cursor(), Some(at(15)));
-    assert_eq!(knowledge.apply(reply(30, false, vec![warm(15, "k")]), 30), News::default(), "known already");
-}
-
-#[test]
-fn who_begins_anew_is_told_what_was_warmed_lately() {
-    let mut knowledge = synced();
-    let news = knowledge.apply(reply(30_000, true, vec![put(20_000, "x", 9), warm(25_000, "k")]), 30_000);
-    assert!(news.clear);
-    assert_eq!(news.warmed, [(key("k"), 7)]);
-    assert_eq!(knowledge.cursor(), Some(at(25_000)));
+    assert_eq!(knowledge.apply(reply(30, vec![warm(15, "k")]), 30), News::default(), "known already");
 }
 
 #[test]
 fn what_begins_exceeds_every_version_that_was_told_of() {
     let mut knowledge = synced();
     assert_eq!(knowledge.newest(), Version::ZERO);
-    knowledge.apply(reply(20, false, vec![put(15, "k", 7), put(16, "x", 4)]), 20);
+    knowledge.apply(reply(20, vec![put(15, "k", 7), put(16, "x", 4)]), 20);
     assert_eq!(knowledge.newest(), Version(7), "of any key");
     let event = Event::Invalidated(invalidation(25, "*", 9, Levels::ALL));
-    knowledge.apply(reply(30, false, vec![Record { at: at(25), event }]), 30);
+    knowledge.apply(reply(30, vec![Record { at: at(25), event }]), 30);
     assert_eq!(knowledge.newest(), Version(9));
     let written = |version| format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
     let open = Barriers::read([(Some(at(35)), written(11).as_str())].into_iter());
-    knowledge.apply(SyncReply { open: Some(open), ..reply(40, false, vec![]) }, 40);
+    knowledge.apply(SyncReply { open: Some(open), ..reply(40, vec![]) }, 40);
     assert_eq!(knowledge.newest(), Version(11));
     knowledge.take_noted(&[written(13)], 50);
     assert_eq!(knowledge.newest(), Version(13));
-    knowledge.apply(SyncReply { ahead: Version(15), ..reply(60, false, vec![]) }, 60);
+    knowledge.apply(SyncReply { ahead: Version(15), ..reply(60, vec![]) }, 60);
     assert_eq!(knowledge.newest(), Version(15), "of a record that is gone");
-    knowledge.apply(reply(70, true, vec![put(15, "k", 7)]), 70);
+    knowledge.apply(gap(70, 65, 0, vec![]), 70);
     assert_eq!(knowledge.newest(), Version(15), "what the journal has lost is exceeded all the same");
 }
 
@@ -286,13 +393,13 @@ fn what_is_open_stays_as_it_was_until_another_set_comes() {
     let mut knowledge = synced();
     let text = r#"{"version":9,"levels":7,"pattern":"a:*"}"#;
     let open = || Barriers::read([(Some(at(15)), text)].into_iter()).named("one".to_owned());
-    knowledge.apply(SyncReply { open: Some(open()), ..reply(20, false, vec![]) }, 20);
-    for reset in [false, true] {
-        knowledge.apply(SyncReply { open: None, ..reply(30, reset, vec![]) }, 30);
+    knowledge.apply(SyncReply { open: Some(open()), ..reply(20, vec![]) }, 20);
+    for learnt in [reply(30, vec![]), gap(30, 25, 0, vec![])] {
+        knowledge.apply(SyncReply { open: None, ..learnt }, 30);
         assert_eq!(knowledge.open(), &open());
         assert!(knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
     }
-    knowledge.apply(reply(40, false, vec![]), 40);
+    knowledge.apply(reply(40, vec![]), 40);
     assert_eq!(knowledge.open().set(), "", "closed");
     assert!(!knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
 }
@@ -301,7 +408,7 @@ fn what_is_open_stays_as_it_was_until_another_set_comes() {
 fn redis_has_reached_what_it_said_and_the_time_since_its_answer() {
     assert_eq!(Coherence::new(Register::L3).reached_us(Instant::now()), 0);
     let mut knowledge = synced();
-    let told = reply(20, false, vec![]);
+    let told = reply(20, vec![]);
     let received = told.received;
     // However long ago it was sent.
     knowledge.apply(told, -10_000);

@@ -5,7 +5,7 @@ use crate::{
     barriers::Barriers,
     config::document::Document,
     key::Key,
-    record::{Change, Record, named},
+    record::{Change, Record, cut, named},
     selector::Written,
     version::{Position, Version},
 };
@@ -17,16 +17,16 @@ use std::{
 
 /// T: longest life of one operation (the function timeout of 30 s, and margin).
 pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
-/// How far back a reset reads the journal: 2T, by when every operation of before has ended.
+/// How far back a container remembers what it read: 2T, by when every operation of before has ended.
 pub(crate) const HISTORY: Duration = Duration::from_secs(70);
-/// How long records are kept: a container frozen for longer begins with an empty L1.
+/// How long records are kept.
 const KEEP: Duration = Duration::from_secs(600);
 /// Most records kept, which bounds the journal's memory to about 30 MB.
 const KEEP_RECORDS: usize = 200_000;
-/// Most records one sync reads; when more are waiting the container begins with an empty L1.
-const SYNC_RECORDS: usize = 1000;
-/// Most records such a beginning reads. Copies from before them are confirmed by L3 for the next 2T.
-const RESET_RECORDS: usize = 5000;
+/// Most records one sync reads. When more are waiting it reads none of them: the container doubts what it holds.
+pub(crate) const SYNC_RECORDS: usize = 128;
+/// Most bytes of records, about: what a round trip carries for nothing, and Redis reads in 0.1 ms.
+const SYNC_BYTES: usize = 8 * 1024;
 
 /// Most invalidations open at once, and most bytes of their texts: every container reads them with the sync after a
 /// change. One alone may be longer.
@@ -53,8 +53,38 @@ pub(crate) struct Journal {
     journal: String,
     meta: String,
     open: String,
+    index: String,
     stats: String,
     cluster: bool,
+}
+
+/// Keys that a sync asks the index about.
+#[derive(Debug, Default)]
+pub(crate) struct Question<'a> {
+    /// What happened to these, as far back as the index goes.
+    pub keys: &'a [&'a Key],
+    /// Also where there is no gap.
+    pub always: bool,
+    /// What happened to these since the cursor, where there is a gap.
+    pub hot: &'a [Key],
+}
+
+/// What the index says of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Said {
+    /// What was recorded after this is in the index.
+    pub floor: Position,
+    /// What it has of each key, in the order in which they were asked for.
+    pub keys: Vec<Option<Recorded>>,
+}
+
+/// What the index has of a key that was put or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// The greatest version by which.
+    pub greatest: Version,
+    /// Where the last record of it stands.
+    pub last: Position,
 }
 
 /// What a sync learnt.
@@ -75,8 +105,13 @@ pub(crate) struct SyncReply {
     pub ahead: Version,
     /// What it says of the configuration.
     pub published: Published,
-    /// The records do not follow on the cursor: they are the newest ones there are.
-    pub reset: bool,
+    /// The records do not follow on the cursor, but there is a gap before the newest one, which stands here: they are the
+    /// invalidations that lie in it.
+    pub gap: Option<Position>,
+    /// How many records there were; some that touch no key may not be counted yet.
+    pub count: u64,
+    /// What the index says, if it was asked.
+    pub said: Option<Said>,
     /// The records, oldest first.
     pub records: Vec<Record>,
 }
@@ -96,20 +131,41 @@ pub(crate) struct Published {
 
 impl Journal {
     pub(crate) fn new(keys: &Keyspace, cluster: bool) -> Journal {
-        Journal { journal: keys.journal(), meta: keys.meta(), open: keys.open(), stats: keys.stats(), cluster }
+        let (journal, meta, open) = (keys.journal(), keys.meta(), keys.open());
+        Journal { journal, meta, open, index: keys.journal_index(), stats: keys.stats(), cluster }
     }
 
-    /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet, the configuration
-    /// document where that is not version `document`, and the open invalidations where they are not those of `open_set`.
-    pub(crate) fn sync(&self, cursor: Option<Position>, document: u64, open_set: &str) -> Cmd {
-        let mut call = scripts::SYNC.call(&[self.journal.clone(), self.meta.clone(), self.open.clone()]);
+    /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet and else one that
+    /// knows of `count` records, the configuration document where that is not version `document`, and the open
+    /// invalidations where they are not those of `open_set`.
+    pub(crate) fn sync(
+        &self,
+        cursor: Option<Position>,
+        count: u64,
+        document: u64,
+        open_set: &str,
+        question: &Question<'_>,
+    ) -> Cmd {
+        let keys = [self.journal.clone(), self.meta.clone(), self.open.clone(), self.index.clone()];
+        let mut call = scripts::SYNC.call(&keys);
         call.arg(cursor.map(|at| at.to_string()).unwrap_or_default())
             .arg(SYNC_RECORDS)
-            .arg(RESET_RECORDS)
-            .arg(HISTORY.as_millis() as u64)
+            .arg(SYNC_BYTES)
+            .arg(count)
             .arg(u8::from(self.cluster))
             .arg(document)
+            .arg(hashes(question.keys.iter().copied()))
+            .arg(u8::from(question.always))
+            .arg(hashes(question.hot))
             .arg(open_set);
+        call
+    }
+
+    /// The command that asks the index what happened to keys, without a sync; worth nothing on a server that has not the
+    /// record at `cursor`.
+    pub(crate) fn ask<'a>(&self, cursor: Position, keys: impl IntoIterator<Item = &'a Key>) -> Cmd {
+        let mut call = scripts::SINCE.call(&[self.journal.clone(), self.index.clone()]);
+        call.arg(cursor.to_string()).arg(hashes(keys));
         call
     }
 
@@ -126,7 +182,8 @@ impl Journal {
     /// The command that appends the record of a mutation of one key.
     pub(crate) fn append(&self, operation: Operation, change: Change, key: &str, version: Version, by: &str) -> Cmd {
         let mut call = self.appending(operation, "", version, "");
-        call.arg(&["kind", change.name(), "key", key, "version", &version.sortable(), "by", by]);
+        call.arg(hash(key).as_slice()).arg(version.sortable()).arg("");
+        call.arg(&["kind", change.name(), "key", key, "version", &version.sortable(), "by", &*cut(by)]);
         call
     }
 
@@ -153,14 +210,14 @@ impl Journal {
 
     fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str) -> Cmd {
         let mut call = self.appending(operation, open, Version::ZERO, bounds);
-        call.arg(&["kind", "invalidate", "body", body]);
+        call.arg("").arg("").arg(body).arg(&["kind", "invalidate", "body", body]);
         call
     }
 
     /// The command that appends the record of entries that a warm job has brought into L2, with bytes of their envelopes.
     pub(crate) fn warm(&self, operation: Operation, entries: &[(Key, usize)]) -> Cmd {
         let mut call = self.appending(operation, "", Version::ZERO, "");
-        call.arg(&["kind", "warm", "body", &named(entries)]);
+        call.arg("").arg("").arg("").arg(&["kind", "warm", "body", &named(entries)]);
         call
     }
 
@@ -176,7 +233,8 @@ impl Journal {
     }
 
     fn appending(&self, operation: Operation, open: &str, version: Version, bounds: &str) -> Cmd {
-        let mut call = scripts::APPEND.call(&[self.journal.clone(), self.open.clone(), self.meta.clone()]);
+        let keys = [self.journal.clone(), self.open.clone(), self.meta.clone(), self.index.clone()];
+        let mut call = scripts::APPEND.call(&keys);
         call.arg(operation.started_us).arg(operation.life_us).arg(KEEP.as_millis() as u64).arg(KEEP_RECORDS).arg(open);
         call.arg(version.micros()).arg(bounds);
         call
@@ -209,10 +267,14 @@ impl Journal {
     }
 }
 
+/// Digits of [`Version::sortable`].
+const VERSION_DIGITS: usize = 20;
+
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply = (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64);
+type RawReply =
+    (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, Vec<String>);
 type RawOpen = (String, u8, Vec<(String, String)>);
 type RawPublished = (String, String, String, u8);
 
@@ -239,13 +301,18 @@ impl SyncReply {
             open: Some(Barriers::default()),
             ahead: Version::ZERO,
             published: Published::default(),
-            reset: false,
+            gap: None,
+            count: 0,
+            said: None,
             records: Vec::new(),
         }
     }
 
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
-        let (seconds, micros, epoch, notes, open, reset, raw, published, ahead_us) = read::<RawReply>(reply, "a sync")?;
+        let (seconds, micros, epoch, notes, open, gap, raw, published, ahead_us, newest, count, said) =
+            read::<RawReply>(reply, "a sync")?;
+        let gap =
+            if gap == 1 { Some(Position::parse(&newest).ok_or(Down::Odd("the end of the journal"))?) } else { None };
         let (open_set, is_known, open) = open;
         let mut records = raw
             .iter()
@@ -264,10 +331,44 @@ impl SyncReply {
             }),
             ahead: if ahead_us > 0 { Version::at(ahead_us, u16::MAX) } else { Version::ZERO },
             published: published.into(),
-            reset: reset == 1,
+            gap,
+            count,
+            said: Said::read(&said)?,
             records,
         })
     }
+}
+
+impl Said {
+    fn read(said: &[String]) -> Result<Option<Said>, Down> {
+        let Some((floor, keys)) = said.split_first() else { return Ok(None) };
+        let odd = || Down::Odd("the index of the journal");
+        let floor = Position::parse(floor).ok_or_else(odd)?;
+        let keys = keys.iter().map(|text| match text.split_at_checked(VERSION_DIGITS) {
+            None if text.is_empty() => Ok(None),
+            Some((greatest, last)) => match (Version::parse(greatest), Position::parse(last)) {
+                (Some(greatest), Some(last)) => Ok(Some(Recorded { greatest, last })),
+                _ => Err(odd()),
+            },
+            None => Err(odd()),
+        });
+        Ok(Some(Said { floor, keys: keys.collect::<Result<_, _>>()? }))
+    }
+
+    /// Reads the reply to [`Journal::ask`]; `None` where the index says nothing.
+    pub(crate) fn parse(reply: Value) -> Result<Option<Said>, Down> {
+        Said::read(&read::<Vec<String>>(reply, "the index of the journal")?)
+    }
+}
+
+/// By what the index calls a key: the same in every container and release. Clients may find keys that share one; then each
+/// is taken for touched when the other is.
+fn hash(key: &str) -> [u8; 8] {
+    xxhash_rust::xxh3::xxh3_64(key.as_bytes()).to_be_bytes()
+}
+
+fn hashes<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<u8> {
+    keys.into_iter().flat_map(|key| hash(key.as_str())).collect()
 }
 
 /// Reads the reply to [`Journal::history`], oldest first.

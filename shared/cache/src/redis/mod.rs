@@ -7,6 +7,9 @@
 //! | `{j}journal` | stream | the newest mutations of the fleet |
 //! | `{j}open` | hash | invalidations that have not removed all they mean, by the position of their record |
 //! | `{j}open:` + position | string | that one was closed by a later one that meant as much |
+//! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
+//! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
+//! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
@@ -36,8 +39,8 @@ pub(crate) use copies::{
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, SETTLE, SyncReply, appended, checked,
-    closed, history, is_published, opened,
+    Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS,
+    Said, SyncReply, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
@@ -66,6 +69,11 @@ impl Keyspace {
 
     pub(crate) fn open(&self) -> String {
         format!("{}{{j}}open", self.0)
+    }
+
+    /// The index beside the journal, and what the names of its parts begin with.
+    pub(crate) fn journal_index(&self) -> String {
+        format!("{}{{j}}index", self.0)
     }
 
     pub(crate) fn stats(&self) -> String {

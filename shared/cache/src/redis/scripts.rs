@@ -11,10 +11,10 @@ pub(crate) struct Source {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $($file:literal)+;)*) => {
         $(pub(crate) static $name: Source = Source {
             script: LazyLock::new(|| Script::new($name.code())),
-            text: concat!(include_str!("lua/prelude.lua"), include_str!($file)),
+            text: concat!(include_str!("lua/prelude.lua"), $(include_str!($file)),+),
         };)*
         /// Every script, for loading.
         static ALL: &[&Source] = &[$(&$name),*];
@@ -22,8 +22,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SYNC = "lua/sync.lua";
-    APPEND = "lua/append.lua";
+    SYNC = "lua/index.lua" "lua/sync.lua";
+    SINCE = "lua/index.lua" "lua/since.lua";
+    APPEND = "lua/index.lua" "lua/append.lua";
     STORE = "lua/store.lua";
     REMOVE = "lua/remove.lua";
     TOUCH = "lua/touch.lua";

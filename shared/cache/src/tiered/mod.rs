@@ -66,9 +66,6 @@ use std::{
     time::Duration,
 };
 
-/// With more invalidations than this in one sync L1 is emptied instead of being searched for each of them.
-const MOST_MATCHED: usize = 16;
-
 /// What is fixed when a container starts.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -275,7 +272,7 @@ impl TieredCache {
 
     /// Drops from L1 what a sync says is no longer certain.
     fn heed(&self, news: &News) {
-        if news.clear || news.invalidations.len() > MOST_MATCHED {
+        if news.clear {
             self.memory.clear();
             return;
         }
@@ -309,6 +306,8 @@ struct Source {
     entry: Arc<Entry>,
     stamp: Position,
     certified_ms: i64,
+    /// The generation of knowledge that vouches for it.
+    known: u64,
     /// When the register itself was asked; `None` when only the journal vouches for the value.
     read_at_ms: Option<i64>,
     reads: u64,
@@ -319,6 +318,7 @@ impl Source {
     fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> Copy {
         let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
+        copy.known = self.known.into();
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
         copy.reads = self.reads.into();
         copy.last_read_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();

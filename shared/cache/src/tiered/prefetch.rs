@@ -11,11 +11,11 @@
 
 use super::{TieredCache, read::Shared, view::View};
 use crate::{
-    coherence::Stamp,
+    coherence::{Looked, Stamp},
     key::{Key, MAX_KEY_BYTES},
     level::Level,
     outcome::Path,
-    redis::{Down, Found, Reply, appended},
+    redis::{Down, Found, Reply, Said, appended},
     stats::Count,
 };
 use futures_util::FutureExt;
@@ -142,26 +142,30 @@ impl View<'_> {
         // With L2 as the register it is this position: L2 is written before the journal, so whatever is recorded up to
         // here is in what L2 is about to say.
         let stamp = self.stamp();
-        let reads = keys.iter().map(|key| self.setup.copies.read(key.as_str())).collect();
-        let replies = match self.link.run_spare(&reads, until).await {
-            Ok(replies) if self.in_force().is_ok() => replies,
+        let reads = keys.iter().map(|key| self.setup.copies.read(key.as_str()));
+        let question = self.journal.ask(stamp.position, &keys);
+        let batch = [question].into_iter().chain(reads).collect();
+        let mut replies = match self.link.run_spare(&batch, until).await {
+            Ok(replies) if self.in_force().is_ok() => replies.into_iter(),
             Ok(_) => return,
             Err(down) => return tracing::debug!(%down, "prefetching given up"),
         };
+        let said = replies.next().and_then(|reply| Said::parse(reply).ok().flatten());
+        let looked = said.map(|said| Looked::of(&keys, &said, stamp.generation));
         for (key, reply) in keys.iter().zip(replies).take_while(|_| Instant::now() < until) {
-            self.fill_ahead(key, stamp, reply);
+            self.fill_ahead(key, stamp, looked.as_ref(), reply);
         }
     }
 
     /// Fills L1 with what L2 holds of a key, if a read could answer with it. That is no read: it counts as none of the
     /// value, nor as a hit or a miss.
-    fn fill_ahead(&self, key: &Key, stamp: Stamp, reply: Reply) {
+    fn fill_ahead(&self, key: &Key, stamp: Stamp, looked: Option<&Looked>, reply: Reply) {
         let found = Found::parse(reply).unwrap_or_else(|down| {
             tracing::debug!(%down, "not prefetched");
             None
         });
-        if let Shared::Trusted(found, entry) = self.judge(key, found, &mut Path::default()) {
-            let source = self.source_in_redis(stamp.position, &found, entry);
+        if let Shared::Trusted(found, entry) = self.judge(key, found, looked, &mut Path::default()) {
+            let source = self.source_in_redis(stamp.position, stamp, &found, entry);
             if self.fill(key, stamp, &source).is_some() {
                 self.counters.add(Count::L1Promotions, 1);
             }

@@ -4,12 +4,12 @@
 use super::{
     jobs::Halt,
     load::{Ground, Piece},
-    sync::Written,
+    sync::{About, Written},
     view::View,
 };
 use crate::{
     codec,
-    coherence::{Since, Stamp},
+    coherence::{Looked, Since, Stamp},
     config::LARGEST_ENTRY_BYTES,
     entry::Entry,
     job::Job,
@@ -132,10 +132,11 @@ impl View<'_> {
         if sent.is_empty() {
             return Ok(());
         }
-        self.sync(Vec::new()).await?;
+        let keys: Vec<_> = sent.iter().map(|ready| &ready.key).collect();
+        let (_, looked) = self.sync_about(About { keys: &keys, always: false }, Vec::new()).await?;
         let mut changed = Vec::new();
         for (ready, outcome) in sent.iter().zip(outcomes) {
-            let unchanged = self.since(ready, ground.stamp) == Since::Unchanged;
+            let unchanged = self.since(ready, ground.stamp, looked.as_ref()) == Since::Unchanged;
             match outcome {
                 Some(outcome) if unchanged && matches!(outcome.done, Done::Yes | Done::Newer) => {
                     self.count_promotion(ready.entry.version, outcome);
@@ -203,8 +204,8 @@ impl View<'_> {
         Ok(calls.iter().zip(replies).flat_map(|(copies, reply)| outcomes(reply, copies.len())).collect())
     }
 
-    fn since(&self, Ready { key, entry, .. }: &Ready, stamp: Stamp) -> Since {
-        self.knowledge().since(key, &entry.tags, stamp, entry.version)
+    fn since(&self, Ready { key, entry, .. }: &Ready, stamp: Stamp, looked: Option<&Looked>) -> Since {
+        self.knowledge().since(key, &entry.tags, stamp, entry.version, looked)
     }
 
     async fn undo_all(&self, changed: &[&Ready], stamp: Stamp) -> Result<(), Down> {

@@ -3,12 +3,12 @@
 use super::{
     Source,
     configure::FOLLOW_INTERVAL_MS,
-    sync::Written,
+    sync::{About, Written},
     view::{Stop, View},
 };
 use crate::{
     codec,
-    coherence::{Since, Stamp},
+    coherence::{Looked, Since, Stamp},
     config::LARGEST_ENTRY_BYTES,
     dynamo::{Content, Row},
     entry::Entry,
@@ -28,8 +28,11 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 enum Asked {
     /// L1 has a copy that nothing covers.
     Memory(Arc<Copy>),
-    /// L2 was read under `stamp`; what was known before reached to `known`.
-    Redis { reply: Reply, known: Position, stamp: Stamp },
+    /// L3 has the version of the copy that L1 has.
+    Confirmed(Arc<Copy>),
+    /// L2 was read under `stamp`; what was known before reached to `known`. The index was asked where that does not reach
+    /// back.
+    Redis { reply: Reply, known: Position, stamp: Stamp, looked: Option<Looked> },
 }
 
 /// What L2 had to say.
@@ -97,52 +100,112 @@ impl View<'_> {
         let copy = self.memory.get(key, now_ms);
         path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
         let copy = copy?;
-        if read.no_cache || self.is_due(copy.read_at_ms.load(Relaxed), now_ms) {
+        let knowledge = self.knowledge();
+        let window_ms = self.window_ms(read);
+        if read.no_cache || knowledge.is_due(copy.read_at_ms.load(Relaxed), now_ms, window_ms) {
             return None;
         }
+        match self.settle_doubt(key, &copy, None, &knowledge) {
+            Some(true) => {}
+            Some(false) => {
+                path.l1 = Step::Miss;
+                return None;
+            }
+            None => return None,
+        }
+        drop(knowledge);
         path.l1 = Step::Hit;
         Some(self.hit(key, &copy, Level::L1))
     }
 
-    /// Syncs when that is due, and reads L2 unless L1 may answer now: one round trip.
+    /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
+    /// now: one round trip.
     async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
         let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
         let known = self.stamp().position;
-        let mut reply = None;
-        if due && held {
-            self.sync(Vec::new()).await?;
-        } else if due {
-            reply = self.sync(vec![self.setup.copies.read(key.as_str())]).await?.pop();
-        }
-        if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
-            path.l1 = Step::Hit;
-            return Ok(Asked::Memory(copy));
-        }
-        let reply = match reply {
-            Some(reply) => reply,
-            None => self.ask(self.setup.copies.read(key.as_str())).await?,
+        let read_copy = || self.setup.copies.read(key.as_str());
+        let unsure = self.is_unsure(key, held);
+        let more = if held { Vec::new() } else { vec![read_copy()] };
+        let (mut replies, looked) = match due {
+            true => self.sync_about(About { keys: &[key], always: unsure }, more).await?,
+            false if unsure => self.ask_index(&[key], more).await?,
+            false if held => (Vec::new(), None),
+            false => (self.ask(read_copy()).await.map(|reply| vec![reply])?, None),
         };
-        Ok(Asked::Redis { reply, known, stamp: self.stamp() })
+        if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
+            let settled = self.settle_doubt(key, &copy, looked.as_ref(), &self.knowledge());
+            if settled == Some(true) {
+                path.l1 = Step::Hit;
+                return Ok(Asked::Memory(copy));
+            }
+            if settled.is_none() && self.confirm(key, &copy, read, path).await {
+                return Ok(Asked::Confirmed(copy));
+            }
+        }
+        let stamp = self.stamp();
+        let reply = match replies.pop() {
+            Some(reply) => reply,
+            None => self.ask(read_copy()).await?,
+        };
+        Ok(Asked::Redis { reply, known, stamp, looked })
+    }
+
+    /// Whether the index must be asked about a key: L1 holds a copy that is doubted, or L2 may hold one from before what is
+    /// known.
+    fn is_unsure(&self, key: &Key, held: bool) -> bool {
+        let copy = if held { self.memory.get(key, self.clock.now_ms()) } else { None };
+        let knowledge = self.knowledge();
+        match copy {
+            Some(copy) => copy.known.load(Relaxed) != knowledge.generation(),
+            None => knowledge.lacks_history(),
+        }
+    }
+
+    /// Whether L3 has the very version of a copy in L1 that nobody else can vouch for. A marker says nothing: of the value
+    /// that it points to, only L2 knows whether it is there.
+    async fn confirm(&self, key: &Key, copy: &Copy, read: Read, path: &mut Path) -> bool {
+        // From before L3 is asked.
+        let stamp = self.stamp();
+        let asked_ms = self.clock.now_ms();
+        let Ok(known_ms) = self.know_barriers(true, self.window_ms(read)).await else { return false };
+        let head = match self.store.head(key.as_str()).await {
+            Ok(head) => head,
+            // L2 may answer.
+            Err(error) => {
+                tracing::debug!(%error, "a copy in L1 is not confirmed");
+                return false;
+            }
+        };
+        let same = head.is_some_and(|head| head.version == copy.entry.version && head.is_live(asked_ms));
+        if !same || self.is_hidden(Level::L3, key, &copy.entry) {
+            self.memory.remove(key, asked_ms);
+            return false;
+        }
+        copy.known.fetch_max(stamp.generation, Relaxed);
+        copy.confirm(asked_ms.min(known_ms));
+        path.l3 = Step::Hit;
+        true
     }
 
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
     fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
-        let (reply, known, stamp) = match asked {
+        let (reply, known, stamp, looked) = match asked {
             Asked::Memory(copy) => return Ok(Ok(self.hit(key, &copy, Level::L1))),
-            Asked::Redis { reply, known, stamp } => (reply, known, stamp),
+            Asked::Confirmed(copy) => return Ok(Ok(self.hit(key, &copy, Level::L3))),
+            Asked::Redis { reply, known, stamp, looked } => (reply, known, stamp, looked),
         };
-        Ok(match self.judge(key, Found::parse(reply)?, path) {
+        Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
             Shared::Trusted(found, entry) => {
-                Ok(self.deliver(key, stamp, self.source_in_redis(known, &found, entry), Level::L2))
+                Ok(self.deliver(key, stamp, self.source_in_redis(known, stamp, &found, entry), Level::L2))
             }
             other => Err(other),
         })
     }
 
     /// Whether the copy that was found may be returned.
-    pub(super) fn judge(&self, key: &Key, found: Option<Found>, path: &mut Path) -> Shared {
+    pub(super) fn judge(&self, key: &Key, found: Option<Found>, looked: Option<&Looked>, path: &mut Path) -> Shared {
         path.l2 = Step::Miss;
         let Some(found) = found else { return Shared::Nothing };
         let now_ms = self.clock.now_ms();
@@ -154,7 +217,8 @@ impl View<'_> {
                 return Shared::Distrusted(Box::new(found), None);
             }
         };
-        let trusted = self.knowledge().trusts(key, &entry.tags, &found.certificate(), now_ms, self.revalidate_ms());
+        let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
+        let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
         if trusted {
             path.l2 = Step::Hit;
             Shared::Trusted(Box::new(found), entry)
@@ -203,6 +267,7 @@ impl View<'_> {
         let source = Source {
             entry: Arc::clone(&value.entry),
             stamp: stamp.position,
+            known: stamp.generation,
             certified_ms: asked_ms,
             // The window counts from when it was known what is open: a row that is hidden since may still be there.
             read_at_ms: Some(asked_ms.min(known_ms)),
@@ -229,7 +294,9 @@ impl View<'_> {
             return None;
         }
         path.l3 = Step::Miss;
-        let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version);
+        let generation = self.knowledge().generation();
+        let is_known = |copy: &Arc<Copy>| copy.known.load(Relaxed) == generation;
+        let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version && is_known(copy));
         if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
             return Some(Ok(None));
         }

@@ -2,15 +2,16 @@
 
 use super::view::View;
 use crate::{
-    coherence::{Since, Stamp},
+    coherence::{Coherence, Held, Looked, Since, Stamp},
     key::Key,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply},
+    memory::Copy,
+    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, Said, SyncReply},
     register::Register,
     stats::Count,
     version::{Position, Version},
 };
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,14 @@ pub(super) struct Written<'a> {
     pub version: Version,
     /// Bytes of its envelope.
     pub bytes: usize,
+}
+
+/// Keys that an operation wants to know of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct About<'a> {
+    pub keys: &'a [&'a Key],
+    /// Also where the sync tells all that has happened since the last one.
+    pub always: bool,
 }
 
 /// A write into L2 whose end is not known.
@@ -46,14 +55,24 @@ pub(super) struct Checked {
 
 impl View<'_> {
     /// Syncs, with the commands of `more` in the same round trip; returns the replies to those.
+    pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
+        self.sync_about(About::default(), more).await.map(|(replies, _)| replies)
+    }
+
+    /// The same, and what the index says of keys, where it was asked.
     ///
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
-    pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
+    pub(super) async fn sync_about(
+        &self,
+        about: About<'_>,
+        more: Vec<Command>,
+    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
         self.prefetches.allow(false);
         let count = more.len();
-        let sync = self.sync_command();
         let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
+        let hot = self.hot_keys();
+        let sync = self.sync_command(about, &hot);
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
         let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
         let mut replies = match self.link.run(&batch, Order::Any).await {
@@ -64,10 +83,13 @@ impl View<'_> {
             }
         };
         self.sync_times.add(sent.elapsed());
-        if let Err(down) = self.learn(replies.next(), sent_ms) {
-            self.left_behind(riders);
-            return Err(down);
-        }
+        let looked = match self.learn(replies.next(), sent_ms, about, &hot) {
+            Ok(looked) => looked,
+            Err(down) => {
+                self.left_behind(riders);
+                return Err(down);
+            }
+        };
         let answers = replies.by_ref().take(count).collect();
         self.settle(riders, replies);
         let heeded = self.heed_notes().await;
@@ -81,20 +103,45 @@ impl View<'_> {
         }
         heeded?;
         self.prefetches.allow(sent.elapsed() < self.prefetch_time());
-        Ok(answers)
+        Ok((answers, looked))
+    }
+
+    /// Asks the index about keys, without a sync, with the commands of `more` in the same round trip.
+    pub(super) async fn ask_index(
+        &self,
+        keys: &[&Key],
+        more: Vec<Command>,
+    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
+        let cursor = self.stamp().position;
+        let batch = [self.journal.ask(cursor, keys.iter().copied())].into_iter().chain(more).collect();
+        let generation = self.knowledge().generation();
+        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        let said = Said::parse(replies.next().ok_or(Down::Odd("no reply of the index"))?)?;
+        let looked = said.map(|said| Looked::of(keys.iter().copied(), &said, generation));
+        Ok((replies.collect(), looked))
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
     /// them: nothing that the journal said of them before can be missed. Returns the replies to the commands.
     pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
+        self.then_sync_about(About::default(), commands, bytes).await.map(|(replies, _)| replies)
+    }
+
+    async fn then_sync_about(
+        &self,
+        about: About<'_>,
+        commands: Vec<Command>,
+        bytes: usize,
+    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
         let count = commands.len();
-        let sync = self.sync_command();
+        let hot = self.hot_keys();
+        let sync = self.sync_command(about, &hot);
         let batch = commands.into_iter().chain([sync]).collect::<Batch>().carrying(bytes);
         let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, Order::InTurn).await?;
-        self.learn(replies.pop(), sent_ms)?;
+        let looked = self.learn(replies.pop(), sent_ms, about, &hot)?;
         replies.truncate(count);
-        Ok(replies)
+        Ok((replies, looked))
     }
 
     /// Sends commands that write into L2 and looks into the journal after them. A copy of `version` that something
@@ -113,8 +160,9 @@ impl View<'_> {
     }
 
     async fn check(&self, written: &Written<'_>, stamp: Stamp, commands: Vec<Command>) -> Result<Checked, Down> {
-        let replies = self.then_sync(commands, written.bytes).await?;
-        let since = self.knowledge().since(written.key, written.tags, stamp, written.version);
+        let about = About { keys: &[written.key], always: false };
+        let (replies, looked) = self.then_sync_about(about, commands, written.bytes).await?;
+        let since = self.knowledge().since(written.key, written.tags, stamp, written.version, looked.as_ref());
         if since != Since::Unchanged && self.register() == Register::L3 {
             let key = written.key.as_str();
             let undo = self.setup.copies.undo(self.operation(stamp), key, written.version, stamp.position);
@@ -164,26 +212,69 @@ impl View<'_> {
         replies.into_iter().next().ok_or(Down::Odd("no reply"))
     }
 
-    fn sync_command(&self) -> Command {
+    fn sync_command(&self, about: About<'_>, hot: &[Key]) -> Command {
         let document = self.setup().document.version;
+        let question = Question { keys: about.keys, always: about.always, hot };
         let knowledge = self.knowledge();
-        self.journal.sync(knowledge.cursor(), document, knowledge.open().set())
+        let open_set = knowledge.open().set();
+        self.journal.sync(knowledge.cursor(), knowledge.count(), document, open_set, &question)
     }
 
-    fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
+    fn learn(&self, reply: Option<Reply>, sent_ms: i64, about: About<'_>, hot: &[Key]) -> Result<Option<Looked>, Down> {
         let reply = reply.ok_or(Down::Odd("no reply to a sync")).and_then(SyncReply::parse);
         let reply = reply.inspect_err(|_| self.link.leave_alone())?;
         self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
         let published = reply.published.clone();
+        let said = reply.said.clone();
+        let before = knowledge.generation();
         let news = knowledge.apply(reply, sent_ms);
         self.heed(&news);
         if news.clear {
             self.prefetches.clear();
         }
         self.prefetches.add(news.warmed);
+        let keys = about.keys.iter().copied().chain(hot);
+        let looked = said.map(|said| Looked::of(keys, &said, knowledge.generation()));
+        if news.gap {
+            self.confirm_hot(hot, before, looked.as_ref(), &knowledge);
+        }
         self.adopt_published(&published, sent_ms, &mut knowledge);
-        Ok(())
+        Ok(looked)
+    }
+
+    /// Confirms what is read most, with what the sync that found the gap said of it. Of what was doubted already it does not
+    /// say enough.
+    fn confirm_hot(&self, hot: &[Key], before: u64, looked: Option<&Looked>, knowledge: &Coherence) {
+        let now_ms = self.clock.now_ms();
+        for key in hot {
+            let copy = self.memory.get(key, now_ms).filter(|copy| copy.known.load(Relaxed) == before);
+            if let Some(copy) = copy {
+                self.settle_doubt(key, &copy, looked, knowledge);
+            }
+        }
+    }
+
+    /// Confirms a doubted copy in L1, or drops it; says which, or `None` where only L3 can tell.
+    pub(super) fn settle_doubt(
+        &self,
+        key: &Key,
+        copy: &Copy,
+        looked: Option<&Looked>,
+        knowledge: &Coherence,
+    ) -> Option<bool> {
+        let known = copy.known.load(Relaxed);
+        if known == knowledge.generation() {
+            return Some(true);
+        }
+        let held = Held { key, tags: &copy.entry.tags, version: copy.entry.version, stamp: copy.stamp, known };
+        let good = knowledge.confirms(&held, looked)?;
+        if good {
+            copy.known.store(knowledge.generation(), Relaxed);
+        } else {
+            self.memory.remove(key, self.clock.now_ms());
+        }
+        Some(good)
     }
 }

@@ -1,4 +1,5 @@
-//! What was read since the last sync, for the fleet to be told with the next one.
+//! What was read since the last sync, for the fleet to be told with the next one; and what is read most, for the index to
+//! be asked about with it.
 //!
 //! It is kept beside L1, not in its copies: a value that leaves memory was read all the same, and must not stay in memory
 //! until the fleet knows.
@@ -9,9 +10,11 @@ use crate::{
     level::Level,
     memory::Copy,
     redis::{Reply, Touch, totals},
+    register::Register,
     version::Version,
 };
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
 };
@@ -19,9 +22,22 @@ use std::{
 /// Most values whose reads wait for a sync; reads of more are not counted.
 const MOST_TOUCHED: usize = 1000;
 
-/// The reads of values by this container since the last sync.
+/// Most keys that one sync asks the index about unasked: 1 KB of hashes.
+const MOST_HOT: usize = 128;
+/// What one read weighs for a key to be among them. Weights are halved every second: a read is forgotten after four.
+const READ_WEIGHT: u64 = 16;
+const HALF_LIFE_MS: i64 = 1000;
+
+/// The reads of values by this container.
 #[derive(Debug, Default)]
-pub(super) struct Touched(HashMap<Key, Reads, KeyHashing>);
+pub(super) struct Touched {
+    /// Since the last sync.
+    reads: HashMap<Key, Reads, KeyHashing>,
+    /// Lately, by weight.
+    hot: HashMap<Key, u64, KeyHashing>,
+    /// When the weights were halved.
+    halved_ms: i64,
+}
 
 #[derive(Debug)]
 struct Reads {
@@ -32,8 +48,8 @@ struct Reads {
 
 impl Touched {
     fn count(&mut self, key: &Key, version: Version, now_ms: i64) {
-        let has_room = self.0.len() < MOST_TOUCHED;
-        match self.0.get_mut(key) {
+        let has_room = self.reads.len() < MOST_TOUCHED;
+        match self.reads.get_mut(key) {
             Some(reads) if reads.version == version => {
                 reads.count += 1;
                 reads.last_ms = now_ms;
@@ -41,7 +57,7 @@ impl Touched {
             // L2 has one value of a key: nobody asks how often another was read.
             Some(reads) => *reads = Reads { version, count: 1, last_ms: now_ms },
             None if has_room => {
-                self.0.insert(key.clone(), Reads { version, count: 1, last_ms: now_ms });
+                self.reads.insert(key.clone(), Reads { version, count: 1, last_ms: now_ms });
             }
             None => {}
         }
@@ -49,7 +65,39 @@ impl Touched {
 
     /// How often that value was read.
     fn reads(&self, key: &Key, version: Version) -> u64 {
-        self.0.get(key).filter(|reads| reads.version == version).map_or(0, |reads| reads.count)
+        self.reads.get(key).filter(|reads| reads.version == version).map_or(0, |reads| reads.count)
+    }
+}
+
+impl Touched {
+    /// Takes the reads since the last sync out, and weighs them.
+    fn take(&mut self, now_ms: i64) -> HashMap<Key, Reads, KeyHashing> {
+        if now_ms.saturating_sub(self.halved_ms).unsigned_abs() >= HALF_LIFE_MS.unsigned_abs() {
+            self.halved_ms = now_ms;
+            self.hot.retain(|_, weight| {
+                *weight /= 2;
+                *weight > 0
+            });
+        }
+        for (key, reads) in &self.reads {
+            let has_room = self.hot.len() < MOST_TOUCHED;
+            match self.hot.get_mut(key) {
+                Some(weight) => *weight = weight.saturating_add(reads.count.saturating_mul(READ_WEIGHT)),
+                None if has_room => drop(self.hot.insert(key.clone(), reads.count.saturating_mul(READ_WEIGHT))),
+                None => {}
+            }
+        }
+        std::mem::take(&mut self.reads)
+    }
+
+    /// The keys that are read most.
+    fn hottest(&self) -> Vec<Key> {
+        let mut hot: Vec<_> = self.hot.iter().map(|(key, weight)| (*weight, key)).collect();
+        if hot.len() > MOST_HOT {
+            hot.select_nth_unstable_by_key(MOST_HOT, |(weight, _)| Reverse(*weight));
+            hot.truncate(MOST_HOT);
+        }
+        hot.into_iter().map(|(_, key)| key.clone()).collect()
     }
 }
 
@@ -65,9 +113,16 @@ impl View<'_> {
     }
 
     pub(super) fn take_touched(&self) -> Vec<Touch> {
-        let touched = std::mem::take(&mut *self.touched());
+        let touched = self.touched().take(self.clock.now_ms());
         let touch = |(key, Reads { version, count, last_ms })| Touch { key, version, reads: count, last_ms };
-        touched.0.into_iter().map(touch).collect()
+        touched.into_iter().map(touch).collect()
+    }
+
+    /// The keys that are read most, where a sync may find a gap: what the index says of them at once, nobody need ask for.
+    pub(super) fn hot_keys(&self) -> Vec<Key> {
+        let expected = self.uses(Level::L1) && self.register() == Register::L3;
+        let expected = expected && self.knowledge().expects_gap(self.clock.now_ms());
+        if expected { self.touched().hottest() } else { Vec::new() }
     }
 
     /// Takes the fleet's numbers of reads back into the copies that L1 still holds.
@@ -101,7 +156,7 @@ mod tests {
     fn counts_the_reads_of_the_value_that_was_read_last() {
         let mut touched = Touched::default();
         (1..=3).for_each(|now_ms| touched.count(&key(1), Version(1), now_ms));
-        assert_eq!((touched.reads(&key(1), Version(1)), touched.0[&key(1)].last_ms), (3, 3));
+        assert_eq!((touched.reads(&key(1), Version(1)), touched.reads[&key(1)].last_ms), (3, 3));
         assert_eq!((touched.reads(&key(1), Version(2)), touched.reads(&key(2), Version(1))), (0, 0));
         touched.count(&key(1), Version(2), 4);
         assert_eq!((touched.reads(&key(1), Version(2)), touched.reads(&key(1), Version(1))), (1, 0));
@@ -112,7 +167,7 @@ mod tests {
         let mut touched = Touched::default();
         (0..=MOST_TOUCHED).for_each(|number| touched.count(&key(number), Version(1), 1));
         touched.count(&key(0), Version(1), 2);
-        assert_eq!((touched.0.len(), touched.reads(&key(MOST_TOUCHED), Version(1))), (MOST_TOUCHED, 0));
+        assert_eq!((touched.reads.len(), touched.reads(&key(MOST_TOUCHED), Version(1))), (MOST_TOUCHED, 0));
         assert_eq!(touched.reads(&key(0), Version(1)), 2, "one that is known goes on to be counted");
     }
 }

@@ -147,6 +147,7 @@ impl View<'_> {
         let source = Source {
             entry: Arc::clone(&entry),
             stamp: begun.stamp.position,
+            known: begun.stamp.generation,
             certified_ms: begun.began_ms,
             read_at_ms: Some(begun.began_ms),
             reads: 0,

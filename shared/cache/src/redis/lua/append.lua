@@ -1,10 +1,11 @@
 -- Appends one record to the journal.
--- KEYS: journal, open invalidations, meta
+-- KEYS: journal, open invalidations, meta, index
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), ms to keep,
 --       most records to keep, what to keep as open under the record's position ('' for nothing),
 --       time in the version of what was put or deleted (microseconds; 0 for none),
 --       what bounds the open ones ('' for nothing): most of them, most bytes of their texts, age (ms) from which on
 --       whoever began one has ended, positions of those that this one stands for; with a space between each,
+--       hash and version of the key that was put or deleted ('' and '' for none), the body of an invalidation ('' for none),
 --       field, value, field, value... to go with the time (ms)
 -- Returns the record's position, '' when the operation is too old, or 'full' when there are too many open ones.
 local now = now_us()
@@ -29,12 +30,32 @@ if ARGV[5] ~= '' then
   -- One alone always fits.
   if most and count > 0 and (count >= tonumber(most) or bytes + #ARGV[5] > tonumber(most_bytes)) then return 'full' end
 end
-local oldest = string.format('%.0f', math.floor(now / 1000) - tonumber(ARGV[3]))
+local now_ms = math.floor(now / 1000)
+local known = read_index(KEYS[4])
+local before = known and unseen(KEYS[1], known['at'])
+local oldest = string.format('%.0f', now_ms - tonumber(ARGV[3]))
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*',
-  'time', string.format('%.0f', math.floor(now / 1000)), unpack(ARGV, 8))
+  'time', string.format('%.0f', now_ms), unpack(ARGV, 11))
 redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[4])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], id, ARGV[5]) end
 if #passed > 0 then redis.call('HDEL', KEYS[2], unpack(passed)) end
+-- The index learns of it as well. One that has missed a record begins anew.
+local newest = before and known['newest']
+if not newest or now_ms - tonumber(known['began']) >= MOST_MS or tonumber(known['sweeps']) >= MOST_SWEEPS
+  or redis.call('HLEN', KEYS[4] .. ':' .. newest) >= MOST_KEYS then
+  newest = begin_generation(KEYS[4], known, id, string.format('%.0f', now_ms), before)
+end
+if ARGV[8] ~= '' then
+  local generation, version = KEYS[4] .. ':' .. newest, ARGV[9]
+  local last = redis.call('HGET', generation, ARGV[8])
+  if last and string.sub(last, 1, VERSION_DIGITS) > version then version = string.sub(last, 1, VERSION_DIGITS) end
+  redis.call('HSET', generation, ARGV[8], version .. id)
+elseif ARGV[10] ~= '' then
+  redis.call('XADD', KEYS[4] .. ':sweeps', id, 'body', ARGV[10])
+  redis.call('HINCRBY', KEYS[4], 'sweeps', 1)
+end
+local count = string.format('%.0f', tonumber(known and known['count'] or '0') + (before or 0) + 1)
+redis.call('HSET', KEYS[4], 'at', id, 'count', count)
 -- The clock went back. What begins later exceeds this version all the same, also when its record is gone.
 if tonumber(ARGV[6]) > now and tonumber(ARGV[6]) > tonumber(redis.call('HGET', KEYS[3], 'ahead') or '0') then
   redis.call('HSET', KEYS[3], 'ahead', ARGV[6])

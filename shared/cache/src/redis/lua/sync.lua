@@ -1,13 +1,18 @@
 -- One coherence sync, atomically: who the server is, which epoch it is in, and what the journal says.
--- KEYS: journal, meta, open invalidations
--- ARGV: cursor or '' for a container that has none, most records to return after it, most records a reset returns,
---       ms of history it reads, '1' in cluster mode, version of the configuration document that the container has,
---       name of the set of open invalidations that it has
--- Returns {seconds, microseconds, epoch, notes checked at, open, reset (0 or 1), records, configuration, microseconds in
--- the greatest version that was ahead of time when it was recorded, 0 for none}; open is {name of the set of them, '' for
--- the empty one, 1 when the container has it, else 0 and a list of positions and invalidations}, records one of positions and fields, newest first, configuration is {version ('' when
+-- KEYS: journal, meta, open invalidations, index
+-- ARGV: cursor or '' for a container that has none, most records to return after it, most bytes of them, how many records
+--       the container knows that there were, '1' in cluster mode, version of the configuration document that the container
+--       has, hashes of keys to look up, '1' to look them up also where there is no gap, hashes of keys to look up since the
+--       cursor where there is one, name of the set of open invalidations that it has
+-- Returns {seconds, microseconds, epoch, notes checked at, open, gap (0 or 1), records, configuration, microseconds in
+-- the greatest version that was ahead of time when it was recorded, 0 for none, position of the newest record where there
+-- is a gap, records there were, what the index says}; open is {name of the set of them, '' for the empty one, 1 when the
+-- container has it, else 0 and a list of positions and invalidations}, records one of positions and fields, newest first,
+-- configuration is {version ('' when
 -- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
--- operations of before may go on}
+-- operations of before may go on}; what the index says is nothing when it was not asked, else the position after which
+-- it has everything and for each key the greatest version and the last position in one text, '' for nothing.
+-- After a gap the records are the invalidations that lie in it, the newest where they are too many.
 local t = redis.call('TIME')
 local now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local cursor, limit = ARGV[1], tonumber(ARGV[2])
@@ -43,6 +48,10 @@ if meta[1] ~= identity or not meta[2] or is_lost then
   local epoch = redis.pcall('XADD', KEYS[1], id, 'kind', 'epoch')
   if type(epoch) ~= 'string' then epoch = redis.call('XADD', KEYS[1], '*', 'kind', 'epoch') end
   meta[2] = epoch
+  if not read_index(KEYS[4]) then
+    begin_generation(KEYS[4], nil, epoch, string.format('%.0f', now_ms), false)
+    redis.call('HSET', KEYS[4], 'at', epoch, 'count', 0)
+  end
   redis.call('HSET', KEYS[2], 'id', identity, 'epoch', meta[2])
   -- It may have lost open invalidations that only the control table knows of: nobody has looked there since.
   redis.call('HDEL', KEYS[2], 'notes')
@@ -58,28 +67,71 @@ end
 -- What stands at a position never changes: where the positions are the same, so are the invalidations.
 local names = redis.call('HKEYS', KEYS[3])
 local set = #names > 0 and redis.sha1hex(table.concat(names, ' ')) or ''
-local is_known = set == ARGV[7]
+local is_known = set == ARGV[10]
 local open = {set, is_known and 1 or 0, is_known and {} or redis.call('HGETALL', KEYS[3])}
 local document = ''
 if meta[4] and meta[4] ~= ARGV[6] then document = redis.call('HGET', KEYS[2], 'document') or '' end
 local config = {meta[4] or '', document, meta[5] or '', meta[6] and 1 or 0}
 
--- The records after the cursor, newest first, if the record at the cursor is still there and not too many have come since.
--- Read from the end, which is where the cursor is: from the cursor on, Redis would look through a hundred before it.
-if cursor ~= '' then
+-- A record without what containers do not ask for, and about how many bytes it takes to send.
+local function brief(record)
+  local fields, bytes = {}, #record[1] + 20
+  for i = 1, #record[2], 2 do
+    local name, value = record[2][i], record[2][i + 1]
+    if name ~= 'time' and name ~= 'by' then
+      fields[#fields + 1], fields[#fields + 2] = name, value
+      bytes = bytes + #name + #value + 12
+    end
+  end
+  return {record[1], fields}, bytes
+end
+
+local count = redis.call('HGET', KEYS[4], 'count') or '0'
+
+-- The records after the cursor, newest first, if the record at the cursor is still there and not too many have come since;
+-- nothing where there is a gap. Read from the end, which is where the cursor is: from the cursor on, Redis would look
+-- through a hundred before it.
+local function follow()
+  if cursor == '' or tonumber(count) - tonumber(ARGV[4]) > limit then return nil end
   local records = redis.call('XREVRANGE', KEYS[1], '+', cursor, 'COUNT', limit + 1)
-  if records[1] and records[#records][1] == cursor then
-    records[#records] = nil
-    return {t[1], t[2], meta[2], meta[3] or '', open, 0, records, config, meta[7] or 0}
+  if not records[1] or records[#records][1] ~= cursor then return nil end
+  records[#records] = nil
+  local left = tonumber(ARGV[3])
+  for i, record in ipairs(records) do
+    local bytes
+    records[i], bytes = brief(record)
+    left = left - bytes
+    if left < 0 then return nil end
+  end
+  return records
+end
+
+local records = follow()
+local gap, newest, said = records and 0 or 1, '', {}
+if gap == 1 or ARGV[8] == '1' then
+  newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
+  local known = read_index(KEYS[4])
+  if known and unseen(KEYS[1], known['at']) then
+    said = look(KEYS[4], known, ARGV[7], gap == 1 and ARGV[9] or '', cursor == '' and '0-0' or cursor)
+    table.insert(said, 1, known['from' .. known['oldest']])
+  else
+    said = {newest}
   end
 end
 
--- Else the newest ones, newest first, back through the history and one more, so that the reader knows how far
--- it sees without a gap.
-local from = string.format('%.0f', now_ms - tonumber(ARGV[4])) .. '-0'
-local records = redis.call('XREVRANGE', KEYS[1], '+', from, 'COUNT', ARGV[3])
-if #records < tonumber(ARGV[3]) then
-  local older = redis.call('XREVRANGE', KEYS[1], '(' .. from, '-', 'COUNT', 1)
-  if older[1] then records[#records + 1] = older[1] end
+-- The invalidations that lie in the gap. Of too many the oldest are left out, and the index counts as having everything
+-- only after those.
+if gap == 1 then
+  records = {}
+  local from, left = said[1], tonumber(ARGV[3])
+  if cursor ~= '' and is_before(from, cursor) then from = cursor end
+  for _, sweep in ipairs(redis.call('XREVRANGE', KEYS[4] .. ':sweeps', '+', '(' .. from, 'COUNT', limit + 1)) do
+    left = left - #sweep[2][2] - 60
+    if left < 0 or #records == limit then
+      said[1] = sweep[1]
+      break
+    end
+    records[#records + 1] = {sweep[1], {'kind', 'invalidate', 'body', sweep[2][2]}}
+  end
 end
-return {t[1], t[2], meta[2], meta[3] or '', open, 1, records, config, meta[7] or 0}
+return {t[1], t[2], meta[2], meta[3] or '', open, gap, records, config, meta[7] or 0, newest, count, said}

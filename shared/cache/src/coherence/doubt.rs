@@ -1,0 +1,133 @@
+//! Doubt: after a gap nobody has told this container what happened to the keys of its copies.
+//!
+//! Nothing is dropped for that. A copy carries the number of the generation of knowledge in which it was known to be good,
+//! and every gap begins another one; so one comparison tells whether it is doubted. Doubted copies are confirmed one by
+//! one, when they are asked for: by the ledger where it reaches back, by the index beside the journal, or else by the
+//! version that L3 has.
+
+use super::{Certificate, Coherence};
+use crate::{
+    key::{Key, KeyHashing},
+    level::Level,
+    planted::{Bug, planted},
+    redis::{Recorded, Said},
+    register::Register,
+    version::{Position, Version},
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+/// Most gaps that are remembered: one for each second of the time that the index covers at most.
+const MOST_GAPS: usize = 800;
+
+/// The gaps there were, the oldest first: the generation that each began, and where knowledge had reached before it.
+#[derive(Debug, Default)]
+pub(super) struct Gaps(VecDeque<(u64, Position)>);
+
+/// What the index said of some keys, in one generation of knowledge.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    generation: u64,
+    floor: Position,
+    keys: HashMap<Key, Option<Recorded>, KeyHashing>,
+}
+
+/// A copy in own L1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub key: &'a Key,
+    pub tags: &'a [Arc<str>],
+    pub version: Version,
+    /// Where it was certified.
+    pub stamp: Position,
+    /// The generation of knowledge in which it was known to be good.
+    pub known: u64,
+}
+
+impl Gaps {
+    /// Remembers a gap after `before`. What lies before `floor` nobody can tell of any more.
+    pub(super) fn add(&mut self, generation: u64, before: Position, floor: Position) {
+        self.0.push_back((generation, before));
+        while self.0.len() > MOST_GAPS || self.0.front().is_some_and(|(_, before)| *before < floor) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Where knowledge had reached when a generation ended.
+    fn end_of(&self, generation: u64) -> Option<Position> {
+        let at = self.0.binary_search_by_key(&(generation + 1), |(begun, _)| *begun).ok()?;
+        self.0.get(at).map(|(_, before)| *before)
+    }
+}
+
+impl Looked {
+    /// What the index said of keys in a generation of knowledge.
+    pub(crate) fn of<'a>(keys: impl IntoIterator<Item = &'a Key>, said: &Said, generation: u64) -> Looked {
+        let keys = keys.into_iter().cloned().zip(said.keys.iter().copied()).collect();
+        Looked { generation, floor: said.floor, keys }
+    }
+}
+
+impl Coherence {
+    /// The generation of knowledge: a copy that was known to be good in another one is doubted.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether the index must be asked about a copy in L2 whose stamp is not known yet: the ledger may not reach back to it.
+    pub(crate) fn lacks_history(&self) -> bool {
+        self.register == Register::L3 && !self.is_over(self.known_after())
+    }
+
+    /// Whether a doubted copy is still good; `None` where neither the ledger nor the index can tell, and L3 must.
+    pub(crate) fn confirms(&self, held: &Held<'_>, looked: Option<&Looked>) -> Option<bool> {
+        let since = held.stamp.max(self.gaps.end_of(held.known).unwrap_or(Position::ZERO));
+        let unchanged = self.is_known_unchanged(held.key, held.version, since, looked)?;
+        Some(unchanged && !self.is_swept(Level::L1, held.key, held.tags, since))
+    }
+
+    /// Whether nothing has put or deleted a key since a position but what gave it this version; `None` where that cannot be
+    /// told, nor whether it was invalidated.
+    pub(super) fn is_known_unchanged(
+        &self,
+        key: &Key,
+        version: Version,
+        since: Position,
+        looked: Option<&Looked>,
+    ) -> Option<bool> {
+        if since < self.swept || since < self.epoch {
+            return None;
+        }
+        let covered = self.covers(key, version, since);
+        if since >= self.reach {
+            return Some(!covered);
+        }
+        let looked = looked.filter(|looked| since >= looked.floor)?;
+        let recorded = self.recorded(key, looked)?;
+        Some(!covered && recorded.is_none_or(|recorded| recorded.spares(version, since)))
+    }
+
+    /// Whether the index says that a copy in L2 is as good as when it was certified. What it does not reach back to must be
+    /// over: then it is in L2.
+    pub(super) fn is_untouched(&self, key: &Key, copy: &Certificate, looked: &Looked) -> bool {
+        let floor = looked.floor.max(self.swept);
+        (copy.stamp >= floor || self.is_over(floor))
+            && self
+                .recorded(key, looked)
+                .is_some_and(|recorded| recorded.is_none_or(|recorded| recorded.spares(copy.version, copy.stamp)))
+    }
+
+    /// What the index has of a key; `None` when it was not asked about it in this generation.
+    fn recorded(&self, key: &Key, looked: &Looked) -> Option<Option<Recorded>> {
+        looked.keys.get(key).copied().filter(|_| looked.generation == self.generation)
+    }
+}
+
+impl Recorded {
+    /// Whether a copy of that version, certified at `since`, is as good as it was then.
+    fn spares(&self, version: Version, since: Position) -> bool {
+        self.last <= since || self.greatest == version || planted(Bug::IndexNotHeeded)
+    }
+}
