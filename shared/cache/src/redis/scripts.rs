@@ -11,10 +11,10 @@ pub(crate) struct Source {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $($file:literal),+;)*) => {
         $(pub(crate) static $name: Source = Source {
             script: LazyLock::new(|| Script::new($name.code())),
-            text: concat!(include_str!("lua/prelude.lua"), include_str!($file)),
+            text: concat!(include_str!("lua/prelude.lua"), $(include_str!($file)),+),
         };)*
         /// Every script, for loading.
         static ALL: &[&Source] = &[$(&$name),*];
@@ -22,7 +22,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SYNC = "lua/sync.lua";
+    SYNC = "lua/identity.lua", "lua/sync.lua";
     APPEND = "lua/append.lua";
     STORE = "lua/store.lua";
     REMOVE = "lua/remove.lua";
