@@ -85,7 +85,8 @@ impl Fleet {
     async fn change(&self, has_moved: &AtomicBool) {
         for round in 0.. {
             let (value, newer) = (round.to_string(), format!("1{round}"));
-            let (put_key, deleted, tagged) = (format!("put:{}", round % 8), format!("del:{round}"), format!("tag:{round}"));
+            let (put_key, deleted, tagged) =
+                (format!("put:{}", round % 8), format!("del:{round}"), format!("tag:{round}"));
             put(&self.api, "entries-1", &put_key, &value).await.expect(if round < 8 { 201 } else { 200 });
             put(&self.api, "entries-1", &deleted, "1").await.expect(201);
             put_tagged(&self.api, &tagged, &[&tagged]).await;
@@ -171,6 +172,14 @@ async fn failovers(engine: RedisEngine) {
     fleet.expect_epoch(before, "a failover of entries, and back").await;
     fleet.expect_settled().await;
 
+    // As before, but the one that is back has been given a slot as well, which would explain its new epoch.
+    let before = fleet.epochs().await;
+    fleet.cluster.fail_over(entries).await.unwrap();
+    fleet.cluster.move_slot(fleet.slot("{e0}").await).await.unwrap();
+    fleet.cluster.fail_over(entries).await.unwrap();
+    fleet.expect_epoch(before, "a failover of entries, a slot that comes to them, and back").await;
+    fleet.expect_settled().await;
+
     let before = fleet.epochs().await;
     fleet.cluster.fail_over(journal).await.unwrap();
     fleet.expect_epoch(before, "a failover of the journal").await;
@@ -218,6 +227,13 @@ async fn a_removed_copy_comes_back_with_a_replica() {
     fleet.get("entries-2", "lost").await.expect(404);
     fleet.expect_epoch(before, "the loss of a primary").await;
     fleet.get("entries-1", "lost").await.expect(404);
+
+    // And the one that is back is watched again.
+    fleet.cluster.mend().await.unwrap();
+    fleet.expect_settled().await;
+    let before = fleet.epochs().await;
+    fleet.cluster.lose(slot).await.unwrap();
+    fleet.expect_epoch(before, "another loss").await;
 }
 
 /// Half of what a script touches is elsewhere meanwhile, and only some of that has a name that it was told.
