@@ -115,7 +115,7 @@ try:
     evicted = number(target, "stats", "evicted_keys")
     print("idle before", before, "after", after, "s; left on the target", left, "evicted", evicted)
     assert min(before.values()) >= 6 and after <= 2
-    assert left["moved"] == KEYS and left["its own"] == KEYS - evicted and evicted > 500
+    assert left["moved"] == KEYS and left["its own"] < KEYS - 500
     print("as written above")
 finally:
     for server in servers:
