@@ -89,7 +89,7 @@ mod switch {
             "tagged[tag] = tagged[tag] or {}",
             "if old[1] then break end tagged[tag] = tagged[tag] or {}",
         ),
-        (Bug::EpochNotBegun, "meta[1] ~= identity or not meta[2] or is_lost", "not meta[2] or is_lost"),
+        (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
     ];
 
     /// Whether this mistake is to be made.

@@ -5,6 +5,7 @@ mod authority;
 mod reconnect;
 mod scenarios;
 mod servers;
+mod topology;
 
 use self::authority::Authority;
 use self::servers::{Node, PASSWORD, Servers};

@@ -10,7 +10,7 @@
 //! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
-//! | `{j}meta` | hash | identity of the server, epoch, when outage notes were read last, the configuration document and when it switched a level |
+//! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes |
@@ -100,6 +100,12 @@ impl Keyspace {
 
     pub(crate) fn index(&self, shard: u64) -> String {
         format!("{}{{e{shard:x}}}index", self.0)
+    }
+
+    /// A key that never exists. A script that names it beside one that does is refused (TRYAGAIN) while the keys of their
+    /// slot are moved to another server one by one: a script that touches keys it cannot name would find half of them.
+    pub(crate) fn nothing(&self, shard: u64) -> String {
+        format!("{}{{e{shard:x}}}nothing", self.0)
     }
 
     /// The limit of a class for the API key that `name` stands for.

@@ -11,7 +11,7 @@ pub(crate) struct Source {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $($file:literal)+;)*) => {
+    ($($name:ident = $($file:literal),+;)*) => {
         $(pub(crate) static $name: Source = Source {
             script: LazyLock::new(|| Script::new($name.code())),
             text: concat!(include_str!("lua/prelude.lua"), $(include_str!($file)),+),
@@ -22,9 +22,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SYNC = "lua/index.lua" "lua/sync.lua";
-    SINCE = "lua/index.lua" "lua/since.lua";
-    APPEND = "lua/index.lua" "lua/append.lua";
+    SYNC = "lua/identity.lua", "lua/index.lua", "lua/sync.lua";
+    SINCE = "lua/index.lua", "lua/since.lua";
+    APPEND = "lua/index.lua", "lua/append.lua";
     STORE = "lua/store.lua";
     REMOVE = "lua/remove.lua";
     TOUCH = "lua/touch.lua";

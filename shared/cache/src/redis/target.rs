@@ -19,6 +19,10 @@ pub struct RedisAccess {
     pub iam: Option<Iam>,
 }
 
+/// How long the cluster client waits before it repeats what a node cannot answer just now (a slot whose keys are on their
+/// way, an election), in ms. By itself it waits for more than a second, which is longer than anybody waits for it.
+const RETRY_WAIT_MS: (u64, u64) = (10, 20);
+
 /// One server, or the way into a cluster.
 pub(super) enum Target {
     Single(Box<Client>, AsyncConnectionConfig),
@@ -40,8 +44,11 @@ impl Target {
         let Some((scheme, rest)) = url.split_once("+cluster://") else {
             return single(url, authority, sign_in);
         };
-        let mut builder =
-            ClusterClient::builder(vec![format!("{scheme}://{rest}")]).response_timeout(response_timeout).retries(1);
+        let mut builder = ClusterClient::builder(vec![format!("{scheme}://{rest}")])
+            .response_timeout(response_timeout)
+            .retries(1)
+            .min_retry_wait(RETRY_WAIT_MS.0)
+            .max_retry_wait(RETRY_WAIT_MS.1);
         if let Some(authority) = authority {
             builder = builder.certs(authority);
         }

@@ -18,30 +18,19 @@ local now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local cursor, limit = ARGV[1], tonumber(ARGV[2])
 
 -- A server that is not the one `meta` speaks of (failed over, restarted, flushed), or that has lost its journal,
--- begins a new epoch: what was certified before may rest on records that are gone. A replica does not see new records.
---
--- Its name is that of its data set, which every start and every promotion changes; where that is not told, the server's.
--- One section at a time: the server writes all it is asked for, which is a fifth of a sync.
-local function info_of(section, name)
-  local info = redis.pcall('INFO', section)
-  if type(info) ~= 'string' then return nil end
-  if string.find(info, 'role:slave', 1, true) then return nil, true end
-  -- Found as plain text first: a pattern that is tried at every place takes longer still.
-  local at = string.find(info, name, 1, true)
-  return at and string.match(info, '^%x+', at + #name)
-end
-local identity, is_replica = info_of('replication', 'master_replid:')
+-- begins a new epoch: what was certified before may rest on records that are gone. So does a failover of any other server
+-- of a cluster, which may have brought back copies that were removed. A replica does not see new records.
+local server, is_replica = name_of_server()
 if is_replica then return redis.error_reply('READONLY this server is a replica') end
-identity = identity or info_of('server', 'run_id:') or 'unknown'
+local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled', 'ahead',
+  'cluster', 'changed', 'looked')
+local is_another = server ~= string.match(meta[1] or '', '^[^:]*')
+local keep
 if ARGV[5] == '1' then
-  local cluster = redis.pcall('CLUSTER', 'INFO')
-  if type(cluster) == 'string' then
-    identity = identity .. ':' .. (string.match(cluster, 'cluster_current_epoch:(%d+)') or '')
-  end
+  is_another, keep = has_cluster_lost(KEYS[2], now_ms, server, is_another, meta[8], meta[9], meta[10])
 end
-local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled', 'ahead')
 local is_lost = redis.call('XLEN', KEYS[1]) == 0
-if meta[1] ~= identity or not meta[2] or is_lost then
+if is_another or not meta[2] or is_lost then
   -- After every position that may have been given out before: a new server's clock may be behind the old one's.
   local seen_ms = tonumber(string.match(cursor, '^(%d+)-') or '0')
   local id = string.format('%.0f-0', math.max(now_ms + 5000, seen_ms + 1))
@@ -52,10 +41,13 @@ if meta[1] ~= identity or not meta[2] or is_lost then
     begin_generation(KEYS[4], nil, epoch, string.format('%.0f', now_ms), false)
     redis.call('HSET', KEYS[4], 'at', epoch, 'count', 0)
   end
-  redis.call('HSET', KEYS[2], 'id', identity, 'epoch', meta[2])
+  redis.call('HSET', KEYS[2], 'epoch', meta[2], unpack(keep or {'id', server}))
   -- It may have lost open invalidations that only the control table knows of: nobody has looked there since.
   redis.call('HDEL', KEYS[2], 'notes')
   meta[3] = ''
+elseif keep then
+  -- Where that is refused, the next sync looks again.
+  redis.pcall('HSET', KEYS[2], unpack(keep))
 end
 -- What was certified while operations of the configuration before a switch could go on is confirmed once more.
 if meta[6] and now_ms >= tonumber(meta[6]) then
