@@ -3,6 +3,7 @@
 //! Pure state: no level is asked here, time is an argument.
 
 mod news;
+mod removed;
 
 pub(crate) use self::news::News;
 use crate::{
