@@ -7,7 +7,7 @@ use crate::{
     key::Key,
     level::Level,
     planted::{Bug, planted},
-    selector::{Invalidation, Written},
+    selector::{Invalidation, Selector, Written},
     version::{Position, Version},
 };
 use std::sync::Arc;
@@ -67,6 +67,16 @@ impl Barriers {
     /// The position of the one with that version.
     pub(crate) fn position_of(&self, version: Version) -> Option<Position> {
         self.known.iter().find(|invalidation| invalidation.version == version).map(|invalidation| invalidation.at)
+    }
+
+    /// Whether one means any entry by its tags.
+    pub(crate) fn any_by_tag(&self) -> bool {
+        self.known.iter().any(|invalidation| matches!(invalidation.selector, Selector::Tags { .. }))
+    }
+
+    /// Those that began before the one of that version.
+    pub(crate) fn older_than(&self, version: Version) -> impl Iterator<Item = &Invalidation> {
+        self.known.iter().map(|invalidation| &**invalidation).filter(move |invalidation| invalidation.version < version)
     }
 
     /// Whether one covers a copy in `level` that was certified at `stamp`.

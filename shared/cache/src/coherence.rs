@@ -4,6 +4,7 @@
 
 mod doubt;
 mod news;
+mod removed;
 
 use self::doubt::Gaps;
 pub(crate) use self::{

@@ -6,7 +6,7 @@ use crate::{
     support::{called, command, eventually, flush, fresh, get, invalidate, put, shard, wait_out_the_window},
     tables::{Item, job, notes, partition, text_of},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use strata_it::{
     Api, entry, patient,
     stack::{Claims, L3Fault, Options, Stack},
@@ -87,6 +87,42 @@ async fn assert_removed(api: &Api, job: &str, since: &[&str]) {
         assert_eq!(fresh(api, key).await.value(), "2");
     }
     assert!(self::job(api, job).await.contains_key("ttl"), "a job that is done goes after a week");
+}
+
+#[tokio::test]
+async fn what_is_hidden_counts_nowhere() {
+    for selector in [json!({"pattern": "k:*"}), json!({"tags": ["t"]})] {
+        // Nobody removes the rest.
+        let api = Api::with(slow().functions(["authorizer", "entries", "invalidate"])).await;
+        let keys = keys();
+        fill(&api, &keys).await;
+        // The last of its partition, and few enough for one page.
+        let last: Vec<&String> = keys.iter().filter(|key| key.starts_with("k:7")).collect();
+        assert!((1..100).contains(&last.len()));
+        for key in &last {
+            api.put(&entry(key), r#"{"value":1,"tags":["t","last"]}"#).send().await.expect(200);
+        }
+        let begun = invalidate(&api, selector).await.expect(200).json();
+        assert_eq!(begun["reclaim"], "in_progress", "{begun}");
+        let counted = async |mut body: Value, more: Value| {
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let said = invalidate(&api, body).await.expect(200).json();
+            (said["invalidated_count"].as_u64().unwrap(), said["levels_affected"].as_array().unwrap().len())
+        };
+        for body in [json!({"pattern": "k:7*"}), json!({"tags": ["last"]})] {
+            fresh(&api, last[0]).await.expect(404);
+            for levels in [json!(["L1_MEMORY", "L2_REDIS", "L3_DATABASE"]), json!(["L2_REDIS"])] {
+                assert_eq!(counted(body.clone(), json!({"dry_run": true, "levels": levels})).await, (0, 0), "{body}");
+            }
+            put(&api, "entries-1", last[1], "2").await;
+            let tagged = api.put(&entry(last[0]), r#"{"value":2,"tags":["last"]}"#).send().await;
+            assert!(tagged.status < 300);
+            let alive = if body.get("tags").is_some() { 1 } else { 2 };
+            assert_eq!(counted(body.clone(), json!({"dry_run": true})).await, (alive, 3), "{body}");
+            assert_eq!(counted(body.clone(), json!({"max_affected": alive})).await, (alive, 3), "{body}");
+            assert_eq!(counted(body.clone(), json!({"max_affected": 0})).await, (0, 0), "no 409 where reads say 404");
+        }
+    }
 }
 
 #[tokio::test]

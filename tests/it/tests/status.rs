@@ -1,5 +1,7 @@
 //! The state and the statistics of the fleet: a known workload gives known numbers, and what is down is only said.
 
+mod truth;
+
 use crate::support::{command, copy_name, get, put, wait_out_the_window};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};

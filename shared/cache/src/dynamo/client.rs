@@ -121,6 +121,13 @@ impl Store {
         Ok(built.lock().unwrap_or_else(PoisonError::into_inner).within(self.timeout()))
     }
 
+    /// Makes the client if there is none yet; returns whether there was none.
+    pub(crate) async fn start(&self) -> bool {
+        let is_first = !self.client.initialized();
+        // Where it is left alone it is not made either, and whoever asks is told.
+        self.client().await.is_ok() && is_first
+    }
+
     /// Gives every operation so long from now on.
     pub(crate) fn set_timeout_ms(&self, timeout_ms: u64) {
         self.timeout_ms.store(timeout_ms, Relaxed);

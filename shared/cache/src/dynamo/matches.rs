@@ -32,6 +32,8 @@ pub(crate) struct Search<'a> {
     pub stretch: Stretch<'a>,
     /// The sort key after which it begins.
     pub after: Option<&'a str>,
+    /// Whether it matters which tags the values have.
+    pub tags: bool,
 }
 
 /// Which rows to remove.
@@ -45,11 +47,21 @@ pub(crate) struct Doomed {
     pub markers: bool,
 }
 
+/// A live value that was met.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub version: Version,
+    /// Its tags, where they were read.
+    pub tags: Vec<Arc<str>>,
+}
+
 /// A row that was found.
 #[derive(Debug, Clone)]
 pub(crate) struct Match {
     pub key: String,
     pub version: Version,
+    /// The tags of its value, where they were asked for.
+    pub tags: Vec<Arc<str>>,
     /// Whether it holds a live value; an index row does not know, and says yes.
     pub live: bool,
     /// Whether it is a tombstone.
@@ -62,7 +74,7 @@ impl Store {
         let query = self
             .rows_of(search)
             .await?
-            .projection_expression("sk, #v, #k, #x")
+            .projection_expression(if search.tags { "sk, #v, #k, #x, tags" } else { "sk, #v, #k, #x" })
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
@@ -106,11 +118,11 @@ impl Store {
             .set_exclusive_start_key(after))
     }
 
-    /// Puts a tombstone in place of the row of `key` if it is doomed; returns whether a live value went.
+    /// Puts a tombstone in place of the row of `key` if it is doomed; returns the live value that went.
     ///
     /// A tombstone and not nothing: a repetition of the PUT that wrote the row may still be on its way, from an attempt
     /// that was given up, and would find its place free.
-    pub(crate) async fn remove(&self, key: &str, doomed: Doomed) -> Result<bool, L3Error> {
+    pub(crate) async fn remove(&self, key: &str, doomed: Doomed) -> Result<Option<Live>, L3Error> {
         let mut values =
             Item::from([(":v".to_owned(), number(doomed.version.0)), (":elsewhere".to_owned(), text("elsewhere"))]);
         let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
@@ -139,31 +151,39 @@ impl Store {
         match sent {
             Ok(removed) => match removed.attributes {
                 Some(before) => Ok(self.tidy_after(key, &before).await),
-                None => Ok(false),
+                None => Ok(None),
             },
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else { return Ok(false) };
+                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else { return Ok(None) };
                 // Where this very tombstone stands, an attempt whose answer was lost has put it there.
                 let standing = refused.item.as_ref().map(Head::of);
-                Ok(standing.is_some_and(|head| head.kind == Kind::Gone && head.version == doomed.version))
+                let is_own = standing.is_some_and(|head| head.kind == Kind::Gone && head.version == doomed.version);
+                Ok(is_own.then(|| Live { version: doomed.version, tags: Vec::new() }))
             }
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    /// Whether the row of `key` holds a live value of exactly that version.
-    pub(crate) async fn has_live(&self, key: &str, version: Version) -> Result<bool, L3Error> {
-        let head = self.head(key).await?;
-        Ok(head.is_some_and(|head| head.version == version && head.is_live(self.clock.now_ms())))
+    /// The live value of exactly that version that the row of `key` holds.
+    pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
+        let item = self.head_item(key).await?;
+        Ok(item.and_then(|item| self.live_in(&item)).filter(|live| live.version == version))
     }
 
-    /// Drops the chunks and index rows of a row that is gone; returns whether it held a live value.
-    pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> bool {
+    /// The live value that an item holds.
+    fn live_in(&self, item: &Item) -> Option<Live> {
+        let head = self.head_of(item);
+        let tags = || tags_of(item).into_iter().map(Arc::from).collect();
+        head.is_live(self.clock.now_ms()).then(|| Live { version: head.version, tags: tags() })
+    }
+
+    /// Drops the chunks and index rows of a row that is gone; returns the live value it held.
+    pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> Option<Live> {
         let head = self.head_of(before);
         self.count_gone(head.kept());
         let tags = tags_of(before);
         self.discard(key, head.version, head.chunks, tags.iter().map(String::as_str)).await;
-        head.is_live(self.clock.now_ms())
+        self.live_in(before)
     }
 
     /// Drops what belongs to one version of a key. What is left over goes with the table's time to live.
@@ -184,7 +204,8 @@ impl Store {
     fn index_row(&self, item: &Item) -> Option<Match> {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
-        Some(Match { key: key.to_owned(), version, live: true, gone: version < self.floors().l3 })
+        let gone = version < self.floors().l3;
+        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone })
     }
 
     fn row(&self, item: &Item, now_ms: i64) -> Option<Match> {
@@ -192,6 +213,7 @@ impl Store {
         Some(Match {
             key: text_of(item, "sk")?.to_owned(),
             version: Version(number_of(item, "version")?),
+            tags: tags_of(item).into_iter().map(Arc::from).collect(),
             live: head.is_live(now_ms),
             gone: head.kind == Kind::Gone,
         })

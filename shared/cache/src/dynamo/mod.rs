@@ -52,7 +52,7 @@ pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use jobs::{JobRecord, NewJob};
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
-pub(crate) use matches::{Doomed, Match, Search};
+pub(crate) use matches::{Doomed, Live, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};
 

@@ -147,13 +147,18 @@ impl Store {
 
     /// What the row of `key` says but for its value, consistently.
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Head>, L3Error> {
+        Ok(self.head_item(key).await?.map(|item| self.head_of(&item)))
+    }
+
+    /// The same as DynamoDB has it, with the tags of the value.
+    pub(super) async fn head_item(&self, key: &str) -> Result<Option<Item>, L3Error> {
         let got = self
             .client()
             .await?
             .get_item()
             .table_name(&self.entries)
             .set_key(Some(row_key(key)))
-            .projection_expression("#v, #k, #x, #l, #b")
+            .projection_expression("#v, #k, #x, #l, #b, tags")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
@@ -163,7 +168,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| self.failed(error))?;
-        Ok(got.item.map(|item| self.head_of(&item)))
+        Ok(got.item)
     }
 
     /// What a mutation that will replace the row of `key` wants to know of it, consistently.

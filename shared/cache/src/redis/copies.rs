@@ -95,6 +95,27 @@ pub(crate) struct Touch {
     pub last_ms: i64,
 }
 
+/// Which copies to remove.
+#[derive(Debug, Default)]
+pub(crate) struct Eviction<'a> {
+    /// Those older than this; without a version none is removed, and it is only looked.
+    pub version: Option<Version>,
+    /// Those that have one of these tags; whatever their tags where there are none.
+    pub tags: &'a [Arc<str>],
+    /// Whether to say which tags they had.
+    pub tell_tags: bool,
+}
+
+/// A live copy that was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meant {
+    pub version: Version,
+    /// Its stamp; `None` where it was removed before, by a command whose answer was lost.
+    pub stamp: Option<Position>,
+    /// Its tags, where they were asked for.
+    pub tags: Vec<Arc<str>>,
+}
+
 /// A page of an index.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page<'a> {
@@ -221,20 +242,14 @@ impl Copies {
         read
     }
 
-    /// The command that removes the copies of `keys`, all of one shard, that are older than `version` and have one
-    /// of `tags`, if there are any tags; without a version it removes nothing and only looks.
-    pub(crate) fn evict(
-        &self,
-        operation: Operation,
-        shard: u64,
-        version: Option<Version>,
-        tags: &[Arc<str>],
-        keys: &[String],
-    ) -> Cmd {
+    /// The command that removes those of the copies of `keys`, all of one shard, that an eviction means.
+    pub(crate) fn evict(&self, operation: Operation, shard: u64, eviction: &Eviction<'_>, keys: &[String]) -> Cmd {
+        let Eviction { version, tags, tell_tags } = eviction;
         let mut call = scripts::EVICT.call(&[self.keys.index(shard), self.keys.nothing(shard)]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
             .arg(version.map(Version::sortable).unwrap_or_default())
+            .arg(u8::from(*tell_tags))
             .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.copies(shard))
             .arg(self.keys.tags(shard))
@@ -316,11 +331,21 @@ pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
     read(reply, "an index")
 }
 
-/// Reads the reply to [`Copies::evict`]: whether a live copy was meant, for each key; `None` when the operation was too
+/// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too
 /// old to go on.
-pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<bool>>, Down> {
-    let met: Vec<i64> = read(reply, "an eviction")?;
-    Ok((met.len() == keys).then(|| met.into_iter().map(|met| met == 1).collect()))
+pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<Option<Meant>>>, Down> {
+    let met: Vec<String> = read(reply, "an eviction")?;
+    Ok((met.len() == keys).then(|| met.iter().map(|met| Meant::parse(met)).collect()))
+}
+
+impl Meant {
+    /// Reads a version, a space, a stamp, and the tags, each in a line of its own.
+    fn parse(text: &str) -> Option<Meant> {
+        let mut lines = text.split('\n');
+        let (version, stamp) = lines.next()?.split_once(' ')?;
+        let tags = lines.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
+        Some(Meant { version: Version::parse(version)?, stamp: Position::parse(stamp), tags })
+    }
 }
 
 /// Reads the reply to [`Copies::size`]; 0 where there is no copy.

@@ -39,6 +39,8 @@ pub(crate) enum Order {
     Any,
     /// Each after the reply of the one before, or in one pipeline of one node, which is the same.
     InTurn,
+    /// The same, but the last two at once.
+    LastTwoAtOnce,
 }
 
 /// A command for Redis.
@@ -270,19 +272,24 @@ impl Connection {
                 (1, Some(command)) => vec![connection.req_packed_command(command).await?],
                 (count, _) => connection.req_packed_commands(commands, 0, count).await?,
             },
-            Connection::Cluster(connection) if order == Order::InTurn => {
+            Connection::Cluster(connection) => {
+                let in_turn = match order {
+                    Order::Any => 0,
+                    Order::InTurn => commands.len(),
+                    Order::LastTwoAtOnce => commands.len().saturating_sub(2),
+                };
                 let mut replies = Vec::with_capacity(commands.len());
-                for command in commands.cmd_iter() {
+                for command in commands.cmd_iter().take(in_turn) {
                     replies.push(connection.req_packed_command(command).await?.extract_error()?);
                 }
-                replies
-            }
-            Connection::Cluster(connection) => {
-                let sent = commands.cmd_iter().map(|command| {
+                let sent = commands.cmd_iter().skip(in_turn).map(|command| {
                     let mut connection = connection.clone();
                     async move { connection.req_packed_command(command).await }
                 });
-                join_all(sent).await.into_iter().collect::<Result<_, _>>()?
+                for reply in join_all(sent).await {
+                    replies.push(reply?);
+                }
+                replies
             }
         };
         match replies.iter().find_map(unusable) {

@@ -13,7 +13,7 @@
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
-//! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes |
+//! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
@@ -35,7 +35,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Found, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, size, swept, totals,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, size, swept,
+    totals,
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
@@ -44,7 +45,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use stats::{Fleet, Heap, Standing, counted, drawn, reported};
+pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};

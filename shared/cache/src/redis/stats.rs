@@ -11,13 +11,17 @@ use redis::{Cmd, Value, cmd};
 use std::collections::HashMap;
 
 /// A container that has not reported for so long is taken for gone, in ms: Lambda ends most idle ones earlier.
-pub(crate) const MEMORY_MS: u64 = 900_000;
+pub(crate) const MEMORY_MS: i64 = 900_000;
 /// Recent counts are kept in windows of five minutes, in ms.
 const WINDOW_MS: u64 = 300_000;
 /// Recent counts are those of the window that runs and of so many before it: an hour, and up to five minutes more.
 const WINDOWS: u64 = 12;
-/// Most copies of one shard that are looked at. The thousand of all shards take Redis about 5 ms, in sixteen parts.
-const DRAWN: u64 = 64;
+/// Copies that are looked for in one shard: a thousand in all make the estimate as good as it is said to be. A shard of no
+/// more keys is counted.
+const WANTED: u64 = 64;
+/// Most keys of one shard that are drawn for them, where many have expired and were not swept yet: some milliseconds of
+/// Redis in all, in sixteen parts.
+const MOST_DRAWN: u64 = 512;
 
 /// Makes the commands of the fleet's statistics.
 #[derive(Debug)]
@@ -59,9 +63,8 @@ impl Fleet {
         call.arg(&report.container)
             .arg(report.number)
             .arg(MEMORY_MS)
-            .arg(report.usage.entries)
-            .arg(report.usage.text_bytes)
-            .arg(report.usage.bytes)
+            .arg(sizes(&report.held.usage))
+            .arg(forecast(&report.held.forecast))
             .arg(report.rows.entries)
             .arg(report.rows.bytes)
             .arg(report.rows.oldest_ms)
@@ -92,7 +95,7 @@ impl Fleet {
     pub(crate) fn draw(&self) -> impl Iterator<Item = Cmd> {
         (0..SHARDS).map(|shard| {
             let mut call = scripts::CENSUS.call(&[self.0.index(shard)]);
-            call.arg(DRAWN).arg(self.0.copies(shard));
+            call.arg(WANTED).arg(MOST_DRAWN).arg(self.0.copies(shard));
             call
         })
     }
@@ -103,6 +106,16 @@ impl Fleet {
         info.arg("memory");
         info
     }
+}
+
+/// A usage as scripts read it.
+fn sizes(usage: &Usage) -> String {
+    format!("{} {} {}", usage.entries, usage.text_bytes, usage.bytes)
+}
+
+/// A forecast as scripts read it: a space stands before each of its steps.
+fn forecast(steps: &[(i64, Usage)]) -> String {
+    steps.iter().fold(String::new(), |text, (ms, usage)| text + &format!(" {ms} {}", sizes(usage)))
 }
 
 /// Reads the reply to [`Fleet::report`]: when the last census of L3 began, in ms.

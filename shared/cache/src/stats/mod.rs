@@ -24,7 +24,7 @@ mod status;
 mod sync_times;
 
 pub use counters::{Count, Counters, Counts};
-pub(crate) use report::{Report, Reporter};
+pub(crate) use report::{Holding, Report, Reporter};
 pub use rows::Amount;
 pub(crate) use rows::{Kept, RowChanges, RowTally};
 pub use status::{Health, LevelStatus, Status, Told};

@@ -76,6 +76,11 @@ impl RowTally {
         self.census_ms.store(began_ms, Relaxed);
     }
 
+    /// Whether anything has changed that was not told.
+    pub(crate) fn has_changes(&self) -> bool {
+        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) != RowChanges::default()
+    }
+
     /// What has changed since this was asked last.
     pub(crate) fn take(&self) -> RowChanges {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))

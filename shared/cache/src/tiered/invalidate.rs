@@ -107,6 +107,10 @@ impl View<'_> {
         let sweep = Sweep { selector: &request.selector, act: Act::Look, met: &met };
         let mut frontier = Frontier::default();
         let mut done = true;
+        if levels.has(Level::L3) || levels.has(Level::L2) {
+            // What is open counts as removed.
+            self.know_barriers(caught_up.synced.is_ok(), 0).await?;
+        }
         if levels.has(Level::L3) {
             done = self.sweep_l3(sweep, &mut frontier.l3, pace).await?;
         }
@@ -114,7 +118,7 @@ impl View<'_> {
             caught_up.synced?;
             done = self.sweep_l2(sweep, &mut frontier.l2, pace).await?;
         }
-        self.look_into_memory(&request.selector, &met);
+        self.look_into_memory(sweep);
         if done { Ok(met) } else { Err(CacheError::OutOfTime) }
     }
 
@@ -150,9 +154,9 @@ impl View<'_> {
         pace: Pace,
     ) -> Result<Option<(Met, Reclaim)>, CacheError> {
         let met = Met::of(meant.levels);
-        self.look_into_memory(&meant.selector, &met);
         let mut frontier = Frontier::default();
         let sweep = Sweep { selector: &meant.selector, act: Act::Remove(meant.version), met: &met };
+        self.look_into_memory(sweep);
         let early = planted(Bug::BarrierClosedEarly) && self.close(meant, met.count()).await?;
         // Where L3 fails, the record stays open, and with it the effect: what is left is removed by the same request again,
         // or by maintenance.
@@ -201,10 +205,10 @@ impl View<'_> {
             self.leave_note(note).await?;
         }
         let met = Met::of(levels);
-        self.look_into_memory(&request.selector, &met);
+        let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, met: &met };
+        self.look_into_memory(sweep);
         let mut reclaim = if again.is_some() { Reclaim::InProgress { job: None } } else { Reclaim::Complete };
         if levels.has(Level::L3) || levels.has(Level::L2) {
-            let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, met: &met };
             let mut frontier = Frontier::default();
             if !self.sweep_l3(sweep, &mut frontier.l3, pace).await? {
                 let rest = Handover { written: &written, at: None, frontier, done: met.count() };
@@ -237,11 +241,17 @@ impl View<'_> {
         Ok(())
     }
 
-    fn look_into_memory(&self, selector: &Selector, met: &Met) {
+    /// Counts what own L1 has of a sweep's selector.
+    fn look_into_memory(&self, sweep: Sweep<'_>) {
+        let Sweep { selector, act, met } = sweep;
         if met.levels.has(Level::L1) {
-            let now_ms = self.clock.now_ms();
+            let (now_ms, knowledge) = (self.clock.now_ms(), self.knowledge());
             self.memory.remove_matching(|key, copy| {
-                if copy.is_live(now_ms) && selector.touches(key.as_str(), &copy.entry.tags) {
+                let entry = &copy.entry;
+                if copy.is_live(now_ms)
+                    && selector.touches(key.as_str(), &entry.tags)
+                    && !knowledge.hides_before(act.own(), Level::L1, key.as_str(), &entry.tags, entry.version)
+                {
                     met.add(Level::L1, key.as_str());
                 }
                 false

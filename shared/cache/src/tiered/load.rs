@@ -6,7 +6,7 @@ use crate::{
     dynamo::{L3Error, Search, Stored},
     key::Key,
     outcome::CacheError,
-    redis::{Down, Page, evicted, keys, size},
+    redis::{Down, Eviction, Page, evicted, keys, size},
     register::Register,
     selector::{Selector, Stretch},
     shard::{SHARDS, shard},
@@ -84,7 +84,7 @@ impl View<'_> {
                 }
             }
             Batch::Page { number, selector, stretch, after, size } => {
-                let search = Search { stretch: *stretch, after: after.as_deref() };
+                let search = Search { stretch: *stretch, after: after.as_deref(), tags: false };
                 let (rows, next) = self.store.load_page(search, *size).await?;
                 let rows = rows.into_iter().filter(|(key, _)| selector.admits(key.as_str()));
                 rows.for_each(|(key, row)| piece.add(key, row));
@@ -142,13 +142,14 @@ impl View<'_> {
     /// Those of these keys, by shard, that L2 has live copies of.
     async fn live_in_l2(&self, keys: Vec<(u64, Vec<String>)>) -> Result<Vec<String>, Down> {
         let operation = self.bulk_operation();
-        let look = |(shard, keys): &(u64, Vec<String>)| self.setup.copies.evict(operation, *shard, None, &[], keys);
+        let look =
+            |(shard, keys): &(u64, Vec<String>)| self.setup.copies.evict(operation, *shard, &Eviction::default(), keys);
         let keys: Vec<_> = keys.into_iter().filter(|(_, keys)| !keys.is_empty()).collect();
         let replies = self.bulk(keys.iter().map(look).collect()).await?;
         let mut found = Vec::new();
         for ((_, keys), reply) in keys.into_iter().zip(replies) {
             let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
-            found.extend(keys.into_iter().zip(live).filter_map(|(key, live)| live.then_some(key)));
+            found.extend(keys.into_iter().zip(live).filter_map(|(key, live)| live.map(|_| key)));
         }
         Ok(found)
     }

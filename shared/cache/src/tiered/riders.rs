@@ -3,7 +3,8 @@
 use super::{sync::Unfinished, view::View};
 use crate::{
     limits::Renewal,
-    redis::{Command, Outcome, Reply, Touch, is_refused, reported},
+    redis::{Command, MEMORY_MS, Outcome, Reply, Touch, is_refused, reported},
+    stats::Holding,
 };
 use std::sync::PoisonError;
 
@@ -77,11 +78,19 @@ impl View<'_> {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).extend(undone);
     }
 
+    /// What this container has changed in L3, and has not told yet.
+    pub(super) fn report_of_rows(&self) -> Option<(Command, Rider)> {
+        self.store.tally.has_changes().then(|| self.report()).flatten()
+    }
+
     /// What this container has counted since its last report.
     fn report(&self) -> Option<(Command, Rider)> {
         let now_ms = self.clock.now_ms();
-        let usage = self.memory.usage(now_ms);
-        let report = self.reporter.report(&self.counters, &self.store.tally, usage, now_ms)?;
+        let held = || Holding {
+            usage: self.memory.usage(now_ms),
+            forecast: self.memory.forecast(now_ms, now_ms.saturating_add(MEMORY_MS)),
+        };
+        let report = self.reporter.report(&self.counters, &self.store.tally, held, now_ms)?;
         Some((self.fleet.report(&report), Rider::Reported(report.number)))
     }
 

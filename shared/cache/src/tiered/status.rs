@@ -1,4 +1,7 @@
 //! The state of the fleet, in one round trip to each shared level once it is known that the configuration is in force.
+//!
+//! One level after the other: there is one thread, and what one of them costs it, such as the start of DynamoDB's client,
+//! must not count as the other's time.
 
 use super::{TieredCache, view::View};
 use crate::{
@@ -33,8 +36,8 @@ impl TieredCache {
 
 impl View<'_> {
     async fn look(&self) -> Status {
-        let (l2, l3) = tokio::join!(self.look_at_l2(), self.look_at_l3());
-        let (l2_health, shared) = l2;
+        let (l2_health, shared) = self.look_at_l2().await;
+        let l3 = self.look_at_l3().await;
         let rows = match (&shared, l3) {
             (Some(Shared { standing: Standing { rows: Some(rows), .. }, .. }), _) => *rows,
             (known, Health::Healthy | Health::Degraded) => self.size_up_l3(known.is_some()).await,
@@ -70,8 +73,14 @@ impl View<'_> {
         if !self.uses(Level::L3) {
             return Health::Disabled;
         }
-        let began = Instant::now();
-        let said = self.store.probe().await;
+        let is_first = self.store.start().await;
+        let mut began = Instant::now();
+        let mut said = self.store.probe().await;
+        if is_first && said.is_ok() {
+            // The first request of a client reads certificates and connects.
+            began = Instant::now();
+            said = self.store.probe().await;
+        }
         health(&said, began.elapsed(), Duration::from_millis(self.setup.config.l3_config.timeout_ms))
     }
 

@@ -3,11 +3,15 @@
 
 use super::{met::Met, view::View};
 use crate::{
-    dynamo::{Doomed, L3Error, Match, Search},
+    dynamo::{Doomed, L3Error, Live, Match, Search},
     frontier::{Front, Frontier},
+    key::Key,
     level::Level,
     outcome::CacheError,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys},
+    redis::{
+        Batch, Command, Down, Eviction, Meant, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys,
+    },
+    register::Register,
     selector::{Selector, Stretch},
     version::Version,
 };
@@ -27,6 +31,17 @@ pub(super) enum Act {
     Remove(Version),
     /// Remove exactly the version that was seen, because Redis time cannot be asked.
     RemoveSeen,
+}
+
+impl Act {
+    /// The version of the invalidation that it does the work of; a greater one than any where that has none, or hides
+    /// nothing.
+    pub(super) fn own(self) -> Version {
+        match self {
+            Act::Remove(version) => version,
+            Act::Look | Act::RemoveSeen => Version(u64::MAX),
+        }
+    }
 }
 
 /// What to look for, and what becomes of it.
@@ -115,7 +130,8 @@ impl View<'_> {
         stretch: Stretch<'_>,
         last: Option<String>,
     ) -> Result<Option<String>, L3Error> {
-        let (matches, last) = self.store.search(Search { stretch, after: last.as_deref() }).await?;
+        let tags = sweep.act == Act::Look && self.knowledge().hides_by_tag();
+        let (matches, last) = self.store.search(Search { stretch, after: last.as_deref(), tags }).await?;
         stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
             .map(|found| self.sweep_row(found, stretch.tag.is_some(), sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
@@ -128,18 +144,32 @@ impl View<'_> {
         let only = by_tag.then_some(found.version);
         let markers = !sweep.met.levels.has(Level::L3);
         let live = match sweep.act {
-            Act::Look if by_tag => self.store.has_live(&found.key, found.version).await?,
-            Act::Look => found.live,
+            Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
+            Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
             Act::Remove(version) => self.store.remove(&found.key, Doomed { version, only, markers }).await?,
             Act::RemoveSeen => {
                 let (version, only) = (found.version.next(), Some(found.version));
                 self.store.remove(&found.key, Doomed { version, only, markers }).await?
             }
         };
-        if live {
+        if let Some(Live { version, tags }) = live
+            && !self.knowledge().hides_before(sweep.act.own(), Level::L3, &found.key, &tags, version)
+        {
             sweep.met.add(Level::L3, &found.key);
         }
         Ok(())
+    }
+
+    /// Whether a read would find nothing in a copy that was met in L2.
+    fn is_void(&self, sweep: Sweep<'_>, key: &str, copy: &Meant) -> bool {
+        // What was removed before, by a command whose answer was lost, says no more.
+        let Some(stamp) = copy.stamp else { return false };
+        if self.register() == Register::L3 && copy.version < self.store.floors().l3 {
+            return true;
+        }
+        let knowledge = self.knowledge();
+        let is_stale = || Key::new(key).is_ok_and(|key| knowledge.overtakes(&key, copy.version, stamp));
+        knowledge.sweeps_before(sweep.act.own(), key, &copy.tags, stamp) || (sweep.act == Act::Look && is_stale())
     }
 
     /// Goes through what L2 has of the selector, all shards at once, a page of each in one round trip.
@@ -196,13 +226,14 @@ impl View<'_> {
             .map(|(shard, keys)| (shard, keys.into_iter().filter(|key| sweep.selector.admits(key)).collect::<Vec<_>>()))
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
+        let eviction = Eviction { version, tags, tell_tags: self.knowledge().hides_by_tag() };
         let commands =
-            pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, version, tags, keys)).collect();
+            pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, &eviction, keys)).collect();
         for ((_, keys), reply) in pages.iter().zip(self.bulk(commands).await?) {
             let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
-            for (key, _) in keys.iter().zip(live).filter(|(_, live)| *live) {
-                sweep.met.add(Level::L2, key);
-            }
+            let live = keys.iter().zip(live).filter_map(|(key, live)| Some((key, live?)));
+            live.filter(|(key, copy)| !self.is_void(sweep, key, copy))
+                .for_each(|(key, _)| sweep.met.add(Level::L2, key));
         }
         Ok(())
     }

@@ -123,6 +123,8 @@ impl View<'_> {
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
     /// them: nothing that the journal said of them before can be missed. Returns the replies to the commands.
+    ///
+    /// What was changed in L3 is told with them: this container may sleep for long after.
     pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
         self.then_sync_about(About::default(), commands, bytes).await.map(|(replies, _)| replies)
     }
@@ -136,12 +138,16 @@ impl View<'_> {
         let count = commands.len();
         let hot = self.hot_keys();
         let sync = self.sync_command(about, &hot);
-        let batch = commands.into_iter().chain([sync]).collect::<Batch>().carrying(bytes);
+        let (riding, riders): (Vec<_>, Vec<_>) = self.report_of_rows().into_iter().unzip();
+        let order = if riding.is_empty() { Order::InTurn } else { Order::LastTwoAtOnce };
+        let batch = commands.into_iter().chain([sync]).chain(riding).collect::<Batch>().carrying(bytes);
         let sent_ms = self.clock.now_ms();
-        let mut replies = self.link.run(&batch, Order::InTurn).await?;
-        let looked = self.learn(replies.pop(), sent_ms, about, &hot)?;
-        replies.truncate(count);
-        Ok((replies, looked))
+        let mut replies = self.link.run(&batch, order).await?.into_iter();
+        let answers = replies.by_ref().take(count).collect();
+        let news = replies.next();
+        self.settle(riders, replies);
+        let looked = self.learn(news, sent_ms, about, &hot)?;
+        Ok((answers, looked))
     }
 
     /// Sends commands that write into L2 and looks into the journal after them. A copy of `version` that something

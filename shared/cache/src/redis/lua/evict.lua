@@ -1,13 +1,15 @@
 -- Removes the copies of many keys of one shard that are older than an invalidation.
 -- KEYS: index of the shard, a key that never exists
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version ('' to remove
---       nothing and only look), life of the tombstones left behind (ms; '' for none), what stands before a key in the
+--       nothing and only look), '1' to tell the tags of what is meant, life of the tombstones left behind (ms; '' for none), what stands before a key in the
 --       name of its copy, what stands before a tag in the name of its index, tags of which a copy must have one (a line
 --       feed before and after each; '' for any copy), since which position L2 is the register ('' when it is not),
 --       keys...
--- Returns for each key 1 where a live copy was meant, else 0; or nothing when the operation is too old.
+-- Returns for each key, where a live copy was meant, its version, a space, its stamp ('' where this very command has
+-- removed it before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
-local version, tombstone, copies, tag_index, tags, since = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local version, tell_tags, tombstone, copies = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
+local tag_index, tags, since = ARGV[7], ARGV[8], ARGV[9]
 
 local function is_meant(has)
   if tags == '' then return true end
@@ -29,14 +31,20 @@ local function leaves(key, of)
   end
 end
 
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local key = ARGV[i]
   local copy = copies .. key
   local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a')
   local meant = old[1] and not old[2] and is_meant(old[3]) and (version == '' or old[1] < version)
   -- Its own tombstone: the answer to the same command was lost.
   local own = old[2] and old[1] == version
-  met[i - 8] = ((meant and is_there(old[1], old[2], old[4], since)) or own) and 1 or 0
+  local said = ''
+  if own then
+    said = version .. ' '
+  elseif meant and is_there(old[1], old[2], old[4], since) then
+    said = old[1] .. ' ' .. old[4] .. (tell_tags and old[3] or '')
+  end
+  met[i - 9] = said
   if version ~= '' then
     if not old[1] then
       if foreign then removed[#removed + 1] = copy end

@@ -17,11 +17,18 @@ for name, value in pairs(sums) do
 end
 
 local containers, copies, texts, memory = 0, 0, 0, 0
+local function hold(sign, held, text, bytes)
+  copies, texts, memory = copies + sign * held, texts + sign * text, memory + sign * bytes
+end
 for _, gauges in ipairs(redis.call('HVALS', KEYS[2])) do
-  local until_ms, held, text, bytes = string.match(gauges, '^(%d+) %d+ (%d+) (%d+) (%d+)$')
+  local until_ms, held, text, bytes, forecast = string.match(gauges, '^(%d+) %d+ (%d+) (%d+) (%d+)(.*)$')
   if until_ms and tonumber(until_ms) > now_ms then
     containers = containers + 1
-    copies, texts, memory = copies + tonumber(held), texts + tonumber(text), memory + tonumber(bytes)
+    hold(1, held, text, bytes)
+    -- What has expired since the container said so: it may sleep.
+    for at, gone, gone_text, gone_bytes in string.gmatch(forecast, ' (%d+) (%d+) (%d+) (%d+)') do
+      if tonumber(at) <= now_ms then hold(-1, gone, gone_text, gone_bytes) end
+    end
   end
 end
 
