@@ -114,9 +114,9 @@ impl Coherence {
     pub(super) fn is_untouched(&self, key: &Key, copy: &Certificate, looked: &Looked) -> bool {
         let floor = looked.floor.max(self.swept);
         (copy.stamp >= floor || self.is_over(floor))
-            && self.recorded(key, looked).is_some_and(|recorded| {
-                recorded.is_none_or(|recorded| recorded.spares(copy.version, copy.stamp))
-            })
+            && self
+                .recorded(key, looked)
+                .is_some_and(|recorded| recorded.is_none_or(|recorded| recorded.spares(copy.version, copy.stamp)))
     }
 
     /// What the index has of a key; `None` when it was not asked about it in this generation.

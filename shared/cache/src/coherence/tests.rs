@@ -2,7 +2,8 @@ use super::*;
 use crate::{
     level::Levels,
     pattern::Pattern,
-    redis::{Published, Recorded, Said},
+    record::{Event, Record},
+    redis::{Published, Recorded, Said, SyncReply},
     selector::{Invalidation, Selector},
 };
 
@@ -313,7 +314,10 @@ fn settling_ends_with_an_epoch_from_which_l1_and_l2_are_trusted_again() {
     let epoch = Record { at: at(70), event: Event::Epoch };
     let ended = SyncReply { epoch: at(70), records: vec![epoch], ..switched(80, 50, false) };
     assert!(knowledge.apply(ended, 80).clear, "L1 is emptied once more");
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 69), None, 0, 1000), "certified while operations of before could go on");
+    assert!(
+        !knowledge.trusts(&k, &[], &copy(1, 69), None, 0, 1000),
+        "certified while operations of before could go on"
+    );
     assert!(knowledge.trusts(&k, &[], &copy(1, 70), None, 0, 1000));
     assert!(!knowledge.allows_fill(&k, &[], while_settling, Version(1), at(70)));
     assert!(knowledge.allows_fill(&k, &[], knowledge.stamp(), Version(1), at(70)));
@@ -330,7 +334,10 @@ fn with_l2_as_the_register_copies_from_before_it_was_do_not_exist() {
     assert!(knowledge.trusts(&k, &[], &copy(1, 50), None, 0, 1000));
     let later = Record { at: at(70), event: Event::Epoch };
     knowledge.apply(SyncReply { records: vec![later], ..switched(80, 50, false) }, 80);
-    assert!(knowledge.trusts(&k, &[], &copy(1, 50), None, 0, 1000), "another server is no reason: nobody could confirm");
+    assert!(
+        knowledge.trusts(&k, &[], &copy(1, 50), None, 0, 1000),
+        "another server is no reason: nobody could confirm"
+    );
     knowledge.apply(SyncReply { published: Published::default(), ..reply(90, vec![]) }, 90);
     assert!(!knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000), "a server that lost it does not make it undone");
 }

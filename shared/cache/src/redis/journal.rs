@@ -246,7 +246,20 @@ const VERSION_DIGITS: usize = 20;
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply = (u64, u64, String, String, Vec<(String, String)>, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, Vec<String>);
+type RawReply = (
+    u64,
+    u64,
+    String,
+    String,
+    Vec<(String, String)>,
+    u8,
+    Vec<(String, Fields)>,
+    RawPublished,
+    u64,
+    String,
+    u64,
+    Vec<String>,
+);
 type RawPublished = (String, String, String, u8);
 
 impl From<RawPublished> for Published {
@@ -282,7 +295,8 @@ impl SyncReply {
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
         let (seconds, micros, epoch, notes, open, gap, raw, published, ahead_us, newest, count, said) =
             read::<RawReply>(reply, "a sync")?;
-        let gap = if gap == 1 { Some(Position::parse(&newest).ok_or(Down::Odd("the end of the journal"))?) } else { None };
+        let gap =
+            if gap == 1 { Some(Position::parse(&newest).ok_or(Down::Odd("the end of the journal"))?) } else { None };
         let mut records = raw
             .iter()
             .map(|(id, fields)| Record::parse(id, fields))

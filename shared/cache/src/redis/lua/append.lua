@@ -37,6 +37,8 @@ if ARGV[7] ~= '' then
 elseif ARGV[9] ~= '' then
   redis.call('XADD', KEYS[4] .. ':sweeps', id, 'body', ARGV[9])
   redis.call('HINCRBY', KEYS[4], 'sweeps', 1)
+elseif ARGV[11] == 'warm' then
+  redis.call('XADD', KEYS[4] .. ':named', 'MAXLEN', MOST_NAMED, id, unpack(ARGV, 10))
 end
 local count = string.format('%.0f', tonumber(known and known['count'] or '0') + (before or 0) + 1)
 redis.call('HSET', KEYS[4], 'at', id, 'count', count)
