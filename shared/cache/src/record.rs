@@ -85,7 +85,7 @@ impl Record {
 /// Most bytes of a text that only people read.
 const MOST_TEXT_BYTES: usize = 128;
 
-/// A name or reason as a record has it: records are bounded, whatever a token or request says. `…` stands at its end where
+/// A name as a record has it: records are bounded, whatever a token says. `…` stands at its end where
 /// it was cut.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= MOST_TEXT_BYTES {

@@ -3,6 +3,7 @@
 use crate::{
     level::{Level, Levels},
     pattern::Pattern,
+    record::cut,
     shard::{SHARDS, shard},
     version::{Position, Version},
 };
@@ -145,8 +146,8 @@ impl Written {
             Selector::Pattern(pattern) => (Some(pattern.as_str().to_owned()), None, None),
             Selector::Tags { any, within } => (None, Some(any.clone()), within.clone()),
         };
-        let (reason, by) = (reason.map(str::to_owned), by.map(str::to_owned));
-        Written { version, levels: levels.bits(), pattern, tags, within, reason, by }
+        let by = by.map(|by| cut(by).into_owned());
+        Written { version, levels: levels.bits(), pattern, tags, within, reason: reason.map(str::to_owned), by }
     }
 
     pub(crate) fn levels(&self) -> Levels {

@@ -46,6 +46,7 @@ const HUNTS: [(&str, &[Fault]); 25] = [
     ("FilledThoughCovered", &[Fault::PromotionsSlow]),
     ("LedgerNotAsked", &[Fault::PromotionsSlow]),
     ("GapNotNoticed", &[Fault::JournalTrimmed]),
+    ("IndexNotHeeded", &[Fault::JournalTrimmed]),
     ("WindowNotKept", &[Fault::ContainerRests]),
     ("ExpiryLeftToMemory", &[Fault::ContainerRests]),
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),

@@ -5,6 +5,7 @@ mod authorizer;
 mod coherence;
 mod config;
 mod degradation;
+mod doubt;
 mod engines;
 mod entries;
 mod events;

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use strata_it::{Api, configured, entry, stack::Options};
 
 const JOURNAL: &str = "strata:cache:{j}journal";
+/// Where who comes to a gap in the journal finds them.
+const NAMED: &str = "strata:cache:{j}index:named";
 /// Containers that did not store what is named.
 const OTHERS: [&str; 2] = ["entries-2", "entries-3"];
 /// Most entries that one sync brings.
@@ -20,7 +22,8 @@ fn stack() -> Options {
 async fn warm<K: AsRef<str>>(api: &Api, keys: impl IntoIterator<Item = K>) {
     let entries: Vec<_> = keys.into_iter().map(|key| json!([key.as_ref(), 200])).collect();
     let body = Value::from(entries).to_string();
-    let _: String = command(api, &["XADD", JOURNAL, "*", "kind", "warm", "body", &body]).await;
+    let at: String = command(api, &["XADD", JOURNAL, "*", "kind", "warm", "body", &body]).await;
+    let _: String = command(api, &["XADD", NAMED, &at, "kind", "warm", "body", &body]).await;
 }
 
 /// Makes a container sync, by a read that finds nothing.

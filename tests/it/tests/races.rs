@@ -57,10 +57,11 @@ async fn a_promotion_overtaken_by_a_tag_brings_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_container_frozen_for_longer_than_the_journal_reaches_wakes_with_an_empty_l1() {
+async fn a_container_frozen_for_longer_than_the_journal_reaches_returns_nothing_old() {
     let keys: Vec<String> = (0..20).map(|number| format!("k{number}")).collect();
-    // With nothing left a new epoch begins; with the newest records left, only the gap before them tells.
-    for left in ["0", "3"] {
+    // With nothing left a new epoch begins, and L1 is emptied; with the newest records left, only the gap before them tells,
+    // and the index what lies in it.
+    for (left, untouched) in [("0", "fwd=uri-miss"), ("3", "hit")] {
         let api = Api::start().await;
         for key in &keys {
             put(&api, "entries-1", key, "\"old\"").await.expect(201);
@@ -77,10 +78,10 @@ async fn a_container_frozen_for_longer_than_the_journal_reaches_wakes_with_an_em
         wait_out_the_window().await;
         for key in &keys {
             let found = get(&api, "entries-2", key).await;
-            // The first read finds a copy, and that nothing tells what has happened since; then there is none any more.
-            let (value, said) = if key == "k0" { ("\"new\"", "fwd=stale") } else { ("\"old\"", "fwd=uri-miss") };
+            // The first read finds a copy, and that it is old.
+            let (value, said) = if key == "k0" { ("\"new\"", "fwd=stale") } else { ("\"old\"", untouched) };
             assert_eq!(found.value(), value, "{key}, {left} records left");
-            assert_eq!(found.cache_status("L1_MEMORY"), said, "{key}, {left} records left");
+            assert!(found.cache_status("L1_MEMORY").starts_with(said), "{key}, {left} records left");
         }
     }
 }

@@ -2,7 +2,8 @@ use super::*;
 use crate::{
     level::Levels,
     pattern::Pattern,
-    redis::{Published, Recorded, Said},
+    record::{Event, Record},
+    redis::{Published, Recorded, Said, SyncReply},
     selector::{Invalidation, Selector},
 };
 

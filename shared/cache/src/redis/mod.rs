@@ -10,6 +10,7 @@
 //! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
+//! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |

@@ -10,6 +10,7 @@ mod condition;
 mod configure;
 mod counting;
 mod deliver;
+mod doubt;
 mod history;
 mod invalidate;
 mod jobs;

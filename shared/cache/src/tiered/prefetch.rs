@@ -31,8 +31,8 @@ use tokio::time::Instant;
 
 /// Most entries that one record names: what four syncs take, seconds of a busy container.
 const MOST_BROADCAST: usize = 256;
-/// Most bytes of keys in one record. With keys of 64 bytes it names as many entries as it may.
-const MOST_KEY_BYTES: usize = 16 * 1024;
+/// Most bytes of keys in one record, which must fit a sync. With keys of 16 bytes it names as many entries as it may.
+const MOST_KEY_BYTES: usize = 4 * 1024;
 /// Most entries that wait in a container, those of four records. What more a job names takes the place of what it named
 /// first.
 const MOST_WAITING: usize = 4 * MOST_BROADCAST;
@@ -263,6 +263,6 @@ mod tests {
         let large = [entries(0..1, MOST_BYTES + 1), entries(1..2, MOST_BYTES)].concat();
         assert_eq!(worth_naming(&large), entries(1..2, MOST_BYTES));
         let long: Vec<_> = (0..100).map(|number| (key(&format!("{number:512}")), 1)).collect();
-        assert_eq!(worth_naming(&long), long[..32]);
+        assert_eq!(worth_naming(&long), long[..8]);
     }
 }

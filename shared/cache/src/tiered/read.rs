@@ -152,43 +152,6 @@ impl View<'_> {
         Ok(Asked::Redis { reply, known, stamp, looked })
     }
 
-    /// Whether the index must be asked about a key: L1 holds a copy that is doubted, or L2 may hold one from before what is
-    /// known.
-    fn is_unsure(&self, key: &Key, held: bool) -> bool {
-        let copy = if held { self.memory.get(key, self.clock.now_ms()) } else { None };
-        let knowledge = self.knowledge();
-        match copy {
-            Some(copy) => copy.known.load(Relaxed) != knowledge.generation(),
-            None => knowledge.lacks_history(),
-        }
-    }
-
-    /// Whether L3 has the very version of a copy in L1 that nobody else can vouch for. A marker says nothing: of the value
-    /// that it points to, only L2 knows whether it is there.
-    async fn confirm(&self, key: &Key, copy: &Copy, read: Read, path: &mut Path) -> bool {
-        // From before L3 is asked.
-        let stamp = self.stamp();
-        let asked_ms = self.clock.now_ms();
-        let Ok(known_ms) = self.know_barriers(true, self.window_ms(read)).await else { return false };
-        let head = match self.store.head(key.as_str()).await {
-            Ok(head) => head,
-            // L2 may answer.
-            Err(error) => {
-                tracing::debug!(%error, "a copy in L1 is not confirmed");
-                return false;
-            }
-        };
-        let same = head.is_some_and(|head| head.version == copy.entry.version && head.is_live(asked_ms));
-        if !same || self.is_hidden(Level::L3, key, &copy.entry) {
-            self.memory.remove(key, asked_ms);
-            return false;
-        }
-        copy.known.fetch_max(stamp.generation, Relaxed);
-        copy.confirm(asked_ms.min(known_ms));
-        path.l3 = Step::Hit;
-        true
-    }
-
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
     fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
         let (reply, known, stamp, looked) = match asked {
@@ -434,15 +397,6 @@ impl View<'_> {
             self.memory.remove(key, asked_ms);
         }
         self.get_from_register(key, read, None, path).await
-    }
-
-    /// Δ of a read, in milliseconds.
-    fn window_ms(&self, read: Read) -> u64 {
-        if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
-    }
-
-    pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
-        self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
     }
 }
 

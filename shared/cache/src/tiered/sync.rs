@@ -2,16 +2,15 @@
 
 use super::view::View;
 use crate::{
-    coherence::{Coherence, Held, Looked, Since, Stamp},
+    coherence::{Looked, Since, Stamp},
     key::Key,
-    memory::Copy,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, Said, SyncReply},
+    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, SyncReply},
     register::Register,
     stats::Count,
     version::{Position, Version},
 };
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -104,21 +103,6 @@ impl View<'_> {
         heeded?;
         self.prefetches.allow(sent.elapsed() < self.prefetch_time());
         Ok((answers, looked))
-    }
-
-    /// Asks the index about keys, without a sync, with the commands of `more` in the same round trip.
-    pub(super) async fn ask_index(
-        &self,
-        keys: &[&Key],
-        more: Vec<Command>,
-    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
-        let cursor = self.stamp().position;
-        let batch = [self.journal.ask(cursor, keys.iter().copied())].into_iter().chain(more).collect();
-        let generation = self.knowledge().generation();
-        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
-        let said = Said::parse(replies.next().ok_or(Down::Odd("no reply of the index"))?)?;
-        let looked = said.map(|said| Looked::of(keys.iter().copied(), &said, generation));
-        Ok((replies.collect(), looked))
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -248,39 +232,5 @@ impl View<'_> {
         }
         self.adopt_published(&published, sent_ms, &mut knowledge);
         Ok(looked)
-    }
-
-    /// Confirms what is read most, with what the sync that found the gap said of it. Of what was doubted already it does not
-    /// say enough.
-    fn confirm_hot(&self, hot: &[Key], before: u64, looked: Option<&Looked>, knowledge: &Coherence) {
-        let now_ms = self.clock.now_ms();
-        for key in hot {
-            let copy = self.memory.get(key, now_ms).filter(|copy| copy.known.load(Relaxed) == before);
-            if let Some(copy) = copy {
-                self.settle_doubt(key, &copy, looked, knowledge);
-            }
-        }
-    }
-
-    /// Confirms a doubted copy in L1, or drops it; says which, or `None` where only L3 can tell.
-    pub(super) fn settle_doubt(
-        &self,
-        key: &Key,
-        copy: &Copy,
-        looked: Option<&Looked>,
-        knowledge: &Coherence,
-    ) -> Option<bool> {
-        let known = copy.known.load(Relaxed);
-        if known == knowledge.generation() {
-            return Some(true);
-        }
-        let held = Held { key, tags: &copy.entry.tags, version: copy.entry.version, stamp: copy.stamp, known };
-        let good = knowledge.confirms(&held, looked)?;
-        if good {
-            copy.known.store(knowledge.generation(), Relaxed);
-        } else {
-            self.memory.remove(key, self.clock.now_ms());
-        }
-        Some(good)
     }
 }

@@ -8,7 +8,7 @@ use super::TieredCache;
 use crate::{
     config::{Config, document::Document},
     level::Level,
-    outcome::{CacheError, Path, Step},
+    outcome::{CacheError, Path, Read, Step},
     redis::{Copies, Down, Keyspace},
     register::Register,
     version::Position,
@@ -147,5 +147,14 @@ impl View<'_> {
     /// V in milliseconds.
     pub(super) fn revalidate_ms(&self) -> i64 {
         i64::try_from(self.setup.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// Δ of a read, in milliseconds.
+    pub(super) fn window_ms(&self, read: Read) -> u64 {
+        if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
+    }
+
+    pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
+        self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
     }
 }

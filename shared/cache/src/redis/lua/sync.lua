@@ -12,7 +12,8 @@
 -- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
 -- operations of before may go on}; what the index says is nothing when it was not asked, else the position after which
 -- it has everything and for each key the greatest version and the last position in one text, '' for nothing.
--- After a gap the records are the invalidations that lie in it, the newest where they are too many.
+-- After a gap the records are the invalidations that lie in it, the newest where they are too many, and what was warmed in
+-- the last minute.
 local t = redis.call('TIME')
 local now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local cursor, limit = ARGV[1], tonumber(ARGV[2])
@@ -124,6 +125,13 @@ if gap == 1 then
       break
     end
     records[#records + 1] = {sweep[1], {'kind', 'invalidate', 'body', sweep[2][2]}}
+  end
+  from, left = string.format('%.0f', now_ms - 60000), tonumber(ARGV[3])
+  for _, named in ipairs(redis.call('XREVRANGE', KEYS[4] .. ':named', '+', from)) do
+    local record, bytes = brief(named)
+    left = left - bytes
+    if left < 0 then break end
+    records[#records + 1] = record
   end
 end
 return {t[1], t[2], meta[2], meta[3] or '', open, gap, records, config, meta[7] or 0, newest, count, said}
