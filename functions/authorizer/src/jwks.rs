@@ -3,28 +3,30 @@
 //! It is a [`keyring`](crate::keyring): that module says when it is fetched again. A token names its key, so an unknown
 //! name is what asks for a newer set.
 
-use std::time::Duration;
-
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::Jwk;
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Url};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::discovery::Provider;
+use crate::fetch::{client, get, unavailable};
 use crate::keyring::{Keyring, Unavailable};
 use crate::keys::{NoKey, VerificationKey};
 use crate::token::Refusal;
 
-/// Largest set read, in bytes. A set of ten keys with certificates has about 30 KB.
-pub const MAX_BYTES: usize = 256 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest fetch; well within the function's own timeout.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
-const WHAT: &str = "the issuer's keys";
+/// Where a key set is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// There.
+    Url(Url),
+    /// Where the issuer says, which is asked each time anew: it may move its keys.
+    Discovered(Provider),
+}
 
-/// The key set behind one URL.
+/// The key set of an issuer.
 pub struct Jwks {
-    url: Url,
+    location: Location,
     client: OnceCell<Client>,
     ring: Mutex<Keyring<VerificationKey>>,
 }
@@ -44,8 +46,8 @@ struct Document {
 
 impl Jwks {
     /// Fetches nothing yet.
-    pub fn new(url: Url) -> Self {
-        Self { url, client: OnceCell::new(), ring: Mutex::default() }
+    pub fn new(location: Location) -> Self {
+        Self { location, client: OnceCell::new(), ring: Mutex::default() }
     }
 
     /// The key named `kid` for `algorithm`, fetching the set when it is missing, old, or lacks that name.
@@ -68,25 +70,17 @@ impl Jwks {
     }
 
     async fn fetch(&self) -> Result<Vec<VerificationKey>, Unavailable> {
-        let client = self.client.get_or_try_init(|| async { client(&self.url) }).await?;
-        let response = client.get(self.url.clone()).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(unavailable(format!("status {}", response.status())));
-        }
-        parse(&read(response).await?)
+        let first = match &self.location {
+            Location::Url(url) => url,
+            Location::Discovered(provider) => provider.document(),
+        };
+        let client = self.client.get_or_try_init(|| async { client(first) }).await?;
+        let url = match &self.location {
+            Location::Url(url) => url.clone(),
+            Location::Discovered(provider) => provider.key_set(client).await?,
+        };
+        parse(&get(client, url).await?)
     }
-}
-
-/// Expensive, as it loads the TLS roots. Connections are not kept, because none survives the time between two fetches;
-/// redirects are not followed, because they could lead away from https.
-fn client(url: &Url) -> reqwest::Result<Client> {
-    Client::builder()
-        .https_only(url.scheme() == "https")
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(FETCH_TIMEOUT)
-        .pool_max_idle_per_host(0)
-        .build()
 }
 
 fn lookup(keys: &[VerificationKey], algorithm: Algorithm, kid: Option<&str>) -> Lookup {
@@ -109,26 +103,4 @@ fn parse(body: &[u8]) -> Result<Vec<VerificationKey>, Unavailable> {
     let keys: Vec<_> =
         document.keys.into_iter().filter_map(jwk).filter_map(|jwk| VerificationKey::from_jwk(&jwk)).collect();
     if keys.is_empty() { Err(unavailable("no usable key in the JWKS")) } else { Ok(keys) }
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, Unavailable> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_BYTES {
-            return Err(unavailable(format!("more than {MAX_BYTES} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-impl From<reqwest::Error> for Unavailable {
-    fn from(error: reqwest::Error) -> Self {
-        // Its text would have the URL, whose query and user information may be secret.
-        Self::because(WHAT, &error.without_url())
-    }
-}
-
-fn unavailable(why: impl Into<String>) -> Unavailable {
-    Unavailable::new(WHAT, why)
 }

@@ -6,9 +6,8 @@
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
-use reqwest::Url;
 
-use crate::jwks::Jwks;
+use crate::jwks::{Jwks, Location};
 use crate::keyring::Unavailable;
 use crate::secret_store::SecretStore;
 use crate::settings::SecretSource;
@@ -48,14 +47,14 @@ enum SharedSecret {
 
 impl Keys {
     /// The shared secret, the issuer's key set, or both. Fetches nothing yet.
-    pub fn new(secret: Option<SecretSource>, jwks_url: Option<Url>) -> Self {
+    pub fn new(secret: Option<SecretSource>, key_set: Option<Location>) -> Self {
         let secret = secret.map(|source| match source {
             SecretSource::Given(secret) => {
                 SharedSecret::Given(VerificationKey::hs256(DecodingKey::from_secret(secret.as_bytes())))
             }
             SecretSource::Stored(location) => SharedSecret::Stored(SecretStore::new(location)),
         });
-        Self { secret, jwks: jwks_url.map(Jwks::new) }
+        Self { secret, jwks: key_set.map(Jwks::new) }
     }
 
     /// The key for a token with this header. May fetch the shared secret or the issuer's keys.

@@ -6,9 +6,9 @@
 //!
 //! # Layout
 //! - [`settings`]: what a deployment says about its tokens, from the environment;
-//! - [`token`]: which token is good, and what it says ([`token::Principal`]);
-//! - [`keys`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`keyring`]:
-//!   when, and how long they are kept;
+//! - [`token`]: which token is good, and who its bearer is ([`token::Principal`]); [`claims`]: what it says;
+//! - [`keys`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`discovery`]
+//!   and [`fetch`]: how, [`keyring`]: when, and how long they are kept;
 //! - [`policy`]: the answer that API Gateway expects;
 //! - `telemetry`: one line per request.
 //!
@@ -17,6 +17,9 @@
 //! into 401. Anything else, such as an issuer that cannot be reached, is trouble on our side and any other error text,
 //! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
 
+pub mod claims;
+pub mod discovery;
+pub mod fetch;
 pub mod jwks;
 pub mod keyring;
 pub mod keys;
@@ -92,7 +95,7 @@ pub struct Authorizer {
 impl Authorizer {
     /// Fetches nothing yet, and keeps a secret of the settings as a key only.
     pub fn new(settings: Settings) -> Self {
-        Self { verifier: Verifier::new(&settings), keys: Keys::new(settings.secret, settings.jwks_url) }
+        Self { verifier: Verifier::new(&settings), keys: Keys::new(settings.secret, settings.key_set) }
     }
 
     /// The policy for the token's bearer. `now` is in seconds since the epoch.

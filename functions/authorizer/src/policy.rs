@@ -31,7 +31,8 @@ pub struct Context {
     /// them apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
-    /// The token's end, seconds since the epoch. The gateway reuses a verdict without looking at it.
+    /// Until when the token is good, leeway included, in seconds since the epoch. The gateway reuses a verdict without
+    /// looking at it, and the functions know no leeway.
     pub exp: u64,
     /// JSON array of the token's scopes.
     pub scopes: String,

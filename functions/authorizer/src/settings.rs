@@ -5,7 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_sdk_secretsmanager::config::Credentials;
-use reqwest::Url;
+
+use crate::claims::ClaimNames;
+use crate::discovery::Provider;
+use crate::fetch::trusted;
+use crate::jwks::Location;
 
 /// Leeway when none is set, in seconds: clocks kept by NTP differ by far less.
 const DEFAULT_LEEWAY_SECONDS: u64 = 5;
@@ -22,11 +26,13 @@ pub struct Settings {
     pub audience: String,
     /// What verifies HS256 tokens, which are refused without it.
     pub secret: Option<SecretSource>,
-    /// `JWKS_URL`, https (http only to this machine): verifies RS256, ES256 and EdDSA tokens, which are refused
-    /// without it.
-    pub jwks_url: Option<Url>,
+    /// `JWKS_URL`, https (http only to this machine), or where the issuer says when `JWKS_DISCOVERY` is `on`: verifies
+    /// RS256, ES256 and EdDSA tokens, which are refused without either.
+    pub key_set: Option<Location>,
     /// `JWT_LEEWAY_SECONDS`, 5 unless given, 30 at most: how far `exp`, `nbf` and `iat` may be off.
     pub leeway_seconds: u64,
+    /// `JWT_SCOPES_CLAIM`, `JWT_PREFIXES_CLAIM`, `JWT_API_KEY_CLAIM`: claims of the token's top level.
+    pub claims: ClaimNames,
 }
 
 /// Where the shared secret is, which has at least 32 bytes.
@@ -68,8 +74,9 @@ impl fmt::Debug for Settings {
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
             .field("secret", &self.secret)
-            .field("jwks_host", &self.jwks_url.as_ref().and_then(Url::host_str))
+            .field("has_key_set", &self.key_set.is_some())
             .field("leeway_seconds", &self.leeway_seconds)
+            .field("claims", &self.claims)
             .finish()
     }
 }
@@ -91,15 +98,17 @@ impl Settings {
     /// A variable is missing or unusable.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let get = |name| lookup(name).filter(|value| !value.is_empty());
+        let issuer = get("JWT_ISSUER").ok_or(required("JWT_ISSUER"))?;
         let settings = Self {
-            issuer: get("JWT_ISSUER").ok_or(required("JWT_ISSUER"))?,
             audience: get("JWT_AUDIENCE").ok_or(required("JWT_AUDIENCE"))?,
             secret: secret_source(get)?,
-            jwks_url: get("JWKS_URL").as_deref().map(jwks_url).transpose()?,
+            key_set: key_set(get, &issuer)?,
             leeway_seconds: get("JWT_LEEWAY_SECONDS").as_deref().map_or(Ok(DEFAULT_LEEWAY_SECONDS), leeway)?,
+            claims: claim_names(get),
+            issuer,
         };
-        if settings.secret.is_none() && settings.jwks_url.is_none() {
-            return Err(required("JWT_SECRET_ARN or JWKS_URL"));
+        if settings.secret.is_none() && settings.key_set.is_none() {
+            return Err(required("JWT_SECRET_ARN, JWKS_URL or JWKS_DISCOVERY"));
         }
         Ok(settings)
     }
@@ -145,15 +154,30 @@ fn leeway(text: &str) -> Result<u64, SettingsError> {
         .ok_or(SettingsError { variable: "JWT_LEEWAY_SECONDS", problem })
 }
 
-/// Keys that anyone on the way could exchange would verify anything, hence https; a test's server is on this machine.
-fn jwks_url(text: &str) -> Result<Url, SettingsError> {
-    let error = SettingsError { variable: "JWKS_URL", problem: "must be an https URL" };
-    let url = Url::parse(text).map_err(|_| error)?;
-    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if loopback => Ok(url),
-        _ => Err(SettingsError { variable: "JWKS_URL", problem: "must be an https URL" }),
+fn key_set(get: impl Fn(&'static str) -> Option<String>, issuer: &str) -> Result<Option<Location>, SettingsError> {
+    let unusable = |variable, problem| Err(SettingsError { variable, problem });
+    match (get("JWKS_URL"), get("JWKS_DISCOVERY").as_deref()) {
+        (None, None | Some("off")) => Ok(None),
+        (Some(url), None | Some("off")) => match trusted(&url) {
+            Some(url) => Ok(Some(Location::Url(url))),
+            None => unusable("JWKS_URL", "must be an https URL"),
+        },
+        (None, Some("on")) => match Provider::of(issuer) {
+            Some(provider) => Ok(Some(Location::Discovered(provider))),
+            None => unusable("JWT_ISSUER", "must be an https URL without query for JWKS_DISCOVERY"),
+        },
+        // One of them is left over from a change, and nobody could tell which names the keys.
+        (Some(_), Some("on")) => unusable("JWKS_DISCOVERY", "must not be on together with JWKS_URL"),
+        _ => unusable("JWKS_DISCOVERY", "must be on or off"),
+    }
+}
+
+fn claim_names(get: impl Fn(&'static str) -> Option<String>) -> ClaimNames {
+    let default = ClaimNames::default();
+    ClaimNames {
+        scopes: get("JWT_SCOPES_CLAIM").map_or(default.scopes, |name| vec![name]),
+        prefixes: get("JWT_PREFIXES_CLAIM").unwrap_or(default.prefixes),
+        api_key: get("JWT_API_KEY_CLAIM").unwrap_or(default.api_key),
     }
 }
 
@@ -211,7 +235,8 @@ mod tests {
     fn defaults() {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.leeway_seconds, 5);
-        assert!(settings.jwks_url.is_none());
+        assert!(settings.key_set.is_none());
+        assert_eq!(settings.claims, ClaimNames::default());
         assert!(matches!(settings.secret, Some(SecretSource::Given(secret)) if secret.as_bytes() == SECRET.as_bytes()));
     }
 
@@ -219,7 +244,7 @@ mod tests {
     fn what_is_missing_is_named() {
         assert_eq!(problem(&[("JWT_ISSUER", "")]), "JWT_ISSUER is required");
         assert_eq!(problem(&[("JWT_AUDIENCE", "")]), "JWT_AUDIENCE is required");
-        assert_eq!(problem(&[("JWT_SECRET", "")]), "JWT_SECRET_ARN or JWKS_URL is required");
+        assert_eq!(problem(&[("JWT_SECRET", "")]), "JWT_SECRET_ARN, JWKS_URL or JWKS_DISCOVERY is required");
     }
 
     #[test]
@@ -230,10 +255,25 @@ mod tests {
     }
 
     #[test]
-    fn of_the_key_set_s_url_only_the_host_is_shown() {
+    fn the_key_set_s_url_is_not_shown() {
         let shown =
             format!("{:?}", settings(&[("JWKS_URL", "https://user:hunter2@issuer/keys?code=hunter2")]).unwrap());
-        assert!(shown.contains("issuer") && !shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("has_key_set: true") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn the_issuer_is_asked_for_its_keys_only_where_that_is_said() {
+        let discovers = |issuer: &str| settings(&[("JWKS_DISCOVERY", "on"), ("JWT_ISSUER", issuer)]);
+        for good in ["https://issuer", "https://issuer/", "https://issuer/tenant/v2.0", "http://127.0.0.1:9"] {
+            assert!(matches!(discovers(good).unwrap().key_set, Some(Location::Discovered(_))), "{good}");
+        }
+        for bad in ["http://issuer", "issuer", "https://issuer?x=1", "https://issuer#x", "ftp://issuer"] {
+            assert!(discovers(bad).unwrap_err().to_string().starts_with("JWT_ISSUER must be"), "{bad}");
+        }
+        assert!(settings(&[("JWKS_DISCOVERY", "off")]).unwrap().key_set.is_none());
+        assert_eq!(problem(&[("JWKS_DISCOVERY", "yes")]), "JWKS_DISCOVERY must be on or off");
+        let both = problem(&[("JWKS_DISCOVERY", "on"), ("JWKS_URL", "https://issuer/keys")]);
+        assert_eq!(both, "JWKS_DISCOVERY must not be on together with JWKS_URL");
     }
 
     #[test]

@@ -2,15 +2,14 @@
 //!
 //! The signature, `exp`, `nbf`, `iss` and `aud` are checked by [`jsonwebtoken`], which by default accepts tokens without
 //! `iss` or `aud`, an `iss` that is a list, tokens from the future and a minute after the end: [`Verifier`] closes all
-//! of these. A claim of the wrong type refuses the token, whatever it is for: an issuer that means something else by
-//! `cache_key_prefixes` must not get a token without limits.
+//! of these.
 
 use std::fmt;
 
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Header, Validation};
-use serde::{Deserialize, Deserializer};
 
+use crate::claims::{ClaimNames, Claims};
 use crate::keys::VerificationKey;
 use crate::settings::Settings;
 
@@ -24,9 +23,9 @@ pub struct Principal {
     pub sub: String,
     /// Claim `api_key`, of as many: whose rate limits apply, instead of the subject's own.
     pub api_key: Option<String>,
-    /// The token's end, seconds since the epoch, rounded down.
+    /// Until when the token is good, seconds since the epoch: its end, rounded down, and the leeway.
     pub exp: u64,
-    /// Claim `scope` (separated by spaces, RFC 8693), or else claim `scopes` (a list).
+    /// What it may be used for.
     pub scopes: Vec<String>,
     /// Claim `cache_key_prefixes`: the token is good for keys under these only. Empty means for no key at all, absent
     /// for every key.
@@ -60,32 +59,6 @@ pub enum Refusal {
     Claims,
 }
 
-/// The claims that are used here, with the only types they may have.
-#[derive(Deserialize)]
-struct Claims {
-    // Read by the validation. Named here for its type, which the validation would let be a list.
-    #[serde(rename = "iss")]
-    _iss: String,
-    sub: String,
-    // RFC 7519 allows fractions in dates.
-    exp: f64,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<f64>,
-    #[serde(default, deserialize_with = "present")]
-    scope: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    scopes: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    api_key: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    cache_key_prefixes: Option<Vec<String>>,
-}
-
-/// A claim that is there, so that `null` is a wrong type and not an absent claim.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 /// The token of an Authorization header: `Bearer` in any case, spaces, and one token (RFC 6750 section 2.1). Two headers
 /// arrive as one value joined by a comma, which no token contains.
 ///
@@ -110,6 +83,7 @@ pub fn header(token: &str) -> Result<Header, Refusal> {
 /// What every good token has in common.
 pub struct Verifier {
     validation: Validation,
+    names: ClaimNames,
 }
 
 impl Verifier {
@@ -124,7 +98,7 @@ impl Verifier {
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { validation }
+        Self { validation, names: settings.claims.clone() }
     }
 
     /// Verifies `token` with the one algorithm that `key` is for, and returns its bearer.
@@ -135,28 +109,29 @@ impl Verifier {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![key.algorithm];
         let claims: Claims = jsonwebtoken::decode(token, &key.key, &validation).map_err(|e| Refusal::from(&e))?.claims;
-        if claims.iat.is_some_and(|iat| iat > (now + self.validation.leeway) as f64) {
+        // Read by the validation as well, which would let it be a list.
+        claims.required::<String>("iss")?;
+        // RFC 7519 allows fractions in dates.
+        if claims.optional::<f64>("iat")?.is_some_and(|iat| iat > (now + self.validation.leeway) as f64) {
             return Err(Refusal::NotYetValid);
         }
-        claims.try_into()
+        self.bearer(&claims)
     }
-}
 
-impl TryFrom<Claims> for Principal {
-    type Error = Refusal;
-
-    fn try_from(claims: Claims) -> Result<Self, Refusal> {
-        let prefixes = claims.cache_key_prefixes;
-        let empty_prefix = prefixes.iter().flatten().any(String::is_empty);
+    fn bearer(&self, claims: &Claims) -> Result<Principal, Refusal> {
+        let principal = Principal {
+            sub: claims.required("sub")?,
+            api_key: claims.optional(&self.names.api_key)?,
+            exp: (claims.required::<f64>("exp")? as u64).saturating_add(self.validation.leeway),
+            scopes: claims.scopes(&self.names.scopes)?,
+            prefixes: claims.optional(&self.names.prefixes)?,
+        };
         let is_name = |text: &str| (1..=MAX_NAME_BYTES).contains(&text.len());
-        if !is_name(&claims.sub) || !claims.api_key.as_deref().is_none_or(is_name) || empty_prefix {
+        let has_empty_prefix = principal.prefixes.iter().flatten().any(String::is_empty);
+        if !is_name(&principal.sub) || !principal.api_key.as_deref().is_none_or(is_name) || has_empty_prefix {
             return Err(Refusal::Claims);
         }
-        let scopes = match claims.scope {
-            Some(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
-            None => claims.scopes.unwrap_or_default(),
-        };
-        Ok(Self { sub: claims.sub, api_key: claims.api_key, exp: claims.exp as u64, scopes, prefixes })
+        Ok(principal)
     }
 }
 

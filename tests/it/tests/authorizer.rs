@@ -59,7 +59,7 @@ async fn sample_events() {
     assert_eq!(allowed["principalId"], "service-a");
     assert_eq!(allowed["policyDocument"]["Statement"], statement);
     let context = json!({
-        "sub": "service-a", "exp": 4_102_444_800_u64,
+        "sub": "service-a", "exp": 4_102_444_805_u64,
         "scopes": "[\"cache:read\",\"cache:write\"]"
     });
     assert_eq!(allowed["context"], context);
@@ -74,6 +74,16 @@ async fn sample_events() {
             other => panic!("{case}: {other:?}"),
         }
     }
+}
+
+/// The functions check `exp` again, as the gateway keeps verdicts.
+#[tokio::test]
+async fn leeway_holds_in_the_functions_too() {
+    let api = Api::with(patient().env("JWT_LEEWAY_SECONDS", "30")).await;
+    let late = token([("exp", Some(json!(now() - 5)))]);
+    api.get(&entry("customer:1")).bearer(&late).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+    let too_late = token([("exp", Some(json!(now() - 40)))]);
+    api.get(&entry("customer:1")).bearer(&too_late).send().await.expect_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]

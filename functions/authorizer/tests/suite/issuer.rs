@@ -18,6 +18,7 @@ pub struct Issuer {
 struct Shared {
     answer: Mutex<(u16, String)>,
     requests: AtomicUsize,
+    paths: Mutex<Vec<String>>,
 }
 
 impl Issuer {
@@ -25,15 +26,20 @@ impl Issuer {
     pub fn of(keys: &[&Signer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { answer: Mutex::default(), requests: AtomicUsize::new(0) });
+        let shared =
+            Arc::new(Shared { answer: Mutex::default(), requests: AtomicUsize::new(0), paths: Mutex::default() });
         let issuer = Self { address, shared: Arc::clone(&shared) };
         issuer.publish(keys);
         std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| shared.serve(stream)));
         issuer
     }
 
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn url(&self) -> String {
-        format!("http://{}/jwks.json", self.address)
+        format!("{}/jwks.json", self.origin())
     }
 
     pub fn publish(&self, keys: &[&Signer]) {
@@ -48,6 +54,11 @@ impl Issuer {
         *self.shared.answer.lock().unwrap() = (status, body.into());
     }
 
+    /// What it was asked for.
+    pub fn paths(&self) -> Vec<String> {
+        self.shared.paths.lock().unwrap().clone()
+    }
+
     /// How often it was asked.
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
@@ -57,7 +68,9 @@ impl Issuer {
 impl Shared {
     fn serve(&self, mut stream: TcpStream) {
         let head = BufReader::new(stream.try_clone().unwrap()).lines();
-        let _ = head.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+        let head: Vec<String> = head.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        self.paths.lock().unwrap().push(path.to_owned());
         self.requests.fetch_add(1, Ordering::SeqCst);
         let (status, body) = self.answer.lock().unwrap().clone();
         let length = body.len();

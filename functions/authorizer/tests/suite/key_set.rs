@@ -1,6 +1,6 @@
 //! The issuer's keys: which are used, when they are fetched, and what happens when they cannot be.
 
-use authorizer::jwks::MAX_BYTES;
+use authorizer::fetch::MAX_BYTES;
 use authorizer::keyring::{MAX_AGE, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
 use authorizer::token::Refusal;
 use authorizer::{AuthorizeError, Authorizer};

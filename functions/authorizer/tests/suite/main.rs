@@ -5,6 +5,7 @@
 
 mod attacks;
 mod claims;
+mod discovery;
 mod forms;
 mod issuer;
 mod key_set;
@@ -49,15 +50,19 @@ fn claims_with<const N: usize>(changes: [(&str, Option<Value>); N]) -> Value {
 
 /// An authorizer of a deployment with a secret, a JWKS URL, or both.
 fn authorizer(secret: Option<&str>, jwks_url: Option<&str>) -> Authorizer {
-    let all = [
-        ("JWT_ISSUER", Some(ISSUER)),
-        ("JWT_AUDIENCE", Some(AUDIENCE)),
-        ("JWT_SECRET", secret),
-        ("JWKS_URL", jwks_url),
-    ];
-    let all: HashMap<_, _> = all.into_iter().collect();
-    let settings = Settings::from_lookup(|name| all.get(name).copied().flatten().map(str::to_owned));
-    Authorizer::new(settings.unwrap())
+    let keys = [("JWT_SECRET", secret), ("JWKS_URL", jwks_url)];
+    deployed(keys.into_iter().filter_map(|(name, value)| Some((name, value?))))
+}
+
+/// An authorizer with the secret, and these variables besides.
+fn authorizer_with(variables: &[(&str, &str)]) -> Authorizer {
+    deployed([("JWT_SECRET", SECRET)].into_iter().chain(variables.iter().copied()))
+}
+
+fn deployed<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Authorizer {
+    let all = [("JWT_ISSUER", ISSUER), ("JWT_AUDIENCE", AUDIENCE)].into_iter().chain(variables);
+    let all: HashMap<_, _> = all.collect();
+    Authorizer::new(Settings::from_lookup(|name| all.get(name).map(|&value| value.to_owned())).unwrap())
 }
 
 async fn ask(authorizer: &Authorizer, token: &str) -> Result<Policy, AuthorizeError> {
