@@ -15,8 +15,8 @@
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
 //! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
-//! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` stands beside it, for suites
-//! that want the authorizer's secret kept there.
+//! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` and `cluster` stand beside it, for
+//! suites that want the authorizer's secret, or L2, kept there.
 //!
 //! # What is like AWS
 //! Paths and path parameters stay as they were sent; query values arrive decoded; answers of the gateway itself come
@@ -33,6 +33,7 @@
 mod authorizer;
 mod calendar;
 mod clock;
+mod cluster;
 mod container;
 mod dynamo;
 mod environment;
@@ -70,6 +71,7 @@ mod token;
 mod watchdog;
 mod yaml;
 
+pub use cluster::{Cluster, Moving};
 pub use container::{InvokeError, REQUEST_LIMIT, RESPONSE_LIMIT};
 pub use error::Error;
 pub use info::{ContainerInfo, Info};

@@ -66,13 +66,10 @@ impl Redis {
         logs: Arc<Logs>,
         changed: Arc<Notify>,
     ) -> Result<Self, Error> {
-        let binary = match engine {
-            RedisEngine::Url(url) => return Ok(Self { url: url.clone(), server: None }),
-            RedisEngine::Any => on_path("redis-server").or_else(valkey),
-            RedisEngine::Redis => on_path("redis-server"),
-            RedisEngine::Valkey => valkey(),
-        };
-        let binary = binary.ok_or(Error::NoRedis)?;
+        if let RedisEngine::Url(url) = engine {
+            return Ok(Self { url: url.clone(), server: None });
+        }
+        let binary = binary_of(engine).ok_or(Error::NoRedis)?;
         logs.clear(LOG)?;
         std::fs::create_dir_all(&folder).doing(format!("creating {}", folder.display()))?;
         let mut failure = Error::NoRedis;
@@ -276,15 +273,7 @@ impl Server {
 
     /// Sends an inline command and returns the reply as it came.
     pub(crate) async fn command(&self, command: &str) -> io::Result<String> {
-        let exchange = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-            // QUIT makes the server hang up after the reply, which saves parsing where that ends.
-            stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
-            let mut reply = String::new();
-            stream.read_to_string(&mut reply).await?;
-            Ok(reply.strip_suffix("+OK\r\n").unwrap_or(&reply).trim_end().to_owned())
-        };
-        timeout(Duration::from_secs(5), exchange).await?
+        exchange(self.port, command).await
     }
 
     pub(crate) fn process(&self) -> MutexGuard<'_, Option<Child>> {
@@ -298,8 +287,31 @@ impl Drop for Server {
     }
 }
 
+/// Sends an inline command to the server on a port and returns the reply as it came.
+pub(crate) async fn exchange(port: u16, command: &str) -> io::Result<String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        // QUIT makes the server hang up after the reply, which saves parsing where that ends.
+        stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await?;
+        Ok(reply.strip_suffix("+OK\r\n").unwrap_or(&reply).trim_end().to_owned())
+    };
+    timeout(Duration::from_secs(5), exchange).await?
+}
+
+/// The server's program; none where there is none, or where the server is not the stack's own.
+pub(crate) fn binary_of(engine: &RedisEngine) -> Option<PathBuf> {
+    match engine {
+        RedisEngine::Url(_) => None,
+        RedisEngine::Any => on_path("redis-server").or_else(valkey),
+        RedisEngine::Redis => on_path("redis-server"),
+        RedisEngine::Valkey => valkey(),
+    }
+}
+
 /// A port that was free a moment ago.
-async fn free_port() -> io::Result<u16> {
+pub(crate) async fn free_port() -> io::Result<u16> {
     TcpListener::bind("127.0.0.1:0").await?.local_addr().map(|address| address.port())
 }
 
