@@ -7,6 +7,7 @@ mod flood;
 mod invalidations;
 mod journal;
 mod left;
+mod migration;
 mod narrow;
 mod outlived;
 mod piled;
@@ -88,6 +89,8 @@ pub enum Fault {
     JournalBusy,
     /// The wall clock of a container is ahead, and set back.
     ClockSetBack,
+    /// Slots of a cluster move to another server.
+    SlotsMoved,
     /// L3 is slow for long, measured by what containers are told to wait for it.
     L3SlowForLong,
     /// L3 throttles and fails in part, for long.
@@ -102,7 +105,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 32] = [
+    pub const ALL: [Fault; 33] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -125,6 +128,7 @@ impl Fault {
         Fault::CommandsHeld,
         Fault::RedisReset,
         Fault::ManyOpen,
+        Fault::SlotsMoved,
         Fault::ClockSetBack,
         Fault::L3Slow,
         Fault::ReplicaPromoted,
@@ -173,6 +177,28 @@ impl Fault {
         self == Fault::L3SlowForLong
     }
 
+    /// Whether it can only happen where L2 is a cluster.
+    pub fn needs_cluster(self) -> bool {
+        self == Fault::SlotsMoved
+    }
+
+    /// Whether it can happen there. Most have one server in their hands, or a container's way to it.
+    pub fn allows_cluster(self) -> bool {
+        self.needs_cluster()
+            || matches!(
+                self,
+                Fault::ContainersKilled
+                    | Fault::ContainerStopped
+                    | Fault::ContainerRests
+                    | Fault::L3Stopped
+                    | Fault::L3Throttling
+                    | Fault::L3Failing
+                    | Fault::L3Slow
+                    | Fault::WritesLate
+                    | Fault::InvalidationsSlow
+            )
+    }
+
     /// Whether it puts clocks on and back.
     pub(crate) fn sets_clocks(self) -> bool {
         self == Fault::ClockSetBack
@@ -210,6 +236,7 @@ impl Fault {
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,
             Fault::RedisNarrow => return narrow::work_far_away(client, rng).await,
             Fault::JournalBusy => return journal::fill_while_others_work(client, rng).await,
+            Fault::SlotsMoved => return migration::move_slots(client, rng).await,
             Fault::ClockSetBack => return clock::set_back(client, rng).await,
             Fault::L3SlowForLong => return sick::slow_for_long(client, rng).await,
             Fault::L3SickForLong => return sick::sick_for_long(client, rng).await,

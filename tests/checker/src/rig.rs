@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use strata_it::Api;
-use strata_stack::{ALL, Claims, L3Fault, Options};
+use strata_stack::{ALL, Claims, Cluster, L3Fault, Options, RedisEngine};
 
 use crate::faults::Fault;
 
@@ -51,14 +51,15 @@ pub struct Setup {
     pub binaries: Option<PathBuf>,
     /// The mistake that binaries with planted ones are to make.
     pub planted: Option<String>,
-    /// What may fail; at least one.
+    /// What may fail; at least one. L2 is a cluster when one of them [needs that](Fault::needs_cluster), and then all of
+    /// them must [allow it](Fault::allows_cluster).
     pub faults: Vec<Fault>,
     /// Whether warm jobs run beside the clients.
     pub warming: bool,
 }
 
 impl Setup {
-    /// The binaries of this build with a window, and all faults.
+    /// The binaries of this build with a window, and all faults of one Redis server.
     pub fn keeping(window: Duration) -> Self {
         Self {
             window,
@@ -67,15 +68,20 @@ impl Setup {
             clients: CLIENTS,
             binaries: None,
             planted: None,
-            faults: Fault::ALL.to_vec(),
+            faults: Fault::ALL.into_iter().filter(|fault| !fault.needs_cluster()).collect(),
             warming: true,
         }
     }
 }
 
+/// Servers of a cluster that take writes; each has a replica.
+const PRIMARIES: usize = 3;
+
 /// A running stack.
 pub(crate) struct Rig {
     pub(crate) api: Api,
+    /// The cluster that L2 is; none where it is one server.
+    pub(crate) cluster: Option<Cluster>,
     /// Δ, as it is judged by.
     pub(crate) promise: Duration,
     /// How long the containers wait for Redis.
@@ -117,6 +123,16 @@ impl Rig {
             Some(mistake) => options.env(PLANTED, mistake),
             None => options,
         };
+        let cluster = if any(Fault::needs_cluster) {
+            // The one engine that moves a slot at once.
+            Some(Cluster::start(&RedisEngine::Valkey, PRIMARIES).await.expect("a cluster starts"))
+        } else {
+            None
+        };
+        let options = match &cluster {
+            Some(cluster) => options.redis(RedisEngine::Url(cluster.url())),
+            None => options,
+        };
         let api = Api::with(options).await;
         let lives = api.stack.containers().into_iter().map(|container| (container.name, AtomicU32::new(0)));
         Self {
@@ -128,6 +144,7 @@ impl Rig {
             lives: lives.collect(),
             resting: Mutex::default(),
             l3_timeout_ms: AtomicU64::new(L3_TIMEOUT_MS),
+            cluster,
             api,
         }
     }
@@ -206,10 +223,12 @@ impl Rig {
     pub(crate) async fn heal(&self) {
         self.rest(None);
         let stack = &self.api.stack;
-        stack.redis().resume();
-        stack.redis().start().await.expect("Redis starts again");
-        stack.redis().accept_writes().await.expect("Redis runs");
-        stack.redis_path(ALL).restore().await;
+        if self.cluster.is_none() {
+            stack.redis().resume();
+            stack.redis().start().await.expect("Redis starts again");
+            stack.redis().accept_writes().await.expect("Redis runs");
+            stack.redis_path(ALL).restore().await;
+        }
         stack.l3().set(L3Fault::Ok).await;
         if self.l3_timeout_ms.load(Ordering::SeqCst) != L3_TIMEOUT_MS {
             assert!(self.set_l3_timeout(L3_TIMEOUT_MS).await, "the configuration can be changed back");

@@ -10,14 +10,21 @@ use crate::run::{Verdict, run};
 
 /// Runs one seed after another on a stack of their own, until something is wrong that nothing explains.
 pub async fn hunt(setup: &Setup, seeds: impl IntoIterator<Item = u64>) -> Option<Verdict> {
-    let rig = Rig::start(setup).await;
+    let mut rig = Rig::start(setup).await;
     for seed in seeds {
         let verdict = run(&rig, seed).await;
         if verdict.unexplained().next().is_some() {
             return Some(verdict);
         }
+        if leaves_much(&verdict) {
+            rig = Rig::start(setup).await;
+        }
     }
     None
+}
+
+fn leaves_much(verdict: &Verdict) -> bool {
+    verdict.faults.iter().any(|fault| fault.spoils_stack())
 }
 
 /// Runs the seeds on one stack per setup, all at the same time, and tells `heard` of every verdict as it comes.
@@ -32,7 +39,7 @@ pub async fn soak(setups: &[Setup], seeds: impl IntoIterator<Item = u64>, heard:
             let seed = seeds.lock().expect("nothing panics while it takes a seed").next();
             let Some(seed) = seed else { return };
             let verdict = run(&rig, seed).await;
-            let spoilt = !verdict.violations.is_empty() || verdict.faults.iter().any(|fault| fault.spoils_stack());
+            let spoilt = !verdict.violations.is_empty() || leaves_much(&verdict);
             heard(&verdict);
             tally.lock().expect("nothing panics while it adds up").add(verdict);
             if spoilt {

@@ -1,8 +1,10 @@
 //! `soak`: as many runs as wanted, and a report of them.
 //!
 //! Variables: `SEEDS` (how many, 500), `FIRST` (the first seed, 1), `SEED` (just this one), `STACKS` (how many run at
-//! the same time, 2), `FAULTS` (names of [`Fault`] with a comma between them, all), `BINARIES` (the folder of the
-//! functions, that of this build), `REPORT` (target/soak/report.md). Ends with status 1 when a promise was broken.
+//! the same time, 2), `FAULTS` (names of [`Fault`] with a comma between them, all), `BINARIES` (the folder of the functions,
+//! that of this build), `PLANTED` (the mistake that those of `make planted` are to make), `REPORT` (target/soak/report.md). Ends with status 1 when a promise was broken.
+//!
+//! What needs a cluster happens on the last of several stacks, or on one that has nothing else to do.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,11 +36,30 @@ async fn main() -> ExitCode {
 fn setups() -> Vec<Setup> {
     let stacks = usize::try_from(number("STACKS", 2)).expect("a machine has fewer stacks");
     let windows = WINDOWS_MS.into_iter().cycle().take(stacks);
-    let binaries = variable("BINARIES").map(PathBuf::from);
-    let faults = variable("FAULTS").map_or_else(|| Fault::ALL.to_vec(), |names| names.split(',').map(fault).collect());
-    let setup =
-        |ms| Setup { binaries: binaries.clone(), faults: faults.clone(), ..Setup::keeping(Duration::from_millis(ms)) };
-    windows.map(setup).collect()
+    let (binaries, planted) = (variable("BINARIES").map(PathBuf::from), variable("PLANTED"));
+    let faults: Vec<Fault> =
+        variable("FAULTS").map_or_else(|| Fault::ALL.to_vec(), |names| names.split(',').map(fault).collect());
+    let of_server: Vec<Fault> = faults.iter().copied().filter(|fault| !fault.needs_cluster()).collect();
+    let setup = |(number, ms)| {
+        // The last stack has the cluster, where there is one; the only one, when that is all that is asked for.
+        let on_cluster = of_server.len() < faults.len() && number + 1 == stacks && (stacks > 1 || of_server.is_empty());
+        let faults = if on_cluster { for_cluster(&faults) } else { of_server.clone() };
+        // They have no functions for warm jobs.
+        let (binaries, planted, warming) = (binaries.clone(), planted.clone(), planted.is_none());
+        Setup { binaries, planted, warming, faults, ..Setup::keeping(Duration::from_millis(ms)) }
+    };
+    windows.enumerate().map(setup).collect()
+}
+
+/// What can happen on a cluster; every other run begins with what can happen nowhere else.
+fn for_cluster(faults: &[Fault]) -> Vec<Fault> {
+    let (own, shared): (Vec<Fault>, Vec<Fault>) =
+        faults.iter().copied().filter(|fault| fault.allows_cluster()).partition(|fault| fault.needs_cluster());
+    if shared.is_empty() {
+        return own;
+    }
+    let own = own.into_iter().cycle();
+    shared.into_iter().zip(own).flat_map(|(shared, own)| [own, shared]).collect()
 }
 
 fn fault(name: &str) -> Fault {
