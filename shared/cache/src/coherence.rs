@@ -3,8 +3,10 @@
 //! Pure state: no level is asked here, time is an argument.
 
 mod news;
+mod order;
 
-pub(crate) use self::news::News;
+use self::order::Order;
+pub(crate) use self::{news::News, order::Sent};
 use crate::{
     barriers::Barriers,
     key::Key,
@@ -52,11 +54,11 @@ pub(crate) struct Coherence {
     open: Barriers,
     /// The same by the control table, when Redis could not be asked or had lost them.
     noted: Barriers,
-    /// Clock time at which the control table was asked for them.
+    /// Steady time at which the control table was asked for them.
     noted_ms: i64,
     /// Counts how often L1 was emptied; a fill that began before does not go in.
     generation: u64,
-    /// Clock time at which the last sync was sent.
+    /// Steady time at which the last sync was sent.
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
@@ -65,6 +67,7 @@ pub(crate) struct Coherence {
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
     doubted: bool,
+    order: Order,
 }
 
 /// What an operation carries of the sync it began with.
@@ -75,7 +78,7 @@ pub(crate) struct Stamp {
     pub generation: u64,
     /// Redis TIME of that sync in microseconds.
     pub started_us: u64,
-    /// Clock time at which that sync was sent, in ms.
+    /// Steady time at which that sync was sent, in ms.
     pub sent_ms: i64,
 }
 
@@ -117,6 +120,7 @@ impl Coherence {
             generation: 0,
             sent_ms: i64::MIN,
             doubted: false,
+            order: Order::default(),
             time_us: 0,
             received: None,
             notes_checked_ms: 0,
@@ -129,7 +133,7 @@ impl Coherence {
         self.reads_journal = reads_journal;
     }
 
-    /// A level was switched that the journal has not told of: L1 is empty now, and no fill that began before goes in.
+    /// Something happened that the journal has not told of: no fill that began before goes into L1.
     pub(crate) fn begin_anew(&mut self) {
         self.generation += 1;
     }
@@ -139,13 +143,13 @@ impl Coherence {
         self.published
     }
 
+    /// Position of the newest record read; `None` before the first sync.
+    #[cfg(test)]
     pub(crate) fn cursor(&self) -> Option<Position> {
         self.cursor
     }
 
-    /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`.
-    ///
-    /// A clock that went back makes it too old as well.
+    /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`, all in steady time.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
         let sent_ms = if self.doubted { i64::MIN } else { self.sent_ms };
         let age = now_ms.saturating_sub(sent_ms.max(known_ms));
@@ -175,7 +179,7 @@ impl Coherence {
         }
     }
 
-    /// Takes in what a sync that was sent at `sent_ms` learnt.
+    /// Takes in what a sync that was sent at `sent_ms` of steady time learnt, and that follows on what is known.
     pub(crate) fn apply(&mut self, reply: SyncReply, sent_ms: i64) -> News {
         let mut news = News::default();
         let known = if reply.reset && !planted(Bug::GapNotNoticed) { None } else { self.cursor };
@@ -195,12 +199,14 @@ impl Coherence {
         self.received = Some(reply.received);
         self.open = reply.open;
         self.newest = self.newest.max(self.open.newest()).max(reply.ahead);
-        self.noted = Barriers::default();
-        self.noted_ms = i64::MIN;
         self.published = reply.published.version;
         self.switched = self.switched.max(reply.published.switched);
         self.settling = reply.published.settling;
         self.notes_checked_ms = reply.notes_checked_ms;
+        if self.notes_were_read() {
+            self.noted = Barriers::default();
+            self.noted_ms = i64::MIN;
+        }
         self.prune();
         news
     }
@@ -240,14 +246,18 @@ impl Coherence {
         self.open.position_of(version)
     }
 
-    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`.
+    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms` of
+    /// steady time.
     pub(crate) fn take_noted(&mut self, noted: Barriers, asked_ms: i64) {
         self.newest = self.newest.max(noted.newest());
-        self.noted = noted;
-        self.noted_ms = asked_ms;
+        // Another operation may have asked later, and got its answer sooner.
+        if asked_ms >= self.noted_ms {
+            self.noted = noted;
+            self.noted_ms = asked_ms;
+        }
     }
 
-    /// The clock time as of which the open invalidations are known well enough for a read that takes a row of L3: from the
+    /// The steady time as of which the open invalidations are known well enough for a read that takes a row of L3: from the
     /// journal, when `synced` and nothing of it may be lost, or from the control table within the window. `None` when
     /// they are not.
     pub(crate) fn barriers_known_ms(&self, synced: bool, now_ms: i64, window_ms: u64) -> Option<i64> {

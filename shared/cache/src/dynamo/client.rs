@@ -1,7 +1,14 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
 use super::{Item, head::Head};
-use crate::{Clock, config::L3Config, pause::Pause, stats::RowTally, version::Version};
+use crate::{
+    Clock,
+    config::L3Config,
+    lock::{Lock, whole},
+    pause::Pause,
+    stats::RowTally,
+    version::Version,
+};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
@@ -11,10 +18,7 @@ use aws_sdk_dynamodb::{
 use std::{
     error::Error,
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::sync::OnceCell;
@@ -27,7 +31,7 @@ pub(super) const BULK_FACTOR: u32 = 5;
 
 /// The way to both tables.
 pub(crate) struct Store {
-    client: OnceCell<Mutex<Bounded>>,
+    client: OnceCell<Lock<Bounded>>,
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
@@ -38,7 +42,7 @@ pub(crate) struct Store {
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
-    floors: Mutex<Floors>,
+    floors: Lock<Floors>,
 }
 
 /// A client and the time that its operations have.
@@ -79,13 +83,13 @@ impl Store {
             pause: Pause::new(clock.clone()),
             clock,
             tally: RowTally::default(),
-            floors: Mutex::default(),
+            floors: Lock::default(),
         }
     }
 
     /// The floors in force.
     pub(crate) fn floors(&self) -> Floors {
-        *self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.floors.enter(whole)
     }
 
     /// What an item says but for its body. A row from before its level was switched on again says that the key is gone.
@@ -95,7 +99,7 @@ impl Store {
 
     /// From now on rows below these floors do not exist.
     pub(crate) fn raise_floors(&self, floors: Floors) {
-        *self.floors.lock().unwrap_or_else(PoisonError::into_inner) = floors;
+        *self.floors.enter(whole) = floors;
     }
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
@@ -104,7 +108,7 @@ impl Store {
             return Err(L3Error::Skipped);
         }
         let built = self.client.get_or_init(|| self.build()).await;
-        Ok(built.lock().unwrap_or_else(PoisonError::into_inner).within(self.timeout()))
+        Ok(built.enter(whole).within(self.timeout()))
     }
 
     /// Gives every operation so long from now on.
@@ -150,7 +154,7 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Mutex<Bounded> {
+    async fn build(&self) -> Lock<Bounded> {
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
         let mut loader =
@@ -158,7 +162,7 @@ impl Store {
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        Mutex::new(Bounded { client: Client::new(&loader.load().await), timeout })
+        Lock::new(Bounded { client: Client::new(&loader.load().await), timeout })
     }
 }
 

@@ -5,8 +5,10 @@
 //! could not be delivered for ten minutes, and what a container had not told when it ended.
 
 use super::{Counters, Counts, RowChanges, RowTally};
-use crate::memory::Usage;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::{
+    lock::{Held, Lock, whole},
+    memory::Usage,
+};
 
 /// Reports are at least this far apart, in ms: while every read syncs (Δ = 0) not each of them pays for one.
 const INTERVAL_MS: i64 = 1000;
@@ -33,7 +35,7 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     container: String,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +51,7 @@ struct State {
 
 impl Reporter {
     pub(crate) fn new() -> Reporter {
-        Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Mutex::default() }
+        Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Lock::default() }
     }
 
     /// The report to send at `now_ms`, if one is due.
@@ -81,8 +83,9 @@ impl Reporter {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic leaves at most one report out, or what one of them counted.
+    fn state(&self) -> Held<'_, State> {
+        self.state.enter(whole)
     }
 }
 

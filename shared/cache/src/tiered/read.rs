@@ -85,15 +85,17 @@ impl View<'_> {
     }
 
     /// The copy in L1, if what the container knows of the journal is fresh enough to trust it.
-    fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
+    pub(super) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
         if path.l1 == Step::Disabled {
             return None;
         }
-        let now_ms = self.clock.now_ms();
-        let copy = self.memory.get(key, now_ms);
+        // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
+        let now_ms = self.clock.steady_ms();
+        let is_due = self.is_due(i64::MIN, now_ms);
+        let copy = self.memory.get(key, self.clock.now_ms());
         path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
         let copy = copy?;
-        if read.no_cache || self.is_due(copy.read_at_ms.load(Relaxed), now_ms) {
+        if read.no_cache || (is_due && !self.is_recent(&copy, now_ms)) {
             return None;
         }
         path.l1 = Step::Hit;
@@ -102,15 +104,18 @@ impl View<'_> {
 
     /// Syncs when that is due, and reads L2 unless L1 may answer now: one round trip.
     async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
-        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
+        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
-        let known = self.stamp().position;
-        let mut reply = None;
+        let before = self.stamp();
+        let known = before.position;
+        let (mut reply, mut stamp) = (None, before);
         if due && held {
             self.sync(Vec::new()).await?;
+            stamp = self.stamp();
         } else if due {
-            reply = self.sync(vec![self.setup.copies.read(key.as_str())]).await?.pop();
+            let (mut replies, beside) = self.sync_beside(vec![self.setup.copies.read(key.as_str())]).await?;
+            (reply, stamp) = (replies.pop(), beside);
         }
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
             path.l1 = Step::Hit;
@@ -120,7 +125,7 @@ impl View<'_> {
             Some(reply) => reply,
             None => self.ask(self.setup.copies.read(key.as_str())).await?,
         };
-        Ok(Asked::Redis { reply, known, stamp: self.stamp() })
+        Ok(Asked::Redis { reply, known, stamp })
     }
 
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
@@ -177,7 +182,7 @@ impl View<'_> {
             }
             return Ok(None);
         }
-        let asked_ms = self.clock.now_ms();
+        let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let row = self.store.read(key.as_str()).await?;
         let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let stamp = if late { self.stamp() } else { stamp };
@@ -201,7 +206,7 @@ impl View<'_> {
             stamp: stamp.position,
             certified_ms: asked_ms,
             // The window counts from when it was known what is open: a row that is hidden since may still be there.
-            read_at_ms: Some(asked_ms.min(known_ms)),
+            read_at_ms: Some(read_at_ms.min(known_ms)),
             reads: value.reads,
             last_read_ms: value.last_read_ms,
         };
@@ -341,9 +346,9 @@ impl View<'_> {
 
     /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
     async fn get_without_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
-        let asked_ms = self.clock.now_ms();
+        let (now_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         if path.l1 == Step::Stale
-            && let Some(copy) = self.memory.get(key, asked_ms)
+            && let Some(copy) = self.memory.get(key, now_ms)
         {
             let known_ms = self.know_barriers(false, self.window_ms(read)).await?;
             let head = self.store.head(key.as_str()).await?;
@@ -353,7 +358,7 @@ impl View<'_> {
                 copy.confirm(asked_ms.min(known_ms));
                 return Ok(Some(self.hit(key, &copy, Level::L1)));
             }
-            self.memory.remove(key, asked_ms);
+            self.memory.remove(key, now_ms);
         }
         self.get_from_register(key, read, None, path).await
     }
@@ -361,6 +366,12 @@ impl View<'_> {
     /// Δ of a read, in milliseconds.
     fn window_ms(&self, read: Read) -> u64 {
         if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
+    }
+
+    /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
+    fn is_recent(&self, copy: &Copy, now_ms: i64) -> bool {
+        let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
+        age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
     }
 
     pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {

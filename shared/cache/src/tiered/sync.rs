@@ -2,15 +2,18 @@
 
 use super::view::View;
 use crate::{
-    coherence::{Since, Stamp},
+    clock::elapsed_ms,
+    coherence::{Coherence, Sent, Since, Stamp},
     key::Key,
+    lock::{Held, whole},
+    planted::{Panic, panic_at},
     redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Reply, SyncReply},
     register::Register,
     stats::Count,
     version::{Position, Version},
 };
 use std::{
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -31,6 +34,7 @@ pub(super) struct Written<'a> {
 /// A write into L2 whose end is not known.
 #[derive(Debug)]
 pub(super) struct Unfinished {
+    /// When it can arrive no more, in steady ms.
     pub(super) due_ms: i64,
     pub(super) key: Key,
     pub(super) version: Version,
@@ -50,42 +54,41 @@ impl View<'_> {
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
+        self.sync_beside(more).await.map(|(replies, _)| replies)
+    }
+
+    /// The same; also returns the stamp of what those commands read.
+    pub(super) async fn sync_beside(&self, more: Vec<Command>) -> Result<(Vec<Reply>, Stamp), Down> {
         self.prefetches.allow(false);
         let count = more.len();
-        let sync = self.sync_command();
-        let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
+        let began = Instant::now();
+        let sent = self.send();
+        let sync = self.sync_command(&sent);
+        let (riding, riders) = self.riders();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
-        let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
-        let mut replies = match self.link.run(&batch, Order::Any).await {
-            Ok(replies) => replies.into_iter(),
-            Err(down) => {
-                self.left_behind(riders);
-                return Err(down);
-            }
+        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        self.sync_times.add(began.elapsed());
+        let (stamp, heeding) = {
+            let (stamp, mut knowledge) = self.learn(reply_to_sync(replies.next())?, &sent)?;
+            (stamp, self.heeding(&sent, &mut knowledge))
         };
-        self.sync_times.add(sent.elapsed());
-        if let Err(down) = self.learn(replies.next(), sent_ms) {
-            self.left_behind(riders);
-            return Err(down);
-        }
         let answers = replies.by_ref().take(count).collect();
-        self.settle(riders, replies);
-        let heeded = self.heed_notes().await;
-        self.knowledge().doubt(heeded.is_err());
+        riders.settle(replies);
+        let heeded = self.heed_notes(heeding).await;
+        self.knowledge().heeded(&sent, heeded.is_ok());
         heeded?;
-        self.prefetches.allow(sent.elapsed() < self.prefetch_time());
-        Ok(answers)
+        self.prefetches.allow(began.elapsed() < self.prefetch_time());
+        Ok((answers, stamp))
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
     /// them: nothing that the journal said of them before can be missed. Returns the replies to the commands.
     pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
         let count = commands.len();
-        let sync = self.sync_command();
-        let batch = commands.into_iter().chain([sync]).collect::<Batch>().carrying(bytes);
-        let sent_ms = self.clock.now_ms();
+        let sent = self.send();
+        let batch = commands.into_iter().chain([self.sync_command(&sent)]).collect::<Batch>().carrying(bytes);
         let mut replies = self.link.run(&batch, Order::InTurn).await?;
-        self.learn(replies.pop(), sent_ms)?;
+        drop(self.learn(reply_to_sync(replies.pop())?, &sent)?);
         replies.truncate(count);
         Ok(replies)
     }
@@ -98,11 +101,10 @@ impl View<'_> {
         stamp: Stamp,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
-        let checked = self.check(written, stamp, commands).await;
-        if checked.is_err() {
-            self.owe_undo(written, stamp);
-        }
-        checked
+        let unchecked = Unchecked { view: self, written, stamp };
+        let checked = self.check(written, stamp, commands).await?;
+        std::mem::forget(unchecked);
+        Ok(checked)
     }
 
     async fn check(&self, written: &Written<'_>, stamp: Stamp, commands: Vec<Command>) -> Result<Checked, Down> {
@@ -118,7 +120,12 @@ impl View<'_> {
 
     /// Whether there are writes whose end is not known.
     pub(super) fn has_unfinished(&self) -> bool {
-        !self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.unfinished().is_empty()
+    }
+
+    /// Each is put in and taken out in one step.
+    pub(super) fn unfinished(&self) -> Held<'_, Vec<Unfinished>> {
+        self.unfinished.enter(whole)
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
@@ -126,9 +133,9 @@ impl View<'_> {
         if self.register() == Register::L2 {
             return;
         }
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let due_ms = self.clock.steady_ms() + self.link_grace_ms();
+        let mut unfinished = self.unfinished();
         if unfinished.len() < MOST_UNFINISHED {
-            let due_ms = self.clock.now_ms() + self.link_grace_ms();
             unfinished.push(Unfinished {
                 due_ms,
                 key: written.key.clone(),
@@ -141,8 +148,9 @@ impl View<'_> {
     /// How old a script may find an operation that began with the sync of `stamp`: a little older than it is now. What
     /// a broken connection delivers later does nothing.
     pub(super) fn operation(&self, stamp: Stamp) -> Operation {
-        let age_ms = self.clock.now_ms().saturating_sub(stamp.sent_ms).max(0).saturating_add(self.link_grace_ms());
-        let life = Duration::from_millis(age_ms.unsigned_abs()).min(OPERATION_LIFE);
+        let age_ms = elapsed_ms(stamp.sent_ms, self.clock.steady_ms());
+        let life_ms = age_ms.saturating_add(self.link_grace_ms().unsigned_abs());
+        let life = Duration::from_millis(life_ms).min(OPERATION_LIFE);
         Operation { started_us: stamp.started_us, life_us: life.as_micros().try_into().unwrap_or(u64::MAX) }
     }
 
@@ -157,24 +165,51 @@ impl View<'_> {
         replies.into_iter().next().ok_or(Down::Odd("no reply"))
     }
 
-    fn sync_command(&self) -> Command {
-        let document = self.setup().document.version;
-        self.journal.sync(self.knowledge().cursor(), document)
+    /// A sync that is sent now.
+    pub(super) fn send(&self) -> Sent {
+        let now_ms = self.clock.steady_ms();
+        self.knowledge().send(now_ms)
     }
 
-    fn learn(&self, reply: Option<Reply>, sent_ms: i64) -> Result<(), Down> {
-        let reply = SyncReply::parse(reply.ok_or(Down::Odd("no reply to a sync"))?)?;
+    fn sync_command(&self, sent: &Sent) -> Command {
+        self.journal.sync(sent.cursor, self.setup().document.version)
+    }
+
+    /// Takes in the reply to a sync. Returns the stamp of what was read beside it, and what is known now.
+    pub(super) fn learn(&self, reply: SyncReply, sent: &Sent) -> Result<(Stamp, Held<'_, Coherence>), Down> {
         self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
         let published = reply.published.clone();
-        let news = knowledge.apply(reply, sent_ms);
-        self.heed(&news);
+        let (stamp, news) = knowledge.learn(reply, sent, |news| {
+            if !news.changes.is_empty() {
+                panic_at(Panic::NewsUnheeded);
+            }
+            self.heed(news);
+        })?;
         if news.clear {
             self.prefetches.clear();
         }
         self.prefetches.add(news.warmed);
-        self.adopt_published(&published, sent_ms, &mut knowledge);
-        Ok(())
+        self.adopt_published(&published, sent.at_ms, &mut knowledge);
+        Ok((stamp, knowledge))
+    }
+}
+
+fn reply_to_sync(reply: Option<Reply>) -> Result<SyncReply, Down> {
+    SyncReply::parse(reply.ok_or(Down::Odd("no reply to a sync"))?)
+}
+
+/// A write into L2 that is not checked yet. Should its operation end without that, by an error, a panic or because nobody
+/// waits for it any more, it is undone.
+struct Unchecked<'a> {
+    view: &'a View<'a>,
+    written: &'a Written<'a>,
+    stamp: Stamp,
+}
+
+impl Drop for Unchecked<'_> {
+    fn drop(&mut self) {
+        self.view.owe_undo(self.written, self.stamp);
     }
 }

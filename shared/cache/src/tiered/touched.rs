@@ -7,14 +7,12 @@ use super::view::View;
 use crate::{
     key::{Key, KeyHashing},
     level::Level,
+    lock::{Held, whole},
     memory::Copy,
     redis::{Reply, Touch, totals},
     version::Version,
 };
-use std::{
-    collections::HashMap,
-    sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
-};
+use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
 
 /// Most values whose reads wait for a sync; reads of more are not counted.
 const MOST_TOUCHED: usize = 1000;
@@ -84,8 +82,8 @@ impl View<'_> {
         }
     }
 
-    fn touched(&self) -> MutexGuard<'_, Touched> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn touched(&self) -> Held<'_, Touched> {
+        self.touched.enter(whole)
     }
 }
 
