@@ -5,12 +5,14 @@
 mod doubt;
 mod learn;
 mod news;
+mod order;
 mod removed;
 
-use self::doubt::Gaps;
+use self::{doubt::Gaps, order::Order};
 pub(crate) use self::{
     doubt::{Held, Looked},
     news::News,
+    order::Sent,
 };
 use crate::{
     barriers::Barriers,
@@ -65,12 +67,14 @@ pub(crate) struct Coherence {
     open: Barriers,
     /// The same by the control table, when Redis could not be asked or had lost them.
     noted: Barriers,
-    /// Clock time at which the control table was asked for them.
+    /// Steady time at which the control table was asked for them.
     noted_ms: i64,
     /// Counts how often L1 was emptied or doubted; a fill that began before does not go in.
     generation: u64,
     gaps: Gaps,
-    /// Clock time at which the last sync was sent.
+    /// Counts the mutations that the journal does not tell of; a fill that began before does not go in.
+    fills: u64,
+    /// Steady time at which the last sync was sent.
     sent_ms: i64,
     /// Redis TIME of the last sync in microseconds; 0 before the first.
     time_us: u64,
@@ -79,6 +83,7 @@ pub(crate) struct Coherence {
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
     doubted: bool,
+    order: Order,
 }
 
 /// What an operation carries of the sync it began with.
@@ -87,9 +92,11 @@ pub(crate) struct Stamp {
     /// The cursor: what is read from L3 from now on is certified up to here.
     pub position: Position,
     pub generation: u64,
+    /// Mutations that the journal does not tell of had so often been made by then.
+    pub fills: u64,
     /// Redis TIME of that sync in microseconds.
     pub started_us: u64,
-    /// Clock time at which that sync was sent, in ms.
+    /// Steady time at which that sync was sent, in ms.
     pub sent_ms: i64,
 }
 
@@ -133,8 +140,10 @@ impl Coherence {
             noted_ms: i64::MIN,
             generation: 0,
             gaps: Gaps::default(),
+            fills: 0,
             sent_ms: i64::MIN,
             doubted: false,
+            order: Order::default(),
             time_us: 0,
             received: None,
             notes_checked_ms: 0,
@@ -147,7 +156,7 @@ impl Coherence {
         self.reads_journal = reads_journal;
     }
 
-    /// A level was switched that the journal has not told of: L1 is empty now, and no fill that began before goes in.
+    /// Something happened that the journal has not told of: no fill that began before goes into L1.
     pub(crate) fn begin_anew(&mut self) {
         self.generation += 1;
     }
@@ -157,6 +166,8 @@ impl Coherence {
         self.published
     }
 
+    /// Position of the newest record read; `None` before the first sync.
+    #[cfg(test)]
     pub(crate) fn cursor(&self) -> Option<Position> {
         self.cursor
     }
@@ -172,9 +183,7 @@ impl Coherence {
         self.pace.saturating_mul(age_ms) / 1000 > SYNC_RECORDS as u64 / 4
     }
 
-    /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`.
-    ///
-    /// A clock that went back makes it too old as well.
+    /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`, all in steady time.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
         let sent_ms = if self.doubted { i64::MIN } else { self.sent_ms };
         let age = now_ms.saturating_sub(sent_ms.max(known_ms));
@@ -199,6 +208,7 @@ impl Coherence {
         Stamp {
             position: self.cursor.unwrap_or(Position::ZERO),
             generation: self.generation,
+            fills: self.fills,
             started_us: self.time_us,
             sent_ms: self.sent_ms,
         }
@@ -247,7 +257,8 @@ impl Coherence {
         self.open.position_of(version)
     }
 
-    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms`. With L2 as the
+    /// Takes in the open invalidations that the control table named when it was asked at `asked_ms` of steady
+    /// time. With L2 as the
     /// register only Redis counts.
     pub(crate) fn take_noted(&mut self, barriers: &[String], asked_ms: i64) {
         if self.register == Register::L2 {
@@ -255,11 +266,14 @@ impl Coherence {
         }
         let noted = Barriers::read(barriers.iter().map(|body| (Some(Position::ZERO), body.as_str())));
         self.newest = self.newest.max(noted.newest());
-        self.noted = noted;
-        self.noted_ms = asked_ms;
+        // Another operation may have asked later, and got its answer sooner.
+        if asked_ms >= self.noted_ms {
+            self.noted = noted;
+            self.noted_ms = asked_ms;
+        }
     }
 
-    /// The clock time as of which the open invalidations are known well enough for a read that takes a row of L3: from the
+    /// The steady time as of which the open invalidations are known well enough for a read that takes a row of L3: from the
     /// journal, when `synced` and nothing of it may be lost, or from the control table within the window. `None` when
     /// they are not.
     pub(crate) fn barriers_known_ms(&self, synced: bool, now_ms: i64, window_ms: u64) -> Option<i64> {
@@ -328,6 +342,7 @@ impl Coherence {
     ) -> bool {
         let covered = self.covers(key, version, certified) || self.is_swept(Level::L1, key, tags, certified);
         !self.restarted_since(stamp)
+            && stamp.fills == self.fills
             && (self.register == Register::L2 || (certified >= self.epoch && !self.is_settling()))
             && (!covered || planted(Bug::FilledThoughCovered))
     }

@@ -74,6 +74,7 @@ pub mod key;
 mod ledger;
 pub mod level;
 pub mod limits;
+mod lock;
 pub mod memory;
 pub mod outcome;
 pub mod pattern;

@@ -37,8 +37,9 @@ use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use std::{
     cmp::Reverse,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak,
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -68,7 +69,7 @@ pub struct Copy {
     pub stamp: Position,
     /// In which generation of the container's knowledge it was last known to be current.
     pub known: AtomicU64,
-    /// When it was last known to be current, in milliseconds since the Unix epoch.
+    /// When it was last known to be current, in [steady](Clock::steady_ms) milliseconds; `i64::MIN` for never.
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
     pub deadline_ms: i64,
@@ -88,7 +89,7 @@ impl Copy {
         Copy {
             stamp,
             known: AtomicU64::new(0),
-            read_at_ms: AtomicI64::new(now_ms),
+            read_at_ms: AtomicI64::new(i64::MIN),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
             reads: AtomicU64::new(0),
             last_read_ms: entry.created_at_ms.into(),
@@ -113,9 +114,9 @@ impl Copy {
         }
     }
 
-    /// Remembers that the register still had this version at `now_ms`.
-    pub fn confirm(&self, now_ms: i64) {
-        self.read_at_ms.store(now_ms, Relaxed);
+    /// Remembers that the register still had this version at `asked_ms`, in steady milliseconds.
+    pub fn confirm(&self, asked_ms: i64) {
+        self.read_at_ms.fetch_max(asked_ms, Relaxed);
     }
 
     /// Whether it may still be returned at `now_ms`, as far as time decides.
@@ -151,7 +152,7 @@ impl Memory {
     /// Goes by the bounds of `config` from now, `now_ms`, on. What was read last is kept as far as it fits, no longer than
     /// it now may.
     pub fn resize(&self, config: &L1Config, now_ms: i64) {
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.write();
         let resized = Held::new(config, held.residents.clock.clone(), held.residents.counters.clone());
         let deadline_ms = now_ms.saturating_add(ttl_ms(config));
         // The least recently used first, as they came.
@@ -159,6 +160,17 @@ impl Memory {
             resized.insert(key, Arc::new(copy.until(deadline_ms, now_ms)));
         }
         *held = resized;
+    }
+
+    /// Begins with another, empty memory of the same bounds, whatever became of this one: something panicked, maybe within
+    /// it.
+    pub(crate) fn replace(&self, config: &L1Config) {
+        let mut held = self.write();
+        let empty = Held::new(config, held.residents.clock.clone(), held.residents.counters.clone());
+        let broken = std::mem::replace(&mut *held, empty);
+        drop(held);
+        // To be rid of it is worth a try, no more.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
     }
 
     /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
@@ -204,8 +216,15 @@ impl Memory {
         self.held().residents.deadlines.forecast(now_ms, until_ms)
     }
 
+    // One memory takes the place of another in one step, so that there is always a whole one; whether what is in it may be
+    // trusted is decided by whoever fills it.
+
     fn held(&self) -> RwLockReadGuard<'_, Held> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Held> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,6 +10,7 @@ const PAUSE_MS: i64 = 1000;
 /// Whether a level is left alone.
 #[derive(Debug)]
 pub(crate) struct Pause {
+    /// In steady time.
     until_ms: AtomicI64,
     clock: Clock,
 }
@@ -21,13 +22,13 @@ impl Pause {
 
     /// Leaves the level alone for a moment from now on.
     pub(crate) fn begin(&self) {
-        self.until_ms.store(self.clock.now_ms() + PAUSE_MS, Relaxed);
+        self.until_ms.store(self.clock.steady_ms() + PAUSE_MS, Relaxed);
     }
 
-    /// Whether the level is left alone now. A clock that has gone back since does not make the pause longer.
+    /// Whether the level is left alone now. A wall clock that is put back ends the pause.
     pub(crate) fn is_on(&self) -> bool {
-        let left_ms = self.until_ms.load(Relaxed).saturating_sub(self.clock.now_ms());
-        (1..=PAUSE_MS).contains(&left_ms)
+        let left_ms = self.until_ms.load(Relaxed).saturating_sub(self.clock.steady_ms());
+        left_ms > 0
     }
 }
 
@@ -47,6 +48,14 @@ mod tests {
         clock.set(11_000);
         assert!(!pause.is_on());
         clock.set(5_000);
-        assert!(!pause.is_on(), "the clock went back");
+        assert!(!pause.is_on(), "the clock was put back");
+        pause.begin();
+        clock.set(4_000);
+        assert!(!pause.is_on(), "and once more, in a pause");
+        pause.begin();
+        clock.tick(999);
+        assert!(pause.is_on());
+        clock.tick(1);
+        assert!(!pause.is_on());
     }
 }

@@ -4,6 +4,8 @@
 //! somebody could make, at the very place where it would be made; nothing else differs. Only a build with the feature
 //! `planted`, which nothing that is deployed has, asks the environment which one to make. In any other build every
 //! switch is a constant no and every script is the one that was written.
+//!
+//! The same build can be made to panic at some places, once each time a test asks for it, and to put its wall clock back.
 
 /// A mistake, by what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,19 @@ pub(crate) enum Bug {
     IndexLeftOnOverwrite,
     /// Another server is taken for the one before.
     EpochNotBegun,
+    /// What a panic has left half done is gone on with.
+    PanicPassedOver,
+}
+
+/// A place at which an operation can be made to panic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Panic {
+    /// The journal's news are known, and L1 has heeded none of them.
+    NewsUnheeded,
+    /// A copy goes into L1.
+    Fill,
+    /// The replies to what rode along with a sync are heeded.
+    Riders,
 }
 
 /// Whether this mistake is to be made.
@@ -69,17 +84,64 @@ pub(crate) const fn script(text: &'static str) -> &'static str {
     text
 }
 
+/// Panics when that is wanted.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn panic_at(_: Panic) {}
+
+/// By how much the wall clock was put on or back, in ms.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn step_ms() -> i64 {
+    0
+}
+
 #[cfg(feature = "planted")]
-pub(crate) use switch::{planted, script};
+pub(crate) use switch::{panic_at, planted, script, step_ms};
 
 #[cfg(feature = "planted")]
 mod switch {
-    use super::Bug;
-    use std::sync::LazyLock;
+    use super::{Bug, Panic};
+    use std::{
+        fs,
+        path::PathBuf,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU64, Ordering::Relaxed},
+        },
+    };
+
+    const NEWS_TO_A_PANIC: u64 = 10;
 
     /// The name of the mistake to make; empty or not set for none.
     #[expect(clippy::disallowed_methods, reason = "no setting: nothing that is deployed has it")]
     static WANTED: LazyLock<String> = LazyLock::new(|| std::env::var("STRATA_PLANTED").unwrap_or_default());
+
+    /// The folder in which a test leaves what else is to happen to this container: a folder in it with the container's name,
+    /// as it is at the end of that of its log stream.
+    #[expect(clippy::disallowed_methods, reason = "no setting: nothing that is deployed has it")]
+    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let stream = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_default();
+        let container = stream.rsplit(']').next().unwrap_or_default().to_owned();
+        Some(PathBuf::from(std::env::var_os("STRATA_PLANTED_FOLDER")?).join(container))
+    });
+
+    /// How often the news of the journal came, for the mistake that is about a panic then.
+    static NEWS: AtomicU64 = AtomicU64::new(0);
+
+    /// Panics when there is a file with the place's name, which is gone then.
+    pub(crate) fn panic_at(place: Panic) {
+        let file = FOLDER.as_ref().map(|folder| folder.join(format!("{place:?}")));
+        let by_mistake = place == Panic::NewsUnheeded && planted(Bug::PanicPassedOver);
+        let now_and_then = by_mistake && NEWS.fetch_add(1, Relaxed) % NEWS_TO_A_PANIC == NEWS_TO_A_PANIC - 1;
+        if now_and_then || file.is_some_and(|file| fs::remove_file(file).is_ok()) {
+            panic!("planted: {place:?}");
+        }
+    }
+
+    /// What the file `clock` says, in ms; 0 without one.
+    pub(crate) fn step_ms() -> i64 {
+        let text = FOLDER.as_ref().and_then(|folder| fs::read_to_string(folder.join("clock")).ok());
+        text.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+    }
 
     /// What a mistake puts in the place of a text that one script has.
     const IN_SCRIPTS: [(Bug, &str, &str); 3] = [

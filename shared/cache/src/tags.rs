@@ -1,8 +1,9 @@
 //! The tags of entries. They put entries into groups, so many entries have the same: each list is kept once.
 
+use crate::lock::{Lock, emptied};
 use std::{
     collections::HashSet,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
 /// A list of tags; clones share it.
@@ -13,14 +14,14 @@ const MOST_LISTS: usize = 256;
 /// Longest list that is remembered. Longer ones are seldom equal, and all there are must not take more than 400 KB.
 const MOST_TAGS: usize = 8;
 
-static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Lock<Known>> = LazyLock::new(Lock::default);
 
 /// These tags, in the memory of an equal list where there is one.
 pub(crate) fn shared(tags: Vec<Arc<str>>) -> Tags {
     match tags.len() {
         // Takes no memory, unlike an empty list made of another.
         0 => Tags::default(),
-        1..=MOST_TAGS => KNOWN.lock().unwrap_or_else(PoisonError::into_inner).share(tags),
+        1..=MOST_TAGS => KNOWN.enter(emptied).share(tags),
         _ => tags.into(),
     }
 }

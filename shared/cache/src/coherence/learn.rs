@@ -15,7 +15,7 @@ use std::sync::Arc;
 const MOST_SEARCHED: usize = 16;
 
 impl Coherence {
-    /// Takes in what a sync that was sent at `sent_ms` learnt.
+    /// Takes in what a sync that was sent at `sent_ms` of steady time learnt, and that follows on what is known.
     pub(crate) fn apply(&mut self, reply: SyncReply, sent_ms: i64) -> News {
         let mut news = News::default();
         let known = self.cursor;
@@ -52,12 +52,14 @@ impl Coherence {
             self.open = open;
         }
         self.newest = self.newest.max(self.open.newest()).max(reply.ahead);
-        self.noted = Barriers::default();
-        self.noted_ms = i64::MIN;
         self.published = reply.published.version;
         self.switched = self.switched.max(reply.published.switched);
         self.settling = reply.published.settling;
         self.notes_checked_ms = reply.notes_checked_ms;
+        if self.notes_were_read() {
+            self.noted = Barriers::default();
+            self.noted_ms = i64::MIN;
+        }
         self.prune();
         news
     }

@@ -17,7 +17,7 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Answers {
     clock: Clock,
-    /// The last answer to any attempt, in ms of the clock.
+    /// The last answer to any attempt, in steady ms.
     last_ms: AtomicI64,
     /// The last answer that an operation failed by.
     failed_ms: AtomicI64,
@@ -30,7 +30,7 @@ impl Answers {
 
     /// An operation failed by an answer.
     pub(super) fn note_failure(&self) {
-        self.failed_ms.store(self.clock.now_ms(), Relaxed);
+        self.failed_ms.store(self.clock.steady_ms(), Relaxed);
     }
 
     /// Whether anything was answered at `since_ms` or later, but no longer than `within_ms` ago.
@@ -45,7 +45,7 @@ impl Answers {
     }
 
     fn is_within(&self, at_ms: i64, within_ms: i64) -> bool {
-        (0..=within_ms).contains(&self.clock.now_ms().saturating_sub(at_ms))
+        (0..=within_ms).contains(&self.clock.steady_ms().saturating_sub(at_ms))
     }
 }
 
@@ -64,7 +64,7 @@ impl Intercept for Listener {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.0.last_ms.store(self.0.clock.now_ms(), Relaxed);
+        self.0.last_ms.store(self.0.clock.steady_ms(), Relaxed);
         Ok(())
     }
 }
@@ -78,13 +78,15 @@ mod tests {
         let clock = Clock::manual(100_000);
         let answers = Answers::new(clock.clone());
         assert!(!answers.any_since(i64::MIN, 10_000) && !answers.any_failure(10_000));
-        answers.last_ms.store(100_000, Relaxed);
+        let answered_ms = clock.steady_ms();
+        answers.last_ms.store(answered_ms, Relaxed);
         answers.note_failure();
         clock.set(110_000);
-        assert!(answers.any_since(100_000, 10_000) && answers.any_failure(10_000));
-        assert!(!answers.any_since(100_001, 10_000), "that was before");
+        assert!(answers.any_since(answered_ms, 10_000) && answers.any_failure(10_000));
+        assert!(!answers.any_since(answered_ms + 1, 10_000), "that was before");
         clock.set(110_001);
-        assert!(!answers.any_since(100_000, 10_000) && !answers.any_failure(10_000));
+        assert!(!answers.any_since(answered_ms, 10_000) && !answers.any_failure(10_000));
+        answers.note_failure();
         clock.set(99_999);
         assert!(!answers.any_failure(10_000), "a clock that went back makes nothing last longer");
     }

@@ -6,7 +6,15 @@ use super::{
     head::Head,
     retries::Conflicts,
 };
-use crate::{Clock, coherence::LAMBDA_MS, config::L3Config, pause::Pause, stats::RowTally, version::Version};
+use crate::{
+    Clock,
+    coherence::LAMBDA_MS,
+    config::L3Config,
+    lock::{Lock, whole},
+    pause::Pause,
+    stats::RowTally,
+    version::Version,
+};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
@@ -17,7 +25,7 @@ use std::{
     error::Error,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -36,7 +44,7 @@ pub(super) const BULK_FACTOR: u32 = 5;
 
 /// The way to both tables.
 pub(crate) struct Store {
-    client: OnceCell<Mutex<Bounded>>,
+    client: OnceCell<Lock<Bounded>>,
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
@@ -50,7 +58,7 @@ pub(crate) struct Store {
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
-    floors: Mutex<Floors>,
+    floors: Lock<Floors>,
 }
 
 /// A client and the time that its operations have.
@@ -93,13 +101,13 @@ impl Store {
             generation: AtomicU64::new(0),
             clock,
             tally: RowTally::default(),
-            floors: Mutex::default(),
+            floors: Lock::default(),
         }
     }
 
     /// The floors in force.
     pub(crate) fn floors(&self) -> Floors {
-        *self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.floors.enter(whole)
     }
 
     /// What an item says but for its body. A row from before its level was switched on again says that the key is gone.
@@ -109,7 +117,7 @@ impl Store {
 
     /// From now on rows below these floors do not exist.
     pub(crate) fn raise_floors(&self, floors: Floors) {
-        *self.floors.lock().unwrap_or_else(PoisonError::into_inner) = floors;
+        *self.floors.enter(whole) = floors;
     }
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
@@ -118,7 +126,7 @@ impl Store {
             return Err(L3Error::Skipped);
         }
         let built = self.client.get_or_init(|| self.build()).await;
-        Ok(built.lock().unwrap_or_else(PoisonError::into_inner).within(self.timeout()))
+        Ok(built.enter(whole).within(self.timeout()))
     }
 
     /// Makes the client if there is none yet; returns whether there was none.
@@ -197,7 +205,7 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Mutex<Bounded> {
+    async fn build(&self) -> Lock<Bounded> {
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let mut loader =
@@ -209,7 +217,7 @@ impl Store {
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Mutex::new(Bounded { client: Client::from_conf(config), timeout })
+        Lock::new(Bounded { client: Client::from_conf(config), timeout })
     }
 }
 

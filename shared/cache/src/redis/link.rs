@@ -8,7 +8,12 @@
 use super::meaning::Meaning;
 use super::scripts;
 use super::target::{RedisAccess, Target};
-use crate::{Clock, config::L2Config, pause::Pause};
+use crate::{
+    Clock,
+    config::L2Config,
+    lock::{Lock, emptied},
+    pause::Pause,
+};
 use futures_util::future::join_all;
 use redis::{
     FromRedisValue, Pipeline, RedisError, Value,
@@ -17,10 +22,7 @@ use redis::{
 };
 use std::{
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -77,7 +79,7 @@ pub(crate) struct Link {
     timeout_ms: AtomicU64,
     /// In seconds; may change as well.
     connect_timeout_seconds: AtomicU64,
-    connection: Mutex<Option<Connection>>,
+    connection: Lock<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
     pause: Pause,
     /// It is read from, and nothing is written.
@@ -98,7 +100,7 @@ impl Link {
             target: Target::new(config, access, ABANDONED, &clock)?,
             timeout_ms: config.timeout_ms.into(),
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
-            connection: Mutex::new(None),
+            connection: Lock::new(None),
             connecting: tokio::sync::Mutex::new(()),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
@@ -232,16 +234,16 @@ impl Link {
             return Ok(connection);
         }
         let connection = self.target.connect(self.connect_timeout()).await?;
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        *self.connection.enter(emptied) = Some(connection.clone());
         Ok(connection)
     }
 
     fn current(&self) -> Option<Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.connection.enter(emptied).clone()
     }
 
     fn forget(&self) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.connection.enter(emptied) = None;
     }
 }
 

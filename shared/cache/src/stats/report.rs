@@ -8,8 +8,10 @@
 //! for long; counts of reads can wait.
 
 use super::{Counters, Counts, RowChanges, RowTally};
-use crate::memory::Usage;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::{
+    lock::{Held, Lock, whole},
+    memory::Usage,
+};
 
 /// Counts are told at least so far apart, in ms: while every read syncs (Δ = 0) not each of them pays for that.
 const INTERVAL_MS: i64 = 1000;
@@ -45,7 +47,7 @@ pub(crate) struct Holding {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     container: String,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ struct State {
 
 impl Reporter {
     pub(crate) fn new() -> Reporter {
-        Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Mutex::default() }
+        Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Lock::default() }
     }
 
     /// The report to send at `now_ms`, if one is due; `held` says what L1 holds.
@@ -101,8 +103,9 @@ impl Reporter {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic leaves at most one report out, or what one of them counted.
+    fn state(&self) -> Held<'_, State> {
+        self.state.enter(whole)
     }
 }
 

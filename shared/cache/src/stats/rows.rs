@@ -6,13 +6,11 @@
 //!
 //! [maintenance]: crate::TieredCache::maintain
 
+use crate::lock::{Lock, whole};
 use serde::{Deserialize, Serialize};
 use std::{
     ops::Add,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
 
 /// Values, and the bytes of their envelopes.
@@ -54,7 +52,7 @@ pub(crate) struct RowChanges {
 /// Counts what the writes of this container change.
 #[derive(Debug, Default)]
 pub(crate) struct RowTally {
-    changes: Mutex<RowChanges>,
+    changes: Lock<RowChanges>,
     census_ms: AtomicI64,
 }
 
@@ -78,16 +76,16 @@ impl RowTally {
 
     /// Whether anything has changed that was not told.
     pub(crate) fn has_changes(&self) -> bool {
-        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) != RowChanges::default()
+        *self.changes.enter(whole) != RowChanges::default()
     }
 
     /// What has changed since this was asked last.
     pub(crate) fn take(&self) -> RowChanges {
-        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.changes.enter(whole))
     }
 
     fn change(&self, sign: i64, bytes: u64, now_ms: i64) {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.changes.enter(whole);
         if changes.oldest_ms == 0 {
             changes.oldest_ms = now_ms;
         }

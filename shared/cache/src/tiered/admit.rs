@@ -4,10 +4,12 @@ use super::{TieredCache, view::View};
 use crate::{
     level::Level,
     limits::{Class, Lent, Meters, Renewal, Standing},
+    lock::{Held, whole},
     redis::{Command, Down, Reply},
 };
 use futures_util::FutureExt;
-use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// How often one request asks Redis: for the answer to a report that was lost, for its time, and to be counted.
 const MOST_ASKED: usize = 3;
@@ -21,7 +23,13 @@ impl TieredCache {
     /// # Errors
     /// When as many requests as the limit were admitted within the last minute: where they stand then.
     pub async fn admit(&self, api_key: &str, class: Class) -> Result<Option<Standing>, Standing> {
-        for _ in 0..MOST_ASKED {
+        if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
+            return decided;
+        }
+        // Several requests at once ask for the same permits, which one answer brings.
+        let patience = Duration::from_millis(self.setup().config.l2_config.timeout_ms);
+        let turn = timeout(patience, self.borrowing.lock()).await;
+        for _ in 0..if turn.is_ok() { MOST_ASKED } else { 0 } {
             if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
                 return decided;
             }
@@ -54,19 +62,19 @@ impl TieredCache {
         Ok(())
     }
 
-    fn meters(&self) -> MutexGuard<'_, Meters> {
-        self.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic leaves at most one use or one answer out of the books.
+    fn meters(&self) -> Held<'_, Meters> {
+        self.meters.enter(whole)
     }
 }
 
 impl View<'_> {
     /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.
     async fn renew(&self, api_key: &str, class: Class) -> Result<(), Down> {
-        let now_ms = self.clock.now_ms();
-        if self.is_due(i64::MIN, now_ms) {
+        if self.is_due(i64::MIN, self.clock.steady_ms()) {
             return self.sync(Vec::new()).await.map(|_| ());
         }
-        let renewal = self.meters().renewal(api_key, class, now_ms);
+        let renewal = self.meters().renewal(api_key, class, self.clock.now_ms());
         match renewal {
             Some(_) if self.link.is_refusing() => Err(Down::Refusing),
             Some(renewal) => self.settle_renewal(&renewal, self.ask(self.leases.renew(&renewal)).await?),

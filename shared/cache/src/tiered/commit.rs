@@ -2,6 +2,7 @@
 
 use super::{sync, view::View};
 use crate::{
+    clock::elapsed_ms,
     coherence::{Since, Stamp},
     dynamo::{Before, L3Error, Noted, Write, WriteRow, Written},
     entry::Entry,
@@ -27,6 +28,8 @@ pub(super) struct Begun {
     /// Whether the configuration is known to be in force.
     pub(super) followed: bool,
     pub(super) began_ms: i64,
+    /// The same in steady ms.
+    pub(super) asked_ms: i64,
     /// What L3 said, where that had to be read first.
     pub(super) before: Before,
     /// Whether own L1 held a live copy.
@@ -86,22 +89,28 @@ impl View<'_> {
             content: plan.row_content(),
             expected: plan.expected,
         };
-        if self.clock.now_ms() - begun.began_ms > OPERATION_LIFE.as_millis() as i64 {
+        if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
         }
         let noted = !begun.redis && self.owes_note(begun.followed);
-        if noted {
-            self.owe_notes();
-        }
+        let leaving = noted.then(|| self.owe_note());
+        let untold = Untold { view: self, key: plan.key, version: begun.version };
         let written = match noted && !planted(Bug::NoteNotLeft) {
             _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(Written::Yes(Before::default())),
             true => self.store.write_with_note(&row).await,
             false => self.store.write(&row).await,
         };
         let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
+        drop(leaving);
         let replaced = match written {
-            Ok(Written::Newer(version)) => return Ok(Ended::Overtaken(version)),
-            Ok(Written::Unexpected) => return Ok(Ended::Overtaken(begun.version)),
+            Ok(Written::Newer(version)) => {
+                untold.settle();
+                return Ok(Ended::Overtaken(version));
+            }
+            Ok(Written::Unexpected) => {
+                untold.settle();
+                return Ok(Ended::Overtaken(begun.version));
+            }
             Ok(Written::Yes(before)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
@@ -119,8 +128,8 @@ impl View<'_> {
                 replaced
             }
             Err(error) => {
-                if error.may_have_happened() {
-                    self.suspect(plan.key, begun.version);
+                if !error.may_have_happened() {
+                    untold.settle();
                 }
                 return Err(self.l3_failed(plan.key, path, error));
             }
@@ -131,10 +140,11 @@ impl View<'_> {
         }
         let dropped = self.store.drop_replaced(plan.key.as_str(), &replaced);
         if !begun.redis {
+            untold.settle();
             dropped.await;
             return Ok(Ended::Done(effect));
         }
-        join(self.commit_to_redis(plan, begun, effect, path), dropped).await.0
+        join(self.commit_to_redis(plan, begun, effect, path, untold), dropped).await.0
     }
 
     /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
@@ -144,6 +154,7 @@ impl View<'_> {
         begun: &Begun,
         mut effect: Effect,
         path: &mut Path,
+        untold: Untold<'_>,
     ) -> Result<Ended, CacheError> {
         let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
         let told = match self.then_check(&plan.written(begun), begun.stamp, commands).await {
@@ -151,15 +162,16 @@ impl View<'_> {
             Err(down) => Err(down.into()),
         };
         let (outcome, since) = match told {
-            Ok(told) => told,
+            Ok(told) => {
+                untold.settle();
+                told
+            }
             Err(cause) => {
                 tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
                 path.l2 = Step::Unavailable;
-                if let Err(error) = self.leave_note(&plan.note(begun.version)).await {
-                    // L3 has it, and nobody is told.
-                    self.suspect(plan.key, begun.version);
-                    return Err(self.l3_failed(plan.key, path, error));
-                }
+                let left = self.leave_note(&plan.note(begun.version)).await;
+                left.map_err(|error| self.l3_failed(plan.key, path, error))?;
+                untold.settle();
                 effect.degraded = true;
                 effect.may_fill = false;
                 if effect.stored.is_empty() && plan.value.is_some() {
@@ -193,10 +205,12 @@ impl View<'_> {
     /// L2, then the journal.
     async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
         let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
+        let untold = Untold { view: self, key: plan.key, version: begun.version };
         let checked = self.then_check(&plan.written(begun), begun.stamp, commands).await?;
         let mut replies = checked.replies;
         replies.reverse();
         let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        untold.settle();
         match outcome.done {
             Done::Yes if checked.since == Since::Invalidated && plan.value.is_some() => {
                 return Ok(Ended::Repeat { replaced: outcome.was_live });
@@ -279,6 +293,27 @@ impl View<'_> {
         self.forget(key, path);
         path.l3 = Step::Unavailable;
         error.into()
+    }
+}
+
+/// A mutation that the register may have taken and that nobody is told of yet. Should its operation end so, by an error, a
+/// panic or because nobody waits for it any more, every container is made to ask the register.
+struct Untold<'a> {
+    view: &'a View<'a>,
+    key: &'a Key,
+    version: Version,
+}
+
+impl Untold<'_> {
+    /// The others know, or there is nothing to know.
+    fn settle(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        self.view.suspect(self.key, self.version);
     }
 }
 

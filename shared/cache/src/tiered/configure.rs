@@ -32,11 +32,12 @@ use crate::{
         document::{Document, Moment, Update},
     },
     dynamo::{Bulletin, Floors},
+    lock::whole,
     outcome::{CacheError, Configured},
     redis::{Down, Published, SETTLE, is_published},
     version::Position,
 };
-use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// How long a configuration is taken to be in force where Redis does not tell, in ms.
 pub(super) const FOLLOW_INTERVAL_MS: i64 = NOTES_INTERVAL_MS as i64;
@@ -156,16 +157,15 @@ impl TieredCache {
     /// Asks the control table for the configuration, unless it was known less than `interval_ms` ago. Returns whether it
     /// is known now.
     pub(super) async fn follow(&self, interval_ms: i64) -> bool {
-        let now_ms = self.clock.now_ms();
-        let age_ms = now_ms.saturating_sub(self.followed_ms.load(Relaxed));
-        if (0..interval_ms).contains(&age_ms) {
+        let now_ms = self.clock.steady_ms();
+        if now_ms.saturating_sub(self.followed_ms.load(Relaxed)) < interval_ms {
             return true;
         }
         match self.store.bulletin().await {
             Ok(Bulletin { document: Some(document), barriers, .. }) => {
                 self.adopt_document(document);
                 self.knowledge().take_noted(&barriers, now_ms);
-                self.followed_ms.store(now_ms, Relaxed);
+                self.followed_ms.fetch_max(now_ms, Relaxed);
                 true
             }
             Ok(Bulletin { document: None, .. }) => {
@@ -195,7 +195,7 @@ impl TieredCache {
             read.inspect_err(|error| tracing::warn!(%error, "unreadable configuration document")).ok()
         });
         self.go_by(document, published.switched, knowledge);
-        self.followed_ms.store(sent_ms, Relaxed);
+        self.followed_ms.fetch_max(sent_ms, Relaxed);
     }
 
     fn go_by(&self, document: Option<Document>, switched: Position, knowledge: &mut Coherence) {
@@ -225,7 +225,7 @@ impl TieredCache {
         self.store.raise_floors(Floors { l3: document.l3_floor, l2: document.l2_floor });
         let setup = Setup::new(config, document, switched);
         knowledge.configure(setup.register, setup.config.l2_config.enabled);
-        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        *self.setup.enter(whole) = Arc::new(setup);
     }
 
     /// Whether operations of the configuration before a switch may still go on.

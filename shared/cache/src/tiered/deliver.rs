@@ -2,8 +2,17 @@
 
 use super::{Source, view::View};
 use crate::{
-    coherence::Stamp, entry::Entry, key::Key, level::Level, memory::Copy, outcome::Hit, redis::Found,
-    register::Register, stats::Count, version::Position,
+    coherence::Stamp,
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::Copy,
+    outcome::Hit,
+    planted::{Panic, panic_at},
+    redis::Found,
+    register::Register,
+    stats::Count,
+    version::Position,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -33,6 +42,7 @@ impl View<'_> {
             return None;
         }
         let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
+        panic_at(Panic::Fill);
         self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
     }
 

@@ -3,14 +3,14 @@
 //! The index beside the journal is asked first, in the round trip of the sync that is due or in one of its own; then L3, for
 //! its version alone. Only a copy that neither of them confirms is dropped.
 
-use super::view::View;
+use super::{sync::Synced, view::View};
 use crate::{
     coherence::{Coherence, Held, Looked},
     key::Key,
     level::Level,
     memory::Copy,
     outcome::{Path, Read, Step},
-    redis::{Batch, Command, Down, Order, Reply, Said},
+    redis::{Batch, Command, Down, Order, Said},
 };
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -27,18 +27,14 @@ impl View<'_> {
     }
 
     /// Asks the index about keys, without a sync, with the commands of `more` in the same round trip.
-    pub(super) async fn ask_index(
-        &self,
-        keys: &[&Key],
-        more: Vec<Command>,
-    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
-        let cursor = self.stamp().position;
-        let batch = [self.journal.ask(cursor, keys.iter().copied())].into_iter().chain(more).collect::<Batch>();
-        let generation = self.knowledge().generation();
+    pub(super) async fn ask_index(&self, keys: &[&Key], more: Vec<Command>) -> Result<Synced, Down> {
+        let stamp = self.stamp();
+        let asked = self.journal.ask(stamp.position, keys.iter().copied());
+        let batch = [asked].into_iter().chain(more).collect::<Batch>();
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let said = Said::parse(replies.next().ok_or(Down::Odd("no reply of the index"))?)?;
-        let looked = said.map(|said| Looked::of(keys.iter().copied(), &said, generation));
-        Ok((replies.collect(), looked))
+        let looked = said.map(|said| Looked::of(keys.iter().copied(), &said, stamp.generation));
+        Ok(Synced { replies: replies.collect(), looked, stamp })
     }
 
     /// Whether L3 has the very version of a copy in L1 that nobody else can vouch for. A marker says nothing: of the value
@@ -46,7 +42,7 @@ impl View<'_> {
     pub(super) async fn confirm(&self, key: &Key, copy: &Copy, read: Read, path: &mut Path) -> bool {
         // From before L3 is asked.
         let stamp = self.stamp();
-        let asked_ms = self.clock.now_ms();
+        let (now_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let Ok(known_ms) = self.know_barriers(true, self.window_ms(read)).await else { return false };
         let head = match self.store.head(key.as_str()).await {
             Ok(head) => head,
@@ -56,9 +52,9 @@ impl View<'_> {
                 return false;
             }
         };
-        let same = head.is_some_and(|head| head.version == copy.entry.version && head.is_live(asked_ms));
+        let same = head.is_some_and(|head| head.version == copy.entry.version && head.is_live(now_ms));
         if !same || self.is_hidden(Level::L3, key, &copy.entry) {
-            self.memory.remove(key, asked_ms);
+            self.memory.remove(key, now_ms);
             return false;
         }
         copy.known.fetch_max(stamp.generation, Relaxed);

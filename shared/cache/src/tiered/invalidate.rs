@@ -223,6 +223,8 @@ impl View<'_> {
             self.leave_note(&again).await?;
         }
         if levels.has(Level::L1) {
+            // What others have read before goes into L1 no more.
+            self.knowledge().bar_fills();
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
         }
         Ok(met.into_invalidated(degraded, reclaim))

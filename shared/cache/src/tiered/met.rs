@@ -2,12 +2,10 @@
 
 use crate::{
     level::{Level, Levels},
+    lock::{Held, Lock, whole},
     outcome::{Invalidated, Reclaim},
 };
-use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Most sample keys of a dry run.
@@ -17,7 +15,7 @@ const SAMPLES: usize = 20;
 pub(super) struct Met {
     /// The levels that were asked for.
     pub(super) levels: Levels,
-    census: Mutex<Census>,
+    census: Lock<Census>,
 }
 
 #[derive(Default)]
@@ -29,7 +27,7 @@ struct Census {
 
 impl Met {
     pub(super) fn of(levels: Levels) -> Met {
-        Met { levels, census: Mutex::default() }
+        Met { levels, census: Lock::default() }
     }
 
     /// Counts a live value. Where a lower level holds one, the L1 of some container may as well.
@@ -46,13 +44,13 @@ impl Met {
     }
 
     pub(super) fn into_invalidated(self, degraded: bool, reclaim: Reclaim) -> Invalidated {
-        let census = self.census.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let census = self.census.into_inner();
         let mut samples = census.samples;
         samples.sort_unstable();
         Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded, reclaim }
     }
 
-    fn census(&self) -> MutexGuard<'_, Census> {
-        self.census.lock().unwrap_or_else(PoisonError::into_inner)
+    fn census(&self) -> Held<'_, Census> {
+        self.census.enter(whole)
     }
 }

@@ -6,6 +6,8 @@
 
 mod admit;
 mod commit;
+#[cfg(all(test, feature = "shuttle"))]
+mod concurrency;
 mod condition;
 mod configure;
 mod counting;
@@ -18,6 +20,7 @@ mod load;
 mod maintain;
 mod met;
 mod notes;
+mod owed;
 mod prefetch;
 mod promote;
 mod read;
@@ -27,6 +30,8 @@ mod status;
 mod suspects;
 mod sweep;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod touched;
 mod versions;
 mod view;
@@ -35,10 +40,12 @@ mod warming;
 mod write;
 
 use self::{
+    owed::Owed,
     prefetch::Prefetches,
     suspects::Suspects,
     sync::Unfinished,
     touched::Touched,
+    versions::Taken,
     view::{Setup, Stop},
     write::Attempts,
 };
@@ -51,9 +58,11 @@ use crate::{
     key::Key,
     level::Level,
     limits::{Limits, Meters},
+    lock::{Held, Lock},
     memory::{Copy, Memory},
     outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
+    planted::{Bug, planted},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
     version::Position,
@@ -61,8 +70,11 @@ use crate::{
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicI64},
+        Arc,
+        atomic::{
+            AtomicBool, AtomicI64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
     },
     time::Duration,
 };
@@ -108,8 +120,8 @@ impl Deployment {
 pub struct TieredCache {
     /// The configuration of the deployment, over which lies what was changed by the API.
     base: Config,
-    setup: RwLock<Arc<Setup>>,
-    /// When the configuration was last known to be the one in force, in ms.
+    setup: Lock<Arc<Setup>>,
+    /// When the configuration was last known to be the one in force, in steady ms.
     followed_ms: AtomicI64,
     clock: Clock,
     memory: Memory,
@@ -122,26 +134,33 @@ pub struct TieredCache {
     reporter: Reporter,
     sync_times: SyncTimes,
     /// What each API key has used of its limits here.
-    meters: Mutex<Meters>,
-    knowledge: Mutex<Coherence>,
+    meters: Lock<Meters>,
+    /// Whoever asks Redis for permits, one at a time: what it lends to one may be enough for the next.
+    borrowing: tokio::sync::Mutex<()>,
+    knowledge: Lock<Coherence>,
+    /// An operation panicked: what is known, and what L1 holds, may be half of what it was to be.
+    panicked: AtomicBool,
     /// What was read since the last sync, and the fleet does not know of yet.
-    touched: Mutex<Touched>,
+    touched: Lock<Touched>,
     /// What warm jobs named and L1 is to take in ahead of its readers.
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
-    unfinished: Mutex<Vec<Unfinished>>,
+    unfinished: Lock<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
-    suspects: Mutex<Suspects>,
+    suspects: Lock<Suspects>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
-    /// Since when they cannot, in ms of the clock; `i64::MAX` when they can.
+    /// Since when they cannot, in steady ms; `i64::MAX` when they can.
     notes_unread_ms: AtomicI64,
-    /// This container left a note that it has not seen in the journal yet.
-    owes_notes: AtomicBool,
+    /// The notes of this container that it has not seen in the journal yet.
+    owed: Owed,
     request_budget: Duration,
     slice: Duration,
     /// Tells apart the versions of containers that begin an operation in the same microsecond.
     container: u16,
+    /// The versions that this container has taken for values, and those that were to be above all.
+    taken: Taken,
+    taken_above_all: Taken,
 }
 
 /// Why no cache can be made of a configuration.
@@ -183,21 +202,25 @@ impl TieredCache {
             sync_times: SyncTimes::default(),
             journal: Journal::new(&keys, link.is_cluster()),
             leases: Leases::new(keys),
-            meters: Mutex::new(Meters::new(limits)),
+            meters: Lock::new(Meters::new(limits)),
+            borrowing: tokio::sync::Mutex::default(),
             store: Store::new(&config.l3_config, control_table, clock.clone()),
-            setup: RwLock::new(Arc::new(setup)),
+            setup: Lock::new(Arc::new(setup)),
             followed_ms: AtomicI64::new(i64::MIN),
-            knowledge: Mutex::new(knowledge),
-            touched: Mutex::default(),
+            knowledge: Lock::new(knowledge),
+            panicked: AtomicBool::new(false),
+            touched: Lock::default(),
             prefetches: Prefetches::default(),
-            unfinished: Mutex::default(),
-            suspects: Mutex::default(),
+            unfinished: Lock::default(),
+            suspects: Lock::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
-            owes_notes: AtomicBool::new(false),
+            owed: Owed::default(),
             request_budget,
             slice,
             container: fastrand::u16(..),
+            taken: Taken::default(),
+            taken_above_all: Taken::default(),
             base: config,
             link,
             clock,
@@ -267,8 +290,24 @@ impl TieredCache {
         self.knowledge().stamp()
     }
 
-    fn knowledge(&self) -> MutexGuard<'_, Coherence> {
-        self.knowledge.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What this container knows. Whoever is about to trust L1 or L2 asks for it first: after a panic, in whatever
+    /// operation, that is nothing, and L1 is empty.
+    fn knowledge(&self) -> Held<'_, Coherence> {
+        let mut knowledge = self.knowledge.enter(|_| self.panicked.store(true, Relaxed));
+        if self.panicked.load(Acquire) && self.panicked.swap(false, AcqRel) && !planted(Bug::PanicPassedOver) {
+            self.begin_anew(&mut knowledge);
+        }
+        knowledge
+    }
+
+    /// Forgets what an operation that panicked may have left half done. What this container owes others is kept: undos,
+    /// notes and mutations in doubt are written down in single steps.
+    fn begin_anew(&self, knowledge: &mut Coherence) {
+        tracing::error!("an operation panicked: this container begins with an empty memory");
+        self.memory.replace(&self.setup().config.l1_config);
+        knowledge.forget();
+        self.prefetches.clear();
+        self.followed_ms.store(i64::MIN, Relaxed);
     }
 
     /// Drops from L1 what a sync says is no longer certain.
@@ -309,7 +348,7 @@ struct Source {
     certified_ms: i64,
     /// The generation of knowledge that vouches for it.
     known: u64,
-    /// When the register itself was asked; `None` when only the journal vouches for the value.
+    /// When the register itself was asked, in steady ms; `None` when only the journal vouches for the value.
     read_at_ms: Option<i64>,
     reads: u64,
     last_read_ms: i64,

@@ -1,11 +1,13 @@
 //! Outage notes: what Redis could not be told is told by whoever reaches it first; and the barriers of unfinished jobs,
 //! which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
-use super::{suspects::Suspects, view::View};
+use super::{owed::Leaving, suspects::Suspects, view::View};
 use crate::{
+    coherence::{Coherence, Sent},
     dynamo::{Generation, L3Error, Note, Noted, Notes},
     key::Key,
     level::Level,
+    lock::{Held, whole},
     outcome::CacheError,
     planted::{Bug, planted},
     record::Change,
@@ -14,10 +16,7 @@ use crate::{
     selector::Written,
     version::{Position, Version},
 };
-use std::{
-    sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a read waits for the outage notes to be put into the journal.
@@ -37,17 +36,18 @@ impl View<'_> {
     /// Leaves a note of a mutation that Redis is not told of. Before this container trusts L1 or L2 again, the note is
     /// put into the journal.
     pub(super) async fn leave_note(&self, noted: &Noted) -> Result<(), L3Error> {
-        self.owe_notes();
+        let _leaving = self.owe_note();
         if planted(Bug::NoteNotLeft) { Ok(()) } else { self.store.leave_note(noted).await }
     }
 
     /// Whether a note of this container is not in the journal yet.
     pub(super) fn owes_notes(&self) -> bool {
-        self.owes_notes.load(Relaxed)
+        self.owed.any()
     }
 
-    pub(super) fn owe_notes(&self) {
-        self.owes_notes.store(true, Relaxed);
+    /// From now on this container owes a note, which is written when the return value is dropped.
+    pub(super) fn owe_note(&self) -> Leaving<'_> {
+        self.owed.leave()
     }
 
     /// Remembers a mutation that L3 may have taken although nobody was told so.
@@ -55,8 +55,20 @@ impl View<'_> {
         self.suspects().add(key, version);
     }
 
-    fn suspects(&self) -> MutexGuard<'_, Suspects> {
-        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Each is put in and taken out in one step.
+    fn suspects(&self) -> Held<'_, Suspects> {
+        self.suspects.enter(whole)
+    }
+
+    /// Which notes the sync that was just taken in has to heed: those of this container, `Some(true)`, or of anybody,
+    /// `Some(false)`. Until that is done nobody trusts anything by that sync, not other operations of this process either.
+    pub(super) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> Option<bool> {
+        let owed = self.owes_notes() && self.register() == Register::L3;
+        let due = owed || !self.suspects().is_empty() || knowledge.notes_are_due();
+        if due {
+            knowledge.must_heed(sent);
+        }
+        due.then_some(owed)
     }
 
     /// Puts the notes of an outage into the journal, and the configuration document beside it, if nobody has looked for
@@ -65,13 +77,13 @@ impl View<'_> {
     /// # Errors
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
-    pub(super) async fn heed_notes(&self) -> Result<(), Down> {
-        let owed = self.owes_notes() && self.register() == Register::L3;
-        if owed || !self.suspects().is_empty() || self.knowledge().notes_are_due() {
+    pub(super) async fn heed_notes(&self, heeding: Option<bool>) -> Result<(), Down> {
+        if let Some(owed) = heeding {
+            let standing = self.owed.standing();
             match self.find_notes().await {
                 Ok(found) => {
                     timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                    self.owes_notes.store(false, Relaxed);
+                    self.owed.told(standing);
                     // The journal has them now. Notes that are not finished in time are found, and finished, again.
                     self.finish_notes(&found).await;
                 }
@@ -112,7 +124,7 @@ impl View<'_> {
         if self.notes_pause.is_on() {
             return Err(L3Error::Skipped);
         }
-        let (began_ms, unread_ms) = (self.clock.now_ms(), self.notes_unread_ms.load(Relaxed));
+        let (began_ms, unread_ms) = (self.clock.steady_ms(), self.notes_unread_ms.load(Relaxed));
         // A level that is silent is only listened to: an answer, if there is one, comes within an attempt.
         let silent = unread_ms < began_ms && !self.store.has_answered_since(unread_ms);
         let time = if silent { self.store.attempt_time() } else { self.store.timeout() };
@@ -191,14 +203,14 @@ impl View<'_> {
         noted.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
     }
 
-    /// Makes sure that a read which takes a row of L3 knows the open invalidations, and says as of when it does: where
-    /// Redis cannot say, or may have lost them, the control table does. Asked before the row is: a barrier that is gone
+    /// Makes sure that a read which takes a row of L3 knows the open invalidations, and says as of when it does, in
+    /// steady ms: where Redis cannot say, or may have lost them, the control table does. Asked before the row is: a barrier that is gone
     /// by then has removed what it means.
     ///
     /// # Errors
     /// When they cannot be learnt, or understood.
     pub(super) async fn know_barriers(&self, synced: bool, window_ms: u64) -> Result<i64, CacheError> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.steady_ms();
         let known_ms = self.knowledge().barriers_known_ms(synced, now_ms, window_ms);
         if self.register() == Register::L3 && known_ms.is_none() {
             let bulletin = self.store.bulletin().await?;

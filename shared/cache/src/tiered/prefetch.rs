@@ -14,6 +14,7 @@ use crate::{
     coherence::{Looked, Stamp},
     key::{Key, MAX_KEY_BYTES},
     level::Level,
+    lock::{Held, Lock, emptied},
     outcome::Path,
     redis::{Down, Found, Reply, Said, appended},
     stats::Count,
@@ -21,10 +22,7 @@ use crate::{
 use futures_util::FutureExt;
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -49,7 +47,7 @@ pub(super) struct Prefetches {
     /// Some may be taken now. Beside the lock, so that a read pays for one load where nothing is to be done.
     due: AtomicBool,
     /// Their keys, and bytes of their envelopes, oldest first.
-    waiting: Mutex<VecDeque<(Key, usize)>>,
+    waiting: Lock<VecDeque<(Key, usize)>>,
 }
 
 impl Prefetches {
@@ -91,8 +89,8 @@ impl Prefetches {
         taken
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<(Key, usize)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> Held<'_, VecDeque<(Key, usize)>> {
+        self.waiting.enter(emptied)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{
     jobs::Halt,
     load::{Ground, Piece},
-    sync::{About, Written},
+    sync::{About, Synced, Written},
     view::View,
 };
 use crate::{
@@ -133,7 +133,7 @@ impl View<'_> {
             return Ok(());
         }
         let keys: Vec<_> = sent.iter().map(|ready| &ready.key).collect();
-        let (_, looked) = self.sync_about(About { keys: &keys, always: false }, Vec::new()).await?;
+        let Synced { looked, .. } = self.sync_about(About { keys: &keys, always: false }, Vec::new()).await?;
         let mut changed = Vec::new();
         for (ready, outcome) in sent.iter().zip(outcomes) {
             let unchanged = self.since(ready, ground.stamp, looked.as_ref()) == Since::Unchanged;

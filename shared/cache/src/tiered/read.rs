@@ -3,7 +3,7 @@
 use super::{
     Source,
     configure::FOLLOW_INTERVAL_MS,
-    sync::{About, Written},
+    sync::{About, Synced, Written},
     view::{Stop, View},
 };
 use crate::{
@@ -92,20 +92,20 @@ impl View<'_> {
     }
 
     /// The copy in L1, if what the container knows of the journal is fresh enough to trust it.
-    fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
+    pub(super) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
         if path.l1 == Step::Disabled {
             return None;
         }
-        let now_ms = self.clock.now_ms();
-        let copy = self.memory.get(key, now_ms);
+        // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
+        let now_ms = self.clock.steady_ms();
+        let is_due = self.is_due(i64::MIN, now_ms);
+        let copy = self.memory.get(key, self.clock.now_ms());
         path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
         let copy = copy?;
-        let knowledge = self.knowledge();
-        let window_ms = self.window_ms(read);
-        if read.no_cache || knowledge.is_due(copy.read_at_ms.load(Relaxed), now_ms, window_ms) {
+        if read.no_cache || (is_due && !self.is_recent(&copy, now_ms)) {
             return None;
         }
-        match self.settle_doubt(key, &copy, None, &knowledge) {
+        match self.settle_doubt(key, &copy, None, &self.knowledge()) {
             Some(true) => {}
             Some(false) => {
                 path.l1 = Step::Miss;
@@ -113,7 +113,6 @@ impl View<'_> {
             }
             None => return None,
         }
-        drop(knowledge);
         path.l1 = Step::Hit;
         Some(self.hit(key, &copy, Level::L1))
     }
@@ -121,18 +120,19 @@ impl View<'_> {
     /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
     /// now: one round trip.
     async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
-        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.now_ms());
+        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
-        let known = self.stamp().position;
+        let before = self.stamp();
+        let known = before.position;
         let read_copy = || self.setup.copies.read(key.as_str());
         let unsure = self.is_unsure(key, held);
         let more = if held { Vec::new() } else { vec![read_copy()] };
-        let (mut replies, looked) = match due {
+        let Synced { mut replies, looked, stamp } = match due {
             true => self.sync_about(About { keys: &[key], always: unsure }, more).await?,
             false if unsure => self.ask_index(&[key], more).await?,
-            false if held => (Vec::new(), None),
-            false => (self.ask(read_copy()).await.map(|reply| vec![reply])?, None),
+            false if held => Synced { replies: Vec::new(), looked: None, stamp: before },
+            false => Synced { replies: vec![self.ask(read_copy()).await?], looked: None, stamp: before },
         };
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
             let settled = self.settle_doubt(key, &copy, looked.as_ref(), &self.knowledge());
@@ -144,7 +144,6 @@ impl View<'_> {
                 return Ok(Asked::Confirmed(copy));
             }
         }
-        let stamp = self.stamp();
         let reply = match replies.pop() {
             Some(reply) => reply,
             None => self.ask(read_copy()).await?,
@@ -208,7 +207,7 @@ impl View<'_> {
             }
             return Ok(None);
         }
-        let asked_ms = self.clock.now_ms();
+        let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let row = self.store.read(key.as_str()).await?;
         let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let stamp = if late { self.stamp() } else { stamp };
@@ -233,7 +232,7 @@ impl View<'_> {
             known: stamp.generation,
             certified_ms: asked_ms,
             // The window counts from when it was known what is open: a row that is hidden since may still be there.
-            read_at_ms: Some(asked_ms.min(known_ms)),
+            read_at_ms: Some(read_at_ms.min(known_ms)),
             reads: value.reads,
             last_read_ms: value.last_read_ms,
         };
@@ -382,9 +381,9 @@ impl View<'_> {
 
     /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
     async fn get_without_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
-        let asked_ms = self.clock.now_ms();
+        let (now_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         if path.l1 == Step::Stale
-            && let Some(copy) = self.memory.get(key, asked_ms)
+            && let Some(copy) = self.memory.get(key, now_ms)
         {
             let known_ms = self.know_barriers(false, self.window_ms(read)).await?;
             let head = self.store.head(key.as_str()).await?;
@@ -394,9 +393,15 @@ impl View<'_> {
                 copy.confirm(asked_ms.min(known_ms));
                 return Ok(Some(self.hit(key, &copy, Level::L1)));
             }
-            self.memory.remove(key, asked_ms);
+            self.memory.remove(key, now_ms);
         }
         self.get_from_register(key, read, None, path).await
+    }
+
+    /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
+    fn is_recent(&self, copy: &Copy, now_ms: i64) -> bool {
+        let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
+        age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
     }
 }
 

@@ -3,10 +3,11 @@
 use super::{sync::Unfinished, view::View};
 use crate::{
     limits::Renewal,
+    planted::{Panic, panic_at},
     redis::{Command, MEMORY_MS, Outcome, Reply, Touch, is_refused, reported},
     stats::Holding,
 };
-use std::sync::PoisonError;
+use std::collections::VecDeque;
 
 /// Most writes that one sync undoes: a request waits for it.
 const MOST_UNDONE: usize = 100;
@@ -23,38 +24,63 @@ pub(super) enum Rider {
     Reported(u64),
 }
 
+/// The riders of a sync on its way. However that ends, what must not be lost with it is kept for the next one.
+pub(super) struct Riding<'a> {
+    view: &'a View<'a>,
+    riders: VecDeque<Rider>,
+}
+
+impl Riding<'_> {
+    /// Heeds the replies to the commands that rode along.
+    pub(super) fn settle(mut self, replies: impl Iterator<Item = Reply>) {
+        panic_at(Panic::Riders);
+        for reply in replies {
+            let Some(rider) = self.riders.pop_front() else { return };
+            self.view.settle(rider, reply);
+        }
+    }
+}
+
+impl Drop for Riding<'_> {
+    fn drop(&mut self) {
+        self.view.left_behind(self.riders.drain(..));
+    }
+}
+
 impl View<'_> {
     /// The commands for the next sync to take along. Each of them writes.
-    pub(super) fn riders(&self) -> Vec<(Command, Rider)> {
+    pub(super) fn riders(&self) -> (Vec<Command>, Riding<'_>) {
         if self.link.is_refusing() {
-            return Vec::new();
+            return self.riding([]);
         }
         let touches = self.setup.copies.touch(self.take_touched());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::Touched(touches)));
         let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
-        touches.chain(undone).chain(renewals).chain(self.report()).collect()
+        self.riding(touches.chain(undone).chain(renewals).chain(self.report()))
     }
 
-    /// Heeds the replies to the commands that rode along.
-    pub(super) fn settle(&self, riders: Vec<Rider>, replies: impl Iterator<Item = Reply>) {
-        for (rider, reply) in riders.into_iter().zip(replies) {
-            match rider {
-                Rider::Touched(touches) => self.settle_touched(&touches, reply),
-                Rider::Undone(write) => self.settle_undone(write, reply),
-                Rider::Renewed(renewal) => {
-                    if let Err(down) = self.settle_renewal(&renewal, reply) {
-                        tracing::warn!(%down, "no permits from Redis");
-                    }
+    fn riding(&self, riders: impl IntoIterator<Item = (Command, Rider)>) -> (Vec<Command>, Riding<'_>) {
+        let (commands, riders) = riders.into_iter().unzip();
+        (commands, Riding { view: self, riders })
+    }
+
+    fn settle(&self, rider: Rider, reply: Reply) {
+        match rider {
+            Rider::Touched(touches) => self.settle_touched(&touches, reply),
+            Rider::Undone(write) => self.settle_undone(write, reply),
+            Rider::Renewed(renewal) => {
+                if let Err(down) = self.settle_renewal(&renewal, reply) {
+                    tracing::warn!(%down, "no permits from Redis");
                 }
-                // Nothing was done: it is sent again.
-                Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
-                Rider::Reported(number) => {
-                    // Also where the script failed: counting too little is better than counting twice.
-                    self.reporter.arrived(number);
-                    if let Some(census_ms) = reported(reply) {
-                        self.store.tally.learn_census(census_ms);
-                    }
+            }
+            // Nothing was done: it is sent again.
+            Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
+            Rider::Reported(number) => {
+                // Also where the script failed: counting too little is better than counting twice.
+                self.reporter.arrived(number);
+                if let Some(census_ms) = reported(reply) {
+                    self.store.tally.learn_census(census_ms);
                 }
             }
         }
@@ -64,23 +90,23 @@ impl View<'_> {
     fn settle_undone(&self, write: Unfinished, reply: Reply) {
         if let Err(down) = Outcome::parse(reply) {
             tracing::warn!(%down, "a write whose end is not known stays to be undone");
-            self.left_behind(vec![Rider::Undone(write)]);
+            self.left_behind([Rider::Undone(write)]);
         }
     }
 
     /// Keeps for the next sync what must not be lost with this one. Reads of single values are; permits and reports are
     /// made anew by who asks for them.
-    pub(super) fn left_behind(&self, riders: Vec<Rider>) {
+    fn left_behind(&self, riders: impl IntoIterator<Item = Rider>) {
         let undone = riders.into_iter().filter_map(|rider| match rider {
             Rider::Undone(write) => Some(write),
             Rider::Touched(_) | Rider::Renewed(_) | Rider::Reported(_) => None,
         });
-        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).extend(undone);
+        self.unfinished().extend(undone);
     }
 
-    /// What this container has changed in L3, and has not told yet.
-    pub(super) fn report_of_rows(&self) -> Option<(Command, Rider)> {
-        self.store.tally.has_changes().then(|| self.report()).flatten()
+    /// The report of what this container has changed in L3, where it has not told that yet.
+    pub(super) fn riders_of_rows(&self) -> (Vec<Command>, Riding<'_>) {
+        self.riding(self.store.tally.has_changes().then(|| self.report()).flatten())
     }
 
     /// What this container has counted since its last report.
@@ -96,8 +122,9 @@ impl View<'_> {
 
     /// The commands that undo writes which can arrive no more, the first of them.
     fn undo_unfinished(&self) -> Vec<(Command, Unfinished)> {
-        let now_ms = self.clock.now_ms();
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let operation = self.operation(self.stamp());
+        let now_ms = self.clock.steady_ms();
+        let mut unfinished = self.unfinished();
         let mut room = MOST_UNDONE;
         let due = unfinished.extract_if(.., |write| {
             let is_due = write.due_ms <= now_ms && room > 0;
@@ -105,7 +132,7 @@ impl View<'_> {
             is_due
         });
         let due: Vec<Unfinished> = due.collect();
-        let operation = self.operation(self.stamp());
+        drop(unfinished);
         let undo =
             |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.stamp);
         due.into_iter().map(|write| (undo(&write), write)).collect()

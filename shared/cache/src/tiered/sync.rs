@@ -2,15 +2,18 @@
 
 use super::view::View;
 use crate::{
-    coherence::{Looked, Since, Stamp},
+    clock::elapsed_ms,
+    coherence::{Coherence, Looked, Sent, Since, Stamp},
     key::Key,
+    lock::{Held, whole},
+    planted::{Panic, panic_at},
     redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, SyncReply},
     register::Register,
     stats::Count,
     version::{Position, Version},
 };
 use std::{
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,10 +42,21 @@ pub(super) struct About<'a> {
 /// A write into L2 whose end is not known.
 #[derive(Debug)]
 pub(super) struct Unfinished {
+    /// When it can arrive no more, in steady ms.
     pub(super) due_ms: i64,
     pub(super) key: Key,
     pub(super) version: Version,
     pub(super) stamp: Position,
+}
+
+/// What a sync brought.
+pub(super) struct Synced {
+    /// The replies to the commands that went with it.
+    pub replies: Vec<Reply>,
+    /// What the index said of keys, where it was asked.
+    pub looked: Option<Looked>,
+    /// The stamp of what those commands read.
+    pub stamp: Stamp,
 }
 
 /// What a write into L2 and the look into the journal after it gave.
@@ -55,44 +69,34 @@ pub(super) struct Checked {
 impl View<'_> {
     /// Syncs, with the commands of `more` in the same round trip; returns the replies to those.
     pub(super) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
-        self.sync_about(About::default(), more).await.map(|(replies, _)| replies)
+        self.sync_about(About::default(), more).await.map(|synced| synced.replies)
     }
 
     /// The same, and what the index says of keys, where it was asked.
     ///
     /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
     /// trusted.
-    pub(super) async fn sync_about(
-        &self,
-        about: About<'_>,
-        more: Vec<Command>,
-    ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
+    pub(super) async fn sync_about(&self, about: About<'_>, more: Vec<Command>) -> Result<Synced, Down> {
         self.prefetches.allow(false);
         let count = more.len();
-        let (riding, riders): (Vec<_>, Vec<_>) = self.riders().into_iter().unzip();
+        let began = Instant::now();
         let hot = self.hot_keys();
-        let sync = self.sync_command(about, &hot);
+        let sent = self.send();
+        let sync = self.sync_command(&sent, about, &hot);
+        let (riding, riders) = self.riders();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
-        let (sent_ms, sent) = (self.clock.now_ms(), Instant::now());
-        let mut replies = match self.link.run(&batch, Order::Any).await {
-            Ok(replies) => replies.into_iter(),
-            Err(down) => {
-                self.left_behind(riders);
-                return Err(down);
-            }
-        };
-        self.sync_times.add(sent.elapsed());
-        let looked = match self.learn(replies.next(), sent_ms, about, &hot) {
-            Ok(looked) => looked,
-            Err(down) => {
-                self.left_behind(riders);
-                return Err(down);
-            }
+        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        self.sync_times.add(began.elapsed());
+        let (looked, stamp, heeding) = {
+            let reply = self.reply_to_sync(replies.next())?;
+            let (looked, stamp, mut knowledge) = self.learn(reply, &sent, about, &hot)?;
+            (looked, stamp, self.heeding(&sent, &mut knowledge))
         };
         let answers = replies.by_ref().take(count).collect();
-        self.settle(riders, replies);
-        let heeded = self.heed_notes().await;
-        self.knowledge().doubt(heeded.is_err());
+        riders.settle(replies);
+        // Seldom more than nothing, and the deepest of all futures.
+        let heeded = Box::pin(self.heed_notes(heeding)).await;
+        self.knowledge().heeded(&sent, heeded.is_ok());
         if let Err(down) = &heeded
             && down.is_refusal()
         {
@@ -101,8 +105,8 @@ impl View<'_> {
             self.link.leave_alone();
         }
         heeded?;
-        self.prefetches.allow(sent.elapsed() < self.prefetch_time());
-        Ok((answers, looked))
+        self.prefetches.allow(began.elapsed() < self.prefetch_time());
+        Ok(Synced { replies: answers, looked, stamp })
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -121,16 +125,16 @@ impl View<'_> {
     ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
         let count = commands.len();
         let hot = self.hot_keys();
-        let sync = self.sync_command(about, &hot);
-        let (riding, riders): (Vec<_>, Vec<_>) = self.report_of_rows().into_iter().unzip();
+        let sent = self.send();
+        let sync = self.sync_command(&sent, about, &hot);
+        let (riding, riders) = self.riders_of_rows();
         let order = if riding.is_empty() { Order::InTurn } else { Order::LastTwoAtOnce };
         let batch = commands.into_iter().chain([sync]).chain(riding).collect::<Batch>().carrying(bytes);
-        let sent_ms = self.clock.now_ms();
         let mut replies = self.link.run(&batch, order).await?.into_iter();
         let answers = replies.by_ref().take(count).collect();
         let news = replies.next();
-        self.settle(riders, replies);
-        let looked = self.learn(news, sent_ms, about, &hot)?;
+        riders.settle(replies);
+        let (looked, ..) = self.learn(self.reply_to_sync(news)?, &sent, about, &hot)?;
         Ok((answers, looked))
     }
 
@@ -142,11 +146,10 @@ impl View<'_> {
         stamp: Stamp,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
-        let checked = self.check(written, stamp, commands).await;
-        if checked.is_err() {
-            self.owe_undo(written, stamp);
-        }
-        checked
+        let unchecked = Unchecked { view: self, written, stamp };
+        let checked = self.check(written, stamp, commands).await?;
+        std::mem::forget(unchecked);
+        Ok(checked)
     }
 
     async fn check(&self, written: &Written<'_>, stamp: Stamp, commands: Vec<Command>) -> Result<Checked, Down> {
@@ -163,7 +166,12 @@ impl View<'_> {
 
     /// Whether there are writes whose end is not known.
     pub(super) fn has_unfinished(&self) -> bool {
-        !self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.unfinished().is_empty()
+    }
+
+    /// Each is put in and taken out in one step.
+    pub(super) fn unfinished(&self) -> Held<'_, Vec<Unfinished>> {
+        self.unfinished.enter(whole)
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
@@ -171,9 +179,9 @@ impl View<'_> {
         if self.register() == Register::L2 {
             return;
         }
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let due_ms = self.clock.steady_ms() + self.link_grace_ms();
+        let mut unfinished = self.unfinished();
         if unfinished.len() < MOST_UNFINISHED {
-            let due_ms = self.clock.now_ms() + self.link_grace_ms();
             unfinished.push(Unfinished {
                 due_ms,
                 key: written.key.clone(),
@@ -186,8 +194,9 @@ impl View<'_> {
     /// How old a script may find an operation that began with the sync of `stamp`: a little older than it is now. What
     /// a broken connection delivers later does nothing.
     pub(super) fn operation(&self, stamp: Stamp) -> Operation {
-        let age_ms = self.clock.now_ms().saturating_sub(stamp.sent_ms).max(0).saturating_add(self.link_grace_ms());
-        let life = Duration::from_millis(age_ms.unsigned_abs()).min(OPERATION_LIFE);
+        let age_ms = elapsed_ms(stamp.sent_ms, self.clock.steady_ms());
+        let life_ms = age_ms.saturating_add(self.link_grace_ms().unsigned_abs());
+        let life = Duration::from_millis(life_ms).min(OPERATION_LIFE);
         Operation { started_us: stamp.started_us, life_us: life.as_micros().try_into().unwrap_or(u64::MAX) }
     }
 
@@ -202,25 +211,47 @@ impl View<'_> {
         replies.into_iter().next().ok_or(Down::Odd("no reply"))
     }
 
-    fn sync_command(&self, about: About<'_>, hot: &[Key]) -> Command {
+    /// A sync that is sent now.
+    pub(super) fn send(&self) -> Sent {
+        let now_ms = self.clock.steady_ms();
+        self.knowledge().send(now_ms)
+    }
+
+    fn sync_command(&self, sent: &Sent, about: About<'_>, hot: &[Key]) -> Command {
         let document = self.setup().document.version;
         let question = Question { keys: about.keys, always: about.always, hot };
         let knowledge = self.knowledge();
-        let open_set = knowledge.open().set();
-        self.journal.sync(knowledge.cursor(), knowledge.count(), document, open_set, &question)
+        self.journal.sync(sent.cursor, knowledge.count(), document, knowledge.open().set(), &question)
     }
 
-    fn learn(&self, reply: Option<Reply>, sent_ms: i64, about: About<'_>, hot: &[Key]) -> Result<Option<Looked>, Down> {
+    fn reply_to_sync(&self, reply: Option<Reply>) -> Result<SyncReply, Down> {
         let reply = reply.ok_or(Down::Odd("no reply to a sync")).and_then(SyncReply::parse);
-        let reply = reply.inspect_err(|_| self.link.leave_alone())?;
+        reply.inspect_err(|_| self.link.leave_alone())
+    }
+
+    /// Takes in the reply to a sync. Returns what the index said, the stamp of what was read beside it, and what is known
+    /// now.
+    pub(super) fn learn(
+        &self,
+        reply: SyncReply,
+        sent: &Sent,
+        about: About<'_>,
+        hot: &[Key],
+    ) -> Result<(Option<Looked>, Stamp, Held<'_, Coherence>), Down> {
         self.counters.add(Count::Syncs, 1);
         // L1 heeds the news before anybody can take it for as fresh as the news.
         let mut knowledge = self.knowledge();
         let published = reply.published.clone();
         let said = reply.said.clone();
         let before = knowledge.generation();
-        let news = knowledge.apply(reply, sent_ms);
-        self.heed(&news);
+        let (stamp, news) = knowledge.learn(reply, sent, |news| {
+            if !news.changes.is_empty() {
+                panic_at(Panic::NewsUnheeded);
+            }
+            self.heed(news);
+        })?;
+        // What was known is newer: then nothing is new, and what the index said is out of date.
+        let Some(news) = news else { return Ok((None, stamp, knowledge)) };
         if news.clear {
             self.prefetches.clear();
         }
@@ -230,7 +261,21 @@ impl View<'_> {
         if news.gap {
             self.confirm_hot(hot, before, looked.as_ref(), &knowledge);
         }
-        self.adopt_published(&published, sent_ms, &mut knowledge);
-        Ok(looked)
+        self.adopt_published(&published, sent.at_ms, &mut knowledge);
+        Ok((looked, stamp, knowledge))
+    }
+}
+
+/// A write into L2 that is not checked yet. Should its operation end without that, by an error, a panic or because nobody
+/// waits for it any more, it is undone.
+struct Unchecked<'a> {
+    view: &'a View<'a>,
+    written: &'a Written<'a>,
+    stamp: Stamp,
+}
+
+impl Drop for Unchecked<'_> {
+    fn drop(&mut self) {
+        self.view.owe_undo(self.written, self.stamp);
     }
 }

@@ -8,16 +8,13 @@ use super::view::View;
 use crate::{
     key::{Key, KeyHashing},
     level::Level,
+    lock::{Held, whole},
     memory::Copy,
     redis::{Reply, Touch, totals},
     register::Register,
     version::Version,
 };
-use std::{
-    cmp::Reverse,
-    collections::HashMap,
-    sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
-};
+use std::{cmp::Reverse, collections::HashMap, sync::atomic::Ordering::Relaxed};
 
 /// Most values whose reads wait for a sync; reads of more are not counted.
 const MOST_TOUCHED: usize = 1000;
@@ -121,7 +118,7 @@ impl View<'_> {
     /// The keys that are read most, where a sync may find a gap: what the index says of them at once, nobody need ask for.
     pub(super) fn hot_keys(&self) -> Vec<Key> {
         let expected = self.uses(Level::L1) && self.register() == Register::L3;
-        let expected = expected && self.knowledge().expects_gap(self.clock.now_ms());
+        let expected = expected && self.knowledge().expects_gap(self.clock.steady_ms());
         if expected { self.touched().hottest() } else { Vec::new() }
     }
 
@@ -139,8 +136,8 @@ impl View<'_> {
         }
     }
 
-    fn touched(&self) -> MutexGuard<'_, Touched> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn touched(&self) -> Held<'_, Touched> {
+        self.touched.enter(whole)
     }
 }
 

@@ -5,11 +5,15 @@
 
 use super::TieredCache;
 use crate::{
+    clock::elapsed_ms,
     coherence::Stamp,
     planted::{Bug, planted},
     version::Version,
 };
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
 
 /// How far own clock is taken to be ahead of that of Redis at most, in microseconds: clocks that are kept by NTP differ by
 /// far less.
@@ -17,6 +21,24 @@ const MOST_AHEAD_US: u64 = 1_000_000;
 /// Within so many microseconds a version that exceeds another is drawn by lot: container numbers are drawn as well, and two
 /// mutations must not have the same version, because what belongs to a value is named after it.
 const SPREAD_US: u64 = 16;
+
+/// The microseconds of the last version that this container has taken: those of the next are more.
+///
+/// Two operations of one process may begin with the same sync, and container numbers do not tell these apart.
+#[derive(Debug, Default)]
+pub(super) struct Taken(AtomicU64);
+
+impl Taken {
+    /// Takes `us`, or the least that nobody has taken and is more than all that were.
+    fn take(&self, us: u64) -> u64 {
+        let next = |last: u64| us.max(last + 1);
+        self.0.fetch_update(Relaxed, Relaxed, |last| Some(next(last))).map_or(us, next)
+    }
+
+    fn last(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
 
 impl TieredCache {
     /// The version of an operation that began with that sync.
@@ -26,7 +48,7 @@ impl TieredCache {
 
     /// The same, greater than `floor`.
     pub(super) fn version_above(&self, floor: Version, stamp: Stamp) -> Version {
-        self.version_at(stamp.started_us, floor)
+        self.version_of(self.taken.take(self.least_us(stamp.started_us, floor)))
     }
 
     /// The version of a value that is written without Redis, greater than `floor`. Its time is one that Redis has reached:
@@ -36,29 +58,35 @@ impl TieredCache {
         let reached_us = self.knowledge().reached_us(Instant::now());
         let own_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
         let time_us = if planted(Bug::TimeAheadOfRedis) { self.latest_us() } else { reached_us.max(own_us) };
-        self.version_at(time_us, floor)
+        self.version_of(self.taken.take(self.least_us(time_us, floor)))
     }
 
-    /// A version greater than all that were taken before, also where Redis cannot be asked.
+    /// A version greater than all that were taken before, also where Redis cannot be asked. It may be ahead of time, where
+    /// the versions of values must not follow it.
     pub(super) fn version_above_all(&self) -> Version {
-        self.version_at(self.latest_us(), Version::ZERO)
+        let time_us = self.latest_us().max(self.taken.last() + 1);
+        self.version_of(self.taken_above_all.take(self.least_us(time_us, Version::ZERO)))
     }
 
     /// What Redis time is at most: what it was last, and the time since that was asked, by own clock.
     fn latest_us(&self) -> u64 {
         let stamp = self.stamp();
-        let since_ms = u64::try_from(self.clock.now_ms().saturating_sub(stamp.sent_ms)).unwrap_or_default();
+        let since_ms = elapsed_ms(stamp.sent_ms, self.clock.steady_ms());
         match stamp.started_us {
             0 => self.now_us(),
             started_us => started_us.saturating_add(since_ms.saturating_mul(1000)),
         }
     }
 
-    fn version_at(&self, time_us: u64, floor: Version) -> Version {
+    /// The time, or what exceeds `floor` and everything known.
+    fn least_us(&self, time_us: u64, floor: Version) -> u64 {
         let floors = self.store.floors();
         let floor = floor.max(floors.l2).max(floors.l3).max(self.knowledge().newest());
-        let above_us = floor.micros() + 1 + fastrand::u64(..SPREAD_US);
-        Version::at(time_us, self.container).max(Version::at(above_us, self.container))
+        time_us.max(floor.micros() + 1 + fastrand::u64(..SPREAD_US))
+    }
+
+    fn version_of(&self, us: u64) -> Version {
+        Version::at(us, self.container)
     }
 
     fn now_us(&self) -> u64 {
@@ -115,12 +143,49 @@ mod tests {
 
     #[test]
     fn what_exceeds_another_is_close_to_it_and_drawn_by_lot() {
-        let (cache, _) = cache();
-        sync(&cache, NOW_MS * 1000, Duration::ZERO);
         let floor = Version::at(NOW_MS * 2000, 9);
-        let drawn: Vec<_> = (0..1000).map(|_| cache.version_above(floor, cache.stamp())).collect();
-        assert!(drawn.iter().all(|version| (1..=SPREAD_US).contains(&(version.micros() - floor.micros()))));
-        assert!(drawn.iter().any(|version| *version != drawn[0]));
-        assert_eq!(cache.version(cache.stamp()).micros(), NOW_MS * 1000, "time alone where that is enough");
+        let draw = || {
+            let (cache, _) = cache();
+            sync(&cache, NOW_MS * 1000, Duration::ZERO);
+            assert_eq!(cache.version(cache.stamp()).micros(), NOW_MS * 1000, "time alone where that is enough");
+            cache.version_above(floor, cache.stamp()).micros() - floor.micros()
+        };
+        let drawn: Vec<_> = (0..100).map(|_| draw()).collect();
+        assert!(drawn.iter().all(|above| (1..=SPREAD_US).contains(above)), "{drawn:?}");
+        assert!(drawn.iter().any(|above| *above != drawn[0]));
+    }
+
+    #[test]
+    fn operations_of_one_process_take_ever_greater_versions() {
+        let (cache, clock) = cache();
+        sync(&cache, NOW_MS * 1000, Duration::ZERO);
+        let stamp = cache.stamp();
+        let taken = std::thread::scope(|scope| {
+            let take = || (0..500).map(|_| cache.version(stamp)).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect::<Vec<_>>()
+        });
+        assert!(taken.iter().all(|versions| versions.is_sorted_by(|one, next| one < next)));
+        let mut all = taken.concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 2000, "no two have the same");
+        assert!(all.iter().all(|version| version.micros() < NOW_MS * 1000 + 2000), "nor is any far from its time");
+        let last = all[1999];
+        assert!(cache.version_without_redis(Version::ZERO) > last, "nor one without Redis");
+        clock.set(NOW_MS.cast_signed() + 60_000);
+        let above_all = cache.version_above_all();
+        assert!(above_all.micros() >= (NOW_MS + 60_000) * 1000 && cache.version_above_all() > above_all);
+        let next = cache.version(stamp);
+        assert!(next > last && next < above_all, "values do not follow what may be ahead of time");
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_back_does_not_put_versions_back() {
+        let (cache, clock) = cache();
+        sync(&cache, NOW_MS * 1000, Duration::ZERO);
+        clock.set(NOW_MS.cast_signed() - 3_600_000);
+        clock.tick(7);
+        assert_eq!(cache.version_above_all().micros(), (NOW_MS + 7) * 1000);
     }
 }

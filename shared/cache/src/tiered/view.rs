@@ -8,6 +8,7 @@ use super::TieredCache;
 use crate::{
     config::{Config, document::Document},
     level::Level,
+    lock::whole,
     outcome::{CacheError, Path, Read, Step},
     redis::{Copies, Down, Keyspace},
     register::Register,
@@ -15,7 +16,8 @@ use crate::{
 };
 use std::{
     ops::Deref,
-    sync::{Arc, PoisonError},
+    sync::{Arc, atomic::Ordering::Release},
+    thread,
 };
 
 /// A configuration, and what follows from it.
@@ -76,6 +78,15 @@ impl Deref for View<'_> {
     }
 }
 
+impl Drop for View<'_> {
+    /// Every operation has a view, and ends with it, if by a panic.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.cache.panicked.store(true, Release);
+        }
+    }
+}
+
 impl TieredCache {
     /// The cache under the configuration in force now.
     pub(super) fn view(&self) -> View<'_> {
@@ -95,7 +106,8 @@ impl TieredCache {
     }
 
     pub(super) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&self.setup.read().unwrap_or_else(PoisonError::into_inner))
+        // One takes the place of another in one step.
+        Arc::clone(&self.setup.enter(whole))
     }
 }
 

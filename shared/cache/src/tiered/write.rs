@@ -6,7 +6,9 @@ use super::{
     view::{CaughtUp, Stop, View},
 };
 use crate::{
+    clock::elapsed_ms,
     codec::{self, Attributes, Payload},
+    coherence::Stamp,
     dynamo::Before,
     entry::Entry,
     key::Key,
@@ -84,6 +86,7 @@ impl View<'_> {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
                 Ended::Done(effect) => {
+                    self.own_stamp(&begun, &effect);
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
                     if begun.held
@@ -100,7 +103,7 @@ impl View<'_> {
 
     /// Catches up and takes a version greater than `floor`.
     async fn begin(&self, key: &Key, mut floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
-        let began_ms = self.clock.now_ms();
+        let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let CaughtUp { synced, followed } = self.catch_up_to_write().await?;
         let redis = synced.is_ok();
         if let Err(down) = synced
@@ -115,7 +118,7 @@ impl View<'_> {
         let stamp = self.stamp();
         if !redis {
             // Redis time cannot be asked: L3 and what is open say what must be exceeded. Catching up may have read that.
-            let since_began = self.clock.now_ms().saturating_sub(began_ms).max(0).unsigned_abs() + 1;
+            let since_began = elapsed_ms(asked_ms, self.clock.steady_ms()) + 1;
             let (found, known) = tokio::join!(self.store.before(key.as_str()), self.know_barriers(false, since_began));
             before = found.map_err(|error| self.l3_failed(key, path, error))?.unwrap_or_default();
             // What is open now is exceeded; what opens later is a mutation at the same time.
@@ -125,7 +128,7 @@ impl View<'_> {
         let version = if redis { self.version_above(floor, stamp) } else { self.version_without_redis(floor) };
         let held = self.memory.get(key, began_ms);
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
-        Ok(Begun { stamp, version, redis, followed, began_ms, before, held })
+        Ok(Begun { stamp, version, redis, followed, began_ms, asked_ms, before, held })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
@@ -140,7 +143,15 @@ impl View<'_> {
         codec::encode(payload, attributes, self.setup.config.serialization.format)
     }
 
+    /// The stamp by which a mutation's own value may go into L1. What others have read before may not, also where the
+    /// journal does not say so.
+    fn own_stamp(&self, begun: &Begun, effect: &Effect) -> Stamp {
+        let is_told = begun.redis && !effect.degraded;
+        if is_told { begun.stamp } else { self.knowledge().overtake_fills(begun.stamp) }
+    }
+
     fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
+        let stamp = self.own_stamp(begun, &effect);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);
         let mut levels = effect.stored;
@@ -149,11 +160,11 @@ impl View<'_> {
             stamp: begun.stamp.position,
             known: begun.stamp.generation,
             certified_ms: begun.began_ms,
-            read_at_ms: Some(begun.began_ms),
+            read_at_ms: Some(begun.asked_ms),
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.may_fill && self.fill(key, begun.stamp, &source).is_some() {
+        if effect.may_fill && self.fill(key, stamp, &source).is_some() {
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }

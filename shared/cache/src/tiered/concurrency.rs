@@ -1,0 +1,294 @@
+//! Operations of one process at once, in thousands of orders.
+//!
+//! The cache is the real one, its locks are [shuttle](https://docs.rs/shuttle)'s: at each of them the test decides who goes
+//! on. Redis and L3 are what they promise to be, steps that are taken one after another; an operation takes here the steps
+//! that it takes with the real ones, without waiting. What is judged is what somebody could see.
+
+use super::{TieredCache, sync::About, tests::source};
+use crate::{
+    Clock, Config, Deployment, Read,
+    coherence::Since,
+    key::Key,
+    record::{Event, Record},
+    redis::SyncReply,
+    version::{Position, Version},
+};
+use shuttle::{
+    Config as Schedules, Runner,
+    scheduler::{PctScheduler, RandomScheduler, Scheduler},
+    sync::Mutex,
+    thread,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+const NOW_MS: i64 = 1_700_000_000_000;
+const NOW_US: u64 = 1_700_000_000_000_000;
+/// Δ, in ms.
+const WINDOW_MS: i64 = 100;
+/// A sync that is further behind than so many records begins anew.
+const MOST_RECORDS: usize = 3;
+/// How many orders are tried of each kind.
+const SCHEDULES: usize = 2_000;
+/// How many changes from one thread to another matter at once.
+const DEPTH: usize = 4;
+
+/// Redis and L3, and what was acknowledged.
+#[derive(Default)]
+struct Shared {
+    time_us: u64,
+    journal: Vec<Record>,
+    rows: BTreeMap<Key, Version>,
+    taken: BTreeSet<Version>,
+    /// By this process, which sees it at once.
+    own: BTreeMap<Key, Version>,
+    /// By others, and when.
+    foreign: Vec<(Key, Version, i64)>,
+}
+
+struct World {
+    cache: TieredCache,
+    clock: Clock,
+    shared: Mutex<Shared>,
+}
+
+impl Shared {
+    fn sync(&mut self, cursor: Option<Position>) -> SyncReply {
+        self.time_us += 1;
+        let newer = self.journal.iter().filter(|record| cursor.is_none_or(|cursor| record.at > cursor));
+        let newer: Vec<Record> = newer.cloned().collect();
+        let end = self.journal.last().map_or(at(0), |record| record.at);
+        let gap = (cursor.is_none() || newer.len() > MOST_RECORDS).then_some(end);
+        let records = if gap.is_some() { Vec::new() } else { newer };
+        let notes_checked_ms = NOW_MS.unsigned_abs();
+        SyncReply { epoch: at(0), gap, records, notes_checked_ms, ..SyncReply::at(NOW_US + self.time_us) }
+    }
+
+    fn append(&mut self, key: &Key, version: Version) {
+        let at = at(self.journal.len());
+        self.journal.push(Record { at, event: Event::Changed { key: key.clone(), version } });
+    }
+
+    /// Writes a row, or says which version is newer.
+    fn write(&mut self, key: &Key, version: Version) -> Result<(), Version> {
+        assert!(self.taken.insert(version), "two mutations have the same version");
+        let row = self.rows.entry(key.clone()).or_default();
+        if *row > version {
+            return Err(*row);
+        }
+        *row = version;
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, key: &Key, version: Version) {
+        let own = self.own.entry(key.clone()).or_default();
+        *own = version.max(*own);
+    }
+
+    /// The least version that a read may return which starts now, at `now_ms`.
+    fn least(&self, key: &Key, now_ms: i64, read: Read) -> Version {
+        let is_late = |at_ms: i64| read.no_cache || now_ms - at_ms > WINDOW_MS;
+        let foreign = self.foreign.iter().filter(|(other, _, at_ms)| other == key && is_late(*at_ms));
+        let foreign = foreign.map(|(_, version, _)| *version).max().unwrap_or_default();
+        foreign.max(self.own.get(key).copied().unwrap_or_default())
+    }
+}
+
+fn at(number: usize) -> Position {
+    Position { ms: NOW_MS.unsigned_abs(), seq: number as u64 }
+}
+
+fn key(number: usize) -> Key {
+    Key::new(number.to_string()).expect("a number is a key")
+}
+
+impl World {
+    fn new() -> World {
+        let clock = Clock::manual(NOW_MS);
+        let deployment = Deployment { clock: clock.clone(), ..Deployment::new("control") };
+        let mut config = Config::default();
+        config.l1_config.coherence_window_ms = WINDOW_MS.unsigned_abs();
+        let cache = TieredCache::open(deployment, config).expect("the defaults go together");
+        let shared = Shared { journal: vec![Record { at: at(0), event: Event::Epoch }], ..Shared::default() };
+        World { cache, clock, shared: Mutex::new(shared) }
+    }
+
+    fn shared<T>(&self, step: impl FnOnce(&mut Shared) -> T) -> T {
+        step(&mut self.shared.lock().expect("nobody panics within"))
+    }
+
+    fn row(&self, key: &Key) -> Version {
+        self.shared(|shared| shared.rows.get(key).copied()).unwrap_or_default()
+    }
+
+    fn sync(&self) {
+        self.then_sync(|_| {});
+    }
+
+    /// Does something in Redis, syncs after it, and takes in the reply when its turn comes.
+    fn then_sync(&self, step: impl FnOnce(&mut Shared)) {
+        let view = self.cache.view();
+        let sent = view.send();
+        let reply = self.shared(|shared| {
+            step(shared);
+            shared.sync(sent.cursor)
+        });
+        thread::yield_now();
+        drop(view.learn(reply, &sent, About::default(), &[]).expect("nothing was forgotten"));
+    }
+
+    fn put(&self, key: &Key) {
+        let mut floor = Version::ZERO;
+        loop {
+            let asked_ms = self.clock.steady_ms();
+            self.sync();
+            let (view, stamp) = (self.cache.view(), self.cache.stamp());
+            let version = self.cache.version_above(floor, stamp);
+            if let Err(newer) = self.shared(|shared| shared.write(key, version)) {
+                floor = newer;
+                continue;
+            }
+            self.then_sync(|shared| shared.append(key, version));
+            let since = self.cache.knowledge().since(key, &[], stamp, version, None);
+            view.forget(key, &mut view.path());
+            if since == Since::Unchanged {
+                view.fill(key, stamp, &source(version, stamp, Some(asked_ms)));
+            }
+            return self.shared(|shared| shared.acknowledge(key, version));
+        }
+    }
+
+    /// A PUT that cannot reach Redis, which is told of it later.
+    fn put_without_redis(&self, key: &Key) {
+        let mut floor = Version::ZERO;
+        loop {
+            let (asked_ms, stamp) = (self.clock.steady_ms(), self.cache.stamp());
+            floor = floor.max(self.row(key));
+            let version = self.cache.version_without_redis(floor);
+            if let Err(newer) = self.shared(|shared| shared.write(key, version)) {
+                floor = newer;
+                continue;
+            }
+            let view = self.cache.view();
+            let own = self.cache.knowledge().overtake_fills(stamp);
+            view.forget(key, &mut view.path());
+            view.fill(key, own, &source(version, own, Some(asked_ms)));
+            self.shared(|shared| shared.acknowledge(key, version));
+            return self.shared(|shared| shared.append(key, version));
+        }
+    }
+
+    /// A PUT of another container.
+    fn put_elsewhere(&self, key: &Key) {
+        self.shared(|shared| {
+            let newest = shared.taken.last().copied().unwrap_or_default();
+            let version = Version::at(newest.micros().max(NOW_US + shared.time_us) + 1, 1);
+            shared.write(key, version).expect("it is the newest");
+            shared.append(key, version);
+            shared.foreign.push((key.clone(), version, self.clock.now_ms()));
+        });
+    }
+
+    fn get(&self, key: &Key, read: Read) {
+        let least = self.shared(|shared| shared.least(key, self.clock.now_ms(), read));
+        let view = self.cache.view();
+        let found = view.get_from_memory(key, read, &mut view.path()).map(|hit| hit.entry.version);
+        let found = found.unwrap_or_else(|| {
+            self.sync();
+            let held = self.cache.memory.get(key, self.clock.now_ms());
+            let known = |copy| view.settle_doubt(key, copy, None, &self.cache.knowledge()) == Some(true);
+            held.filter(|copy| known(copy)).map_or_else(|| self.load(key), |copy| copy.entry.version)
+        });
+        assert!(found >= least, "{found:?} is older than {least:?}");
+    }
+
+    fn load(&self, key: &Key) -> Version {
+        let (stamp, read_at_ms) = (self.cache.stamp(), self.clock.steady_ms());
+        let version = self.row(key);
+        thread::yield_now();
+        if version > Version::ZERO {
+            self.cache.view().fill(key, stamp, &source(version, stamp, Some(read_at_ms)));
+        }
+        version
+    }
+}
+
+/// Runs all of `threads` in many orders; afterwards every key reads as it was written last.
+fn in_many_orders(threads: &[fn(&World)]) {
+    let threads: Arc<[fn(&World)]> = threads.into();
+    let run = move || {
+        fastrand::seed(1);
+        let world = Arc::new(World::new());
+        let spawn = |work: &fn(&World)| {
+            let (world, work) = (Arc::clone(&world), *work);
+            thread::spawn(move || work(&world))
+        };
+        let threads: Vec<_> = threads.iter().map(spawn).collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        world.clock.set(world.clock.now_ms() + WINDOW_MS + 1);
+        (0..2).for_each(|number| world.get(&key(number), Read::default()));
+    };
+    under(RandomScheduler::new(SCHEDULES), run.clone());
+    under(PctScheduler::new(DEPTH, SCHEDULES), run);
+}
+
+fn under(scheduler: impl Scheduler + 'static, run: impl Fn() + Send + Sync + 'static) {
+    let mut schedules = Schedules::new();
+    // What a debug build needs to open a cache.
+    schedules.stack_size = 1 << 20;
+    Runner::new(scheduler, schedules).run(run);
+}
+
+fn read(world: &World) {
+    for _ in 0..3 {
+        world.get(&key(0), Read::default());
+    }
+}
+
+fn write(world: &World) {
+    world.put(&key(0));
+    world.get(&key(0), Read::default());
+}
+
+fn write_without_redis(world: &World) {
+    world.put_without_redis(&key(0));
+    world.get(&key(0), Read::default());
+}
+
+fn write_elsewhere(world: &World) {
+    [0, 1, 0].into_iter().for_each(|number| world.put_elsewhere(&key(number)));
+}
+
+fn pass_time(world: &World) {
+    for _ in 0..4 {
+        world.clock.set(world.clock.now_ms() + WINDOW_MS / 2 + 1);
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn own_mutations_are_seen_at_once() {
+    in_many_orders(&[write, write, read, read]);
+}
+
+#[test]
+fn own_mutations_without_redis_are_seen_at_once() {
+    in_many_orders(&[write_without_redis, write_without_redis, read, write]);
+}
+
+#[test]
+fn mutations_of_others_are_seen_within_the_window() {
+    in_many_orders(&[write_elsewhere, read, read, pass_time, |world| world.get(&key(0), Read { no_cache: true })]);
+}
+
+#[test]
+fn a_container_that_falls_behind_again_and_again_keeps_nothing_old() {
+    let busy: fn(&World) = |world| {
+        for number in [0, 1, 1, 1, 1, 0, 1, 1, 1] {
+            world.put_elsewhere(&key(number));
+        }
+    };
+    in_many_orders(&[busy, read, pass_time, write, |world| world.get(&key(1), Read::default())]);
+}
