@@ -216,7 +216,7 @@ async fn a_removed_copy_comes_back_with_a_replica() {
     put(&fleet.api, "entries-1", "lost", "1").await.expect(201);
     fleet.get("entries-2", "lost").await.expect(200);
     let copy = format!("EXISTS {}", copy_name("lost"));
-    assert_eq!(fleet.cluster.ask(slot, &format!("WAIT 1 1000")).await.unwrap(), ":1");
+    assert_eq!(fleet.cluster.ask(slot, "WAIT 1 1000").await.unwrap(), ":1");
 
     fleet.cluster.sever(slot).await.unwrap();
     fleet.api.delete(&entry("lost")).pin("entries-1").send().await.expect(200);
@@ -236,7 +236,7 @@ async fn a_removed_copy_comes_back_with_a_replica() {
     fleet.expect_epoch(before, "another loss").await;
 }
 
-/// Half of what a script touches is elsewhere meanwhile, and only some of that has a name that it was told.
+/// Some of what a script touches is elsewhere meanwhile: the engine stops it, and whoever sent it lets others know.
 #[tokio::test]
 async fn keys_move_one_by_one() {
     let fleet = Fleet::on(RedisEngine::Redis).await;
@@ -248,7 +248,6 @@ async fn keys_move_one_by_one() {
     let slot = fleet.slot("{e3}").await;
     let moving = fleet.cluster.begin_moving(slot).await.unwrap();
     moving.keys("k:").await.unwrap();
-
     put(&fleet.api, "entries-1", &keys[0], "\"new\"").await.expect(200);
     fleet.api.delete(&entry(&keys[1])).pin("entries-1").send().await.expect(200);
     let told = fleet.invalidate(json!({"tags": ["moving"]})).await;
