@@ -1,6 +1,6 @@
 //! A cluster of engines on loopback, each primary with a replica: its slots can be moved and its primaries replaced.
 //!
-//! A stack finds it by [`Cluster::url`]. Its clients speak to the nodes as they are announced, thus past the containers'
+//! A stack finds it by [`Cluster::url`]. Its clients speak to the nodes as they are announced, past the containers'
 //! proxies.
 
 use std::os::unix::process::CommandExt;
@@ -144,7 +144,7 @@ impl Cluster {
     pub async fn fail_over(&self, slot: u16) -> Result<(), Error> {
         let from = self.owner(slot).await?;
         let (old, new) = (&self.nodes[from], &self.nodes[self.partner(from)]);
-        // Others do not vote for replicas of one primary twice within twice the node timeout: then it is asked for again.
+        // Redis forgets what it is asked before the primary has heard that the node is its replica: it is asked again.
         for _ in 0..FAILOVER_ATTEMPTS {
             new.say("CLUSTER FAILOVER").await?;
             let deadline = Instant::now() + FAILOVER_TIME;

@@ -156,7 +156,7 @@ impl Copies {
     pub(crate) fn write(&self, operation: Operation, copies: &[WriteCopy<'_>]) -> Cmd {
         let shard = copies.first().map_or(0, |copy| shard(copy.key));
         let names = copies.iter().map(|copy| self.keys.copy(copy.key));
-        let keys: Vec<String> = [self.keys.index(shard), self.keys.nothing(shard)].into_iter().chain(names).collect();
+        let keys: Vec<String> = [self.keys.index(shard)].into_iter().chain(names).collect();
         let mut call = scripts::STORE.call(&keys);
         call.arg(operation.started_us)
             .arg(operation.life_us)
@@ -203,16 +203,14 @@ impl Copies {
     }
 
     fn removal(&self, operation: Operation, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
-        let shard = shard(key);
-        let keys = [self.keys.copy(key), self.keys.index(shard), self.keys.nothing(shard)];
-        let mut call = scripts::REMOVE.call(&keys);
+        let mut call = scripts::REMOVE.call(&[self.keys.copy(key), self.keys.index(shard(key))]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
             .arg(version.sortable())
             .arg(key)
             .arg(exact)
             .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.tags(shard))
+            .arg(self.keys.tags(shard(key)))
             .arg(self.since());
         call
     }
@@ -245,7 +243,7 @@ impl Copies {
     /// The command that removes those of the copies of `keys`, all of one shard, that an eviction means.
     pub(crate) fn evict(&self, operation: Operation, shard: u64, eviction: &Eviction<'_>, keys: &[String]) -> Cmd {
         let Eviction { version, tags, tell_tags } = eviction;
-        let mut call = scripts::EVICT.call(&[self.keys.index(shard), self.keys.nothing(shard)]);
+        let mut call = scripts::EVICT.call(&[self.keys.index(shard)]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
             .arg(version.map(Version::sortable).unwrap_or_default())
@@ -262,7 +260,7 @@ impl Copies {
     /// The command that takes out of the index of a shard, or of those of its keys that have a tag, the `keys` whose copies
     /// are gone.
     pub(crate) fn sweep(&self, shard: u64, tag: Option<&str>, keys: &[String]) -> Cmd {
-        let mut call = scripts::SWEEP.call(&[self.members(shard, tag), self.keys.nothing(shard)]);
+        let mut call = scripts::SWEEP.call(&[self.members(shard, tag)]);
         call.arg(self.keys.copies(shard)).arg(self.keys.tags(shard)).arg(tag.unwrap_or_default()).arg(keys);
         call
     }

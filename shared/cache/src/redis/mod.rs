@@ -104,12 +104,6 @@ impl Keyspace {
         format!("{}{{e{shard:x}}}index", self.0)
     }
 
-    /// A key that never exists. A script that names it beside one that does is refused (TRYAGAIN) while the keys of their
-    /// slot are moved to another server one by one: a script that touches keys it cannot name would find half of them.
-    pub(crate) fn nothing(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}nothing", self.0)
-    }
-
     /// The limit of a class for the API key that `name` stands for.
     pub(crate) fn limit(&self, name: &str, class: &str) -> String {
         format!("{}{{l:{name}}}{class}", self.0)

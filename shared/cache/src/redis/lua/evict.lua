@@ -1,5 +1,5 @@
 -- Removes the copies of many keys of one shard that are older than an invalidation.
--- KEYS: index of the shard, a key that never exists
+-- KEYS: index of the shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version ('' to remove
 --       nothing and only look), '1' to tell the tags of what is meant, life of the tombstones left behind (ms; '' for none), what stands before a key in the
 --       name of its copy, what stands before a tag in the name of its index, tags of which a copy must have one (a line

@@ -57,43 +57,53 @@ local function look_at_nodes()
       lines[#lines + 1] = id .. ' ' .. epoch .. ' ' .. slots
     else
       replicas[id] = primary
+      lines[#lines + 1] = id .. ' replica'
     end
   end
   table.sort(lines)
   return primaries, replicas, me, me .. '\n' .. table.concat(lines, '\n')
 end
 
--- Reads a text that `look_at_nodes` has made.
+-- Reads a text that `look_at_nodes` has made: the primaries, the ids of all nodes, and which one the reader was.
 local function recall_nodes(text)
-  local primaries = {}
-  for id, epoch, slots in string.gmatch(text, '(%x+) (%d+) (%d+)') do
-    primaries[id] = {epoch = tonumber(epoch), slots = tonumber(slots)}
+  local primaries, known = {}, {}
+  for id, epoch, slots in string.gmatch(text, '(%x+) (%S+) ?(%d*)') do
+    known[id] = true
+    if epoch ~= 'replica' then primaries[id] = {epoch = tonumber(epoch), slots = tonumber(slots)} end
   end
-  return primaries, string.match(text, '^%x*')
+  return primaries, known, string.match(text, '^%x*')
 end
 
 -- Whether all that has happened from one look to the next is that slots were moved between primaries, by which nothing is
 -- lost. What cannot be told is not.
-local function have_slots_only_moved(before, now, replicas, epoch_before, epoch)
+local function have_slots_only_moved(before, known, now, replicas, epoch_before, epoch)
+  local has_emptied, has_begun = false, false
   for id, was in pairs(before) do
     local is, follows = now[id], before[replicas[id] or false]
-    -- It had data, and another may have been promoted in its place before the slots went on from there. But the one that
-    -- gives away its last slot becomes a replica of the one that takes it.
-    local stands = is and not (is.has_failed and is.slots == 0) or not is and follows and follows.slots > 0
-    if was.slots > 0 and not stands then return false end
+    if was.slots > 0 and not (is and is.slots > 0) then
+      -- It gave away its last slot, which makes it a replica of the one that took it, or another was promoted in its place.
+      has_emptied = true
+      if is and is.has_failed or not is and not (follows and follows.slots > 0) then return false end
+    end
   end
   local taken, count = {}, 0
   for id, is in pairs(now) do
     local was = before[id]
+    count = count + 1
     if is.slots > 0 then
       -- A replica that was promoted.
       if not was then return false end
       -- A primary that was replaced, and has replaced the other again.
       if is.epoch ~= was.epoch and is.slots <= was.slots then return false end
+      has_begun = has_begun or was.slots == 0
+      taken[is.epoch] = true
+    elseif not known[id] or was and was.epoch == 0 then
+      -- It is new, and found out that others had its epoch. One that has lost its place is taken for a primary for a while.
+      taken[is.epoch] = true
     end
-    taken[is.epoch] = true
-    count = count + 1
   end
+  -- One that was replaced is, too; then the other may have been a replica that was not known for one.
+  if has_emptied and has_begun then return false end
   -- An epoch that nobody has was taken by an election: one that goes on, has failed, or whose winner has lost another.
   if not epoch_before or not epoch or epoch < epoch_before or epoch - epoch_before > count then return false end
   for taking = epoch_before + 1, epoch do
@@ -117,18 +127,18 @@ local function has_cluster_lost(meta, now_ms, server, is_another, cluster, chang
   local is_due = changed > 0 and math.abs(now_ms - tonumber(looked or '0')) >= AGAIN_MS
   if not (is_another or has_changed or is_due) then return false, nil end
 
-  local known = redis.call('HGET', meta, 'nodes')
+  local kept = redis.call('HGET', meta, 'nodes')
   local primaries, replicas, me, text = look_at_nodes()
   local epoch_before, epoch = epoch_of(cluster or ''), epoch_of(numbers)
   local is_lost
-  if primaries and known and known ~= '' then
-    local before, me_before = recall_nodes(known)
+  if primaries and kept and kept ~= '' then
+    local before, known, me_before = recall_nodes(kept)
     is_lost = (is_another and me == me_before)
-      or not have_slots_only_moved(before, primaries, replicas, tonumber(epoch_before), tonumber(epoch))
+      or not have_slots_only_moved(before, known, primaries, replicas, tonumber(epoch_before), tonumber(epoch))
   else
     is_lost = is_another or epoch_before ~= epoch
   end
-  if has_changed or (text or '') ~= known then
+  if has_changed or (text or '') ~= kept then
     changed = now_ms
   elseif math.abs(now_ms - changed) >= SETTLING_MS then
     changed = 0

@@ -1,5 +1,5 @@
 -- Removes a copy that is older than a mutation, or exactly one that must not stay.
--- KEYS: copy, index of its shard, a key that never exists
+-- KEYS: copy, index of its shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, key,
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
 --       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index, since

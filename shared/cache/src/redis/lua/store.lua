@@ -1,5 +1,5 @@
 -- Writes copies of entries of one shard, each over an older one.
--- KEYS: index of the shard, a key that never exists, copies...
+-- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
 --       register ('' when it is not), what stands before a key in the name of its copy, what stands before a tag in the
 --       name of its index; then for each copy: version, stamp, certified at (ms), expires at (ms), key, version and stamp
@@ -68,9 +68,9 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
 end
 
 local outcomes = {}
-for i = 3, #KEYS do
-  local at = 6 + (i - 3) * 11
-  outcomes[i - 2] = store(KEYS[i], unpack(ARGV, at, at + 10))
+for i = 2, #KEYS do
+  local at = 6 + (i - 2) * 11
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 10))
 end
 if #indexed > 0 then
   local has_grown, tags = grow(KEYS[1], indexed), {}

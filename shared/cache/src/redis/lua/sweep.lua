@@ -1,5 +1,5 @@
 -- Takes out of an index the members whose copies are gone.
--- KEYS: index, a key that never exists
+-- KEYS: index
 -- ARGV: what stands before a key in the name of its copy, what stands before a tag in the name of its index, tag ('' for
 --       the index of all keys), keys...
 -- Returns how many were taken out.

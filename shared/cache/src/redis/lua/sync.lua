@@ -25,7 +25,7 @@ local server, is_replica = name_of_server()
 if is_replica then return redis.error_reply('READONLY this server is a replica') end
 local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled', 'ahead',
   'cluster', 'changed', 'looked')
-local is_another = server ~= string.match(meta[1] or '', '^[^:]*')
+local is_another = string.sub(meta[1] or '', 1, #server) ~= server
 local keep
 if ARGV[5] == '1' then
   is_another, keep = has_cluster_lost(KEYS[2], now_ms, server, is_another, meta[8], meta[9], meta[10])
