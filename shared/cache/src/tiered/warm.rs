@@ -37,7 +37,7 @@ impl TieredCache {
     /// # Errors
     /// When DynamoDB cannot be reached, or a job of that name has other things to do.
     pub async fn warm(&self, warm: Warm, name: Option<&str>) -> Result<Warming, CacheError> {
-        let id = name.map_or_else(|| format!("{NAME}{:032x}", fastrand::u128(..)), named);
+        let id = name.map_or_else(unforeseen, named);
         let body = warm.to_json();
         if let Some(job) = self.accepted(&id, &warm).await? {
             return Ok(Warming { job, is_new: false });
@@ -118,6 +118,14 @@ impl View<'_> {
             Strategy::Eager | Strategy::Lazy => now_ms + CALL_MS,
         }
     }
+}
+
+/// A name that nobody can foretell, also not who has seen others of this container: fastrand's numbers can be told from
+/// those before.
+fn unforeseen() -> String {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("the operating system has random numbers");
+    format!("{NAME}{:032x}", u128::from_le_bytes(random))
 }
 
 /// The name of the job for a name that callers chose: of fixed length, and no name tells another.
