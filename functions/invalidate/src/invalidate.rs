@@ -3,7 +3,7 @@
 use crate::request;
 use serde::Serialize;
 use std::{ops::Not, sync::Arc};
-use strata_api::{Answer, Call, Response, Timestamp, body::Body, http::StatusCode};
+use strata_api::{Answer, Call, Response, Scope, Timestamp, body::Body, http::StatusCode};
 use strata_cache::{Invalidate, Reclaim, Selector};
 
 #[derive(Serialize)]
@@ -57,7 +57,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         reclaim,
         job_id,
         dry_run: request.dry_run,
-        sample_keys: request.dry_run.then_some(done.samples),
+        // Keys are what a token reads, so one that may only write is told their number.
+        sample_keys: (request.dry_run && call.principal.require(Scope::Read).is_ok()).then_some(done.samples),
         degraded: done.degraded,
     };
     Response::json(StatusCode::OK, &answered)

@@ -13,8 +13,8 @@ const MAX_ID_BYTES: usize = 128;
 pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
     let id = call.event.path_parameter(ID).ok_or(Problem::new(ID, "is required"))??;
     let found = if id.len() > MAX_ID_BYTES { None } else { call.cache.job(&id).await? };
-    let job = found.ok_or(ApiError::JobNotFound(id))?;
-    if may_see(&call.principal, &job) { Ok(job) } else { Err(ApiError::JobForbidden) }
+    // One that the caller may not see is missing: that it is there is none of its business either.
+    found.filter(|job| may_see(&call.principal, job)).ok_or(ApiError::JobNotFound(id))
 }
 
 /// Whether all that a job touches lies inside of the prefixes that the caller's token is limited to.

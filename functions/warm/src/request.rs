@@ -1,6 +1,6 @@
 //! What is to be warmed, for whom, and whether it is a repetition.
 
-use strata_api::{ApiError, Headers, Principal, Problem, body::Body, warming};
+use strata_api::{ApiError, Headers, Principal, Problem, body::Body, keyed, warming};
 use strata_cache::Warm;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -17,14 +17,15 @@ pub fn read(body: &Body, principal: &Principal, now_ms: i64) -> Result<Warm, Api
 }
 
 /// What names the request, if it is to be answered once however often it is sent. An API key names its own requests only;
-/// and as the header has no space in it, no two API keys have the same name for one.
+/// and as the header has no space in it, no two API keys have the same name for one. It is keyed, as the job's id is made of
+/// it: who knows both could otherwise tell the id, and read and cancel the job of another.
 pub fn name(headers: &Headers, principal: &Principal) -> Result<Option<String>, Problem> {
     let Some(key) = &headers.idempotency_key else { return Ok(None) };
     if !(1..=MAX_NAME_BYTES).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let message = format!("must have 1 to {MAX_NAME_BYTES} visible ASCII characters, and be sent once");
         return Err(Problem::new(IDEMPOTENCY_KEY, message));
     }
-    Ok(Some(format!("request {key} {}", principal.api_key)))
+    Ok(Some(keyed::name(&format!("request {key} {}", principal.api_key))))
 }
 
 #[cfg(test)]

@@ -43,8 +43,6 @@ pub enum ApiError {
     PatternForbidden,
     /// The caller's token is limited to prefixes, and what it asks concerns all keys.
     Confined,
-    /// The caller's token is limited to prefixes, and the job reaches outside of them, or cannot be told not to.
-    JobForbidden,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
     /// The condition of the request does not hold.
@@ -169,11 +167,9 @@ impl ApiError {
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_)
-            | ApiError::KeyForbidden(_)
-            | ApiError::PatternForbidden
-            | ApiError::Confined
-            | ApiError::JobForbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden | ApiError::Confined => {
+                (StatusCode::FORBIDDEN, "FORBIDDEN")
+            }
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
@@ -201,7 +197,6 @@ impl ApiError {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
-            ApiError::JobForbidden => "The token is limited to key prefixes, and the job may reach outside of them",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
@@ -241,7 +236,6 @@ impl ApiError {
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
             | ApiError::Confined
-            | ApiError::JobForbidden
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime

@@ -41,6 +41,11 @@ pub(crate) fn in_log(key: &str) -> String {
     format!("{:016x}", hash("log", key) >> 64)
 }
 
+/// A name for what `text` names, the same in every container, which nobody can tell who knows the text alone.
+pub fn name(text: &str) -> String {
+    format!("{:032x}", hash("name", text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

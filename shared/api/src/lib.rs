@@ -14,7 +14,7 @@
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
 //! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
-//! | [`settings`], [`telemetry`], `keyed`, [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes, metrics, start-up |
+//! | [`settings`], [`telemetry`], [`keyed`], [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes, metrics, start-up |
 
 pub mod answer_size;
 pub mod body;
@@ -22,7 +22,7 @@ pub mod error;
 pub mod etag;
 pub mod event;
 pub mod headers;
-mod keyed;
+pub mod keyed;
 pub mod lists;
 pub mod metrics;
 mod nearest;

@@ -112,6 +112,16 @@ impl RedisUrl {
         RedisUrl(url.into())
     }
 
+    /// Whether it names a database of a cluster, and not the first. Redis 7 has no other in cluster mode, so that no
+    /// connection ever comes about; Valkey 9 would go by it.
+    pub(crate) fn names_database_of_cluster(&self) -> bool {
+        let Some((_, address)) = self.0.split_once("+cluster://") else { return false };
+        // A password may have a slash in it.
+        let server = address.rsplit_once('@').map_or(address, |(_, server)| server);
+        let server = server.split('?').next().unwrap_or_default();
+        server.split_once('/').is_some_and(|(_, database)| !["", "0"].contains(&database))
+    }
+
     /// The address with its password.
     pub fn expose(&self) -> &str {
         &self.0
@@ -276,6 +286,23 @@ impl Default for CompressionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_of_a_cluster_is_refused_at_start_with_what_to_write() {
+        let open = |url: &str| {
+            let mut config = Config::default();
+            config.l2_config.redis_url = RedisUrl::new(url);
+            crate::TieredCache::open(crate::Deployment::new("control"), config)
+        };
+        for bad in ["redis+cluster://h:1/2", "rediss+cluster://u:p/0@h:1/15", "redis+cluster://h/1?protocol=resp3"] {
+            let refused = open(bad).expect_err(bad).to_string();
+            assert!(refused.contains("without /number at the end") && refused.contains("key_prefix"), "{refused}");
+            assert!(!refused.contains("h:1"), "{refused}");
+        }
+        for good in ["redis+cluster://h:1", "redis+cluster://h:1/", "redis+cluster://u:p@h:1/0", "redis://h:1/2"] {
+            assert!(open(good).is_ok(), "{good}");
+        }
+    }
 
     #[test]
     fn a_redis_url_never_shows_its_password() {

@@ -195,7 +195,7 @@ async fn what_a_token_may_not_do_is_403() {
 /// The gateway goes on using its verdict, the function does not.
 #[tokio::test]
 async fn a_token_does_not_outlive_itself_in_the_gateway() {
-    let api = Api::start().await;
+    let api = Api::with(patient().env("JWT_LEEWAY_SECONDS", "0")).await;
     // Everything is warm before the short life begins.
     api.get(&entry("customer:1")).send().await.expect(404);
     let short = api.stack.token(Claims::default().ttl_seconds(3));

@@ -174,6 +174,40 @@ async fn the_journal_tells_who_did_what_and_why() {
 }
 
 #[tokio::test]
+async fn the_journal_tells_a_tenant_nothing_of_when_others_write() {
+    let api = Api::start().await;
+    let tenant = api.stack.token(Claims::default().prefixes(&["tenant:"]));
+    let page = async |query: &str| api.get(&format!("/journal{query}")).bearer(&tenant).send().await.expect(200).json();
+    let empty = page("?limit=1").await;
+    put(&api, "entries-1", "others:1", "1").await.expect(201);
+    assert_eq!(page("?limit=1").await, empty, "somebody else has written");
+    let since = empty["next"].as_str().unwrap().to_owned();
+    assert_eq!(page(&format!("?since={since}&limit=1")).await, empty);
+    put(&api, "entries-1", "tenant:1", "1").await.expect(201);
+    let told = page(&format!("?since={since}&limit=1")).await;
+    assert_eq!(told["mutations"][0]["key"], "tenant:1");
+    assert_eq!(told["next"], told["mutations"][0]["position"]);
+    for others in 2..6 {
+        put(&api, "entries-1", &format!("others:{others}"), "1").await.expect(201);
+    }
+    assert_eq!(page("?limit=1").await, told);
+    let rest = page(&format!("?since={}&limit=1", told["next"].as_str().unwrap())).await;
+    assert_eq!(rest, json!({"mutations": [], "next": told["next"]}));
+}
+
+#[tokio::test]
+async fn who_may_only_write_is_not_shown_keys() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k:1", "1").await.expect(201);
+    for (scopes, shown) in [(&["cache:write"][..], false), (&["cache:write", "cache:read"], true)] {
+        let token = api.stack.token(Claims::with_scopes(scopes));
+        let dry = api.request("POST", "/invalidate").body(r#"{"pattern":"k:*","dry_run":true}"#).bearer(&token);
+        let dry = dry.send().await.expect(200).json();
+        assert_eq!((&dry["invalidated_count"], dry.get("sample_keys").is_some()), (&json!(1), shown));
+    }
+}
+
+#[tokio::test]
 async fn without_redis_l3_is_cleared_at_once_and_the_rest_when_redis_is_back() {
     let api = Api::start().await;
     put(&api, "entries-1", "k", "1").await.expect(201);

@@ -163,8 +163,8 @@ async fn a_removal_is_shown_to_tokens_that_could_have_begun_it() {
         let path = format!("/warm/{}", begun["job_id"].as_str().unwrap_or_else(|| panic!("{begun}")));
         let ask = async |token: &str| api.get(&path).bearer(token).send().await;
         assert_eq!(ask(&all).await.expect(200).json()["kind"], "removal");
-        ask(&theirs).await.expect(if is_theirs { 200 } else { 403 });
-        ask(&others).await.expect_error(403, "FORBIDDEN");
+        ask(&theirs).await.expect(if is_theirs { 200 } else { 404 });
+        ask(&others).await.expect_error(404, "JOB_NOT_FOUND");
     }
 }
 

@@ -10,20 +10,43 @@ use crate::{
 };
 use std::collections::HashMap;
 
+/// Whether the reader may know of a mutation.
+pub type MaySee<'a> = dyn Fn(&Mutation) -> bool + Sync + 'a;
+
+/// Records that are read for a reader who may see some of them only: as many as for the largest page of everything,
+/// whatever the page asked for, so that a small one does not tell where the others' are.
+const CONFINED_RECORDS: usize = 2001;
+
 impl TieredCache {
     /// The mutations recorded after `since`, oldest first, at most `limit`; without it the newest there are. The journal
     /// holds those of the last ten minutes.
     ///
+    /// With `may_see`, for a reader who is not to learn of the others: only those are told of, and the next page begins
+    /// after the last of them, wherever the journal ends. Only where more of others' records lie between than one page
+    /// has does it begin after what was read, for the reader would not get on otherwise.
+    ///
     /// # Errors
     /// When Redis cannot be reached.
-    pub async fn history(&self, since: Option<Position>, limit: usize) -> Result<History, CacheError> {
+    pub async fn history(
+        &self,
+        since: Option<Position>,
+        limit: usize,
+        may_see: Option<&MaySee<'_>>,
+    ) -> Result<History, CacheError> {
         // Every invalidation has a second record, which says how it ended.
-        let reply = self.view().ask(self.journal.history(since, 2 * limit + 1)).await.and_then(history);
+        let wanted = if may_see.is_some() { CONFINED_RECORDS } else { 2 * limit + 1 };
+        let reply = self.view().ask(self.journal.history(since, wanted)).await.and_then(history);
         let records = reply?;
         let matched: HashMap<Position, u64> = records.iter().filter_map(|(_, fields)| closed(fields)).collect();
         let mutations = records.iter().filter_map(|(at, fields)| mutation(*at, fields, matched.get(at).copied()));
+        let mutations = mutations.filter(|mutation| may_see.is_none_or(|may_see| may_see(mutation)));
         let mut mutations: Vec<Mutation> = mutations.collect();
-        let read_to = records.last().map(|(at, _)| *at);
+        let is_secret = may_see.is_some() && (since.is_none() || records.len() < wanted);
+        let read_to = if is_secret {
+            Some(mutations.last().map(|last| last.position).or(since).unwrap_or(Position::ZERO))
+        } else {
+            records.last().map(|(at, _)| *at)
+        };
         let next = match since {
             Some(_) if mutations.len() > limit => {
                 mutations.truncate(limit);

@@ -41,7 +41,7 @@ impl TieredCache {
         if let Some(refusal) = warm.excess() {
             return Err(CacheError::Refused(vec![refusal]));
         }
-        let id = name.map_or_else(|| format!("{NAME}{:032x}", fastrand::u128(..)), named);
+        let id = name.map_or_else(unforeseen, named);
         let body = warm.to_json();
         if let Some(job) = self.accepted(&id, &warm).await? {
             return Ok(Warming { job, is_new: false });
@@ -122,6 +122,14 @@ impl View<'_> {
             Strategy::Eager | Strategy::Lazy => now_ms + CALL_MS,
         }
     }
+}
+
+/// A name that nobody can foretell, also not who has seen others of this container: fastrand's numbers can be told from
+/// those before.
+fn unforeseen() -> String {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("the operating system has random numbers");
+    format!("{NAME}{:032x}", u128::from_le_bytes(random))
 }
 
 /// The name of the job for a name that callers chose: of fixed length, and no name tells another.

@@ -23,6 +23,21 @@ async fn who_is_confined_cannot_change_what_is_everybody_s() {
 }
 
 #[tokio::test]
+async fn who_is_confined_is_not_shown_where_things_are() {
+    let api = Api::start().await;
+    let confined = api.stack.token(Claims::default().prefixes(&["tenant:"]));
+    let (all, theirs) = (shown(&api).await, api.get("/config").bearer(&confined).pin("config-1").send().await);
+    let theirs = theirs.expect(200).json();
+    let mut expected = all.clone();
+    expected["l2_config"]["redis_url"] = json!("redis://***");
+    expected["l2_config"]["key_prefix"] = json!("***");
+    expected["l3_config"]["database_url"] = json!("dynamodb://***");
+    expected["l3_config"]["table_name"] = json!("***");
+    assert_eq!(theirs, expected);
+    assert_ne!(theirs, all);
+}
+
+#[tokio::test]
 async fn the_journal_has_a_scope_of_its_own() {
     let api = Api::start().await;
     let token = |scope: &str| api.stack.token(Claims::with_scopes(&[scope]));

@@ -93,7 +93,7 @@ async fn a_removal_is_told_of_and_cannot_be_cancelled() {
     let refused = about(&api, "DELETE", id).send().await.expect_error(400, "INVALID_REQUEST");
     assert_eq!(refused.details()["errors"][0]["field"], "job_id");
     assert_eq!(report(&api, id).await["state"], "ready");
-    about(&api, "GET", id).bearer(&super::limited(&api)).send().await.expect_error(403, "FORBIDDEN");
+    about(&api, "GET", id).bearer(&super::limited(&api)).send().await.expect_error(404, "JOB_NOT_FOUND");
 }
 
 /// More entries of one partition than one page of DynamoDB has.

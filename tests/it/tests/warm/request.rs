@@ -104,7 +104,7 @@ async fn a_token_reaches_no_further_than_its_prefixes() {
     let mine = id_of(&mine.expect(202));
     let others = begin(&api, json!({"keys": ["mine:1"], "patterns": ["yours:*"]})).await;
     for method in ["GET", "DELETE"] {
-        about(&api, method, &others).bearer(&token).send().await.expect_error(403, "FORBIDDEN");
+        about(&api, method, &others).bearer(&token).send().await.expect_error(404, "JOB_NOT_FOUND");
         about(&api, method, &mine).bearer(&token).send().await.expect(200);
     }
     assert_eq!(report(&api, &others).await["state"], "ready", "nobody else has cancelled it");
