@@ -1,6 +1,6 @@
 //! A cluster of engines on loopback, each primary with a replica: its slots can be moved and its primaries replaced.
 //!
-//! A stack finds it by [`Cluster::url`]. Its clients speak to the nodes as they are announced, thus past the containers'
+//! A stack finds it by [`Cluster::url`]. Its clients speak to the nodes as they are announced, past the containers'
 //! proxies.
 
 use std::os::unix::process::CommandExt;
@@ -33,7 +33,8 @@ const BATCH: usize = 100;
 pub struct Cluster {
     /// The primaries, and then their replicas in the same order, as it began.
     nodes: Vec<Node>,
-    _folder: tempfile::TempDir,
+    binary: PathBuf,
+    folder: tempfile::TempDir,
 }
 
 /// One server of a cluster.
@@ -61,7 +62,7 @@ impl Cluster {
         for _ in 0..2 * primaries {
             nodes.push(Node::start(&binary, folder.path()).await?);
         }
-        let cluster = Self { nodes, _folder: folder };
+        let cluster = Self { nodes, binary, folder };
         cluster.form(primaries).await?;
         Ok(cluster)
     }
@@ -106,7 +107,8 @@ impl Cluster {
 
     /// The slot of a key.
     pub async fn slot(&self, key: &str) -> Result<u16, Error> {
-        let reply = self.nodes[0].ask(&format!("CLUSTER KEYSLOT {key}")).await?;
+        let node = self.nodes.iter().find(|node| node.is_running()).ok_or(Error::NoRedis)?;
+        let reply = node.ask(&format!("CLUSTER KEYSLOT {key}")).await?;
         reply.trim_start_matches(':').parse().map_err(|_| Error::Redis(format!("CLUSTER KEYSLOT: {reply}")))
     }
 
@@ -142,7 +144,7 @@ impl Cluster {
     pub async fn fail_over(&self, slot: u16) -> Result<(), Error> {
         let from = self.owner(slot).await?;
         let (old, new) = (&self.nodes[from], &self.nodes[self.partner(from)]);
-        // Others do not vote for replicas of one primary twice within twice the node timeout: then it is asked for again.
+        // Redis forgets what it is asked before the primary has heard that the node is its replica: it is asked again.
         for _ in 0..FAILOVER_ATTEMPTS {
             new.say("CLUSTER FAILOVER").await?;
             let deadline = Instant::now() + FAILOVER_TIME;
@@ -176,6 +178,20 @@ impl Cluster {
         let to = self.partner(from);
         self.nodes[to].send(Signal::SIGCONT);
         self.until_owned(slot, to).await
+    }
+
+    /// Starts again what was killed, which becomes a replica of the one that took its place.
+    pub async fn mend(&self) -> Result<(), Error> {
+        for node in self.nodes.iter().filter(|node| !node.is_running()) {
+            let process = spawn(&self.binary, self.folder.path(), node.port, node.bus);
+            *node.process() = process.doing("starting a node again")?;
+        }
+        self.until("nodes that are back", async |node| {
+            let Ok(info) = node.ask("INFO replication").await else { return Ok(false) };
+            let knows = node.lines().await?.iter().filter(|line| line.is_primary).count() == self.nodes.len() / 2;
+            Ok(knows && (info.contains("role:master") || info.contains("master_link_status:up")))
+        })
+        .await
     }
 
     /// From where to where a slot is moved.
@@ -265,7 +281,9 @@ impl Node {
             let mut node = Self { port, bus, id: String::new(), process: Mutex::new(process) };
             let deadline = Instant::now() + START_TIMEOUT;
             while node.is_running() && Instant::now() < deadline {
-                if let Some((_, id)) = node.ask("CLUSTER MYID").await.ok().as_deref().and_then(|id| id.split_once("\r\n")) {
+                if let Some((_, id)) =
+                    node.ask("CLUSTER MYID").await.ok().as_deref().and_then(|id| id.split_once("\r\n"))
+                {
                     node.id = id.to_owned();
                     return Ok(node);
                 }
