@@ -174,7 +174,7 @@ impl Fault {
 
     /// Whether it changes the configuration.
     pub(crate) fn configures(self) -> bool {
-        self == Fault::L3SlowForLong
+        matches!(self, Fault::L3SlowForLong | Fault::ManyOpen)
     }
 
     /// Whether it can only happen where L2 is a cluster.

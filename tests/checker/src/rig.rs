@@ -30,6 +30,8 @@ pub const PLANTED: &str = "STRATA_PLANTED";
 const REDIS_TIMEOUT: Duration = Duration::from_secs(4);
 /// The `l3_config.timeout_ms` of every stack, which is the default.
 pub(crate) const L3_TIMEOUT_MS: u64 = 1000;
+/// How much longer than the window it takes until every container must know of a configuration.
+pub(crate) const FOLLOWED: Duration = Duration::from_millis(100);
 /// How long an invalidation removes before the rest becomes a job, in milliseconds, where that is to happen.
 const HURRY_MS: &str = "400";
 /// How often a change of the configuration is asked for, and how long between.

@@ -13,15 +13,17 @@ use super::left;
 use crate::client::Client;
 use crate::history::{KeyId, Operation};
 use crate::keys::Keys;
-use crate::rig::Rig;
+use crate::rig::{FOLLOWED, L3_TIMEOUT_MS, Rig};
 
 /// How many notes are left: more than one request to DynamoDB reads.
 const NOTES: usize = 1200;
 /// How many invalidations are begun, and how long that may take.
 const BEGUN: usize = 1100;
 const BEGIN_FOR: Duration = Duration::from_secs(60);
-/// How slow L3 is for an invalidation that is to go on as a job: it does not even begin to remove in the time it has.
-const SLOW_MS: u64 = 250;
+/// How slow L3 is for an invalidation that is to go on as a job, and how long containers wait for it: what it means is not
+/// even found in the time that it has, nor 4 s later.
+const SLOW_MS: u64 = 5_000;
+const PATIENT_MS: u64 = 20_000;
 /// How many values are read while much is left, and come to an end before, between and after it.
 const VALUES: usize = 12;
 /// For how long they are read then.
@@ -67,6 +69,10 @@ pub(super) async fn leave_open(client: &Client<'_>, rng: &mut Rng) -> Vec<Operat
     let keys: Vec<KeyId> = Keys::left().take(VALUES).collect();
     let mut operations = store(client, &keys, rng).await;
     let l3 = client.rig.api.stack.l3();
+    if !client.rig.set_l3_timeout(PATIENT_MS).await {
+        return operations;
+    }
+    tokio::time::sleep(client.rig.promise + FOLLOWED).await;
     l3.set(L3Fault::Slow { ms: SLOW_MS }).await;
     operations.push(super::perform(client, client.workload.sweep_left(), rng).await);
     l3.set(L3Fault::Throttling).await;
@@ -83,6 +89,8 @@ pub(super) async fn leave_open(client: &Client<'_>, rng: &mut Rng) -> Vec<Operat
     });
     let begun: usize = join_all(begun).await.into_iter().sum();
     l3.set(L3Fault::Ok).await;
+    // The end of the run sees to it where this does not.
+    client.rig.set_l3_timeout(L3_TIMEOUT_MS).await;
     client.remark(format!("{begun} invalidations in {:.1} s", (client.clock.now() - began).as_secs_f64()));
     operations.extend(left::read_everywhere(client, keys.iter().copied()).await);
     for (place, function) in ["entries", "invalidate"].into_iter().enumerate() {

@@ -13,7 +13,7 @@ use strata_stack::L3Fault;
 use super::{left, pause};
 use crate::client::Client;
 use crate::history::Operation;
-use crate::rig::{L3_TIMEOUT_MS, Rig};
+use crate::rig::{FOLLOWED, L3_TIMEOUT_MS, Rig};
 use crate::rules::DEGRADED_BOUND;
 
 /// The times that containers are told to give L3.
@@ -25,8 +25,6 @@ const BEYOND_ATTEMPT: RangeInclusive<u64> = 29..=90;
 const SLOW_MS: RangeInclusive<u64> = 0..=150;
 /// How long after the bound of what was told to nobody it goes on.
 const MARGIN: Duration = Duration::from_secs(2);
-/// How much longer than the window it takes until every container must know of a configuration.
-const FOLLOWED: Duration = Duration::from_millis(100);
 /// When Redis comes back for the container that was cut off.
 const BACK_MS: RangeInclusive<u64> = 500..=20_000;
 
