@@ -95,8 +95,10 @@ impl View<'_> {
         let sweep = Sweep { selector: &request.selector, act: Act::Look, met: &met };
         let mut frontier = Frontier::default();
         let mut done = true;
-        // What is open counts as removed.
-        self.know_barriers(caught_up.synced.is_ok(), 0).await?;
+        if levels.has(Level::L3) || levels.has(Level::L2) {
+            // What is open counts as removed.
+            self.know_barriers(caught_up.synced.is_ok(), 0).await?;
+        }
         if levels.has(Level::L3) {
             done = self.sweep_l3(sweep, &mut frontier.l3, pace).await?;
         }
