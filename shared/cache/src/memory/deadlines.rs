@@ -55,9 +55,9 @@ impl Deadlines {
         let at = second_of(copy);
         let Some(second) = seconds.by_second.get_mut(&at) else { return };
         second.held = second.held.minus(usage);
-        let gone = (second.held.entries == 0).then(|| second.listed.len());
+        let (is_over, listed) = (second.held.entries == 0, second.listed.len());
         seconds.held -= 1;
-        if let Some(listed) = gone {
+        if is_over {
             seconds.by_second.remove(&at);
             seconds.listed -= listed;
         }
