@@ -7,6 +7,8 @@ use crate::{
     selector::{Invalidation, Selector},
 };
 
+mod doubt;
+
 const T0: u64 = 1_700_000_000_000;
 
 fn at(ms: u64) -> Position {
@@ -29,13 +31,6 @@ fn reply(ms: u64, records: Vec<Record>) -> SyncReply {
 fn gap(ms: u64, end: u64, floor: u64, records: Vec<Record>) -> SyncReply {
     let said = Some(Said { floor: at(floor), keys: Vec::new() });
     SyncReply { gap: Some(at(end)), said, ..reply(ms, records) }
-}
-
-/// What the index says now of the key, of which its last record stands at `last`.
-fn looked(knowledge: &Coherence, name: &str, floor: u64, last: Option<u64>, greatest: u64) -> Looked {
-    let recorded = last.map(|last| Recorded { greatest: Version(greatest), last: at(last) });
-    let said = Said { floor: at(floor), keys: vec![recorded] };
-    Looked::of([&key(name)], &said, knowledge.generation())
 }
 
 fn copy(version: u64, stamp: u64) -> Certificate {
@@ -79,121 +74,6 @@ fn a_record_takes_trust_from_older_copies_only() {
     assert!(knowledge.trusts(&k, &[], &copy(2, 0), None, 0, 1000), "the record's own put");
     assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 0, 1000));
     assert!(!knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 1001, 1000), "older than V");
-}
-
-#[test]
-fn a_gap_leaves_trust_in_l2_to_the_index() {
-    let mut knowledge = synced();
-    let (before, k) = (knowledge.stamp(), key("k"));
-    let news = knowledge.apply(gap(30_000, 20_000, 5_000, vec![]), 30_000);
-    assert!(news.gap && !news.clear);
-    assert!(!knowledge.allows_fill(&k, &[], before, Version(1), at(20_000)), "it began before");
-    assert!(knowledge.trusts(&k, &[], &copy(1, 20_000), None, 0, 1000), "certified after the gap");
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 10_000), None, 0, 1000), "the index was not asked");
-    let said = |last, greatest| looked(&knowledge, "k", 5_000, last, greatest);
-    let trusts = |stamp, said: Looked| knowledge.trusts(&k, &[], &copy(1, stamp), Some(&said), 0, 1000);
-    assert!(trusts(10_000, said(None, 0)));
-    assert!(trusts(10_000, said(Some(10_000), 9)), "the record is not after the stamp");
-    assert!(trusts(10_000, said(Some(15_000), 1)), "the copy's own put");
-    assert!(!trusts(10_000, said(Some(15_000), 2)));
-    assert!(!trusts(4_000, said(None, 0)), "the index does not reach back");
-    assert!(!knowledge.trusts(&key("x"), &[], &copy(1, 10_000), Some(&said(None, 0)), 0, 1000), "not asked about");
-    let earlier = said(None, 0);
-    knowledge.apply(gap(40_000, 39_000, 5_000, vec![]), 40_000);
-    assert!(!knowledge.trusts(&k, &[], &copy(1, 10_000), Some(&earlier), 0, 1000), "said before another gap");
-}
-
-#[test]
-fn what_the_index_does_not_reach_back_to_is_over_after_2t() {
-    let mut knowledge = synced();
-    knowledge.apply(gap(100_000, 99_000, 30_000, vec![]), 0);
-    let said = |last| looked(&knowledge, "k", 30_000, last, 9);
-    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), Some(&said(None)), 0, 1000));
-    assert!(!knowledge.trusts(&key("k"), &[], &copy(1, 10_000), Some(&said(Some(40_000))), 0, 1000));
-    assert!(knowledge.lacks_history());
-    knowledge.apply(reply(169_000, vec![]), 0);
-    assert!(!knowledge.lacks_history(), "nothing need be asked any more");
-    assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), None, 0, 1000));
-}
-
-/// What is said of a copy of version 1 that was certified at 0 and known to be good in a generation.
-fn confirms(knowledge: &Coherence, known: u64, said: Option<&Looked>) -> Option<bool> {
-    let key = key("k");
-    knowledge.confirms(&Held { key: &key, tags: &[], version: Version(1), stamp: at(0), known }, said)
-}
-
-#[test]
-fn after_a_gap_a_copy_in_l1_is_as_good_as_the_index_says() {
-    let mut knowledge = synced();
-    knowledge.apply(reply(10_000, vec![put(10_000, "x", 5)]), 0);
-    let known = knowledge.generation();
-    knowledge.apply(gap(30_000, 20_000, 9_000, vec![]), 0);
-    assert_ne!(knowledge.generation(), known);
-    assert_eq!(confirms(&knowledge, known, None), None);
-    let said = |floor, last| looked(&knowledge, "k", floor, last, 9);
-    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, None))), Some(true), "it was good until the gap");
-    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(9_500)))), Some(true), "heeded before the gap");
-    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(15_000)))), Some(false));
-    assert_eq!(confirms(&knowledge, known, Some(&said(11_000, None))), None, "the index does not reach back");
-    // Doubted twice: what it was good until is the first gap.
-    knowledge.apply(gap(40_000, 39_000, 9_000, vec![]), 0);
-    assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(false));
-    assert_eq!(confirms(&knowledge, known + 1, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(true));
-}
-
-#[test]
-fn a_gap_whose_invalidations_are_not_all_known_confirms_nothing() {
-    let mut knowledge = synced();
-    let (known, before) = (knowledge.generation(), knowledge.stamp());
-    let event = Event::Invalidated(invalidation(15_000, "x*", 9, Levels::ALL));
-    let news = knowledge.apply(gap(30_000, 20_000, 12_000, vec![Record { at: at(15_000), event }]), 0);
-    assert_eq!(news.invalidations.len(), 1, "those that are known are heeded at once");
-    assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 0, None, 0))), None);
-    assert_eq!(knowledge.since(&key("k"), &[], before, Version(1), None), Since::Invalidated, "it may have been");
-}
-
-#[test]
-fn many_invalidations_are_asked_for_when_their_keys_are() {
-    let mut knowledge = synced();
-    let known = knowledge.generation();
-    let swept = |n: u64, pattern: &str| {
-        let event = Event::Invalidated(invalidation(n, pattern, 9, Levels::ALL));
-        Record { at: at(n), event }
-    };
-    let others = || (11..40).map(|n| swept(n, "x*")).collect::<Vec<_>>();
-    let news = knowledge.apply(reply(50, others()), 50);
-    assert!(news.gap && !news.clear && news.invalidations.is_empty());
-    assert_eq!(confirms(&knowledge, known, None), Some(true), "the ledger has them all");
-    let mut knowledge = synced();
-    let known = knowledge.generation();
-    knowledge.apply(reply(50, [others(), vec![swept(40, "k")]].concat()), 50);
-    assert_eq!(confirms(&knowledge, known, None), Some(false));
-}
-
-#[test]
-fn a_write_in_which_a_gap_lies_is_checked_by_the_index() {
-    let mut knowledge = synced();
-    let before = knowledge.stamp();
-    knowledge.apply(gap(30_000, 20_000, 0, vec![]), 0);
-    let since = |said: Option<Looked>| knowledge.since(&key("k"), &[], before, Version(5), said.as_ref());
-    assert_eq!(since(None), Since::Changed, "nobody can tell");
-    assert_eq!(since(Some(looked(&knowledge, "k", 0, Some(15_000), 5))), Since::Unchanged, "its own record");
-    assert_eq!(since(Some(looked(&knowledge, "k", 0, Some(15_000), 6))), Since::Changed);
-}
-
-#[test]
-fn with_l2_as_the_register_a_gap_empties_l1() {
-    let mut knowledge = synced();
-    knowledge.configure(Register::L2, true);
-    assert!(knowledge.apply(gap(30_000, 20_000, 0, vec![]), 0).clear);
-}
-
-#[test]
-fn a_gap_is_expected_by_the_pace_of_the_records() {
-    let mut knowledge = synced();
-    knowledge.apply(SyncReply { count: 100, ..reply(1_010, vec![]) }, 1_010);
-    assert!(!knowledge.expects_gap(1_310));
-    assert!(knowledge.expects_gap(1_410), "a hundred a second");
 }
 
 #[test]
