@@ -4,7 +4,7 @@
 mod authority;
 mod reconnect;
 mod scenarios;
-mod servers;
+pub mod servers;
 
 use self::authority::Authority;
 use self::servers::{Node, PASSWORD, Servers};

@@ -1,6 +1,7 @@
 //! The suites: what users of the running system can see, a module for each topic.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod answers;
 mod authorizer;
 mod coherence;
 mod config;

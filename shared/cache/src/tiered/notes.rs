@@ -119,24 +119,24 @@ impl View<'_> {
         let barriers = self.lost_barriers(found);
         let replayed = if begin_epoch || !replays { &[] } else { &*found.notes };
         let raised = barriers.iter().map(|body| self.journal.raise(operation, body));
-        let mut commands: Vec<Command> =
-            raised.chain(replayed.iter().map(|note| self.replay(operation, note))).collect();
-        let told = commands.len();
         // L3 has just answered, so that copies of these keys can be confirmed.
         let suspects = self.suspects().clone();
-        commands.extend(
-            suspects
-                .iter()
-                .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, "")),
-        );
-        commands.push(self.journal.notes_checked(checked_ms, begin_epoch));
-        commands.push(self.journal.configure(&found.document));
-        let mut replies = self.then_sync(commands, 0).await?.into_iter();
-        for reply in replies.by_ref().take(told) {
-            appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
+        let suspected = suspects
+            .iter()
+            .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, ""));
+        let records: Vec<Command> =
+            raised.chain(replayed.iter().map(|note| self.replay(operation, note))).chain(suspected).collect();
+        if !records.is_empty() {
+            // Known to be there before anybody is told that the notes were read.
+            for reply in self.then_sync(records, 0).await? {
+                appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
+            }
         }
+        let commands =
+            vec![self.journal.notes_checked(checked_ms, begin_epoch), self.journal.configure(&found.document)];
+        let checked = self.then_sync(commands, 0).await?.into_iter().next().ok_or(Down::Odd("no reply"));
         if begin_epoch {
-            replies.nth(suspects.len()).ok_or(Down::Odd("no reply to an epoch")).and_then(notes_are_checked)?;
+            checked.and_then(notes_are_checked)?;
         }
         if !found.more && !self.knowledge().notes_were_read() {
             return Err(Down::Odd("what was just put into the journal is lost again"));
