@@ -43,6 +43,8 @@ pub(crate) enum Bug {
     BarrierClosedEarly,
     /// A row that an invalidation has not come to yet is returned.
     BarrierNotHeeded,
+    /// What is open is taken for what was open before.
+    OpenTakenForKnown,
     /// A DELETE, or a PUT into other levels, leaves the copy in L2.
     OlderCopyLeft,
     /// The tags of a value that replaces another do not go into the index of L2.
@@ -76,13 +78,14 @@ mod switch {
     static WANTED: LazyLock<String> = LazyLock::new(|| std::env::var("STRATA_PLANTED").unwrap_or_default());
 
     /// What a mistake puts in the place of a text that one script has.
-    const IN_SCRIPTS: [(Bug, &str, &str); 3] = [
+    const IN_SCRIPTS: [(Bug, &str, &str); 4] = [
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
             "tagged[tag] = tagged[tag] or {}",
             "if old[1] then break end tagged[tag] = tagged[tag] or {}",
         ),
+        (Bug::OpenTakenForKnown, "local is_known = set == ARGV[7]", "local is_known = true"),
         (Bug::EpochNotBegun, "meta[1] ~= identity or not meta[2] or is_lost", "not meta[2] or is_lost"),
     ];
 

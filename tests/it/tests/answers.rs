@@ -1,177 +1,26 @@
 //! What Redis answers when something is wrong with it, and what users see then: the rows of `docs/redis-answers.md`, each
 //! on real servers that are put into that state.
 
+mod rows;
+
+use self::rows::{AS_EVER, AWAY, DEGRADED, FROM_L2, FROM_L3, JOB, MISSING, ODD, REFUSING, Row};
 use crate::{
     engines::servers::{PASSWORD, Servers, say},
     support::{copy_name, eventually, get, invalidate, put, shard, wait_out_the_window},
 };
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use strata_it::{
     Api, entry, patient,
     stack::{RedisEngine, repository},
 };
 
-/// What an operation is in a state, as the page says it.
-const FROM_L2: &str = "L2";
-const FROM_L3: &str = "L3";
-const AS_EVER: &str = "as ever";
-const DEGRADED: &str = "`degraded`";
-const JOB: &str = "200, a job";
-
-/// A state of Redis, and what users see of it.
-struct Row {
-    /// What Redis says.
-    code: &'static str,
-    /// When it does.
-    when: &'static str,
-    /// Where a value comes from that memory does not have.
-    get: &'static str,
-    /// PUT and DELETE.
-    change: &'static str,
-    /// POST /invalidate.
-    invalidate: &'static str,
-    /// What the status says of L2.
-    status: &'static str,
-    begin: &'static [&'static [&'static str]],
-    end: &'static [&'static [&'static str]],
-}
-
-impl Row {
-    /// Redis is of no use: as if it were cut off.
-    const fn cut_off(code: &'static str, when: &'static str) -> Row {
-        Row { get: FROM_L3, change: DEGRADED, invalidate: DEGRADED, status: "unhealthy", ..Row::healthy(code, when) }
-    }
-
-    /// Redis is read from.
-    const fn read_only(code: &'static str, when: &'static str) -> Row {
-        Row { get: FROM_L2, status: "degraded", ..Row::cut_off(code, when) }
-    }
-
-    /// Nobody but one key is concerned.
-    const fn healthy(code: &'static str, when: &'static str) -> Row {
-        Row { code, when, get: FROM_L3, change: AS_EVER, invalidate: AS_EVER, status: "healthy", begin: &[], end: &[] }
-    }
-
-    /// As the page has it.
-    fn line(&self) -> String {
-        let Row { code, when, get, change, invalidate, status, .. } = self;
-        format!("| `{code}` | {when} | {get} | {change} | {invalidate} | `{status}` |")
-    }
-}
-
-const MEMORY_FULL: &[&[&str]] = &[&["SET", "permanent", "{MB}"], &["CONFIG", "SET", "maxmemory", "1mb"]];
-const MEMORY_FREE: &[&[&str]] = &[&["CONFIG", "SET", "maxmemory", "0"], &["DEL", "permanent"]];
-const MASTER_AGAIN: &[&[&str]] = &[&["REPLICAOF", "NO", "ONE"], &["CONFIG", "SET", "replica-serve-stale-data", "yes"]];
-const ALL_RIGHTS: &[&[&str]] = &[&["ACL", "SETUSER", "default", "+@all"]];
-
-/// It answers, and takes no writes.
-const REFUSING: [Row; 4] = [
-    Row {
-        begin: &[MEMORY_FULL[0], &["CONFIG", "SET", "maxmemory-policy", "noeviction"], MEMORY_FULL[1]],
-        end: MEMORY_FREE,
-        ..Row::read_only("OOM", "memory is full, `noeviction`")
-    },
-    Row {
-        begin: &[MEMORY_FULL[0], &["CONFIG", "SET", "maxmemory-policy", "volatile-lru"], MEMORY_FULL[1]],
-        end: MEMORY_FREE,
-        // What may go is gone.
-        ..Row { get: FROM_L3, ..Row::read_only("OOM", "memory is full of what may not go, `volatile-lru`") }
-    },
-    Row {
-        begin: &[&["CONFIG", "SET", "min-replicas-to-write", "1"]],
-        end: &[&["CONFIG", "SET", "min-replicas-to-write", "0"]],
-        ..Row::read_only("NOREPLICAS", "fewer replicas than `min-replicas-to-write`")
-    },
-    Row {
-        begin: &[&["CONFIG", "SET", "save", "3600 1"], &["{NO DUMP}"], &["BGSAVE"], &["{BGSAVE}"]],
-        end: &[&["CONFIG", "SET", "save", ""]],
-        ..Row::read_only("MISCONF", "a snapshot failed, `stop-writes-on-bgsave-error`")
-    },
-];
-
-/// It cannot be asked.
-const AWAY: [Row; 7] = [
-    Row {
-        begin: &[&["CONFIG", "SET", "busy-reply-threshold", "50"], &["{SCRIPT}"]],
-        end: &[&["SCRIPT", "KILL"]],
-        ..Row::cut_off("BUSY", "somebody's script runs for long")
-    },
-    Row {
-        begin: &[&["REPLICAOF", "127.0.0.1", "1"]],
-        end: MASTER_AGAIN,
-        ..Row::cut_off("READONLY", "it is a replica now")
-    },
-    Row {
-        begin: &[&["CONFIG", "SET", "replica-serve-stale-data", "no"], &["REPLICAOF", "127.0.0.1", "1"]],
-        end: MASTER_AGAIN,
-        ..Row::cut_off("MASTERDOWN", "a replica without its master, `replica-serve-stale-data no`")
-    },
-    Row {
-        begin: &[&["{LOAD}"]],
-        end: &[&["CONFIG", "SET", "key-load-delay", "0"], &["{LOADED}"], MASTER_AGAIN[0]],
-        ..Row::cut_off("LOADING", "it loads its data")
-    },
-    Row {
-        begin: &[&["ACL", "SETUSER", "default", "resetpass", ">other"], &["CLIENT", "KILL", "TYPE", "normal"]],
-        end: &[&["ACL", "SETUSER", "default", "nopass"]],
-        ..Row::cut_off("NOAUTH", "the password is another one")
-    },
-    Row {
-        begin: &[&["ACL", "SETUSER", "default", "-evalsha"]],
-        end: ALL_RIGHTS,
-        ..Row::cut_off("NOPERM", "the user may not run scripts")
-    },
-    Row {
-        begin: &[&["ACL", "SETUSER", "default", "-hmget"]],
-        end: ALL_RIGHTS,
-        ..Row::cut_off("ERR", "the user may not run a command of the sync")
-    },
-];
-
-/// One right, or one key, is not as it should be.
-const ODD: [Row; 6] = [
-    Row {
-        begin: &[&["ACL", "SETUSER", "default", "-xadd"]],
-        end: ALL_RIGHTS,
-        // No other write is refused.
-        ..Row { status: "healthy", ..Row::read_only("ERR", "the user may not append to the journal") }
-    },
-    Row {
-        begin: &[&["DEL", "{COPY}"], &["SET", "{COPY}", "odd"]],
-        ..Row::healthy("WRONGTYPE", "something else has the name of a copy")
-    },
-    Row {
-        begin: &[&["RENAME", "{INDEX}", "{INDEX}:kept"], &["SET", "{INDEX}", "odd"]],
-        end: &[&["RENAME", "{INDEX}:kept", "{INDEX}"]],
-        ..Row {
-            get: FROM_L2,
-            change: DEGRADED,
-            invalidate: JOB,
-            status: "unhealthy",
-            ..Row::healthy("WRONGTYPE", "… of the index of a shard")
-        }
-    },
-    Row {
-        begin: &[&["DEL", "{JOURNAL}"], &["SET", "{JOURNAL}", "odd"]],
-        end: &[&["DEL", "{JOURNAL}"]],
-        ..Row::cut_off("WRONGTYPE", "… of the journal")
-    },
-    Row {
-        begin: &[&["DEL", "{META}"], &["SET", "{META}", "odd"]],
-        end: &[&["DEL", "{META}"]],
-        ..Row::cut_off("WRONGTYPE", "… of what stands beside the journal")
-    },
-    Row {
-        begin: &[&["DEL", "{OPEN}"], &["SET", "{OPEN}", "odd"]],
-        end: &[&["DEL", "{OPEN}"]],
-        ..Row::cut_off("WRONGTYPE", "… of the open invalidations")
-    },
-];
-
-/// The one of a cluster: see [`slots_are_missing`].
-const MISSING: Row = Row::cut_off("CLUSTERDOWN", "slots of a cluster are nobody's");
+/// How long others may return what a `degraded` mutation replaced.
+const LAMBDA: Duration = Duration::from_secs(10);
 
 /// A stack, and a way to its server that no state bars.
 struct Rig {
@@ -226,7 +75,7 @@ impl Rig {
             if said.lines().any(|said| said == line) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("no {line}");
     }
@@ -339,7 +188,9 @@ impl Keys {
         assert_eq!(said(&done), row.invalidate, "{what}: {done}");
         assert_eq!(l2_status(api).await, row.status, "{what}");
         // Within Λ, whatever Redis still says.
+        let began = Instant::now();
         eventually(&what, async || self.are_as_they_should(api).await).await;
+        assert!(began.elapsed() < 2 * LAMBDA, "{what}: {:?}", began.elapsed());
         assert_eq!(get(api, "entries-1", &self.odd).await.expect(200).value(), "2", "{what}");
     }
 
@@ -375,6 +226,46 @@ fn said(answer: &Value) -> &'static str {
         (None, Some(_)) => JOB,
         (None, None) => AS_EVER,
     }
+}
+
+/// As one that does not answer is.
+#[tokio::test]
+async fn a_redis_that_takes_no_writes_is_spared_them() {
+    let mut rig = Rig::start(RedisEngine::Any).await;
+    rig.all(REFUSING[2].begin, "").await;
+    let began = Instant::now();
+    for i in 0..3 {
+        put(&rig.api, "entries-1", &format!("k{i}"), "1").await;
+    }
+    for i in 0..100 {
+        get(&rig.api, "entries-1", &format!("k{}", i % 3)).await.expect(200);
+    }
+    // Once a second, and with each note that there is.
+    let most = 16 * (began.elapsed().as_secs() + 1);
+    let said: String = rig.say(&["INFO", "errorstats"]).await;
+    let refused = said.lines().find_map(|line| line.strip_prefix("errorstat_NOREPLICAS:count=")).unwrap_or("0");
+    assert!((1..=most).contains(&refused.trim().parse().unwrap()), "{refused} of at most {most}");
+}
+
+#[tokio::test]
+async fn jobs_and_the_configuration_do_without_writes() {
+    let mut rig = Rig::start(RedisEngine::Any).await;
+    put(&rig.api, "entries-1", "k", "1").await.expect(201);
+    rig.say::<()>(&["DEL", &copy_name("k")]).await;
+    rig.all(REFUSING[2].begin, "").await;
+    let begun = rig.api.request("POST", "/warm").body(r#"{"keys":["k"]}"#).send().await.expect(202).json();
+    let report = format!("/warm/{}", begun["warming_job_id"].as_str().unwrap());
+    let state = async |api: &Api| api.get(&report).send().await.expect(200).json()["state"].clone();
+    eventually("the job", async || state(&rig.api).await == "scheduled").await;
+    let told = rig.api.put("/config", r#"{"l1_config":{"ttl_minutes":90}}"#).send().await.expect(200).json();
+    assert_eq!(told["degraded"], true, "{told}");
+    rig.all(REFUSING[2].end, "").await;
+    eventually("the job", async || {
+        rig.api.stack.tick().await.ok();
+        state(&rig.api).await == "done"
+    })
+    .await;
+    assert!(rig.say::<bool>(&["EXISTS", &copy_name("k")]).await);
 }
 
 #[tokio::test]

@@ -24,5 +24,6 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod unfinished;
 mod warm;
 mod warming;

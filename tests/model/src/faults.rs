@@ -118,7 +118,15 @@ impl State {
             Fault::Flush => {
                 self.budget.flush -= 1;
                 let Redis { identity, aged, .. } = self.redis;
-                self.redis = Redis { identity, journal: Vec::new(), meta: None, open: Vec::new(), copy: None, aged };
+                self.redis = Redis {
+                    identity,
+                    journal: Vec::new(),
+                    meta: None,
+                    open: Vec::new(),
+                    passed: Vec::new(),
+                    copy: None,
+                    aged,
+                };
             }
             Fault::Lag => self.replica = Some(Box::new(self.redis.clone())),
             Fault::FailOver(shards) => self.fail_over(shards),

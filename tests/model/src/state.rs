@@ -65,6 +65,8 @@ pub struct Redis {
     pub meta: Option<Meta>,
     /// Barriers that are not finished.
     pub open: Vec<Barrier>,
+    /// Positions of those that later ones closed.
+    pub passed: Vec<Position>,
     /// The copy of the key.
     pub copy: Option<SharedCopy>,
     /// Everything up to here is older than 2T.
