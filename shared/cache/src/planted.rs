@@ -51,6 +51,8 @@ pub(crate) enum Bug {
     BarrierNotHeeded,
     /// Of many open invalidations the oldest are not heeded.
     OldBarriersForgotten,
+    /// What is open is taken for what was open before.
+    OpenTakenForKnown,
     /// A DELETE, or a PUT into other levels, leaves the copy in L2.
     OlderCopyLeft,
     /// The tags of a value that replaces another do not go into the index of L2.
@@ -144,7 +146,7 @@ mod switch {
     }
 
     /// What a mistake puts in the place of a text that one script has.
-    const IN_SCRIPTS: [(Bug, &str, &str); 3] = [
+    const IN_SCRIPTS: [(Bug, &str, &str); 4] = [
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
@@ -152,6 +154,7 @@ mod switch {
             "if old[1] then break end tagged[tag] = tagged[tag] or {}",
         ),
         (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
+        (Bug::OpenTakenForKnown, "local is_known = set == ARGV[10]", "local is_known = true"),
     ];
 
     /// Whether this mistake is to be made.

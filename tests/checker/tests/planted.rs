@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 26] = [
+const HUNTS: [(&str, &[Fault]); 27] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -56,6 +56,7 @@ const HUNTS: [(&str, &[Fault]); 26] = [
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),
     ("BarrierClosedEarly", &[Fault::InvalidationsSlow]),
     ("BarrierNotHeeded", &[Fault::InvalidationsSlow]),
+    ("OpenTakenForKnown", &[Fault::InvalidationsSlow]),
     ("EpochNotBegun", &[Fault::ReplicaPromoted]),
 ];
 

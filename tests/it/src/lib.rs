@@ -71,7 +71,7 @@ pub fn patient() -> Options {
     configured(json!({}))
 }
 
-/// The same with a partial configuration document.
+/// The same with a partial configuration document. Maintenance runs when a suite calls for it.
 pub fn configured(partial: Value) -> Options {
     let mut config = json!({"l2_config": {"timeout_ms": 1_000}, "l3_config": {"timeout_ms": 5_000}});
     for (section, fields) in partial.as_object().expect("a document is an object") {
@@ -80,7 +80,7 @@ pub fn configured(partial: Value) -> Options {
             _ => config[section] = fields.clone(),
         }
     }
-    Options::default().env("CACHE_CONFIG", config.to_string())
+    Options::default().schedules(false).env("CACHE_CONFIG", config.to_string())
 }
 
 /// Reads an entry that is not there, past the gateway, until no level is said to be out of reach.

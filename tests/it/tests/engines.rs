@@ -4,7 +4,7 @@
 mod authority;
 mod reconnect;
 mod scenarios;
-mod servers;
+pub mod servers;
 mod topology;
 
 use self::authority::Authority;

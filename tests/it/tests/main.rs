@@ -1,6 +1,7 @@
 //! The suites: what users of the running system can see, a module for each topic.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod answers;
 mod authorizer;
 mod coherence;
 mod config;
@@ -25,5 +26,6 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod unfinished;
 mod warm;
 mod warming;

@@ -8,7 +8,7 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    state::{Barrier, Container, Database, Event, GAP, Index, Note, Record, Redis, State},
+    state::{Barrier, Container, Database, Event, GAP, Index, Note, Position, Record, Redis, State},
 };
 
 type Visit<'a> = &'a mut dyn FnMut(&mut u8);
@@ -36,6 +36,14 @@ impl State {
     /// Forgets what has no influence any more.
     fn forget(&mut self) {
         let outages = self.budget.cut > 0 || self.containers.iter().any(|container| container.cut);
+        let closing: Vec<Position> = self
+            .containers
+            .iter()
+            .filter_map(|container| container.operation.as_ref().map(|operation| operation.barrier))
+            .collect();
+        for redis in [Some(&mut self.redis), self.replica.as_deref_mut()].into_iter().flatten() {
+            redis.passed.retain(|at| closing.contains(at));
+        }
         for container in &mut self.containers {
             if let Some(knowledge) = container.knowledge.as_mut().filter(|_| !outages) {
                 knowledge.tick = 0;
@@ -114,6 +122,7 @@ impl Redis {
         self.meta.iter_mut().for_each(|meta| visit(&mut meta.epoch));
         self.open.iter_mut().for_each(|barrier| barrier.moments(visit));
         self.index.iter_mut().for_each(|index| index.moments(visit));
+        self.passed.iter_mut().for_each(&mut *visit);
         if let Some(copy) = &mut self.copy {
             visit(&mut copy.version);
             visit(&mut copy.stamp);

@@ -130,7 +130,8 @@ impl State {
                 self.budget.flush -= 1;
                 let Redis { identity, aged, .. } = self.redis;
                 let (journal, open) = (Vec::new(), Vec::new());
-                self.redis = Redis { identity, journal, meta: None, open, index: None, copy: None, aged };
+                self.redis =
+                    Redis { identity, journal, meta: None, open, passed: Vec::new(), index: None, copy: None, aged };
             }
             Fault::Lag => self.replica = Some(Box::new(self.redis.clone())),
             Fault::FailOver(shards) => self.fail_over(shards),

@@ -6,8 +6,8 @@
 
 use crate::{
     history::Floor,
-    operation::Step,
-    scenario::{Register, Request, Rule},
+    operation::{Operation, Step},
+    scenario::{Register, Request, Rule, Rules},
     state::{Barrier, Content, Database, Event, Note, Position, Redis, Row, SharedCopy, Version},
     turn::Turn,
 };
@@ -18,8 +18,12 @@ impl Turn<'_> {
         let at = self.state.next_tick();
         let (request, version) = (self.operation().request, self.operation().version);
         let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
+        let rules = self.scenario.rules;
         let opened = self.redis(|redis| {
             redis.append(at, Event::Invalidated);
+            // It takes the place of those that were left behind.
+            let aged = redis.aged;
+            redis.open.retain(|older| older.at > aged || !older.is_passed_by(barrier, rules));
             redis.open.push(barrier);
         });
         if barrier.database {
@@ -27,7 +31,10 @@ impl Turn<'_> {
         }
         self.operation().barrier = at;
         match (opened, self.scenario.register) {
-            (None, _) => self.end(),
+            (None, Register::L2) => self.end(),
+            (None, Register::L3) if request == Request::InvalidateAsJob => self.end(),
+            // Not told, as far as is known: it goes on as without Redis.
+            (None, Register::L3) => self.start_without_redis(),
             (Some(()), Register::L2) => self.next(Step::RemoveCopies),
             (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::LeaveJob),
             (Some(()), Register::L3) => self.next(Step::Scan),
@@ -120,10 +127,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Closes the barrier; one that a failover or flush has lost is put up again.
+    /// Closes the barrier, and those before it that mean no more; one that a failover or flush has lost is put up again.
     pub fn close(&mut self) {
-        let at = self.operation().barrier;
-        let Some(found) = self.redis(|redis| redis.close(at)) else { return self.end() };
+        let Operation { request, version, barrier: at, .. } = *self.operation();
+        let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
+        let rules = self.scenario.rules;
+        let Some(found) = self.redis(|redis| redis.close(barrier, rules)) else { return self.end() };
         self.sync();
         let job = self.operation().request == Request::InvalidateAsJob;
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
@@ -196,6 +205,15 @@ impl Turn<'_> {
     }
 }
 
+impl Barrier {
+    /// Whether nothing is left of it once another has removed all that it means.
+    fn is_passed_by(self, done: Barrier, rules: Rules) -> bool {
+        let older = self.version < done.version || !rules.has(Rule::PassesOlder);
+        let no_more = done.database || !self.database || !rules.has(Rule::PassesNoMore);
+        self.at != done.at && older && no_more
+    }
+}
+
 impl Row {
     /// Whether an open barrier says that it does not exist.
     pub fn is_hidden_by(self, barrier: Barrier, markers_go: bool) -> bool {
@@ -248,10 +266,16 @@ impl Redis {
         }
     }
 
-    /// Closes a barrier. Returns whether it was open.
-    fn close(&mut self, at: Position) -> bool {
+    /// Closes a barrier, and those that it passes. Returns whether it was open, or closed by one that passed it.
+    fn close(&mut self, done: Barrier, rules: Rules) -> bool {
         let before = self.open.len();
-        self.open.retain(|barrier| barrier.at != at);
-        self.open.len() < before
+        self.open.retain(|barrier| barrier.at != done.at);
+        if self.open.len() == before {
+            return self.passed.contains(&done.at);
+        }
+        let passed = |barrier: &Barrier| barrier.is_passed_by(done, rules);
+        self.passed.extend(self.open.iter().copied().filter(passed).map(|barrier| barrier.at));
+        self.open.retain(|barrier| !passed(barrier));
+        true
     }
 }

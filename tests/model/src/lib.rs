@@ -34,7 +34,7 @@
 //! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
-//! - An invalidate that another one finishes; several containers at one job, and a job taken up again after a kill.
+//! - Several containers at one job, and a job taken up again after a kill; which selectors mean no more than others.
 //!
 //! # Traces
 //!

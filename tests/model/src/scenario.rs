@@ -96,6 +96,10 @@ pub enum Rule {
     MarkersGo,
     /// An invalidate that finds its barrier gone begins anew.
     CloseChecks,
+    /// An invalidate closes others with it only where they are older.
+    PassesOlder,
+    /// And only where they mean no level that it does not.
+    PassesNoMore,
     /// An invalidate that is acknowledged before everything is removed leaves a note that stays until it is.
     JobNote,
     /// Whoever acknowledges such an invalidate has read its record.
@@ -188,7 +192,16 @@ impl Scenario {
         history.acknowledge(outdated, false);
         let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
         let index = Index { floor: GAP, last: 3 * GAP, latest: FIRST, greatest: FIRST, swept: 0 };
-        let redis = Redis { identity: 0, journal, meta, open: Vec::new(), index: Some(index), copy, aged: 0 };
+        let redis = Redis {
+            identity: 0,
+            journal,
+            meta,
+            open: Vec::new(),
+            passed: Vec::new(),
+            index: Some(index),
+            copy,
+            aged: 0,
+        };
         let containers = [
             self.warm(&redis, history.acknowledged, 0),
             self.warm(&redis, history.acknowledged, 1),

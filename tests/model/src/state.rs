@@ -67,6 +67,8 @@ pub struct Redis {
     pub open: Vec<Barrier>,
     /// The index beside the journal; `None` when it is lost.
     pub index: Option<Index>,
+    /// Positions of those that later ones closed.
+    pub passed: Vec<Position>,
     /// The copy of the key.
     pub copy: Option<SharedCopy>,
     /// Everything up to here is older than 2T.

@@ -127,6 +127,18 @@ fn an_invalidate_whose_barrier_is_lost_begins_anew() {
     }
 }
 
+/// One that began before another, but was recorded after it, has not removed what was put in between.
+#[test]
+fn an_invalidate_closes_older_ones_only() {
+    let scenario = with_l3().ask(&[InvalidateAsJob], &[Invalidate], &[Put]);
+    needs(Rule::PassesOlder, scenario, NEVER_RESURRECTED);
+}
+
+#[test]
+fn an_invalidate_closes_those_that_mean_no_more_only() {
+    needs(Rule::PassesNoMore, with_l3().ask(&[InvalidateAsJob], &[InvalidateAbove], &[]), NEVER_RESURRECTED);
+}
+
 #[test]
 fn a_marker_goes_with_the_value_it_stands_for() {
     needs(Rule::MarkersGo, with_l3().ask(&[PutAbove, InvalidateAbove], &[Get], &[]), NEVER_RESURRECTED);

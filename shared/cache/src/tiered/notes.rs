@@ -159,28 +159,27 @@ impl View<'_> {
         let barriers = self.lost_barriers(&found.notes.bulletin.barriers);
         let raised = barriers.iter().map(|body| self.journal.raise(operation, body));
         let notes = found.notes.notes.iter().filter(|_| replays && !found.begins);
-        let mut commands: Vec<Command> = raised.chain(notes.map(|note| self.replay(operation, note))).collect();
-        let told = commands.len();
+        let told: Vec<Command> = raised.chain(notes.map(|note| self.replay(operation, note))).collect();
+        let count = told.len();
         // L3 has just answered, so that copies of these keys can be confirmed.
         let suspects: Vec<_> = found.suspects.iter().filter(|_| !found.begins).cloned().collect();
-        commands.extend(
-            suspects
-                .iter()
-                .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, "")),
-        );
-        let generation = if replays { found.generation.number } else { 0 };
-        commands.push(self.journal.notes_checked(stamp.started_us / 1000, generation));
-        commands.extend(found.notes.bulletin.document.iter().map(|document| self.journal.configure(document)));
-        let mut replies = self.then_sync(commands, 0).await?.into_iter();
-        for reply in replies.by_ref().take(told) {
+        let suspected = suspects
+            .iter()
+            .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, ""));
+        let records: Vec<Command> = told.into_iter().chain(suspected).collect();
+        // Known to be there before anybody is told that the notes were read.
+        let replies = if records.is_empty() { Vec::new() } else { self.then_sync(records, 0).await? };
+        let mut replies = replies.into_iter();
+        for reply in replies.by_ref().take(count) {
             appended(reply)?.ok_or(Down::Odd("a note was replayed too late"))?;
         }
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
-        let suspects: Vec<_> = suspects
-            .into_iter()
-            .zip(replies.by_ref())
-            .filter_map(|(one, reply)| is_told(reply).then_some(one))
-            .collect();
+        let suspects: Vec<_> =
+            suspects.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
+        let generation = if replays { found.generation.number } else { 0 };
+        let checks = self.journal.notes_checked(stamp.started_us / 1000, generation);
+        let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
+        let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
         let checked = replies.next().ok_or(Down::Odd("no reply")).and_then(checked);
         checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(()) } else { Err(down) })?;

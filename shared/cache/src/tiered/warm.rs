@@ -27,8 +27,8 @@ const COUNTING_GRACE: Duration = Duration::from_secs(5);
 const UNMEASURED_RATE: u64 = 1000;
 /// How long the control table's stream takes to call somebody, in ms.
 const CALL_MS: i64 = 1000;
-/// How long maintenance may take to come to a scheduled job, in ms: it runs every five minutes.
-const SCHEDULE_MS: i64 = 300_000;
+/// How long maintenance may take to come to a scheduled job, in ms: it runs every minute.
+const SCHEDULE_MS: i64 = 60_000;
 
 impl TieredCache {
     /// Accepts a warm job. `name` is what makes a repetition of the request the same job, such as the caller and the key

@@ -99,7 +99,7 @@ fn jobs_are_called_for_and_what_fails_is_bounded_and_kept() {
     let destination = stream["DestinationConfig"]["OnFailure"]["Destination"]["GetAtt"].as_str().unwrap();
     let queue = &TEMPLATE["Resources"][destination.trim_end_matches(".Arn")];
     assert_eq!(queue["Type"], "AWS::SQS::Queue");
-    assert_eq!(of_type("Schedule")["Schedule"], "rate(5 minutes)");
+    assert_eq!(of_type("Schedule")["Schedule"], "rate(1 minute)");
 }
 
 #[test]

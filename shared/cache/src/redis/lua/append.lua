@@ -10,25 +10,28 @@
 -- Returns the record's position, '' when the operation is too old, or 'full' when there are too many open ones.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
--- The same invalidation again: its answer was lost.
 local passed = {}
 if ARGV[5] ~= '' then
   local open, texts, count, bytes = redis.call('HGETALL', KEYS[2]), {}, 0, 0
   for i = 2, #open, 2 do
+    -- The same invalidation again: its answer was lost.
     if open[i] == ARGV[5] then return open[i - 1] end
     texts[open[i - 1]] = open[i]
     count, bytes = count + 1, bytes + #open[i]
   end
   -- Those that were left behind, and that mean the same or less, it takes the place of.
   local most, most_bytes, ended, rest = string.match(ARGV[7], '^(%d+) (%d+) (%d+)(.*)')
+  local after = bytes + #ARGV[5]
   for at in string.gmatch(rest or '', '%d+%-%d+') do
     if texts[at] and tonumber(string.match(at, '^%d+')) < now / 1000 - tonumber(ended) then
       passed[#passed + 1] = at
-      count, bytes = count - 1, bytes - #texts[at]
+      after = after - #texts[at]
     end
   end
-  -- One alone always fits.
-  if most and count > 0 and (count >= tonumber(most) or bytes + #ARGV[5] > tonumber(most_bytes)) then return 'full' end
+  -- One alone always fits, and so does one in the place of others.
+  local is_one_more = #passed == 0 and count >= (tonumber(most) or math.huge)
+  local is_longer = after > bytes and after > (tonumber(most_bytes) or math.huge)
+  if count > #passed and (is_one_more or is_longer) then return 'full' end
 end
 local now_ms = math.floor(now / 1000)
 local known = read_index(KEYS[4])
