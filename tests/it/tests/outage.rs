@@ -110,8 +110,7 @@ async fn reads_go_on_for_as_long_as_l3_is_dead() {
 
 /// Notes of other keys, as a fleet without Redis leaves them.
 async fn leave_notes(api: &Api, count: usize) {
-    let marked =
-        [("pk", text("note")), ("sk", text("$generation")), ("generation", number(0)), ("marked", number(now_ms()))];
+    let marked = [("pk", text("notes")), ("sk", text("-")), ("generation", number(0)), ("marked", number(now_ms()))];
     write(api, vec![marked.map(|(name, value)| (name.to_owned(), value)).into()]).await;
     let note = |i: usize| {
         let (pk, sk) = (format!("note#0#{:x}", i % 16), format!("{:015}#{i:016x}", now_ms()));
@@ -216,7 +215,7 @@ async fn one_outage_is_one_epoch_however_much_it_leaves() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(epochs(&api).await, before + 1);
-    let ended = tables::partition(&api, "cache_control", "notes").await;
+    let ended = tables::partition(&api, "cache_control", "notes#ended").await;
     assert_eq!(ended.len(), 1);
     end_long_ago(&api, &ended[0]).await;
     eventually("deleting the notes", async || {
@@ -224,7 +223,7 @@ async fn one_outage_is_one_epoch_however_much_it_leaves() {
         tables::notes(&api).await.is_empty()
     })
     .await;
-    assert_eq!(tables::partition(&api, "cache_control", "notes").await, []);
+    assert_eq!(tables::partition(&api, "cache_control", "notes#ended").await, []);
     assert_eq!(epochs(&api).await, before + 1, "and nothing of that begins another");
 }
 
