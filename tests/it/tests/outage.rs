@@ -110,12 +110,11 @@ async fn reads_go_on_for_as_long_as_l3_is_dead() {
 
 /// Notes of other keys, as a fleet without Redis leaves them.
 async fn leave_notes(api: &Api, count: usize) {
-    let marked =
-        [("pk", text("note")), ("sk", text("$generation")), ("generation", number(0)), ("marked", number(now_ms()))];
+    let marked = [("pk", text("notes")), ("sk", text("-")), ("generation", number(0)), ("marked", number(now_ms()))];
     write(api, vec![marked.map(|(name, value)| (name.to_owned(), value)).into()]).await;
     let note = |i: usize| {
         let (pk, sk) = (format!("note#0#{:x}", i % 16), format!("{:015}#{i:016x}", now_ms()));
-        let (key, version) = (format!("other:{i}"), number(now_ms() * 1000 << 12));
+        let (key, version) = (format!("other:{i}"), number((now_ms() * 1000) << 12));
         [
             ("pk", text(&pk)),
             ("sk", text(&sk)),
@@ -216,7 +215,7 @@ async fn one_outage_is_one_epoch_however_much_it_leaves() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(epochs(&api).await, before + 1);
-    let ended = tables::partition(&api, "cache_control", "notes").await;
+    let ended = tables::partition(&api, "cache_control", "notes#ended").await;
     assert_eq!(ended.len(), 1);
     end_long_ago(&api, &ended[0]).await;
     eventually("deleting the notes", async || {
@@ -224,7 +223,7 @@ async fn one_outage_is_one_epoch_however_much_it_leaves() {
         tables::notes(&api).await.is_empty()
     })
     .await;
-    assert_eq!(tables::partition(&api, "cache_control", "notes").await, []);
+    assert_eq!(tables::partition(&api, "cache_control", "notes#ended").await, []);
     assert_eq!(epochs(&api).await, before + 1, "and nothing of that begins another");
 }
 
@@ -249,8 +248,8 @@ async fn a_note_in_a_generation_that_has_ended_is_left_again() {
         tokio::time::sleep(Duration::from_millis(1000)).await;
         let generation = now_ms();
         let raised = [
-            ("pk", text("note")),
-            ("sk", text("$generation")),
+            ("pk", text("notes")),
+            ("sk", text("-")),
             ("generation", number(generation)),
             ("marked", number(generation)),
         ];
@@ -314,4 +313,32 @@ async fn an_overwrite_without_redis_takes_the_chunks_and_the_index_rows_along() 
     api.stack.redis_path("all").cut().await;
     assert_eq!(put(&api, "entries-1", "k", "1").await.expect(200).json()["degraded"], true);
     assert_eq!(parts().await, 0);
+}
+
+/// How long it takes until a key that L3 has confirmed once is read from L1 and L2 again. Run it alone, for its figures:
+/// `cargo test -p strata-it --test it -- --ignored --nocapture a_hundred_thousand`.
+#[tokio::test]
+#[ignore = "minutes; for its figures"]
+async fn a_hundred_thousand_notes_are_one_epoch_as_well() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "\"old\"").await.expect(201);
+    get(&api, "entries-2", "k").await.expect(200);
+    let before = epochs(&api).await;
+    api.stack.redis_path("all").cut().await;
+    put(&api, "entries-1", "k", "\"new\"").await.expect(200);
+    leave_notes(&api, 100_000).await;
+    let (consumed, began) = (api.stack.l3().consumed(), Instant::now());
+    put(&api, "entries-1", "k", "\"newer\"").await.expect(200);
+    eprintln!("a degraded PUT: {:?} in {:?}", api.stack.l3().consumed() - consumed, began.elapsed());
+    let consumed = api.stack.l3().consumed();
+    api.stack.redis_path("all").restore().await;
+    let began = Instant::now();
+    for (container, level) in [("entries-1", "L1_MEMORY"), ("entries-2", "L1_MEMORY")] {
+        eventually("trust", async || get(&api, container, "k").await.expect(200).level() == level).await;
+        eprintln!("{container} hits {level} after {:?}", began.elapsed());
+    }
+    assert_eq!(get(&api, "entries-2", "k").await.value(), "\"newer\"");
+    eprintln!("until then: {:?}", api.stack.l3().consumed() - consumed);
+    tokio::time::sleep(LAMBDA * 2).await;
+    assert_eq!(epochs(&api).await, before + 1);
 }

@@ -296,3 +296,15 @@ fn redis_has_reached_what_it_said_and_the_time_since_its_answer() {
     assert_eq!(knowledge.reached_us(received), (T0 + 20) * 1000);
     assert_eq!(knowledge.reached_us(received + Duration::from_millis(5)), (T0 + 25) * 1000);
 }
+
+#[test]
+fn since_when_notes_are_known_is_told_by_own_clock() {
+    let mut knowledge = synced();
+    assert_eq!(knowledge.notes_known_ms(0, 0), i64::MIN, "nobody has looked");
+    // Redis' clock is years behind own.
+    let read = |time_ms, checked_ms| SyncReply { notes_checked_ms: checked_ms, ..SyncReply::at(time_ms * 1000) };
+    knowledge.apply(read(T0 + 9_000, T0 + 2_000), 50);
+    assert_eq!(knowledge.notes_known_ms(500_000, 1_050), 500_000 - 7_000 - 1_000);
+    knowledge.apply(read(T0 + 1_000, T0 + 2_000), 60);
+    assert_eq!(knowledge.notes_known_ms(0, 0), i64::MIN, "Redis' clock went back");
+}

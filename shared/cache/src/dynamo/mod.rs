@@ -14,9 +14,9 @@
 //! |---|---|---|
 //! | `note` | `!document` | the configuration document, with its `version` |
 //! | `note` | `#` job | the barrier of a removal job that is not done |
-//! | `note` | `$generation` | which generation of notes is read |
 //! | `note#` generation `#0` … `#f` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
-//! | `notes` | generation | it has ended, and its notes may still be there |
+//! | `notes` | `-` | which generation of notes is read |
+//! | `notes#ended` | generation | it has ended, and its notes may still be there |
 //! | `job#` job | `-` | how far a job has come, and who works on it |
 //! | `job#` job | `body` | what it is to do |
 //! | `jobs` | job | the job is not over |
@@ -37,6 +37,7 @@ mod client;
 mod conditional;
 mod control;
 mod document;
+mod generation;
 mod head;
 mod jobs;
 mod load;
@@ -47,8 +48,9 @@ mod notes;
 mod retries;
 mod rows;
 
-pub(crate) use bulletin::{Bulletin, Generation};
+pub(crate) use bulletin::Bulletin;
 pub(crate) use client::{Floors, L3Error, Store};
+pub(crate) use generation::Generation;
 pub(crate) use jobs::{JobRecord, NewJob};
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};

@@ -11,9 +11,10 @@
 
 use super::{
     Item,
-    bulletin::{Bulletin, END, Generation, PARTITION},
+    bulletin::{Bulletin, END, PARTITION},
     chunks::delete,
     client::{L3Error, Store},
+    generation::Generation,
     number, number_of, text, text_of,
 };
 use crate::{selector::Written, version::Version};
@@ -61,6 +62,7 @@ pub(crate) struct Notes {
     /// Nobody has left any since somebody looked.
     pub quiet: bool,
     pub bulletin: Bulletin,
+    pub generation: Generation,
 }
 
 /// The request that leaves a note of a put or delete, for a transaction.
@@ -86,12 +88,12 @@ impl Store {
         self.mark(generation).await
     }
 
-    /// Reads the bulletin and the notes there are, but for those that somebody knew at `known_ms`, in ms since the Unix
-    /// epoch; 0 when nobody has looked.
-    pub(crate) async fn notes(&self, known_ms: u64) -> Result<Notes, L3Error> {
-        let (bulletin, of_before) = try_join!(self.bulletin(), self.notes_of_before())?;
-        let Generation { number, .. } = bulletin.generation;
-        let quiet = bulletin.generation.is_quiet_since(known_ms);
+    /// Reads the bulletin and the notes there are, but for those that somebody knew at `known_ms` of own clock; `i64::MIN`
+    /// when nobody has looked.
+    pub(crate) async fn notes(&self, known_ms: i64) -> Result<Notes, L3Error> {
+        let (bulletin, generation, of_before) = try_join!(self.bulletin(), self.generation(), self.notes_of_before())?;
+        let Generation { number, .. } = generation;
+        let quiet = generation.is_quiet_since(known_ms);
         let pages = match quiet {
             true => Vec::new(),
             false => {
@@ -99,7 +101,7 @@ impl Store {
                 try_join_all((0..PARTITIONS).map(partition)).await?
             }
         };
-        let mut notes = Notes { bulletin, quiet, ..Notes::default() };
+        let mut notes = Notes { bulletin, generation, quiet, ..Notes::default() };
         let begun = format!("{:015}", number.saturating_sub(LATE_MS));
         let of_before = of_before.into_iter().filter(|item| text_of(item, "sk").is_some_and(|sk| *sk >= *begun));
         for item in pages.into_iter().flatten().chain(of_before) {

@@ -117,7 +117,7 @@ impl View<'_> {
     /// still be at it.
     async fn drop_ended_notes(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         let ended_by_ms = self.clock.now_ms() - ENDED_FOR_MS;
-        let reading = self.store.bulletin().await?.generation.number;
+        let reading = self.store.generation().await?.number;
         for (generation, ended_ms) in self.store.ended_generations().await? {
             if generation == reading || ended_ms > ended_by_ms {
                 continue;

@@ -143,11 +143,10 @@ impl View<'_> {
 
     async fn read_notes(&self) -> Result<Found, L3Error> {
         let suspects = self.suspects().clone();
-        let known_ms = self.knowledge().notes_known_ms();
+        let known_ms = self.knowledge().notes_known_ms(self.clock.now_ms(), self.clock.steady_ms());
         let notes = self.store.notes(known_ms).await?;
-        let read = notes.bulletin.generation;
         let begins = self.register() == Register::L3 && (notes.too_many || suspects.are_too_many());
-        let generation = if begins { self.store.end_generation(read).await? } else { read };
+        let generation = if begins { self.store.end_generation(notes.generation).await? } else { notes.generation };
         Ok(Found { notes, suspects, generation, begins })
     }
 
