@@ -143,12 +143,6 @@ impl Coherence {
         self.published
     }
 
-    /// Position of the newest record read; `None` before the first sync.
-    #[cfg(test)]
-    pub(crate) fn cursor(&self) -> Option<Position> {
-        self.cursor
-    }
-
     /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`, all in steady time.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
         let sent_ms = if self.doubted { i64::MIN } else { self.sent_ms };

@@ -29,7 +29,7 @@ const CLEAN: std::ops::RangeInclusive<u64> = 1..=2;
 const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for. Those that take long come first.
-const HUNTS: [(&str, &[Fault]); 20] = [
+const HUNTS: [(&str, &[Fault]); 21] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -41,6 +41,7 @@ const HUNTS: [(&str, &[Fault]); 20] = [
     ("LedgerNotAsked", &[Fault::PromotionsSlow]),
     ("GapNotNoticed", &[Fault::JournalTrimmed]),
     ("WindowNotKept", &[Fault::ContainerRests]),
+    ("PanicPassedOver", &[Fault::ContainerRests]),
     ("ExpiryLeftToMemory", &[Fault::ContainerRests]),
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),
     ("L3VersionNotCompared", &[Fault::WritesLate]),
