@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test planted soak bench lint fuzz-api package token warm-tick binaries redis engines
+.PHONY: help run test planted orders soak bench lint fuzz-api package token warm-tick binaries redis engines
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -33,6 +33,7 @@ warm-tick: ## Fire the schedules of the running API once (PORT)
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
 test: engines planted $(TOOLS)/ready-to-fuzz ## Run all tests, most of them against the local stack
 	cargo test --workspace
+	@$(MAKE) --no-print-directory orders
 	@$(MAKE) --no-print-directory fuzz-api SEED=1
 
 # With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
@@ -41,6 +42,10 @@ planted: ## Build the functions with mistakes for the history checker to find
 	mkdir -p $(TARGET)/planted
 	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate) $(TARGET)/planted
 	cargo build --workspace --bins --tests
+
+# With locks that a test decides about, which work nowhere else: a build of its own.
+orders: ## Let operations of one process go on in thousands of orders
+	cargo test --package strata-cache --lib --features shuttle concurrency
 
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak

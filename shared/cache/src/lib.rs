@@ -18,12 +18,18 @@
 //! - **Expiry is absolute**, in wall-clock time, at every level.
 //! - **Every byte comes back**: values are JSON text and are never written anew.
 //!
+//! All of it holds with any number of operations of one [`TieredCache`] at once, on any number of threads: what one has
+//! acknowledged, every one that begins after it sees. An operation whose future is dropped may have happened; what it has
+//! left half done is undone, or told the others, by the next. One that panics costs the cache its L1 and what it knew of
+//! the journal, and nothing else: a caller that catches the panic may go on.
+//!
 //! # Layout
 //!
 //! | file | what |
 //! |---|---|
 //! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
 //! | `coherence`, `ledger`, `barriers`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
+//! | `lock` | the way into what threads share, and what a panic leaves of it |
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 27] = [
+const HUNTS: [(&str, &[Fault]); 28] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -48,6 +48,7 @@ const HUNTS: [(&str, &[Fault]); 27] = [
     ("GapNotNoticed", &[Fault::JournalTrimmed]),
     ("IndexNotHeeded", &[Fault::JournalTrimmed]),
     ("WindowNotKept", &[Fault::ContainerRests]),
+    ("PanicPassedOver", &[Fault::ContainerRests]),
     ("ExpiryLeftToMemory", &[Fault::ContainerRests]),
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),
     ("L3VersionNotCompared", &[Fault::WritesLate]),

@@ -45,6 +45,12 @@ enum Place {
 }
 
 impl Coherence {
+    /// Position of the newest record read; `None` before the first sync.
+    #[cfg(test)]
+    pub(crate) fn cursor(&self) -> Option<Position> {
+        self.cursor
+    }
+
     /// A sync that is sent now, at steady time `at_ms`.
     pub(crate) fn send(&mut self, at_ms: i64) -> Sent {
         self.order.sent += 1;

@@ -103,14 +103,8 @@ impl View<'_> {
         let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
         drop(leaving);
         let replaced = match written {
-            Ok(Written::Newer(version)) => {
-                untold.settle();
-                return Ok(Ended::Overtaken(version));
-            }
-            Ok(Written::Unexpected) => {
-                untold.settle();
-                return Ok(Ended::Overtaken(begun.version));
-            }
+            Ok(Written::Newer(version)) => return Ok(untold.overtaken_by(version)),
+            Ok(Written::Unexpected) => return Ok(untold.overtaken_by(begun.version)),
             Ok(Written::Yes(before)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
@@ -308,6 +302,11 @@ impl Untold<'_> {
     /// The others know, or there is nothing to know.
     fn settle(self) {
         std::mem::forget(self);
+    }
+
+    fn overtaken_by(self, version: Version) -> Ended {
+        self.settle();
+        Ended::Overtaken(version)
     }
 }
 

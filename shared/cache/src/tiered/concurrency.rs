@@ -6,11 +6,15 @@
 
 use super::{TieredCache, sync::About, tests::source};
 use crate::{
-    Clock, Config, Deployment, Read,
+    Clock, Config, Deployment, Read, Selector,
+    barriers::Barriers,
     coherence::Since,
     key::Key,
+    level::{Level, Levels},
+    pattern::Pattern,
     record::{Event, Record},
     redis::SyncReply,
+    selector::Written,
     version::{Position, Version},
 };
 use shuttle::{
@@ -31,7 +35,7 @@ const WINDOW_MS: i64 = 100;
 /// A sync that is further behind than so many records begins anew.
 const MOST_RECORDS: usize = 3;
 /// How many orders are tried of each kind.
-const SCHEDULES: usize = 2_000;
+const SCHEDULES: usize = 1_000;
 /// How many changes from one thread to another matter at once.
 const DEPTH: usize = 4;
 
@@ -46,6 +50,9 @@ struct Shared {
     own: BTreeMap<Key, Version>,
     /// By others, and when.
     foreign: Vec<(Key, Version, i64)>,
+    /// What others have invalidated, and left to a job that has not begun.
+    open: Vec<(Position, String)>,
+    hidden: Vec<(Key, Version, i64)>,
 }
 
 struct World {
@@ -63,12 +70,20 @@ impl Shared {
         let gap = (cursor.is_none() || newer.len() > MOST_RECORDS).then_some(end);
         let records = if gap.is_some() { Vec::new() } else { newer };
         let notes_checked_ms = NOW_MS.unsigned_abs();
-        SyncReply { epoch: at(0), gap, records, notes_checked_ms, ..SyncReply::at(NOW_US + self.time_us) }
+        let open = Barriers::read(self.open.iter().map(|(at, text)| (Some(*at), text.as_str())));
+        let open = Some(open);
+        SyncReply { epoch: at(0), gap, records, open, notes_checked_ms, ..SyncReply::at(NOW_US + self.time_us) }
     }
 
     fn append(&mut self, key: &Key, version: Version) {
         let at = at(self.journal.len());
         self.journal.push(Record { at, event: Event::Changed { key: key.clone(), version } });
+    }
+
+    /// A version of another container.
+    fn foreign(&self) -> Version {
+        let newest = self.taken.last().copied().unwrap_or_default();
+        Version::at(newest.micros().max(NOW_US + self.time_us) + 1, 1)
     }
 
     /// Writes a row, or says which version is newer.
@@ -87,12 +102,16 @@ impl Shared {
         *own = version.max(*own);
     }
 
-    /// The least version that a read may return which starts now, at `now_ms`.
-    fn least(&self, key: &Key, now_ms: i64, read: Read) -> Version {
+    /// The least version that a read may return which starts now, at `now_ms`, and one that it may not.
+    fn bounds(&self, key: &Key, now_ms: i64, read: Read) -> (Version, Version) {
         let is_late = |at_ms: i64| read.no_cache || now_ms - at_ms > WINDOW_MS;
-        let foreign = self.foreign.iter().filter(|(other, _, at_ms)| other == key && is_late(*at_ms));
-        let foreign = foreign.map(|(_, version, _)| *version).max().unwrap_or_default();
-        foreign.max(self.own.get(key).copied().unwrap_or_default())
+        let newest = |of: &[(Key, Version, i64)]| {
+            let late = of.iter().filter(|(other, _, at_ms)| other == key && is_late(*at_ms));
+            late.map(|(_, version, _)| *version).max().unwrap_or_default()
+        };
+        let (foreign, hidden) = (newest(&self.foreign), newest(&self.hidden));
+        let least = foreign.max(self.own.get(key).copied().unwrap_or_default());
+        (if least > hidden { least } else { Version::ZERO }, hidden)
     }
 }
 
@@ -183,16 +202,29 @@ impl World {
     /// A PUT of another container.
     fn put_elsewhere(&self, key: &Key) {
         self.shared(|shared| {
-            let newest = shared.taken.last().copied().unwrap_or_default();
-            let version = Version::at(newest.micros().max(NOW_US + shared.time_us) + 1, 1);
+            let version = shared.foreign();
             shared.write(key, version).expect("it is the newest");
             shared.append(key, version);
             shared.foreign.push((key.clone(), version, self.clock.now_ms()));
         });
     }
 
+    /// An invalidation of another container, which is acknowledged while all it means is still there.
+    fn invalidate_elsewhere(&self, key: &Key) {
+        self.shared(|shared| {
+            let (at, version) = (at(shared.journal.len()), shared.foreign());
+            let selector = Selector::Pattern(Pattern::new(key.as_str()).expect("a number is a pattern"));
+            let written = Written::new(version, &selector, Levels::ALL, None, None);
+            let invalidation = written.clone().recorded_at(at).expect("it is of this release");
+            shared.journal.push(Record { at, event: Event::Invalidated(Arc::new(invalidation)) });
+            shared.open.push((at, written.to_json()));
+            shared.hidden.push((key.clone(), version, self.clock.now_ms()));
+            shared.taken.insert(version);
+        });
+    }
+
     fn get(&self, key: &Key, read: Read) {
-        let least = self.shared(|shared| shared.least(key, self.clock.now_ms(), read));
+        let (least, hidden) = self.shared(|shared| shared.bounds(key, self.clock.now_ms(), read));
         let view = self.cache.view();
         let found = view.get_from_memory(key, read, &mut view.path()).map(|hit| hit.entry.version);
         let found = found.unwrap_or_else(|| {
@@ -201,13 +233,19 @@ impl World {
             let known = |copy| view.settle_doubt(key, copy, None, &self.cache.knowledge()) == Some(true);
             held.filter(|copy| known(copy)).map_or_else(|| self.load(key), |copy| copy.entry.version)
         });
-        assert!(found >= least, "{found:?} is older than {least:?}");
+        let is_gone =
+            found == Version::ZERO && self.shared(|shared| shared.hidden.iter().any(|(gone, ..)| gone == key));
+        assert!(found >= least || is_gone, "{found:?} is older than {least:?}");
+        assert!(found == Version::ZERO || found > hidden, "{found:?} was invalidated by {hidden:?}");
     }
 
     fn load(&self, key: &Key) -> Version {
         let (stamp, read_at_ms) = (self.cache.stamp(), self.clock.steady_ms());
         let version = self.row(key);
         thread::yield_now();
+        if self.cache.knowledge().hides(Level::L3, key, &[], version) {
+            return Version::ZERO;
+        }
         if version > Version::ZERO {
             self.cache.view().fill(key, stamp, &source(version, stamp, Some(read_at_ms)));
         }
@@ -215,12 +253,13 @@ impl World {
     }
 }
 
-/// Runs all of `threads` in many orders; afterwards every key reads as it was written last.
-fn in_many_orders(threads: &[fn(&World)]) {
+/// Runs `before`, and all of `threads` in many orders; afterwards every key reads as it was written last.
+fn in_many_orders(before: fn(&World), threads: &[fn(&World)]) {
     let threads: Arc<[fn(&World)]> = threads.into();
     let run = move || {
         fastrand::seed(1);
         let world = Arc::new(World::new());
+        before(&world);
         let spawn = |work: &fn(&World)| {
             let (world, work) = (Arc::clone(&world), *work);
             thread::spawn(move || work(&world))
@@ -247,6 +286,10 @@ fn read(world: &World) {
     }
 }
 
+fn read_anew(world: &World) {
+    world.get(&key(0), Read { no_cache: true });
+}
+
 fn write(world: &World) {
     world.put(&key(0));
     world.get(&key(0), Read::default());
@@ -270,17 +313,17 @@ fn pass_time(world: &World) {
 
 #[test]
 fn own_mutations_are_seen_at_once() {
-    in_many_orders(&[write, write, read, read]);
+    in_many_orders(|_| {}, &[write, write, read, read]);
 }
 
 #[test]
 fn own_mutations_without_redis_are_seen_at_once() {
-    in_many_orders(&[write_without_redis, write_without_redis, read, write]);
+    in_many_orders(|_| {}, &[write_without_redis, write_without_redis, read, write]);
 }
 
 #[test]
 fn mutations_of_others_are_seen_within_the_window() {
-    in_many_orders(&[write_elsewhere, read, read, pass_time, |world| world.get(&key(0), Read { no_cache: true })]);
+    in_many_orders(|_| {}, &[write_elsewhere, read, read, pass_time, read_anew]);
 }
 
 #[test]
@@ -290,5 +333,25 @@ fn a_container_that_falls_behind_again_and_again_keeps_nothing_old() {
             world.put_elsewhere(&key(number));
         }
     };
-    in_many_orders(&[busy, read, pass_time, write, |world| world.get(&key(1), Read::default())]);
+    in_many_orders(|_| {}, &[busy, read, pass_time, write, |world| world.get(&key(1), Read::default())]);
+}
+
+#[test]
+fn what_one_read_learns_does_not_vouch_for_a_copy_that_another_has_found_before() {
+    let outdated: fn(&World) = |world| {
+        world.put_elsewhere(&key(0));
+        world.get(&key(0), Read::default());
+        world.put_elsewhere(&key(0));
+        world.clock.set(world.clock.now_ms() + WINDOW_MS + 1);
+    };
+    in_many_orders(outdated, &[read, read, read]);
+}
+
+#[test]
+fn what_was_invalidated_is_not_found_again_by_a_late_reply() {
+    let invalidate: fn(&World) = |world| {
+        world.invalidate_elsewhere(&key(0));
+        world.get(&key(0), Read { no_cache: true });
+    };
+    in_many_orders(|world| world.put_elsewhere(&key(0)), &[invalidate, read_anew, read_anew, read_anew]);
 }

@@ -2,6 +2,7 @@
 
 use super::{sync::Unfinished, view::View};
 use crate::{
+    clock::elapsed_ms,
     limits::Renewal,
     planted::{Panic, panic_at},
     redis::{Command, MEMORY_MS, Outcome, Reply, Touch, is_refused, reported},
@@ -127,7 +128,7 @@ impl View<'_> {
         let mut unfinished = self.unfinished();
         let mut room = MOST_UNDONE;
         let due = unfinished.extract_if(.., |write| {
-            let is_due = write.due_ms <= now_ms && room > 0;
+            let is_due = elapsed_ms(write.since_ms, now_ms) >= write.grace_ms.unsigned_abs() && room > 0;
             room -= usize::from(is_due);
             is_due
         });

@@ -42,8 +42,9 @@ pub(super) struct About<'a> {
 /// A write into L2 whose end is not known.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    /// When it can arrive no more, in steady ms.
-    pub(super) due_ms: i64,
+    /// When it was given up, in steady ms, and how long after that it may still arrive.
+    pub(super) since_ms: i64,
+    pub(super) grace_ms: i64,
     pub(super) key: Key,
     pub(super) version: Version,
     pub(super) stamp: Position,
@@ -179,11 +180,12 @@ impl View<'_> {
         if self.register() == Register::L2 {
             return;
         }
-        let due_ms = self.clock.steady_ms() + self.link_grace_ms();
+        let (since_ms, grace_ms) = (self.clock.steady_ms(), self.link_grace_ms());
         let mut unfinished = self.unfinished();
         if unfinished.len() < MOST_UNFINISHED {
             unfinished.push(Unfinished {
-                due_ms,
+                since_ms,
+                grace_ms,
                 key: written.key.clone(),
                 version: written.version,
                 stamp: stamp.position,
