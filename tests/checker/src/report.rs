@@ -129,8 +129,7 @@ impl Shown<'_> {
 
     /// The operations that matter, not too many of them.
     fn places(&self) -> Vec<usize> {
-        let mut places =
-            if self.violation.rule == Rule::Unavailable { self.of_process() } else { self.of_key() };
+        let mut places = if self.violation.rule == Rule::Unavailable { self.of_process() } else { self.of_key() };
         if let Some(surplus) = places.len().checked_sub(MOST_SHOWN) {
             places.drain(MOST_SHOWN / 2..MOST_SHOWN / 2 + surplus);
         }

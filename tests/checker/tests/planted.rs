@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 25] = [
+const HUNTS: [(&str, &[Fault]); 26] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -56,6 +56,7 @@ const HUNTS: [(&str, &[Fault]); 25] = [
     ("BarrierClosedEarly", &[Fault::InvalidationsSlow]),
     ("BarrierNotHeeded", &[Fault::InvalidationsSlow]),
     ("EpochNotBegun", &[Fault::ReplicaPromoted]),
+    ("EpochNotBegun", &[Fault::SlotsMoved]),
 ];
 
 /// What came of looking for something.
