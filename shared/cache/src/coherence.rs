@@ -163,12 +163,6 @@ impl Coherence {
         self.published
     }
 
-    /// Position of the newest record read; `None` before the first sync.
-    #[cfg(test)]
-    pub(crate) fn cursor(&self) -> Option<Position> {
-        self.cursor
-    }
-
     /// How many records this container knows that there were.
     pub(crate) fn count(&self) -> u64 {
         self.count

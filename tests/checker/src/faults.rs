@@ -89,7 +89,7 @@ pub enum Fault {
     JournalBusy,
     /// The wall clock of a container is ahead, and set back.
     ClockSetBack,
-    /// Slots of a cluster move to another server.
+    /// Slots of a cluster move to another server, and now and then one is lost meanwhile.
     SlotsMoved,
     /// L3 is slow for long, measured by what containers are told to wait for it.
     L3SlowForLong,
@@ -211,7 +211,7 @@ impl Fault {
 
     /// Whether it leaves more behind than another run should have to do with.
     pub(crate) fn spoils_stack(self) -> bool {
-        self == Fault::ManyOpen
+        matches!(self, Fault::ManyOpen | Fault::SlotsMoved)
     }
 
     /// Makes it happen and ends it. Returns the operations that it took.
