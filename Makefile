@@ -43,9 +43,9 @@ planted: ## Build the functions with mistakes for the history checker to find
 	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate) $(TARGET)/planted
 	cargo build --workspace --bins --tests
 
-# With locks that a test decides about, which work nowhere else: a build of its own.
+# With locks that a test decides about, which work nowhere else. All packages, so that no dependency is compiled twice.
 orders: ## Let operations of one process go on in thousands of orders
-	cargo test --package strata-cache --lib --features shuttle concurrency
+	cargo test --workspace --lib --features strata-cache/shuttle concurrency
 
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak

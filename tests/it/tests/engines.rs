@@ -90,3 +90,37 @@ async fn as_elasticache_serverless() {
         .env("REDIS_CACHE_NAME", "strata");
     scenarios::all(&Rig::on(servers, url, options).await).await;
 }
+
+/// Commands are checked by name, whatever keys they would show, and scripts belong to everybody who uses the server.
+#[tokio::test]
+async fn the_template_s_user_may_not_look_at_what_others_have() {
+    let user = format!("user functions nopass {}\n", crate::template::access_string());
+    let servers = Servers::single(&user).await;
+    let client = redis::Client::open(servers.nodes[0].admin_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for (command, allowed) in [
+        ("SCAN 0", false),
+        ("RANDOMKEY", false),
+        ("KEYS *", false),
+        ("DBSIZE", true),
+        ("SCRIPT FLUSH", false),
+        ("SCRIPT KILL", false),
+        ("SCRIPT LOAD x", true),
+        ("FUNCTION LIST", false),
+        ("FUNCTION LOAD x", false),
+        ("FCALL f 0", false),
+        ("CONFIG GET *", false),
+        ("FLUSHALL", false),
+        ("TIME", true),
+        ("INFO", true),
+        ("GET strata:cache:k", true),
+        ("GET other:k", false),
+        ("EVALSHA x 1 strata:cache:k", true),
+        ("EVALSHA x 1 other:k", false),
+    ] {
+        let mut dry_run = redis::cmd("ACL");
+        dry_run.arg("DRYRUN").arg("functions").arg(command.split(' ').collect::<Vec<_>>());
+        let said: String = dry_run.query_async(&mut connection).await.unwrap();
+        assert_eq!(said == "OK", allowed, "{command}: {said}");
+    }
+}

@@ -2,6 +2,7 @@
 //! an authorizer, and it knows nothing of the workspace.
 
 mod environments;
+mod hardening;
 mod permissions;
 mod triggers;
 
@@ -159,6 +160,11 @@ fn parameters_are_used_and_grouped_and_options_are_off() {
         ("VpcId", json!("")),
         ("EntriesConcurrency", json!(0)),
         ("OtherConcurrency", json!(0)),
+        ("AccessLog", json!("off")),
+        ("AllowedCidrs", json!("0.0.0.0/0,::/0")),
+        ("WebAclArn", json!("")),
+        ("DynamoDbPrefixListId", json!("")),
+        ("JwksDiscovery", json!("off")),
     ] {
         assert_eq!(TEMPLATE["Parameters"][name]["Default"], off, "{name}");
     }
@@ -228,6 +234,7 @@ fn tables_have_the_shape_the_code_expects() {
         let recovery = &properties["PointInTimeRecoverySpecification"];
         assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{name}");
         assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
+        assert_eq!(properties["DeletionProtectionEnabled"], true, "{name}");
     }
     let stream = &TEMPLATE["Resources"]["ControlTable"]["Properties"]["StreamSpecification"];
     assert_eq!(stream["StreamViewType"], "NEW_AND_OLD_IMAGES");

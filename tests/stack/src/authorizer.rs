@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::HeaderMap;
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::container::InvokeError;
@@ -21,6 +22,7 @@ pub(crate) struct Authorizer {
     pool: Arc<Pool>,
     header: String,
     ttl: Duration,
+    validation: Option<Regex>,
     verdicts: Mutex<HashMap<String, Kept>>,
 }
 
@@ -39,14 +41,17 @@ pub(crate) struct Verdict {
 
 impl Authorizer {
     pub(crate) fn new(settings: &TokenAuthorizer, pool: Arc<Pool>) -> Self {
-        Self { pool, header: settings.header.clone(), ttl: settings.ttl, verdicts: Mutex::default() }
+        let TokenAuthorizer { header, ttl, validation, .. } = settings.clone();
+        let expression = |text: String| Regex::new(&text).expect("the template was read with it");
+        Self { pool, header, ttl, validation: validation.map(expression), verdicts: Mutex::default() }
     }
 
     /// Asks whether the bearer of the request's token may call the method; if so, returns the context for its function.
     pub(crate) async fn authorize(&self, headers: &HeaderMap, method_arn: &str) -> Result<Map<String, Value>, Refusal> {
         // Like the event's single-valued headers, the last of several counts.
         let token = headers.get_all(&self.header).iter().next_back().map(|value| lossy(value.as_bytes()));
-        let token = token.filter(|token| !token.is_empty()).ok_or(Refusal::Unauthorized)?;
+        let looks_like_one = |token: &String| self.validation.as_ref().is_none_or(|looks| looks.is_match(token));
+        let token = token.filter(|token| !token.is_empty() && looks_like_one(token)).ok_or(Refusal::Unauthorized)?;
         let verdict = match self.kept(&token) {
             Some(verdict) => verdict,
             None => self.ask(token, method_arn).await?,

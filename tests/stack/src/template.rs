@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::filter::Filter;
@@ -62,6 +63,8 @@ pub(crate) struct TokenAuthorizer {
     pub(crate) header: String,
     /// How long a verdict is reused for the same token.
     pub(crate) ttl: Duration,
+    /// What the whole header must look like before the function is asked.
+    pub(crate) validation: Option<String>,
 }
 
 impl Template {
@@ -191,11 +194,14 @@ impl Template {
         let authorizer = &auth["Authorizers"][name];
         let arn = authorizer["FunctionArn"]["Fn::GetAtt"].as_str().ok_or("the authorizer has no FunctionArn")?;
         let identity = &authorizer["Identity"];
+        let validation = identity["ValidationExpression"].as_str();
+        validation.map(Regex::new).transpose().map_err(|error| format!("the authorizer's expression: {error}"))?;
         Ok(Some(TokenAuthorizer {
             function: self.binary(arn.trim_end_matches(".Arn"))?,
             header: identity["Header"].as_str().unwrap_or("Authorization").to_owned(),
             // SAM's name for AuthorizerResultTtlInSeconds, and API Gateway's default.
             ttl: Duration::from_secs(identity["ReauthorizeEvery"].as_u64().unwrap_or(300)),
+            validation: validation.map(str::to_owned),
         }))
     }
 

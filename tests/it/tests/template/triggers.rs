@@ -28,13 +28,15 @@ fn binary(arn: &Value) -> &'static str {
 #[test]
 fn every_route_has_the_authorizer() {
     let auth = &api()["Auth"];
-    assert_eq!(keys(auth), BTreeSet::from(["AddDefaultAuthorizerToCorsPreflight", "Authorizers", "DefaultAuthorizer"]));
+    let known = ["AddDefaultAuthorizerToCorsPreflight", "Authorizers", "DefaultAuthorizer", "ResourcePolicy"];
+    assert_eq!(keys(auth), BTreeSet::from(known));
     let name = auth["DefaultAuthorizer"].as_str().unwrap();
     assert_eq!(keys(&auth["Authorizers"]), BTreeSet::from([name]));
     let expected = json!({
         "FunctionArn": {"GetAtt": "AuthorizerFunction.Arn"},
         "FunctionPayloadType": "TOKEN",
-        "Identity": {"Header": "Authorization", "ReauthorizeEvery": 300}
+        "Identity": {"Header": "Authorization", "ReauthorizeEvery": 300, "ValidationExpression":
+            r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ *$"}
     });
     assert_eq!(auth["Authorizers"][name], expected);
     for (name, event) in events() {
