@@ -3,9 +3,9 @@
 --
 -- It is kept in generations, which are forgotten as a whole: that bounds its memory. The hash `index` has the numbers of
 -- the `newest` and the `oldest`, the record that each began with (`from` and its number), when the newest began (`began`,
--- ms), how many invalidations it has (`sweeps`) and those before it had (`held`), the last record that the index has seen (`at`), and how many it has
--- seen since ever (`count`). Keys are named by 8 bytes of hash: where two share one, each is taken for touched when the
--- other is, which costs a question to L3 and never an answer.
+-- ms), how many invalidations it has (`sweeps`) and those before it had then (`held`), the last record that the index has
+-- seen (`at`), and how many it has seen since ever (`count`). Keys are named by 8 bytes of hash: where two share one, each
+-- is taken for touched when the other is, which costs a question to L3 and never an answer.
 local GENERATIONS, MOST_KEYS, MOST_SWEEPS, MOST_MS = 4, 50000, 250, 200000
 -- Warm records, which a container that comes to a gap is to hear of all the same.
 local MOST_NAMED = 4
