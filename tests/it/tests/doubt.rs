@@ -170,12 +170,33 @@ async fn an_index_that_has_missed_a_record_is_not_believed() {
     // The record of that PUT, as if the index had not been told of it.
     let last: Vec<(String, Vec<(String, String)>)> =
         command(&api, &["XREVRANGE", KEYS[0], "+", "-", "COUNT", "1"]).await;
-    let _: u64 = command(&api, &["DEL", &format!("{}:1", KEYS[3])]).await;
+    let generation = format!("{}:1", KEYS[3]);
+    let _: u64 = command(&api, &["DEL", &generation]).await;
+    let _: u64 = command(&api, &["HSET", &generation, "", "begun"]).await;
     let fields: Vec<&str> = last[0].1.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
     let _: String = command(&api, &[&["XADD", KEYS[0], "*"], fields.as_slice()].concat()).await;
     flood(&api, MANY).await;
     wait_out_the_window().await;
     assert_eq!(get(&api, "entries-2", "k").await.value(), "\"new\"");
+}
+
+#[tokio::test]
+async fn an_index_of_which_a_part_was_evicted_is_not_believed() {
+    for part in ["1", "sweeps"] {
+        let api = api().await;
+        let keys = ["overwritten", "pattern:1"];
+        for key in keys {
+            put(&api, "entries-1", key, "\"old\"").await.expect(201);
+        }
+        hold(&api, "entries-2", &keys).await;
+        put(&api, "entries-1", "overwritten", "\"new\"").await.expect(200);
+        invalidate(&api, json!({"pattern": "pattern:*"})).await.expect(200);
+        let _: u64 = command(&api, &["DEL", &format!("{}:{part}", KEYS[3])]).await;
+        flood(&api, MANY).await;
+        wait_out_the_window().await;
+        assert_eq!(get(&api, "entries-2", "overwritten").await.value(), "\"new\"", "{part}");
+        get(&api, "entries-2", "pattern:1").await.expect(404);
+    }
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 --
 -- It is kept in generations, which are forgotten as a whole: that bounds its memory. The hash `index` has the numbers of
 -- the `newest` and the `oldest`, the record that each began with (`from` and its number), when the newest began (`began`,
--- ms) and how many invalidations it has (`sweeps`), the last record that the index has seen (`at`), and how many it has
--- seen since ever (`count`). Keys are named by 8 bytes of hash: where two share one, each is taken for touched when the
--- other is, which costs a question to L3 and never an answer.
+-- ms), how many invalidations it has (`sweeps`) and those before it had then (`held`), the last record that the index has
+-- seen (`at`), and how many it has seen since ever (`count`). Keys are named by 8 bytes of hash: where two share one, each
+-- is taken for touched when the other is, which costs a question to L3 and never an answer.
 local GENERATIONS, MOST_KEYS, MOST_SWEEPS, MOST_MS = 4, 50000, 250, 200000
 -- Warm records, which a container that comes to a gap is to hear of all the same.
 local MOST_NAMED = 4
+-- A field that each generation has from its beginning: without it the generation was evicted.
+local BEGUN = ''
 local HASH_BYTES, VERSION_DIGITS = 8, 20
 -- Records that touch no key.
 local HARMLESS = {closed = true, epoch = true, config = true, warm = true}
@@ -54,12 +56,15 @@ local function begin_generation(index, known, id, now_ms, keep)
   end
   local from = first < newest and known['from' .. first] or id
   redis.call('XTRIM', index .. ':sweeps', 'MINID', from)
-  redis.call('HSET', index, 'newest', newest, 'oldest', first, 'from' .. newest, id, 'began', now_ms, 'sweeps', 0)
+  redis.call('HSET', index, 'newest', newest, 'oldest', first, 'from' .. newest, id, 'began', now_ms, 'sweeps', 0,
+    'held', redis.call('XLEN', index .. ':sweeps'))
+  redis.call('HSET', index .. ':' .. newest, BEGUN, id)
   return newest
 end
 
 -- What the index has of keys, whose hashes stand one after another in `asked` and `hot`: for each the greatest version
--- and the last position in one text, '' for nothing. For those of `hot` it looks no further back than `since`.
+-- and the last position in one text, '' for nothing. For those of `hot` it looks no further back than `since`. Returns
+-- nothing where a part of it is lost.
 local function look(index, known, asked, hot, since)
   local hashes, found = {}, {}
   for at = 1, #asked, HASH_BYTES do hashes[#hashes + 1] = string.sub(asked, at, at + HASH_BYTES - 1) end
@@ -69,12 +74,14 @@ local function look(index, known, asked, hot, since)
   local wanted = #hashes
   for number = tonumber(known['newest']), tonumber(known['oldest']), -1 do
     if wanted == 0 then break end
-    local said = redis.call('HMGET', index .. ':' .. number, unpack(hashes, 1, wanted))
+    local held = redis.call('HMGET', index .. ':' .. number, BEGUN, unpack(hashes, 1, wanted))
+    if not held[1] then return nil end
     for i = 1, wanted do
-      if said[i] and found[i] == '' then
-        found[i] = said[i]
-      elseif said[i] and string.sub(said[i], 1, VERSION_DIGITS) > string.sub(found[i], 1, VERSION_DIGITS) then
-        found[i] = string.sub(said[i], 1, VERSION_DIGITS) .. string.sub(found[i], VERSION_DIGITS + 1)
+      local said = held[i + 1]
+      if said and found[i] == '' then
+        found[i] = said
+      elseif said and string.sub(said, 1, VERSION_DIGITS) > string.sub(found[i], 1, VERSION_DIGITS) then
+        found[i] = string.sub(said, 1, VERSION_DIGITS) .. string.sub(found[i], VERSION_DIGITS + 1)
       end
     end
     if wanted > all and not is_before(since, known['from' .. number]) then wanted = all end

@@ -7,4 +7,6 @@
 if not redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1], 'COUNT', 1)[1] then return {} end
 local known = read_index(KEYS[2])
 if not known or not unseen(KEYS[1], known['at']) then return {} end
-return {known['from' .. known['oldest']], unpack(look(KEYS[2], known, ARGV[2], '', ''))}
+local found = look(KEYS[2], known, ARGV[2], '', '')
+if not found then return {} end
+return {known['from' .. known['oldest']], unpack(found)}

@@ -104,12 +104,10 @@ local gap, newest, said = records and 0 or 1, '', {}
 if gap == 1 or ARGV[8] == '1' then
   newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
   local known = read_index(KEYS[4])
-  if known and unseen(KEYS[1], known['at']) then
-    said = look(KEYS[4], known, ARGV[7], gap == 1 and ARGV[9] or '', cursor == '' and '0-0' or cursor)
-    table.insert(said, 1, known['from' .. known['oldest']])
-  else
-    said = {newest}
-  end
+  local is_whole = known and unseen(KEYS[1], known['at'])
+    and redis.call('XLEN', KEYS[4] .. ':sweeps') >= tonumber(known['held']) + tonumber(known['sweeps'])
+  said = is_whole and look(KEYS[4], known, ARGV[7], gap == 1 and ARGV[9] or '', cursor == '' and '0-0' or cursor)
+  if said then table.insert(said, 1, known['from' .. known['oldest']]) else said = {newest} end
 end
 
 -- The invalidations that lie in the gap. Of too many the oldest are left out, and the index counts as having everything
