@@ -62,7 +62,8 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of the object that `text` is. Those that are not `known`, or come twice, are problems.
+    /// The fields of the object that `text` is. Those that are not `known`, or come twice, are problems; after too many of
+    /// them no more is read.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Fields<'a>, Problem> {
         let mut fields = Fields::default();
         fields.read_members(text, Members { known, section: None }).map_err(|error| unreadable(&error))?;
@@ -81,8 +82,15 @@ impl<'a> Fields<'a> {
 
     fn read_members(&mut self, text: &'a str, members: Members<'_>) -> Result<(), serde_json::Error> {
         let mut reader = serde_json::Deserializer::from_str(text);
-        reader.deserialize_map(Taking { fields: self, members })?;
-        reader.end()
+        match reader.deserialize_map(Taking { fields: self, members }) {
+            Err(_) if self.is_full() => Ok(()),
+            read => read.and_then(|()| reader.end()),
+        }
+    }
+
+    /// Whether no more problems are reported: a body may have hundreds of thousands.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
     }
 
     fn add(&mut self, name: &str, value: &'a RawValue, members: Members<'_>) {
@@ -144,10 +152,9 @@ impl<'a> Fields<'a> {
         self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.get())
     }
 
-    /// Notes a problem, while there are not too many: a body may have hundreds of thousands, and to say what was meant
-    /// takes far longer than to read it.
+    /// Notes a problem, which is made only if it is reported: to say what was meant takes far longer than to read it.
     fn report(&mut self, problem: impl FnOnce() -> Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.problems.push(problem());
         }
     }
@@ -212,6 +219,9 @@ impl<'de> de::Visitor<'de> for Taking<'_, 'de, '_> {
         while let Some(Name(name)) = members.next_key()? {
             let value = members.next_value()?;
             self.fields.add(&name, value, self.members);
+            if self.fields.is_full() {
+                return Err(de::Error::custom("too many problems"));
+            }
         }
         Ok(())
     }
@@ -305,7 +315,7 @@ mod tests {
         assert_eq!(read(r#"{"s":{"a":1,"a":2,"s.b":3,"c":4}}"#), ("1 - -".into(), "s.a s.s.b s.c".into()));
         let flood = (0..1000).map(|i| format!("\"x{i}\":1,")).collect::<String>();
         let (found, problems) = read(&format!("{{\"s\":{{{flood}\"b\":5}}}}"));
-        assert_eq!((found.as_str(), problems.split(' ').count()), ("- 5 -", MAX_PROBLEMS), "read to its end");
+        assert_eq!((found.as_str(), problems.split(' ').count()), ("- - -", MAX_PROBLEMS), "not read to its end");
     }
 
     #[test]
@@ -315,8 +325,10 @@ mod tests {
         }
         assert_eq!(only("{\"value\":\n tru}").1, "must be valid JSON, is not at line 2 column 5");
         assert_eq!(only(r#"{"value":1} x"#).1, "must be valid JSON, is not at line 1 column 13");
-        let flood = format!("{{{}]", "\"a\":1,".repeat(1000));
-        assert_eq!(only(&flood).1, "must be valid JSON, is not at line 1 column 6002", "also after many problems");
+        let flood = format!("{{{}]", "\"a\":1,".repeat(MAX_PROBLEMS - 1));
+        assert_eq!(only(&flood).1, "must be valid JSON, is not at line 1 column 116", "whatever else is wrong with it");
+        let flood = format!("{{{}]", "\"a\":1,".repeat(MAX_PROBLEMS));
+        assert_eq!(problems(&flood).len(), MAX_PROBLEMS, "what comes after is not looked at");
     }
 
     #[test]
