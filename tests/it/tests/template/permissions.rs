@@ -2,7 +2,7 @@
 //! in production; one too many never.
 
 use super::{TEMPLATE, cache_functions, function, functions, keys, resources};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use strata_it::stack::repository;
