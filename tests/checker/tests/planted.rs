@@ -29,7 +29,7 @@ const CLEAN: std::ops::RangeInclusive<u64> = 1..=2;
 const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for. Those that take long come first.
-const HUNTS: [(&str, &[Fault]); 20] = [
+const HUNTS: [(&str, &[Fault]); 21] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
