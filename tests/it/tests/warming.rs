@@ -247,16 +247,19 @@ async fn what_cannot_be_loaded_is_counted_by_its_reason() {
     api.put(&entry("k:large"), whole).pin("entries-1").send().await.expect(201);
     flush(&api).await;
     let keys: Vec<String> = (0..20).map(|number| format!("k:{number}")).collect();
-    let has_neighbours = |key: &&String| keys.iter().filter(|other| shard(other) == shard(key)).count() > 1;
-    let taken = keys.iter().find(has_neighbours).expect("there are more keys than shards");
-    command::<()>(&api, &["SET", &copy_name(taken), "no copy"]).await;
+    // What has the name of a copy is replaced; what has that of an index stands in the way of its shard.
+    command::<()>(&api, &["SET", &copy_name("k:0"), "no copy"]).await;
+    let others = ["k:0", "k:l3", "k:large"].map(shard);
+    let odd = keys.iter().map(|key| shard(key)).find(|odd| !others.contains(odd)).expect("there are more shards");
+    let refused = keys.iter().filter(|key| shard(key) == odd).count();
+    command::<()>(&api, &["SET", &format!("strata:cache:{{e{odd}}}index"), "no index"]).await;
     let keys = [&keys[..], &["k:l3", "k:large", "k:missing"].map(str::to_owned)].concat();
     let report = ended(&api, &begin(&api, json!({"keys": keys})).await).await;
     let counted = ["done", "missing", "failed"].map(|name| report[name].as_u64().unwrap());
-    let errors = json!({"other_levels": 1, "refused": 1});
+    let errors = json!({"other_levels": 1, "refused": refused});
     assert_eq!(
         (counted, &report["errors"]),
-        ([20, 1, 2], &errors),
+        ([21 - refused as u64, 1, 1 + refused as u64], &errors),
         "what stands in the way of one stops no other: {report}"
     );
     let found = get(&api, "entries-2", "k:large").await.expect(200);
