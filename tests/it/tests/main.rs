@@ -11,6 +11,7 @@ mod events;
 mod invalidate;
 mod jobs;
 mod json;
+mod library;
 mod limits;
 mod maintenance;
 mod monitoring;
