@@ -13,6 +13,7 @@ mod events;
 mod invalidate;
 mod jobs;
 mod json;
+mod library;
 mod limits;
 mod maintenance;
 mod monitoring;

@@ -1,0 +1,293 @@
+//! The cache as a library in a process that serves many requests at once, some of which nobody waits for to the end:
+//! threads, real engines, and rules for what each operation may see.
+//!
+//! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use strata_cache::config::RedisUrl;
+use strata_cache::{
+    CacheError, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Pattern, Put, Read, Selector,
+    TieredCache, Version,
+};
+use strata_it::stack::{Options, Stack};
+
+const TASKS: usize = 8;
+const OPERATIONS: usize = 120;
+/// Δ.
+const WINDOW: Duration = Duration::from_millis(200);
+/// Keys that are put, keys that are put without L3, and keys that are deleted and invalidated as well.
+const KEPT: [&str; 2] = ["kept:1", "kept:2"];
+const SHARED: [&str; 2] = ["shared:1", "shared:2"];
+const GONE: [&str; 2] = ["gone:1", "gone:2"];
+/// By then what was sent to DynamoDB has arrived.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
+const REDIS_URL: &str = "LIBRARY_REDIS_URL";
+
+#[tokio::test]
+async fn many_operations_at_once_see_what_was_acknowledged() {
+    let stack = Stack::start(Options::default().functions([""; 0])).await.unwrap();
+    let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
+    process
+        .args(["--exact", "library::operations", "--ignored", "--nocapture"])
+        .env(REDIS_URL, stack.redis().url())
+        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().engine_endpoint())
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local");
+    let output = process.output().await.unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "the test above starts it, with engines"]
+async fn operations() {
+    let process =
+        Arc::new(Process { here: cache(), there: cache(), done: Mutex::default(), values: AtomicU64::new(1) });
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|number| {
+            let process = Arc::clone(&process);
+            tokio::spawn(async move { process.work(fastrand::Rng::with_seed(number as u64)).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let done = process.done.lock().unwrap().clone();
+    judge(&done);
+    tokio::time::sleep(WINDOW * 2).await;
+    process.agrees(&done).await;
+    process.settles_what_was_abandoned().await;
+}
+
+fn cache() -> TieredCache {
+    cache_with_redis(true)
+}
+
+fn cache_with_redis(enabled: bool) -> TieredCache {
+    let mut config = Config::default();
+    config.l1_config.coherence_window_ms = WINDOW.as_millis().try_into().unwrap();
+    config.l2_config.redis_url = RedisUrl::new(std::env::var(REDIS_URL).unwrap());
+    config.l2_config.enabled = enabled;
+    config.l2_config.timeout_ms = 2_000;
+    config.l3_config.timeout_ms = 10_000;
+    TieredCache::open(Deployment::new("cache_control"), config).unwrap()
+}
+
+struct Process {
+    /// Every mutation goes through this one.
+    here: TieredCache,
+    /// Another container's.
+    there: TieredCache,
+    done: Mutex<Vec<Done>>,
+    values: AtomicU64,
+}
+
+/// An operation and what came of it.
+#[derive(Debug, Clone)]
+struct Done {
+    key: &'static str,
+    what: What,
+    began: Instant,
+    ended: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Put(Version),
+    /// It, or an invalidation, is acknowledged.
+    Deleted,
+    /// It may have happened.
+    Abandoned,
+    Read {
+        found: Option<Version>,
+        here: bool,
+    },
+}
+
+impl Process {
+    async fn work(&self, mut rng: fastrand::Rng) {
+        for _ in 0..OPERATIONS {
+            let key = [KEPT, SHARED, GONE][rng.usize(..3)][rng.usize(..2)];
+            let (ends, is_shared) = (GONE.contains(&key), SHARED.contains(&key));
+            // What is put without L3 may be lost with the copy of an operation that nobody waits for.
+            let waits = is_shared || rng.u8(..8) > 0;
+            let polls = if waits { usize::MAX } else { rng.usize(1..20) };
+            let levels = if is_shared { Levels::ALL.without(Level::L3) } else { Levels::ALL };
+            let began = Instant::now();
+            let operation = async {
+                match rng.u8(..10) {
+                    0..=3 => self.put(key, levels).await,
+                    4 if ends => self.here.delete(&named(key), "").await.map(|_| What::Deleted),
+                    5 if ends => self.invalidate(key).await,
+                    6..=7 => read(&self.there, key).await.map(|found| What::Read { found, here: false }),
+                    _ => read(&self.here, key).await.map(|found| What::Read { found, here: true }),
+                }
+            };
+            let what = match at_most(polls, operation).await {
+                Some(Ok(what)) => what,
+                // Others kept changing the key.
+                Some(Err(CacheError::Contended)) | None => What::Abandoned,
+                Some(Err(error)) => panic!("{error:?}"),
+            };
+            self.done.lock().unwrap().push(Done { key, what, began, ended: Instant::now() });
+        }
+    }
+
+    async fn put(&self, key: &str, levels: Levels) -> Result<What, CacheError> {
+        let put = Put {
+            text: self.values.fetch_add(1, Ordering::Relaxed).to_string().into(),
+            ttl_seconds: 3600,
+            tags: vec!["all".into()],
+            compress: true,
+            levels: Some(levels),
+            condition: Condition::Always,
+            by: String::new(),
+        };
+        let stored = self.here.put(&named(key), put).await?;
+        assert!(!stored.degraded, "Redis was there all the time");
+        Ok(What::Put(stored.entry.version))
+    }
+
+    async fn invalidate(&self, key: &str) -> Result<What, CacheError> {
+        let request = Invalidate {
+            selector: Selector::Pattern(Pattern::new(key).unwrap()),
+            levels: Levels::ALL,
+            reason: None,
+            by: None,
+            dry_run: false,
+            max_affected: None,
+        };
+        self.here.invalidate(&request).await.map(|_| What::Deleted)
+    }
+
+    /// Wherever a PUT is given up: what is read is what L3 has, and no copy of before.
+    async fn settles_what_was_abandoned(&self) {
+        let key = "abandoned";
+        let register = cache_with_redis(false);
+        let mut abandoned = 0;
+        // A PUT takes three to five.
+        for polls in [1, 2, 3, 4, 5].repeat(6) {
+            self.put(key, Levels::ALL).await.unwrap();
+            abandoned += usize::from(at_most(polls, self.put(key, Levels::ALL)).await.is_none());
+            tokio::time::sleep(ON_ITS_WAY).await;
+            let (seen, stands) = (read_anew(&self.here, key).await, read_anew(&register, key).await);
+            assert_eq!(seen, stands, "given up after {polls} polls");
+        }
+        assert!(abandoned > 5, "{abandoned}");
+    }
+
+    /// In the end all agree: on what was put last, or what somebody who did not wait for it has put after that.
+    async fn agrees(&self, done: &[Done]) {
+        let fresh = cache();
+        for key in all_keys() {
+            let mut found = Vec::new();
+            for cache in [&self.here, &self.there, &fresh] {
+                found.push(read(cache, key).await.unwrap());
+                found.push(read_anew(cache, key).await);
+            }
+            assert!(found.iter().all(|version| *version == found[0]), "{key}: {found:?}");
+            let acknowledged = puts(done, key).map(|(version, _)| version).max();
+            let now = Instant::now();
+            let is_gone = found[0].is_none() && (GONE.contains(&key) || is_replaced(done, key, now, now));
+            assert!(is_gone || found[0] >= acknowledged, "{key}: {found:?} before {acknowledged:?}");
+        }
+    }
+}
+
+/// Goes on with `future` at most so often; nobody waits for it any more then.
+async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let (mut future, mut left) = (std::pin::pin!(future), polls);
+    std::future::poll_fn(|context| match left.checked_sub(1) {
+        Some(rest) => {
+            left = rest;
+            future.as_mut().poll(context).map(Some)
+        }
+        None => Poll::Ready(None),
+    })
+    .await
+}
+
+fn all_keys() -> impl Iterator<Item = &'static str> {
+    [KEPT, SHARED, GONE].into_iter().flatten()
+}
+
+/// Whether a value that is kept without L3 may be missing within that time: the one before is gone before the new one is
+/// there, and for good when its PUT gives up because others kept changing the key.
+fn is_replaced(done: &[Done], key: &str, began: Instant, ended: Instant) -> bool {
+    let put = puts(done, key).map(|(_, put)| put).filter(|put| put.ended < began).max_by_key(|put| put.began);
+    let is_replaced = |other: &Done| match other.what {
+        What::Put(_) => other.began <= ended && began <= other.ended,
+        What::Abandoned => other.began <= ended && put.is_some_and(|put| put.began <= other.ended),
+        _ => false,
+    };
+    SHARED.contains(&key) && done.iter().any(|other| other.key == key && is_replaced(other))
+}
+
+fn named(key: &str) -> Key {
+    Key::new(key).unwrap()
+}
+
+async fn read(cache: &TieredCache, key: &str) -> Result<Option<Version>, CacheError> {
+    Ok(cache.get(&named(key), Read::default()).await?.hit.map(|hit| hit.entry.version))
+}
+
+async fn read_anew(cache: &TieredCache, key: &str) -> Option<Version> {
+    let found = cache.get(&named(key), Read { no_cache: true }).await.unwrap();
+    found.hit.map(|hit| hit.entry.version)
+}
+
+fn puts<'a>(done: &'a [Done], key: &'a str) -> impl Iterator<Item = (Version, &'a Done)> {
+    done.iter().filter(move |done| done.key == key).filter_map(|done| match done.what {
+        What::Put(version) => Some((version, done)),
+        _ => None,
+    })
+}
+
+fn judge(done: &[Done]) {
+    let mut taken = BTreeMap::new();
+    for key in all_keys() {
+        for (version, put) in puts(done, key) {
+            let other = taken.insert(version, put);
+            assert!(other.is_none(), "two PUTs have one version: {put:?}, {other:?}");
+            let sooner =
+                puts(done, key).filter(|(_, other)| other.ended < put.began).max_by_key(|(version, _)| *version);
+            assert!(sooner.is_none_or(|(sooner, _)| sooner < version), "{put:?} lost against {sooner:?}");
+        }
+        done.iter().filter(|done| done.key == key).for_each(|read| judge_read(done, read));
+    }
+    let ended = |what: fn(&What) -> bool| done.iter().filter(|done| what(&done.what)).count();
+    eprintln!(
+        "{} puts, {} ends, {} abandoned, {} reads that found something",
+        taken.len(),
+        ended(|what| *what == What::Deleted),
+        ended(|what| *what == What::Abandoned),
+        ended(|what| matches!(what, What::Read { found: Some(_), .. })),
+    );
+}
+
+/// A read sees every mutation that was acknowledged before it began; in another container, Δ before.
+fn judge_read(done: &[Done], read: &Done) {
+    let What::Read { found, here } = read.what else { return };
+    let known = if here { Duration::ZERO } else { WINDOW + Duration::from_millis(2) };
+    let is_known = |other: &Done| other.ended + known < read.began;
+    let newest = puts(done, read.key).filter(|(_, put)| is_known(put)).map(|(version, _)| version).max();
+    if found.is_none() && is_replaced(done, read.key, read.began, read.ended) {
+        return;
+    }
+    if !GONE.contains(&read.key) {
+        assert!(found >= newest, "{read:?} is older than {newest:?}");
+    } else if let Some(found) = found {
+        let put = puts(done, read.key).find(|(version, _)| *version == found);
+        let end = done.iter().find(|end| {
+            let after = put.is_some_and(|(_, put)| put.ended < end.began);
+            end.key == read.key && end.what == What::Deleted && is_known(end) && after
+        });
+        assert!(end.is_none(), "{read:?} found {put:?}, which {end:?} has ended");
+    }
+}
