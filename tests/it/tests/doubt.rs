@@ -37,7 +37,7 @@ async fn flood(api: &Api, records: usize) {
             let version = format!("{number:020}");
             let key = format!("flood:{number}");
             batch.cmd("EVALSHA").arg(&hash).arg(KEYS.len()).arg(&KEYS);
-            batch.arg(now * 1_000_000).arg(600_000_000).arg(600_000).arg(200_000).arg("").arg(0);
+            batch.arg(now * 1_000_000).arg(600_000_000).arg(600_000).arg(200_000).arg("").arg(0).arg("");
             batch.arg(format!("{number:08}")).arg(&version).arg("");
             batch.arg(&["kind", "put", "key", &key, "version", &version, "by", "nobody"]).ignore();
         }

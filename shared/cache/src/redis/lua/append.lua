@@ -56,8 +56,8 @@ if ARGV[8] ~= '' then
 elseif ARGV[10] ~= '' then
   redis.call('XADD', KEYS[4] .. ':sweeps', id, 'body', ARGV[10])
   redis.call('HINCRBY', KEYS[4], 'sweeps', 1)
-elseif ARGV[11] == 'warm' then
-  redis.call('XADD', KEYS[4] .. ':named', 'MAXLEN', MOST_NAMED, id, unpack(ARGV, 10))
+elseif ARGV[12] == 'warm' then
+  redis.call('XADD', KEYS[4] .. ':named', 'MAXLEN', MOST_NAMED, id, unpack(ARGV, 11))
 end
 local count = string.format('%.0f', tonumber(known and known['count'] or '0') + (before or 0) + 1)
 redis.call('HSET', KEYS[4], 'at', id, 'count', count)
