@@ -230,8 +230,8 @@ impl World {
         let found = found.unwrap_or_else(|| {
             self.sync();
             let held = self.cache.memory.get(key, self.clock.now_ms());
-            let known = |copy| view.settle_doubt(key, copy, None, &self.cache.knowledge()) == Some(true);
-            held.filter(|copy| known(copy)).map_or_else(|| self.load(key), |copy| copy.entry.version)
+            let held = held.filter(|copy| view.settle_doubt(key, copy, None, &self.cache.knowledge()) == Some(true));
+            held.map_or_else(|| self.load(key), |copy| copy.entry.version)
         });
         let is_gone =
             found == Version::ZERO && self.shared(|shared| shared.hidden.iter().any(|(gone, ..)| gone == key));
