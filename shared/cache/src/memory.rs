@@ -17,13 +17,17 @@
 //! - **Other bounds while it runs.** A memory of another size takes over what fits; a memory that is switched off holds
 //!   nothing.
 
+mod bounds;
 mod deadlines;
 mod stay;
 mod usage;
 
 pub use self::usage::Usage;
 
-use self::stay::{Residents, Stay};
+use self::{
+    bounds::Bounds,
+    stay::{Residents, Stay},
+};
 use crate::{
     Clock,
     config::L1Config,
@@ -377,30 +381,6 @@ impl Drop for Held {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("bounds", &self.held().bounds).finish_non_exhaustive()
-    }
-}
-
-/// The bounds in bytes and in entries as one capacity and a least weight.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    total: u64,
-    least_weight: u64,
-}
-
-impl Bounds {
-    fn of(config: &L1Config) -> Bounds {
-        if !config.enabled {
-            return Bounds { total: 0, least_weight: 1 };
-        }
-        let bytes = config.max_size_mb.saturating_mul(1024 * 1024);
-        let least_weight = bytes.checked_div(config.max_capacity).unwrap_or_default().max(1);
-        // A multiple of the least weight, so that exactly the most entries fit when all are small.
-        Bounds { total: bytes.min(least_weight.saturating_mul(config.max_capacity)), least_weight }
-    }
-
-    /// What a copy of so many bytes weighs.
-    fn weight(self, bytes: u64) -> u64 {
-        bytes.max(self.least_weight)
     }
 }
 

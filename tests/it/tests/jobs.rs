@@ -328,9 +328,13 @@ async fn one_barrier_too_many_is_refused() {
     invalidate(&api, json!({"pattern": "k:*"})).await.expect_error(503, "LEVEL_UNAVAILABLE");
     let bulletin = partition(&api, "cache_control", "note").await;
     assert_eq!(bulletin.iter().filter(|item| text_of(item, "sk").starts_with('#')).count(), 100);
-    // What is removed already stays so, and what is not does not exist.
+    // Nothing has begun where the journal holds all of these open by then; else what is removed already stays so, and what
+    // is not does not exist.
     wait_out_the_window().await;
-    for key in keys().iter().step_by(90) {
-        fresh(&api, key).await.expect(404);
+    let keys = keys();
+    let mut found = Vec::new();
+    for key in keys.iter().step_by(90) {
+        found.push(fresh(&api, key).await.status);
     }
+    assert!(found.iter().all(|status| *status == 404) || found.iter().all(|status| *status == 200), "{found:?}");
 }

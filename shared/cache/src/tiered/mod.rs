@@ -19,6 +19,7 @@ mod jobs;
 mod load;
 mod maintain;
 mod met;
+mod newest;
 mod notes;
 mod owed;
 mod prefetch;

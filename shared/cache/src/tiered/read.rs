@@ -3,6 +3,7 @@
 use super::{
     Source,
     configure::FOLLOW_INTERVAL_MS,
+    newest::Newest,
     sync::{About, Synced, Written},
     view::{Stop, View},
 };
@@ -10,7 +11,6 @@ use crate::{
     codec,
     coherence::{Looked, Since, Stamp},
     config::LARGEST_ENTRY_BYTES,
-    dynamo::{Content, Row},
     entry::Entry,
     key::Key,
     level::Level,
@@ -21,7 +21,6 @@ use crate::{
     register::{Expected, Register},
     version::Position,
 };
-use bytes::Bytes;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// What a read of L1 and L2 gave.
@@ -242,81 +241,6 @@ impl View<'_> {
         Ok(Some(hit))
     }
 
-    /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
-    fn elsewhere(
-        &self,
-        key: &Key,
-        row: Option<&Row>,
-        known_ms: i64,
-        path: &mut Path,
-    ) -> Option<Result<Option<Hit>, CacheError>> {
-        let now_ms = self.clock.now_ms();
-        let row = row.filter(|_| path.l2 == Step::Unavailable)?;
-        if !matches!(row.content, Content::Elsewhere { expires_at_ms } if now_ms < expires_at_ms) {
-            return None;
-        }
-        path.l3 = Step::Miss;
-        let generation = self.knowledge().generation();
-        let is_known = |copy: &Arc<Copy>| copy.known.load(Relaxed) == generation;
-        let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version && is_known(copy));
-        if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
-            return Some(Ok(None));
-        }
-        Some(match copy {
-            Some(copy) => {
-                path.l1 = Step::Hit;
-                copy.confirm(known_ms);
-                Ok(Some(self.hit(key, &copy, Level::L1)))
-            }
-            None => Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only")),
-        })
-    }
-
-    /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
-    fn newest(
-        &self,
-        key: &Key,
-        row: Option<Row>,
-        copy: Option<&(Box<Found>, Option<Arc<Entry>>)>,
-        path: &mut Path,
-    ) -> Option<Newest> {
-        path.l3 = Step::Miss;
-        let row = row?;
-        match row.content {
-            Content::Gone => None,
-            Content::Elsewhere { .. } => {
-                let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
-                let entry = entry.clone()?;
-                if self.knowledge().is_swept_from_l2(key, &entry.tags, found.stamp) {
-                    return None;
-                }
-                path.l2 = Step::Hit;
-                Some(Newest {
-                    entry,
-                    envelope: found.envelope.clone(),
-                    level: Level::L2,
-                    reads: found.reads,
-                    last_read_ms: found.last_read_ms,
-                })
-            }
-            Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
-                Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
-                    path.l3 = Step::Hit;
-                    // L2 keeps the counters of a copy that is only certified anew.
-                    let known = copy.filter(|(found, _)| found.version == row.version);
-                    let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
-                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads, last_read_ms })
-                }
-                Ok(_) => None,
-                Err(error) => {
-                    // Left where it is: another release may be able to read what was promised to be durable.
-                    tracing::warn!(%error, level = %Level::L3, "unreadable envelope");
-                    None
-                }
-            },
-        }
-    }
-
     /// Whether an invalidation that is still removing means the value, which is kept in `level`.
     pub(super) fn is_hidden(&self, level: Level, key: &Key, entry: &Entry) -> bool {
         self.knowledge().hides(level, key, &entry.tags, entry.version)
@@ -403,13 +327,4 @@ impl View<'_> {
         let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
         age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
     }
-}
-
-/// The newest value of a key, and where it was.
-struct Newest {
-    entry: Arc<Entry>,
-    envelope: Bytes,
-    level: Level,
-    reads: u64,
-    last_read_ms: i64,
 }

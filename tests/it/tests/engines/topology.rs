@@ -252,7 +252,8 @@ async fn keys_move_one_by_one() {
     fleet.api.delete(&entry(&keys[1])).pin("entries-1").send().await.expect(200);
     let told = fleet.invalidate(json!({"tags": ["moving"]})).await;
     moving.finish().await.unwrap();
-    if told.status != 200 {
+    // What was refused is asked for again; what is left to a job, whose runner is not here, is done by the same request.
+    if told.status != 200 || told.json()["reclaim"] == "in_progress" {
         fleet.invalidate(json!({"tags": ["moving"]})).await.expect(200);
     }
 

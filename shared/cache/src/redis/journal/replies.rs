@@ -1,0 +1,214 @@
+//! What Redis says to the commands of the journal.
+
+use crate::{
+    barriers::Barriers,
+    record::Record,
+    redis::{Down, link::read},
+    version::{Position, Version},
+};
+use redis::Value;
+use std::{collections::HashMap, time::Instant};
+
+/// What the index says of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Said {
+    /// What was recorded after this is in the index.
+    pub floor: Position,
+    /// What it has of each key, in the order in which they were asked for.
+    pub keys: Vec<Option<Recorded>>,
+}
+
+/// What the index has of a key that was put or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// The greatest version by which.
+    pub greatest: Version,
+    /// Where the last record of it stands.
+    pub last: Position,
+}
+
+/// What a sync learnt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SyncReply {
+    /// Redis TIME in microseconds.
+    pub time_us: u64,
+    /// When it was received.
+    pub received: Instant,
+    /// Where the epoch began.
+    pub epoch: Position,
+    /// Redis time in ms when the outage notes were read last; 0 for never.
+    pub notes_checked_ms: u64,
+    /// Invalidations that have not removed all they mean; `None` where the container has that set.
+    pub open: Option<Barriers>,
+    /// A version that was ahead of Redis time when it was recorded, the greatest of those; zero for none. Its record may
+    /// be gone.
+    pub ahead: Version,
+    /// What it says of the configuration.
+    pub published: Published,
+    /// The records do not follow on the cursor, but there is a gap before the newest one, which stands here: they are the
+    /// invalidations that lie in it.
+    pub gap: Option<Position>,
+    /// How many records there were; some that touch no key may not be counted yet.
+    pub count: u64,
+    /// What the index says, if it was asked.
+    pub said: Option<Said>,
+    /// The records, oldest first.
+    pub records: Vec<Record>,
+}
+
+/// The configuration as it stands beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Published {
+    /// Version of the document; `None` where it is lost, or was never there.
+    pub version: Option<u64>,
+    /// The document, when it is not the one the container has.
+    pub document: Option<String>,
+    /// Where L2 or L3 was switched on or off last.
+    pub switched: Position,
+    /// Operations of the configuration before that may still go on.
+    pub settling: bool,
+}
+
+/// Digits of [`Version::sortable`].
+const VERSION_DIGITS: usize = 20;
+
+/// Fields of a raw record.
+pub(crate) type Fields = HashMap<String, String>;
+
+type RawReply =
+    (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, Vec<String>);
+type RawOpen = (String, u8, Vec<(String, String)>);
+type RawPublished = (String, String, String, u8);
+
+impl From<RawPublished> for Published {
+    fn from((version, document, switched, settling): RawPublished) -> Published {
+        Published {
+            version: version.parse().ok(),
+            document: Some(document).filter(|document| !document.is_empty()),
+            switched: Position::parse(&switched).unwrap_or(Position::ZERO),
+            settling: settling == 1,
+        }
+    }
+}
+
+impl SyncReply {
+    /// A reply that says nothing but the time, received now, for tests.
+    #[cfg(test)]
+    pub(crate) fn at(time_us: u64) -> SyncReply {
+        SyncReply {
+            time_us,
+            received: Instant::now(),
+            epoch: Position::ZERO,
+            notes_checked_ms: 0,
+            open: Some(Barriers::default()),
+            ahead: Version::ZERO,
+            published: Published::default(),
+            gap: None,
+            count: 0,
+            said: None,
+            records: Vec::new(),
+        }
+    }
+
+    pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
+        let (seconds, micros, epoch, notes, open, gap, raw, published, ahead_us, newest, count, said) =
+            read::<RawReply>(reply, "a sync")?;
+        let gap =
+            if gap == 1 { Some(Position::parse(&newest).ok_or(Down::Odd("the end of the journal"))?) } else { None };
+        let (open_set, is_known, open) = open;
+        let mut records = raw
+            .iter()
+            .map(|(id, fields)| Record::parse(id, fields))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Down::Odd("a record's position"))?;
+        records.sort_by_key(|record| record.at);
+        Ok(SyncReply {
+            time_us: seconds * 1_000_000 + micros,
+            received: Instant::now(),
+            epoch: Position::parse(&epoch).ok_or(Down::Odd("the epoch"))?,
+            notes_checked_ms: notes.parse().unwrap_or_default(),
+            open: (is_known == 0).then(|| {
+                let open = open.iter().map(|(id, body)| (Position::parse(id), body.as_str()));
+                Barriers::read(open).named(open_set)
+            }),
+            ahead: if ahead_us > 0 { Version::at(ahead_us, u16::MAX) } else { Version::ZERO },
+            published: published.into(),
+            gap,
+            count,
+            said: Said::read(&said)?,
+            records,
+        })
+    }
+}
+
+impl Said {
+    fn read(said: &[String]) -> Result<Option<Said>, Down> {
+        let Some((floor, keys)) = said.split_first() else { return Ok(None) };
+        let odd = || Down::Odd("the index of the journal");
+        let floor = Position::parse(floor).ok_or_else(odd)?;
+        let keys = keys.iter().map(|text| match text.split_at_checked(VERSION_DIGITS) {
+            None if text.is_empty() => Ok(None),
+            Some((greatest, last)) => match (Version::parse(greatest), Position::parse(last)) {
+                (Some(greatest), Some(last)) => Ok(Some(Recorded { greatest, last })),
+                _ => Err(odd()),
+            },
+            None => Err(odd()),
+        });
+        Ok(Some(Said { floor, keys: keys.collect::<Result<_, _>>()? }))
+    }
+
+    /// Reads the reply to [`Journal::ask`]; `None` where the index says nothing.
+    pub(crate) fn parse(reply: Value) -> Result<Option<Said>, Down> {
+        Said::read(&read::<Vec<String>>(reply, "the index of the journal")?)
+    }
+}
+
+/// Reads the reply to [`Journal::history`], oldest first.
+pub(crate) fn history(reply: Value) -> Result<Vec<(Position, Fields)>, Down> {
+    let raw: Vec<(String, Fields)> = read(reply, "the journal")?;
+    let mut records: Vec<_> =
+        raw.into_iter().filter_map(|(id, fields)| Some((Position::parse(&id)?, fields))).collect();
+    records.sort_by_key(|(at, _)| *at);
+    Ok(records)
+}
+
+/// Reads the reply to [`Journal::configure`]: whether the document stands there now, and not another that is as new or
+/// newer.
+pub(crate) fn is_published(reply: Value) -> Result<bool, Down> {
+    read::<i64>(reply, "a configuration").map(|said| said != 2)
+}
+
+/// Reads the reply to [`Journal::notes_checked`].
+pub(crate) fn checked(reply: Value) -> Result<(), Down> {
+    read::<i64>(reply, "the notes").map(drop)
+}
+
+/// What came of beginning an invalidation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// Its record stands there.
+    At(Position),
+    /// The operation was too old to go on.
+    Late,
+    /// Too many are open.
+    Full,
+}
+
+/// Reads the reply to [`Journal::invalidate`].
+pub(crate) fn opened(reply: Value) -> Result<Opened, Down> {
+    Ok(match read::<String>(reply, "an invalidation")?.as_str() {
+        "full" => Opened::Full,
+        id => Position::parse(id).map_or(Opened::Late, Opened::At),
+    })
+}
+
+/// Reads the reply to [`Journal::close`]: whether it is closed; if not, its record was lost.
+pub(crate) fn closed(reply: Value) -> Result<bool, Down> {
+    read::<i64>(reply, "a close").map(|closed| closed == 1)
+}
+
+/// Reads the reply to [`Journal::append`], [`Journal::raise`], [`Journal::invalidated`] and [`Journal::warm`]: `None` when
+/// the operation was too old to go on.
+pub(crate) fn appended(reply: Value) -> Result<Option<Position>, Down> {
+    read::<String>(reply, "an append").map(|id| Position::parse(&id))
+}

@@ -1,0 +1,102 @@
+//! What L3 says of a key: its newest value, or where that is.
+
+use super::view::View;
+use crate::{
+    codec,
+    config::LARGEST_ENTRY_BYTES,
+    dynamo::{Content, Row},
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::Copy,
+    outcome::{CacheError, Hit, Path, Step},
+    redis::Found,
+};
+use bytes::Bytes;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// The newest value of a key, and where it was.
+pub(super) struct Newest {
+    pub(super) entry: Arc<Entry>,
+    pub(super) envelope: Bytes,
+    pub(super) level: Level,
+    pub(super) reads: u64,
+    pub(super) last_read_ms: i64,
+}
+
+impl View<'_> {
+    /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
+    pub(super) fn elsewhere(
+        &self,
+        key: &Key,
+        row: Option<&Row>,
+        known_ms: i64,
+        path: &mut Path,
+    ) -> Option<Result<Option<Hit>, CacheError>> {
+        let now_ms = self.clock.now_ms();
+        let row = row.filter(|_| path.l2 == Step::Unavailable)?;
+        if !matches!(row.content, Content::Elsewhere { expires_at_ms } if now_ms < expires_at_ms) {
+            return None;
+        }
+        path.l3 = Step::Miss;
+        let generation = self.knowledge().generation();
+        let is_known = |copy: &Arc<Copy>| copy.known.load(Relaxed) == generation;
+        let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version && is_known(copy));
+        if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
+            return Some(Ok(None));
+        }
+        Some(match copy {
+            Some(copy) => {
+                path.l1 = Step::Hit;
+                copy.confirm(known_ms);
+                Ok(Some(self.hit(key, &copy, Level::L1)))
+            }
+            None => Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only")),
+        })
+    }
+
+    /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
+    pub(super) fn newest(
+        &self,
+        key: &Key,
+        row: Option<Row>,
+        copy: Option<&(Box<Found>, Option<Arc<Entry>>)>,
+        path: &mut Path,
+    ) -> Option<Newest> {
+        path.l3 = Step::Miss;
+        let row = row?;
+        match row.content {
+            Content::Gone => None,
+            Content::Elsewhere { .. } => {
+                let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
+                let entry = entry.clone()?;
+                if self.knowledge().is_swept_from_l2(key, &entry.tags, found.stamp) {
+                    return None;
+                }
+                path.l2 = Step::Hit;
+                Some(Newest {
+                    entry,
+                    envelope: found.envelope.clone(),
+                    level: Level::L2,
+                    reads: found.reads,
+                    last_read_ms: found.last_read_ms,
+                })
+            }
+            Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
+                Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
+                    path.l3 = Step::Hit;
+                    // L2 keeps the counters of a copy that is only certified anew.
+                    let known = copy.filter(|(found, _)| found.version == row.version);
+                    let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
+                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads, last_read_ms })
+                }
+                Ok(_) => None,
+                Err(error) => {
+                    // Left where it is: another release may be able to read what was promised to be durable.
+                    tracing::warn!(%error, level = %Level::L3, "unreadable envelope");
+                    None
+                }
+            },
+        }
+    }
+}
