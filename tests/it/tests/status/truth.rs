@@ -119,6 +119,8 @@ impl SlowProfile {
             while let Ok(pipe) = std::fs::OpenOptions::new().write(true).open(&path) {
                 std::thread::sleep(Duration::from_millis(hold_ms.load(Ordering::Relaxed)));
                 drop(pipe);
+                // Opened again before the reader has seen the end, it would go on waiting.
+                std::thread::sleep(Duration::from_millis(500));
             }
         });
         profile
