@@ -41,6 +41,10 @@ pub(crate) enum Bug {
     TimeAheadOfRedis,
     /// Nobody is told of what was done while Redis was out of reach.
     NoteNotLeft,
+    /// Nobody is told that a generation of notes has ended.
+    GenerationEndedUnheard,
+    /// Windows are judged by the wall clock alone.
+    WallClockBelieved,
     /// A pattern means bytes where it should mean characters, as Redis' own glob does.
     PatternOfBytes,
     /// What begins like the matches is taken for one.

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 29] = [
+const HUNTS: [(&str, &[Fault]); 32] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -41,6 +41,9 @@ const HUNTS: [(&str, &[Fault]); 29] = [
     ("GapNotNoticed", &[Fault::JournalBusy]),
     ("MemoryTrustedWithoutRedis", &[Fault::RedisNarrow]),
     ("NoteNotLeft", &[Fault::OneCutOff]),
+    ("GenerationEndedUnheard", &[Fault::ManyNotes]),
+    ("WallClockBelieved", &[Fault::ClockSetBack]),
+    ("IndexNotHeeded", &[Fault::JournalBusy]),
     ("TimeAheadOfRedis", &[Fault::OneCutOff]),
     ("StampTakenAfterRead", &[Fault::PromotionsSlow]),
     ("FilledThoughCovered", &[Fault::PromotionsSlow]),

@@ -175,7 +175,8 @@ impl View<'_> {
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
         let suspects: Vec<_> =
             suspects.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
-        let generation = if replays { found.generation.number } else { 0 };
+        let heeds = replays && !planted(Bug::GenerationEndedUnheard);
+        let generation = if heeds { found.generation.number } else { 0 };
         let checks = self.journal.notes_checked(stamp.started_us / 1000, generation);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
         let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();
