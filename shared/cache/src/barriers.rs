@@ -6,7 +6,6 @@
 use crate::{
     key::Key,
     level::Level,
-    planted::{Bug, planted},
     selector::{Invalidation, Selector, Written},
     version::{Position, Version},
 };
@@ -31,10 +30,6 @@ impl Barriers {
                 Some(invalidation) => barriers.known.push(Arc::new(invalidation)),
                 None => barriers.unreadable = true,
             }
-        }
-        if planted(Bug::OldBarriersForgotten) {
-            barriers.known.sort_by_key(|invalidation| std::cmp::Reverse(invalidation.at));
-            barriers.known.truncate(20);
         }
         barriers
     }

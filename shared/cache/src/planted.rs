@@ -53,8 +53,6 @@ pub(crate) enum Bug {
     BarrierClosedEarly,
     /// A row that an invalidation has not come to yet is returned.
     BarrierNotHeeded,
-    /// Of many open invalidations the oldest are not heeded.
-    OldBarriersForgotten,
     /// What is open is taken for what was open before.
     OpenTakenForKnown,
     /// A DELETE, or a PUT into other levels, leaves the copy in L2.

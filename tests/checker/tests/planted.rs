@@ -35,7 +35,7 @@ const HUNTS: [(&str, &[Fault]); 32] = [
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
     ("IndexLeftOnOverwrite", &[Fault::HistoryOutlived]),
-    ("OldBarriersForgotten", &[Fault::ManyOpen]),
+    ("BarrierNotHeeded", &[Fault::ManyOpen]),
     ("NoteNotLeft", &[Fault::RedisFull]),
     ("NoteNotLeft", &[Fault::RedisLacksReplicas]),
     ("GapNotNoticed", &[Fault::JournalBusy]),
