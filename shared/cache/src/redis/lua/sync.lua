@@ -8,9 +8,8 @@
 -- the greatest version that was ahead of time when it was recorded, 0 for none, position of the newest record where there
 -- is a gap, records there were, what the index says}; open is {name of the set of them, '' for the empty one, 1 when the
 -- container has it, else 0 and a list of positions and invalidations}, records one of positions and fields, newest first,
--- configuration is {version ('' when
--- it is lost), document ('' when the container has it), position at which a level was switched ('' for none), 1 while
--- operations of before may go on}; what the index says is nothing when it was not asked, else the position after which
+-- configuration is {version ('' when it is lost), document ('' when the container has it), position at which a level was
+-- switched ('' for none), 1 while operations of before may go on}; what the index says is nothing when it was not asked, else the position after which
 -- it has everything and for each key the greatest version and the last position in one text, '' for nothing.
 -- After a gap the records are the invalidations that lie in it, the newest where they are too many, and what was warmed in
 -- the last minute.
