@@ -20,7 +20,7 @@ const TOMBSTONE_MS: u64 = 70_000;
 /// Names copies and makes their commands.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    keys: Keyspace,
+    pub(super) keys: Keyspace,
     /// While L2 decides which value of a key is the newest (L3 is switched off): since which position. Copies from before
     /// do not exist.
     register: Option<Position>,

@@ -25,6 +25,8 @@ mod owed;
 mod prefetch;
 mod promote;
 mod read;
+mod read_many;
+mod read_rows;
 mod removal;
 mod riders;
 mod status;
