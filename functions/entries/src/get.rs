@@ -3,7 +3,7 @@
 use crate::{address, cache_status};
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, etag,
+    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, Woven, etag,
     http::{StatusCode, header},
 };
 use strata_cache::{Hit, Key, Read};
@@ -46,9 +46,27 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 
 /// The whole entry. Its value goes into the answer from the memory that L1 shares.
 fn found_response(key: &Key, hit: &Hit) -> Answer {
-    let before = format!(r#"{{"found":true,"key":{},"value":"#, serde_json::to_string(key.as_str())?);
-    let after = format!(r#","metadata":{}}}"#, serde_json::to_string(&metadata(hit))?);
-    Ok(Response::around(StatusCode::OK, before, hit.entry.clone(), after))
+    let mut body = Woven::default();
+    body.text().push('{');
+    weave(&mut body, key, hit)?;
+    body.text().push('}');
+    Ok(Response::woven(StatusCode::OK, body))
+}
+
+/// Goes on with the members of the object that is the answer.
+pub(crate) fn weave(body: &mut Woven, key: &Key, hit: &Hit) -> Result<(), serde_json::Error> {
+    body.text().push_str(r#""found":true,"key":"#);
+    append(body.text(), key.as_str())?;
+    body.text().push_str(r#","value":"#);
+    body.value(hit.entry.clone());
+    body.text().push_str(r#","metadata":"#);
+    append(body.text(), &metadata(hit))
+}
+
+/// Goes on with something as JSON.
+pub(crate) fn append(text: &mut String, part: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+    text.push_str(&serde_json::to_string(part)?);
+    Ok(())
 }
 
 fn metadata(hit: &Hit) -> Metadata {

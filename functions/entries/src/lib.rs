@@ -45,5 +45,5 @@ const fn route(
     class: Class,
     handler: Handler,
 ) -> Route {
-    Route { method, resource, operation, scope, class, handler }
+    Route { method, resource, operation, scope: Some(scope), class: Some(class), handler }
 }

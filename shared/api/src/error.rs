@@ -255,16 +255,20 @@ impl ApiError {
 
     /// The answer, for the request `request_id`, at `now_ms`.
     pub fn respond(&self, request_id: &str, now_ms: i64) -> Response {
-        let (status, code) = self.class();
-        let error = Shape {
-            code,
+        let error = self.told(request_id, now_ms);
+        let response = Response::json(self.class().0, &Envelope { error });
+        self.with_headers(response.expect("text and numbers can be written as JSON"))
+    }
+
+    /// What the answer says of it: the contract's `error`.
+    pub fn told<'a>(&self, request_id: &'a str, now_ms: i64) -> impl Serialize + use<'a> {
+        Shape {
+            code: self.class().1,
             message: self.message(),
             details: self.details(),
             timestamp: Timestamp::floor(now_ms),
             request_id,
-        };
-        let response = Response::json(status, &Envelope { error }).expect("text and numbers can be written as JSON");
-        self.with_headers(response)
+        }
     }
 
     fn with_headers(&self, response: Response) -> Response {
@@ -275,7 +279,7 @@ impl ApiError {
             ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
             ApiError::RateLimited(standing) => {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
-                rate_limit::told(response, standing)
+                rate_limit::told(response, &[Some(*standing), None])
             }
             ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
@@ -286,8 +290,8 @@ impl ApiError {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
-    error: Shape<'a>,
+struct Envelope<T> {
+    error: T,
 }
 
 #[derive(Serialize)]

@@ -81,6 +81,7 @@ mod ledger;
 pub mod level;
 pub mod limits;
 mod lock;
+mod many;
 pub mod memory;
 pub mod outcome;
 pub mod pattern;
@@ -106,6 +107,7 @@ pub use job::{Estimate, Job, JobState, Slice};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
+pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
     CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
     Path, Put, Read, Reclaim, Step, Stored, Warming,
