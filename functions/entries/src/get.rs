@@ -3,7 +3,8 @@
 use crate::{address, cache_status};
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, Woven, etag,
+    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, Woven,
+    etag::{self, Tags},
     http::{StatusCode, header},
 };
 use strata_cache::{Hit, Key, Read};
@@ -32,16 +33,31 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         return Err(ApiError::KeyNotFound { key, searched: found.path.searched(), cache_status });
     };
     call.trace.level = Some(hit.level);
-    let left = (hit.entry.expires_at_ms - call.cache.clock().now_ms()).max(0) / 1000;
-    let response = if if_match.is_some_and(|tags| !tags.strongly_match(&hit.entry.etag())) {
-        return Err(ApiError::PreconditionFailed);
-    } else if if_none_match.is_some_and(|tags| tags.weakly_match(&hit.entry.etag())) {
-        Response::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        found_response(&key, &hit)?
+    let left = seconds_left(&hit, call.cache.clock().now_ms());
+    let etag = hit.entry.etag();
+    let response = match is_wanted(&etag, if_match.as_ref(), if_none_match.as_ref())? {
+        true => found_response(&key, &hit)?,
+        false => Response::empty(StatusCode::NOT_MODIFIED),
     };
-    let response = response.header(header::ETAG, hit.entry.etag());
+    let response = response.header(header::ETAG, etag);
     Ok(response.header(CACHE_STATUS, cache_status::of(&found.path, Some(left))))
+}
+
+/// How long the entry has to live.
+pub(crate) fn seconds_left(hit: &Hit, now_ms: i64) -> i64 {
+    (hit.entry.expires_at_ms - now_ms).max(0) / 1000
+}
+
+/// Whether a caller who sends these conditions wants the value of that tag, and does not have it already.
+pub(crate) fn is_wanted(
+    etag: &str,
+    if_match: Option<&Tags>,
+    if_none_match: Option<&Tags>,
+) -> Result<bool, ApiError> {
+    if if_match.is_some_and(|tags| !tags.strongly_match(etag)) {
+        return Err(ApiError::PreconditionFailed);
+    }
+    Ok(if_none_match.is_none_or(|tags| !tags.weakly_match(etag)))
 }
 
 /// The whole entry. Its value goes into the answer from the memory that L1 shares.

@@ -75,6 +75,8 @@ pub enum ApiError {
     },
     /// There is more to count than one request has time for.
     OutOfTime,
+    /// An operation of several did not end in time; it may have happened.
+    Unanswered,
     /// Other changes of the same key kept overtaking this one.
     Contended,
     /// A mistake of ours; the cause is for the log.
@@ -176,7 +178,10 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
             }
-            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. }
+            | ApiError::OutOfTime
+            | ApiError::Unanswered
+            | ApiError::Contended => {
                 (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
             }
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
@@ -204,6 +209,7 @@ impl ApiError {
             ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
             ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
             ApiError::OutOfTime => "There is more to count than one request has time for; nothing was removed",
+            ApiError::Unanswered => "The operation did not end in time, and may have happened; try again",
             ApiError::Contended => "Other changes of this key kept getting in first; try again",
             ApiError::Internal(_) => "An internal error occurred",
         })
@@ -239,6 +245,7 @@ impl ApiError {
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
+            | ApiError::Unanswered
             | ApiError::Contended
             | ApiError::Internal(_) => json!({}),
         }
@@ -281,7 +288,10 @@ impl ApiError {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
                 rate_limit::told(response, &[Some(*standing), None])
             }
-            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. }
+            | ApiError::OutOfTime
+            | ApiError::Unanswered
+            | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
             _ => response,

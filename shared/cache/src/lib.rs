@@ -113,7 +113,7 @@ pub use outcome::{
     Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
-pub use selector::Selector;
+pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};

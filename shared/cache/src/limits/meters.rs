@@ -53,6 +53,11 @@ impl Meters {
         Meters { limits, keys: HashMap::new(), reports: 0 }
     }
 
+    /// The limit of a class.
+    pub(crate) fn limit(&self, class: Class) -> Option<u32> {
+        self.limits.of(class)
+    }
+
     /// Admits or refuses a request that needs permits of some classes, all or none, without asking anybody. Otherwise says
     /// of which class Redis must be asked.
     pub(crate) fn decide<const N: usize>(

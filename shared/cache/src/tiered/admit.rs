@@ -64,6 +64,11 @@ impl TieredCache {
         decided.unwrap_or_else(|_| meters.decide_alone(api_key, needs, now_ms))
     }
 
+    /// How many requests of a class one API key may make within a minute; `None` when it has no limit.
+    pub fn limit(&self, class: Class) -> Option<u32> {
+        self.meters().limit(class)
+    }
+
     /// The reports for the next sync to take along.
     pub(super) fn due_renewals(&self) -> Vec<(Command, Renewal)> {
         let due = self.meters().due(self.clock.now_ms());

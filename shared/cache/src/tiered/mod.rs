@@ -325,9 +325,17 @@ impl TieredCache {
             }
         }
         for invalidation in &news.invalidations {
-            self.memory.remove_matching(|key, copy| {
-                invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp)
-            });
+            let is_covered =
+                |key: &Key, copy: &Copy| invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp);
+            let Some(keys) = invalidation.selector.keys() else {
+                self.memory.remove_matching(is_covered);
+                continue;
+            };
+            for key in keys.texts().iter().map(Key::again) {
+                if self.memory.get(&key, now_ms).is_some_and(|copy| is_covered(&key, &copy)) {
+                    self.memory.remove(&key, now_ms);
+                }
+            }
         }
     }
 }

@@ -26,16 +26,19 @@ impl TieredCache {
     /// Says what came of each, in their order.
     pub async fn mutate_many(&self, mutations: &[Mutate], patience: Patience) -> Vec<Attempt> {
         let shared = self.catch_up_for_all(mutations.len()).await;
-        let attempts = mutations.iter().enumerate().map(|(at, mutation)| async move {
-            if Instant::now() >= patience.begin_until {
-                return (at, Attempt::NotBegun);
-            }
-            let ended = timeout_at(patience.end_until, self.mutate(mutation, shared)).await;
-            (at, ended.map_or(Attempt::Unanswered, Attempt::Ended))
-        });
+        let attempt = |(at, mutation)| async move { (at, self.attempt(mutation, patience, shared).await) };
+        let attempts: Vec<_> = mutations.iter().enumerate().map(attempt).collect();
         let mut attempts: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
         attempts.sort_by_key(|(at, _)| *at);
         attempts.into_iter().map(|(_, attempt)| attempt).collect()
+    }
+
+    async fn attempt(&self, mutation: &Mutate, patience: Patience, shared: bool) -> Attempt {
+        if Instant::now() >= patience.begin_until {
+            return Attempt::NotBegun;
+        }
+        let ended = timeout_at(patience.end_until, self.mutate(mutation, shared)).await;
+        ended.map_or(Attempt::Unanswered, Attempt::Ended)
     }
 
     /// Syncs for all of them. Where that fails, or there is only one, each does so by itself.

@@ -144,7 +144,7 @@ impl View<'_> {
         let Synced { replies, looked, stamp } = match syncs {
             true => self.sync_about(About { keys: &keys, always: !unsure.is_empty() }, commands).await?,
             false if unsure.is_empty() => {
-                let replies = self.ask_all(commands, UNSEEN_BYTES).await?;
+                let replies = self.ask_all(commands, 0).await?;
                 Synced { replies, looked: None, stamp: before }
             }
             false => self.ask_index(&unsure, commands).await?,
@@ -211,11 +211,12 @@ impl View<'_> {
                 (copy, _) => gone.push((at, copy.map_or(0, |copy| copy.entry.stored_bytes))),
             }
         }
-        let confirmed = doubted.into_iter().map(|(at, key, copy, mut path)| async move {
+        let confirm = |(at, key, copy, mut path)| async move {
             let is_good = self.confirm(key, &copy, read, &mut path).await;
             (at, copy, path, is_good)
-        });
-        let confirmed: Vec<_> = stream::iter(confirmed).buffer_unordered(AT_ONCE).collect().await;
+        };
+        let confirming: Vec<_> = doubted.into_iter().map(confirm).collect();
+        let confirmed: Vec<_> = stream::iter(confirming).buffer_unordered(AT_ONCE).collect().await;
         for (at, copy, path, is_good) in confirmed {
             let wanted = &mut many.wanted[at];
             wanted.path = path;
