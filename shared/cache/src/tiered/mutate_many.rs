@@ -26,8 +26,11 @@ impl TieredCache {
     /// Says what came of each, in their order.
     pub async fn mutate_many(&self, mutations: &[Mutate], patience: Patience) -> Vec<Attempt> {
         let shared = self.catch_up_for_all(mutations.len()).await;
-        let attempt = |(at, mutation)| async move { (at, self.attempt(mutation, patience, shared).await) };
-        let attempts: Vec<_> = mutations.iter().enumerate().map(attempt).collect();
+        let attempts: Vec<_> = mutations
+            .iter()
+            .enumerate()
+            .map(|(at, mutation)| async move { (at, self.attempt(mutation, patience, shared).await) })
+            .collect();
         let mut attempts: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
         attempts.sort_by_key(|(at, _)| *at);
         attempts.into_iter().map(|(_, attempt)| attempt).collect()

@@ -211,11 +211,13 @@ impl View<'_> {
                 (copy, _) => gone.push((at, copy.map_or(0, |copy| copy.entry.stored_bytes))),
             }
         }
-        let confirm = |(at, key, copy, mut path)| async move {
-            let is_good = self.confirm(key, &copy, read, &mut path).await;
-            (at, copy, path, is_good)
-        };
-        let confirming: Vec<_> = doubted.into_iter().map(confirm).collect();
+        let confirming: Vec<_> = doubted
+            .into_iter()
+            .map(|(at, key, copy, mut path)| async move {
+                let is_good = self.confirm(key, &copy, read, &mut path).await;
+                (at, copy, path, is_good)
+            })
+            .collect();
         let confirmed: Vec<_> = stream::iter(confirming).buffer_unordered(AT_ONCE).collect().await;
         for (at, copy, path, is_good) in confirmed {
             let wanted = &mut many.wanted[at];
