@@ -169,7 +169,7 @@ mod tests {
     use strata_cache::Condition;
 
     fn read(body: &str) -> Result<Vec<Operation>, ApiError> {
-        super::read(&Body::new(Some(body.to_owned()), false).unwrap(), "s")
+        super::read(&Body::new(Some(body.to_owned()), false)?, "s")
     }
 
     /// The field and the message of each problem.

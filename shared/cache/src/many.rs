@@ -20,6 +20,16 @@ pub enum Mutate {
     },
 }
 
+impl Mutate {
+    /// Bytes of its value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Mutate::Put(_, put) => put.text.len(),
+            Mutate::Delete { .. } => 0,
+        }
+    }
+}
+
 /// What a mutation of one key did.
 #[derive(Debug, Clone)]
 pub enum Mutated {

@@ -16,20 +16,31 @@ use crate::{
     redis::Down,
 };
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 /// How old a sync may be that a mutation begins with, in ms: its operation lives that much shorter.
 const SHARED_MS: u64 = 1000;
+/// Bytes of values that are on their way at once. They share one connection to Redis, and each has its time as if it were
+/// alone: so many take half of `l2_config.timeout_ms` through the network of a small container.
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 impl TieredCache {
     /// Makes many mutations, of a key each, as [`put`](TieredCache::put) and [`delete`](TieredCache::delete) make one.
     /// Says what came of each, in their order.
     pub async fn mutate_many(&self, mutations: &[Mutate], patience: Patience) -> Vec<Attempt> {
         let shared = self.catch_up_for_all(mutations.len()).await;
+        let room = &Semaphore::new(BYTES_AT_ONCE);
         let attempts: Vec<_> = mutations
             .iter()
             .enumerate()
-            .map(|(at, mutation)| async move { (at, self.attempt(mutation, patience, shared).await) })
+            .map(|(at, mutation)| async move {
+                let bytes = mutation.bytes().min(BYTES_AT_ONCE);
+                let _room = room.acquire_many(bytes.try_into().unwrap_or(u32::MAX)).await;
+                (at, self.attempt(mutation, patience, shared).await)
+            })
             .collect();
         let mut attempts: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
         attempts.sort_by_key(|(at, _)| *at);
