@@ -12,10 +12,7 @@ use crate::{
 };
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, Call, Response, Woven,
-    answer_size::MAX_ANSWER_BYTES,
-    etag::Tags,
-    http::StatusCode,
+    Answer, ApiError, Call, Response, Woven, answer_size::MAX_ANSWER_BYTES, etag::Tags, http::StatusCode,
 };
 use strata_cache::{Attempt, Key, Lookup, Mutated};
 

@@ -80,7 +80,9 @@ pub(crate) fn read(body: &Body, subject: &str) -> Result<Vec<Operation>, ApiErro
         match operation(raw.get(), body, subject) {
             Ok(operation) => match places.insert(operation.key.clone(), at) {
                 None => operations.push(operation),
-                Some(first) => problems.push(Problem::new(name("key"), format!("must not be that of operations[{first}]"))),
+                Some(first) => {
+                    problems.push(Problem::new(name("key"), format!("must not be that of operations[{first}]")))
+                }
             },
             Err(ApiError::Invalid(own)) => {
                 problems.extend(own.into_iter().map(|problem| Problem { field: name(&problem.field), ..problem }));
@@ -198,7 +200,9 @@ mod tests {
             {"op":"put","key":"c/ é","value": {"b":1.0, "a":"\u0041"} ,"ttl_seconds":5,"if_none_match":"*"}]}"#;
         let operations = read(body).unwrap();
         assert!(matches!(&operations[0].ask, Ask::Get { if_match: None, if_none_match: Some(Tags::Listed(_)) }));
-        assert!(matches!(&operations[1].ask, Ask::Mutate(Mutate::Delete { key, by }) if key.as_str() == "b" && by == "s"));
+        assert!(
+            matches!(&operations[1].ask, Ask::Mutate(Mutate::Delete { key, by }) if key.as_str() == "b" && by == "s")
+        );
         let Ask::Mutate(Mutate::Put(key, put)) = &operations[2].ask else { panic!() };
         assert_eq!((key.as_str(), &put.text[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
         assert_eq!((put.ttl_seconds, &put.condition, put.by.as_str()), (5, &Condition::Absent, "s"));

@@ -49,11 +49,7 @@ pub(crate) fn seconds_left(hit: &Hit, now_ms: i64) -> i64 {
 }
 
 /// Whether a caller who sends these conditions wants the value of that tag, and does not have it already.
-pub(crate) fn is_wanted(
-    etag: &str,
-    if_match: Option<&Tags>,
-    if_none_match: Option<&Tags>,
-) -> Result<bool, ApiError> {
+pub(crate) fn is_wanted(etag: &str, if_match: Option<&Tags>, if_none_match: Option<&Tags>) -> Result<bool, ApiError> {
     if if_match.is_some_and(|tags| !tags.strongly_match(etag)) {
         return Err(ApiError::PreconditionFailed);
     }

@@ -41,8 +41,7 @@ impl<'a> Said<'a> {
             value: fields.required("value"),
             ttl_seconds: fields.optional("ttl_seconds", ttl),
             tags: fields.optional("tags", lists::tags),
-            compress: fields
-                .optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false")),
+            compress: fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false")),
             levels: fields.optional("cache_levels", lists::levels),
         }
     }

@@ -178,10 +178,7 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
             }
-            ApiError::LevelUnavailable { .. }
-            | ApiError::OutOfTime
-            | ApiError::Unanswered
-            | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
                 (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
             }
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
@@ -288,10 +285,7 @@ impl ApiError {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
                 rate_limit::told(response, &[Some(*standing), None])
             }
-            ApiError::LevelUnavailable { .. }
-            | ApiError::OutOfTime
-            | ApiError::Unanswered
-            | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
             _ => response,

@@ -13,9 +13,8 @@ pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The answer, saying where the caller stands; a list, where that is of several classes.
 pub(crate) fn told(response: Response, standings: &Standings) -> Response {
-    let list = |one: fn(&Standing) -> String| {
-        standings.iter().flatten().map(one).reduce(|list, one| format!("{list}, {one}"))
-    };
+    let list =
+        |one: fn(&Standing) -> String| standings.iter().flatten().map(one).reduce(|list, one| format!("{list}, {one}"));
     let policy = list(|of| format!("\"{}\";q={};w={WINDOW_SECONDS}", of.class.name(), of.limit));
     let left = list(|of| format!("\"{}\";r={};t={}", of.class.name(), of.remaining, of.reset_seconds));
     match (policy, left) {

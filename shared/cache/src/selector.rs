@@ -307,7 +307,8 @@ mod tests {
                 assert!(texts.len() <= PART_KEYS && (bytes <= PART_BYTES || texts.len() == 1));
                 assert!(!part.touches(&texts[0], &tags(&["keep"])));
             }
-            let meant: Vec<&str> = parts.iter().flat_map(|part| part.keys().unwrap().texts()).map(|text| &**text).collect();
+            let meant: Vec<&str> =
+                parts.iter().flat_map(|part| part.keys().unwrap().texts()).map(|text| &**text).collect();
             let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             texts.sort_unstable();
             assert_eq!(meant, texts);

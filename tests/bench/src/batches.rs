@@ -135,7 +135,8 @@ impl Bench {
         let Settings { config, deployment, .. } = Settings::from_env()?;
         let cache = TieredCache::open(deployment.clone(), config.clone())?;
         let shared = without_memory(deployment, config.clone())?;
-        let dynamo = runtime.block_on(async { Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await) });
+        let dynamo =
+            runtime.block_on(async { Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await) });
         let redis = runtime.block_on(connect(config.l2_config.redis_url.expose()))?;
         let bench = Bench { runtime, cache, shared, dynamo, redis, config, read: keys(0), keys: Cell::new(OPERATIONS) };
         bench.put_all(&bench.read);
@@ -168,7 +169,9 @@ impl Bench {
             |()| self.get_all(Level::L3),
             |()| self.runtime.block_on(self.get_aside()),
         );
-        Row::new("100 GETs from L3, which L2 takes copies of", Unit::Microseconds, strata).beside(baseline).aim("≤ 1.3×")
+        Row::new("100 GETs from L3, which L2 takes copies of", Unit::Microseconds, strata)
+            .beside(baseline)
+            .aim("≤ 1.3×")
     }
 
     fn puts(&self) -> Row {
@@ -183,9 +186,7 @@ impl Bench {
 
     fn get_all(&self, level: Level) {
         let found = self.runtime.block_on(self.shared.get_many(&self.read, Read::default(), MOST_BYTES));
-        let is_from = |found: &Option<Result<strata_cache::Lookup, _>>| {
-            matches!(found, Some(Ok(found)) if found.hit.as_ref().is_some_and(|hit| hit.level == level))
-        };
+        let is_from = |found: &Option<Result<strata_cache::Lookup, _>>| matches!(found, Some(Ok(found)) if found.hit.as_ref().is_some_and(|hit| hit.level == level));
         assert!(found.iter().all(is_from), "a value is not from {level}");
     }
 

@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
 use std::{error::Error, path::Path, process::ExitCode, time::Instant};
-use strata_bench::{batches, growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm};
+use strata_bench::{
+    batches, growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm,
+};
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {

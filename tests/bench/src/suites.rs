@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, batches, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits, parts,
-    report::Section, round_trips, starts, warm, warmer, whole,
+    allocations, batches, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits,
+    parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,

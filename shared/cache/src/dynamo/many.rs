@@ -57,10 +57,13 @@ impl Store {
         let key = text_of(&item, "sk")?.to_owned();
         let head = self.head_of(&item);
         let is_live = head.kind == Kind::Value && !head.is_expired(self.clock.now_ms());
-        Some((key, match head.chunks {
-            0 => Part::Row(head.row(inline_body(item).filter(|_| is_live))),
-            _ if is_live => Part::Large(head),
-            _ => Part::Row(head.row(None)),
-        }))
+        Some((
+            key,
+            match head.chunks {
+                0 => Part::Row(head.row(inline_body(item).filter(|_| is_live))),
+                _ if is_live => Part::Large(head),
+                _ => Part::Row(head.row(None)),
+            },
+        ))
     }
 }

@@ -47,8 +47,8 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
 pub(crate) use reads::Copied;
+pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};

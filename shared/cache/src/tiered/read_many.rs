@@ -199,9 +199,9 @@ impl View<'_> {
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
-            let settled = copy.as_ref().map(|copy| {
-                self.settle_doubt(wanted.key, copy, ground.looked.as_ref(), &self.knowledge())
-            });
+            let settled = copy
+                .as_ref()
+                .map(|copy| self.settle_doubt(wanted.key, copy, ground.looked.as_ref(), &self.knowledge()));
             match (copy, settled) {
                 (Some(copy), Some(Some(true))) => {
                     wanted.path.l1 = Step::Hit;

@@ -108,8 +108,10 @@ impl View<'_> {
     async fn promote_risen(&self, stamp: Stamp, asked_ms: i64, risen: &mut [Risen<'_>]) {
         let is_kept = |risen: &&Risen<'_>| risen.value.entry.levels.has(Level::L2);
         let in_reach = || risen.iter().filter(|risen| risen.in_reach);
-        let stale: Vec<_> =
-            in_reach().filter(|risen| !is_kept(risen)).filter_map(|risen| Some((risen.key, risen.distrusted.clone()?))).collect();
+        let stale: Vec<_> = in_reach()
+            .filter(|risen| !is_kept(risen))
+            .filter_map(|risen| Some((risen.key, risen.distrusted.clone()?)))
+            .collect();
         self.drop_copies(stamp, &stale).await;
         if self.link.is_refusing() {
             // Only what is written is looked after.
@@ -158,9 +160,8 @@ impl View<'_> {
             return;
         }
         let operation = self.operation(stamp);
-        let undo = |(key, found): &(&Key, Found)| {
-            self.setup.copies.undo(operation, key.as_str(), found.version, found.stamp)
-        };
+        let undo =
+            |(key, found): &(&Key, Found)| self.setup.copies.undo(operation, key.as_str(), found.version, found.stamp);
         if let Err(down) = self.ask_all(stale.iter().map(undo).collect(), 0).await {
             tracing::debug!(%down, "stale copies in L2 are left to be found out again");
         }

@@ -143,7 +143,8 @@ impl View<'_> {
     async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let needs_tags = sweep.selector.needs_tags();
         if needs_tags {
-            let tags = if by_tag { self.store.tags_of(&found.key, found.version).await? } else { Some(found.tags.clone()) };
+            let tags =
+                if by_tag { self.store.tags_of(&found.key, found.version).await? } else { Some(found.tags.clone()) };
             if !tags.is_some_and(|tags| sweep.selector.touches(&found.key, &tags)) {
                 return Ok(());
             }
