@@ -10,13 +10,14 @@ use strata_it::{
 use tokio::process::Command;
 
 /// What a block of commands may be marked with, after `sh`, that needs what is not here.
-const ELSEWHERE: [&str; 3] = ["aws-account", "docker", "cargo-lambda"];
+const ELSEWHERE: [&str; 4] = ["aws-account", "docker", "cargo-lambda", "generators"];
 /// What else a block may be.
-const OTHERS: [&str; 3] = ["text", "json", "rust"];
+const OTHERS: [&str; 5] = ["text", "json", "rust", "python", "ts"];
 /// Where `make run` serves.
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:3000";
-/// Where what is shown of the library is compiled and run.
-const OF_THE_LIBRARY: &str = "tests/it/tests/library/read_through.rs";
+/// Where what is shown is run, by the language that it is marked with.
+const RUN_IN: [(&str, &str); 2] =
+    [("rust", "tests/it/tests/library/read_through.rs"), ("python", "tests/stack/client-example.py")];
 
 /// What must have been answered to the commands of a page, for them to have shown what it says.
 const SAID: [(&str, &[&str]); 5] = [
@@ -102,12 +103,14 @@ fn what_is_shown_as_json_is_json() {
 }
 
 #[test]
-fn what_is_shown_of_the_library_is_compiled_and_run() {
-    let source = fs::read_to_string(repository().join(OF_THE_LIBRARY)).unwrap();
-    let shown: Vec<_> = pages().iter().flat_map(Page::blocks).filter(|block| block.info == "rust").collect();
-    assert!(!shown.is_empty());
-    for block in shown {
-        assert!(source.contains(&block.text), "is not in {OF_THE_LIBRARY}:\n{}", block.text);
+fn what_is_shown_of_the_library_and_of_clients_is_run() {
+    for (language, path) in RUN_IN {
+        let source = fs::read_to_string(repository().join(path)).unwrap();
+        let shown: Vec<_> = pages().iter().flat_map(Page::blocks).filter(|block| block.info == language).collect();
+        assert!(!shown.is_empty(), "{language}");
+        for block in shown {
+            assert!(source.contains(&block.text), "is not in {path}:\n{}", block.text);
+        }
     }
 }
 
