@@ -1,6 +1,6 @@
 //! Invalidation by pattern and tag, in every level and in some, and the journal that tells of it.
 
-mod selectors;
+mod keys;
 
 use crate::support::{command, flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};
 use serde_json::{Value, json};

@@ -3,6 +3,8 @@
 //!
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
+mod read_through;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -65,6 +67,7 @@ async fn operations() {
     tokio::time::sleep(WINDOW * 2).await;
     process.agrees(&done).await;
     process.settles_what_was_abandoned().await;
+    read_through::reads(&process.here).await;
     process.keeps_to_its_time().await;
 }
 

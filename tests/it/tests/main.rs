@@ -20,9 +20,10 @@ mod maintenance;
 mod monitoring;
 mod openapi;
 mod outage;
+mod pages;
 mod prefetch;
 mod races;
-mod readme;
+
 mod status;
 mod support;
 mod tables;

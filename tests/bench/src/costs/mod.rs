@@ -10,12 +10,12 @@ pub mod workloads;
 
 use crate::{
     batches,
-    capacity::Consumed,
     engines::Engines,
     report::{Row, Section, Unit},
     stats::Summary,
 };
 use std::error::Error;
+use strata_stack::Consumed;
 
 /// What one request of a kind takes.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use super::{Kind, Taken, prices};
 use crate::{
     batches,
-    capacity::{Capacity, Consumed},
+    capacity::Capacity,
     corpus,
     counters::Work,
     engines::{Engines, connect},
@@ -19,6 +19,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use strata_stack::Consumed;
 use tokio::runtime::{self, Runtime};
 
 /// The kinds that hit ratios are of.

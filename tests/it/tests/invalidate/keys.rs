@@ -1,4 +1,4 @@
-//! What is meant by name, by all of several tags, or but for some.
+//! Invalidation of entries by name, and of those that have some tags and not others.
 
 use crate::support::{flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};
 use serde_json::{Value, json};
