@@ -5,7 +5,10 @@ use super::{
     client::{L3Error, Store},
 };
 use aws_sdk_dynamodb::types::{KeysAndAttributes, WriteRequest};
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+
+/// Which attributes of an item are sent: an expression, and the names in it.
+pub(super) type Projection = (String, HashMap<String, String>);
 
 /// Items of one BatchGetItem.
 const READ_BATCH: usize = 100;
@@ -17,19 +20,34 @@ const BATCH_TRIES: u32 = 6;
 const BATCH_PAUSE_MS: u64 = 10;
 
 impl Store {
-    /// The items of the table of entries that have these keys, as far as they are there, read consistently.
-    pub(super) async fn read_batches(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, L3Error> {
+    /// The items of the table of entries that have these keys, as far as they are there, read consistently; of a projection
+    /// the attributes it names.
+    pub(super) async fn read_batches(
+        &self,
+        mut keys: Vec<Item>,
+        projection: Option<&Projection>,
+    ) -> Result<Vec<Item>, L3Error> {
         let mut found = Vec::with_capacity(keys.len());
         while !keys.is_empty() {
             let rest = keys.split_off(keys.len().min(READ_BATCH));
-            self.read_batch(std::mem::replace(&mut keys, rest), &mut found).await?;
+            self.read_batch(std::mem::replace(&mut keys, rest), projection, &mut found).await?;
         }
         Ok(found)
     }
 
-    async fn read_batch(&self, mut wanted: Vec<Item>, found: &mut Vec<Item>) -> Result<(), L3Error> {
+    async fn read_batch(
+        &self,
+        mut wanted: Vec<Item>,
+        projection: Option<&Projection>,
+        found: &mut Vec<Item>,
+    ) -> Result<(), L3Error> {
         for attempt in 0..BATCH_TRIES {
-            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .set_projection_expression(projection.map(|(expression, _)| expression.clone()))
+                .set_expression_attribute_names(projection.map(|(_, names)| names.clone()))
+                .consistent_read(true)
+                .build();
             let got = self
                 .client()
                 .await?
