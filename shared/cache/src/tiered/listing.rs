@@ -80,18 +80,19 @@ impl View<'_> {
     ) -> Result<Option<Mark>, CacheError> {
         let mut merge = Merge::new(behind);
         loop {
-            let due = merge.due(page.missing());
+            let wanted = if self.reads_rows(stretch) { page.next() } else { page.missing() };
+            let due = merge.due(wanted);
             if due.is_empty() {
                 return Ok(None);
             }
-            let limit = share(page.missing(), due.len());
-            let limit = if self.reads_rows(stretch) { page.affords(limit, due.len()) } else { limit };
+            let even = share(wanted, due.len());
+            let limit = if self.reads_rows(stretch) { even.min(page.affords() / due.len()).max(1) } else { even };
             for (shard, met, next) in self.read_parts(stretch, due, limit, page).await? {
                 merge.add(shard, met, next);
             }
             let mut taken = merge.take();
             while !taken.is_empty() {
-                let at_once = if self.reads_rows(stretch) { taken.len() } else { page.affords(LOOK_UP, 1) };
+                let at_once = if self.reads_rows(stretch) { taken.len() } else { page.affords().min(LOOK_UP) };
                 let later = taken.split_off(taken.len().min(at_once));
                 let last = taken.last().map(|(key, _)| Mark::behind(key));
                 let listed = self.resolve(stretch.tag, std::mem::replace(&mut taken, later), has_l2, page).await?;
@@ -137,11 +138,12 @@ impl View<'_> {
             Ok::<_, L3Error>((shard, met.collect(), read.next, read.count, read.bytes))
         });
         let parts = stream::iter(parts).buffer_unordered(at_once).try_collect::<Vec<_>>().await?;
-        let spent = |(shard, met, next, count, bytes)| {
+        let cost = parts.iter().map(|(.., count, bytes)| (count, bytes));
+        let (count, bytes) = cost.fold((0, 0), |(rows, sum), (count, bytes)| (rows + count, sum + bytes));
+        if self.reads_rows(stretch) {
             page.spend(count, bytes);
-            (shard, met, next)
-        };
-        Ok(parts.into_iter().map(spent).collect())
+        }
+        Ok(parts.into_iter().map(|(shard, met, next, ..)| (shard, met, next)).collect())
     }
 
     /// The same of an index of L2, whose members cost next to nothing.
