@@ -1,7 +1,11 @@
 //! Pages of keys: every entry that lives throughout is in exactly one, whatever happens between them.
 
 use super::{assert_names, keys, listed, options, start, store, whole, without_l3};
-use crate::support::{command, copy_name, eventually, invalidate};
+use crate::{
+    support::{command, copy_name, eventually, invalidate, shard},
+    tables,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use strata_it::{Api, entry};
 
@@ -183,6 +187,34 @@ async fn a_value_that_is_in_l2_only_is_listed_while_it_is_there() {
     command::<()>(&api, &["DEL", &copy_name("l2")]).await;
     assert_eq!(keys(&api, &[]).await, ["l3"]);
     assert_eq!(keys(&api, &[("tag", "t")]).await, ["l3"]);
+}
+
+#[tokio::test]
+async fn what_a_release_before_stored_is_listed_without_what_it_did_not_say() {
+    let api = start().await;
+    store(&api, "old", json!({"tags": ["t"]})).await;
+    let pk = AttributeValue::S(format!("e#{}", shard("old")));
+    let row = tables::client(&api).update_item().table_name("cache_entries");
+    let row = row.key("pk", pk).key("sk", AttributeValue::S("old".to_owned()));
+    let row = row.update_expression("REMOVE created_at, #size").expression_attribute_names("#size", "size");
+    row.send().await.unwrap();
+    let page = api.get("/keys").send().await.expect(200).json();
+    let line = &page["keys"][0];
+    assert_eq!((&line["key"], line.get("created_at"), line.get("size_bytes")), (&json!("old"), None, None), "{page}");
+    assert!(line["expires_at"].is_string(), "{page}");
+}
+
+/// Rows of an index are left over where their removal fails.
+#[tokio::test]
+async fn what_an_index_names_is_listed_only_if_it_has_the_tag() {
+    let api = start().await;
+    store(&api, "k", json!({"tags": ["new"]})).await;
+    let text = |text: String| AttributeValue::S(text);
+    let row = tables::client(&api).put_item().table_name("cache_entries");
+    let row = row.item("pk", text(format!("t#{}#old", shard("k"))));
+    row.item("sk", text(format!("k\u{1}{:020}", 1))).send().await.unwrap();
+    assert_eq!(keys(&api, &[("tag", "old")]).await, [""; 0]);
+    assert_eq!(keys(&api, &[("tag", "new")]).await, ["k"]);
 }
 
 /// DynamoDB bills whole rows, so that a page of large ones has fewer of them.

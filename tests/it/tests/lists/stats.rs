@@ -90,3 +90,14 @@ async fn maintenance_counts_copies_where_l2_decides() {
     assert_by_prefix(by);
     assert_eq!(api.stack.tick().await.unwrap()[0]["census_finished"], false);
 }
+
+#[tokio::test]
+async fn a_census_is_of_the_level_that_decides_now() {
+    let functions = ["authorizer", "entries", "status", "config"];
+    let api = Api::with(options(json!({})).functions(functions)).await;
+    fill(&api).await;
+    assert_counted(&stats(&api, "").await, &[("customer:", 5), ("order:", 5)], 2);
+    api.put("/config", r#"{"l3_config":{"enabled":false}}"#).send().await.expect(200);
+    let after = stats(&api, "").await;
+    assert_eq!((&after["level"], &after["prefixes"], after.get("total")), (&json!("L2_REDIS"), &json!([]), None));
+}
