@@ -27,5 +27,5 @@ pub static ROUTES: &[Route] = &[
 ];
 
 const fn get(resource: &'static str, operation: &'static str, class: Class, handler: Handler) -> Route {
-    Route { method: Method::GET, resource, operation, scope: Scope::Read, class, handler }
+    Route { method: Method::GET, resource, operation, scope: Some(Scope::Read), class: Some(class), handler }
 }

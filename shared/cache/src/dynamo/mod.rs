@@ -43,6 +43,7 @@ mod jobs;
 mod listing;
 mod load;
 mod maintenance;
+mod many;
 mod matches;
 mod noted;
 mod notes;

@@ -26,6 +26,7 @@
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;
@@ -33,6 +34,7 @@ mod limits;
 mod link;
 mod listing;
 mod meaning;
+mod reads;
 mod scripts;
 mod stats;
 mod target;
@@ -49,6 +51,7 @@ pub(crate) use journal::{
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, counts, heads};
+pub(crate) use reads::Copied;
 pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, reported};
 pub use target::RedisAccess;
 
