@@ -19,8 +19,8 @@ use crate::{
 
 /// The set of all tags has the name of the empty tag, which no entry can have.
 const ALL_TAGS: &str = "";
-/// Ranges of indexes that one command counts: some milliseconds of Redis at most.
-const RANGES: usize = 1000;
+/// Ranges of indexes that one command counts: a millisecond of Redis or two.
+const RANGES: usize = 250;
 
 impl TieredCache {
     /// A page of the tags that entries of `list` have in L2, in order by their bytes.
