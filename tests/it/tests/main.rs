@@ -16,6 +16,7 @@ mod jobs;
 mod json;
 mod library;
 mod limits;
+mod lists;
 mod maintenance;
 mod monitoring;
 mod openapi;
