@@ -5,6 +5,7 @@ mod answers;
 mod authorizer;
 mod coherence;
 mod config;
+mod confinement;
 mod degradation;
 mod doubt;
 mod engines;
