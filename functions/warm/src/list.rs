@@ -57,7 +57,10 @@ fn is_position(after: &str, state: Option<JobState>) -> bool {
         Some(slot) => (true, Some(slot)),
         None => (
             false,
-            after.split_once('.').filter(|(at, _)| at.len() == 13 && at.bytes().all(|byte| byte.is_ascii_digit())).map(|(_, job)| job),
+            after
+                .split_once('.')
+                .filter(|(at, _)| at.len() == 13 && at.bytes().all(|byte| byte.is_ascii_digit()))
+                .map(|(_, job)| job),
         ),
     };
     let fits = match state {

@@ -66,8 +66,8 @@ impl Case<'_> {
     fn expected(&self, world: &World) -> Expected {
         let refused = Expected::Refused(403, "FORBIDDEN");
         let Case { asked, tenant, word, scopes } = self;
-        let has_scope = scopes.contains(&asked.scope.as_str())
-            || asked.scope == "cache:journal" && scopes.contains(&"cache:admin");
+        let has_scope =
+            scopes.contains(&asked.scope.as_str()) || asked.scope == "cache:journal" && scopes.contains(&"cache:admin");
         let owns_all = (!asked.names_mine() || tenant.owns(&tenant.mine()))
             && match asked.over.as_deref() {
                 Some("keys") => tenant.owns(word),
@@ -103,12 +103,15 @@ impl Case<'_> {
             Expected::Refused(status, wanted) => (answer.status, code) == (status, wanted),
         };
         let mut faults: Vec<String> = (!holds).then(|| format!("not {expected:?}")).into_iter().collect();
-        let asked = format!("{} {}", self.asked.path(self.tenant, &self.word), self.asked.body(self.tenant, &self.word));
+        let asked =
+            format!("{} {}", self.asked.path(self.tenant, &self.word), self.asked.body(self.tenant, &self.word));
         let headers = answer.header_names().filter_map(|name| answer.header(name)).collect::<Vec<_>>().join(" ");
         let said = format!("{headers} {}", String::from_utf8_lossy(&answer.body));
         let hidden = world.hidden_from(self.tenant).filter(|text| said.contains(*text) && !asked.contains(*text));
         faults.extend(hidden.map(|text| format!("it tells {text}")));
-        faults.extend(world::secrets(&said).difference(&world::secrets(&asked)).map(|secret| format!("it tells {secret}")));
+        faults.extend(
+            world::secrets(&said).difference(&world::secrets(&asked)).map(|secret| format!("it tells {secret}")),
+        );
         let owned = world.keys(self.tenant).iter().filter(|key| self.tenant.owns(key)).count();
         for field in ["invalidated_count", "estimated_keys"] {
             if body[field].as_u64().is_some_and(|count| count > owned as u64) {

@@ -10,7 +10,7 @@ use super::{
     bulletin::{delete_barrier, put_barrier},
     client::{L3Error, Store},
     line::{self, Place, Standing},
-    number, number_of, text, text_of,
+    names, number, number_of, text, text_of,
 };
 use crate::{
     job::{Counters, Estimate, Job, JobState, REMOVAL},
@@ -365,9 +365,4 @@ pub(super) fn updates(updates: impl IntoIterator<Item = Update>) -> Vec<Transact
 
 pub(super) fn deletes(deletes: impl IntoIterator<Item = Delete>) -> Vec<TransactWriteItem> {
     deletes.into_iter().map(|delete| TransactWriteItem::builder().delete(delete).build()).collect()
-}
-
-/// Placeholders for attribute names, many of which are reserved words.
-pub(super) fn names(attributes: &[&str]) -> HashMap<String, String> {
-    attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
 }

@@ -7,7 +7,7 @@
 use super::{
     Item,
     client::{L3Error, Store},
-    number, number_of, text, text_of,
+    names, number, number_of, text, text_of,
 };
 use crate::job::REMOVAL;
 use aws_sdk_dynamodb::types::{Put, Update};
@@ -164,11 +164,13 @@ impl Place {
 
 /// The request that changes a row, for a transaction. A job that is over has none, and gets none.
 pub(super) fn stand(table: &str, run_at_ms: i64, job: &str, standing: Standing) -> Update {
-    let (update, value) = match standing {
-        Standing::Taken { until_ms } => ("SET #until = :value", Some(until_ms)),
-        Standing::Back { now_ms } => ("SET since = :value, called = :value REMOVE #until", Some(now_ms)),
-        Standing::Parked => ("REMOVE called, #until", None),
-        Standing::Called { now_ms } => ("SET called = :value REMOVE #until", Some(now_ms)),
+    let (update, written, value) = match standing {
+        Standing::Taken { until_ms } => ("SET #until = :value", &["until"][..], Some(until_ms)),
+        Standing::Back { now_ms } => {
+            ("SET #since = :value, #called = :value REMOVE #until", &["since", "called", "until"][..], Some(now_ms))
+        }
+        Standing::Parked => ("REMOVE #called, #until", &["called", "until"][..], None),
+        Standing::Called { now_ms } => ("SET #called = :value REMOVE #until", &["called", "until"][..], Some(now_ms)),
     };
     let values = value.map(|value| HashMap::from([(":value".to_owned(), number(value))]));
     Update::builder()
@@ -176,7 +178,7 @@ pub(super) fn stand(table: &str, run_at_ms: i64, job: &str, standing: Standing) 
         .set_key(Some(key(run_at_ms, job)))
         .update_expression(update)
         .condition_expression("attribute_exists(pk)")
-        .expression_attribute_names("#until", "until")
+        .set_expression_attribute_names(Some(names(written)))
         .set_expression_attribute_values(values)
         .build()
         .expect("all are given")

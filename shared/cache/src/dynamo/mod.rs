@@ -89,3 +89,8 @@ fn number_of<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
+
+/// Placeholders for attribute names, many of which are reserved words.
+fn names(attributes: &[&str]) -> HashMap<String, String> {
+    attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
+}

@@ -2,9 +2,9 @@
 
 use super::{
     client::{L3Error, Store},
-    jobs::{NewJob, STATE, deletes, key, names, updates},
+    jobs::{NewJob, STATE, deletes, key, updates},
     line::{self, Place, Standing},
-    number, text,
+    names, number, text,
 };
 use crate::job::{Job, JobState};
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
