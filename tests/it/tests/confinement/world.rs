@@ -27,7 +27,7 @@ pub struct Outside(BTreeSet<String>);
 
 impl World {
     /// Stores an entry under each key of every tenant, but for those that are said to be absent: the values of others have
-    /// a secret in them. All have a tag in common, and one that only the tenant's name tells apart.
+    /// a secret in them. All have a tag in common, and those of one tenant's keys another.
     pub async fn furnished(api: &Api, table: Table) -> (World, Vec<Tenant>) {
         let tenants = table.tenants();
         let mut world = World { table, jobs: BTreeMap::new() };
@@ -35,9 +35,13 @@ impl World {
         let keys = tenants.iter().flat_map(|tenant| world.keys(tenant).into_iter().map(move |key| (tenant, key)));
         let keys: Vec<_> = keys.filter(|(_, key)| !key.ends_with(":absent")).enumerate().collect();
         let puts = keys.iter().map(|(number, (tenant, key))| {
-            let value = if tenant.owns(key) { "mine".to_owned() } else { format!("{SECRET}{number}") };
-            let body = json!({"value": value, "tags": ["shared", tenant.other()]}).to_string();
-            api.put(&entry(key), body).bearer(&others).send()
+            let (value, by) = if tenant.owns(key) {
+                ("mine".to_owned(), api.stack.token(Claims::default().subject(&tenant.me)))
+            } else {
+                (format!("{SECRET}{number}"), others.clone())
+            };
+            let body = json!({"value": value, "tags": ["shared", tenant.said("{me}-tag")]}).to_string();
+            api.put(&entry(key), body).bearer(&by).send()
         });
         stream::iter(puts).buffer_unordered(AT_ONCE).for_each(async |stored| drop(stored.expect(201))).await;
         for tenant in &tenants {
