@@ -48,6 +48,7 @@ mod jobs;
 mod line;
 mod load;
 mod maintenance;
+mod many;
 mod matches;
 mod noted;
 mod notes;
