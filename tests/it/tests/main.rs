@@ -6,6 +6,7 @@ mod authorizer;
 mod batch;
 mod coherence;
 mod config;
+mod confinement;
 mod degradation;
 mod doubt;
 mod engines;
