@@ -3,6 +3,8 @@
 
 mod answers;
 mod authorizer;
+mod cli;
+mod client;
 mod coherence;
 mod config;
 mod degradation;
