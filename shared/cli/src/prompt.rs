@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use std::io::{self, IsTerminal, Write};
-use termion::input::TermRead;
+use termion::{input::TermRead, raw::IntoRawMode};
 
 /// Whether there is somebody who can be asked.
 pub fn is_possible() -> bool {
@@ -22,9 +22,12 @@ pub fn confirmed(question: &str) -> Result<bool, Failure> {
 pub fn secret(what: &str) -> Result<String, Failure> {
     let mut text = String::new();
     if is_possible() {
+        // Before anybody can begin to type.
+        let unseen = io::stderr().into_raw_mode()?;
         eprint!("{what}: ");
         io::stderr().flush()?;
-        text = io::stdin().lock().read_passwd(&mut io::stderr())?.unwrap_or_default();
+        text = TermRead::read_line(&mut io::stdin().lock())?.unwrap_or_default();
+        drop(unseen);
         eprintln!();
     } else {
         io::stdin().read_line(&mut text)?;

@@ -8,7 +8,7 @@ use crate::{
     words::Global,
 };
 use std::{path::Path, time::Duration};
-use strata_client::{Client, Retry};
+use strata_client::{Builder, Client, Retry};
 use tokio::process::Command;
 
 /// For people who wait.
@@ -19,6 +19,7 @@ const RETRY: Retry = Retry { times: 4, patience: Duration::from_secs(15) };
 pub struct Session {
     pub client: Client,
     pub output: Output,
+    builder: Builder,
 }
 
 impl Session {
@@ -36,12 +37,20 @@ impl Session {
             // It is for nobody else.
             (None, None, Some(profile)) if !is_other => token_of(profile).await?,
             (None, None, _) => {
-                return Err(Failure::new(Exit::NotAllowed, format!("no token for {url}: strata login, --token-file or STRATA_TOKEN")));
+                return Err(Failure::new(
+                    Exit::NotAllowed,
+                    format!("no token for {url}: strata login, --token-file or STRATA_TOKEN"),
+                ));
             }
         };
         let plain = global.allow_http || (!is_other && profile.is_some_and(|profile| profile.allow_http));
         let client = Client::builder(url, token).timeout(global.timeout).retry(RETRY).allow_plain_http(plain);
-        Ok(Session { client: client.build()?, output: Output::new(global) })
+        Ok(Session { client: client.clone().build()?, output: Output::new(global), builder: client })
+    }
+
+    /// The same, for what waits longer.
+    pub fn client_with(&self, retry: Retry) -> Result<Client, Failure> {
+        Ok(self.builder.clone().retry(retry).build()?)
     }
 }
 

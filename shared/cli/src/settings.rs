@@ -33,3 +33,10 @@ pub fn has_no_color() -> bool {
 pub fn config_folder() -> Option<PathBuf> {
     choose_native_strategy().ok().map(|base| base.config_dir().join("strata"))
 }
+
+/// The folder for what is remembered between two runs, ours in it: on Linux `~/.local/state/strata`, or below
+/// `XDG_STATE_HOME`.
+pub fn state_folder() -> Option<PathBuf> {
+    let base = choose_native_strategy().ok()?;
+    Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("strata"))
+}

@@ -1,7 +1,7 @@
 //! One request and its answer, as HTTP has them.
 
 use crate::{
-    error::{ApiError, Code, Error},
+    error::{Code, Error, Said},
     retry::Repeat,
 };
 use bytes::Bytes;
@@ -90,7 +90,7 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|why| self.not_understood(&why.to_string()))
     }
 
-    fn not_understood(&self, why: &str) -> Error {
+    pub(crate) fn not_understood(&self, why: &str) -> Error {
         Error::Protocol {
             status: self.status.as_u16(),
             message: why.to_owned(),
@@ -103,19 +103,37 @@ impl Reply {
         if self.status.is_success() || self.status == StatusCode::NOT_MODIFIED {
             return Ok(self);
         }
+        if self.body.is_empty() {
+            return Err(self.of_head());
+        }
         let Ok(Body { error }) = serde_json::from_slice(&self.body) else {
             let text = String::from_utf8_lossy(&self.body);
             return Err(self.not_understood(&text.chars().take(QUOTED).collect::<String>()));
         };
-        let seconds = self.header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
-        Err(Error::Api(Box::new(ApiError {
-            status: self.status.as_u16(),
-            code: error.code,
-            message: error.message,
-            details: error.details,
-            request_id: error.request_id,
-            retry_after: seconds.map(Duration::from_secs),
-        })))
+        Err(Error::Api(Box::new(error.at(self.status.as_u16(), self.retry_after()))))
+    }
+
+    /// The error of an answer to HEAD, which has no body: of the codes with its status, the one that a HEAD can have.
+    fn of_head(&self) -> Error {
+        let code = match self.status.as_u16() {
+            400 => Code::InvalidRequest,
+            401 => Code::Unauthorized,
+            403 => Code::Forbidden,
+            404 => Code::CacheKeyNotFound,
+            412 => Code::PreconditionFailed,
+            429 => Code::RateLimited,
+            503 => Code::LevelUnavailable,
+            500.. => Code::InternalError,
+            other => Code::Other(other.to_string()),
+        };
+        let message = self.status.canonical_reason().unwrap_or_default().to_owned();
+        let request_id = self.header("x-request-id").unwrap_or_default();
+        let said = Said { code, message, details: Value::Null, request_id };
+        Error::Api(Box::new(said.at(self.status.as_u16(), self.retry_after())))
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.header(RETRY_AFTER.as_str())?.parse().ok().map(Duration::from_secs)
     }
 }
 
@@ -127,13 +145,4 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 #[derive(Deserialize)]
 struct Body {
     error: Said,
-}
-
-#[derive(Deserialize)]
-struct Said {
-    code: Code,
-    message: String,
-    #[serde(default)]
-    details: Value,
-    request_id: String,
 }

@@ -51,7 +51,7 @@ struct Inner {
 }
 
 /// A client that is being set up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Builder {
     url: String,
     token: Token,

@@ -47,6 +47,24 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
 }
 
+/// The contract's error, as it is sent.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) details: Value,
+    pub(crate) request_id: String,
+}
+
+impl Said {
+    /// What was said, with this status.
+    pub(crate) fn at(self, status: u16, retry_after: Option<Duration>) -> ApiError {
+        let Said { code, message, details, request_id } = self;
+        ApiError { status, code, message, details, request_id, retry_after }
+    }
+}
+
 macro_rules! codes {
     ($($name:ident = $text:literal: $doc:literal,)*) => {
         /// The contract's error codes.

@@ -13,14 +13,17 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 /// Which entries are meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selector {
     /// Those whose key matches: `*`, `?`, `[a-z]`, `[^a-z]`, `\` before a character.
     Pattern(String),
     /// Those that have any of these tags.
     Tags(Vec<String>),
+    /// Those that have all of these tags.
+    AllTags(Vec<String>),
+    /// Those with these keys, at most 500.
+    Keys(Vec<String>),
 }
 
 impl Selector {
@@ -32,6 +35,16 @@ impl Selector {
     /// Entries with any of these tags.
     pub fn tags<T: Into<String>>(tags: impl IntoIterator<Item = T>) -> Selector {
         Selector::Tags(tags.into_iter().map(Into::into).collect())
+    }
+
+    /// Entries with all of these tags.
+    pub fn all_tags<T: Into<String>>(tags: impl IntoIterator<Item = T>) -> Selector {
+        Selector::AllTags(tags.into_iter().map(Into::into).collect())
+    }
+
+    /// Entries by name.
+    pub fn keys<T: Into<String>>(keys: impl IntoIterator<Item = T>) -> Selector {
+        Selector::Keys(keys.into_iter().map(Into::into).collect())
     }
 }
 
@@ -49,6 +62,12 @@ pub struct Invalidated {
     /// As they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// `all` where entries with all of the tags were asked for.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<String>,
+    /// Those that saved an entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except_tags: Option<Vec<String>>,
     /// Entries that a read would have returned.
     pub invalidated_count: u64,
     /// Where they were.
@@ -92,7 +111,14 @@ impl Client {
     #[doc = include_str!("../examples/invalidate.rs")]
     /// ```
     pub fn invalidate(&self, selector: Selector) -> Invalidate<'_> {
-        Invalidate { client: self, body: Body { selector, levels: None, reason: None, dry_run: false, max: None } }
+        let mut body = Body::default();
+        match selector {
+            Selector::Pattern(pattern) => body.pattern = Some(pattern),
+            Selector::Tags(tags) => body.tags = Some(tags),
+            Selector::AllTags(tags) => (body.tags, body.matching) = (Some(tags), Some("all")),
+            Selector::Keys(keys) => body.keys = Some(keys),
+        }
+        Invalidate { client: self, body }
     }
 }
 
@@ -104,10 +130,18 @@ pub struct Invalidate<'a> {
     body: Body,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Body {
-    #[serde(flatten)]
-    selector: Selector,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    matching: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except_tags: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     levels: Option<Vec<Level>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +156,12 @@ impl Invalidate<'_> {
     /// Only in these levels; a level that is spared fills the others again.
     pub fn levels(mut self, levels: impl IntoIterator<Item = Level>) -> Self {
         self.body.levels = Some(levels.into_iter().collect());
+        self
+    }
+
+    /// Not those that have any of these tags.
+    pub fn except_tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.body.except_tags = Some(tags.into_iter().map(Into::into).collect());
         self
     }
 

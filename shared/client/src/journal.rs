@@ -41,6 +41,15 @@ pub struct Mutation {
     /// The tags of an invalidation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// `all` where an invalidation meant entries with all of the tags.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<String>,
+    /// The keys of an invalidation by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
+    /// Tags that saved an entry from an invalidation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except_tags: Option<Vec<String>>,
     /// Where it took effect, if not everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<Level>>,

@@ -30,6 +30,7 @@
 //!
 //! What is not there is no error: [`Client::get`] and [`Client::delete`] return `None`.
 
+mod batch;
 mod call;
 mod client;
 mod config;
@@ -38,21 +39,26 @@ mod error;
 mod invalidate;
 mod jobs;
 mod journal;
+mod keys;
 mod level;
+mod patch;
 mod retry;
 mod status;
 mod timestamp;
 mod token;
 mod warm;
 
+pub use batch::{Batch, MAX_OPERATIONS, Operation, Outcome};
 pub use client::{Builder, Client};
 pub use config::{Config, Configured, UpdateConfig};
 pub use entries::{Change, Delete, Deleted, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
 pub use error::{ApiError, Code, Error};
 pub use invalidate::{Invalidate, Invalidated, Reclaim, Selector};
-pub use jobs::{Job, JobKind, JobState};
+pub use jobs::{Job, JobKind, JobPage, JobState, Jobs};
 pub use journal::{FieldChange, Journal, Mutation, Mutations};
+pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
 pub use level::Level;
+pub use patch::{Head, HeadEntry, Patch, Patched, PatchedMetadata};
 pub use retry::Retry;
 pub use status::{Fleet, Health, LevelHealth, LevelStatus, OverallStats, Status};
 pub use timestamp::Timestamp;

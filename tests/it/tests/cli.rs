@@ -5,3 +5,4 @@ mod entries;
 mod manual;
 mod operation;
 mod strata;
+mod transfer;

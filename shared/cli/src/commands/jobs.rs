@@ -70,7 +70,8 @@ async fn to_its_end(session: &Session, id: &str, bar: &ProgressBar) -> Result<Jo
 }
 
 fn bar(session: &Session) -> ProgressBar {
-    let target = if session.output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if session.output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template("{msg:9} {bar:40} {human_pos}/{human_len} keys, {per_sec}, {eta} left");
     let bar = ProgressBar::with_draw_target(None, target);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

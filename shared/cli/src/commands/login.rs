@@ -46,7 +46,9 @@ impl Login {
             match client.status().await {
                 Ok(_) => {}
                 // It is good, and may do something else.
-                Err(error) if exit_of(&error) == Exit::NotAllowed && error.api().is_some_and(|said| said.status == 403) => {
+                Err(error)
+                    if exit_of(&error) == Exit::NotAllowed && error.api().is_some_and(|said| said.status == 403) =>
+                {
                     output.note("the token may not read the status");
                 }
                 Err(error) => return Err(error.into()),

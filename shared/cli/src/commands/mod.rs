@@ -2,11 +2,14 @@
 
 pub mod completions;
 pub mod config;
+pub mod export;
 pub mod get;
+pub mod import;
 pub mod invalidate;
 pub mod jobs;
 pub mod journal;
 pub mod login;
+pub mod ls;
 pub mod put;
 pub mod rm;
 pub mod status;

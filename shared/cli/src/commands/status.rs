@@ -51,7 +51,8 @@ impl Status {
 
 /// The levels as a table.
 pub fn levels(status: &Answer) -> Table {
-    let mut table = Table::new(["LEVEL", "STATE", "ENTRIES>", "SIZE>", "HOUR>", "HITS>", "MISSES>", "REFUSED>", "ERRORS>"]);
+    let mut table =
+        Table::new(["LEVEL", "STATE", "ENTRIES>", "SIZE>", "HOUR>", "HITS>", "MISSES>", "REFUSED>", "ERRORS>"]);
     let known = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
     for level in &status.levels {
         table.row([

@@ -28,8 +28,8 @@ async fn a_profile_is_kept_where_only_its_owner_reads_it() {
 
     // Typed at a terminal it is not seen.
     let line = format!("strata login --profile other --url {url}");
-    let typed = shell.at_a_terminal(&line, &format!("{token}\n")).await.expect(0);
-    assert!(typed.out.contains("token: "), "{typed:?}");
+    let typed = shell.typing(&line, &["token: "], &format!("{token}\n")).await.expect(0);
+    assert!(!typed.out.contains(&token), "{typed:?}");
     assert_eq!(shell.strata(&["get", "k", "--profile", "other"]).await.expect(0).out, "1\n");
     shell.strata(&["get", "k", "--profile", "third"]).await.expect(2).says("no profile `third`");
 }
@@ -84,7 +84,8 @@ async fn what_is_wrong_is_said_by_the_exit_code() {
     let no_login = shell.strata_with(&["login", "--profile", "x"], "nonsense").await.expect(4);
     assert!(!profiles(&shell).exists(), "{no_login:?}");
     let reader = Shell::new().set("STRATA_URL", api.stack.url());
-    let reader = reader.set("STRATA_TOKEN", &api.stack.token(Claims { scopes: vec!["cache:read".to_owned()], ..Claims::default() }));
+    let reader = reader
+        .set("STRATA_TOKEN", &api.stack.token(Claims { scopes: vec!["cache:read".to_owned()], ..Claims::default() }));
     reader.strata(&["put", "k", "1"]).await.expect(4).says("FORBIDDEN").says("cache:write");
     let far = Shell::new().set("STRATA_URL", "http://cache.example/v1/cache").set("STRATA_TOKEN", "t");
     far.strata(&["get", "k"]).await.expect(2).says("clear text");
@@ -110,6 +111,7 @@ async fn pipes_get_no_colours_and_may_close() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = shell.command("strata");
-    let done = command.args(["get", "k"]).stdout(writer).stderr(Stdio::piped()).output().await.unwrap();
+    let child = command.args(["get", "k"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let done = child.wait_with_output().await.unwrap();
     assert_eq!((done.status.code(), done.stderr.as_slice()), (Some(141), &b""[..]));
 }

@@ -12,12 +12,12 @@ async fn a_value_is_stored_printed_and_deleted() {
     let value = r#"{"b":1.00,"a":"ü\u00e9"}"#;
     let stored = shell.strata(&["put", "a/b c", value, "--ttl", "2h", "-t", "x", "-t", "y"]).await.expect(0);
     assert_eq!(stored.out, "", "messages are no answers");
-    let stored = stored.says("created a/b c (24 B)");
+    let stored = stored.says("created a/b c (25 B)");
     assert_eq!(stored.err.lines().count(), 1);
     shell.strata(&["put", "a/b c", value, "--quiet"]).await.expect(0).says("");
     let found = shell.strata(&["get", "a/b c", "--fresh"]).await.expect(0);
     assert_eq!((found.out, found.err), (format!("{value}\n"), String::new()));
-    let described = shell.strata(&["get", "a/b c", "--metadata"]).await.expect(0).says("24 B").says("etag \"");
+    let described = shell.strata(&["get", "a/b c", "--metadata"]).await.expect(0).says("25 B").says("etag \"");
     assert_eq!(described.out, format!("{value}\n"));
     let whole = shell.strata(&["get", "a/b c", "--json"]).await.expect(0);
     assert!(whole.out.contains(&format!("\"value\":{value}")), "{whole:?}");

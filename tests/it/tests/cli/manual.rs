@@ -8,10 +8,10 @@ fn manual() -> String {
     fs::read_to_string(repository().join("docs/cli.md")).unwrap()
 }
 
-/// What is marked as lines of a shell that can be run here.
-fn script() -> String {
-    let manual = manual();
-    let blocks = manual.split("\n```sh\n").skip(1).map(|block| block.split_once("\n```").unwrap().0);
+/// The blocks with this mark, one after the other.
+fn blocks(mark: &str) -> String {
+    let (manual, fence) = (manual(), format!("\n```{mark}\n"));
+    let blocks = manual.split(&fence).skip(1).map(|block| block.split_once("\n```").unwrap().0);
     blocks.collect::<Vec<_>>().join("\n")
 }
 
@@ -19,21 +19,24 @@ fn script() -> String {
 async fn every_line_of_the_manual_works() {
     let api = Api::start().await;
     let shell = Shell::of(&api);
-    let script = format!("set -eu\n{}", script());
+    let script = format!("set -eu\n{}", blocks("sh"));
     let done = shell.command("sh").args(["-c", &script]).output().await.unwrap();
     let done = super::strata::Done::new(script, done);
     assert_eq!(done.code, 0, "{done:?}");
+    for line in blocks("sh terminal").lines() {
+        shell.at_a_terminal(line, "q").await.expect(0);
+    }
 }
 
 #[tokio::test]
 async fn every_command_and_exit_code_is_in_the_manual() {
-    let (manual, script) = (manual(), script());
+    let (manual, tried) = (manual(), blocks("sh") + &blocks("sh terminal"));
     let help = Shell::new().strata(&["--help"]).await.expect(0).out;
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let commands: Vec<&str> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() > 10, "{help}");
     for command in commands {
-        assert!(script.contains(&format!("strata {command}")), "{command} is not tried");
+        assert!(tried.contains(&format!("strata {command}")), "{command} is not tried");
     }
     let codes = help.split("Exit codes: ").nth(1).unwrap().split(|c: char| !c.is_ascii_digit());
     for code in codes.filter(|code| (1..=3).contains(&code.len()) && code.parse::<u8>().is_ok()) {

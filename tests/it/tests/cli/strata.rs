@@ -7,7 +7,10 @@ use std::{
 };
 use strata_it::{Api, stack::Claims};
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+};
 
 /// The binary, beside those of the functions.
 pub fn binary() -> PathBuf {
@@ -72,15 +75,29 @@ impl Shell {
 
     /// A line of the shell, with somebody at a terminal who types `keys`. Both outputs are one there.
     pub async fn at_a_terminal(&self, line: &str, keys: &str) -> Done {
+        self.typing(line, &[], keys).await
+    }
+
+    /// The same, who types once all of `texts` have been shown.
+    pub async fn typing(&self, line: &str, texts: &[&str], keys: &str) -> Done {
         let mut command = self.command("script");
-        command.args(["--quiet", "--return", "--command", line, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+        command
+            .args(["--quiet", "--return", "--command", line, "/dev/null"])
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut shown = Vec::new();
+        let is_shown = |shown: &[u8]| texts.iter().all(|text| String::from_utf8_lossy(shown).contains(text));
+        while !is_shown(&shown) {
+            assert_ne!(stdout.read_buf(&mut shown).await.unwrap(), 0, "{}", String::from_utf8_lossy(&shown));
+        }
         stdin.write_all(keys.as_bytes()).await.unwrap();
-        let done = Done::new(line.to_owned(), child.wait_with_output().await.unwrap());
+        stdout.read_to_end(&mut shown).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
         drop(stdin);
-        done
+        Done::new(line.to_owned(), Output { stdout: shown, ..output })
     }
 }
 
@@ -104,14 +121,14 @@ impl Done {
 
     #[track_caller]
     pub fn expect(self, code: i32) -> Done {
-        assert_eq!(self.code, code, "{self:?}");
+        assert_eq!(self.code, code, "{}: {self:?}", self.what);
         self
     }
 
     /// That standard error has this text.
     #[track_caller]
     pub fn says(self, text: &str) -> Done {
-        assert!(self.err.contains(text), "{text}: {self:?}");
+        assert!(self.err.contains(text), "{}: {text}: {self:?}", self.what);
         self
     }
 
