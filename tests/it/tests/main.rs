@@ -3,9 +3,9 @@
 
 mod answers;
 mod authorizer;
+mod batch;
 mod cli;
 mod client;
-mod batch;
 mod coherence;
 mod config;
 mod degradation;

@@ -10,17 +10,26 @@ use crate::{
 use clap::Args;
 use strata_client::{Invalidated, Level, Reclaim, Selector};
 
-/// Remove the entries that match a pattern or have a tag
+/// Remove the entries that match a pattern, have a tag, or are named
 ///
 /// In a pattern `*` stands for any text, `?` for a character, `[a-z]` and `[^a-z]` for one of several, and `\` goes before
 /// a character that is meant itself. Quote it, or the shell takes it for names of files.
 #[derive(Debug, Args)]
 pub struct Invalidate {
-    #[arg(required_unless_present = "tags", conflicts_with = "tags")]
+    #[arg(required_unless_present_any = ["tags", "keys"], conflicts_with_all = ["tags", "keys"])]
     pattern: Option<String>,
     /// Instead of a pattern, a tag; may be repeated for entries with any of them
-    #[arg(long = "tag", short, value_name = "TAG")]
+    #[arg(long = "tag", short, value_name = "TAG", conflicts_with = "keys")]
     tags: Vec<String>,
+    /// Entries with all of the tags, not with any
+    #[arg(long, requires = "tags")]
+    all: bool,
+    /// Instead of a pattern, a key; may be repeated
+    #[arg(long = "key", short, value_name = "KEY")]
+    keys: Vec<String>,
+    /// Not entries with this tag; may be repeated
+    #[arg(long = "except-tag", value_name = "TAG")]
+    except: Vec<String>,
     /// Do not ask, and do not count first
     #[arg(long, short)]
     yes: bool,
@@ -76,9 +85,14 @@ impl Invalidate {
     fn request<'a>(&self, session: &'a Session) -> strata_client::Invalidate<'a> {
         let selector = match &self.pattern {
             Some(pattern) => Selector::pattern(pattern),
+            None if !self.keys.is_empty() => Selector::keys(self.keys.clone()),
+            None if self.all => Selector::all_tags(self.tags.clone()),
             None => Selector::tags(self.tags.clone()),
         };
         let mut request = session.client.invalidate(selector);
+        if !self.except.is_empty() {
+            request = request.except_tags(self.except.clone());
+        }
         if !self.levels.is_empty() {
             request = request.levels(self.levels.iter().map(|level| Level::from(*level)));
         }

@@ -52,14 +52,17 @@ pub fn line(mutation: &Mutation) -> String {
     let what = match (&mutation.key, &mutation.pattern, &mutation.tags, &mutation.changes) {
         (Some(key), ..) => key.clone(),
         (_, Some(pattern), ..) => pattern.clone(),
-        (_, _, Some(tags), _) => format!("tags {}", tags.join(", ")),
+        (_, _, Some(tags), _) => format!("tags {}", tags.join(if mutation.matching.is_some() { " and " } else { " or " })),
         (_, _, _, Some(changes)) => {
             let changes = changes.iter().map(|change| format!("{} {} → {}", change.field, change.old, change.new));
             changes.collect::<Vec<_>>().join(", ")
         }
-        _ => "-".to_owned(),
+        _ => mutation.keys.as_ref().map_or_else(|| "-".to_owned(), |keys| format!("keys {}", keys.join(", "))),
     };
     let mut line = format!("{}  {:<10}  {what}", mutation.at, mutation.kind);
+    if let Some(tags) = &mutation.except_tags {
+        line += &format!("  but for tags {}", tags.join(", "));
+    }
     if let Some(count) = mutation.matched_count {
         line += &format!("  ({count} entries)");
     }

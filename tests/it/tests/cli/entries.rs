@@ -96,3 +96,25 @@ async fn an_invalidation_is_looked_at_before_it_is_done() {
     let journal = shell.strata(&["journal"]).await.expect(0);
     assert!(journal.out.lines().any(|line| line.contains("c:*") && line.contains("“prices”")), "{journal:?}");
 }
+
+#[tokio::test]
+async fn an_invalidation_by_name_or_by_several_tags() {
+    let api = Api::start().await;
+    let shell = Shell::of(&api);
+    for (key, tags) in [("a", &["x", "y"][..]), ("b", &["x"]), ("c", &["x", "keep"]), ("d", &[])] {
+        put_tagged(&api, key, tags).await;
+    }
+    let removed = async |words: &[&str]| {
+        let words = [&["invalidate", "--yes", "--json"], words].concat();
+        shell.strata(&words).await.expect(0).json()["invalidated_count"].as_u64().unwrap()
+    };
+    assert_eq!(removed(&["--tag", "x", "--tag", "y", "--all"]).await, 1);
+    assert_eq!(removed(&["--tag", "x", "--except-tag", "keep"]).await, 1);
+    assert_eq!(removed(&["--key", "c", "--key", "d", "--key", "nothing"]).await, 2);
+    shell.strata(&["invalidate", "--key", "c", "--tag", "x", "--yes"]).await.expect(2);
+    shell.strata(&["invalidate", "--all", "--yes"]).await.expect(2);
+    let journal = shell.strata(&["journal"]).await.expect(0).out;
+    for text in ["tags x and y", "tags x  but for tags keep", "keys c, d, nothing"] {
+        assert!(journal.contains(text), "{text}: {journal}");
+    }
+}

@@ -79,6 +79,8 @@ async fn once(client: &Client, lines: Vec<Line>, is_last: bool, done: &mut Done)
     }
     let outcomes = match client.batch(operations).repeat().await {
         Ok(outcomes) => outcomes,
+        // What was not answered in time may be stored, and is stored again.
+        Err(error) if error.may_have_happened() && !is_last => return Ok(kept),
         // A batch is refused as a whole for what is wrong with some of it.
         Err(error) => return without_wrong(error, kept, done),
     };
