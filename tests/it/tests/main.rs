@@ -18,6 +18,7 @@ mod jobs;
 mod json;
 mod library;
 mod limits;
+mod lists;
 mod maintenance;
 mod monitoring;
 mod openapi;
