@@ -1,7 +1,7 @@
 //! One request and its answer, as HTTP has them.
 
 use crate::{
-    error::{Code, Error, Said},
+    error::{Error, Said},
     retry::Repeat,
 };
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use reqwest::{
     header::{ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use std::time::Duration;
 
 /// Most of an answer that cannot be read which is quoted, in characters.
@@ -103,33 +102,11 @@ impl Reply {
         if self.status.is_success() || self.status == StatusCode::NOT_MODIFIED {
             return Ok(self);
         }
-        if self.body.is_empty() {
-            return Err(self.of_head());
-        }
         let Ok(Body { error }) = serde_json::from_slice(&self.body) else {
             let text = String::from_utf8_lossy(&self.body);
             return Err(self.not_understood(&text.chars().take(QUOTED).collect::<String>()));
         };
         Err(Error::Api(Box::new(error.at(self.status.as_u16(), self.retry_after()))))
-    }
-
-    /// The error of an answer to HEAD, which has no body: of the codes with its status, the one that a HEAD can have.
-    fn of_head(&self) -> Error {
-        let code = match self.status.as_u16() {
-            400 => Code::InvalidRequest,
-            401 => Code::Unauthorized,
-            403 => Code::Forbidden,
-            404 => Code::CacheKeyNotFound,
-            412 => Code::PreconditionFailed,
-            429 => Code::RateLimited,
-            503 => Code::LevelUnavailable,
-            500.. => Code::InternalError,
-            other => Code::Other(other.to_string()),
-        };
-        let message = self.status.canonical_reason().unwrap_or_default().to_owned();
-        let request_id = self.header("x-request-id").unwrap_or_default();
-        let said = Said { code, message, details: Value::Null, request_id };
-        Error::Api(Box::new(said.at(self.status.as_u16(), self.retry_after())))
     }
 
     fn retry_after(&self) -> Option<Duration> {

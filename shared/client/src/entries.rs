@@ -185,13 +185,13 @@ impl Client {
     }
 }
 
-pub(crate) fn call(method: Method, key: &str) -> Call {
+fn call(method: Method, key: &str) -> Call {
     // Every key can be sent as a parameter; in a path some would be taken for steps of it.
     Call::new(method, "/entries").query("key", Some(key))
 }
 
 /// A reply, or `None` where the entry is not there.
-pub(crate) fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
+fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
     match sent {
         Ok(reply) => Ok(Some(reply)),
         Err(error) if error.code() == Some(&Code::CacheKeyNotFound) => Ok(None),

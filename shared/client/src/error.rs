@@ -51,10 +51,10 @@ pub struct ApiError {
 #[derive(Deserialize)]
 pub(crate) struct Said {
     pub(crate) code: Code,
-    pub(crate) message: String,
+    message: String,
     #[serde(default)]
-    pub(crate) details: Value,
-    pub(crate) request_id: String,
+    details: Value,
+    request_id: String,
 }
 
 impl Said {

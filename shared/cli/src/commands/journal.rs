@@ -52,7 +52,9 @@ pub fn line(mutation: &Mutation) -> String {
     let what = match (&mutation.key, &mutation.pattern, &mutation.tags, &mutation.changes) {
         (Some(key), ..) => key.clone(),
         (_, Some(pattern), ..) => pattern.clone(),
-        (_, _, Some(tags), _) => format!("tags {}", tags.join(if mutation.matching.is_some() { " and " } else { " or " })),
+        (_, _, Some(tags), _) => {
+            format!("tags {}", tags.join(if mutation.matching.is_some() { " and " } else { " or " }))
+        }
         (_, _, _, Some(changes)) => {
             let changes = changes.iter().map(|change| format!("{} {} → {}", change.field, change.old, change.new));
             changes.collect::<Vec<_>>().join(", ")

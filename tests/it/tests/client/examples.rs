@@ -40,9 +40,5 @@ examples! {
     keys = "../../../../shared/client/examples/keys.rs",
     tags = "../../../../shared/client/examples/tags.rs",
     stats = "../../../../shared/client/examples/stats.rs",
-    head = "../../../../shared/client/examples/head.rs",
-    patch = "../../../../shared/client/examples/patch.rs",
-    jobs = "../../../../shared/client/examples/jobs.rs",
-    job_after = "../../../../shared/client/examples/job_after.rs",
     update_config = "../../../../shared/client/examples/update_config.rs",
 }
