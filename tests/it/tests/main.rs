@@ -4,6 +4,8 @@
 mod answers;
 mod authorizer;
 mod batch;
+mod cli;
+mod client;
 mod coherence;
 mod config;
 mod confinement;
