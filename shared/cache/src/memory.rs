@@ -22,6 +22,7 @@ mod deadlines;
 mod stay;
 mod usage;
 
+pub(crate) use self::deadlines::Place;
 pub use self::usage::Usage;
 
 use self::{
@@ -71,8 +72,8 @@ pub struct Copy {
     pub entry: Arc<Entry>,
     /// The journal's position at which it was current.
     pub stamp: Position,
-    /// In which generation of the container's knowledge it was last known to be current.
-    pub known: AtomicU64,
+    /// The journal's position up to which nothing is known to have happened to it, as a [word](Position::packed).
+    known: AtomicU64,
     /// When it was last known to be current, in [steady](Clock::steady_ms) milliseconds; `i64::MIN` for never.
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
@@ -92,7 +93,7 @@ impl Copy {
     pub fn new(entry: Arc<Entry>, stamp: Position, now_ms: i64, config: &L1Config) -> Copy {
         Copy {
             stamp,
-            known: AtomicU64::new(0),
+            known: AtomicU64::new(stamp.packed()),
             read_at_ms: AtomicI64::new(i64::MIN),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
             reads: AtomicU64::new(0),
@@ -116,6 +117,21 @@ impl Copy {
             made_ms: now_ms,
             stay: OnceLock::new(),
         }
+    }
+
+    /// The journal's position up to which nothing is known to have happened to it.
+    pub(crate) fn known(&self) -> Position {
+        Position::unpacked(self.known.load(Relaxed))
+    }
+
+    /// Remembers that up to there nothing has.
+    pub(crate) fn know(&self, until: Position) {
+        self.known.fetch_max(until.packed(), Relaxed);
+    }
+
+    /// The key under which it is in a memory, unless it has left.
+    pub(crate) fn key(&self) -> Option<Key> {
+        self.stay.get()?.key()
     }
 
     /// Remembers that the register still had this version at `asked_ms`, in steady milliseconds.
@@ -206,6 +222,14 @@ impl Memory {
     pub fn clear(&self) {
         // Not `invalidate_all`, which compares monotonic times and leaves the memory to be freed in small batches.
         self.remove_matching(|_, _| true);
+    }
+
+    /// Some of what is held, at most so many copies, from `place` on, and where to go on; no such place where that was the
+    /// last. What comes in or leaves meanwhile may be passed over.
+    pub(crate) fn some(&self, place: Place, most: usize) -> (Vec<Arc<Copy>>, Option<Place>) {
+        let (listed, next) = self.held().residents.deadlines.some(place, most);
+        // Taken up when the list is left alone again: the last reference to a copy ends there.
+        (listed.iter().filter_map(Weak::upgrade).collect(), next)
     }
 
     /// What is held and has not expired by `now_ms`. What expired less than a second ago may still count.

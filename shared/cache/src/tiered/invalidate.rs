@@ -251,6 +251,7 @@ impl View<'_> {
             self.memory.remove_matching(|key, copy| {
                 let entry = &copy.entry;
                 if copy.is_live(now_ms)
+                    && !knowledge.has_swept(key, &entry.tags, copy.known())
                     && selector.touches(key.as_str(), &entry.tags)
                     && !knowledge.hides_before(act.own(), Level::L1, key.as_str(), &entry.tags, entry.version)
                 {

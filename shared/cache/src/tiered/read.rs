@@ -97,20 +97,16 @@ impl View<'_> {
         }
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
-        let is_due = self.is_due(i64::MIN, now_ms);
-        let copy = self.memory.get(key, self.clock.now_ms());
-        path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
-        let copy = copy?;
-        if read.no_cache || (is_due && !self.is_recent(&copy, now_ms)) {
+        let (is_due, settled) = self.outlook(now_ms);
+        path.l1 = Step::Miss;
+        let copy = self.memory.get(key, self.clock.now_ms())?;
+        let is_good = if copy.known() >= settled { Some(true) } else { self.settle_doubt(key, &copy, None) };
+        if is_good == Some(false) {
             return None;
         }
-        match self.settle_doubt(key, &copy, None, &self.knowledge()) {
-            Some(true) => {}
-            Some(false) => {
-                path.l1 = Step::Miss;
-                return None;
-            }
-            None => return None,
+        path.l1 = Step::Stale;
+        if is_good.is_none() || read.no_cache || (is_due && !self.is_recent(&copy, now_ms)) {
+            return None;
         }
         path.l1 = Step::Hit;
         Some(self.hit(key, &copy, Level::L1))
@@ -134,7 +130,7 @@ impl View<'_> {
             false => Synced { replies: vec![self.ask(read_copy()).await?], looked: None, stamp: before },
         };
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
-            let settled = self.settle_doubt(key, &copy, looked.as_ref(), &self.knowledge());
+            let settled = self.settle_doubt(key, &copy, looked.as_ref());
             if settled == Some(true) {
                 path.l1 = Step::Hit;
                 return Ok(Asked::Memory(copy));
@@ -159,7 +155,7 @@ impl View<'_> {
         };
         Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
             Shared::Trusted(found, entry) => {
-                Ok(self.deliver(key, stamp, self.source_in_redis(known, stamp, &found, entry), Level::L2))
+                Ok(self.deliver(key, stamp, self.source_in_redis(known, &found, entry), Level::L2))
             }
             other => Err(other),
         })
@@ -228,7 +224,6 @@ impl View<'_> {
         let source = Source {
             entry: Arc::clone(&value.entry),
             stamp: stamp.position,
-            known: stamp.generation,
             certified_ms: asked_ms,
             // The window counts from when it was known what is open: a row that is hidden since may still be there.
             read_at_ms: Some(read_at_ms.min(known_ms)),
