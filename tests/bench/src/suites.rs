@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits, parts,
-    report::Section, round_trips, starts, warm, warmer, whole,
+    allocations, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits, neighbours,
+    parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 15] = [
+pub static ALL: [Suite; 16] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -47,6 +47,7 @@ pub static ALL: [Suite; 15] = [
     Suite { name: "costs", measure: |engines, _| costs::measure(engines) },
     Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },
+    Suite { name: "neighbours", measure: |engines, choice| neighbours::measure(engines, &choice.sizes) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },
 ];

@@ -50,6 +50,11 @@ impl Meters {
         Meters { limits, keys: HashMap::new(), reports: 0 }
     }
 
+    /// Whether the limit of a class holds exactly while Redis answers.
+    pub(crate) fn is_exact(&self, class: Class) -> bool {
+        self.limits.is_exact(class)
+    }
+
     /// Admits or refuses a request without asking anybody; `None` when Redis must be asked.
     pub(crate) fn decide(
         &mut self,

@@ -22,7 +22,7 @@ use redis::{
 };
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -81,6 +81,8 @@ pub(crate) struct Link {
     connect_timeout_seconds: AtomicU64,
     connection: Lock<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
+    /// Connecting has been tried to its end, however that came.
+    met: AtomicBool,
     pause: Pause,
     /// It is read from, and nothing is written.
     refusing: Pause,
@@ -102,6 +104,7 @@ impl Link {
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
             connecting: tokio::sync::Mutex::new(()),
+            met: AtomicBool::new(false),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
         })
@@ -131,6 +134,15 @@ impl Link {
     pub(crate) async fn connect(&self) {
         if let Ok(Err(error)) = timeout(self.connect_timeout(), self.connection()).await {
             tracing::warn!(%error, "redis is not reachable at start");
+        }
+        self.met.store(true, Relaxed);
+    }
+
+    /// Waits, once in a container's life and within the connection timeout, until connecting has come to an end: before
+    /// that nobody knows whether Redis is out of reach.
+    pub(crate) async fn meet(&self) {
+        if !self.met.load(Relaxed) {
+            self.connect().await;
         }
     }
 

@@ -26,6 +26,9 @@ impl TieredCache {
         if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
             return decided;
         }
+        if self.meters().is_exact(class) && self.view().uses(Level::L2) {
+            self.link.meet().await;
+        }
         // Several requests at once ask for the same permits, which one answer brings.
         let patience = Duration::from_millis(self.setup().config.l2_config.timeout_ms);
         let turn = timeout(patience, self.borrowing.lock()).await;
