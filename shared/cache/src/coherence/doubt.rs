@@ -1,9 +1,8 @@
 //! Doubt: after a gap nobody has told this container what happened to the keys of its copies.
 //!
 //! Nothing is dropped for that. A copy carries the position up to which it is known to be good, and a gap makes a later one
-//! necessary; so one comparison tells whether it is doubted. Doubted copies are confirmed one by
-//! one, when they are asked for: by the ledger where it reaches back, by the index beside the journal, or else by the
-//! version that L3 has.
+//! necessary; so one comparison tells whether it is doubted. Doubted copies are confirmed one by one, when they are asked
+//! for: by the ledger where it reaches back, by the index beside the journal, or else by the version that L3 has.
 //!
 //! So it is with invalidations. What a sync brings of puts and deletes names its keys; an invalidation may mean any copy,
 //! and its sender alone decides how dear it is to find out which. They go into the ledger, and leave doubt.

@@ -10,6 +10,7 @@ use crate::{
     register::Register,
     version::Position,
 };
+
 impl Coherence {
     /// Takes in what a sync that was sent at `sent_ms` of steady time learnt, and that follows on what is known.
     pub(crate) fn apply(&mut self, reply: SyncReply, sent_ms: i64) -> News {
