@@ -13,6 +13,7 @@
 //!   delays of AWS, which [`distance`] makes.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
+//! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`neighbours`]: a quiet tenant beside another one's worst day.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
@@ -38,6 +39,7 @@ pub mod gateway;
 pub mod growth;
 pub mod http;
 pub mod invalidate;
+pub mod journal;
 pub mod level2;
 pub mod level3;
 pub mod limits;

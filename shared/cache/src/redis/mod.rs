@@ -25,6 +25,7 @@
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;

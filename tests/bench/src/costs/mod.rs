@@ -9,12 +9,12 @@ pub mod prices;
 pub mod workloads;
 
 use crate::{
-    capacity::Consumed,
     engines::Engines,
     report::{Row, Section, Unit},
     stats::Summary,
 };
 use std::error::Error;
+use strata_stack::Consumed;
 
 /// What one request of a kind takes.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::{Kind, Taken, prices};
 use crate::{
-    capacity::{Capacity, Consumed},
+    capacity::Capacity,
     corpus,
     counters::Work,
     engines::{Engines, connect},
@@ -18,6 +18,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use strata_stack::Consumed;
 use tokio::runtime::{self, Runtime};
 
 /// The kinds that hit ratios are of.
