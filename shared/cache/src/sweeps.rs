@@ -4,75 +4,95 @@
 //! invalidations are indexed, and not what L1 holds: an entry takes no more memory for that, and is not looked for when an
 //! invalidation comes.
 //!
-//! - **Equal ones are one**: of a pattern or a tag it is kept where its newest record stands, for each level.
-//! - **Patterns are found by their literal prefix**, tags by their text. A key meets only the patterns that begin as it does.
+//! - **Equal ones are one**: of a pattern, a tag or a key it is kept where its newest record stands, for each level.
+//! - **Each stands where a copy that it means looks for it**: patterns under their literal prefix, others under a tag or a
+//!   key. A key meets only the patterns that begin as it does.
 //! - **Few are kept.** Beyond that the oldest are forgotten, and the container knows since when it knows all of them: what
 //!   was certified before is doubted.
 
 use crate::{
     level::{Level, Levels},
-    pattern::Pattern,
     planted::{Bug, planted},
     selector::{Invalidation, Selector},
     version::Position,
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    iter,
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, iter, ops::Bound, sync::Arc};
 
 /// Most different patterns that are kept. A key of 512 bytes meets that many of the worst in a few milliseconds; then it
 /// is as cheap to ask L3. Ten API keys at the default limit of invalidations send as many in the time they are kept for.
 const MOST_PATTERNS: usize = 1024;
-/// Most tags: 2 MB of the longest.
-const MOST_TAGS: usize = 8192;
+/// Most tags, and most keys: a few MB of the longest each.
+const MOST_NAMES: usize = 8192;
 
 /// The invalidations of a stretch of the journal.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sweeps {
-    patterns: Prefixes<Vec<(Pattern, Newest)>>,
-    patterns_kept: usize,
-    tags: HashMap<Arc<str>, Vec<(Within, Newest)>>,
-    tags_kept: usize,
+    /// By the literal prefix of what they mean.
+    patterns: Shelf,
+    /// By a tag that what they mean has.
+    tags: Shelf,
+    /// By the key that they mean.
+    keys: Shelf,
     /// Of all of them.
     newest: Newest,
     /// None of those that are kept is older.
     oldest: Option<Position>,
 }
 
-/// The prefixes under which a tag is meant; `None` for everywhere.
-type Within = Option<Arc<[Arc<str>]>>;
+/// Invalidations by a text.
+#[derive(Debug)]
+struct Shelf {
+    slots: BTreeMap<Arc<str>, Vec<Slot>>,
+    /// What all of them weigh, and may weigh.
+    weight: usize,
+    most: usize,
+}
+
+/// A part of an invalidation that stands in one place.
+#[derive(Debug)]
+struct Slot {
+    part: Selector,
+    newest: Newest,
+}
 
 /// Where the newest record stands, for each level.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Newest([Position; Level::ALL.len()]);
 
-/// Values by the prefix of the texts that they are about.
-#[derive(Debug)]
-struct Prefixes<T>(BTreeMap<Arc<str>, T>);
+/// On which shelf a part stands, and under which text.
+enum Place {
+    Prefix(Arc<str>),
+    Tag(Arc<str>),
+    Key(Arc<str>),
+}
+
+impl Default for Sweeps {
+    fn default() -> Sweeps {
+        let shelf = |most| Shelf { slots: BTreeMap::new(), weight: 0, most };
+        let (patterns, tags, keys) = (shelf(MOST_PATTERNS), shelf(MOST_NAMES), shelf(MOST_NAMES));
+        Sweeps { patterns, tags, keys, newest: Newest::default(), oldest: None }
+    }
+}
 
 impl Sweeps {
     /// Takes one in. Returns where the newest of those stands that had to be forgotten for it.
     pub(crate) fn add(&mut self, invalidation: &Invalidation) -> Option<Position> {
         let Invalidation { at, levels, .. } = *invalidation;
-        match &invalidation.selector {
-            Selector::Pattern(pattern) => {
-                let alike = self.patterns.0.entry(pattern.shared_prefix()).or_default();
-                self.patterns_kept += usize::from(raise(alike, pattern, levels, at));
-            }
-            Selector::Tags { any, within } => {
-                let within: Within = within.as_deref().map(Arc::from);
-                for tag in any {
-                    let tagged = self.tags.entry(Arc::clone(tag)).or_default();
-                    self.tags_kept += usize::from(raise(tagged, &within, levels, at));
-                }
-            }
+        for (place, part) in parts(&invalidation.selector) {
+            let (shelf, text) = match place {
+                Place::Prefix(prefix) => (&mut self.patterns, prefix),
+                Place::Tag(tag) => (&mut self.tags, tag),
+                Place::Key(key) => (&mut self.keys, key),
+            };
+            shelf.add(text, part, levels, at);
         }
         self.newest.raise(levels, at);
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
-        self.keep_few()
+        let forgotten = self.shelves().into_iter().filter_map(Shelf::keep_few).max();
+        if forgotten.is_some() {
+            self.find_oldest();
+        }
+        forgotten
     }
 
     /// Whether one covers a copy in `level` that was certified at `stamp`.
@@ -80,12 +100,10 @@ impl Sweeps {
         if self.newest.of(level) <= stamp {
             return false;
         }
-        let is_newer = |newest: &Newest| newest.of(level) > stamp;
-        let tags = if planted(Bug::TagMissed) { &tags[tags.len().min(1)..] } else { tags };
-        let tagged = tags.iter().filter(|_| self.tags_kept > 0).filter_map(|tag| self.tags.get(tag)).flatten();
-        let patterns = || self.patterns.of(key).flatten();
-        tagged.into_iter().any(|(within, newest)| is_newer(newest) && is_under(key, within.as_deref()))
-            || patterns().any(|(pattern, newest)| is_newer(newest) && pattern.matches(key))
+        let looked_for = if planted(Bug::TagMissed) { &tags[tags.len().min(1)..] } else { tags };
+        let tagged = looked_for.iter().flat_map(|tag| self.tags.under(tag));
+        let mut could = self.keys.under(key).chain(tagged).chain(self.patterns.under_prefixes_of(key));
+        could.any(|slot| slot.newest.of(level) > stamp && slot.part.touches(key, tags))
     }
 
     /// Forgets those recorded up to `at`; returns where the newest of these stands.
@@ -93,76 +111,112 @@ impl Sweeps {
         if self.oldest.is_none_or(|oldest| oldest > at) {
             return None;
         }
-        let patterns = self.forget_patterns(at);
-        patterns.max(self.forget_tags(at))
-    }
-
-    /// Forgets the older half of what is too much.
-    fn keep_few(&mut self) -> Option<Position> {
-        let patterns = (self.patterns_kept > MOST_PATTERNS).then(|| middle(self.patterns.0.values().flatten()));
-        let patterns = patterns.and_then(|at| self.forget_patterns(at));
-        let tags = (self.tags_kept > MOST_TAGS).then(|| middle(self.tags.values().flatten()));
-        patterns.max(tags.and_then(|at| self.forget_tags(at)))
-    }
-
-    fn forget_patterns(&mut self, at: Position) -> Option<Position> {
-        let forgotten = forget_in(self.patterns.0.values_mut(), at);
-        self.patterns.0.retain(|_, alike| !alike.is_empty());
-        self.patterns_kept = self.patterns.0.values().map(Vec::len).sum();
+        let forgotten = self.shelves().into_iter().filter_map(|shelf| shelf.forget(at)).max();
         self.find_oldest();
         forgotten
     }
 
-    fn forget_tags(&mut self, at: Position) -> Option<Position> {
-        let forgotten = forget_in(self.tags.values_mut(), at);
-        self.tags.retain(|_, tagged| !tagged.is_empty());
-        self.tags_kept = self.tags.values().map(Vec::len).sum();
-        self.find_oldest();
-        forgotten
+    fn shelves(&mut self) -> [&mut Shelf; 3] {
+        [&mut self.patterns, &mut self.tags, &mut self.keys]
     }
 
     fn find_oldest(&mut self) {
-        let patterns = self.patterns.0.values().flatten().map(|(_, newest)| newest.last());
-        let tags = self.tags.values().flatten().map(|(_, newest)| newest.last());
-        self.oldest = patterns.chain(tags).min();
+        let oldest = self.shelves().into_iter().filter_map(|shelf| shelf.all().map(Slot::last).min()).min();
+        self.oldest = oldest;
     }
 }
 
-/// Raises what is kept of one of `alike`, or adds it; returns whether it was added.
-fn raise<T: Clone + PartialEq>(alike: &mut Vec<(T, Newest)>, one: &T, levels: Levels, at: Position) -> bool {
-    if let Some((_, newest)) = alike.iter_mut().find(|(known, _)| known == one) {
+/// The parts of a selector, each of which means what all of them do at one place.
+fn parts(selector: &Selector) -> Vec<(Place, Selector)> {
+    match selector {
+        Selector::Pattern(pattern) if pattern.is_literal() => {
+            vec![(Place::Key(pattern.shared_prefix()), selector.clone())]
+        }
+        Selector::Pattern(pattern) => vec![(Place::Prefix(pattern.shared_prefix()), selector.clone())],
+        Selector::Tags { any, within } => {
+            let part = |tag: &Arc<str>| Selector::Tags { any: vec![Arc::clone(tag)], within: within.clone() };
+            any.iter().map(|tag| (Place::Tag(Arc::clone(tag)), part(tag))).collect()
+        }
+    }
+}
+
+/// By how much a part counts: one, and what it has to be compared with besides its place.
+fn weight(part: &Selector) -> usize {
+    match part {
+        Selector::Pattern(_) => 1,
+        Selector::Tags { within, .. } => 1 + within.as_ref().map_or(0, Vec::len),
+    }
+}
+
+impl Shelf {
+    fn add(&mut self, text: Arc<str>, part: Selector, levels: Levels, at: Position) {
+        let slots = self.slots.entry(text).or_default();
+        if let Some(slot) = slots.iter_mut().find(|slot| slot.part == part) {
+            return slot.newest.raise(levels, at);
+        }
+        let mut newest = Newest::default();
         newest.raise(levels, at);
-        return false;
+        self.weight += weight(&part);
+        slots.push(Slot { part, newest });
     }
-    let mut newest = Newest::default();
-    newest.raise(levels, at);
-    alike.push((one.clone(), newest));
-    true
+
+    fn all(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values().flatten()
+    }
+
+    fn under(&self, text: &str) -> impl Iterator<Item = &Slot> {
+        self.slots.get(text).into_iter().flatten()
+    }
+
+    /// What stands under any prefix of `text`.
+    ///
+    /// These stand before it in order. Where the last before a bound is none, only what both have in common can be.
+    fn under_prefixes_of<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a Slot> {
+        let mut bound = Bound::Included(text);
+        let under_next = move || {
+            loop {
+                let (prefix, slots) = self.slots.range::<str, _>((Bound::Unbounded, bound)).next_back()?;
+                if text.starts_with(&**prefix) {
+                    bound = Bound::Excluded(&**prefix);
+                    return Some(slots);
+                }
+                let common = text.bytes().zip(prefix.bytes()).take_while(|(a, b)| a == b).count();
+                bound = Bound::Included(&text[..text.floor_char_boundary(common)]);
+            }
+        };
+        iter::from_fn(under_next).flatten()
+    }
+
+    /// Forgets the older half of what is too much; returns where the newest of that stands.
+    fn keep_few(&mut self) -> Option<Position> {
+        if self.weight <= self.most {
+            return None;
+        }
+        let mut positions: Vec<Position> = self.all().map(Slot::last).collect();
+        let half = positions.len() / 2;
+        let middle = *positions.select_nth_unstable(half).1;
+        self.forget(middle)
+    }
+
+    /// Forgets what was recorded up to `at`; returns where the newest of that stands.
+    fn forget(&mut self, at: Position) -> Option<Position> {
+        let old = self.slots.values_mut().flat_map(|slots| slots.extract_if(.., |slot| slot.last() <= at));
+        let forgotten = old.map(|slot| slot.last()).max();
+        self.slots.retain(|_, slots| !slots.is_empty());
+        self.weight = self.all().map(|slot| weight(&slot.part)).sum();
+        forgotten
+    }
 }
 
-/// Forgets what was recorded up to `at`; returns where the newest of that stands.
-fn forget_in<'a, T: 'a>(all: impl Iterator<Item = &'a mut Vec<(T, Newest)>>, at: Position) -> Option<Position> {
-    all.flat_map(|alike| alike.extract_if(.., |(_, newest)| newest.last() <= at)).map(|(_, gone)| gone.last()).max()
-}
-
-/// The position up to which the older half was recorded.
-fn middle<'a, T: 'a>(all: impl Iterator<Item = &'a (T, Newest)>) -> Position {
-    let mut positions: Vec<Position> = all.map(|(_, newest)| newest.last()).collect();
-    let half = positions.len() / 2;
-    *positions.select_nth_unstable(half).1
-}
-
-fn is_under(key: &str, prefixes: Option<&[Arc<str>]>) -> bool {
-    prefixes.is_none_or(|prefixes| prefixes.iter().any(|prefix| key.starts_with(&**prefix)))
+impl Slot {
+    fn last(&self) -> Position {
+        self.newest.0.into_iter().max().unwrap_or_default()
+    }
 }
 
 impl Newest {
     fn of(&self, level: Level) -> Position {
         self.0[level as usize]
-    }
-
-    fn last(&self) -> Position {
-        self.0.into_iter().max().unwrap_or_default()
     }
 
     fn raise(&mut self, levels: Levels, at: Position) {
@@ -173,36 +227,10 @@ impl Newest {
     }
 }
 
-impl<T> Default for Prefixes<T> {
-    fn default() -> Self {
-        Prefixes(BTreeMap::new())
-    }
-}
-
-impl<T> Prefixes<T> {
-    /// The values of all prefixes of `text`, the longest first.
-    ///
-    /// They stand before it in order. Where the last before a bound is none, only what both have in common can be.
-    fn of<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a T> {
-        let mut bound = Bound::Included(text);
-        iter::from_fn(move || {
-            loop {
-                let (prefix, value) = self.0.range::<str, _>((Bound::Unbounded, bound)).next_back()?;
-                if text.starts_with(&**prefix) {
-                    bound = Bound::Excluded(&**prefix);
-                    return Some(value);
-                }
-                let common = text.bytes().zip(prefix.bytes()).take_while(|(a, b)| a == b).count();
-                bound = Bound::Included(&text[..text.floor_char_boundary(common)]);
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::version::Version;
+    use crate::{pattern::Pattern, version::Version};
     use proptest::prelude::*;
 
     fn at(ms: u64) -> Position {
@@ -230,7 +258,7 @@ mod tests {
             assert_eq!(sweeps.add(&invalidation(ms, pattern("a:*"), levels)), None);
             sweeps.add(&invalidation(ms, tags(&["t"], Some(&["a:"])), levels));
         }
-        assert_eq!((sweeps.patterns_kept, sweeps.tags_kept), (1, 1));
+        assert_eq!((sweeps.patterns.weight, sweeps.tags.weight), (1, 2));
         assert!(sweeps.cover(Level::L1, "a:1", &[], at(29)) && !sweeps.cover(Level::L1, "a:1", &[], at(30)));
         assert!(sweeps.cover(Level::L3, "a:1", &[], at(9)) && !sweeps.cover(Level::L3, "a:1", &[], at(10)));
         assert!(!sweeps.cover(Level::L1, "b:1", &["t".into()], at(0)), "the tag is meant under a: only");
@@ -247,10 +275,10 @@ mod tests {
         assert!(
             !sweeps.cover(Level::L1, "7:x", &[], at(0)) && sweeps.cover(Level::L1, &format!("{most}:x"), &[], at(0))
         );
-        assert_eq!(sweeps.patterns_kept, MOST_PATTERNS / 2);
+        assert_eq!(sweeps.patterns.weight, MOST_PATTERNS / 2);
         assert_eq!(sweeps.forget(at(most / 2)), None);
         assert_eq!(sweeps.forget(at(most + 1)), Some(at(most + 1)));
-        assert_eq!((sweeps.patterns_kept, sweeps.oldest), (0, None));
+        assert_eq!((sweeps.patterns.weight, sweeps.oldest), (0, None));
     }
 
     proptest! {

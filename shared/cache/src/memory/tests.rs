@@ -3,9 +3,10 @@
 use super::*;
 use crate::{
     config::Format,
+    entry::Entry,
     level::{Level, Levels},
     stats::Count,
-    version::Version,
+    version::{Position, Version},
 };
 use bytes::Bytes;
 
