@@ -13,7 +13,7 @@
 use crate::{
     level::{Level, Levels},
     planted::{Bug, planted},
-    selector::{Invalidation, Selector},
+    selector::{Invalidation, Keys, Selector},
     version::Position,
 };
 use std::{collections::BTreeMap, iter, ops::Bound, sync::Arc};
@@ -137,6 +137,18 @@ fn parts(selector: &Selector) -> Vec<(Place, Selector)> {
             let part = |tag: &Arc<str>| Selector::Tags { any: vec![Arc::clone(tag)], within: within.clone() };
             any.iter().map(|tag| (Place::Tag(Arc::clone(tag)), part(tag))).collect()
         }
+        // What has all of them has any one.
+        Selector::AllTags { all, .. } => {
+            all.first().map(|tag| (Place::Tag(Arc::clone(tag)), selector.clone())).into_iter().collect()
+        }
+        Selector::Keys(keys) => {
+            let part = |key: &Arc<str>| Selector::Keys(Keys::one(key));
+            keys.texts().iter().map(|key| (Place::Key(Arc::clone(key)), part(key))).collect()
+        }
+        Selector::Except { of, tags } => {
+            let except = |of| Selector::Except { of: Box::new(of), tags: tags.clone() };
+            parts(of).into_iter().map(|(place, of)| (place, except(of))).collect()
+        }
     }
 }
 
@@ -144,7 +156,11 @@ fn parts(selector: &Selector) -> Vec<(Place, Selector)> {
 fn weight(part: &Selector) -> usize {
     match part {
         Selector::Pattern(_) => 1,
-        Selector::Tags { within, .. } => 1 + within.as_ref().map_or(0, Vec::len),
+        Selector::Keys(keys) => keys.texts().len(),
+        Selector::Tags { any: tags, within } | Selector::AllTags { all: tags, within } => {
+            tags.len() + within.as_ref().map_or(0, Vec::len)
+        }
+        Selector::Except { of, tags } => weight(of) + tags.len(),
     }
 }
 
@@ -230,7 +246,7 @@ impl Newest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pattern::Pattern, version::Version};
+    use crate::{key::Key, pattern::Pattern, version::Version};
     use proptest::prelude::*;
 
     fn at(ms: u64) -> Position {
@@ -284,15 +300,19 @@ mod tests {
     proptest! {
         #[test]
         fn covers_what_any_of_them_covers(
-            selectors in prop::collection::vec((0usize..3, "[ab]{0,3}[*?é]{0,2}[ab]?", "[a-c]", "[ab]{0,2}"), 1..20),
+            selectors in prop::collection::vec((0usize..6, "[ab]{0,3}[*?é]{0,2}[ab]?", "[a-c]", "[ab]{0,2}"), 1..20),
             key in "[abé]{1,5}",
             tag in "[a-c]",
             stamp in 0u64..20,
         ) {
+            let a = Key::new("a").expect("it is a key");
             let all: Vec<Invalidation> = selectors.iter().zip(1..).map(|((kind, text, tag, prefix), ms)| {
                 let selector = match kind {
                     0 => tags(&[tag], None),
                     1 => tags(&[tag, "x"], Some(&[prefix, "zz"])),
+                    3 => Selector::AllTags { all: vec!["y".into(), tag.as_str().into()], within: None },
+                    4 => Selector::Keys([text, tag].map(|text| Key::new(text.as_str()).unwrap_or(a.clone())).into_iter().collect()),
+                    5 => Selector::Except { of: Box::new(pattern("*")), tags: vec![tag.as_str().into()] },
                     _ => pattern(if text.is_empty() { "*" } else { text }),
                 };
                 invalidation(ms, selector, if ms % 3 == 0 { Levels::NONE.with(Level::L2) } else { Levels::ALL })

@@ -11,6 +11,7 @@
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
+//! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`journal`]: a container beside a journal that others fill.
@@ -25,6 +26,7 @@
 
 mod aims;
 pub mod allocations;
+pub mod batches;
 pub mod binaries;
 pub mod capacity;
 pub mod clients;

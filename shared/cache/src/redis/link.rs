@@ -47,6 +47,8 @@ pub(crate) enum Order {
     InTurn,
     /// The same, but the last two at once.
     LastTwoAtOnce,
+    /// So many at once, and the others at once after their replies.
+    InTwo(usize),
 }
 
 /// A command for Redis.
@@ -308,21 +310,24 @@ impl Connection {
                 (count, _) => connection.req_packed_commands(commands, 0, count).await?,
             },
             Connection::Cluster(connection) => {
-                let in_turn = match order {
-                    Order::Any => 0,
-                    Order::InTurn => commands.len(),
-                    Order::LastTwoAtOnce => commands.len().saturating_sub(2),
+                let (in_turn, first) = match order {
+                    Order::Any => (0, 0),
+                    Order::InTurn => (commands.len(), 0),
+                    Order::LastTwoAtOnce => (commands.len().saturating_sub(2), 0),
+                    Order::InTwo(first) => (0, first),
                 };
                 let mut replies = Vec::with_capacity(commands.len());
                 for command in commands.cmd_iter().take(in_turn) {
                     replies.push(connection.req_packed_command(command).await?.extract_error()?);
                 }
-                let sent = commands.cmd_iter().skip(in_turn).map(|command| {
-                    let mut connection = connection.clone();
-                    async move { connection.req_packed_command(command).await }
-                });
-                for reply in join_all(sent).await {
-                    replies.push(reply?);
+                for (from, count) in [(in_turn, first), (in_turn + first, commands.len())] {
+                    let sent = commands.cmd_iter().skip(from).take(count).map(|command| {
+                        let mut connection = connection.clone();
+                        async move { connection.req_packed_command(command).await }
+                    });
+                    for reply in join_all(sent).await {
+                        replies.push(reply?);
+                    }
                 }
                 replies
             }

@@ -32,6 +32,7 @@ mod journal;
 mod limits;
 mod link;
 mod meaning;
+mod reads;
 mod scripts;
 mod stats;
 mod target;
@@ -47,6 +48,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use reads::Copied;
 pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 
