@@ -83,6 +83,7 @@ pub mod limits;
 mod lock;
 pub mod memory;
 pub mod outcome;
+mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
@@ -110,6 +111,7 @@ pub use outcome::{
     CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
     Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
+pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
 pub use selector::Selector;
 pub use stats::{Count, Counts, Health, LevelStatus, Status};

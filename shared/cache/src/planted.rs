@@ -63,6 +63,8 @@ pub(crate) enum Bug {
     EpochNotBegun,
     /// What a panic has left half done is gone on with.
     PanicPassedOver,
+    /// A PATCH is a PUT of what it has read.
+    PatchTakenForPut,
 }
 
 /// A place at which an operation can be made to panic.

@@ -45,6 +45,8 @@ pub(super) struct Plan<'a> {
     /// The new value, and the levels to keep it in; `None` to delete.
     pub(super) value: Option<(&'a Entry, &'a Bytes)>,
     pub(super) expected: Expected,
+    /// The tags by which an invalidation may mean what is written.
+    pub(super) tags: &'a [Arc<str>],
 }
 
 /// How a mutation ended.
@@ -322,9 +324,8 @@ impl<'a> Plan<'a> {
     }
 
     fn written(&self, begun: &Begun) -> sync::Written<'a> {
-        let (tags, bytes): (&[Arc<str>], usize) =
-            self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
-        sync::Written { key: self.key, tags, version: begun.version, bytes }
+        let bytes = self.value.map_or(0, |(_, envelope)| envelope.len());
+        sync::Written { key: self.key, tags: self.tags, version: begun.version, bytes }
     }
 
     fn names(&self, level: Level) -> bool {

@@ -22,6 +22,7 @@ mod met;
 mod newest;
 mod notes;
 mod owed;
+mod patch;
 mod prefetch;
 mod promote;
 mod read;

@@ -3,7 +3,7 @@
 
 use super::{met::Met, view::View};
 use crate::{
-    dynamo::{Doomed, L3Error, Live, Match, Search},
+    dynamo::{Doomed, L3Error, Live, Match, Search, Which},
     frontier::{Front, Frontier},
     key::Key,
     level::Level,
@@ -29,7 +29,7 @@ pub(super) enum Act {
     Look,
     /// Remove it when it is older than this.
     Remove(Version),
-    /// Remove exactly the version that was seen, because Redis time cannot be asked.
+    /// Remove the version that was seen, or what has taken its place, because Redis time cannot be asked.
     RemoveSeen,
 }
 
@@ -133,24 +133,24 @@ impl View<'_> {
         let tags = sweep.act == Act::Look && self.knowledge().hides_by_tag();
         let (matches, last) = self.store.search(Search { stretch, after: last.as_deref(), tags }).await?;
         stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
-            .map(|found| self.sweep_row(found, stretch.tag.is_some(), sweep))
+            .map(|found| self.sweep_row(found, stretch.tag, sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
     }
 
-    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
-        let only = by_tag.then_some(found.version);
-        let markers = !sweep.met.levels.has(Level::L3);
+    async fn sweep_row(&self, found: Match, tag: Option<&str>, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let by_tag = tag.is_some();
+        let doomed = |version| Doomed { version, tag, markers: !sweep.met.levels.has(Level::L3) };
         let live = match sweep.act {
             Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
             Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
-            Act::Remove(version) => self.store.remove(&found.key, Doomed { version, only, markers }).await?,
-            Act::RemoveSeen => {
-                let (version, only) = (found.version.next(), Some(found.version));
-                self.store.remove(&found.key, Doomed { version, only, markers }).await?
+            Act::Remove(version) if by_tag => {
+                self.store.remove(&found.key, doomed(Which::SeenBelow(version, found.version))).await?
             }
+            Act::Remove(version) => self.store.remove(&found.key, doomed(Which::Below(version))).await?,
+            Act::RemoveSeen => self.store.remove(&found.key, doomed(Which::Seen(found.version))).await?,
         };
         if let Some(Live { version, tags }) = live
             && !self.knowledge().hides_before(sweep.act.own(), Level::L3, &found.key, &tags, version)

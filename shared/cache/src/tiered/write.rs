@@ -45,7 +45,8 @@ impl View<'_> {
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
-            let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
+            let (by, tags) = (&*put.by, &*entry.tags);
+            let plan = Plan { key, change: Change::Put, by, value: Some((&entry, &envelope)), expected, tags };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -81,7 +82,8 @@ impl View<'_> {
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, Levels::ALL, &mut path).await?;
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected: Expected::Anything };
+            let expected = Expected::Anything;
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, tags: &[] };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
@@ -102,7 +104,13 @@ impl View<'_> {
     }
 
     /// Catches up and takes a version greater than `floor`.
-    async fn begin(&self, key: &Key, mut floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
+    pub(super) async fn begin(
+        &self,
+        key: &Key,
+        mut floor: Version,
+        named: Levels,
+        path: &mut Path,
+    ) -> Result<Begun, Stop> {
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let CaughtUp { synced, followed } = self.catch_up_to_write().await?;
         let redis = synced.is_ok();
@@ -150,7 +158,7 @@ impl View<'_> {
         if is_told { begun.stamp } else { self.knowledge().overtake_fills(begun.stamp) }
     }
 
-    fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
+    pub(super) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
         let stamp = self.own_stamp(begun, &effect);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);
