@@ -48,7 +48,8 @@ fn check_answer(value: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn ttl(raw: &str) -> Said<u32> {
+/// A life in seconds.
+pub(crate) fn ttl(raw: &str) -> Said<u32> {
     let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
 }
