@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use strata_it::{Answer, Request, entry};
 
-use crate::history::{Action, Found, L3, Operation, Outcome, Put, Scope};
+use crate::history::{Action, Found, L3, Operation, Outcome, Patch, Put, Scope};
 use crate::rig::Rig;
 use crate::workload::Workload;
 use crate::{timestamp, value};
@@ -81,6 +81,7 @@ impl Client<'_> {
                 if *no_cache { get.header("cache-control", "no-cache") } else { get }
             }
             Action::Put(put) => api.put(&path(put.key), self.put_body(put)),
+            Action::Patch(patch) => api.request("PATCH", &path(patch.key)).body(self.patch_body(patch)),
             Action::Delete { key } => api.delete(&path(*key)),
             Action::Invalidate { scope, levels } => {
                 api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels))
@@ -94,6 +95,12 @@ impl Client<'_> {
         name_levels(&mut rest, "cache_levels", put.levels);
         // The value goes in as it is: a JSON library would write it its own way.
         format!(r#"{{"value":{},{}"#, value::text(put.value), &rest.to_string()[1..])
+    }
+
+    fn patch_body(&self, patch: &Patch) -> String {
+        let tags = |tags: &[usize]| tags.iter().map(|&tag| self.workload.keys.tag(tag)).collect::<Vec<_>>();
+        let (add, remove) = (tags(&patch.add), tags(&patch.remove));
+        json!({ "ttl_seconds": patch.ttl.as_secs(), "add_tags": add, "remove_tags": remove }).to_string()
     }
 
     fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> String {

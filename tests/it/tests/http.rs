@@ -10,7 +10,7 @@ use strata_it::{Answer, Api, Request, entry, patient, stack::Claims};
 
 fn gzip(body: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    GzEncoder::new(body, Compression::best()).read_to_end(&mut packed).unwrap();
+    GzEncoder::new(body, Compression::fast()).read_to_end(&mut packed).unwrap();
     packed
 }
 
@@ -53,7 +53,7 @@ async fn what_cannot_be_unpacked_is_refused_by_name() {
         assert!(refused.json()["error"]["message"].as_str().unwrap().contains(said), "{refused:?}");
     }
     // What is unpacked counts, also where it is far larger.
-    for megabytes in [7, 12, 1000] {
+    for megabytes in [7, 12, 200] {
         let bomb = [br#"{"value":""#.to_vec(), vec![b' '; megabytes << 20], br#""}"#.to_vec()].concat();
         let refused = packed(put(), &bomb).send().await.expect_error(413, "ENTRY_TOO_LARGE");
         let details = refused.details();
