@@ -23,6 +23,8 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_head_by_query", 200),
             ("entries_patch_by_query", 200),
             ("entries_delete_by_query", 200),
+            ("entries_batch", 200),
+            ("entries_batch_invalid", 400),
         ],
     ),
     (
@@ -31,6 +33,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("invalidate_dry_run", 200),
             ("invalidate_pattern", 200),
             ("invalidate_tags", 200),
+            ("invalidate_keys", 200),
             ("invalidate_invalid", 400),
             ("invalidate_journal", 200),
         ],

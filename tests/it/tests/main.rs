@@ -3,6 +3,7 @@
 
 mod answers;
 mod authorizer;
+mod batch;
 mod coherence;
 mod config;
 mod degradation;
@@ -20,9 +21,10 @@ mod maintenance;
 mod monitoring;
 mod openapi;
 mod outage;
+mod pages;
 mod prefetch;
 mod races;
-mod readme;
+
 mod status;
 mod support;
 mod tables;

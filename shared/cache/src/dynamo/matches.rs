@@ -12,7 +12,12 @@ use super::{
     rows::{partition_name, tags_of, tombstone},
     text, text_of,
 };
-use crate::{entry::Entry, selector::Stretch, shard::shard, version::Version};
+use crate::{
+    entry::Entry,
+    selector::{Selector, Stretch},
+    shard::shard,
+    version::Version,
+};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
@@ -44,8 +49,8 @@ const REMOVE_TRIES: usize = 16;
 pub(crate) struct Doomed<'a> {
     /// Which versions.
     pub version: Which,
-    /// Only one that has this tag, where one is given.
-    pub tag: Option<&'a str>,
+    /// Only one that this means.
+    pub selector: &'a Selector,
     /// Only one that says that the value is kept elsewhere: L3 itself is spared.
     pub markers: bool,
 }
@@ -140,7 +145,7 @@ impl Store {
         for _ in 0..REMOVE_TRIES {
             let before = match self.bury(key, doomed).await? {
                 Buried::Yes(before) => before,
-                Buried::No(standing) => match standing.and_then(|item| doomed.next(&item)) {
+                Buried::No(standing) => match standing.and_then(|item| doomed.next(key, &item)) {
                     Some(next) => {
                         doomed = next;
                         continue;
@@ -192,6 +197,12 @@ impl Store {
     pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
         let item = self.head_item(key).await?;
         Ok(item.and_then(|item| self.live_in(&item)).filter(|live| live.version == version))
+    }
+
+    /// The tags of the value that the row of `key` says something of, if it is of exactly that version.
+    pub(crate) async fn tags_of(&self, key: &str, version: Version) -> Result<Option<Vec<Arc<str>>>, L3Error> {
+        let item = self.head_item(key).await?.filter(|item| Head::of(item).version == version);
+        Ok(item.map(|item| tags_of(&item).into_iter().map(Arc::from).collect()))
     }
 
     /// The live value that an item holds.
@@ -300,7 +311,7 @@ impl Doomed<'_> {
 
     /// The same for the row that stands in the place of the one that was seen, if it is doomed as well: the value may be
     /// the same, with other things said about it. Another is as old, or was put while this went on.
-    fn next(&self, standing: &Item) -> Option<Self> {
+    fn next(&self, key: &str, standing: &Item) -> Option<Self> {
         let head = Head::of(standing);
         let version = match self.version {
             Which::Below(_) => return None,
@@ -311,8 +322,8 @@ impl Doomed<'_> {
             Which::SeenBelow(..) | Which::Seen(_) => return None,
         };
         let of_kind = head.kind == Kind::Elsewhere || (head.kind == Kind::Value && !self.markers);
-        let tagged = self.tag.is_none_or(|tag| tags_of(standing).iter().any(|has| has == tag));
-        (of_kind && tagged).then_some(Doomed { version, ..*self })
+        let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
+        (of_kind && self.selector.touches(key, &tags)).then_some(Doomed { version, ..*self })
     }
 }
 

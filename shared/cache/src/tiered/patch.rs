@@ -28,6 +28,7 @@ use crate::{
     planted::{Bug, planted},
     record::Change,
     register::Expected,
+    tags::Tags,
     version::Version,
 };
 use bytes::Bytes;
@@ -37,8 +38,8 @@ use std::sync::Arc;
 struct Revision {
     entry: Entry,
     payload: Payload,
-    /// The tags that the value has and those it had: an invalidation of any of them may mean it.
-    tags: Vec<Arc<str>>,
+    /// The tags that the value had: an invalidation may mean it by these or by those it has.
+    before: Tags,
 }
 
 impl TieredCache {
@@ -63,7 +64,7 @@ impl View<'_> {
     async fn patch(&self, key: &Key, patch: &Patch, written: &mut Option<Revision>) -> Result<Option<Patched>, Stop> {
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, Version::ZERO, Levels::ALL, &mut path).await?;
+            let begun = self.begin(key, Version::ZERO, Levels::ALL, &mut false, &mut path).await?;
             let (expected, current) = self.current(key, begun.redis).await?;
             let revision = match written.take() {
                 Some(own) if expected == Expected::Version(own.entry.version) && !self.is_meant(key, &own.entry) => own,
@@ -106,25 +107,22 @@ impl View<'_> {
             begun.version = self.version_just_above(revision.entry.version);
         }
         let (entry, envelope) = revision.seal(begun.version, self.setup.config.serialization.format);
-        let (change, value, tags) = (Change::Put, Some((&entry, &envelope)), &*revision.tags);
-        match self.commit(&Plan { key, change, by, value, expected, tags }, &begun, &mut path).await? {
-            Ended::Overtaken(_) => Ok(None),
-            Ended::Done(effect) => {
-                let Stored { entry, levels, degraded, path, .. } = self.stored(key, entry, &begun, effect, path);
-                Ok(Some(Patched { entry, changed: true, levels, degraded, path }))
-            }
-            Ended::Repeat { .. } => {
-                let (level, since) = (kept_in(&entry), begun.stamp.position);
-                let is_passed = self.knowledge().is_swept(level, key, &revision.tags, since);
-                let own = Revision { entry, ..revision };
-                if is_passed {
-                    self.withdraw(key, by, own.entry.version).await?;
-                    return Ok(Some(own.passed(path)));
-                }
-                *written = Some(own);
-                Ok(None)
-            }
+        let (change, value) = (Change::Put, Some((&entry, &envelope)));
+        let ended = self.commit(&Plan { key, change, by, value, expected }, &begun, &mut path).await?;
+        if let Ended::Overtaken(_) = ended {
+            return Ok(None);
         }
+        let is_swept = |tags| self.knowledge().is_swept(kept_in(&entry), key, tags, begun.stamp.position);
+        if is_swept(&revision.before) || is_swept(&entry.tags) {
+            self.withdraw(key, by, entry.version).await?;
+            return Ok(Some(Revision { entry, ..revision }.passed(path)));
+        }
+        let Ended::Done(effect) = ended else {
+            *written = Some(Revision { entry, ..revision });
+            return Ok(None);
+        };
+        let Stored { entry, levels, degraded, path, .. } = self.stored(key, entry, &begun, effect, path);
+        Ok(Some(Patched { entry, changed: true, levels, degraded, path }))
     }
 
     /// Whether an invalidation that is under way takes the entry for one that was there before it.
@@ -135,10 +133,10 @@ impl View<'_> {
     /// Removes exactly the version that was written.
     async fn withdraw(&self, key: &Key, by: &str, version: Version) -> Result<(), Stop> {
         let mut path = self.path();
-        let begun = self.begin(key, version, Levels::ALL, &mut path).await?;
+        let begun = self.begin(key, version, Levels::ALL, &mut false, &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
         let expected = Expected::Version(version);
-        let plan = Plan { key, change: Change::Delete, by, value: None, expected, tags: &[] };
+        let plan = Plan { key, change: Change::Delete, by, value: None, expected };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);
@@ -149,10 +147,12 @@ impl View<'_> {
 impl Revision {
     /// `current` as `entry`, which it has become.
     fn of(current: &Current, entry: Entry, enabled: Levels) -> Revision {
-        let before = current.entry.tags.iter().filter(|tag| !entry.tags.contains(tag));
-        let tags = entry.tags.iter().chain(before).cloned().collect();
         let payload = Payload::stored_in(&current.entry, &current.envelope);
-        Revision { payload, tags, entry: Entry { levels: entry.levels.and(enabled), ..entry } }
+        Revision {
+            payload,
+            before: Arc::clone(&current.entry.tags),
+            entry: Entry { levels: entry.levels.and(enabled), ..entry },
+        }
     }
 
     fn seal(&self, version: Version, format: Format) -> (Entry, Bytes) {

@@ -16,7 +16,7 @@ use crate::{
     version::Version,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// Removals in flight in one partition of L3.
@@ -130,23 +130,33 @@ impl View<'_> {
         stretch: Stretch<'_>,
         last: Option<String>,
     ) -> Result<Option<String>, L3Error> {
-        let tags = sweep.act == Act::Look && self.knowledge().hides_by_tag();
+        let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().hides_by_tag());
         let (matches, last) = self.store.search(Search { stretch, after: last.as_deref(), tags }).await?;
         stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
-            .map(|found| self.sweep_row(found, stretch.tag, sweep))
+            .map(|found| self.sweep_row(found, stretch.tag.is_some(), sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
     }
 
-    async fn sweep_row(&self, found: Match, tag: Option<&str>, sweep: Sweep<'_>) -> Result<(), L3Error> {
-        let by_tag = tag.is_some();
-        let doomed = |version| Doomed { version, tag, markers: !sweep.met.levels.has(Level::L3) };
+    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let needs_tags = sweep.selector.needs_tags();
+        if needs_tags {
+            let tags =
+                if by_tag { self.store.tags_of(&found.key, found.version).await? } else { Some(found.tags.clone()) };
+            if !tags.is_some_and(|tags| sweep.selector.touches(&found.key, &tags)) {
+                return Ok(());
+            }
+        }
+        // Of the very version whose tags are known.
+        let of_seen = by_tag || needs_tags;
+        let (selector, markers) = (sweep.selector, !sweep.met.levels.has(Level::L3));
+        let doomed = |version| Doomed { version, selector, markers };
         let live = match sweep.act {
             Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
             Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
-            Act::Remove(version) if by_tag => {
+            Act::Remove(version) if of_seen => {
                 self.store.remove(&found.key, doomed(Which::SeenBelow(version, found.version))).await?
             }
             Act::Remove(version) => self.store.remove(&found.key, doomed(Which::Below(version))).await?,
@@ -217,15 +227,12 @@ impl View<'_> {
             Act::Remove(version) => Some(version),
             Act::Look | Act::RemoveSeen => None,
         };
-        let tags: &[Arc<str>] = match sweep.selector {
-            Selector::Tags { any, .. } => any,
-            Selector::Pattern(_) => &[],
-        };
         let pages: Vec<(u64, Vec<String>)> = pages
             .into_iter()
             .map(|(shard, keys)| (shard, keys.into_iter().filter(|key| sweep.selector.admits(key)).collect::<Vec<_>>()))
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
+        let tags = sweep.selector.tagged();
         let eviction = Eviction { version, tags, tell_tags: self.knowledge().hides_by_tag() };
         let commands =
             pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, &eviction, keys)).collect();

@@ -82,7 +82,9 @@ fn key_of(operation: &Operation) -> KeyId {
         Action::Get { key, .. } | Action::Delete { key } => *key,
         Action::Put(put) => put.key,
         Action::Patch(patch) => patch.key,
-        Action::Invalidate { scope: Scope::Pattern { keys, .. }, .. } => keys.first().copied().unwrap_or_default(),
+        Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => {
+            keys.first().copied().unwrap_or_default()
+        }
         Action::Invalidate { scope: Scope::Tag(_), .. } => 0,
     }
 }

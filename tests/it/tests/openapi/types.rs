@@ -12,7 +12,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 11] = [
     ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
-    ("functions/entries/src/delete.rs", &[("Deleted", "Deleted")]),
+    ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
     ("functions/warm/src/post.rs", &[("Answered", "Warming")]),
@@ -33,9 +33,10 @@ const ANSWERS: [(&str, &[(&str, &str)]); 11] = [
 ];
 
 /// Operations with a body, and the schema of it.
-const REQUESTS: [(&str, &str, &str); 5] = [
+const REQUESTS: [(&str, &str, &str); 6] = [
     ("PUT", "/entries/k", "Put"),
     ("PATCH", "/entries/k", "Patch"),
+    ("POST", "/batch", "Batch"),
     ("POST", "/invalidate", "Invalidate"),
     ("POST", "/warm", "Warm"),
     ("PUT", "/config", "ConfigUpdate"),
@@ -80,7 +81,7 @@ fn members(types: &[Written<'_>], name: &str) -> BTreeSet<String> {
             if std::mem::take(&mut is_flattened) {
                 members.extend(self::members(types, kind(of)));
             } else {
-                members.insert(member.trim_start_matches("pub ").to_owned());
+                members.insert(member.trim_start_matches("pub ").trim_start_matches("r#").to_owned());
             }
         }
     }
