@@ -102,6 +102,7 @@ impl View<'_> {
         written: &mut Option<Revision>,
     ) -> Result<Option<Patched>, Stop> {
         if planted(Bug::PatchTakenForPut) {
+            begun = self.begin(key, Version::ZERO, Levels::ALL, &mut false, &mut path).await?;
             expected = Expected::Anything;
         } else {
             begun.version = self.version_just_above(revision.entry.version);

@@ -26,11 +26,17 @@ pub(super) async fn race_ends(client: &Client<'_>, rng: &mut Rng) -> Vec<Operati
         l3.set(L3Fault::Slow { ms: slow }).await;
         let (patch, end) = (client.workload.patch(QUIET, rng), end(client, rng));
         let (moment, mut own) = (Duration::from_millis(rng.u64(..2 * slow)), rng.fork());
+        // Either may be the first.
+        let waits = if rng.bool() { [Duration::ZERO, moment] } else { [moment, Duration::ZERO] };
         let ending = async {
-            tokio::time::sleep(moment).await;
+            tokio::time::sleep(waits[1]).await;
             perform(client, end, &mut own).await
         };
-        let (patched, ended) = tokio::join!(perform(client, patch, rng), ending);
+        let patching = async {
+            tokio::time::sleep(waits[0]).await;
+            perform(client, patch, rng).await
+        };
+        let (patched, ended) = tokio::join!(patching, ending);
         l3.set(L3Fault::Ok).await;
         operations.extend([patched, ended]);
         tokio::time::sleep(client.rig.promise).await;

@@ -231,3 +231,36 @@ async fn overtaken_by_an_end_it_brings_nothing_back() {
     let tag = async |api: &Api| invalidate(api, json!({"tags": ["red"]})).await;
     assert_eq!(overtaken_by(tag).await, (404, None));
 }
+
+/// What an invalidation has found, a PATCH replaces before it is removed; and its container learns nothing of that.
+async fn found_and_replaced(meant: Value) {
+    let api = Api::start().await;
+    put_tagged(&api, "k", &["red"]).await;
+    get(&api, "entries-1", "k").await.expect(200);
+    wait_out_the_window().await;
+    let path = api.stack.redis_path("entries-1");
+    api.stack.l3().set(L3Fault::Slow { ms: SLOW.as_millis().try_into().unwrap() }).await;
+    // It asks whether L3 is there, records, finds, and removes; each but the second takes its time.
+    let invalidating = invalidate(&api, meant.clone());
+    let patching = async {
+        tokio::time::sleep(SLOW / 3).await;
+        patch(&api, "k", json!({"ttl_seconds": 7200, "add_tags": ["blue"]})).await
+    };
+    let cutting = async {
+        tokio::time::sleep(SLOW * 2 / 3).await;
+        path.cut().await;
+    };
+    let (invalidated, patched, ()) = tokio::join!(invalidating, patching, cutting);
+    invalidated.expect(200);
+    assert!([200, 404, 503].contains(&patched.status), "{patched:?}");
+    api.stack.l3().set(L3Fault::Ok).await;
+    flush(&api).await;
+    fresh(&api, "k").await.expect(404);
+}
+
+#[tokio::test]
+async fn what_it_wrote_goes_with_what_an_invalidation_has_found() {
+    found_and_replaced(json!({"tags": ["red"]})).await;
+    found_and_replaced(json!({"pattern": "k*", "except_tags": ["green"]})).await;
+    found_and_replaced(json!({"pattern": "k*"})).await;
+}
