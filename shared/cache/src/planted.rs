@@ -65,6 +65,10 @@ pub(crate) enum Bug {
     PanicPassedOver,
     /// A PATCH is a PUT of what it has read.
     PatchTakenForPut,
+    /// L1 answers a batch, however long ago the last sync was.
+    BatchNotSynced,
+    /// Of keys that are invalidated by name one is not meant.
+    KeyLeftOut,
 }
 
 /// A place at which an operation can be made to panic.
