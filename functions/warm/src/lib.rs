@@ -35,8 +35,8 @@ pub static ROUTES: &[Route] = &[
         method: Method::GET,
         resource: "/cache/warm",
         operation: "list_jobs",
-        scope: Scope::Read,
-        class: Class::Read,
+        scope: Some(Scope::Read),
+        class: Some(Class::Read),
         handler: |call| Box::pin(list::handle(call)),
     },
     Route {
