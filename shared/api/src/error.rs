@@ -41,6 +41,8 @@ pub enum ApiError {
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller's token is limited to prefixes, and none of the keys asked for has one of them.
+    PrefixForbidden,
     /// The caller's token is limited to prefixes, and what it asks concerns all keys.
     Confined,
     /// The caller has used up a rate limit.
@@ -179,9 +181,11 @@ impl ApiError {
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden | ApiError::Confined => {
-                (StatusCode::FORBIDDEN, "FORBIDDEN")
-            }
+            ApiError::ScopeMissing(_)
+            | ApiError::KeyForbidden(_)
+            | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
+            | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
@@ -205,7 +209,7 @@ impl ApiError {
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
             ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
-            ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::KeyForbidden(_) | ApiError::PrefixForbidden => "The token is limited to other key prefixes",
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
@@ -253,6 +257,7 @@ impl ApiError {
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
             | ApiError::Confined
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed

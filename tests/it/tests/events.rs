@@ -46,7 +46,18 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("warm_delete", 200),
         ],
     ),
-    ("status", &[("status_get", 200), ("status_forbidden", 403)]),
+    (
+        "status",
+        &[
+            ("status_get", 200),
+            ("status_keys", 200),
+            ("status_keys_by_tag", 200),
+            ("status_keys_invalid", 400),
+            ("status_tags", 200),
+            ("status_stats", 200),
+            ("status_forbidden", 403),
+        ],
+    ),
     (
         "config",
         &[("config_get", 200), ("config_put", 200), ("config_put_conditional", 412), ("config_put_invalid", 422)],

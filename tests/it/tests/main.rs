@@ -4,6 +4,8 @@
 mod answers;
 mod authorizer;
 mod batch;
+mod cli;
+mod client;
 mod coherence;
 mod config;
 mod confinement;
@@ -17,6 +19,7 @@ mod jobs;
 mod json;
 mod library;
 mod limits;
+mod lists;
 mod maintenance;
 mod monitoring;
 mod openapi;

@@ -19,7 +19,6 @@ use crate::{
     warm::Warm,
 };
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-use std::collections::HashMap;
 
 /// How long a job that is over stays readable, in seconds: a week.
 const KEEP_SECONDS: i64 = 7 * 86_400;

@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `bytes` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //!
@@ -46,6 +46,7 @@ mod generation;
 mod head;
 mod jobs;
 mod line;
+mod listing;
 mod load;
 mod maintenance;
 mod many;
@@ -63,6 +64,7 @@ pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use generation::Generation;
 pub(crate) use jobs::{Creation, JobRecord, NewJob};
 pub(crate) use line::{Line, Place};
+pub(crate) use listing::ListedRow;
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Doomed, Live, Match, Search};

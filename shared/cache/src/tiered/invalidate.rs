@@ -71,9 +71,7 @@ impl TieredCache {
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
         let selector = part.unwrap_or_else(|| request.selector.clone());
-        let Invalidate { levels, dry_run, max_affected, .. } = *request;
-        let (reason, by) = (request.reason.clone(), request.by.clone());
-        let request = Invalidate { selector, levels, reason, by, dry_run, max_affected };
+        let request = Invalidate { selector, ..request.clone() };
         loop {
             if let Some(ended) = ended(self.view().invalidate(&request, pace).await) {
                 return ended;

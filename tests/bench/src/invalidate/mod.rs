@@ -4,10 +4,12 @@
 //! - [`tenant`]: which entries there are.
 //! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
 //! - [`level3`], [`rows`]: L3, the same.
+//! - [`listing`]: the keys of a tenant, listed there.
 
 pub mod copies;
 pub mod level2;
 pub mod level3;
+pub mod listing;
 pub mod memory;
 pub mod rows;
 pub mod scan;
