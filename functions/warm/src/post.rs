@@ -2,7 +2,11 @@
 
 use crate::request;
 use serde::Serialize;
-use strata_api::{Answer, Call, Response, Timestamp, body::Body, http::StatusCode};
+use strata_api::{
+    Answer, Call, Response, Timestamp,
+    body::Body,
+    http::{StatusCode, header},
+};
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -22,7 +26,7 @@ struct Answered<'a> {
 /// Accepts the job that the request's body describes, or answers with the one that it repeats.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let name = request::name(&call.event.headers, &call.principal)?;
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let warm = request::read(&body, &call.principal, call.cache.clock().now_ms())?;
     let (strategy, batch_size, max_concurrent) = (warm.strategy.name(), warm.batch_size, warm.max_concurrent);
     let run_at_ms = warm.run_at_ms;
@@ -38,5 +42,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         started_at: Timestamp::floor(run_at_ms.unwrap_or_default().max(job.created_ms)),
         estimated_completion: job.estimate.map(|estimate| Timestamp::ceil(estimate.completion_ms)),
     };
-    Response::json(StatusCode::ACCEPTED, &answered)
+    let response = Response::json(StatusCode::ACCEPTED, &answered)?;
+    // Relative to the request's own address, whichever domain and stage it has.
+    Ok(response.header(header::LOCATION, format!("warm/{}", job.id)))
 }

@@ -3,7 +3,7 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
+use crate::{denial::Denial, principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,18 +33,31 @@ pub enum ApiError {
     Invalid(Vec<Problem>),
     /// The request can be read, and what it asks for is not allowed; every problem found.
     Unprocessable(Vec<Problem>),
-    /// The caller is not known; the reason is for the log.
-    Unauthorized(&'static str),
+    /// The body is of a kind that is not read; what would be right.
+    UnsupportedMediaType(&'static str),
+    /// The caller is not known.
+    Unauthorized(Denial),
     /// The caller's token does not have this scope.
     ScopeMissing(Scope),
     /// The caller's token is limited to prefixes that this key has not.
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller's token is limited to prefixes, and none of the keys asked for has one of them.
+    PrefixForbidden,
     /// The caller's token is limited to prefixes, and what it asks concerns all keys.
     Confined,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
+    /// The API key has as much of something as it may.
+    QuotaExceeded {
+        /// Of what.
+        quota: &'static str,
+        /// How much it has.
+        used: u64,
+        /// The most it may have.
+        limit: u64,
+    },
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -126,6 +139,7 @@ impl From<CacheError> for ApiError {
             }
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::OutOfTime => ApiError::OutOfTime,
+            CacheError::OverQuota { quota, used, limit } => ApiError::QuotaExceeded { quota, used, limit },
             CacheError::OtherJob => ApiError::Unprocessable(vec![Problem::new(
                 "Idempotency-Key",
                 "was given with another request before; a new request needs a new one",
@@ -168,11 +182,15 @@ impl ApiError {
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+            ApiError::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden | ApiError::Confined => {
-                (StatusCode::FORBIDDEN, "FORBIDDEN")
-            }
+            ApiError::ScopeMissing(_)
+            | ApiError::KeyForbidden(_)
+            | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
+            | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
+            ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -192,14 +210,18 @@ impl ApiError {
             ApiError::JobNotFound(_) => "There is no such job, or it ended over a week ago",
             ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
-            ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
+            ApiError::UnsupportedMediaType(message) => message,
+            ApiError::Unauthorized(denial) => denial.message(),
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
-            ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::KeyForbidden(_) | ApiError::PrefixForbidden => "The token is limited to other key prefixes",
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
+            ApiError::QuotaExceeded { quota, used, limit } => {
+                return Cow::Owned(format!("The API key has {used} {}, of at most {limit}", quota.replace('_', " ")));
+            }
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
@@ -220,6 +242,7 @@ impl ApiError {
             }
             ApiError::JobNotFound(id) => json!({"job_id": id}),
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
+            ApiError::Unauthorized(denial) => json!({"reason": denial.reason()}),
             ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
             ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
             ApiError::EntryTooLarge { size_bytes, max_bytes } => {
@@ -235,11 +258,13 @@ impl ApiError {
                 "window_seconds": WINDOW_SECONDS,
                 "retry_after_seconds": standing.reset_seconds,
             }),
+            ApiError::QuotaExceeded { quota, used, limit } => json!({"quota": quota, "used": used, "limit": limit}),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
             | ApiError::Confined
-            | ApiError::Unauthorized(_)
+            | ApiError::UnsupportedMediaType(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
             | ApiError::Unanswered
@@ -251,7 +276,7 @@ impl ApiError {
     /// The cause for the log, where the code alone does not say it.
     pub fn cause(&self) -> Option<String> {
         match self {
-            ApiError::Unauthorized(reason) => Some((*reason).to_owned()),
+            ApiError::Unauthorized(denial) => Some(denial.cause().to_owned()),
             ApiError::LevelUnavailable { cause, .. } | ApiError::Internal(cause) => Some(chain(&**cause)),
             _ => None,
         }
@@ -280,7 +305,7 @@ impl ApiError {
             ApiError::KeyNotFound { cache_status: Some(cache_status), .. } => {
                 response.header(crate::CACHE_STATUS, cache_status.clone())
             }
-            ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            ApiError::Unauthorized(denial) => response.header(header::WWW_AUTHENTICATE, denial.challenge()),
             ApiError::RateLimited(standing) => {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
                 rate_limit::told(response, &[Some(*standing), None])
@@ -375,9 +400,12 @@ mod tests {
             assert_eq!(error.cause().unwrap(), "secret host refused");
             assert!(!sent(&error).0.to_string().contains("secret"));
         }
-        let (answer, body) = sent(&ApiError::Unauthorized("no authorizer context"));
+        let (answer, body) = sent(&ApiError::Unauthorized(Denial::Missing));
         assert!(!body.to_string().contains("context"));
-        assert_eq!(answer["headers"]["www-authenticate"], "Bearer");
+        assert_eq!(
+            (&answer["headers"]["www-authenticate"], &body["error"]["details"]["reason"]),
+            (&json!("Bearer"), &json!("missing"))
+        );
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! is a refusal, and the context is checked again because the gateway caches it past the token's end.
 
 use crate::{
+    denial::Denial,
     error::ApiError,
     event::{Event, Scalar},
+    keyed,
 };
 use std::sync::Arc;
 use strata_cache::Key;
@@ -56,12 +58,12 @@ impl Principal {
     /// The caller of `event`, at `now_ms`.
     pub fn of(event: &Event, now_ms: i64) -> Result<Principal, ApiError> {
         if event.headers.authorizations > 1 {
-            return Err(ApiError::Unauthorized("more than one Authorization header"));
+            return Err(ApiError::Unauthorized(Denial::Malformed));
         }
         let context = event.request_context.authorizer.as_ref();
-        let context = context.ok_or(ApiError::Unauthorized("no authorizer context"))?;
+        let context = context.ok_or(ApiError::Unauthorized(Denial::Missing))?;
         if seconds(&context.exp)?.saturating_mul(1000) <= now_ms {
-            return Err(ApiError::Unauthorized("the token has expired"));
+            return Err(ApiError::Unauthorized(Denial::Expired));
         }
         let scopes = list(&context.scopes)?.iter().filter_map(|name| Scope::from_name(name)).collect();
         let prefixes = match &context.prefixes {
@@ -74,6 +76,12 @@ impl Principal {
             given => format!("key:{}", text(given)?),
         };
         Ok(Principal { subject, api_key, scopes, prefixes })
+    }
+
+    /// What stands for the API key where something is kept on its account: no key of another deployment, and none that
+    /// whoever reads a table could use.
+    pub fn account(&self) -> String {
+        keyed::name(&format!("account {}", self.api_key))
     }
 
     /// Refuses a caller without `scope`.
@@ -108,7 +116,7 @@ impl Principal {
     }
 }
 
-const UNREADABLE: ApiError = ApiError::Unauthorized("the authorizer context cannot be read");
+const UNREADABLE: ApiError = ApiError::Unauthorized(Denial::Refused);
 
 fn text(value: &Scalar) -> Result<String, ApiError> {
     match value {

@@ -2,6 +2,7 @@
 
 mod redis_access;
 
+use crate::cors::Cors;
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use strata_cache::{
@@ -16,7 +17,8 @@ pub struct Settings {
     pub config: Config,
     /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`; `INVALIDATE_BUDGET_MS`, how long one
     /// invalidation removes before the rest becomes a job, default 20000; `JOB_SLICE_MS`, how long a job works in one
-    /// invocation, default 60000. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
+    /// invocation, default 60000; `JOBS_PER_API_KEY`, how many warm jobs an API key may have unfinished, up to 1000, default
+    /// 100, 0 for any number. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
     /// `RATE_LIMIT_BULK` (100): requests per minute and API key, 1 to 1,000,000; all of them off when `RATE_LIMITS`,
     /// default `on`, is `off`. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
     /// `iam-serverless` or `iam-replication-group`, which needs `REDIS_USER` and `REDIS_CACHE_NAME`, and `AWS_REGION` and
@@ -28,6 +30,8 @@ pub struct Settings {
     /// `DEPLOYMENT_KEY`: keys hashes of cache keys in the log and the names of jobs. All functions must have the same, and
     /// who knows it can find out, and foretell, those that are easy to guess. Unset: made of what all functions share.
     pub deployment_key: String,
+    /// `CORS_ALLOW_ORIGINS`: origins whose pages may read answers, with commas between them. Unset: none.
+    pub cors: Cors,
 }
 
 /// A variable that cannot be used. Does not repeat the value, which may be secret.
@@ -53,10 +57,13 @@ impl Settings {
             config: config(lookup)?,
             deployment,
             function_timeout: seconds.map(Duration::from_secs),
+            cors: cors(lookup("CORS_ALLOW_ORIGINS"))?,
             deployment_key: lookup("DEPLOYMENT_KEY").unwrap_or_else(|| shared(lookup)),
         })
     }
 }
+
+const JOBS_PER_API_KEY: &str = "JOBS_PER_API_KEY";
 
 fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deployment, SettingsError> {
     let mut deployment = Deployment::new(lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned()));
@@ -67,6 +74,12 @@ fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deploym
     }
     if let Some(slice) = milliseconds("JOB_SLICE_MS")? {
         deployment.slice = slice;
+    }
+    if let Some(jobs) = number(JOBS_PER_API_KEY, lookup(JOBS_PER_API_KEY))? {
+        let jobs = usize::try_from(jobs).ok().filter(|jobs| *jobs <= Deployment::MOST_JOBS);
+        let problem = || format!("must be at most {}, or 0 for any number", Deployment::MOST_JOBS);
+        deployment.jobs_per_account =
+            jobs.ok_or_else(|| SettingsError { variable: JOBS_PER_API_KEY, problem: problem() })?;
     }
     deployment.limits = limits(lookup)?;
     Ok(deployment)
@@ -119,6 +132,11 @@ fn limits(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Limits, Set
         Some("off") => Ok(Limits::OFF),
         Some(_) => Err(SettingsError { variable: "RATE_LIMITS", problem: "must be on or off".to_owned() }),
     }
+}
+
+fn cors(list: Option<String>) -> Result<Cors, SettingsError> {
+    let read = list.map(|list| Cors::read(&list)).transpose();
+    Ok(read.map_err(|problem| SettingsError { variable: "CORS_ALLOW_ORIGINS", problem })?.unwrap_or_default())
 }
 
 /// What all functions of a deployment have in common, its Redis password above all. Not the whole URL, which may name a
