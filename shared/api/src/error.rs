@@ -47,6 +47,15 @@ pub enum ApiError {
     Confined,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
+    /// The API key has as much of something as it may.
+    QuotaExceeded {
+        /// Of what.
+        quota: &'static str,
+        /// How much it has.
+        used: u64,
+        /// The most it may have.
+        limit: u64,
+    },
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -128,6 +137,7 @@ impl From<CacheError> for ApiError {
             }
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::OutOfTime => ApiError::OutOfTime,
+            CacheError::OverQuota { quota, used, limit } => ApiError::QuotaExceeded { quota, used, limit },
             CacheError::OtherJob => ApiError::Unprocessable(vec![Problem::new(
                 "Idempotency-Key",
                 "was given with another request before; a new request needs a new one",
@@ -177,6 +187,7 @@ impl ApiError {
             | ApiError::PrefixForbidden
             | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
+            ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -204,6 +215,9 @@ impl ApiError {
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
+            ApiError::QuotaExceeded { quota, used, limit } => {
+                return Cow::Owned(format!("The API key has {used} {}, of at most {limit}", quota.replace('_', " ")));
+            }
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
@@ -239,6 +253,7 @@ impl ApiError {
                 "window_seconds": WINDOW_SECONDS,
                 "retry_after_seconds": standing.reset_seconds,
             }),
+            ApiError::QuotaExceeded { quota, used, limit } => json!({"quota": quota, "used": used, "limit": limit}),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden

@@ -105,15 +105,15 @@ pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
-pub use job::{Estimate, Job, JobState, Slice};
+pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
-    Path, Put, Read, Reclaim, Step, Stored, Warming,
+    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained,
+    Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
 pub use selector::{Keys, Selector};

@@ -40,6 +40,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("warm_post", 202),
             ("warm_post_invalid", 400),
             ("warm_post_other", 422),
+            ("warm_list", 200),
             ("warm_get", 200),
             ("warm_get_missing", 404),
             ("warm_delete", 200),

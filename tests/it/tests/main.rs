@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod coherence;
 mod config;
+mod confinement;
 mod degradation;
 mod doubt;
 mod engines;

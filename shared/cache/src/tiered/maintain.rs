@@ -8,8 +8,7 @@ use super::{
     view::View,
 };
 use crate::{
-    dynamo::{Due, JobRecord, Task},
-    job::JobState,
+    dynamo::{Due, Task},
     level::Level,
     outcome::{CacheError, Maintained},
     redis::{Down, PAGE_KEYS, Page, Standing, is_counted, keys, size, swept},
@@ -25,8 +24,6 @@ use std::time::Duration;
 
 /// Abandoned invalidations that are made jobs of at once.
 const ADOPTED_AT_ONCE: usize = 8;
-/// How long a job that is ready may wait for whoever was called, in ms, before that is done again.
-const UNANSWERED_MS: i64 = 120_000;
 /// How long a generation of notes must have ended, in ms, before its notes are deleted: longer than an operation lives.
 const ENDED_FOR_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -78,25 +75,6 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    /// Calls for the jobs that nobody works on.
-    async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
-        let mut after: Option<String> = None;
-        loop {
-            let (jobs, next) = self.store.undone_jobs(after.as_deref()).await?;
-            let now_ms = self.clock.now_ms();
-            for (id, _) in jobs.into_iter().filter(|(_, run_at_ms)| *run_at_ms <= now_ms) {
-                let record = self.store.job_state(&id).await?;
-                if let Some(record) = record.filter(|record| record.is_due(self.clock.now_ms())) {
-                    done.jobs_woken += u64::from(self.store.wake_job(&record).await?);
-                }
-            }
-            match next {
-                Some(next) if !pace.is_over() => after = Some(next),
-                _ => return Ok(()),
-            }
-        }
-    }
-
     /// Makes jobs of the invalidations whose containers are gone.
     async fn adopt_abandoned(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         if !self.uses(Level::L2) {
@@ -273,18 +251,5 @@ impl Counting {
         let anew = Counting { switched: switched.to_string(), shard: 0, after: None, census };
         let begun = serde_json::from_str::<Counting>(progress).ok();
         begun.filter(|begun| begun.switched == anew.switched).unwrap_or(anew)
-    }
-}
-
-impl JobRecord {
-    /// Whether somebody must be called for it.
-    fn is_due(&self, now_ms: i64) -> bool {
-        let silent_ms = now_ms.saturating_sub(self.job.updated_ms);
-        match self.job.state {
-            JobState::Scheduled => self.job.run_at_ms <= now_ms,
-            JobState::Ready => silent_ms > UNANSWERED_MS,
-            JobState::Running => silent_ms > SILENCE_MS,
-            JobState::Done | JobState::Cancelled | JobState::Failed => false,
-        }
     }
 }

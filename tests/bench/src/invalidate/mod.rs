@@ -55,7 +55,15 @@ pub fn in_dynamo(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box
 
 /// An invalidation of what `selector` means, in all levels that are switched on.
 fn request(selector: Selector) -> Invalidate {
-    Invalidate { selector, levels: Levels::ALL, reason: None, by: None, dry_run: false, max_affected: None }
+    Invalidate {
+        selector,
+        levels: Levels::ALL,
+        reason: None,
+        by: None,
+        account: None,
+        dry_run: false,
+        max_affected: None,
+    }
 }
 
 /// A number of entries in words.

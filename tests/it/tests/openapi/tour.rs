@@ -83,6 +83,8 @@ impl Tour {
         self.sends("startWarming", "/warm", r#"{"strategy":"LATER"}"#, 400).await;
         let job = format!("/warm/{}", started.json()["warming_job_id"].as_str().unwrap());
         self.sends("getJob", &job, "", 200).await;
+        self.sends("listJobs", "/warm?limit=1", "", 200).await;
+        self.sends("listJobs", "/warm?state=over", "", 400).await;
         self.sends("cancelJob", &job, "", 200).await;
         for id in ["getJob", "cancelJob"] {
             self.sends(id, "/warm/warm_job_0", "", 404).await;

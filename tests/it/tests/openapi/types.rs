@@ -8,13 +8,14 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 13] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 14] = [
     ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
     ("functions/warm/src/post.rs", &[("Answered", "Warming")]),
+    ("functions/warm/src/list.rs", &[("Answered", "Jobs")]),
     ("functions/warm/src/report.rs", &[("Report", "Job")]),
     ("functions/config/src/put.rs", &[("Answered", "Configured")]),
     (

@@ -57,7 +57,7 @@ const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "PUT"]),
     ("invalidate", "/cache/invalidate", &["POST"]),
     ("invalidate", "/cache/journal", &["GET"]),
-    ("warm", "/cache/warm", &["POST"]),
+    ("warm", "/cache/warm", &["GET", "POST"]),
     ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),
     ("status", "/cache/status", &["GET"]),
     ("status", "/cache/keys", &["GET"]),
