@@ -60,7 +60,8 @@ async fn what_is_exported_comes_back_the_same() {
     let shell = Shell::of(&api);
     let odd = r#"{"b":1.00,"a":"ü\u00e9\/","n":1e400,"s":[ 1 , 2 ]}"#;
     let mut text = lines(0..230);
-    text += &format!("{{\"key\":\"n:odd/ü \\\"x\\\"\",\"value\":{odd},\"ttl_seconds\":4000,\"tags\":[\"b\",\"a\"]}}\n");
+    text +=
+        &format!("{{\"key\":\"n:odd/ü \\\"x\\\"\",\"value\":{odd},\"ttl_seconds\":40000,\"tags\":[\"b\",\"a\"]}}\n");
     text += "{\"key\":\"n:null\",\"value\":null}\n{\"key\":\"other\",\"value\":1}\n";
     write(&shell, "in.jsonl", &text);
     shell.strata(&["import", "in.jsonl"]).await.expect(0).says("stored 233 entries");
@@ -76,9 +77,10 @@ async fn what_is_exported_comes_back_the_same() {
         assert_eq!((&done["stored"], &done["complete"]), (&json!(232), &json!(true)), "{name}");
         let again = shell.strata(&["export", "n:"]).await.expect(0);
         assert_eq!(without_times(&again.out), without_times(&first.out), "{name}");
-        let apart = expiries(&again.out).into_iter().zip(expiries(&first.out)).map(|(one, other)| (one - other).abs());
-        // What is in the table is what was left when it was sent; a busy machine takes its time until it arrives.
-        assert!(apart.max().unwrap() <= 30, "{name}");
+        // What was left when it was sent, to the second; a busy machine takes its time until it arrives.
+        let later = expiries(&again.out).into_iter().zip(expiries(&first.out)).map(|(again, first)| again - first);
+        let later: Vec<i64> = later.collect();
+        assert!(later.iter().all(|later| (-3..1000).contains(later)), "{name}: {later:?}");
     }
     assert!(!Path::new(&shell.home().join("out.jsonl.part")).exists());
 }
