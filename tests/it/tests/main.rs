@@ -3,6 +3,7 @@
 
 mod answers;
 mod authorizer;
+mod batch;
 mod coherence;
 mod config;
 mod degradation;

@@ -6,7 +6,7 @@ use crate::{
     key::Key,
     level::Levels,
     register::Expected,
-    selector::Stretch,
+    selector::{Stretch, Tagged},
     shard::{SHARDS, shard},
     version::{Position, Version},
 };
@@ -20,7 +20,7 @@ const TOMBSTONE_MS: u64 = 70_000;
 /// Names copies and makes their commands.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    keys: Keyspace,
+    pub(super) keys: Keyspace,
     /// While L2 decides which value of a key is the newest (L3 is switched off): since which position. Copies from before
     /// do not exist.
     register: Option<Position>,
@@ -100,8 +100,8 @@ pub(crate) struct Touch {
 pub(crate) struct Eviction<'a> {
     /// Those older than this; without a version none is removed, and it is only looked.
     pub version: Option<Version>,
-    /// Those that have one of these tags; whatever their tags where there are none.
-    pub tags: &'a [Arc<str>],
+    /// Those with these tags.
+    pub tags: Tagged<'a>,
     /// Whether to say which tags they had.
     pub tell_tags: bool,
 }
@@ -251,8 +251,10 @@ impl Copies {
             .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.copies(shard))
             .arg(self.keys.tags(shard))
-            .arg(lines(tags))
+            .arg(lines(tags.any))
             .arg(self.since())
+            .arg(lines(tags.all))
+            .arg(lines(tags.none))
             .arg(keys);
         call
     }

@@ -25,12 +25,14 @@
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;
 mod limits;
 mod link;
 mod meaning;
+mod reads;
 mod scripts;
 mod stats;
 mod target;
@@ -46,6 +48,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use reads::Copied;
 pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
 pub use target::RedisAccess;
 

@@ -19,12 +19,15 @@ mod jobs;
 mod load;
 mod maintain;
 mod met;
+mod mutate_many;
 mod newest;
 mod notes;
 mod owed;
 mod prefetch;
 mod promote;
 mod read;
+mod read_many;
+mod read_rows;
 mod removal;
 mod riders;
 mod status;
@@ -260,12 +263,7 @@ impl TieredCache {
     /// When the value is too large or names a level that is switched off, the condition does not hold, or a level it needs
     /// cannot be reached; the mutation may have happened then if it was under way already.
     pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(ended) = ended(self.view().put(key, &put, &mut attempts).await) {
-                return self.count_mutation(ended, |stored| stored.degraded);
-            }
-        }
+        self.put_with(key, &put, Attempts::default()).await
     }
 
     /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
@@ -273,11 +271,7 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        loop {
-            if let Some(ended) = ended(self.view().delete(key, by).await) {
-                return self.count_mutation(ended, |deleted| deleted.degraded);
-            }
-        }
+        self.delete_with(key, by, false).await
     }
 
     /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
@@ -331,9 +325,17 @@ impl TieredCache {
             }
         }
         for invalidation in &news.invalidations {
-            self.memory.remove_matching(|key, copy| {
-                invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp)
-            });
+            let is_covered =
+                |key: &Key, copy: &Copy| invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp);
+            let Some(keys) = invalidation.selector.keys() else {
+                self.memory.remove_matching(is_covered);
+                continue;
+            };
+            for key in keys.texts().iter().map(Key::again) {
+                if self.memory.get(&key, now_ms).is_some_and(|copy| is_covered(&key, &copy)) {
+                    self.memory.remove(&key, now_ms);
+                }
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
 
 use super::{
-    Source,
+    Source, TieredCache,
     commit::{Begun, Effect, Ended, Plan},
+    ended,
     view::{CaughtUp, Stop, View},
 };
 use crate::{
@@ -31,17 +32,45 @@ pub(super) struct Attempts {
     floor: Version,
     /// What it has written already, when something made it begin anew, and whether that replaced a live value.
     own: Option<(Version, bool)>,
+    /// A sync was made for it and others, a moment ago.
+    shared: bool,
+}
+
+impl Attempts {
+    /// None so far. `shared`: a sync was made for it and others, a moment ago.
+    pub(super) fn beginning(shared: bool) -> Attempts {
+        Attempts { shared, ..Attempts::default() }
+    }
+}
+
+impl TieredCache {
+    pub(super) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
+                return self.count_mutation(ended, |stored| stored.degraded);
+            }
+        }
+    }
+
+    /// `shared`: a sync was made for it and others, a moment ago.
+    pub(super) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
+                return self.count_mutation(ended, |deleted| deleted.degraded);
+            }
+        }
+    }
 }
 
 impl View<'_> {
-    pub(super) async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
+    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
-        let Attempts { floor, own } = before;
+        let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, *floor, named, &mut path).await?;
+            let begun = self.begin(key, *floor, named, shared, &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
@@ -76,11 +105,11 @@ impl View<'_> {
         }
     }
 
-    pub(super) async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, Stop> {
+    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, &mut path).await?;
+            let begun = self.begin(key, floor, Levels::ALL, shared, &mut path).await?;
             let plan = Plan { key, change: Change::Delete, by, value: None, expected: Expected::Anything };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
@@ -101,10 +130,21 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
-    /// Catches up and takes a version greater than `floor`.
-    async fn begin(&self, key: &Key, mut floor: Version, named: Levels, path: &mut Path) -> Result<Begun, Stop> {
+    /// Catches up, unless that was done for it and others, and takes a version greater than `floor`.
+    async fn begin(
+        &self,
+        key: &Key,
+        mut floor: Version,
+        named: Levels,
+        shared: &mut bool,
+        path: &mut Path,
+    ) -> Result<Begun, Stop> {
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let CaughtUp { synced, followed } = self.catch_up_to_write().await?;
+        let caught_up = if std::mem::take(shared) { self.caught_up_with_others()? } else { None };
+        let CaughtUp { synced, followed } = match caught_up {
+            Some(caught_up) => caught_up,
+            None => self.catch_up_to_write().await?,
+        };
         let redis = synced.is_ok();
         if let Err(down) = synced
             && self.uses(Level::L2)
