@@ -9,8 +9,8 @@ use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
 const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
-    ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
-    ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
+    ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
+    ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
@@ -28,7 +28,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
             ("Fleet", "Status/properties/fleet"),
         ],
     ),
-    ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "Error/properties/error")]),
+    ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "ErrorBody")]),
 ];
 
 /// Operations with a body, and the schema of it.
