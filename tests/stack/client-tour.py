@@ -14,6 +14,7 @@ from strata_client.models import (
     Deleted,
     Error,
     ErrorBodyCode,
+    GetStatsSeparator,
     Invalidate,
     JobState,
     L1Config,
@@ -87,8 +88,13 @@ def bulk():
     stored, found = take("batch", body=Batch(operations=operations)).results
     assert (stored.status, found.status, found.found, found.value) == (201, 200, True, None), (stored, found)
     assert take("invalidate", body=Invalidate(keys=[f"{KEY}:1"], except_tags=["pinned"])).invalidated_count == 1
+    listed = take("list_keys", prefix="tenant/7/", limit=10)
+    assert [line.key for line in listed.keys] == [KEY], listed
+    assert take("list_tags", prefix="customer").tags == []
+    assert take("get_stats", separator=GetStatsSeparator.VALUE_1).depth == 1
     started = take("start_warming", body=Warm(keys=[KEY], strategy=Strategy.SCHEDULED), idempotency_key="tour")
     assert take("get_job", started.warming_job_id).state == JobState.SCHEDULED
+    assert started.warming_job_id in [job.job_id for job in take("list_jobs").jobs]
     assert take("cancel_job", started.warming_job_id).state == JobState.CANCELLED
 
 

@@ -209,6 +209,7 @@ fn limits_are_the_contracts() {
         ("RATE_LIMIT_WRITE", "RateLimitWrite", json!(1000)),
         ("RATE_LIMIT_CONFIG", "RateLimitConfig", json!(10)),
         ("RATE_LIMIT_BULK", "RateLimitBulk", json!(100)),
+        ("JOBS_PER_API_KEY", "JobsPerApiKey", json!(100)),
     ] {
         assert_eq!(variables[variable], json!({"Ref": parameter}));
         assert_eq!(TEMPLATE["Parameters"][parameter]["Default"], default, "{parameter}");

@@ -14,6 +14,7 @@
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
+//! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
@@ -31,6 +32,7 @@ mod iam;
 mod journal;
 mod limits;
 mod link;
+mod listing;
 mod meaning;
 mod reads;
 mod scripts;
@@ -48,8 +50,9 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
-pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
+pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, reported};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
@@ -83,6 +86,10 @@ impl Keyspace {
 
     pub(crate) fn stats(&self) -> String {
         format!("{}{{j}}stats", self.0)
+    }
+
+    pub(crate) fn census(&self) -> String {
+        format!("{}{{j}}census", self.0)
     }
 
     pub(crate) fn gauges(&self) -> String {

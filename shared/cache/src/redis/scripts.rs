@@ -33,6 +33,8 @@ scripts! {
     EVICT = "lua/evict.lua";
     CLOSE = "lua/close.lua";
     SWEEP = "lua/sweep.lua";
+    HEADS = "lua/heads.lua";
+    TAGGED = "lua/tagged.lua";
     LEASE = "lua/lease.lua";
     REPORT = "lua/report.lua";
     STANDING = "lua/standing.lua";
