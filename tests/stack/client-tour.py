@@ -22,6 +22,8 @@ from strata_client.models import (
     Level1Status,
     Level2Status,
     Level3Status,
+    Patch,
+    PatchOnly,
     Put,
     PutEntryIfNoneMatch,
     Strategy,
@@ -66,6 +68,9 @@ def entries(suffix):
     found = take(f"get_entry{suffix}", key=KEY)
     assert (found.key, found.value) == (KEY, put.value), found
     assert found.metadata.expires_at > found.metadata.created_at
+    untaken.discard(f"head_entry{suffix}")
+    assert todo[f"head_entry{suffix}"].sync_detailed(key=KEY, client=client).status_code == 200
+    assert take(f"patch_entry{suffix}", key=KEY, body=Patch(ttl_seconds=7200, only=PatchOnly.LONGER)).changed
     absent = PutEntryIfNoneMatch.VALUE_0
     assert refused(f"put_entry{suffix}", key=KEY, body=put, if_none_match=absent) == ErrorBodyCode.PRECONDITION_FAILED
     assert isinstance(take(f"delete_entry{suffix}", key=KEY), Deleted)

@@ -50,7 +50,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 
 /// The operations, all of which the caller may ask for.
 fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let operations = request::read(&body, &call.principal.subject)?;
     let needs = needs(&operations);
     for ((class, operations), scope) in needs.into_iter().zip([Scope::Write, Scope::Read]) {
