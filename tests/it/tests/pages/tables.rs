@@ -97,7 +97,8 @@ fn every_metric_is_listed() {
 #[test]
 fn every_suite_of_the_benchmarks_is_listed() {
     let source = fs::read_to_string(repository().join("tests/bench/src/suites.rs")).unwrap();
-    let names = source.split("Suite { name: ").skip(1).map(|rest| rest.split([',', ':']).next().unwrap().trim_matches('"'));
+    let names =
+        source.split("Suite { name: ").skip(1).map(|rest| rest.split([',', ':']).next().unwrap().trim_matches('"'));
     let names: Vec<&str> = names.collect();
     assert!(names.len() > 10, "{names:?}");
     assert_lists("docs/performance.md", 0, names);
