@@ -72,7 +72,7 @@ impl Case<'_> {
             scopes.contains(&asked.scope.as_str()) || asked.scope == "cache:journal" && scopes.contains(&"cache:admin");
         let owns_all = (!asked.names_mine() || tenant.owns(&tenant.mine()))
             && match asked.over.as_deref() {
-                Some("keys") if asked.narrows => tenant.owns_some_of(word),
+                _ if asked.narrows => tenant.owns_some_of(word),
                 Some("keys") => tenant.owns(word),
                 Some("patterns") => tenant.owns(&literal_prefix(word)),
                 _ => !asked.concerns_all,

@@ -43,7 +43,7 @@ pub struct Asked {
     /// It cannot be understood, whatever it names.
     #[serde(default)]
     pub malformed: bool,
-    /// It asks for what begins with its word, and is answered with what of that the token may see.
+    /// It asks for what begins with its word, or for all, and is answered with what of that the token may see.
     #[serde(default)]
     pub narrows: bool,
     /// It concerns all keys.
