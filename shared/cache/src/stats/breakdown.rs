@@ -109,7 +109,7 @@ impl Breakdown {
         let is_asked = |prefix: &str| prefix.ends_with(separator) && prefix.matches(separator).count() == depth;
         let groups = self.groups.iter().map(|(prefix, amount)| (&**prefix, *amount));
         let mut groups: Vec<(&str, Amount)> = groups.filter(|(prefix, _)| is_asked(prefix)).collect();
-        groups.sort_by(|(_, one), (_, other)| other.entries.cmp(&one.entries));
+        groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.entries));
         groups
     }
 
