@@ -10,6 +10,7 @@ mod doubt;
 mod engines;
 mod entries;
 mod events;
+mod indexes;
 mod invalidate;
 mod jobs;
 mod json;

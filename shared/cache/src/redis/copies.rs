@@ -158,11 +158,7 @@ impl Copies {
         let names = copies.iter().map(|copy| self.keys.copy(copy.key));
         let keys: Vec<String> = [self.keys.index(shard)].into_iter().chain(names).collect();
         let mut call = scripts::STORE.call(&keys);
-        call.arg(operation.started_us)
-            .arg(operation.life_us)
-            .arg(self.since())
-            .arg(self.keys.copies(shard))
-            .arg(self.keys.tags(shard));
+        call.arg(operation.started_us).arg(operation.life_us).arg(self.since()).arg(self.keys.shard(shard));
         copies.iter().for_each(|copy| self.add(copy, &mut call));
         call
     }
@@ -210,7 +206,7 @@ impl Copies {
             .arg(key)
             .arg(exact)
             .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.tags(shard(key)))
+            .arg(self.keys.shard(shard(key)))
             .arg(self.since());
         call
     }
@@ -224,6 +220,12 @@ impl Copies {
     /// after `after`. With a tag, of the keys that have it.
     pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
         let Stretch { shard, tag, prefix, exact } = page.stretch;
+        if let Some(tag) = tag {
+            let mut read = scripts::PAGE.call(&[self.keys.index(shard)]);
+            let after = page.after.unwrap_or_default();
+            read.arg(self.keys.shard(shard)).arg(tag).arg(prefix).arg(after).arg(page.limit);
+            return read;
+        }
         let from = match page.after {
             Some(after) => [b"(", after.as_bytes()].concat(),
             None if prefix.is_empty() => b"-".to_vec(),
@@ -236,7 +238,7 @@ impl Copies {
             prefix => [b"(", prefix, b"\xff"].concat(),
         };
         let mut read = cmd("ZRANGEBYLEX");
-        read.arg(self.members(shard, tag)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
+        read.arg(self.keys.index(shard)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
         read
     }
 
@@ -249,19 +251,18 @@ impl Copies {
             .arg(version.map(Version::sortable).unwrap_or_default())
             .arg(u8::from(*tell_tags))
             .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.copies(shard))
-            .arg(self.keys.tags(shard))
+            .arg(self.keys.shard(shard))
             .arg(lines(tags))
             .arg(self.since())
             .arg(keys);
         call
     }
 
-    /// The command that takes out of the index of a shard, or of those of its keys that have a tag, the `keys` whose copies
-    /// are gone.
-    pub(crate) fn sweep(&self, shard: u64, tag: Option<&str>, keys: &[String]) -> Cmd {
-        let mut call = scripts::SWEEP.call(&[self.members(shard, tag)]);
-        call.arg(self.keys.copies(shard)).arg(self.keys.tags(shard)).arg(tag.unwrap_or_default()).arg(keys);
+    /// The command that takes out of the indexes of a shard the next members whose copies are gone, from `index` on, and of
+    /// that from after the member `after`; both are empty at the beginning.
+    pub(crate) fn sweep(&self, shard: u64, index: &str, after: &str) -> Cmd {
+        let mut call = scripts::SWEEP.call(&[self.keys.index(shard)]);
+        call.arg(self.keys.shard(shard)).arg(index).arg(after).arg(PAGE_KEYS);
         call
     }
 
@@ -284,14 +285,6 @@ impl Copies {
                 (call, touches)
             })
             .collect()
-    }
-
-    /// The name of the index of a shard, or of those of its keys that have a tag.
-    fn members(&self, shard: u64, tag: Option<&str>) -> String {
-        match tag {
-            Some(tag) => self.keys.tags(shard) + tag,
-            None => self.keys.index(shard),
-        }
     }
 }
 
@@ -324,9 +317,17 @@ impl Found {
     }
 }
 
-/// Reads the reply to [`Copies::page`].
-pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
-    read(reply, "an index")
+/// Reads the reply to [`Copies::page`]: at most `limit` keys, in order.
+pub(crate) fn keys(reply: Value, limit: usize) -> Result<Vec<String>, Down> {
+    let by_tag = matches!(&reply, Value::Array(parts) if matches!(parts.first(), Some(Value::Array(_))));
+    if !by_tag {
+        return read(reply, "an index");
+    }
+    let mut keys = read::<Vec<Vec<String>>>(reply, "an index of tags")?.concat();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.truncate(limit);
+    Ok(keys)
 }
 
 /// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too
@@ -351,9 +352,23 @@ pub(crate) fn size(reply: Value) -> Result<usize, Down> {
     read(reply, "a size")
 }
 
-/// Reads the reply to [`Copies::sweep`]: how many keys were taken out.
-pub(crate) fn swept(reply: Value) -> Result<u64, Down> {
-    read(reply, "a sweep")
+/// A slice of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slice {
+    /// Where it goes on: in which index, after which member; `None` at the end of the shard.
+    pub next: Option<(String, String)>,
+    /// Members it looked at.
+    pub looked: u64,
+    /// Members it took out.
+    pub removed: u64,
+}
+
+impl Slice {
+    /// Reads the reply to [`Copies::sweep`].
+    pub(crate) fn parse(reply: Value) -> Result<Slice, Down> {
+        let (index, after, looked, removed) = read::<(String, String, u64, u64)>(reply, "a sweep")?;
+        Ok(Slice { next: (!index.is_empty()).then_some((index, after)), looked, removed })
+    }
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

@@ -17,13 +17,19 @@
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
-//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
-//! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
+//! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
+//! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
+//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
+//! | `{e0}`…`{ef}` + `t:` | sorted set | and the tags of that shard that some key has, in order |
 //! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
 //! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
+//!
+//! Copies expire by themselves. What finds them (`index`, `r:`) must not: where Redis is full it evicts what has a time to
+//! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
+//! some of what is there, and maintenance goes through all of it.
 
 mod copies;
 mod iam;
@@ -36,7 +42,7 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, size, swept,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, size,
     totals,
 };
 pub use iam::{CacheKind, Iam};
@@ -88,20 +94,20 @@ impl Keyspace {
 
     /// What stands before a key in the name of its copy.
     pub(crate) fn copies(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}k:", self.0)
+        self.shard(shard) + "k:"
     }
 
     pub(crate) fn copy(&self, key: &str) -> String {
         self.copies(shard(key)) + key
     }
 
-    /// What stands before a tag in the name of its index.
-    pub(crate) fn tags(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}t:", self.0)
+    /// What stands before every name of a shard.
+    pub(crate) fn shard(&self, shard: u64) -> String {
+        format!("{}{{e{shard:x}}}", self.0)
     }
 
     pub(crate) fn index(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}index", self.0)
+        self.shard(shard) + "index"
     }
 
     /// The limit of a class for the API key that `name` stands for.

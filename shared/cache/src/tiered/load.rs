@@ -118,7 +118,7 @@ impl View<'_> {
             }
             Batch::Page { number, selector, stretch, after, size } => {
                 let page = Page { stretch: *stretch, after: after.as_deref(), limit: *size };
-                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?)?;
+                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?, *size)?;
                 piece.next = Some((*number, page.last().filter(|_| page.len() == *size).cloned()));
                 page.retain(|key| selector.admits(key));
                 self.live_in_l2(vec![(stretch.shard, page)]).await?

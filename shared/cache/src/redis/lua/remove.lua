@@ -2,8 +2,8 @@
 -- KEYS: copy, index of its shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, key,
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
---       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index, since
---       which position L2 is the register ('' when it is not)
+--       life of the tombstone left behind (ms; '' for none), what stands before every name of the shard, since which
+--       position L2 is the register ('' when it is not)
 -- Returns one {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer
 -- one stands, -1 too old.
 local version, exact = ARGV[3], ARGV[5]
@@ -22,7 +22,9 @@ if old[1] then
   if not goes then return {{0, live, old_version, named}} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
-  untag(ARGV[7], old[4], ARGV[4])
+  local gone = {rows = {}, older = {}}
+  note_gone(gone, ARGV[7], old[4], ARGV[4])
+  take_out(gone, ARGV[7])
 end
 if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'v', version, 'a', '', 'gone', '1')
