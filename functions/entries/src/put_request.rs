@@ -37,6 +37,7 @@ pub fn read(body: &Body, condition: Condition) -> Result<Put, ApiError> {
         levels,
         condition,
         by: String::new(),
+        api_key: String::new(),
     })
 }
 

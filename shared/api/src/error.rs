@@ -8,7 +8,7 @@ use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{borrow::Cow, error::Error as StdError, fmt};
-use strata_cache::{CacheError, Key, Level, Levels, Standing, limits::WINDOW_SECONDS};
+use strata_cache::{CacheError, Key, Level, Levels, OverQuota, Standing, limits::WINDOW_SECONDS};
 
 /// What a handler answers.
 pub type Answer = Result<Response, ApiError>;
@@ -45,6 +45,8 @@ pub enum ApiError {
     Confined,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
+    /// The caller has stored as much as a quota allows.
+    OverQuota(OverQuota),
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -115,6 +117,7 @@ impl From<CacheError> for ApiError {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
             CacheError::TooLarge { size_bytes, max_bytes } => ApiError::EntryTooLarge { size_bytes, max_bytes },
+            CacheError::OverQuota(over) => ApiError::OverQuota(over),
             CacheError::Disabled(level) => {
                 Problem::new("cache_levels", format!("must not name {level}, which is disabled")).into()
             }
@@ -171,6 +174,7 @@ impl ApiError {
                 (StatusCode::FORBIDDEN, "FORBIDDEN")
             }
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
+            ApiError::OverQuota(_) => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -198,6 +202,7 @@ impl ApiError {
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
+            ApiError::OverQuota(_) => "The API key would store more than its quota; delete entries, or let some expire",
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
@@ -232,6 +237,9 @@ impl ApiError {
                 "window_seconds": WINDOW_SECONDS,
                 "retry_after_seconds": standing.reset_seconds,
             }),
+            ApiError::OverQuota(OverQuota { quota, limit, used, wanted }) => {
+                json!({"quota": quota.name(), "limit": limit, "used": used, "wanted": wanted})
+            }
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden

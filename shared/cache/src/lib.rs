@@ -57,6 +57,7 @@
 //!     levels: None,
 //!     condition: Condition::Always,
 //!     by: String::new(),
+//!     api_key: String::new(),
 //! };
 //! let stored = cache.put(&key, put).await?;
 //! assert!(stored.created);
@@ -86,6 +87,7 @@ pub mod outcome;
 pub mod pattern;
 mod pause;
 mod planted;
+pub mod quota;
 mod record;
 mod redis;
 mod register;
@@ -111,6 +113,7 @@ pub use outcome::{
     Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
+pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::Selector;
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;

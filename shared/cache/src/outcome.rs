@@ -6,6 +6,7 @@ use crate::{
     entry::Entry,
     job::Job,
     level::{Level, Levels},
+    quota::OverQuota,
     redis::Down,
     selector::Selector,
     version::Position,
@@ -104,6 +105,8 @@ pub struct Put {
     pub condition: Condition,
     /// Who asked for it, for the journal; empty when nobody should be named.
     pub by: String,
+    /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
+    pub api_key: String,
 }
 
 /// A condition on the value a PUT replaces.
@@ -285,6 +288,8 @@ pub enum CacheError {
         /// The most there may be.
         max_bytes: usize,
     },
+    /// It would go over a quota.
+    OverQuota(OverQuota),
     /// The PUT names a level that is switched off.
     Disabled(Level),
     /// Values that the configuration, or a warm job, may not have.
@@ -340,6 +345,9 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
+            CacheError::OverQuota(OverQuota { quota, limit, wanted, .. }) => {
+                write!(f, "{wanted} {}, of at most {limit}", quota.name())
+            }
             CacheError::Disabled(level) => write!(f, "{level} is switched off"),
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),

@@ -1,6 +1,6 @@
 //! What finds the copies in Redis: by key and by tag, in what room, and beside the release before this one.
 
-use crate::support::{command, copy_name, fresh, invalidate, put_tagged, rows_of, shard};
+use crate::support::{command, copies_and_indexes, copy_name, fresh, invalidate, put_tagged, rows_of, shard};
 use serde_json::json;
 use std::time::Duration;
 use strata_it::{Api, entry};
@@ -28,8 +28,8 @@ async fn be_alone(api: &Api) {
 
 /// Names of all that finds copies.
 async fn indexes(api: &Api) -> Vec<String> {
-    let mut names: Vec<String> = command(api, &["KEYS", "strata:cache:{e*"]).await;
-    names.retain(|name| !name.contains("}k:") && !name.ends_with("}both"));
+    let mut names = copies_and_indexes(api).await;
+    names.retain(|name| !name.contains("}k:"));
     names
 }
 

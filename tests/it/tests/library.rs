@@ -148,6 +148,7 @@ impl Process {
             levels: Some(levels),
             condition: Condition::Always,
             by: String::new(),
+            api_key: String::new(),
         };
         let stored = self.here.put(&named(key), put).await?;
         assert!(!stored.degraded, "Redis was there all the time");

@@ -21,6 +21,7 @@ mod monitoring;
 mod openapi;
 mod outage;
 mod prefetch;
+mod quota;
 mod races;
 mod readme;
 mod status;

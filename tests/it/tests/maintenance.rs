@@ -1,6 +1,8 @@
 //! Maintenance: what dead containers left, and what expired.
 
-use crate::support::{command, eventually, fresh, put, put_tagged, rows_of, shard, wait_out_the_window};
+use crate::support::{
+    command, copies_and_indexes, eventually, fresh, put, put_tagged, rows_of, shard, wait_out_the_window,
+};
 use serde_json::{Value, json};
 use strata_it::{
     Api, entry,
@@ -72,10 +74,7 @@ async fn indexes_forget_what_has_expired() {
     let shard = shard("kept");
     let rows = format!("r:{}", &rows_of("stays")[..2]);
     let expected = ["index", "k:kept", &rows, "t:", "t:stays"].map(|name| format!("strata:cache:{{e{shard}}}{name}"));
-    let mut names: Vec<String> = command(&api, &["KEYS", "strata:cache:{e*"]).await;
-    names.retain(|name| !name.ends_with("both"));
-    names.sort();
-    assert_eq!(names, expected);
+    assert_eq!(copies_and_indexes(&api).await, expected);
     let again = api.stack.tick().await.unwrap();
     assert_eq!(again[0]["sweep_finished"], true, "much was gone: the next sweep follows at once");
     let at_last = api.stack.tick().await.unwrap();

@@ -1,10 +1,17 @@
 //! L2: one hash per entry, written by script only over what is older.
 
+mod stock;
+mod sweep;
+
+pub(crate) use stock::{share, stock};
+pub(crate) use sweep::Slice;
+
 use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};
 use crate::{
     coherence::Certificate,
     key::Key,
     level::Levels,
+    quota::Share,
     register::Expected,
     selector::Stretch,
     shard::{SHARDS, shard},
@@ -59,6 +66,8 @@ pub(crate) struct WriteCopy<'a> {
     pub distrusted: Option<(Version, Position)>,
     /// What must stand there; used only when L2 is the register.
     pub expected: Expected,
+    /// Whose stock it is in; `None` for nobody's, or for that which a copy of this version is in already.
+    pub share: Option<Share>,
 }
 
 /// What a write or a removal did.
@@ -185,7 +194,8 @@ impl Copies {
             .arg(expected)
             .arg(copy.envelope)
             .arg(lines(copy.tags))
-            .arg(copy.levels.bits());
+            .arg(copy.levels.bits())
+            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default());
     }
 
     /// The command that removes every copy of `key` older than `version`.
@@ -255,14 +265,6 @@ impl Copies {
             .arg(lines(tags))
             .arg(self.since())
             .arg(keys);
-        call
-    }
-
-    /// The command that takes out of the indexes of a shard the next members whose copies are gone, from `index` on, and of
-    /// that from after the member `after`; both are empty at the beginning.
-    pub(crate) fn sweep(&self, shard: u64, index: &str, after: &str) -> Cmd {
-        let mut call = scripts::SWEEP.call(&[self.keys.index(shard)]);
-        call.arg(self.keys.shard(shard)).arg(index).arg(after).arg(PAGE_KEYS);
         call
     }
 
@@ -350,25 +352,6 @@ impl Meant {
 /// Reads the reply to [`Copies::size`]; 0 where there is no copy.
 pub(crate) fn size(reply: Value) -> Result<usize, Down> {
     read(reply, "a size")
-}
-
-/// A slice of a sweep.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Slice {
-    /// Where it goes on: in which index, after which member; `None` at the end of the shard.
-    pub next: Option<(String, String)>,
-    /// Members it looked at.
-    pub looked: u64,
-    /// Members it took out.
-    pub removed: u64,
-}
-
-impl Slice {
-    /// Reads the reply to [`Copies::sweep`].
-    pub(crate) fn parse(reply: Value) -> Result<Slice, Down> {
-        let (index, after, looked, removed) = read::<(String, String, u64, u64)>(reply, "a sweep")?;
-        Ok(Slice { next: (!index.is_empty()).then_some((index, after)), looked, removed })
-    }
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

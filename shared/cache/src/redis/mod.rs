@@ -12,12 +12,17 @@
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
-//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
+//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
+//! | `{e0}`…`{ef}` + `q:` + hash of an API key | hash | its book: what it stores in that shard, by the second it is struck out |
+//! | `{e0}`…`{ef}` + `p:` + hash of an API key | hash | the same as far as the sweep has counted |
+//! | `{e0}`…`{ef}` + `names` | set | whose books there are |
+//! | `{e0}`…`{ef}` + `pass` | string | up to which key the sweep has counted |
+//! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
 //! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
 //! | `{e0}`…`{ef}` + `t:` | sorted set | and the tags of that shard that some key has, in order |
@@ -42,8 +47,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, size,
-    totals,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, share,
+    size, stock, totals,
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
@@ -52,7 +57,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, counted, drawn, reported};
+pub(crate) use stats::{Evictions, Fleet, Heap, MEMORY_MS, Standing, counted, drawn, refusal, reported};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
@@ -108,6 +113,11 @@ impl Keyspace {
 
     pub(crate) fn index(&self, shard: u64) -> String {
         self.shard(shard) + "index"
+    }
+
+    /// The book of the API key that `name` stands for, in a shard.
+    pub(crate) fn book(&self, shard: u64, name: &str) -> String {
+        format!("{}q:{name}", self.shard(shard))
     }
 
     /// The limit of a class for the API key that `name` stands for.

@@ -64,7 +64,7 @@ impl View<'_> {
             }
         }
         for _ in 0..TRIES {
-            let CaughtUp { synced, followed } = self.get_ready(levels).await?;
+            let CaughtUp { synced, followed, .. } = self.get_ready(levels).await?;
             let recorded = match synced {
                 Ok(()) => self.record_invalidation(request, levels).await?,
                 Err(down) => Err(down),
@@ -89,7 +89,7 @@ impl View<'_> {
     async fn get_ready(&self, levels: Levels) -> Result<CaughtUp, Stop> {
         let needs_l3 = self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2));
         let probe = async { if needs_l3 { self.store.probe().await } else { Ok(()) } };
-        let (caught_up, probed) = join(self.catch_up_to_write(), probe).await;
+        let (caught_up, probed) = join(self.catch_up_to_write(Vec::new()), probe).await;
         let caught_up = caught_up?;
         probed.map_err(CacheError::from)?;
         Ok(caught_up)

@@ -80,7 +80,8 @@ impl TieredCache {
         let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
         let counted = view.count_rows(&mut done, pace).await;
-        jobs.and(adopted).and(dropped).and(swept).and(counted).map(|()| done)
+        let sampled = view.sample_evictions().await;
+        jobs.and(adopted).and(dropped).and(swept).and(counted).and(sampled).map(|()| done)
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Newest {
     pub(super) level: Level,
     pub(super) reads: u64,
     pub(super) last_read_ms: i64,
+    /// In whose stock it is in L2, where L3 said so.
+    pub(super) owner: Option<Arc<str>>,
 }
 
 impl View<'_> {
@@ -80,6 +82,7 @@ impl View<'_> {
                     level: Level::L2,
                     reads: found.reads,
                     last_read_ms: found.last_read_ms,
+                    owner: None,
                 })
             }
             Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
@@ -88,7 +91,8 @@ impl View<'_> {
                     // L2 keeps the counters of a copy that is only certified anew.
                     let known = copy.filter(|(found, _)| found.version == row.version);
                     let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
-                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads, last_read_ms })
+                    let (entry, owner) = (Arc::new(entry), row.owner);
+                    Some(Newest { entry, envelope, level: Level::L3, reads, last_read_ms, owner })
                 }
                 Ok(_) => None,
                 Err(error) => {

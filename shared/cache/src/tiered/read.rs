@@ -17,6 +17,7 @@ use crate::{
     memory::Copy,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     planted::{Bug, planted},
+    quota::share_of,
     redis::{Down, Found, Outcome, Reply, WriteCopy},
     register::{Expected, Register},
     version::Position,
@@ -270,6 +271,7 @@ impl View<'_> {
             levels: value.entry.levels,
             distrusted: distrusted.map(|found| (found.version, found.stamp)),
             expected: Expected::Anything,
+            share: share_of(value.owner.as_ref(), key, &value.entry, value.envelope.len()),
         };
         let write = self.setup.copies.write(self.operation(stamp), &[copy]);
         let written =

@@ -20,12 +20,12 @@ end
 
 -- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
 -- would take most of the time.
-local met, removed, unindexed, gone = {}, {}, {}, {rows = {}, older = {}}
+local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}, open_books(shard)
 
 for i = 9, #ARGV do
   local key = ARGV[i]
   local copy = shard .. 'k:' .. key
-  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a')
+  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a', 'q')
   local meant = old[1] and not old[2] and is_meant(old[3]) and (version == '' or old[1] < version)
   -- Its own tombstone: the answer to the same command was lost.
   local own = old[2] and old[1] == version
@@ -47,6 +47,7 @@ for i = 9, #ARGV do
       removed[#removed + 1] = copy
       unindexed[#unindexed + 1] = key
       note_gone(gone, shard, old[3], key)
+      enter(books, old[5], -1, key)
     end
   end
 end
@@ -54,6 +55,7 @@ end
 if #removed > 0 then redis.call('DEL', unpack(removed)) end
 if #unindexed > 0 then redis.call('ZREM', KEYS[1], unpack(unindexed)) end
 take_out(gone, shard)
+keep_books(books, now_us() / 1000)
 if tombstone ~= '' then
   for _, copy in ipairs(removed) do
     redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')

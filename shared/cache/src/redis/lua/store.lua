@@ -4,7 +4,8 @@
 --       register ('' when it is not), what stands before every name of the shard; then for each copy: version, stamp,
 --       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten whatever
 --       its age ('' for none), version that must be there ('' for any, 'none' for no live copy), envelope, tags (a line
---       feed before and after each), levels the PUT named (bits)
+--       feed before and after each), levels the PUT named (bits), and whose stock it is in: name of the API key, bytes,
+--       bytes of indexes ('' for nobody's)
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
 -- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
@@ -19,9 +20,12 @@ local DRAWN = 4
 local MOST_DRAWN = 200
 -- How long the release before this one may run beside it, in ms.
 local HOUR = 3600000
+-- What that knows a tag by takes, about, beside the tag itself.
+local OLDER_BYTES = 600
 
 -- What comes into an index is noted, and done in as few commands as there are indexes; what goes out of one goes first.
 local indexed, tagged, gone = {}, {rows = {}, older = {}}, {rows = {}, older = {}}
+local books, has_older = open_books(shard), nil
 
 -- Gives an index its new members, in each of which the key begins at `key_at`; returns whether it has grown. What grows
 -- also cleans itself; maintenance finds the others.
@@ -38,15 +42,28 @@ end
 
 -- Whether tags are to be written as the release before this one knows them, too: it may look for copies by tag.
 local function is_older_beside()
+  if has_older ~= nil then return has_older end
   local till = redis.call('GET', shard .. 'both')
-  if till then return now / 1000 < tonumber(till) end
-  redis.call('SET', shard .. 'both', string.format('%.0f', math.floor(now / 1000) + HOUR))
-  return true
+  if not till then
+    till = string.format('%.0f', math.floor(now / 1000) + HOUR)
+    redis.call('SET', shard .. 'both', till)
+  end
+  has_older = now / 1000 < tonumber(till)
+  return has_older
 end
 
-local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels)
+-- How a copy is entered into the book of whose stock it is in.
+local function entered(stock, expires, tags)
+  local name, bytes, index = string.match(stock, '^(%x+) (%d+) (%d+)$')
+  if tags ~= '' and is_older_beside() then
+    for tag in string.gmatch(tags, '[^\n]+') do index = index + OLDER_BYTES + 2 * #tag end
+  end
+  return string.format('%s %s %s %.0f', name, till_of(tonumber(expires), now / 1000), bytes, index)
+end
+
+local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels, stock)
   if late then return {-1, 0, '', 0} end
-  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b')
+  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b', 'q')
   if foreign then redis.call('DEL', copy) end
   local old_version = old[1] or ''
   local live = is_there(old[1], old[3], old[2], since) and 1 or 0
@@ -67,6 +84,7 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
 
   local has_expired = tonumber(expires) * 1000 <= now
   if has_expired or old[4] ~= tags then note_gone(gone, shard, old[4], key) end
+  if has_expired or stock ~= '' or old_version ~= version then enter(books, old[6], -1, key) end
   if has_expired then
     redis.call('DEL', copy)
     redis.call('ZREM', KEYS[1], key)
@@ -76,6 +94,11 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
   if old[1] and old_version ~= version then redis.call('DEL', copy) end
   local fields = {'e', envelope, 'v', version, 'a', stamp, 'w', certified, 'b', levels}
   if tags ~= '' then fields[11], fields[12] = 't', tags end
+  if stock ~= '' then
+    local said = entered(stock, expires, tags)
+    fields[#fields + 1], fields[#fields + 2] = 'q', said
+    enter(books, said, 1, key)
+  end
   redis.call('HSET', copy, unpack(fields))
   redis.call('PEXPIREAT', copy, expires)
   indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
@@ -89,8 +112,8 @@ end
 
 local outcomes = {}
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 11
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 10))
+  local at = 5 + (i - 2) * 12
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 11))
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
@@ -101,4 +124,5 @@ if next(tagged.older) and is_older_beside() then
     if grow(shard .. 't:' .. tag, members, 1) then redis.call('ZADD', shard .. 't:', 0, tag) end
   end
 end
+keep_books(books, now / 1000)
 return outcomes
