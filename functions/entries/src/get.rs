@@ -3,7 +3,8 @@
 use crate::{address, cache_status};
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, etag,
+    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, Woven,
+    etag::{self, Tags},
     http::{StatusCode, header},
 };
 use strata_cache::{Hit, Key, Read};
@@ -32,23 +33,52 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         return Err(ApiError::KeyNotFound { key, searched: found.path.searched(), cache_status });
     };
     call.trace.level = Some(hit.level);
-    let left = (hit.entry.expires_at_ms - call.cache.clock().now_ms()).max(0) / 1000;
-    let response = if if_match.is_some_and(|tags| !tags.strongly_match(&hit.entry.etag())) {
-        return Err(ApiError::PreconditionFailed);
-    } else if if_none_match.is_some_and(|tags| tags.weakly_match(&hit.entry.etag())) {
-        Response::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        found_response(&key, &hit)?
+    let left = seconds_left(&hit, call.cache.clock().now_ms());
+    let etag = hit.entry.etag();
+    let response = match is_wanted(&etag, if_match.as_ref(), if_none_match.as_ref())? {
+        true => found_response(&key, &hit)?,
+        false => Response::empty(StatusCode::NOT_MODIFIED),
     };
-    let response = response.header(header::ETAG, hit.entry.etag());
+    let response = response.header(header::ETAG, etag);
     Ok(response.header(CACHE_STATUS, cache_status::of(&found.path, Some(left))))
+}
+
+/// How long the entry has to live.
+pub(crate) fn seconds_left(hit: &Hit, now_ms: i64) -> i64 {
+    (hit.entry.expires_at_ms - now_ms).max(0) / 1000
+}
+
+/// Whether a caller who sends these conditions wants the value of that tag, and does not have it already.
+pub(crate) fn is_wanted(etag: &str, if_match: Option<&Tags>, if_none_match: Option<&Tags>) -> Result<bool, ApiError> {
+    if if_match.is_some_and(|tags| !tags.strongly_match(etag)) {
+        return Err(ApiError::PreconditionFailed);
+    }
+    Ok(if_none_match.is_none_or(|tags| !tags.weakly_match(etag)))
 }
 
 /// The whole entry. Its value goes into the answer from the memory that L1 shares.
 fn found_response(key: &Key, hit: &Hit) -> Answer {
-    let before = format!(r#"{{"found":true,"key":{},"value":"#, serde_json::to_string(key.as_str())?);
-    let after = format!(r#","metadata":{}}}"#, serde_json::to_string(&metadata(hit))?);
-    Ok(Response::around(StatusCode::OK, before, hit.entry.clone(), after))
+    let mut body = Woven::default();
+    body.text().push('{');
+    weave(&mut body, key, hit)?;
+    body.text().push('}');
+    Ok(Response::woven(StatusCode::OK, body))
+}
+
+/// Goes on with the members of the object that is the answer.
+pub(crate) fn weave(body: &mut Woven, key: &Key, hit: &Hit) -> Result<(), serde_json::Error> {
+    body.text().push_str(r#""found":true,"key":"#);
+    append(body.text(), key.as_str())?;
+    body.text().push_str(r#","value":"#);
+    body.value(hit.entry.clone());
+    body.text().push_str(r#","metadata":"#);
+    append(body.text(), &metadata(hit))
+}
+
+/// Goes on with something as JSON.
+pub(crate) fn append(text: &mut String, part: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+    text.push_str(&serde_json::to_string(part)?);
+    Ok(())
 }
 
 fn metadata(hit: &Hit) -> Metadata {

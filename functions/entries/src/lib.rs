@@ -1,14 +1,18 @@
 //! One cache entry: GET, PUT and DELETE of `/cache/entries/{key+}`, and of `/cache/entries?key=` for keys that no
-//! path can carry.
+//! path can carry; and many of those at once: POST of `/cache/batch`.
 //!
 //! | module | |
 //! |---|---|
 //! | [`address`] | the key, from the path or the query |
 //! | [`conditions`] | `If-Match` and `If-None-Match` |
 //! | [`get`], [`put`], [`delete`] | an operation each: request, call of the cache, answer |
+//! | [`batch`] | many operations at once |
 //! | [`cache_status`] | what each level did for a read, as RFC 9211 says it |
 
 pub mod address;
+pub mod batch;
+mod batch_answer;
+mod batch_request;
 pub mod cache_status;
 pub mod conditions;
 pub mod delete;
@@ -23,7 +27,17 @@ const BY_QUERY: &str = "/cache/entries";
 
 /// The operations of this function.
 pub static ROUTES: &[Route] =
-    &[get(BY_PATH), get(BY_QUERY), put(BY_PATH), put(BY_QUERY), delete(BY_PATH), delete(BY_QUERY)];
+    &[get(BY_PATH), get(BY_QUERY), put(BY_PATH), put(BY_QUERY), delete(BY_PATH), delete(BY_QUERY), BATCH];
+
+/// What it needs, and what it counts as, its operations say.
+const BATCH: Route = Route {
+    method: Method::POST,
+    resource: "/cache/batch",
+    operation: "batch",
+    scope: None,
+    class: None,
+    handler: |call| Box::pin(batch::handle(call)),
+};
 
 const fn get(resource: &'static str) -> Route {
     route(Method::GET, resource, "get_entry", Scope::Read, Class::Read, |call| Box::pin(get::handle(call)))
@@ -45,5 +59,5 @@ const fn route(
     class: Class,
     handler: Handler,
 ) -> Route {
-    Route { method, resource, operation, scope, class, handler }
+    Route { method, resource, operation, scope: Some(scope), class: Some(class), handler }
 }

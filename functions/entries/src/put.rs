@@ -11,7 +11,7 @@ use strata_api::{
 use strata_cache::{Key, Stored};
 
 #[derive(Serialize)]
-struct Answered<'a> {
+pub(crate) struct Answered<'a> {
     success: bool,
     message: &'static str,
     key: &'a str,
@@ -42,12 +42,16 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     drop(body);
     let stored = call.cache.put(&key, put).await?;
     call.trace.degraded = stored.degraded;
-    let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
-    let response = Response::json(status, &answered(&key, &stored))?;
+    let response = Response::json(status(&stored), &answered(&key, &stored))?;
     Ok(response.header(header::ETAG, stored.entry.etag()))
 }
 
-fn answered<'a>(key: &'a Key, stored: &Stored) -> Answered<'a> {
+pub(crate) fn status(stored: &Stored) -> StatusCode {
+    if stored.created { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+/// What is answered.
+pub(crate) fn answered<'a>(key: &'a Key, stored: &Stored) -> Answered<'a> {
     let entry = &stored.entry;
     let metadata = Metadata {
         levels_stored: stored.levels.names(),

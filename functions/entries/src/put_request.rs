@@ -1,44 +1,66 @@
 //! What a PUT's body may say, and what holds where it says nothing.
 
 use serde_json::from_str;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 use strata_api::{
     ApiError,
     answer_size::{MAX_ANSWER_BYTES, answer_bytes},
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Condition, MAX_TTL_SECONDS, Put};
+use strata_cache::{Condition, Levels, MAX_TTL_SECONDS, Put};
 
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
 
-const FIELDS: [&str; 5] = ["value", "ttl_seconds", "tags", "compression_enabled", "cache_levels"];
-
-type Said<T> = Result<T, Cow<'static, str>>;
+/// The fields of a PUT.
+pub(crate) const FIELDS: [&str; 5] = ["value", "ttl_seconds", "tags", "compression_enabled", "cache_levels"];
 
 /// The PUT that `body` asks for. All that is wrong with it is reported together; what the configuration does not allow
 /// is for the cache to say, which first makes sure that it knows the one in force.
 pub fn read(body: &Body, condition: Condition) -> Result<Put, ApiError> {
     let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
-    let value = fields.required("value");
-    let ttl_seconds = fields.optional("ttl_seconds", ttl);
-    let tags = fields.optional("tags", lists::tags);
-    let compress = fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false"));
-    let levels = fields.optional("cache_levels", lists::levels);
+    let said = Said::take(&mut fields);
     fields.finish()?;
-    let value = value.expect("a required field that is missing is a problem, and problems ended this");
-    check_answer(value)?;
-    Ok(Put {
-        text: body.text(value),
-        ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
-        tags: tags.unwrap_or_default(),
-        compress: compress.unwrap_or(true),
-        levels,
-        condition,
-        by: String::new(),
-        api_key: String::new(),
-    })
+    said.put(body, condition)
+}
+
+/// What a PUT says.
+pub(crate) struct Said<'a> {
+    value: Option<&'a str>,
+    ttl_seconds: Option<u32>,
+    tags: Option<Vec<Arc<str>>>,
+    compress: Option<bool>,
+    levels: Option<Levels>,
+}
+
+impl<'a> Said<'a> {
+    /// Reads the fields of a PUT.
+    pub(crate) fn take(fields: &mut Fields<'a>) -> Said<'a> {
+        Said {
+            value: fields.required("value"),
+            ttl_seconds: fields.optional("ttl_seconds", ttl),
+            tags: fields.optional("tags", lists::tags),
+            compress: fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false")),
+            levels: fields.optional("cache_levels", lists::levels),
+        }
+    }
+
+    /// The PUT, once it is known that nothing is wrong with it. Its value lies in `body`.
+    pub(crate) fn put(self, body: &Body, condition: Condition) -> Result<Put, ApiError> {
+        let value = self.value.expect("a required field that is missing is a problem, and problems ended this");
+        check_answer(value)?;
+        Ok(Put {
+            text: body.text(value),
+            ttl_seconds: self.ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
+            tags: self.tags.unwrap_or_default(),
+            compress: self.compress.unwrap_or(true),
+            levels: self.levels,
+            condition,
+            by: String::new(),
+            api_key: String::new(),
+        })
+    }
 }
 
 fn check_answer(value: &str) -> Result<(), ApiError> {
@@ -49,7 +71,7 @@ fn check_answer(value: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn ttl(raw: &str) -> Said<u32> {
+fn ttl(raw: &str) -> Result<u32, Cow<'static, str>> {
     let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
 }

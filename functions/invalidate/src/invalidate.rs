@@ -1,10 +1,10 @@
-//! POST: invalidates every entry that a pattern or a tag means.
+//! POST: invalidates every entry that a pattern, tags or keys mean.
 
 use crate::request;
 use serde::Serialize;
 use std::{ops::Not, sync::Arc};
 use strata_api::{Answer, Call, Response, Scope, Timestamp, body::Body, http::StatusCode};
-use strata_cache::{Invalidate, Reclaim, Selector};
+use strata_cache::{Reclaim, Selector};
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -14,6 +14,10 @@ struct Answered<'a> {
     pattern: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<&'a [Arc<str>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#match: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except_tags: Option<&'a [Arc<str>]>,
     invalidated_count: u64,
     levels_affected: Vec<&'static str>,
     invalidated_at: Timestamp,
@@ -36,7 +40,11 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let request = request::read(&body, &call.principal)?;
     let done = call.cache.invalidate(&request).await?;
     call.trace.degraded = done.degraded;
-    let (pattern, tags) = said(&request);
+    let (of, except_tags) = match &request.selector {
+        Selector::Except { of, tags } => (&**of, Some(&tags[..])),
+        of => (of, None),
+    };
+    let (pattern, tags, all_tags) = said(of);
     let (reclaim, job_id) = match done.reclaim {
         Reclaim::Complete => ("complete", None),
         Reclaim::InProgress { job } => ("in_progress", job),
@@ -50,6 +58,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         },
         pattern,
         tags,
+        r#match: all_tags,
+        except_tags,
         invalidated_count: done.matched,
         levels_affected: done.levels.names(),
         invalidated_at: Timestamp::floor(call.cache.clock().now_ms()),
@@ -64,9 +74,12 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     Response::json(StatusCode::OK, &answered)
 }
 
-fn said(request: &Invalidate) -> (Option<&str>, Option<&[Arc<str>]>) {
-    match &request.selector {
-        Selector::Pattern(pattern) => (Some(pattern.as_str()), None),
-        Selector::Tags { any, .. } => (None, Some(any)),
+/// What the answer repeats of the request. Keys it does not repeat: there may be 256 KB of them.
+fn said(selector: &Selector) -> (Option<&str>, Option<&[Arc<str>]>, Option<&'static str>) {
+    match selector {
+        Selector::Pattern(pattern) => (Some(pattern.as_str()), None, None),
+        Selector::Tags { any, .. } => (None, Some(any), None),
+        Selector::AllTags { all, .. } => (None, Some(all), Some("all")),
+        Selector::Keys(_) | Selector::Except { .. } => (None, None, None),
     }
 }

@@ -32,6 +32,12 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<&'a [Arc<str>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    r#match: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<&'a [Arc<str>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except_tags: Option<&'a [Arc<str>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     levels: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
@@ -56,6 +62,9 @@ pub async fn handle(call: Call<'_>) -> Answer {
 /// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix, and the
 /// configuration is no matter of tokens that have one.
 fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
+    if let Some(keys) = &mutation.keys {
+        return keys.iter().all(|key| principal.may_touch_prefix(key).is_ok());
+    }
     match (&mutation.key, &mutation.pattern) {
         (Some(key), _) => principal.may_touch_prefix(key).is_ok(),
         (None, Some(pattern)) => {
@@ -99,6 +108,9 @@ fn line(mutation: &Mutation) -> Line<'_> {
         key: mutation.key.as_deref(),
         pattern: mutation.pattern.as_deref(),
         tags: mutation.tags.as_deref(),
+        r#match: mutation.all_tags.then_some("all"),
+        keys: mutation.keys.as_deref(),
+        except_tags: mutation.except_tags.as_deref(),
         levels: mutation.levels.map(|levels| levels.names()),
         by: mutation.by.as_deref(),
         reason: mutation.reason.as_deref(),

@@ -7,12 +7,18 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Invalidate, Levels, Pattern, Selector};
+use strata_cache::{Invalidate, Key, Levels, Pattern, Selector};
 
 /// Longest reason in bytes.
 const MAX_REASON_BYTES: usize = 256;
 
-const FIELDS: [&str; 6] = ["pattern", "tags", "levels", "reason", "dry_run", "max_affected"];
+/// Most keys of one invalidation.
+const MAX_KEYS: usize = 500;
+
+/// What names the entries: one of these.
+const NAMED: [&str; 3] = ["pattern", "tags", "keys"];
+const FIELDS: [&str; 9] =
+    ["pattern", "tags", "match", "keys", "except_tags", "levels", "reason", "dry_run", "max_affected"];
 
 type Said<T> = Result<T, Cow<'static, str>>;
 
@@ -22,23 +28,49 @@ type Said<T> = Result<T, Cow<'static, str>>;
 pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> {
     let mut fields = Fields::parse(body.as_str(), &FIELDS)?;
     let pattern = fields.optional("pattern", pattern);
-    let tags = fields.optional("tags", tags);
+    let tags = fields.optional("tags", some_tags);
+    let all_tags = fields.optional("match", |raw| match from_str::<Cow<'_, str>>(raw).as_deref() {
+        Ok("any") => Ok(false),
+        Ok("all") => Ok(true),
+        _ => Err("must be any or all"),
+    });
+    let keys = fields.each("keys", MAX_KEYS, |text| Key::new(text));
+    if keys.as_ref().is_some_and(Vec::is_empty) {
+        fields.refuse("keys", "must name at least one key");
+    }
+    let except_tags = fields.optional("except_tags", some_tags);
     let levels = fields.optional("levels", lists::levels);
     let reason = fields.optional("reason", reason);
     let dry_run = fields.optional("dry_run", |raw| from_str(raw).map_err(|_| "must be true or false"));
     let max_affected =
         fields.optional("max_affected", |raw| from_str(raw).map_err(|_| "must be an integer that is not negative"));
-    let both = fields.has("pattern") && fields.has("tags");
-    let neither = !fields.has("pattern") && !fields.has("tags");
+    let named = NAMED.iter().filter(|name| fields.has(name)).count();
+    if named > 1 {
+        let one_more = if fields.has("keys") { "keys" } else { "tags" };
+        fields.refuse(one_more, "must not be given together with another of pattern, tags, keys");
+    }
+    if !fields.has("tags") {
+        fields.refuse("match", "is a field of tags only");
+    }
+    let is_missing = named == 0;
     fields.finish()?;
-    let selector = match (pattern, tags) {
-        _ if both => return Err(Problem::new("tags", "must not be given together with pattern").into()),
-        _ if neither => return Err(Problem::new("pattern", "is required, unless tags are given").into()),
-        (Some(pattern), _) => {
+    let of = match (pattern, tags, keys) {
+        _ if is_missing => return Err(Problem::new("pattern", "is required, unless tags or keys are given").into()),
+        (Some(pattern), ..) => {
             principal.may_touch_prefix(pattern.prefix())?;
             Selector::Pattern(pattern)
         }
-        (None, tags) => Selector::Tags { any: tags.unwrap_or_default(), within: principal.prefixes() },
+        (None, Some(all), _) if all_tags == Some(true) => Selector::AllTags { all, within: principal.prefixes() },
+        (None, Some(any), _) => Selector::Tags { any, within: principal.prefixes() },
+        (None, None, keys) => {
+            let keys = keys.unwrap_or_default();
+            keys.iter().try_for_each(|key| principal.may_touch(key))?;
+            Selector::Keys(keys.into_iter().collect())
+        }
+    };
+    let selector = match except_tags {
+        Some(tags) => Selector::Except { of: Box::new(of), tags },
+        None => of,
     };
     Ok(Invalidate {
         selector,
@@ -55,7 +87,7 @@ fn pattern(raw: &str) -> Said<Pattern> {
     Pattern::new(&text).map_err(|error| error.to_string().into())
 }
 
-fn tags(raw: &str) -> Said<Vec<Arc<str>>> {
+fn some_tags(raw: &str) -> Said<Vec<Arc<str>>> {
     let tags = lists::tags(raw)?;
     if tags.is_empty() { Err("must name at least one tag".into()) } else { Ok(tags) }
 }

@@ -12,7 +12,7 @@ pub static ROUTES: &[Route] = &[Route {
     method: Method::GET,
     resource: "/cache/status",
     operation: "get_status",
-    scope: Scope::Read,
-    class: Class::Read,
+    scope: Some(Scope::Read),
+    class: Some(Class::Read),
     handler: |call| Box::pin(status::handle(call)),
 }];

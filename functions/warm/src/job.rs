@@ -1,7 +1,7 @@
 //! The job that a path names.
 
 use strata_api::{ApiError, Call, Principal, Problem};
-use strata_cache::{Job, Selector};
+use strata_cache::Job;
 
 /// The path parameter.
 pub const ID: &str = "job_id";
@@ -25,9 +25,8 @@ fn may_see(principal: &Principal, job: &Job) -> bool {
             warm.keys.iter().all(|key| may_touch(key.as_str()))
                 && warm.patterns.iter().all(|pattern| may_touch(pattern.prefix()))
         }
-        (None, Some(Selector::Pattern(pattern))) => may_touch(pattern.prefix()),
-        (None, Some(Selector::Tags { within: Some(prefixes), .. })) => prefixes.iter().all(|prefix| may_touch(prefix)),
-        // Any key may have a tag; or the job is of a later release.
-        (None, Some(Selector::Tags { within: None, .. }) | None) => principal.prefixes().is_none(),
+        (None, Some(selector)) => selector.lies_within(may_touch),
+        // It is of a later release.
+        (None, None) => principal.prefixes().is_none(),
     }
 }

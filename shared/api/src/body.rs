@@ -143,6 +143,13 @@ impl<'a> Fields<'a> {
         Some(items)
     }
 
+    /// Notes that a field is there which must not be.
+    pub fn refuse(&mut self, name: &'static str, message: impl Into<Cow<'static, str>>) {
+        if self.has(name) {
+            self.report(|| Problem::new(name, message));
+        }
+    }
+
     /// Fails with all problems found.
     pub fn finish(self) -> Result<(), ApiError> {
         if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.problems)) }

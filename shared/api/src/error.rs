@@ -77,6 +77,8 @@ pub enum ApiError {
     },
     /// There is more to count than one request has time for.
     OutOfTime,
+    /// An operation of several did not end in time; it may have happened.
+    Unanswered,
     /// Other changes of the same key kept overtaking this one.
     Contended,
     /// A mistake of ours; the cause is for the log.
@@ -180,7 +182,7 @@ impl ApiError {
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "ENTRY_TOO_LARGE")
             }
-            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
                 (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
             }
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
@@ -209,6 +211,7 @@ impl ApiError {
             ApiError::AnswerTooLarge { .. } => "The value would not fit into the answer of a later GET",
             ApiError::LevelUnavailable { .. } => "A cache level this operation needs cannot be reached; try again",
             ApiError::OutOfTime => "There is more to count than one request has time for; nothing was removed",
+            ApiError::Unanswered => "The operation did not end in time, and may have happened; try again",
             ApiError::Contended => "Other changes of this key kept getting in first; try again",
             ApiError::Internal(_) => "An internal error occurred",
         })
@@ -247,6 +250,7 @@ impl ApiError {
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
+            | ApiError::Unanswered
             | ApiError::Contended
             | ApiError::Internal(_) => json!({}),
         }
@@ -263,16 +267,20 @@ impl ApiError {
 
     /// The answer, for the request `request_id`, at `now_ms`.
     pub fn respond(&self, request_id: &str, now_ms: i64) -> Response {
-        let (status, code) = self.class();
-        let error = Shape {
-            code,
+        let error = self.told(request_id, now_ms);
+        let response = Response::json(self.class().0, &Envelope { error });
+        self.with_headers(response.expect("text and numbers can be written as JSON"))
+    }
+
+    /// What the answer says of it: the contract's `error`.
+    pub fn told<'a>(&self, request_id: &'a str, now_ms: i64) -> impl Serialize + use<'a> {
+        Shape {
+            code: self.class().1,
             message: self.message(),
             details: self.details(),
             timestamp: Timestamp::floor(now_ms),
             request_id,
-        };
-        let response = Response::json(status, &Envelope { error }).expect("text and numbers can be written as JSON");
-        self.with_headers(response)
+        }
     }
 
     fn with_headers(&self, response: Response) -> Response {
@@ -283,9 +291,9 @@ impl ApiError {
             ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
             ApiError::RateLimited(standing) => {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
-                rate_limit::told(response, standing)
+                rate_limit::told(response, &[Some(*standing), None])
             }
-            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
             _ => response,
@@ -294,8 +302,8 @@ impl ApiError {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
-    error: Shape<'a>,
+struct Envelope<T> {
+    error: T,
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,12 @@
 //! Lists that several operations read from their bodies: tags, levels and texts. Each reader takes JSON text and says
 //! what would be right. A list that is too long is counted to its end, and no more of it is kept than it may have.
 
-use serde::de::{self, Deserializer as _, IgnoredAny};
-use std::{borrow::Cow, fmt, sync::Arc};
+use serde::{
+    Deserialize,
+    de::{self, Deserializer as _, IgnoredAny},
+};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 use strata_cache::{Level, Levels, MAX_TAG_BYTES, MAX_TAGS};
 
 /// What was read, or how it must be.
@@ -30,7 +34,7 @@ fn is_tag(tag: &str) -> bool {
 /// Levels by name, each once.
 pub fn levels(raw: &str) -> Said<Levels> {
     // One more than there are: of these one is unknown or comes twice.
-    let (names, _) = first_of(raw, Level::ALL.len() + 1).map_err(|_| "must be an array of level names")?;
+    let (names, _) = first_of::<String>(raw, Level::ALL.len() + 1).map_err(|_| "must be an array of level names")?;
     let mut levels = Levels::NONE;
     for name in &names {
         let all = Levels::ALL.names().join(", ");
@@ -45,37 +49,46 @@ pub fn levels(raw: &str) -> Said<Levels> {
 
 /// At most so many strings. `what` they are is said where there are more.
 pub fn strings(raw: &str, most: usize, what: &str) -> Said<Vec<String>> {
-    match first_of(raw, most).map_err(|_| "must be an array of strings")? {
-        (texts, count) if count <= most => Ok(texts),
+    items(raw, most, what, "strings")
+}
+
+/// At most so many objects, not yet read.
+pub fn objects<'a>(raw: &'a str, most: usize, what: &str) -> Said<Vec<&'a RawValue>> {
+    items(raw, most, what, "objects")
+}
+
+fn items<'a, T: Deserialize<'a>>(raw: &'a str, most: usize, what: &str, kind: &str) -> Said<Vec<T>> {
+    match first_of(raw, most).map_err(|_| format!("must be an array of {kind}"))? {
+        (items, count) if count <= most => Ok(items),
         (_, count) => Err(format!("must have at most {most} {what}, has {count}").into()),
     }
 }
 
-/// The first strings of an array, at most so many, and how many items it has.
-fn first_of(raw: &str, most: usize) -> Result<(Vec<String>, usize), serde_json::Error> {
-    serde_json::Deserializer::from_str(raw).deserialize_seq(FirstOf(most))
+/// The first items of an array, at most so many, and how many it has.
+fn first_of<'a, T: Deserialize<'a>>(raw: &'a str, most: usize) -> Result<(Vec<T>, usize), serde_json::Error> {
+    serde_json::Deserializer::from_str(raw).deserialize_seq(FirstOf(most, PhantomData))
 }
 
-struct FirstOf(usize);
+struct FirstOf<T>(usize, PhantomData<T>);
 
-impl<'de> de::Visitor<'de> for FirstOf {
-    type Value = (Vec<String>, usize);
+impl<'de, T: Deserialize<'de>> de::Visitor<'de> for FirstOf<T> {
+    type Value = (Vec<T>, usize);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of strings")
+        f.write_str("an array")
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let (mut texts, mut count) = (Vec::new(), 0);
+        let (mut first, mut count) = (Vec::new(), 0);
         while count < self.0 {
-            let Some(text) = items.next_element()? else { return Ok((texts, count)) };
-            texts.push(text);
+            let Some(item) = items.next_element()? else { return Ok((first, count)) };
+            first.push(item);
             count += 1;
         }
         while items.next_element::<IgnoredAny>()?.is_some() {
             count += 1;
         }
-        Ok((texts, count))
+        Ok((first, count))
     }
 }
 
@@ -94,7 +107,7 @@ mod tests {
         assert_eq!(strings(&array(3, "\"a\\n\""), 3, "items").unwrap(), ["a\n"; 3]);
         assert_eq!(strings("[]", 3, "items").unwrap(), Vec::<String>::new());
         assert_eq!(strings(&array(100_000, "\"\""), 3, "items").unwrap_err(), "must have at most 3 items, has 100000");
-        let (kept, count) = first_of(&array(100_000, "\"\""), 3).unwrap();
+        let (kept, count) = first_of::<String>(&array(100_000, "\"\""), 3).unwrap();
         assert_eq!((kept.len(), count), (3, 100_000));
         for wrong in ["1", "{}", "null", "[1]", "[\"a\",null]"] {
             assert_eq!(strings(wrong, 3, "items").unwrap_err(), "must be an array of strings", "{wrong}");

@@ -8,7 +8,7 @@ use crate::{
     principal::Principal,
     rate_limit,
     response::Response,
-    route::{Call, Route, find},
+    route::{Call, Route, Standings, Times, find},
     serve::began_ms,
     telemetry::Trace,
 };
@@ -19,7 +19,7 @@ use std::{
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
-use strata_cache::{Standing, TieredCache};
+use strata_cache::TieredCache;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,26 +44,39 @@ impl App {
         let began_ms = began_ms(&context, self.function_timeout).max(event.request_context.request_time_epoch);
         self.cache.clock().observe(began_ms);
         let request_id = event.request_context.request_id.take().unwrap_or(context.request_id);
-        let (mut trace, mut standing) = (Trace::default(), None);
-        let outcome = self.handle(event, &mut trace, &mut standing).await;
+        let deadline_ms = i64::try_from(context.deadline).ok().filter(|deadline_ms| *deadline_ms > 0);
+        let times = Times { began_ms, deadline_ms: deadline_ms.unwrap_or(i64::MAX) };
+        let (mut trace, mut standings) = (Trace::default(), Standings::default());
+        let outcome = self.handle(event, &request_id, times, &mut trace, &mut standings).await;
         let response = outcome.unwrap_or_else(|error| {
             trace.failed(&error);
             error.respond(&request_id, self.cache.clock().now_ms())
         });
-        let response = standing.iter().fold(response, rate_limit::told);
+        let response = rate_limit::told(response, &standings);
         let (function, status, took) = (&context.env_config.function_name, response.status, started.elapsed());
         trace.write(&request_id, function, status, took);
         self.metrics.add(Answered { function, status, level: trace.level, took }, &self.cache);
         response.header(REQUEST_ID, request_id)
     }
 
-    async fn handle(&self, event: Event, trace: &mut Trace, standing: &mut Option<Standing>) -> Answer {
+    async fn handle(
+        &self,
+        event: Event,
+        request_id: &str,
+        times: Times,
+        trace: &mut Trace,
+        standings: &mut Standings,
+    ) -> Answer {
         let principal = Principal::of(&event, self.cache.clock().now_ms())?;
         let route = find(self.routes, &event).ok_or(ApiError::RouteNotFound)?;
         trace.operation = Some(route.operation);
-        principal.require(route.scope)?;
-        *standing = self.cache.admit(&principal.api_key, route.class).await.map_err(ApiError::RateLimited)?;
-        let call = Call { cache: &self.cache, principal, event, trace };
+        if let Some(scope) = route.scope {
+            principal.require(scope)?;
+        }
+        if let Some(class) = route.class {
+            standings[0] = self.cache.admit(&principal.api_key, class).await.map_err(ApiError::RateLimited)?;
+        }
+        let call = Call { cache: &self.cache, principal, request_id, times, standings, event, trace };
         let handled = AssertUnwindSafe(async { (route.handler)(call).await }).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(ApiError::Internal("the handler panicked".into())))
     }
@@ -86,24 +99,24 @@ mod tests {
             method: Method::GET,
             resource: "/ok",
             operation: "ok",
-            scope: Scope::Read,
-            class: Class::Read,
+            scope: Some(Scope::Read),
+            class: Some(Class::Read),
             handler: |call| Box::pin(async move { Response::json(StatusCode::OK, &call.principal.subject) }),
         },
         Route {
             method: Method::GET,
             resource: "/panic",
             operation: "panic",
-            scope: Scope::Read,
-            class: Class::Read,
+            scope: Some(Scope::Read),
+            class: Some(Class::Read),
             handler: |call| Box::pin(async move { panic!("{}", call.principal.subject) }),
         },
         Route {
             method: Method::PUT,
             resource: "/ok",
             operation: "write",
-            scope: Scope::Write,
-            class: Class::Write,
+            scope: Some(Scope::Write),
+            class: Some(Class::Write),
             handler: |_| Box::pin(async { Response::json(StatusCode::OK, &()) }),
         },
     ];

@@ -3,7 +3,7 @@
 //! There the body is a JSON string. It is escaped piece by piece from where it lies, so that a value goes from the
 //! bytes L1 shares into the answer without a copy of its own.
 
-use crate::error::Answer;
+use crate::{answer_size::escaped_bytes, error::Answer};
 use lambda_http::http::{HeaderName, StatusCode, header};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{borrow::Cow, fmt, sync::Arc};
@@ -22,12 +22,58 @@ pub struct Response {
 enum Body {
     Empty,
     Text(String),
-    /// A JSON text with an entry's value in the middle.
-    Around {
-        before: String,
-        entry: Arc<Entry>,
-        after: String,
-    },
+    Woven(Woven),
+}
+
+/// A JSON text with the values of entries in between, which are not copied into it.
+#[derive(Debug, Default)]
+pub struct Woven {
+    text: String,
+    /// Where in the text each value stands.
+    values: Vec<(usize, Arc<Entry>)>,
+}
+
+impl Woven {
+    /// The text so far, but for the values, to be gone on with.
+    pub fn text(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// Goes on with the value of an entry.
+    pub fn value(&mut self, entry: Arc<Entry>) {
+        self.values.push((self.text.len(), entry));
+    }
+
+    /// Goes on with a text and the values in it.
+    pub fn append(&mut self, other: Woven) {
+        let before = self.text.len();
+        self.text.push_str(&other.text);
+        self.values.extend(other.values.into_iter().map(|(at, entry)| (before + at, entry)));
+    }
+
+    /// Bytes of it inside a JSON string, as an answer has it.
+    pub fn escaped_bytes(&self) -> usize {
+        let values = self.values.iter().map(|(_, entry)| entry.json());
+        values.chain([self.text.as_str()]).map(escaped_bytes).sum()
+    }
+
+    /// At most so many bytes are those, told at a glance: no byte of JSON text needs more than one backslash.
+    pub fn most_escaped_bytes(&self) -> usize {
+        let values: usize = self.values.iter().map(|(_, entry)| entry.text.len()).sum();
+        2 * (values + self.text.len())
+    }
+}
+
+impl fmt::Display for Woven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = 0;
+        for (at, entry) in &self.values {
+            f.write_str(&self.text[written..*at])?;
+            f.write_str(entry.json())?;
+            written = *at;
+        }
+        f.write_str(&self.text[written..])
+    }
 }
 
 impl Response {
@@ -41,9 +87,9 @@ impl Response {
         Ok(Response::with_body(status, Body::Text(serde_json::to_string(body)?)))
     }
 
-    /// An answer whose body is `before`, the value of `entry` and `after`, which together are JSON.
-    pub fn around(status: StatusCode, before: String, entry: Arc<Entry>, after: String) -> Response {
-        Response::with_body(status, Body::Around { before, entry, after })
+    /// An answer whose body is that text, which is JSON.
+    pub fn woven(status: StatusCode, body: Woven) -> Response {
+        Response::with_body(status, Body::Woven(body))
     }
 
     fn with_body(status: StatusCode, body: Body) -> Response {
@@ -64,11 +110,7 @@ impl fmt::Display for Body {
         match self {
             Body::Empty => Ok(()),
             Body::Text(text) => f.write_str(text),
-            Body::Around { before, entry, after } => {
-                f.write_str(before)?;
-                f.write_str(entry.json())?;
-                f.write_str(after)
-            }
+            Body::Woven(woven) => woven.fmt(f),
         }
     }
 }
@@ -124,10 +166,29 @@ mod tests {
         })
     }
 
+    fn around(before: &str, value: &str, after: &str) -> Woven {
+        let mut woven = Woven::default();
+        woven.text().push_str(before);
+        woven.value(entry(value));
+        woven.text().push_str(after);
+        woven
+    }
+
+    #[test]
+    fn texts_and_values_keep_their_order() {
+        let mut woven = around("[", "1", ",");
+        woven.append(around("", "\"\\n\"", ","));
+        woven.append(around("\"x\",", "3", "]"));
+        assert_eq!(woven.to_string(), "[1,\"\\n\",\"x\",3]");
+        let answer = serde_json::to_string(&woven.to_string()).unwrap();
+        assert_eq!(woven.escaped_bytes() + 2, answer.len());
+        assert!(woven.most_escaped_bytes() >= woven.escaped_bytes());
+    }
+
     #[test]
     fn a_value_arrives_byte_for_byte() {
         let value = "{\"b\":1.0e+2, \"a\":\"\\u0041\\n\u{1F600}\",\t\"b\":[\n]}";
-        let response = Response::around(StatusCode::OK, "{\"value\":".to_owned(), entry(value), "}".to_owned());
+        let response = Response::woven(StatusCode::OK, around("{\"value\":", value, "}"));
         let answer: Value = serde_json::from_slice(&serde_json::to_vec(&response).unwrap()).unwrap();
         assert_eq!(answer["body"].as_str().unwrap(), format!("{{\"value\":{value}}}"));
     }
@@ -145,7 +206,7 @@ mod tests {
         let key = serde_json::to_string(&"\"".repeat(strata_cache::key::MAX_KEY_BYTES)).unwrap();
         let value = format!("\"{}\"", "\\\"".repeat(1000));
         let metadata = "\"".repeat(700);
-        let response = Response::around(StatusCode::OK, key, entry(&value), metadata)
+        let response = Response::woven(StatusCode::OK, around(&key, &value, &metadata))
             .header(crate::CACHE_STATUS, "x".repeat(500))
             .header(header::ETAG, "x".repeat(100));
         assert!(serde_json::to_vec(&response).unwrap().len() < answer_bytes(&value));

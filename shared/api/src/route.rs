@@ -1,14 +1,14 @@
 //! Which operation a request asks for: a table per function, matched by the gateway's own resource.
 
 use crate::{
-    error::Answer,
+    error::{Answer, ApiError},
     event::Event,
     principal::{Principal, Scope},
     telemetry::Trace,
 };
 use lambda_http::http::Method;
 use lambda_runtime::BoxFuture;
-use strata_cache::{Class, TieredCache};
+use strata_cache::{Class, Standing, TieredCache};
 
 /// One operation of a function.
 #[derive(Debug)]
@@ -19,10 +19,10 @@ pub struct Route {
     pub resource: &'static str,
     /// The operation's name in logs.
     pub operation: &'static str,
-    /// What a caller needs.
-    pub scope: Scope,
-    /// Which of a caller's rate limits it counts against.
-    pub class: Class,
+    /// What a caller needs; `None` where that depends on what the body asks for: its handler sees to it.
+    pub scope: Option<Scope>,
+    /// Which of a caller's rate limits it counts against; `None` as with the scope.
+    pub class: Option<Class>,
     /// What does it.
     pub handler: Handler,
 }
@@ -36,10 +36,40 @@ pub struct Call<'a> {
     pub cache: &'a TieredCache,
     /// Who is calling; has the route's scope.
     pub principal: Principal,
+    /// The gateway's name for the request.
+    pub request_id: &'a str,
+    /// How long it may take.
+    pub times: Times,
+    /// Where the caller stands with their rate limits, as far as the request counts against them.
+    pub standings: &'a mut Standings,
     /// The request.
     pub event: Event,
     /// What the log will say of it.
     pub trace: &'a mut Trace,
+}
+
+/// At most of two classes.
+pub type Standings = [Option<Standing>; 2];
+
+/// When a request began, and when it must have ended, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// When the gateway received it.
+    pub began_ms: i64,
+    /// When Lambda ends the invocation.
+    pub deadline_ms: i64,
+}
+
+impl Call<'_> {
+    /// Counts so many operations of the caller's, all of them or none.
+    ///
+    /// # Errors
+    /// When they do not all fit.
+    pub async fn admit(&mut self, needs: [(Class, u32); 2]) -> Result<(), ApiError> {
+        let admitted = self.cache.admit_all(&self.principal.api_key, needs).await;
+        *self.standings = admitted.map_err(ApiError::RateLimited)?;
+        Ok(())
+    }
 }
 
 /// The route that `event` asks for.

@@ -20,6 +20,8 @@ pub struct Trace {
     pub level: Option<Level>,
     /// Whether a mutation was acknowledged without Redis.
     pub degraded: bool,
+    /// How many operations the request was of, where it was of several.
+    pub operations: Option<usize>,
     configured: Option<ConfigurationChange>,
     key_hash: Option<String>,
     code: Option<&'static str>,
@@ -53,8 +55,8 @@ impl Trace {
         }
     }
 
-    /// Notes why the request failed.
-    pub(crate) fn failed(&mut self, error: &ApiError) {
+    /// Notes why the request, or an operation of it, failed.
+    pub fn failed(&mut self, error: &ApiError) {
         self.code = Some(error.class().1);
         self.cause = error.cause();
     }
@@ -70,6 +72,7 @@ impl Trace {
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             key_hash = self.key_hash.as_deref(),
             degraded = self.degraded.then_some(true),
+            operations = self.operations,
             config_by = self.configured.as_ref().map(|change| change.by.as_str()),
             config_version = self.configured.as_ref().map(|change| change.version),
             config_changes = self.configured.as_ref().map(|change| change.changes.as_str()),

@@ -6,7 +6,7 @@
 use crate::{
     key::Key,
     level::Level,
-    selector::{Invalidation, Selector, Written},
+    selector::{Invalidation, Written},
     version::{Position, Version},
 };
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Barriers {
 
     /// Whether one means any entry by its tags.
     pub(crate) fn any_by_tag(&self) -> bool {
-        self.known.iter().any(|invalidation| matches!(invalidation.selector, Selector::Tags { .. }))
+        self.known.iter().any(|invalidation| invalidation.selector.is_by_tag())
     }
 
     /// Those that began before the one of that version.

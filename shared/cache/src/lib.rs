@@ -82,6 +82,7 @@ mod ledger;
 pub mod level;
 pub mod limits;
 mod lock;
+mod many;
 pub mod memory;
 pub mod outcome;
 pub mod pattern;
@@ -108,13 +109,14 @@ pub use job::{Estimate, Job, JobState, Slice};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
+pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
     CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
     Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
 pub use quota::{OverQuota, Quotas, Stock};
-pub use selector::Selector;
+pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};

@@ -181,6 +181,18 @@ pub struct Invalidated {
     pub reclaim: Reclaim,
 }
 
+impl Invalidated {
+    /// Adds what an invalidation of other keys did.
+    pub(crate) fn add(&mut self, other: Invalidated) {
+        self.matched += other.matched;
+        self.levels = self.levels.or(other.levels);
+        self.degraded |= other.degraded;
+        if self.reclaim == Reclaim::Complete {
+            self.reclaim = other.reclaim;
+        }
+    }
+}
+
 /// How far the removal of what was invalidated is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reclaim {
@@ -256,6 +268,12 @@ pub struct Mutation {
     pub pattern: Option<String>,
     /// The tags, of an invalidation by tags.
     pub tags: Option<Vec<Arc<str>>>,
+    /// Whether an entry had to have all of them, and not only one.
+    pub all_tags: bool,
+    /// The keys, of an invalidation by keys.
+    pub keys: Option<Vec<Arc<str>>>,
+    /// The tags whose entries were spared, of an invalidation that named some.
+    pub except_tags: Option<Vec<Arc<str>>>,
     /// The levels, of an invalidation.
     pub levels: Option<Levels>,
     /// Who asked for it.

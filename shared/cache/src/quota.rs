@@ -15,11 +15,7 @@
 //!   maintenance has counted.
 
 use crate::{entry::Entry, key::Key, limits::name};
-use std::{
-    collections::HashMap,
-    ops::{Add, Sub},
-    sync::Arc,
-};
+use std::{collections::HashMap, ops::Add, sync::Arc};
 
 /// What a copy takes beside its envelope, its key and its tags, in bytes: measured with Redis 7.0.
 const COPY_BYTES: u64 = 560;
@@ -161,18 +157,6 @@ impl Add for Stock {
     }
 }
 
-impl Sub for Stock {
-    type Output = Stock;
-
-    fn sub(self, less: Stock) -> Stock {
-        Stock {
-            entries: self.entries.saturating_sub(less.entries),
-            bytes: self.bytes.saturating_sub(less.bytes),
-            index_bytes: self.index_bytes.saturating_sub(less.index_bytes),
-        }
-    }
-}
-
 /// Whose stock a copy is in, and what it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -210,13 +194,16 @@ impl Stocks {
         self.quotas
     }
 
-    /// Whether the stock of `name` must be asked for before `more` is added to it.
-    pub(crate) fn must_ask(&self, name: &str, more: Stock, now_ms: i64) -> bool {
+    /// Whether the stock of `name` must be asked for before `more` is added to it; `seldom`, only where it may go over a quota.
+    pub(crate) fn must_ask(&self, name: &str, more: Stock, seldom: bool, now_ms: i64) -> bool {
         if self.quotas == Quotas::default() {
             return false;
         }
         let known = self.known.get(name).filter(|known| (0..FRESH_MS).contains(&(now_ms - known.asked_ms)));
-        known.is_none_or(|known| !self.quotas.spare(known.stock, known.added + more))
+        known.is_none_or(|known| match seldom {
+            true => self.quotas.allow(known.stock + known.added, Stock::default(), more).is_err(),
+            false => !self.quotas.spare(known.stock, known.added + more),
+        })
     }
 
     /// Takes in what was asked for.
@@ -265,17 +252,20 @@ mod tests {
     fn a_container_asks_when_it_does_not_know_or_may_come_near() {
         let (mut stocks, name) = (Stocks::new(QUOTAS), Arc::from("n"));
         let one = stock(1, 1, 1);
-        assert!(stocks.must_ask("n", one, 0));
+        assert!(stocks.must_ask("n", one, false, 0));
         stocks.learn(&name, stock(0, 0, 0), 0);
         assert!(
-            !stocks.must_ask("n", one, 9_999) && stocks.must_ask("n", one, 10_000) && stocks.must_ask("n", one, -1)
+            !stocks.must_ask("n", one, false, 9_999)
+                && stocks.must_ask("n", one, false, 10_000)
+                && stocks.must_ask("n", one, false, -1)
         );
         stocks.add("n", one);
-        assert!(!stocks.must_ask("n", one, 1), "two of two hundred");
+        assert!(!stocks.must_ask("n", one, false, 1), "two of two hundred");
         stocks.add("n", one);
-        assert!(stocks.must_ask("n", one, 1), "more than a hundredth of what is left");
+        assert!(stocks.must_ask("n", one, false, 1), "more than a hundredth of what is left");
+        assert!(!stocks.must_ask("n", one, true, 1) && stocks.must_ask("n", stock(199, 0, 0), true, 1));
         stocks.learn(&name, stock(150, 0, 0), 1);
-        assert!(stocks.must_ask("n", one, 1));
-        assert!(!Stocks::new(Quotas::default()).must_ask("n", one, 0));
+        assert!(stocks.must_ask("n", one, false, 1));
+        assert!(!Stocks::new(Quotas::default()).must_ask("n", one, false, 0));
     }
 }

@@ -5,28 +5,13 @@ use crate::{
     http::{self, Message},
     port,
 };
-use serde_json::Value;
 use std::{
     io::{self, BufReader, Write},
     net::{SocketAddr, TcpStream},
-    ops::Sub,
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
-
-/// Operations that consume read units; all others that say what they consume write.
-const READS: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"];
-
-/// What was asked of DynamoDB so far, or between two looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Consumed {
-    /// Requests.
-    pub requests: f64,
-    /// Read request units.
-    pub read: f64,
-    /// Write request units.
-    pub written: f64,
-}
+use strata_stack::{Consumed, asking};
 
 /// The way. It lasts as long as the process.
 pub struct Capacity {
@@ -61,30 +46,6 @@ impl Capacity {
     }
 }
 
-impl Sub for Consumed {
-    type Output = Consumed;
-
-    fn sub(self, before: Consumed) -> Consumed {
-        Consumed {
-            requests: self.requests - before.requests,
-            read: self.read - before.read,
-            written: self.written - before.written,
-        }
-    }
-}
-
-impl Consumed {
-    fn count(&mut self, operation: &str, answer: &[u8]) {
-        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        let units: f64 = match &answer["ConsumedCapacity"] {
-            Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
-            table => table["CapacityUnits"].as_f64().unwrap_or_default(),
-        };
-        self.requests += 1.0;
-        *(if READS.contains(&operation) { &mut self.read } else { &mut self.written }) += units;
-    }
-}
-
 fn pass(client: TcpStream, engine: &str, consumed: &Mutex<Consumed>) -> io::Result<()> {
     let engine = TcpStream::connect(engine)?;
     client.set_nodelay(true)?;
@@ -93,21 +54,13 @@ fn pass(client: TcpStream, engine: &str, consumed: &Mutex<Consumed>) -> io::Resu
     while let Some(mut request) = http::read(&mut client)? {
         let target = request.header("x-amz-target").and_then(|target| target.split('.').nth(1));
         let operation = target.unwrap_or_default().to_owned();
-        request.body = asking(request.body);
+        request.body = asking(&request.body);
         write(engine.get_mut(), &request)?;
         let Some(answer) = http::read(&mut engine)? else { break };
         consumed.lock().unwrap_or_else(PoisonError::into_inner).count(&operation, &answer.body);
         write(client.get_mut(), &answer)?;
     }
     Ok(())
-}
-
-/// The same request, which also asks what it consumes.
-fn asking(body: Vec<u8>) -> Vec<u8> {
-    match body.strip_prefix(b"{") {
-        Some(rest) if !rest.starts_with(b"}") => [b"{\"ReturnConsumedCapacity\":\"TOTAL\",", rest].concat(),
-        _ => body,
-    }
 }
 
 /// Passes a message on, whose body may have another length than it came with.
@@ -127,15 +80,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::net::TcpListener;
-
-    #[test]
-    fn reads_and_writes_are_told_apart_and_tables_added_up() {
-        let mut consumed = Consumed::default();
-        consumed.count("GetItem", br#"{"ConsumedCapacity":{"TableName":"t","CapacityUnits":1.0}}"#);
-        consumed.count("TransactWriteItems", br#"{"ConsumedCapacity":[{"CapacityUnits":4.0},{"CapacityUnits":2.0}]}"#);
-        consumed.count("DescribeTable", b"{}");
-        assert_eq!(consumed, Consumed { requests: 3.0, read: 1.0, written: 6.0 });
-    }
 
     #[test]
     fn a_request_arrives_asking_and_its_answer_as_it_was() {

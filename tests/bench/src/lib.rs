@@ -11,8 +11,10 @@
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
+//! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
+//! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
@@ -23,6 +25,7 @@
 
 mod aims;
 pub mod allocations;
+pub mod batches;
 pub mod binaries;
 pub mod capacity;
 pub mod clients;
@@ -37,6 +40,7 @@ pub mod gateway;
 pub mod growth;
 pub mod http;
 pub mod invalidate;
+pub mod journal;
 pub mod level2;
 pub mod level3;
 pub mod limits;

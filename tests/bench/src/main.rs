@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, reason = "a program for the command line")]
 
 use std::{error::Error, path::Path, process::ExitCode, time::Instant};
-use strata_bench::{growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm};
+use strata_bench::{
+    batches, growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm,
+};
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
@@ -43,6 +45,7 @@ fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
     let sections = match measurement {
         level2::NAME => vec![level2::measure()?],
         level3::NAME => vec![level3::measure()?],
+        batches::NAME => vec![batches::measure()?],
         limits::NAME => vec![limits::in_the_library()?],
         growth::entries::NAME => growth::entries::measure(&std::env::args().nth(2).unwrap_or_default())?,
         warm::NAME => warm::measure(&std::env::args().nth(2).unwrap_or_default())?,

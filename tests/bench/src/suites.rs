@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, coherence, costs, engines::Engines, gateway, growth, invalidate, level2, level3, limits, parts,
-    report::Section, round_trips, starts, warm, warmer, whole,
+    allocations, batches, coherence, costs, engines::Engines, gateway, growth, invalidate, journal, level2, level3,
+    limits, parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 15] = [
+pub static ALL: [Suite; 17] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -41,9 +41,11 @@ pub static ALL: [Suite; 15] = [
     Suite { name: "allocations", measure: |engines, _| allocations::measure(engines) },
     Suite { name: "level2", measure: |engines, _| near_and_far(engines, level2::NAME) },
     Suite { name: "level3", measure: |engines, _| near_and_far(engines, level3::NAME) },
+    Suite { name: batches::NAME, measure: |engines, _| batches::all(engines) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },
+    Suite { name: "journal", measure: |engines, _| journal::measure(engines) },
     Suite { name: "costs", measure: |engines, _| costs::measure(engines) },
     Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },

@@ -1,9 +1,11 @@
 //! Does one operation through the gateway and writes down what the client saw.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 use strata_it::{Answer, Request, entry};
 
 use crate::history::{Action, Found, L3, Operation, Outcome, Put, Scope};
@@ -50,6 +52,60 @@ impl Client<'_> {
         let same = self.rig.process(container) == process;
         let outcome = self.outcome(&action, &answer, !same);
         Operation { start, end, process: same.then_some(process), action, outcome }
+    }
+
+    /// Does operations in the container, in one request: a batch where they are several.
+    pub(crate) async fn perform_all(&self, container: &str, actions: Vec<Action>) -> Vec<Operation> {
+        if let [only] = &actions[..] {
+            return vec![self.perform(container, only.clone()).await];
+        }
+        let request = self.batch(&actions).bearer(&self.token).pin(container);
+        let process = self.rig.process(container);
+        let start = self.clock.now();
+        let answer = request.send().await;
+        let end = self.clock.now();
+        let same = self.rig.process(container) == process;
+        let results = results(&answer);
+        let operation = |(place, action): (usize, Action)| {
+            let outcome = match &results {
+                Some(results) => self.part(&action, results.get(&place)),
+                None => self.outcome(&action, &answer, !same),
+            };
+            Operation { start, end, process: same.then(|| process.clone()), action, outcome }
+        };
+        actions.into_iter().enumerate().map(operation).collect()
+    }
+
+    fn batch(&self, actions: &[Action]) -> Request {
+        let operations: Vec<String> = actions.iter().map(|action| self.batched(action)).collect();
+        let body = format!(r#"{{"operations":[{}]}}"#, operations.join(","));
+        let request = self.rig.api.request("POST", "/batch").body(body);
+        let no_cache = actions.iter().any(|action| matches!(action, Action::Get { no_cache: true, .. }));
+        if no_cache { request.header("cache-control", "no-cache") } else { request }
+    }
+
+    /// One operation of a batch.
+    fn batched(&self, action: &Action) -> String {
+        let key = |key: usize| json!(self.workload.keys.names[key]);
+        match action {
+            Action::Get { key: read, .. } => json!({"op": "get", "key": key(*read)}).to_string(),
+            Action::Delete { key: deleted } => json!({"op": "delete", "key": key(*deleted)}).to_string(),
+            Action::Put(put) => format!(r#"{{"op":"put","key":{},{}"#, key(put.key), &self.put_body(put)[1..]),
+            Action::Invalidate { .. } => unreachable!("a batch has operations of one key each"),
+        }
+    }
+
+    /// How one operation of a batch ended. One without a result was not begun.
+    fn part(&self, action: &Action, result: Option<&Part>) -> Outcome {
+        let Some(Part { status, value, body }) = result else { return Outcome::Refused(0) };
+        match (action, status) {
+            (Action::Get { .. }, 200) => Outcome::Found(self.found(value, body)),
+            (Action::Get { .. }, 404) => Outcome::Absent,
+            (Action::Delete { .. }, 404) => Outcome::NothingThere,
+            (_, 200 | 201) => acknowledged(body),
+            (_, status @ 400..=499) => Outcome::Refused(*status),
+            (_, status) => Outcome::Unknown { status: *status, killed: false },
+        }
     }
 
     /// Asks a container for something that is no part of the history; returns the status.
@@ -99,6 +155,10 @@ impl Client<'_> {
     fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> String {
         let mut body = match scope {
             Scope::Pattern { text, .. } => json!({ "pattern": text }),
+            Scope::Keys(keys) => {
+                let names = keys.iter().map(|&key| &self.workload.keys.names[key]);
+                json!({ "keys": names.collect::<Vec<_>>() })
+            }
             Scope::Tag(tag) => json!({ "tags": [self.workload.keys.tag(*tag)] }),
         };
         name_levels(&mut body, "levels", levels);
@@ -107,7 +167,7 @@ impl Client<'_> {
 
     fn outcome(&self, action: &Action, answer: &Answer, killed: bool) -> Outcome {
         match (action, answer.status) {
-            (Action::Get { .. }, 200) => Outcome::Found(self.found(answer)),
+            (Action::Get { .. }, 200) => Outcome::Found(self.found(answer.value(), &answer.json())),
             (Action::Get { .. }, 404) => Outcome::Absent,
             (Action::Delete { .. }, 404) => Outcome::NothingThere,
             (_, 200 | 201) => acknowledged(&answer.json()),
@@ -116,10 +176,9 @@ impl Client<'_> {
         }
     }
 
-    fn found(&self, answer: &Answer) -> Found {
-        let text = answer.value();
+    fn found(&self, text: &str, body: &Value) -> Found {
         let number = value::number(text);
-        let metadata = answer.json()["metadata"].take();
+        let metadata = &body["metadata"];
         let expires_at = metadata["expires_at"].as_str().and_then(timestamp::parse_ms);
         Found {
             value: number,
@@ -129,6 +188,38 @@ impl Client<'_> {
             expires_at_ms: expires_at.map_or(i64::MIN, |at| at - self.clock.zero_wall_ms),
         }
     }
+}
+
+/// What a batch's answer says of one operation.
+struct Part {
+    status: u16,
+    /// The JSON text of its value; empty where it has none.
+    value: String,
+    body: Value,
+}
+
+/// The results of a batch by the places of their operations; none where it was not answered as one.
+fn results(answer: &Answer) -> Option<HashMap<usize, Part>> {
+    #[derive(Deserialize)]
+    struct Done<'a> {
+        #[serde(borrow)]
+        results: Vec<&'a RawValue>,
+        unprocessed: Vec<usize>,
+    }
+    #[derive(Deserialize)]
+    struct Valued<'a> {
+        #[serde(borrow)]
+        value: Option<&'a RawValue>,
+    }
+    let Done { results, unprocessed } = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200)?;
+    let places = (0..results.len() + unprocessed.len()).filter(|place| !unprocessed.contains(place));
+    let part = |raw: &RawValue| {
+        let body: Value = serde_json::from_str(raw.get()).expect("it is JSON");
+        let Valued { value } = serde_json::from_str(raw.get()).expect("a result is an object");
+        let status = body["status"].as_u64().and_then(|status| status.try_into().ok()).unwrap_or_default();
+        Part { status, value: value.map(|value| value.get().to_owned()).unwrap_or_default(), body }
+    };
+    Some(places.zip(results.into_iter().map(part)).collect())
 }
 
 fn acknowledged(body: &Value) -> Outcome {

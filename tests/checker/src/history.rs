@@ -87,6 +87,8 @@ pub enum Scope {
         /// What it matches, as its author knows.
         keys: Vec<KeyId>,
     },
+    /// These, by name.
+    Keys(Vec<KeyId>),
     /// Those that have a tag.
     Tag(TagId),
 }
@@ -189,7 +191,7 @@ impl Operation {
             Action::Get { .. } => false,
             Action::Put(put) => put.key == key,
             Action::Delete { key: deleted } => *deleted == key,
-            Action::Invalidate { scope: Scope::Pattern { keys, .. }, .. } => keys.contains(&key),
+            Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => keys.contains(&key),
             Action::Invalidate { scope: Scope::Tag(_), .. } => true,
         }
     }
@@ -200,7 +202,7 @@ impl Operation {
             Action::Invalidate { scope, levels } => {
                 names_l3(levels)
                     && match scope {
-                        Scope::Pattern { keys, .. } => keys.contains(&key),
+                        Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
                         Scope::Tag(tag) => tags.contains(tag),
                     }
             }

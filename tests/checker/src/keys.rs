@@ -69,6 +69,26 @@ impl Keys {
         format!("{}many{number:05}", self.prefix)
     }
 
+    /// Some of the keys that everything is done to, each once; at least two.
+    pub(crate) fn some(rng: &mut Rng) -> Vec<KeyId> {
+        let mut keys: Vec<KeyId> = (0..NAMES.len()).collect();
+        rng.shuffle(&mut keys);
+        keys.truncate(rng.usize(2..=NAMES.len()));
+        keys
+    }
+
+    /// Some of those that may be deleted.
+    pub(crate) fn some_removable(rng: &mut Rng) -> Vec<KeyId> {
+        let mut keys = Self::some(rng);
+        keys.retain(|&key| Self::is_removable(key));
+        keys
+    }
+
+    /// Whether a key may be deleted.
+    pub(crate) fn is_removable(key: KeyId) -> bool {
+        key < KEPT
+    }
+
     /// A key that may be deleted.
     pub(crate) fn removable(rng: &mut Rng) -> KeyId {
         rng.usize(..KEPT).min(rng.usize(..KEPT))

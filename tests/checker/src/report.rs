@@ -79,6 +79,7 @@ fn kind(operation: &Operation) -> String {
         Action::Put(_) => "PUT",
         Action::Delete { .. } => "DELETE",
         Action::Invalidate { scope: Scope::Pattern { .. }, .. } => "invalidate, pattern",
+        Action::Invalidate { scope: Scope::Keys(_), .. } => "invalidate, keys",
         Action::Invalidate { scope: Scope::Tag(_), .. } => "invalidate, tag",
     };
     match &operation.outcome {
@@ -214,6 +215,7 @@ impl Display for Operation {
             Action::Invalidate { scope, levels } => {
                 match scope {
                     Scope::Pattern { text, .. } => write!(f, "INVALIDATE {text}")?,
+                    Scope::Keys(keys) => write!(f, "INVALIDATE keys {keys:?}")?,
                     Scope::Tag(tag) => write!(f, "INVALIDATE tag {tag}")?,
                 }
                 write_levels(f, levels)?;

@@ -91,9 +91,9 @@ impl Run<'_> {
         let client = self.client(number);
         let mut operations = Vec::new();
         while self.clock.now() < LOAD {
-            let action = self.workload.any(&mut rng);
-            let container = self.rig.container(Client::function(&action), &mut rng);
-            operations.push(client.perform(&container, action).await);
+            let actions = self.workload.request(&mut rng);
+            let container = self.rig.container(Client::function(&actions[0]), &mut rng);
+            operations.extend(client.perform_all(&container, actions).await);
             tokio::time::sleep(Duration::from_millis(rng.u64(..THINK_MS))).await;
         }
         operations

@@ -13,7 +13,10 @@ use crate::value;
 const GETS: u32 = 64;
 const PUTS: u32 = 24;
 const DELETES: u32 = 6;
-const PATTERNS: u32 = 3;
+const PATTERNS: u32 = 2;
+const BY_NAME: u32 = 2;
+/// Of a hundred requests of a client, those that are a batch of operations.
+const BATCHES: u32 = 15;
 /// Of a hundred reads, those with `no-cache`.
 const NO_CACHE: u32 = 25;
 /// Of a hundred PUTs, those that name their levels.
@@ -47,8 +50,26 @@ impl Workload {
                 let scope = self.keys.pattern(rng);
                 Action::Invalidate { scope, levels: upper_levels(rng) }
             }
+            _ if die < GETS + PUTS + DELETES + PATTERNS + BY_NAME => {
+                let scope = Scope::Keys(Keys::some_removable(rng));
+                Action::Invalidate { scope, levels: upper_levels(rng) }
+            }
             _ => self.invalidate_tag(rng),
         }
+    }
+
+    /// What one request of a client asks for: one operation, or a batch of reads and mutations of different keys.
+    pub(crate) fn request(&self, rng: &mut Rng) -> Vec<Action> {
+        if rng.u32(..100) >= BATCHES {
+            return vec![self.any(rng)];
+        }
+        let no_cache = rng.u32(..100) < NO_CACHE;
+        let operation = |key: KeyId, rng: &mut Rng| match rng.u32(..GETS + PUTS + DELETES) {
+            die if die < GETS => Action::Get { key, no_cache },
+            die if die < GETS + PUTS || !Keys::is_removable(key) => self.put(key, rng),
+            _ => Action::Delete { key },
+        };
+        Keys::some(rng).into_iter().map(|key| operation(key, rng)).collect()
     }
 
     pub(crate) fn read(&self, rng: &mut Rng) -> Action {

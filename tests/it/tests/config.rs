@@ -23,7 +23,7 @@ async fn configure(api: &Api, update: Value) -> Answer {
     api.put("/config", update.to_string()).send().await
 }
 
-/// By one container: each has a way to Redis, and so a URL, of its own.
+/// By the first container.
 async fn shown(api: &Api) -> Value {
     api.get("/config").pin("config-1").send().await.expect(200).json()
 }

@@ -19,6 +19,8 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_put_by_query", 201),
             ("entries_get_by_query", 200),
             ("entries_delete_by_query", 200),
+            ("entries_batch", 200),
+            ("entries_batch_invalid", 400),
         ],
     ),
     (
@@ -27,6 +29,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("invalidate_dry_run", 200),
             ("invalidate_pattern", 200),
             ("invalidate_tags", 200),
+            ("invalidate_keys", 200),
             ("invalidate_invalid", 400),
             ("invalidate_journal", 200),
         ],

@@ -1,5 +1,7 @@
 //! Invalidation by pattern and tag, in every level and in some, and the journal that tells of it.
 
+mod keys;
+
 use crate::support::{copies_and_indexes, flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};
 use serde_json::{Value, json};
 use strata_it::{Api, configured, entry, stack::Claims};
@@ -101,6 +103,15 @@ async fn what_is_wrong_is_named() {
         (json!({"pattern": 1}), "pattern", "a string"),
         (json!({"pattern": "a", "tags": ["b"]}), "tags", "together"),
         (json!({"tags": []}), "tags", "at least one"),
+        (json!({"keys": []}), "keys", "at least one"),
+        (json!({"keys": ["a", ""]}), "keys[1]", "at least 1 byte"),
+        (json!({"keys": vec!["a"; 501]}), "keys", "at most 500"),
+        (json!({"keys": ["a"], "pattern": "b"}), "keys", "together"),
+        (json!({"keys": ["a"], "tags": ["b"]}), "keys", "together"),
+        (json!({"keys": ["a"], "match": "all"}), "match", "tags only"),
+        (json!({"tags": ["a"], "match": "some"}), "match", "any or all"),
+        (json!({"pattern": "a", "except_tags": []}), "except_tags", "at least one"),
+        (json!({"except_tags": ["a"]}), "pattern", "required"),
         (json!({"pattern": "a", "levels": ["L9"]}), "levels", "L1_MEMORY"),
         (json!({"pattern": "a", "levels": []}), "levels", "at least one"),
         (json!({"pattern": "a", "reason": "r".repeat(257)}), "reason", "at most 256"),

@@ -3,6 +3,8 @@
 //!
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
+mod read_through;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use strata_cache::config::RedisUrl;
 use strata_cache::{
-    CacheError, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Pattern, Put, Read, Selector,
-    TieredCache, Version,
+    Attempt, CacheError, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Lookup, Mutate, Mutated,
+    Patience, Pattern, Put, Read, Selector, TieredCache, Version,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -24,6 +26,8 @@ const WINDOW: Duration = Duration::from_millis(200);
 const KEPT: [&str; 2] = ["kept:1", "kept:2"];
 const SHARED: [&str; 2] = ["shared:1", "shared:2"];
 const GONE: [&str; 2] = ["gone:1", "gone:2"];
+/// Longer than anything takes here.
+const LONG: Duration = Duration::from_secs(60);
 /// By then what was sent to DynamoDB has arrived.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
 const REDIS_URL: &str = "LIBRARY_REDIS_URL";
@@ -63,6 +67,8 @@ async fn operations() {
     tokio::time::sleep(WINDOW * 2).await;
     process.agrees(&done).await;
     process.settles_what_was_abandoned().await;
+    read_through::reads(&process.here).await;
+    process.keeps_to_its_time().await;
 }
 
 fn cache() -> TieredCache {
@@ -113,12 +119,16 @@ enum What {
 impl Process {
     async fn work(&self, mut rng: fastrand::Rng) {
         for _ in 0..OPERATIONS {
+            if rng.u8(..8) == 0 {
+                self.many(&mut rng).await;
+                continue;
+            }
             let key = [KEPT, SHARED, GONE][rng.usize(..3)][rng.usize(..2)];
             let (ends, is_shared) = (GONE.contains(&key), SHARED.contains(&key));
             // What is put without L3 may be lost with the copy of an operation that nobody waits for.
             let waits = is_shared || rng.u8(..8) > 0;
             let polls = if waits { usize::MAX } else { rng.usize(1..20) };
-            let levels = if is_shared { Levels::ALL.without(Level::L3) } else { Levels::ALL };
+            let levels = levels_of(key);
             let began = Instant::now();
             let operation = async {
                 match rng.u8(..10) {
@@ -139,8 +149,59 @@ impl Process {
         }
     }
 
+    /// Reads all keys at once, or changes them all at once.
+    async fn many(&self, rng: &mut fastrand::Rng) {
+        let keys: Vec<&'static str> = all_keys().collect();
+        let (began, here) = (Instant::now(), rng.bool());
+        let whats: Vec<What> = if rng.bool() {
+            let cache = if here { &self.here } else { &self.there };
+            let named: Vec<Key> = keys.iter().map(|key| named(key)).collect();
+            let found = cache.get_many(&named, Read::default(), usize::MAX).await;
+            let version = |found: Lookup| found.hit.map(|hit| hit.entry.version);
+            let found = found.into_iter().map(|found| version(found.expect("there is room").unwrap()));
+            found.map(|found| What::Read { found, here }).collect()
+        } else {
+            let mutate = |key: &&str| match GONE.contains(key) && rng.bool() {
+                true => Mutate::Delete { key: named(key), by: String::new() },
+                false => Mutate::Put(named(key), self.value(levels_of(key))),
+            };
+            let mutations: Vec<Mutate> = keys.iter().map(mutate).collect();
+            self.here.mutate_many(&mutations, patience(LONG, LONG)).await.into_iter().map(what).collect()
+        };
+        let ended = Instant::now();
+        let done = |(key, what): (&'static str, What)| Done { key, what, began, ended };
+        self.done.lock().unwrap().extend(keys.into_iter().zip(whats).map(done));
+    }
+
+    /// What there is no time for is not begun; what is given up is what L3 has then, in every container.
+    async fn keeps_to_its_time(&self) {
+        let keys = ["late:1", "late:2", "late:3"];
+        let puts: Vec<Mutate> = keys.map(|key| Mutate::Put(named(key), self.value(Levels::ALL))).into();
+        let attempts = self.here.mutate_many(&puts, patience(Duration::ZERO, LONG)).await;
+        assert!(attempts.iter().all(|attempt| matches!(attempt, Attempt::NotBegun)), "{attempts:?}");
+        for key in keys {
+            assert_eq!(read_anew(&self.there, key).await, None);
+        }
+        let register = cache_with_redis(false);
+        for _ in 0..10 {
+            let attempts = self.here.mutate_many(&puts, patience(LONG, Duration::ZERO)).await;
+            assert!(attempts.iter().all(|attempt| matches!(attempt, Attempt::Unanswered)), "{attempts:?}");
+            tokio::time::sleep(ON_ITS_WAY).await;
+            for key in keys {
+                assert_eq!(read_anew(&self.here, key).await, read_anew(&register, key).await);
+            }
+        }
+    }
+
     async fn put(&self, key: &str, levels: Levels) -> Result<What, CacheError> {
-        let put = Put {
+        let stored = self.here.put(&named(key), self.value(levels)).await?;
+        assert!(!stored.degraded, "Redis was there all the time");
+        Ok(What::Put(stored.entry.version))
+    }
+
+    /// A value that nothing else has.
+    fn value(&self, levels: Levels) -> Put {
+        Put {
             text: self.values.fetch_add(1, Ordering::Relaxed).to_string().into(),
             ttl_seconds: 3600,
             tags: vec!["all".into()],
@@ -149,10 +210,7 @@ impl Process {
             condition: Condition::Always,
             by: String::new(),
             api_key: String::new(),
-        };
-        let stored = self.here.put(&named(key), put).await?;
-        assert!(!stored.degraded, "Redis was there all the time");
-        Ok(What::Put(stored.entry.version))
+        }
     }
 
     async fn invalidate(&self, key: &str) -> Result<What, CacheError> {
@@ -228,6 +286,26 @@ fn is_replaced(done: &[Done], key: &str, began: Instant, ended: Instant) -> bool
         _ => false,
     };
     SHARED.contains(&key) && done.iter().any(|other| other.key == key && is_replaced(other))
+}
+
+/// The levels that a key's values are put into.
+fn levels_of(key: &str) -> Levels {
+    if SHARED.contains(&key) { Levels::ALL.without(Level::L3) } else { Levels::ALL }
+}
+
+fn patience(begin: Duration, end: Duration) -> Patience {
+    let now = tokio::time::Instant::now();
+    Patience { begin_until: now + begin, end_until: now + end }
+}
+
+/// What came of one mutation of many.
+fn what(attempt: Attempt) -> What {
+    match attempt {
+        Attempt::Ended(Ok(Mutated::Stored(stored))) => What::Put(stored.entry.version),
+        Attempt::Ended(Ok(Mutated::Deleted(_))) => What::Deleted,
+        Attempt::Ended(Err(CacheError::Contended)) => What::Abandoned,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn named(key: &str) -> Key {

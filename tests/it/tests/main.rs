@@ -3,6 +3,7 @@
 
 mod answers;
 mod authorizer;
+mod batch;
 mod coherence;
 mod config;
 mod degradation;
@@ -20,10 +21,11 @@ mod maintenance;
 mod monitoring;
 mod openapi;
 mod outage;
+mod pages;
 mod prefetch;
 mod quota;
 mod races;
-mod readme;
+
 mod status;
 mod support;
 mod tables;

@@ -7,8 +7,10 @@ mod document;
 mod tour;
 mod types;
 
+pub use document::{DOCUMENT, operations};
+
 use crate::template;
-use document::{DOCUMENT, Operation, assert_valid, operations};
+use document::{Operation, assert_valid};
 use std::collections::BTreeSet;
 
 /// A path of the template as openapi.yaml writes it, below the base URL.

@@ -5,6 +5,7 @@ use crate::{
     tables::{self, Item, text_of},
 };
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use std::{
     collections::HashMap,
@@ -140,12 +141,14 @@ pub async fn leave_barriers(api: &Api, count: u64) {
 }
 
 async fn write(api: &Api, items: Vec<Item>) {
-    let client = tables::client(api);
-    for some in items.chunks(25) {
+    let client = &tables::client(api);
+    let write_some = |some: &[Item]| {
         let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
         let puts = some.iter().map(|item| WriteRequest::builder().put_request(put(item)).build()).collect();
-        client.batch_write_item().request_items("cache_control", puts).send().await.unwrap();
-    }
+        let written = client.batch_write_item().request_items("cache_control", puts).send();
+        async move { assert!(written.await.unwrap().unprocessed_items.is_none_or(|left| left.is_empty())) }
+    };
+    stream::iter(items.chunks(25).map(write_some)).buffer_unordered(16).collect::<()>().await;
 }
 
 fn text(value: &str) -> AttributeValue {

@@ -45,10 +45,20 @@ pub struct ContainerInfo {
 }
 
 impl Info {
-    /// Reads the file of a running stack.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        serde_json::from_slice(&std::fs::read(path)?).map_err(io::Error::other)
+    /// Reads what the stack on that port, which was told to keep its files below `folder`, says of itself.
+    pub fn read(folder: &Path, port: u16) -> io::Result<Self> {
+        serde_json::from_slice(&std::fs::read(file(&of_port(folder, port)))?).map_err(io::Error::other)
     }
+}
+
+/// Where the stack on that port keeps its files.
+pub(crate) fn of_port(folder: &Path, port: u16) -> PathBuf {
+    folder.join(port.to_string())
+}
+
+/// The description in a stack's own folder.
+fn file(own: &Path) -> PathBuf {
+    own.join("stack.json")
 }
 
 /// The file in which a stack's description is kept for as long as the stack runs.
@@ -58,8 +68,9 @@ pub(crate) struct InfoFile {
 }
 
 impl InfoFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path: Mutex::new(Some(path)) }
+    /// The one in a stack's own folder.
+    pub(crate) fn new(own: &Path) -> Self {
+        Self { path: Mutex::new(Some(file(own))) }
     }
 
     /// Writes the file in one step: a reader sees the old one or the new one. Does nothing once it has been removed.

@@ -14,10 +14,10 @@ use hyper::{Request, Response, StatusCode, service::service_fn};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::consumed::{self, Consumed};
 use crate::gate::{Gate, Lifetime};
 use crate::launch::TABLES;
 
@@ -64,29 +64,6 @@ pub enum L3Fault {
         /// Out of how many.
         of: u64,
     },
-}
-
-/// What was asked of the engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Consumed {
-    /// Requests.
-    pub requests: u64,
-    /// Read request units.
-    pub read: f64,
-    /// Write request units.
-    pub written: f64,
-}
-
-impl std::ops::Sub for Consumed {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
-        Self {
-            requests: self.requests - before.requests,
-            read: self.read - before.read,
-            written: self.written - before.written,
-        }
-    }
 }
 
 /// The proxy in front of the DynamoDB engine.
@@ -162,8 +139,9 @@ impl Forwarder {
         let body = body.to_bytes();
         let operation = operation(&head);
         let fault = *self.fault.borrow();
-        let reads_control = fault == L3Fault::ControlThrottling && is_read(&operation) && names(&body, TABLES[1].1);
-        let request = Request::from_parts(head, Full::new(asking(body)));
+        let reads_control =
+            fault == L3Fault::ControlThrottling && consumed::is_read(&operation) && names(&body, TABLES[1].1);
+        let request = Request::from_parts(head, Full::new(consumed::asking(&body).into()));
         Ok(match fault {
             L3Fault::Ok => self.forward(request).await,
             // On a connection that is about to be dropped.
@@ -212,36 +190,10 @@ impl Forwarder {
     }
 }
 
-impl Consumed {
-    fn count(&mut self, operation: &str, answer: &[u8]) {
-        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        let units: f64 = match &answer["ConsumedCapacity"] {
-            Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
-            table => table["CapacityUnits"].as_f64().unwrap_or_default(),
-        };
-        self.requests += 1;
-        let reads = ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&operation);
-        *(if reads { &mut self.read } else { &mut self.written }) += units;
-    }
-}
-
 /// Which operation a request is for.
 fn operation(head: &Parts) -> String {
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     target.and_then(|target| target.split('.').nth(1)).unwrap_or_default().to_owned()
-}
-
-/// The same request, which also asks what it consumes; no engine here checks signatures.
-fn asking(body: Bytes) -> Bytes {
-    match body.strip_prefix(b"{") {
-        Some(rest) if !rest.starts_with(b"}") => [b"{\"ReturnConsumedCapacity\":\"TOTAL\",", rest].concat().into(),
-        _ => body,
-    }
-}
-
-/// Whether it is a request that changes nothing.
-fn is_read(operation: &str) -> bool {
-    ["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"].contains(&operation)
 }
 
 /// Whether a request is about the table.

@@ -19,6 +19,7 @@ use crate::environment::Deployment;
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
 use crate::gateway::Gateway;
+use crate::info::of_port;
 use crate::l3::L3;
 use crate::logs::Logs;
 use crate::mapping::Mapping;
@@ -37,6 +38,8 @@ use crate::watchdog::Watchdog;
 
 /// Lambda's own limit for a function to get ready, and margin.
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
+/// The resource whose function answers with its REDIS_URL.
+const SHOWS_THE_URL: &str = "/cache/config";
 /// The tables, by the variable in which functions are given their names.
 pub(crate) const TABLES: [(&str, &str); 2] = [("TABLE_NAME", "cache_entries"), ("CONTROL_TABLE_NAME", "cache_control")];
 
@@ -48,7 +51,8 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     let api = template.api().map_err(Error::Template)?;
     let scratch = tempfile::Builder::new().prefix("strata-").tempdir().doing("creating a folder")?.keep();
     let watchdog = Arc::new(Watchdog::start(&scratch).doing("starting /bin/sh")?);
-    let logs = Arc::new(Logs::open(options.logs.clone().unwrap_or_else(|| scratch.join("logs")))?);
+    let folder = options.folder.as_ref().map(|folder| of_port(folder, address.port()));
+    let logs = Arc::new(Logs::open(folder.as_ref().unwrap_or(&scratch).join("logs"))?);
     let changed = Arc::new(Notify::new());
     let redis =
         Redis::start_engine(&options.redis, scratch.join("redis"), watchdog.clone(), logs.clone(), changed.clone())
@@ -92,7 +96,7 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     };
     let gateway = tokio::spawn(Arc::new(gateway).serve(listener));
     let issuer = issuer(&options);
-    let core = Core { url, issuer, redis, faults, clocks, schedules, pools, logs, watchdog, changed };
+    let core = Core { url, folder, issuer, redis, faults, clocks, schedules, pools, logs, watchdog, changed };
     Ok((Arc::new(core), gateway))
 }
 
@@ -190,8 +194,7 @@ impl Fleet<'_> {
         for function in functions {
             let mut containers = Vec::new();
             for number in 1..=self.options.containers {
-                let name = format!("{}-{number}", function.name);
-                containers.push(self.container(function, name).await?);
+                containers.push(self.container(function, container_name(function, number)).await?);
             }
             pools.insert(function.name.clone(), Pool::new(containers));
         }
@@ -219,13 +222,18 @@ impl Fleet<'_> {
         .await
     }
 
-    /// The container's REDIS_URL: a proxy of its own, where there can be one.
+    /// The container's REDIS_URL: a proxy of its own, where there can be one. Containers of the function that shows the
+    /// URL share theirs, so that each takes what another has shown for what it is.
     async fn way_to_redis(&mut self, function: &Function, name: &str) -> Result<String, Error> {
         let url = self.redis.url();
         let Some(parsed) = RedisUrl::parse(url).filter(|_| function.environment.contains_key("REDIS_URL")) else {
             return Ok(url.to_owned());
         };
-        let path = RedisPath::open(parsed.address.clone()).await.doing("opening a port for Redis")?;
+        let is_shown = function.routes.iter().any(|route| route.resource == SHOWS_THE_URL);
+        let path = match self.paths.get(&container_name(function, 1)).filter(|_| is_shown) {
+            Some(first) => first.clone(),
+            None => RedisPath::open(parsed.address.clone()).await.doing("opening a port for Redis")?,
+        };
         let own = parsed.at(&path.address());
         self.paths.insert(name.to_owned(), path);
         Ok(own)
@@ -247,6 +255,10 @@ impl Fleet<'_> {
             jwt_secret: issuer.secret,
         }
     }
+}
+
+fn container_name(function: &Function, number: usize) -> String {
+    format!("{}-{number}", function.name)
 }
 
 /// Signs what the authorizer, whose variables the options may have changed, accepts.

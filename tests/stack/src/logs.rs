@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::error::{Doing, Error};
@@ -17,6 +17,10 @@ impl Logs {
     pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
         std::fs::create_dir_all(&folder).doing(format!("creating {}", folder.display()))?;
         Ok(Self { folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Begins a log anew.

@@ -25,17 +25,18 @@ The stack takes these environment variables:
 Others are given to the functions as FUNCTION_ENV_<NAME>=, for example FUNCTION_ENV_CACHE_CONFIG='{}',
 and to template.yaml as PARAMETER_<Name>=, for example PARAMETER_WarmScheduleExpression='rate(1 hour)'.
 
-It describes itself in target/local/stack.json; the containers' logs are in target/local/logs.
+It describes itself in target/local/PORT/stack.json; the containers' logs are in target/local/PORT/logs.
 The response header x-strata-container names the container that answered; the request header
 x-strata-pin: NAME chooses it.
 
 Faults:   curl http://127.0.0.1:3000/_strata/faults -d '{\"redis\":{\"container\":\"entries-1\",\"fault\":\"cut\"}}'
-  redis   none, cut, stall, stall_replies, delay (ms), reset; without a container: of all
+  redis   none, cut, stall, stall_replies, delay (ms), narrow (kb_per_second, ms), reset; without a container: of all;
+          the containers of config share their way to Redis
   l3      ok, stopped, slow (ms), throttling, failing (k, of), conflicting (k, of),
-          as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
+          sick (ms, throttled, failing, of), control_throttling, as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
   GET shows what is in force.
 
-The token takes these:
+The token is for the stack on PORT, and takes these:
   SCOPES='cache:read cache:write cache:admin'   SUBJECT=local   API_KEY=   PREFIXES=a:,b:   TTL=3600 (seconds)
 ";
 
@@ -97,19 +98,17 @@ curl -i -X DELETE -H \"Authorization: Bearer $TOKEN\" {url}/entries/customer:123
 
 The first line goes into the shell that runs the others. Logs: {}
 Faults: strata-local --help. Ctrl-C stops everything.",
-        local().join("logs").display()
+        stack.logs_folder().display()
     );
 }
 
 fn options() -> Result<Options, String> {
-    let local = local();
     let mut options = Options::default()
-        .port(number("PORT", 3000)?)
+        .port(port()?)
         .containers(number("CONTAINERS", 2)?)
         .freeze(number("FREEZE", 1)? != 0)
         .l3(l3())
-        .info_file(local.join("stack.json"))
-        .logs(local.join("logs"));
+        .folder(local());
     if let Some(url) = variable("REDIS_URL") {
         options = options.redis(RedisEngine::Url(url));
     }
@@ -146,18 +145,22 @@ fn token() -> Result<String, String> {
     claims.api_key = variable("API_KEY");
     claims.prefixes = variable("PREFIXES").map(|prefixes| prefixes.split(',').map(str::to_owned).collect());
     claims.ttl_seconds = number("TTL", claims.ttl_seconds)?;
-    Ok(issuer().sign(&claims))
+    Ok(issuer(port()?).sign(&claims))
 }
 
-fn issuer() -> Issuer {
-    match Info::read(&local().join("stack.json")) {
+fn issuer(port: u16) -> Issuer {
+    match Info::read(&local(), port) {
         Ok(info) => Issuer { secret: info.jwt_secret, issuer: info.jwt_issuer, audience: info.jwt_audience },
         // None runs.
         Err(_) => Issuer::default(),
     }
 }
 
-/// Where a stack that people run keeps its files.
+fn port() -> Result<u16, String> {
+    number("PORT", 3000)
+}
+
+/// Where stacks that people run keep their files, each in a folder of its port.
 fn local() -> PathBuf {
     repository().join("target/local")
 }

@@ -46,8 +46,7 @@ pub struct Options {
     pub(crate) template: PathBuf,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) binaries: PathBuf,
-    pub(crate) info_file: Option<PathBuf>,
-    pub(crate) logs: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -68,8 +67,7 @@ impl Default for Options {
             binaries: profile_dir(&root),
             template: root.join("template.yaml"),
             parameters: BTreeMap::new(),
-            info_file: None,
-            logs: None,
+            folder: None,
         }
     }
 }
@@ -160,15 +158,11 @@ impl Options {
         self
     }
 
-    /// Keeps a description of the running stack in this file, see [`Info`](crate::Info); default none.
-    pub fn info_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.info_file = Some(path.into());
-        self
-    }
-
-    /// The folder of the log files, one per container; default a temporary one that goes with the stack.
-    pub fn logs(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.logs = Some(folder.into());
+    /// Where the stack keeps its description (see [`Info`](crate::Info)) and its logs, one per container: in a folder
+    /// below this one, named by the gateway's port, so that stacks beside each other share nothing. By default it does
+    /// not describe itself, and the logs go with it.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
         self
     }
 }

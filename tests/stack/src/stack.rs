@@ -1,6 +1,7 @@
 //! A running stack, as its owner sees it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -55,6 +56,8 @@ impl Drop for Background {
 /// What the gateway, the info writer and the stack's owner share.
 pub(crate) struct Core {
     pub(crate) url: String,
+    /// Of its port, where it describes itself.
+    pub(crate) folder: Option<PathBuf>,
     pub(crate) issuer: Issuer,
     pub(crate) redis: Redis,
     pub(crate) faults: Faults,
@@ -76,9 +79,9 @@ impl Stack {
         let runtime = runtime.doing("starting threads")?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
-        let info_file = options.info_file.clone().map(|path| Arc::new(InfoFile::new(path)));
         let started = handle.spawn(launch(options)).await;
         let (core, gateway) = started.expect("starting a stack does not panic")?;
+        let info_file = core.folder.as_deref().map(|own| Arc::new(InfoFile::new(own)));
         if let Some(file) = &info_file {
             file.write(&core.info()).doing("describing the stack in a file")?;
             handle.spawn(keep_info(core.clone(), file.clone()));
@@ -172,6 +175,11 @@ impl Stack {
     /// failure destination of the template names the log of what was sent there.
     pub fn logs(&self, name: &str) -> String {
         self.core.logs.read(name)
+    }
+
+    /// The folder of all logs.
+    pub fn logs_folder(&self) -> &Path {
+        self.core.logs.folder()
     }
 
     /// Ends every child and returns when they are gone.

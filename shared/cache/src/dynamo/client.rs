@@ -178,10 +178,15 @@ impl Store {
 
     /// Bounds for operations that carry chunks.
     pub(super) fn bulk(&self) -> aws_sdk_dynamodb::config::Builder {
+        self.longer(BULK_FACTOR)
+    }
+
+    /// Bounds for operations that may take so many times as long as others; an attempt of one half of that.
+    pub(super) fn longer(&self, factor: u32) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::config::Builder::new().timeout_config(
             TimeoutConfig::builder()
-                .operation_attempt_timeout(self.timeout() * BULK_FACTOR / 2)
-                .operation_timeout(self.timeout() * BULK_FACTOR)
+                .operation_attempt_timeout(self.timeout() * factor / 2)
+                .operation_timeout(self.timeout() * factor)
                 .build(),
         )
     }

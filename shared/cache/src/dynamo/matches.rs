@@ -170,6 +170,12 @@ impl Store {
         Ok(item.and_then(|item| self.live_in(&item)).filter(|live| live.version == version))
     }
 
+    /// The tags of the value that the row of `key` says something of, if it is of exactly that version.
+    pub(crate) async fn tags_of(&self, key: &str, version: Version) -> Result<Option<Vec<Arc<str>>>, L3Error> {
+        let item = self.head_item(key).await?.filter(|item| Head::of(item).version == version);
+        Ok(item.map(|item| tags_of(&item).into_iter().map(Arc::from).collect()))
+    }
+
     /// The live value that an item holds.
     fn live_in(&self, item: &Item) -> Option<Live> {
         let head = self.head_of(item);

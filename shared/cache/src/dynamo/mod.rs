@@ -42,6 +42,7 @@ mod head;
 mod jobs;
 mod load;
 mod maintenance;
+mod many;
 mod matches;
 mod noted;
 mod notes;

@@ -29,14 +29,15 @@ pub(crate) struct Meter {
     /// time: until then uses are kept by this container's seconds.
     ahead: Option<Ahead>,
     lease: Lease,
-    /// No request is admitted in this time.
+    /// No request is admitted in this time that needs so many permits or more.
     refused: Span,
+    refused_from: u32,
     /// Requests of the fleet in the window as of the last answer.
     used: u32,
     /// When used permits begin to come back, or one can be had again; never too early.
     back_ms: i64,
-    /// A request waits for a lease.
-    wanted: bool,
+    /// So many permits does a request need that waits for a lease; 0 when none waits.
+    wanted: u32,
 }
 
 /// By how much a clock is ahead of another, in ms. The reply took some of the time that the round trip took: nobody
@@ -60,8 +61,8 @@ struct Spent {
 /// Permits that may be used without asking.
 #[derive(Debug, Default)]
 struct Lease {
-    /// Whether Redis has counted the request that asked, just now.
-    counted: bool,
+    /// Permits that Redis has counted as used, just now, for the request that asked.
+    counted: u32,
     granted: u32,
     left: u32,
     life: Span,
@@ -85,8 +86,8 @@ impl Span {
 pub(crate) struct Report {
     /// Greater than that of every earlier report of this container.
     pub number: u64,
-    /// The second of Redis time, or an earlier one, at which a request asks to be counted.
-    pub asks: Option<i64>,
+    /// The second of Redis time, or an earlier one, at which a request asks to be counted, and the permits it needs.
+    pub asks: Option<(i64, u32)>,
     /// Uses by second of Redis time.
     pub uses: Vec<(i64, u32)>,
 }
@@ -95,8 +96,8 @@ pub(crate) struct Report {
 #[derive(Debug)]
 struct Pending {
     report: Report,
-    /// When the request that asks was admitted without an answer, in seconds of Redis time.
-    admitted: Option<i64>,
+    /// When the request that asks was admitted without an answer, in seconds of Redis time, and its permits.
+    admitted: Option<(i64, u32)>,
 }
 
 /// What Redis answers to a report.
@@ -106,11 +107,13 @@ pub(crate) struct Lent {
     pub time_us: i64,
     /// Permits to use.
     pub granted: u32,
-    /// Whether the request that asks was counted; never when as many as the limit had been.
+    /// Whether the request that asks was counted; never when its permits, and those that had been used, are more than the
+    /// limit.
     pub counted: bool,
     /// Requests of the last window that Redis knows of.
     pub used: u32,
-    /// The second at which used permits begin to come back, or, when the limit is reached, one can be had again.
+    /// The second at which used permits begin to come back; or, when the limit is reached, one can be had again; or, when the
+    /// request was not counted, as many as it needs.
     pub back: i64,
 }
 
@@ -126,61 +129,79 @@ impl Meter {
             ahead: None,
             lease: Lease::default(),
             refused: Span::default(),
+            refused_from: 1,
             used: 0,
             back_ms: i64::MIN,
-            wanted: false,
+            wanted: 0,
         }
     }
 
-    /// Admits or refuses a request without asking anybody; `None` when Redis must be asked.
-    pub(crate) fn decide(&mut self, now_ms: i64) -> Option<Result<Standing, Standing>> {
-        let may_use = self.lease.life.has(now_ms);
-        if may_use && std::mem::take(&mut self.lease.counted) {
-            self.spend(now_ms, false);
-            return Some(Ok(self.standing(now_ms, self.limit.saturating_sub(self.used + self.untold))));
+    /// Whether a request that needs so many permits, at least one, may go on, without asking anybody; `None` when Redis must
+    /// be asked. It has used nothing before it [takes](Meter::take) them.
+    pub(crate) fn decide(&mut self, now_ms: i64, permits: u32) -> Option<Result<(), Standing>> {
+        let held = if self.lease.life.has(now_ms) { self.lease.counted + self.lease.left } else { 0 };
+        // What Redis has counted already is used up first, also while nobody else is admitted.
+        if permits <= self.lease.counted && held > 0 {
+            return Some(Ok(()));
         }
-        if self.refused.has(now_ms) {
+        if self.refused.has(now_ms) && permits >= self.refused_from {
             return Some(Err(self.standing(now_ms, 0)));
         }
-        if may_use && self.lease.left > 0 {
-            self.lease.left -= 1;
-            self.spend(now_ms, true);
-            // A lease proves that permits were left, whatever the count of a moment ago.
-            let remaining = self.limit.saturating_sub(self.used + self.untold).max(self.lease.left);
-            return Some(Ok(self.standing(now_ms, remaining)));
+        if permits <= held {
+            return Some(Ok(()));
         }
-        if self.untold == 0 && self.own(now_ms) >= self.limit {
+        if self.untold == 0 && self.own(now_ms, permits).saturating_add(permits) > self.limit {
             return Some(Err(self.standing(now_ms, 0)));
         }
-        self.wanted = true;
+        self.wanted = permits;
         None
     }
 
-    /// Admits or refuses a request that [`decide`](Meter::decide) left open, by this container's own uses alone: Redis
-    /// cannot be asked.
-    pub(crate) fn decide_alone(&mut self, now_ms: i64) -> Result<Standing, Standing> {
-        self.wanted = false;
-        let left = self.limit.saturating_sub(self.own(now_ms)).checked_sub(1);
-        let Some(left) = left else { return Err(self.standing(now_ms, 0)) };
-        // Redis may have counted the request that asked, and will say so.
-        let second = self.second(now_ms);
-        let asked = self.pending.as_mut().filter(|pending| pending.report.asks.is_some() && pending.admitted.is_none());
-        let is_told = asked.map(|pending| pending.admitted = Some(second)).is_some();
-        self.spend(now_ms, !is_told);
-        Ok(self.standing(now_ms, left))
+    /// Uses permits that a request was told it [may](Meter::decide) use, just now.
+    pub(crate) fn take(&mut self, now_ms: i64, permits: u32) -> Standing {
+        let counted = permits.min(self.lease.counted);
+        let lent = permits - counted;
+        self.lease.counted -= counted;
+        self.lease.left = self.lease.left.saturating_sub(lent);
+        self.spend(now_ms, counted, 0);
+        self.spend(now_ms, lent, lent);
+        let remaining = self.limit.saturating_sub(self.used + self.untold);
+        // A lease proves that permits were left, whatever the count of a moment ago.
+        self.standing(now_ms, if lent > 0 { remaining.max(self.lease.left) } else { remaining })
     }
 
-    /// Own uses of the last window; sets when they come back.
-    fn own(&mut self, now_ms: i64) -> u32 {
+    /// Whether a request that [`decide`](Meter::decide) left open may go on, by this container's own uses alone: Redis cannot
+    /// be asked.
+    pub(crate) fn decide_alone(&mut self, now_ms: i64, permits: u32) -> Result<(), Standing> {
+        self.wanted = 0;
+        let fits = self.own(now_ms, permits).saturating_add(permits) <= self.limit;
+        if fits { Ok(()) } else { Err(self.standing(now_ms, 0)) }
+    }
+
+    /// Uses permits that a request was told it [may](Meter::decide_alone) use, just now.
+    pub(crate) fn take_alone(&mut self, now_ms: i64, permits: u32) -> Standing {
+        // Redis may have counted the request that asked, and will say so.
+        let used = (self.second(now_ms), permits);
+        let asked = self.pending.as_mut().filter(|pending| {
+            pending.admitted.is_none() && pending.report.asks.is_some_and(|(_, asked)| asked == permits)
+        });
+        let is_told = asked.map(|pending| pending.admitted = Some(used)).is_some();
+        self.spend(now_ms, permits, if is_told { 0 } else { permits });
+        let left = self.limit.saturating_sub(self.own(now_ms, 1));
+        self.standing(now_ms, left)
+    }
+
+    /// Own uses of the last window; sets when so many permits can be had again.
+    fn own(&mut self, now_ms: i64, permits: u32) -> u32 {
         let ahead = self.ahead.unwrap_or_default();
         // What may have left the window has left it.
         let second = (now_ms + ahead.at_most).div_euclid(1000);
         let window = || self.spent.iter().filter(|spent| (second - WINDOW + 1..=second).contains(&spent.second));
         let own = window().map(|spent| spent.uses).sum();
-        let mut left = own;
+        let mut left: u32 = own;
         let mut leaving = window().skip_while(|spent| {
             left -= spent.uses;
-            left >= self.limit
+            left.saturating_add(permits) > self.limit
         });
         let back = leaving.next().map_or(second, |spent| spent.second) + WINDOW;
         self.back_ms = back * 1000 - ahead.at_least;
@@ -191,12 +212,12 @@ impl Meter {
     pub(crate) fn is_due(&self, now_ms: i64) -> bool {
         let low = self.lease.left <= self.lease.granted / 2;
         let kept_ms = now_ms.saturating_sub(self.told_ms);
-        self.wanted || (self.untold > 0 && (low || !(0..REPORT_MS).contains(&kept_ms)))
+        self.is_wanted() || (self.untold > 0 && (low || !(0..REPORT_MS).contains(&kept_ms)))
     }
 
     /// Whether a request waits for a lease.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted
+        self.wanted > 0
     }
 
     /// The report to send: the one that was not answered, or a new one with this number.
@@ -207,10 +228,11 @@ impl Meter {
         // Before Redis has told its time, it could not be told when anything was.
         let is_timed = self.ahead.is_some();
         // What is refused in any case must not be counted.
-        let may_ask = is_timed && self.wanted && self.own(now_ms) < self.limit;
+        let wanted = self.wanted;
+        let fits = is_timed && wanted > 0 && self.own(now_ms, wanted).saturating_add(wanted) <= self.limit;
         let report = Report {
             number,
-            asks: may_ask.then(|| self.second(now_ms)),
+            asks: fits.then(|| (self.second(now_ms), wanted)),
             uses: if is_timed { self.tell() } else { Vec::new() },
         };
         self.pending = Some(Pending { report: report.clone(), admitted: None });
@@ -228,18 +250,22 @@ impl Meter {
     /// report than the one that is waited for says nothing.
     pub(crate) fn answered(&mut self, number: u64, lent: &Lent, sent_ms: i64, received_ms: i64) {
         let Some(pending) = self.pending.take_if(|pending| pending.report.number == number) else { return };
-        self.wanted = false;
+        self.wanted = 0;
         self.told_ms = received_ms;
         let time_ms = lent.time_us.div_euclid(1000);
         self.learn_time(Ahead { at_least: time_ms - received_ms, at_most: time_ms + 1 - sent_ms });
         self.used = lent.used;
-        if let Some(second) = pending.admitted.filter(|_| !lent.counted) {
-            self.owe(second);
+        if let Some((second, permits)) = pending.admitted.filter(|_| !lent.counted) {
+            self.owe(second, permits);
         }
         let second = self.second(received_ms);
-        let is_fresh = pending.report.asks.is_some_and(|asks| second - asks <= COUNTED_SECONDS);
+        let asked = pending.report.asks.filter(|_| pending.admitted.is_none());
+        let is_fresh = |asks: &(i64, u32)| second - asks.0 <= COUNTED_SECONDS;
+        let counted = asked.filter(is_fresh).filter(|_| lent.counted).map_or(0, |(_, permits)| permits);
+        // What was counted for one that then did not go on, for want of another permit, is there for the next.
+        let kept = if self.lease.life.has(received_ms) { self.lease.counted } else { 0 };
         self.lease = Lease {
-            counted: lent.counted && is_fresh && pending.admitted.is_none(),
+            counted: counted + kept,
             granted: lent.granted,
             // Uses since the report was made came from the lease before.
             left: lent.granted.saturating_sub(self.untold),
@@ -247,15 +273,17 @@ impl Meter {
         };
         let wait_ms = lent.back * 1000 - (lent.time_us + 999).div_euclid(1000);
         self.back_ms = received_ms + wait_ms;
-        let is_reached = lent.used >= self.limit;
+        let refused = pending.report.asks.filter(|_| !lent.counted).map(|(_, permits)| permits);
+        self.refused_from = refused.unwrap_or(1);
+        let is_reached = lent.used.saturating_add(self.refused_from) > self.limit;
         self.refused = Span { from_ms: sent_ms, until_ms: if is_reached { sent_ms + wait_ms } else { sent_ms } };
     }
 
-    /// Reports with the others a use that Redis was thought to know of.
-    fn owe(&mut self, second: i64) {
+    /// Reports with the others uses that Redis was thought to know of.
+    fn owe(&mut self, second: i64, permits: u32) {
         if let Some(spent) = self.spent.iter_mut().find(|spent| spent.second == second) {
-            spent.untold += 1;
-            self.untold += 1;
+            spent.untold += permits;
+            self.untold += permits;
         }
     }
 
@@ -279,17 +307,21 @@ impl Meter {
         self.ahead = Some(ahead);
     }
 
-    fn spend(&mut self, now_ms: i64, is_untold: bool) {
-        let (second, untold) = (self.second(now_ms), u32::from(is_untold));
+    /// Writes down uses, of which Redis does not know so many.
+    fn spend(&mut self, now_ms: i64, uses: u32, untold: u32) {
+        if uses == 0 {
+            return;
+        }
+        let second = self.second(now_ms);
         self.untold += untold;
         match self.spent.back_mut() {
             Some(last) if last.second >= second => {
-                last.uses += 1;
+                last.uses += uses;
                 last.untold += untold;
             }
             _ => {
                 self.forget(second);
-                self.spent.push_back(Spent { second, uses: 1, untold });
+                self.spent.push_back(Spent { second, uses, untold });
             }
         }
     }

@@ -15,6 +15,9 @@ const MOST_RIDING: usize = 8;
 /// Bytes of the hash that stands for an API key in Redis.
 const NAME_BYTES: usize = 16;
 
+/// Where a request that was admitted stands with each class; or where one stands that was refused.
+pub(crate) type Admitted<const N: usize> = Result<[Option<Standing>; N], Standing>;
+
 /// The meters of a container.
 #[derive(Debug)]
 pub(crate) struct Meters {
@@ -50,26 +53,56 @@ impl Meters {
         Meters { limits, keys: HashMap::new(), reports: 0 }
     }
 
-    /// Admits or refuses a request without asking anybody; `None` when Redis must be asked.
-    pub(crate) fn decide(
+    /// The limit of a class.
+    pub(crate) fn limit(&self, class: Class) -> Option<u32> {
+        self.limits.of(class)
+    }
+
+    /// Admits or refuses a request that needs permits of some classes, all or none, without asking anybody. Otherwise says
+    /// of which class Redis must be asked.
+    pub(crate) fn decide<const N: usize>(
         &mut self,
         api_key: &str,
-        class: Class,
+        needs: [(Class, u32); N],
         now_ms: i64,
-    ) -> Option<Result<Option<Standing>, Standing>> {
-        let Some(meter) = self.meter(api_key, class, now_ms) else { return Some(Ok(None)) };
-        meter.decide(now_ms).map(|decided| decided.map(Some))
+    ) -> Result<Admitted<N>, Class> {
+        for (class, permits) in needs.into_iter().filter(|(_, permits)| *permits > 0) {
+            let Some(meter) = self.meter(api_key, class, now_ms) else { continue };
+            match meter.decide(now_ms, permits) {
+                Some(Ok(())) => {}
+                Some(Err(standing)) => return Ok(Err(standing)),
+                None => return Err(class),
+            }
+        }
+        Ok(Ok(self.take(api_key, needs, now_ms, Meter::take)))
     }
 
     /// Admits or refuses a request that [`decide`](Meters::decide) left open, by what this container itself has admitted.
-    pub(crate) fn decide_alone(
+    pub(crate) fn decide_alone<const N: usize>(
         &mut self,
         api_key: &str,
-        class: Class,
+        needs: [(Class, u32); N],
         now_ms: i64,
-    ) -> Result<Option<Standing>, Standing> {
-        let Some(meter) = self.meter(api_key, class, now_ms) else { return Ok(None) };
-        meter.decide_alone(now_ms).map(Some)
+    ) -> Admitted<N> {
+        for (class, permits) in needs.into_iter().filter(|(_, permits)| *permits > 0) {
+            if let Some(meter) = self.meter(api_key, class, now_ms) {
+                meter.decide_alone(now_ms, permits)?;
+            }
+        }
+        Ok(self.take(api_key, needs, now_ms, Meter::take_alone))
+    }
+
+    fn take<const N: usize>(
+        &mut self,
+        api_key: &str,
+        needs: [(Class, u32); N],
+        now_ms: i64,
+        take: fn(&mut Meter, i64, u32) -> Standing,
+    ) -> [Option<Standing>; N] {
+        needs.map(|(class, permits)| {
+            let meter = self.meter(api_key, class, now_ms).filter(|_| permits > 0)?;
+            Some(take(meter, now_ms, permits))
+        })
     }
 
     /// The report that asks for a lease for one limit; `None` where there is no limit.

@@ -13,7 +13,7 @@ use crate::{
     level::Levels,
     quota::Share,
     register::Expected,
-    selector::Stretch,
+    selector::{Stretch, Tagged},
     shard::{SHARDS, shard},
     version::{Position, Version},
 };
@@ -27,7 +27,7 @@ const TOMBSTONE_MS: u64 = 70_000;
 /// Names copies and makes their commands.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    keys: Keyspace,
+    pub(super) keys: Keyspace,
     /// While L2 decides which value of a key is the newest (L3 is switched off): since which position. Copies from before
     /// do not exist.
     register: Option<Position>,
@@ -109,8 +109,8 @@ pub(crate) struct Touch {
 pub(crate) struct Eviction<'a> {
     /// Those older than this; without a version none is removed, and it is only looked.
     pub version: Option<Version>,
-    /// Those that have one of these tags; whatever their tags where there are none.
-    pub tags: &'a [Arc<str>],
+    /// Those with these tags.
+    pub tags: Tagged<'a>,
     /// Whether to say which tags they had.
     pub tell_tags: bool,
 }
@@ -262,8 +262,10 @@ impl Copies {
             .arg(u8::from(*tell_tags))
             .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.shard(shard))
-            .arg(lines(tags))
+            .arg(lines(tags.any))
             .arg(self.since())
+            .arg(lines(tags.all))
+            .arg(lines(tags.none))
             .arg(keys);
         call
     }

@@ -33,7 +33,8 @@ impl Leases {
 /// lease lives.
 fn lease(keys: &[String; 2], report: &Report, terms: [u32; 4]) -> Cmd {
     let mut call = scripts::LEASE.call(keys);
-    call.arg(report.number).arg(&terms).arg(report.asks.map(|second| second.to_string()).unwrap_or_default());
+    let (second, permits) = report.asks.map_or((String::new(), 0), |(second, permits)| (second.to_string(), permits));
+    call.arg(report.number).arg(&terms).arg(second).arg(permits);
     for (second, uses) in &report.uses {
         call.arg(second).arg(uses);
     }

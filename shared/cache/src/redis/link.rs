@@ -5,6 +5,7 @@
 //! clients that reconnect by themselves do so in background tasks with back-off, which a freeze would interrupt.
 //! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
+use super::attempts::Attempts;
 use super::meaning::Meaning;
 use super::scripts;
 use super::target::{RedisAccess, Target};
@@ -22,7 +23,10 @@ use redis::{
 };
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -43,6 +47,8 @@ pub(crate) enum Order {
     InTurn,
     /// The same, but the last two at once.
     LastTwoAtOnce,
+    /// So many at once, and the others at once after their replies.
+    InTwo(usize),
 }
 
 /// A command for Redis.
@@ -74,13 +80,14 @@ pub(crate) enum Down {
 
 /// The connection.
 pub(crate) struct Link {
-    target: Target,
+    target: Arc<Target>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     /// In seconds; may change as well.
     connect_timeout_seconds: AtomicU64,
-    connection: Lock<Option<Connection>>,
-    connecting: tokio::sync::Mutex<()>,
+    connection: Lock<Option<Made>>,
+    connecting: tokio::sync::Mutex<Attempts>,
+    clock: Clock,
     pause: Pause,
     /// It is read from, and nothing is written.
     refusing: Pause,
@@ -93,15 +100,22 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// A connection, and when it was made.
+struct Made {
+    connection: Connection,
+    at: Instant,
+}
+
 impl Link {
     /// Prepares a link; connects nothing.
     pub(crate) fn new(config: &L2Config, access: &RedisAccess, clock: Clock) -> Result<Link, RedisError> {
         Ok(Link {
-            target: Target::new(config, access, ABANDONED, &clock)?,
+            target: Arc::new(Target::new(config, access, ABANDONED, &clock)?),
             timeout_ms: config.timeout_ms.into(),
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
-            connecting: tokio::sync::Mutex::new(()),
+            connecting: tokio::sync::Mutex::default(),
+            clock: clock.clone(),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
         })
@@ -123,7 +137,7 @@ impl Link {
 
     /// Whether keys of one script must lie in one slot, and different slots on different nodes.
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster(..))
+        matches!(*self.target, Target::Cluster(..))
     }
 
     /// Connects outside of requests, within the connection timeout. What fails here is tried again by the first
@@ -179,6 +193,7 @@ impl Link {
         if self.pause.is_on() {
             return Err(Down::Skipped);
         }
+        let begun = Instant::now();
         let down = match timeout(time, self.run_with_retry(&batch.commands, order)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err((meaning, error))) => {
@@ -190,7 +205,7 @@ impl Link {
                 Down::Failed(error)
             }
             Err(_) => {
-                self.forget();
+                self.forget_older(begun);
                 Down::TimedOut
             }
         };
@@ -224,26 +239,31 @@ impl Link {
         }
     }
 
-    /// The connection there is, or a new one. Concurrent callers wait for the same attempt.
+    /// The connection there is, or a new one. Concurrent callers wait for the same attempts.
     async fn connection(&self) -> Result<Connection, RedisError> {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let _one_at_a_time = self.connecting.lock().await;
+        let mut attempts = self.connecting.lock().await;
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let connection = self.target.connect(self.connect_timeout()).await?;
-        *self.connection.enter(emptied) = Some(connection.clone());
+        let connection = attempts.go_on(&self.target, self.connect_timeout(), self.clock.steady_ms()).await?;
+        *self.connection.enter(emptied) = Some(Made { connection: connection.clone(), at: Instant::now() });
         Ok(connection)
     }
 
     fn current(&self) -> Option<Connection> {
-        self.connection.enter(emptied).clone()
+        self.connection.enter(emptied).as_ref().map(|made| made.connection.clone())
     }
 
     fn forget(&self) {
         *self.connection.enter(emptied) = None;
+    }
+
+    /// Forgets a connection that was there at that time: one made since has had less time to answer than it may take.
+    fn forget_older(&self, than: Instant) {
+        self.connection.enter(emptied).take_if(|made| made.at <= than);
     }
 }
 
@@ -275,21 +295,24 @@ impl Connection {
                 (count, _) => connection.req_packed_commands(commands, 0, count).await?,
             },
             Connection::Cluster(connection) => {
-                let in_turn = match order {
-                    Order::Any => 0,
-                    Order::InTurn => commands.len(),
-                    Order::LastTwoAtOnce => commands.len().saturating_sub(2),
+                let (in_turn, first) = match order {
+                    Order::Any => (0, 0),
+                    Order::InTurn => (commands.len(), 0),
+                    Order::LastTwoAtOnce => (commands.len().saturating_sub(2), 0),
+                    Order::InTwo(first) => (0, first),
                 };
                 let mut replies = Vec::with_capacity(commands.len());
                 for command in commands.cmd_iter().take(in_turn) {
                     replies.push(connection.req_packed_command(command).await?.extract_error()?);
                 }
-                let sent = commands.cmd_iter().skip(in_turn).map(|command| {
-                    let mut connection = connection.clone();
-                    async move { connection.req_packed_command(command).await }
-                });
-                for reply in join_all(sent).await {
-                    replies.push(reply?);
+                for (from, count) in [(in_turn, first), (in_turn + first, commands.len())] {
+                    let sent = commands.cmd_iter().skip(from).take(count).map(|command| {
+                        let mut connection = connection.clone();
+                        async move { connection.req_packed_command(command).await }
+                    });
+                    for reply in join_all(sent).await {
+                        replies.push(reply?);
+                    }
                 }
                 replies
             }

@@ -36,12 +36,14 @@
 //! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
 //! some of what is there, and maintenance goes through all of it.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;
 mod limits;
 mod link;
 mod meaning;
+mod reads;
 mod scripts;
 mod stats;
 mod target;
@@ -57,6 +59,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use reads::Copied;
 pub(crate) use stats::{Evictions, Fleet, Heap, MEMORY_MS, Standing, counted, drawn, refusal, reported};
 pub use target::RedisAccess;
 

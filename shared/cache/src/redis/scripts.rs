@@ -25,6 +25,7 @@ scripts! {
     SYNC = "lua/identity.lua", "lua/index.lua", "lua/sync.lua";
     SINCE = "lua/index.lua", "lua/since.lua";
     APPEND = "lua/index.lua", "lua/append.lua";
+    READ = "lua/read.lua";
     STORE = "lua/tags.lua", "lua/books.lua", "lua/store.lua";
     REMOVE = "lua/tags.lua", "lua/books.lua", "lua/remove.lua";
     TOUCH = "lua/touch.lua";

@@ -23,16 +23,31 @@ impl TieredCache {
     /// # Errors
     /// When as many requests as the limit were admitted within the last minute: where they stand then.
     pub async fn admit(&self, api_key: &str, class: Class) -> Result<Option<Standing>, Standing> {
-        if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
+        self.admit_all(api_key, [(class, 1)]).await.map(|[standing]| standing)
+    }
+
+    /// Counts a request that does so many operations of some classes, each named once, all of them or none. Returns where
+    /// whoever has `api_key` stands with each; nothing for a class that has no limit, or of which it does none.
+    ///
+    /// # Errors
+    /// When they do not all fit what is left of the limits: where they stand with one that is too small. More operations
+    /// than the limit itself never fit.
+    pub async fn admit_all<const N: usize>(
+        &self,
+        api_key: &str,
+        needs: [(Class, u32); N],
+    ) -> Result<[Option<Standing>; N], Standing> {
+        if let Ok(decided) = self.meters().decide(api_key, needs, self.clock.now_ms()) {
             return decided;
         }
         // Several requests at once ask for the same permits, which one answer brings.
         let patience = Duration::from_millis(self.setup().config.l2_config.timeout_ms);
         let turn = timeout(patience, self.borrowing.lock()).await;
-        for _ in 0..if turn.is_ok() { MOST_ASKED } else { 0 } {
-            if let Some(decided) = self.meters().decide(api_key, class, self.clock.now_ms()) {
-                return decided;
-            }
+        for _ in 0..if turn.is_ok() { MOST_ASKED * N } else { 0 } {
+            let class = match self.meters().decide(api_key, needs, self.clock.now_ms()) {
+                Ok(decided) => return decided,
+                Err(class) => class,
+            };
             let view = self.view();
             if !view.uses(Level::L2) {
                 break;
@@ -45,8 +60,13 @@ impl TieredCache {
         }
         let now_ms = self.clock.now_ms();
         let mut meters = self.meters();
-        let decided = meters.decide(api_key, class, now_ms);
-        decided.unwrap_or_else(|| meters.decide_alone(api_key, class, now_ms))
+        let decided = meters.decide(api_key, needs, now_ms);
+        decided.unwrap_or_else(|_| meters.decide_alone(api_key, needs, now_ms))
+    }
+
+    /// How many requests of a class one API key may make within a minute; `None` when it has no limit.
+    pub fn limit(&self, class: Class) -> Option<u32> {
+        self.meters().limit(class)
     }
 
     /// The reports for the next sync to take along.

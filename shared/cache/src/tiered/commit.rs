@@ -158,7 +158,10 @@ impl View<'_> {
     ) -> Result<Ended, CacheError> {
         let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
         let told = match self.then_check(&plan.written(begun), begun.stamp, commands).await {
-            Ok(checked) => self.told(checked.replies).map(|outcome| (outcome, checked.since)),
+            Ok(checked) => {
+                let since = checked.since();
+                self.told(checked.replies).map(|outcome| (outcome, since))
+            }
             Err(down) => Err(down.into()),
         };
         let (outcome, since) = match told {
@@ -207,12 +210,13 @@ impl View<'_> {
         let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
         let untold = Untold { view: self, key: plan.key, version: begun.version };
         let checked = self.then_check(&plan.written(begun), begun.stamp, commands).await?;
+        let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
         let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
         untold.settle();
         match outcome.done {
-            Done::Yes if checked.since == Since::Invalidated && plan.value.is_some() => {
+            Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
                 return Ok(Ended::Repeat { replaced: outcome.was_live });
             }
             Done::Yes => {}
@@ -228,7 +232,7 @@ impl View<'_> {
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
             degraded: false,
-            may_fill: checked.since == Since::Unchanged,
+            may_fill: since == Since::Unchanged,
         }))
     }
 

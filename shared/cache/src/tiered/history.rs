@@ -78,6 +78,9 @@ fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option
         key: text("key"),
         pattern: None,
         tags: None,
+        all_tags: false,
+        keys: None,
+        except_tags: None,
         levels: None,
         by: text("by"),
         reason: None,
@@ -88,6 +91,13 @@ fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option
         mutation.levels = Some(Levels::from_bits(written.levels));
         mutation.pattern = written.pattern;
         mutation.tags = written.tags;
+        if let Some(select) = written.select {
+            mutation.pattern = select.pattern;
+            mutation.all_tags = select.all.is_some();
+            mutation.tags = select.any.or(select.all);
+            mutation.keys = select.keys;
+            mutation.except_tags = select.except;
+        }
         mutation.by = written.by.filter(|by| !by.is_empty());
         mutation.reason = written.reason;
     }

@@ -43,8 +43,39 @@ impl TieredCache {
 
     async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let pace = Pace::of(self.request_budget, GRACE);
+        if request.dry_run || request.max_affected.is_some() {
+            let met = loop {
+                if let Some(ended) = ended(self.view().count_meant(request, pace).await) {
+                    break ended?;
+                }
+            };
+            match request.max_affected {
+                _ if request.dry_run => return Ok(met.into_invalidated(false, Reclaim::Complete)),
+                Some(most) if met.count() > most => return Err(CacheError::TooMany { matched: met.count() }),
+                _ => {}
+            }
+        }
+        // One after another: what is open at once is bounded.
+        let mut parts = request.selector.parts().into_iter();
+        let mut whole = self.invalidate_part(request, parts.next(), pace).await?;
+        for part in parts {
+            whole.add(self.invalidate_part(request, Some(part), pace).await?);
+        }
+        Ok(whole)
+    }
+
+    async fn invalidate_part(
+        &self,
+        request: &Invalidate,
+        part: Option<Selector>,
+        pace: Pace,
+    ) -> Result<Invalidated, CacheError> {
+        let selector = part.unwrap_or_else(|| request.selector.clone());
+        let Invalidate { levels, dry_run, max_affected, .. } = *request;
+        let (reason, by) = (request.reason.clone(), request.by.clone());
+        let request = Invalidate { selector, levels, reason, by, dry_run, max_affected };
         loop {
-            if let Some(ended) = ended(self.view().invalidate(request, pace).await) {
+            if let Some(ended) = ended(self.view().invalidate(&request, pace).await) {
                 return ended;
             }
         }
@@ -52,17 +83,14 @@ impl TieredCache {
 }
 
 impl View<'_> {
+    async fn count_meant(&self, request: &Invalidate, pace: Pace) -> Result<Met, Stop> {
+        let levels = request.levels.and(self.setup.config.enabled());
+        let caught_up = self.catch_up().await?;
+        Ok(self.census(request, levels, caught_up, pace).await?)
+    }
+
     async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
         let levels = request.levels.and(self.setup.config.enabled());
-        if request.dry_run || request.max_affected.is_some() {
-            let caught_up = self.catch_up().await?;
-            let met = self.census(request, levels, caught_up, pace).await?;
-            match request.max_affected {
-                _ if request.dry_run => return Ok(met.into_invalidated(false, Reclaim::Complete)),
-                Some(most) if met.count() > most => return Err(CacheError::TooMany { matched: met.count() }.into()),
-                _ => {}
-            }
-        }
         for _ in 0..TRIES {
             let CaughtUp { synced, followed, .. } = self.get_ready(levels).await?;
             let recorded = match synced {

@@ -19,12 +19,16 @@ mod jobs;
 mod load;
 mod maintain;
 mod met;
+mod mutate_many;
 mod newest;
 mod notes;
+mod open_error;
 mod owed;
 mod prefetch;
 mod promote;
 mod read;
+mod read_many;
+mod read_rows;
 mod removal;
 mod riders;
 mod status;
@@ -41,6 +45,8 @@ mod view;
 mod warm;
 mod warming;
 mod write;
+
+pub use open_error::OpenError;
 
 use self::{
     owed::Owed,
@@ -72,7 +78,6 @@ use crate::{
     version::Position,
 };
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{
@@ -172,20 +177,6 @@ pub struct TieredCache {
     taken_above_all: Taken,
 }
 
-/// Why no cache can be made of a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OpenError {
-    /// `l2_config.redis_url` cannot be understood, or does not go together with the access. The text does not repeat
-    /// it: it may hold a password.
-    RedisUrl,
-    /// `l2_config.redis_url` names a database of a cluster, which has the first only.
-    ClusterDatabase,
-    /// `l2_config.key_prefix` has a brace, which Redis Cluster would take for its own.
-    KeyPrefix,
-    /// L2 and L3 are both switched off: nothing would decide which value is the newest.
-    NoSharedLevel,
-}
-
 impl TieredCache {
     /// Makes the cache of this container. Connects nothing, so that it cannot fail for want of a connection.
     ///
@@ -269,12 +260,7 @@ impl TieredCache {
     /// When the value is too large or names a level that is switched off, the condition does not hold, or a level it needs
     /// cannot be reached; the mutation may have happened then if it was under way already.
     pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(ended) = ended(self.view().put(key, &put, &mut attempts).await) {
-                return self.count_mutation(ended, |stored| stored.degraded);
-            }
-        }
+        self.put_with(key, &put, Attempts::default()).await
     }
 
     /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
@@ -282,11 +268,7 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        loop {
-            if let Some(ended) = ended(self.view().delete(key, by).await) {
-                return self.count_mutation(ended, |deleted| deleted.degraded);
-            }
-        }
+        self.delete_with(key, by, false).await
     }
 
     /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
@@ -340,9 +322,17 @@ impl TieredCache {
             }
         }
         for invalidation in &news.invalidations {
-            self.memory.remove_matching(|key, copy| {
-                invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp)
-            });
+            let is_covered =
+                |key: &Key, copy: &Copy| invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp);
+            let Some(keys) = invalidation.selector.keys() else {
+                self.memory.remove_matching(is_covered);
+                continue;
+            };
+            for key in keys.texts().iter().map(Key::again) {
+                if self.memory.get(&key, now_ms).is_some_and(|copy| is_covered(&key, &copy)) {
+                    self.memory.remove(&key, now_ms);
+                }
+            }
         }
     }
 }
@@ -380,21 +370,3 @@ impl Source {
         copy
     }
 }
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            OpenError::RedisUrl => {
-                "l2_config.redis_url must be redis[s][+cluster]://[user:password@]host:port[/db], rediss with a CA"
-            }
-            OpenError::ClusterDatabase => {
-                "l2_config.redis_url names a database, and a cluster has the first only: write redis[s]+cluster://host:port, \
-                 without /number at the end, and keep deployments on one cluster apart by key_prefix"
-            }
-            OpenError::KeyPrefix => "l2_config.key_prefix must not contain braces",
-            OpenError::NoSharedLevel => "at least one of L2_REDIS and L3_DATABASE must be enabled",
-        })
-    }
-}
-
-impl std::error::Error for OpenError {}

@@ -1,8 +1,9 @@
 //! What L3 says of a key: its newest value, or where that is.
 
-use super::view::View;
+use super::{Source, sync::Written, view::View};
 use crate::{
     codec,
+    coherence::Stamp,
     config::LARGEST_ENTRY_BYTES,
     dynamo::{Content, Row},
     entry::Entry,
@@ -10,7 +11,9 @@ use crate::{
     level::Level,
     memory::Copy,
     outcome::{CacheError, Hit, Path, Step},
-    redis::Found,
+    quota::share_of,
+    redis::{Found, WriteCopy},
+    register::Expected,
 };
 use bytes::Bytes;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -24,6 +27,49 @@ pub(super) struct Newest {
     pub(super) last_read_ms: i64,
     /// In whose stock it is in L2, where L3 said so.
     pub(super) owner: Option<Arc<str>>,
+}
+
+impl Newest {
+    /// It on its way into L1, under `stamp`; L3 was asked at `asked_ms`, in steady ms at `read_at_ms`.
+    pub(super) fn source(&self, stamp: Stamp, asked_ms: i64, read_at_ms: i64) -> Source {
+        Source {
+            entry: Arc::clone(&self.entry),
+            stamp: stamp.position,
+            known: stamp.generation,
+            certified_ms: asked_ms,
+            read_at_ms: Some(read_at_ms),
+            reads: self.reads,
+            last_read_ms: self.last_read_ms,
+        }
+    }
+
+    /// Its copy for L2, over the one that was found there and that is not trusted.
+    pub(super) fn copy<'a>(
+        &'a self,
+        key: &'a Key,
+        stamp: Stamp,
+        asked_ms: i64,
+        distrusted: Option<&Found>,
+    ) -> WriteCopy<'a> {
+        WriteCopy {
+            key: key.as_str(),
+            version: self.entry.version,
+            stamp: stamp.position,
+            certified_ms: asked_ms,
+            expires_at_ms: self.entry.expires_at_ms,
+            envelope: &self.envelope,
+            tags: &self.entry.tags,
+            levels: self.entry.levels,
+            distrusted: distrusted.map(|found| (found.version, found.stamp)),
+            expected: Expected::Anything,
+            share: share_of(self.owner.as_ref(), key, &self.entry, self.envelope.len()),
+        }
+    }
+
+    /// What is written with that.
+    pub(super) fn written<'a>(&'a self, key: &'a Key) -> Written<'a> {
+        Written { key, tags: &self.entry.tags, version: self.entry.version, bytes: self.envelope.len() }
+    }
 }
 
 impl View<'_> {

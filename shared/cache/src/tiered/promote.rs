@@ -28,7 +28,7 @@ use tokio::sync::Mutex;
 /// Most bytes of one pipeline, but for one value that is larger: what the network of a small container carries in 200 ms.
 const PIPELINE_BYTES: usize = 4 << 20;
 /// Most copies of one call: it holds Redis up for less than a millisecond.
-const CALL_COPIES: usize = 50;
+pub(super) const CALL_COPIES: usize = 50;
 
 /// What came of batches.
 #[derive(Debug, Default)]
@@ -230,7 +230,7 @@ impl View<'_> {
 }
 
 /// What one call did for each of so many copies; what it failed for failed for all.
-fn outcomes(reply: Reply, copies: usize) -> Vec<Option<Outcome>> {
+pub(super) fn outcomes(reply: Reply, copies: usize) -> Vec<Option<Outcome>> {
     match Outcome::parse_all(reply) {
         Ok(outcomes) if outcomes.len() == copies => outcomes.into_iter().map(Some).collect(),
         Ok(_) => vec![None; copies],

@@ -1,10 +1,9 @@
 //! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
 
 use super::{
-    Source,
     configure::FOLLOW_INTERVAL_MS,
     newest::Newest,
-    sync::{About, Synced, Written},
+    sync::{About, Synced},
     view::{Stop, View},
 };
 use crate::{
@@ -17,9 +16,8 @@ use crate::{
     memory::Copy,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     planted::{Bug, planted},
-    quota::share_of,
-    redis::{Down, Found, Outcome, Reply, WriteCopy},
-    register::{Expected, Register},
+    redis::{Down, Found, Outcome, Reply},
+    register::Register,
     version::Position,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -93,18 +91,20 @@ impl View<'_> {
 
     /// The copy in L1, if what the container knows of the journal is fresh enough to trust it.
     pub(super) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
-        if path.l1 == Step::Disabled {
-            return None;
-        }
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
         let is_due = self.is_due(i64::MIN, now_ms);
-        let copy = self.memory.get(key, self.clock.now_ms());
-        path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
-        let copy = copy?;
-        if read.no_cache || (is_due && !self.is_recent(&copy, now_ms)) {
+        self.get_if(key, path, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
+    }
+
+    /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it.
+    pub(super) fn get_if(&self, key: &Key, path: &mut Path, may_be_trusted: impl Fn(&Copy) -> bool) -> Option<Hit> {
+        if path.l1 == Step::Disabled {
             return None;
         }
+        let copy = self.memory.get(key, self.clock.now_ms());
+        path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
+        let copy = copy.filter(|copy| may_be_trusted(copy))?;
         match self.settle_doubt(key, &copy, None, &self.knowledge()) {
             Some(true) => {}
             Some(false) => {
@@ -226,16 +226,8 @@ impl View<'_> {
             return Ok(None);
         };
         let level = value.level;
-        let source = Source {
-            entry: Arc::clone(&value.entry),
-            stamp: stamp.position,
-            known: stamp.generation,
-            certified_ms: asked_ms,
-            // The window counts from when it was known what is open: a row that is hidden since may still be there.
-            read_at_ms: Some(read_at_ms.min(known_ms)),
-            reads: value.reads,
-            last_read_ms: value.last_read_ms,
-        };
+        // The window counts from when it was known what is open: a row that is hidden since may still be there.
+        let source = value.source(stamp, asked_ms, read_at_ms.min(known_ms));
         let confirmed =
             !reachable || self.promote(key, stamp, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
         let hit = if confirmed { self.deliver(key, stamp, source, level) } else { self.hand_over(key, source, level) };
@@ -260,28 +252,15 @@ impl View<'_> {
             // Only what is written is looked after.
             return true;
         }
-        let copy = WriteCopy {
-            key: key.as_str(),
-            version: value.entry.version,
-            stamp: stamp.position,
-            certified_ms: asked_ms,
-            expires_at_ms: value.entry.expires_at_ms,
-            envelope: &value.envelope,
-            tags: &value.entry.tags,
-            levels: value.entry.levels,
-            distrusted: distrusted.map(|found| (found.version, found.stamp)),
-            expected: Expected::Anything,
-            share: share_of(value.owner.as_ref(), key, &value.entry, value.envelope.len()),
-        };
+        let copy = value.copy(key, stamp, asked_ms, distrusted.as_ref());
         let write = self.setup.copies.write(self.operation(stamp), &[copy]);
-        let written =
-            Written { key, tags: &value.entry.tags, version: value.entry.version, bytes: value.envelope.len() };
+        let written = value.written(key);
         if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {
             return self.ask(write).await.is_ok();
         }
         match self.then_check(&written, stamp, vec![write]).await {
             Ok(checked) => {
-                let unchanged = checked.since == Since::Unchanged;
+                let unchanged = checked.since() == Since::Unchanged;
                 if unchanged && let Some(Ok(outcome)) = checked.replies.into_iter().next().map(Outcome::parse) {
                     self.count_promotion(value.entry.version, outcome);
                 }
@@ -325,7 +304,7 @@ impl View<'_> {
     }
 
     /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
-    fn is_recent(&self, copy: &Copy, now_ms: i64) -> bool {
+    pub(super) fn is_recent(&self, copy: &Copy, now_ms: i64) -> bool {
         let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
         age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
     }

@@ -16,7 +16,7 @@ use crate::{
     version::Version,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// Removals in flight in one partition of L3.
@@ -130,7 +130,7 @@ impl View<'_> {
         stretch: Stretch<'_>,
         last: Option<String>,
     ) -> Result<Option<String>, L3Error> {
-        let tags = sweep.act == Act::Look && self.knowledge().hides_by_tag();
+        let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().hides_by_tag());
         let (matches, last) = self.store.search(Search { stretch, after: last.as_deref(), tags }).await?;
         stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
             .map(|found| self.sweep_row(found, stretch.tag.is_some(), sweep))
@@ -141,7 +141,16 @@ impl View<'_> {
     }
 
     async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
-        let only = by_tag.then_some(found.version);
+        let needs_tags = sweep.selector.needs_tags();
+        if needs_tags {
+            let tags =
+                if by_tag { self.store.tags_of(&found.key, found.version).await? } else { Some(found.tags.clone()) };
+            if !tags.is_some_and(|tags| sweep.selector.touches(&found.key, &tags)) {
+                return Ok(());
+            }
+        }
+        // Of the very version whose tags are known.
+        let only = (by_tag || needs_tags).then_some(found.version);
         let markers = !sweep.met.levels.has(Level::L3);
         let live = match sweep.act {
             Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
@@ -218,15 +227,12 @@ impl View<'_> {
             Act::Remove(version) => Some(version),
             Act::Look | Act::RemoveSeen => None,
         };
-        let tags: &[Arc<str>] = match sweep.selector {
-            Selector::Tags { any, .. } => any,
-            Selector::Pattern(_) => &[],
-        };
         let pages: Vec<(u64, Vec<String>)> = pages
             .into_iter()
             .map(|(shard, keys)| (shard, keys.into_iter().filter(|key| sweep.selector.admits(key)).collect::<Vec<_>>()))
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
+        let tags = sweep.selector.tagged();
         let eviction = Eviction { version, tags, tell_tags: self.knowledge().hides_by_tag() };
         let commands =
             pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, &eviction, keys)).collect();

@@ -39,6 +39,15 @@ pub(super) struct About<'a> {
     pub always: bool,
 }
 
+/// What a sync that follows on commands comes after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// After the last of them, each of which comes after the one before.
+    EachOther,
+    /// After all of them, which need not wait for each other.
+    All,
+}
+
 /// A write into L2 whose end is not known.
 #[derive(Debug)]
 pub(super) struct Unfinished {
@@ -63,8 +72,15 @@ pub(super) struct Synced {
 /// What a write into L2 and the look into the journal after it gave.
 pub(super) struct Checked {
     pub replies: Vec<Reply>,
-    /// What has been recorded of the key since the operation began, but for its own record.
-    pub since: Since,
+    /// What has been recorded of each key since the operation began, but for its own record.
+    pub since: Vec<Since>,
+}
+
+impl Checked {
+    /// What has been recorded of the only key, or of the first one.
+    pub(super) fn since(&self) -> Since {
+        self.since.first().copied().unwrap_or(Since::Changed)
+    }
 }
 
 impl View<'_> {
@@ -115,7 +131,8 @@ impl View<'_> {
     ///
     /// What was changed in L3 is told with them: this container may sleep for long after.
     pub(super) async fn then_sync(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
-        self.then_sync_about(About::default(), commands, bytes).await.map(|(replies, _)| replies)
+        let order = After::EachOther;
+        self.then_sync_about(About::default(), commands, bytes, order).await.map(|(replies, _)| replies)
     }
 
     async fn then_sync_about(
@@ -123,13 +140,18 @@ impl View<'_> {
         about: About<'_>,
         commands: Vec<Command>,
         bytes: usize,
+        after: After,
     ) -> Result<(Vec<Reply>, Option<Looked>), Down> {
         let count = commands.len();
         let hot = self.hot_keys();
         let sent = self.send();
         let sync = self.sync_command(&sent, about, &hot);
         let (riding, riders) = self.riders_of_rows();
-        let order = if riding.is_empty() { Order::InTurn } else { Order::LastTwoAtOnce };
+        let order = match after {
+            After::All => Order::InTwo(count),
+            After::EachOther if riding.is_empty() => Order::InTurn,
+            After::EachOther => Order::LastTwoAtOnce,
+        };
         let batch = commands.into_iter().chain([sync]).chain(riding).collect::<Batch>().carrying(bytes);
         let mut replies = self.link.run(&batch, order).await?.into_iter();
         let answers = replies.by_ref().take(count).collect();
@@ -139,28 +161,56 @@ impl View<'_> {
         Ok((answers, looked))
     }
 
-    /// Sends commands that write into L2 and looks into the journal after them. A copy of `version` that something
-    /// has happened to meanwhile is taken back.
+    /// Sends commands that write into L2, one after another, and looks into the journal after them. A copy of `version`
+    /// that something has happened to meanwhile is taken back.
     pub(super) async fn then_check(
         &self,
         written: &Written<'_>,
         stamp: Stamp,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
+        self.then_check_all(std::slice::from_ref(written), stamp, commands, After::EachOther).await
+    }
+
+    /// The same of writes of many keys.
+    pub(super) async fn then_check_all(
+        &self,
+        written: &[Written<'_>],
+        stamp: Stamp,
+        commands: Vec<Command>,
+        after: After,
+    ) -> Result<Checked, Down> {
         let unchecked = Unchecked { view: self, written, stamp };
-        let checked = self.check(written, stamp, commands).await?;
+        let checked = self.check(written, stamp, commands, after).await?;
         std::mem::forget(unchecked);
         Ok(checked)
     }
 
-    async fn check(&self, written: &Written<'_>, stamp: Stamp, commands: Vec<Command>) -> Result<Checked, Down> {
-        let about = About { keys: &[written.key], always: false };
-        let (replies, looked) = self.then_sync_about(about, commands, written.bytes).await?;
-        let since = self.knowledge().since(written.key, written.tags, stamp, written.version, looked.as_ref());
-        if since != Since::Unchanged && self.register() == Register::L3 {
-            let key = written.key.as_str();
-            let undo = self.setup.copies.undo(self.operation(stamp), key, written.version, stamp.position);
-            Outcome::parse(self.ask(undo).await?)?;
+    async fn check(
+        &self,
+        written: &[Written<'_>],
+        stamp: Stamp,
+        commands: Vec<Command>,
+        after: After,
+    ) -> Result<Checked, Down> {
+        let keys: Vec<&Key> = written.iter().map(|written| written.key).collect();
+        let bytes = written.iter().map(|written| written.bytes).sum();
+        let about = About { keys: &keys, always: false };
+        let (replies, looked) = self.then_sync_about(about, commands, bytes, after).await?;
+        let since: Vec<Since> = {
+            let knowledge = self.knowledge();
+            let since = |of: &Written<'_>| knowledge.since(of.key, of.tags, stamp, of.version, looked.as_ref());
+            written.iter().map(since).collect()
+        };
+        let changed = written.iter().zip(&since).filter(|(_, since)| **since != Since::Unchanged);
+        if self.register() == Register::L3 {
+            let operation = self.operation(stamp);
+            let undo = |(of, _): (&Written<'_>, _)| {
+                self.setup.copies.undo(operation, of.key.as_str(), of.version, stamp.position)
+            };
+            for undone in self.ask_all(changed.map(undo).collect(), 0).await? {
+                Outcome::parse(undone)?;
+            }
         }
         Ok(Checked { replies, since })
     }
@@ -211,6 +261,14 @@ impl View<'_> {
     pub(super) async fn ask(&self, command: Command) -> Result<Reply, Down> {
         let replies = self.link.run(&Batch::from_iter([command]), Order::Any).await?;
         replies.into_iter().next().ok_or(Down::Odd("no reply"))
+    }
+
+    /// Sends commands, in any order, which carry or bring so many bytes of values.
+    pub(super) async fn ask_all(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.run(&Batch::from_iter(commands).carrying(bytes), Order::Any).await
     }
 
     /// A sync that is sent now.
@@ -268,16 +326,16 @@ impl View<'_> {
     }
 }
 
-/// A write into L2 that is not checked yet. Should its operation end without that, by an error, a panic or because nobody
-/// waits for it any more, it is undone.
+/// Writes into L2 that are not checked yet. Should their operation end without that, by an error, a panic or because
+/// nobody waits for it any more, they are undone.
 struct Unchecked<'a> {
     view: &'a View<'a>,
-    written: &'a Written<'a>,
+    written: &'a [Written<'a>],
     stamp: Stamp,
 }
 
 impl Drop for Unchecked<'_> {
     fn drop(&mut self) {
-        self.view.owe_undo(self.written, self.stamp);
+        self.written.iter().for_each(|written| self.view.owe_undo(written, self.stamp));
     }
 }

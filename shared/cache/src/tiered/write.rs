@@ -1,8 +1,9 @@
 //! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
 
 use super::{
-    Source,
+    Source, TieredCache,
     commit::{Begun, Effect, Ended, Plan},
+    ended,
     view::{CaughtUp, Stop, View},
 };
 use crate::{
@@ -33,18 +34,46 @@ pub(super) struct Attempts {
     floor: Version,
     /// What it has written already, when something made it begin anew, and whether that replaced a live value.
     own: Option<(Version, bool)>,
+    /// A sync was made for it and others, a moment ago.
+    shared: bool,
+}
+
+impl Attempts {
+    /// None so far. `shared`: a sync was made for it and others, a moment ago.
+    pub(super) fn beginning(shared: bool) -> Attempts {
+        Attempts { shared, ..Attempts::default() }
+    }
+}
+
+impl TieredCache {
+    pub(super) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
+                return self.count_mutation(ended, |stored| stored.degraded);
+            }
+        }
+    }
+
+    /// `shared`: a sync was made for it and others, a moment ago.
+    pub(super) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
+                return self.count_mutation(ended, |deleted| deleted.degraded);
+            }
+        }
+    }
 }
 
 impl View<'_> {
-    pub(super) async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
+    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
-        let Attempts { floor, own } = before;
+        let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let question = self.stock_question(key, put, named);
-            let begun = self.begin(key, *floor, named, question, &mut path).await?;
+            let question = self.stock_question(key, put, named, *shared);
+            let begun = self.begin(key, *floor, named, (question, shared), &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
@@ -84,11 +113,11 @@ impl View<'_> {
         }
     }
 
-    pub(super) async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, Stop> {
+    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, Vec::new(), &mut path).await?;
+            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), shared), &mut path).await?;
             let expected = Expected::Anything;
             let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
             match self.commit(&plan, &begun, &mut path).await? {
@@ -110,17 +139,23 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
-    /// Catches up, with a question, and takes a version greater than `floor`.
+    /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
+    /// `floor`.
     async fn begin(
         &self,
         key: &Key,
         mut floor: Version,
         named: Levels,
-        question: Vec<Command>,
+        (question, shared): (Vec<Command>, &mut bool),
         path: &mut Path,
     ) -> Result<Begun, Stop> {
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let CaughtUp { synced, followed, answers } = self.catch_up_to_write(question).await?;
+        let is_shared = std::mem::take(shared) && question.is_empty();
+        let caught_up = if is_shared { self.caught_up_with_others()? } else { None };
+        let CaughtUp { synced, followed, answers } = match caught_up {
+            Some(caught_up) => caught_up,
+            None => self.catch_up_to_write(question).await?,
+        };
         let redis = synced.is_ok();
         if let Err(down) = synced
             && self.uses(Level::L2)

@@ -21,8 +21,8 @@ async fn entries() -> Result<(), Error> {
         method: Method::GET,
         resource: RESOURCE,
         operation: "allocations",
-        scope: Scope::Read,
-        class: Class::Read,
+        scope: Some(Scope::Read),
+        class: Some(Class::Read),
         handler: |_| Box::pin(async { strata_api::Response::json(strata_api::http::StatusCode::OK, &counts()) }),
     }];
     routes.extend(entries::ROUTES.iter().map(|route| Route { method: route.method.clone(), ..*route }));

@@ -9,12 +9,13 @@ pub mod prices;
 pub mod workloads;
 
 use crate::{
-    capacity::Consumed,
+    batches,
     engines::Engines,
     report::{Row, Section, Unit},
     stats::Summary,
 };
 use std::error::Error;
+use strata_stack::Consumed;
 
 /// What one request of a kind takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,6 +79,11 @@ pub fn measure(engines: &Engines) -> Result<Vec<Section>, Box<dyn Error>> {
             rows: by_hit_ratio(&kinds)?,
         },
         Section {
+            title: "Costs on AWS: a million entries read from L1, with the REST API".into(),
+            baseline: "one by one".into(),
+            rows: vec![by_batches(&kinds)?],
+        },
+        Section {
             title: "Costs on AWS: what one request takes here".into(),
             baseline: "none".into(),
             rows: kinds.iter().flat_map(Kind::inputs).collect(),
@@ -134,6 +140,18 @@ impl Kind {
             row("log", Unit::Bytes, log_bytes),
         ]
     }
+}
+
+/// A million entries by the hundred, beside as many requests.
+#[allow(clippy::cast_precision_loss, reason = "a small constant")]
+fn by_batches(kinds: &[Kind]) -> Result<Row, Box<dyn Error>> {
+    let of = |name: &str| {
+        let kind = kinds.iter().find(|kind| kind.name == name).ok_or_else(|| format!("{name} was not measured"))?;
+        Ok::<_, String>(prices::GATEWAY + kind.taken.dollars().sum())
+    };
+    let (batch, alone) = (of(workloads::BATCH_FROM_L1)? / batches::OPERATIONS as f64, of(workloads::FROM_L1)?);
+    let row = Row::new("by 100", Unit::Dollars, Summary::single(batch));
+    Ok(row.beside(Summary::single(alone)).aim("≤ 0.033×"))
 }
 
 /// GETs of which so many percent are answered by L1, and the others by L2 or by L3.

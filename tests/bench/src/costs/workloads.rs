@@ -2,7 +2,8 @@
 
 use super::{Kind, Taken, prices};
 use crate::{
-    capacity::{Capacity, Consumed},
+    batches,
+    capacity::Capacity,
     corpus,
     counters::Work,
     engines::{Engines, connect},
@@ -18,6 +19,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use strata_stack::Consumed;
 use tokio::runtime::{self, Runtime};
 
 /// The kinds that hit ratios are of.
@@ -27,10 +29,15 @@ pub const FROM_L2: &str = "GET from L2";
 /// A GET that neither L1 nor L2 has anything for, and both have something afterwards.
 pub const FROM_L3: &str = "GET from L3";
 
+/// The same of a hundred entries at once.
+pub const BATCH_FROM_L1: &str = "batch of 100 GETs from L1";
+
 /// Entries that are put, read, warmed and invalidated, of some 200 bytes.
 const ENTRIES: usize = 1000;
 /// Requests of the other kinds.
 const REQUESTS: usize = 300;
+/// Batches: what their operations may count in a minute.
+const BATCHES: usize = 30;
 /// More time for each level than a machine takes that is busy with something else.
 const PATIENT: &str = r#"{"l2_config":{"timeout_ms":1000},"l3_config":{"timeout_ms":20000}}"#;
 /// Longer than a line of log takes to be read.
@@ -208,19 +215,23 @@ impl Bench {
     }
 
     /// GETs of each level: of one entry that is in L1, of each entry once, and of others when Redis has been emptied.
-    fn reads(&mut self, entries: &Function) -> Result<[Kind; 3], Box<dyn Error>> {
+    fn reads(&mut self, entries: &Function) -> Result<[Kind; 4], Box<dyn Error>> {
         let gets: Vec<String> = (0..REQUESTS).map(|number| event::get(&key(number))).collect();
         let get = event::get(event::KEY);
         let container = entries.start_logging()?;
         warm_up(&container, &get)?;
         let from_l1 = self.observe(FROM_L1, &container, &vec![get.clone(); REQUESTS], "L1_MEMORY")?;
         let from_l2 = self.observe(FROM_L2, &container, &gets, "L2_REDIS")?;
+        let keys: Vec<String> = (0..batches::OPERATIONS).map(key).collect();
+        let batch = batches::gets(&keys);
+        container.api.invoke(&batch, 1)?;
+        let batches = self.observe(BATCH_FROM_L1, &container, &vec![batch; BATCHES], "L1_MEMORY; hit")?;
         self.empty_redis()?;
         let container = entries.start_logging()?;
         // Takes note that Redis has begun anew.
         container.api.invoke(&get, 1)?;
         let from_l3 = self.observe(FROM_L3, &container, &gets, "L3_DATABASE")?;
-        Ok([from_l1, from_l2, from_l3])
+        Ok([from_l1, batches, from_l2, from_l3])
     }
 
     /// A job for all entries.

@@ -19,10 +19,11 @@ const ENTRIES: u32 = 16;
 /// Longest pause between two moves, and between two mutations.
 const PAUSE_MS: u64 = 400;
 
-/// Moves the slot of the journal, and of entries, and makes an end of values meanwhile; half the time loses a server.
+/// Moves the slot of the journal, and of entries, and makes an end of values meanwhile; three times out of four
+/// loses a server.
 pub(super) async fn move_slots(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
     let rig = client.rig;
-    let lost = rng.bool().then(|| rng.usize(1..MOVES));
+    let lost = (rng.u32(..4) > 0).then(|| rng.usize(1..MOVES));
     client.remark(lost.map_or_else(String::new, |number| format!("and a server lost before move {number}")));
     let mut operations = left::store(client, rng).await;
     operations.extend(left::read_everywhere(client, left::keys()).await);

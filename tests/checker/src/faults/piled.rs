@@ -18,8 +18,8 @@ use crate::rig::{FOLLOWED, L3_TIMEOUT_MS, Rig};
 /// How many notes are left: more than one request to DynamoDB reads.
 const NOTES: usize = 1200;
 /// How many invalidations are begun, and how long that may take.
-const BEGUN: usize = 1100;
-const BEGIN_FOR: Duration = Duration::from_secs(60);
+const BEGUN: usize = 400;
+const BEGIN_FOR: Duration = Duration::from_secs(25);
 /// How slow L3 is for an invalidation that is to go on as a job, and how long containers wait for it: what it means is not
 /// even found in the time that it has, nor 4 s later.
 const SLOW_MS: u64 = 5_000;
@@ -76,6 +76,9 @@ pub(super) async fn leave_open(client: &Client<'_>, rng: &mut Rng) -> Vec<Operat
     l3.set(L3Fault::Slow { ms: SLOW_MS }).await;
     operations.push(super::perform(client, client.workload.sweep_left(), rng).await);
     l3.set(L3Fault::Throttling).await;
+    // What it means is in Redis still.
+    tokio::time::sleep(client.rig.promise).await;
+    operations.extend(left::read_everywhere(client, keys.iter().copied()).await);
     let (began, until) = (client.clock.now(), client.clock.now() + BEGIN_FOR);
     let containers: Vec<String> = Rig::containers("invalidate").collect();
     let share = BEGUN / containers.len();

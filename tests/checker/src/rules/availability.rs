@@ -76,7 +76,9 @@ fn key_of(operation: &Operation) -> KeyId {
     match &operation.action {
         Action::Get { key, .. } | Action::Delete { key } => *key,
         Action::Put(put) => put.key,
-        Action::Invalidate { scope: Scope::Pattern { keys, .. }, .. } => keys.first().copied().unwrap_or_default(),
+        Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => {
+            keys.first().copied().unwrap_or_default()
+        }
         Action::Invalidate { scope: Scope::Tag(_), .. } => 0,
     }
 }

@@ -73,7 +73,7 @@ async fn what_get_shows_may_be_put_back() {
     let api = Api::start().await;
     let mut document = shown(&api).await;
     document["max_entry_size_mb"] = json!(9);
-    let answer = api.put("/config", document.to_string()).pin("config-1").send().await.expect(200);
+    let answer = api.put("/config", document.to_string()).pin("config-2").send().await.expect(200);
     assert_eq!(answer.json()["updated_fields"], json!(["max_entry_size_mb"]));
     assert_eq!(shown(&api).await, document);
 }

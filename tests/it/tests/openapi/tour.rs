@@ -51,12 +51,25 @@ impl Tour {
         self.sends(&delete, path, "", 404).await;
     }
 
+    async fn batches(&mut self) {
+        let operations = r#"{"operations":[{"op":"put","key":"b:1","value":[1.0],"if_none_match":"*"},
+            {"op":"get","key":"b:2"},{"op":"delete","key":"b:3"}]}"#;
+        self.sends("batch", "/batch", operations, 200).await;
+        let found = r#"{"operations":[{"op":"get","key":"b:1"},{"op":"put","key":"b:2","value":1,"if_match":"*"}]}"#;
+        self.sends("batch", "/batch", found, 200).await;
+        self.sends("batch", "/batch", r#"{"operations":[{"op":"delete","key":"b:1"}]}"#, 200).await;
+        self.sends("batch", "/batch", r#"{"operations":[{"op":"patch","key":"b:1"}]}"#, 400).await;
+    }
+
     async fn bulk(&mut self) {
         self.sends("putEntry", "/entries/a:1", r#"{"value":1,"tags":["t"]}"#, 201).await;
         self.sends("invalidate", "/invalidate", r#"{"tags":["t"],"dry_run":true}"#, 200).await;
         self.sends("invalidate", "/invalidate", r#"{"pattern":"a:*","max_affected":0}"#, 409).await;
         self.sends("invalidate", "/invalidate", r#"{"pattern":"a:*","reason":"r","levels":["L1_MEMORY"]}"#, 200).await;
         self.sends("invalidate", "/invalidate", r#"{"tags":["t"]}"#, 200).await;
+        let both = r#"{"tags":["t","u"],"match":"all","except_tags":["v"]}"#;
+        self.sends("invalidate", "/invalidate", both, 200).await;
+        self.sends("invalidate", "/invalidate", r#"{"keys":["a:1","a:2"]}"#, 200).await;
         self.sends("invalidate", "/invalidate", r#"{"pattern":"a:["}"#, 400).await;
     }
 
@@ -139,6 +152,7 @@ async fn every_answer_is_as_it_is_described_and_every_status_is_seen() {
     let mut tour = Tour { api: Api::with(patient().containers(1)).await, seen: BTreeSet::new() };
     tour.entries("", "/entries/a%2Fb").await;
     tour.entries("ByQuery", "/entries?key=a%3Fb").await;
+    tour.batches().await;
     tour.bulk().await;
     tour.warming().await;
     tour.operation().await;

@@ -11,7 +11,7 @@ use strata_it::{Api, patient, stack::repository};
 const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
     ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
-    ("functions/entries/src/delete.rs", &[("Deleted", "Deleted")]),
+    ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
     ("functions/warm/src/post.rs", &[("Answered", "Warming")]),
@@ -32,8 +32,9 @@ const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
 ];
 
 /// Operations with a body, and the schema of it.
-const REQUESTS: [(&str, &str, &str); 4] = [
+const REQUESTS: [(&str, &str, &str); 5] = [
     ("PUT", "/entries/k", "Put"),
+    ("POST", "/batch", "Batch"),
     ("POST", "/invalidate", "Invalidate"),
     ("POST", "/warm", "Warm"),
     ("PUT", "/config", "ConfigUpdate"),
@@ -78,7 +79,7 @@ fn members(types: &[Written<'_>], name: &str) -> BTreeSet<String> {
             if std::mem::take(&mut is_flattened) {
                 members.extend(self::members(types, kind(of)));
             } else {
-                members.insert(member.trim_start_matches("pub ").to_owned());
+                members.insert(member.trim_start_matches("pub ").trim_start_matches("r#").to_owned());
             }
         }
     }

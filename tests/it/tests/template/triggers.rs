@@ -51,7 +51,8 @@ fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
 }
 
 /// The routes of the contract, and what was added to it.
-const ROUTES: [(&str, &str, &[&str]); 8] = [
+const ROUTES: [(&str, &str, &[&str]); 9] = [
+    ("entries", "/cache/batch", &["POST"]),
     ("entries", "/cache/entries", &["DELETE", "GET", "PUT"]),
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "PUT"]),
     ("invalidate", "/cache/invalidate", &["POST"]),

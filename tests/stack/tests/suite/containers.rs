@@ -83,12 +83,18 @@ async fn direct_invocations_bypass_the_gateway() {
     assert_eq!(unknown, Err(InvokeError::UnknownFunction("nobody".to_owned())));
 }
 
+fn port(fixture: &Fixture) -> u16 {
+    let address = fixture.stack.url().strip_prefix("http://127.0.0.1:").unwrap();
+    address.split('/').next().unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn the_info_file_is_kept_current_and_goes_with_the_stack() {
     let folder = TempDir::new().unwrap();
-    let file = folder.path().join("local/stack.json");
-    let fixture = Fixture::start(Options::default().containers(1).info_file(&file)).await;
-    let read = || Info::read(&file).unwrap();
+    let options = || Options::default().containers(1).folder(folder.path());
+    let (fixture, other) = (Fixture::start(options()).await, Fixture::start(options()).await);
+    let port = port(&fixture);
+    let read = || Info::read(folder.path(), port).unwrap();
     assert_eq!(read().url, fixture.stack.url());
     assert_eq!(read().containers.len(), 2);
     fixture.stack.kill("probe-1").await;
@@ -97,8 +103,11 @@ async fn the_info_file_is_kept_current_and_goes_with_the_stack() {
     let pids: Vec<u32> = fixture.stack.containers().iter().filter_map(|container| container.pid).collect();
     let redis = fixture.stack.redis().pid().unwrap();
     assert_eq!(pids.len(), 2);
+    let logs = folder.path().join(port.to_string()).join("logs");
+    assert!(logs.join("probe-1.log").exists());
     drop(fixture);
-    assert!(!file.exists());
+    assert!(Info::read(folder.path(), port).is_err());
+    assert_eq!(Info::read(folder.path(), self::port(&other)).unwrap().url, other.stack.url());
     for pid in [pids, vec![redis]].concat() {
         eventually("dead", || matches!(process_state(pid), None | Some('Z'))).await;
     }

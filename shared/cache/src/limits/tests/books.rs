@@ -45,8 +45,9 @@ impl Books {
         let mut counted = last.counted;
         if report.number > last.report {
             report.uses.iter().for_each(|(second, uses)| self.spend(terms, *second, now, *uses));
-            let asks = report.asks.filter(|second| *second > now - terms.window && self.used() < limit);
-            asks.into_iter().for_each(|second| self.spend(terms, second, now, 1));
+            let fits = |permits| self.used() + i64::from(permits) <= limit;
+            let asks = report.asks.filter(|(second, permits)| *second > now - terms.window && fits(*permits));
+            asks.into_iter().for_each(|(second, permits)| self.spend(terms, second, now, permits));
             counted = asks.is_some();
         }
         let (used, leased) = (self.used(), self.leased.values().sum::<i64>());
@@ -57,7 +58,9 @@ impl Books {
             *self.leased.entry(until).or_default() += lent;
         }
         self.containers.insert(container, Account { report: report.number, lent, until, counted });
-        let (granted, back) = (lent.try_into().unwrap(), self.back(terms, limit, used).unwrap_or(now + terms.window));
+        let needs = report.asks.filter(|_| !counted).map_or(1, |(_, permits)| i64::from(permits));
+        let back = self.back(terms, limit - needs, used).unwrap_or(now + terms.window);
+        let granted = lent.try_into().unwrap();
         Some(Lent { time_us, granted, counted, used: used.try_into().unwrap(), back })
     }
 
@@ -72,11 +75,12 @@ impl Books {
         self.used.values().sum()
     }
 
-    fn back(&self, terms: Terms, limit: i64, used: i64) -> Option<i64> {
+    /// When no more than `most` are used.
+    fn back(&self, terms: Terms, most: i64, used: i64) -> Option<i64> {
         let mut left = used;
         let mut leaving = self.used.iter().skip_while(|(_, uses)| {
             left -= **uses;
-            left >= limit
+            left > most
         });
         leaving.next().map(|(second, _)| second + terms.window)
     }

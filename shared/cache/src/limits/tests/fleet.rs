@@ -1,6 +1,6 @@
 //! Many containers share one limit.
 
-use super::{Books, Terms};
+use super::{Books, Terms, decide, decide_alone};
 use crate::limits::{Class, LEASE_SECONDS, Limits, Report, WINDOW_SECONDS, meter::Meter};
 use proptest::prelude::*;
 
@@ -16,8 +16,8 @@ enum Step {
     Pause(i64),
     /// It becomes the second at which the oldest use of the window leaves it.
     UntilOneLeaves,
-    /// So many requests, a few ms apart, meet a container.
-    Burst { container: usize, requests: u32, fate: Fate },
+    /// So many requests, a few ms apart, meet a container. Each needs so many permits.
+    Burst { container: usize, requests: u32, permits: u32, fate: Fate },
     /// A sync carries a container's report.
     Sync { container: usize, fate: Fate },
     /// A container ends with what it has not reported; another takes its place.
@@ -88,10 +88,10 @@ impl Fleet {
                 let leaves_ms = oldest.map_or(0, |oldest| (oldest.at_ms / 1000 + window) * 1000);
                 self.now_ms = self.now_ms.max(leaves_ms);
             }
-            Step::Burst { container, requests, fate } => {
+            Step::Burst { container, requests, permits, fate } => {
                 for _ in 0..*requests {
                     self.now_ms += 3;
-                    self.request(*container, *fate);
+                    self.request(*container, *permits, *fate);
                 }
             }
             Step::Sync { container, fate } => {
@@ -114,19 +114,19 @@ impl Fleet {
         }
     }
 
-    fn request(&mut self, container: usize, fate: Fate) {
+    fn request(&mut self, container: usize, permits: u32, fate: Fate) {
         for _ in 0..3 {
             let own_ms = self.own_ms(container);
-            if let Some(decided) = self.containers[container].meter.decide(own_ms) {
-                return self.decided(container, decided.is_ok(), true);
+            if let Some(decided) = decide(&mut self.containers[container].meter, own_ms, permits) {
+                return self.decided(container, permits, decided.is_ok(), true);
             }
             if !self.ask(container, fate) {
                 break;
             }
         }
         let own_ms = self.own_ms(container);
-        let decided = self.containers[container].meter.decide_alone(own_ms);
-        self.decided(container, decided.is_ok(), false);
+        let decided = decide_alone(&mut self.containers[container].meter, own_ms, permits);
+        self.decided(container, permits, decided.is_ok(), false);
     }
 
     /// A round trip; whether it was answered.
@@ -153,15 +153,16 @@ impl Fleet {
         self.now_ms + self.containers[container].skew_ms
     }
 
-    fn decided(&mut self, container: usize, admitted: bool, lease: bool) {
+    fn decided(&mut self, container: usize, permits: u32, admitted: bool, lease: bool) {
         let (at_ms, life) = (self.now_ms, self.containers[container].life);
         if admitted {
-            self.admitted.push(Admitted { at_ms, lease, life });
+            self.admitted.extend((0..permits).map(|_| Admitted { at_ms, lease, life }));
             self.check_not_too_many(at_ms);
         } else {
             let window_ms = i64::from(WINDOW_SECONDS) * 1000;
             let within = self.since(at_ms - window_ms + 1).count();
-            assert!(within >= self.terms.limit as usize, "refused after {within} of {}", self.terms.limit);
+            let limit = self.terms.limit;
+            assert!(within + permits as usize > limit as usize, "{permits} are refused after {within} of {limit}");
         }
     }
 
@@ -198,7 +199,9 @@ fn step(containers: usize, limit: u32) -> impl Strategy<Value = Step> {
         4 => pause.prop_map(Step::Pause),
         4 => Just(Step::UntilOneLeaves),
         8 => (0..containers, 1..=limit / 3 + 1, fate())
-            .prop_map(|(container, requests, fate)| Step::Burst { container, requests, fate }),
+            .prop_map(|(container, requests, fate)| Step::Burst { container, requests, permits: 1, fate }),
+        4 => (0..containers, 1..=limit.min(3), 1..=limit / 2 + 1, fate())
+            .prop_map(|(container, requests, permits, fate)| Step::Burst { container, requests, permits, fate }),
         3 => (0..containers, fate()).prop_map(|(container, fate)| Step::Sync { container, fate }),
         1 => (0..containers).prop_map(Step::Kill),
         1 => Just(Step::LateArrival),

@@ -86,7 +86,7 @@ fn the_script_does_as_its_twin() {
         let number: u64 = numbers[container] + rng.u64(0..10).min(2) - 1;
         numbers[container] = numbers[container].max(number);
         let uses = (0..rng.usize(0..3)).map(|_| (now - rng.i64(-1..4), rng.u32(0..5))).collect();
-        let asks = rng.bool().then(|| now - rng.i64(0..3));
+        let asks = rng.bool().then(|| (now - rng.i64(0..3), rng.u32(1..9)));
         let report = Report { number, asks, uses };
         let keys = ["{l:x}read".to_owned(), format!("{{l:x}}read:{container}")];
         let call = lease(&keys, &report, [terms.limit, terms.spare, 2, 1]);

@@ -1,14 +1,14 @@
 -- Takes a container's report of the permits it has used, counts the request that waits for one, and lends permits.
 -- KEYS: what was used and what is lent of one limit, what this container has reported and was lent
 -- ARGV: number of the report, limit, most permits to lend, seconds of the window, seconds a lease lives,
---       second at which a request asks to be counted ('' for none), second, uses, second, uses...
+--       second at which a request asks to be counted ('' for none), permits it needs, second, uses, second, uses...
 -- Returns {seconds, microseconds, permits lent (-1 when a later report is known), 1 when the request was counted,
 -- permits used in the window, second at which used ones begin to come back or, when the limit is reached, one can be
--- had again}
+-- had again or, when the request was not counted, as many as it needs}
 local t = redis.call('TIME')
 local now = tonumber(t[1])
 local number, limit, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local window, life, asks = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local window, life, asks, needs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local last = redis.call('HMGET', KEYS[2], 'report', 'lent', 'until', 'counted')
 local known = tonumber(last[1] or '0')
 
@@ -47,9 +47,9 @@ end
 -- left the window does not count it, and so does not admit another by it.
 local counted = tonumber(last[4] or '0')
 if number > known then
-  for i = 7, #ARGV, 2 do use(tonumber(ARGV[i]), tonumber(ARGV[i + 1])) end
-  counted = (asks and asks > now - window and used < limit) and 1 or 0
-  if counted == 1 then use(asks, 1) end
+  for i = 8, #ARGV, 2 do use(tonumber(ARGV[i]), tonumber(ARGV[i + 1])) end
+  counted = (asks and asks > now - window and used + needs <= limit) and 1 or 0
+  if counted == 1 then use(asks, needs) end
 end
 
 local lent = 0
@@ -65,6 +65,6 @@ table.sort(seconds)
 for _, second in ipairs(seconds) do
   left = left - uses[second]
   back = second + window
-  if left < limit then break end
+  if left + ((asks and counted == 0) and needs or 1) <= limit then break end
 end
 return {t[1], t[2], lent, counted, used, back}

@@ -1,0 +1,60 @@
+//! Many mutations at once: what is asked, and what came of each.
+
+use crate::{
+    key::Key,
+    outcome::{CacheError, Deleted, Put, Stored},
+};
+use tokio::time::Instant;
+
+/// A mutation of one key.
+#[derive(Debug, Clone)]
+pub enum Mutate {
+    /// Stores a value.
+    Put(Key, Put),
+    /// Deletes the key.
+    Delete {
+        /// The key.
+        key: Key,
+        /// Who asked for it, for the journal; empty when nobody should be named.
+        by: String,
+    },
+}
+
+impl Mutate {
+    /// Bytes of its value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Mutate::Put(_, put) => put.text.len(),
+            Mutate::Delete { .. } => 0,
+        }
+    }
+}
+
+/// What a mutation of one key did.
+#[derive(Debug, Clone)]
+pub enum Mutated {
+    /// A value is stored.
+    Stored(Stored),
+    /// The key is deleted.
+    Deleted(Deleted),
+}
+
+/// How one mutation of many ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// As if it had been alone.
+    Ended(Result<Mutated, CacheError>),
+    /// It was begun, and the time was up: it may have happened.
+    Unanswered,
+    /// It was not begun before the time was up.
+    NotBegun,
+}
+
+/// How long many mutations may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// From when on none is begun.
+    pub begin_until: Instant,
+    /// When those are given up that have not ended.
+    pub end_until: Instant,
+}

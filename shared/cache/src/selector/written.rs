@@ -1,0 +1,163 @@
+//! The record of an invalidation, and how it is written down.
+
+use super::{Keys, Selector};
+use crate::{
+    key::Key,
+    level::{Level, Levels},
+    pattern::Pattern,
+    record::cut,
+    version::{Position, Version},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A recorded invalidation: whatever was certified before it does not exist any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invalidation {
+    /// Where its record stands.
+    pub at: Position,
+    pub version: Version,
+    pub selector: Selector,
+    pub levels: Levels,
+}
+
+impl Invalidation {
+    /// Whether it covers a copy in `level` that was certified at `stamp`.
+    pub(crate) fn covers(&self, level: Level, key: &str, tags: &[Arc<str>], stamp: Position) -> bool {
+        self.at > stamp && self.levels.has(level) && self.selector.touches(key, tags)
+    }
+
+    /// Whether, while it is open, a row of L3 of that version counts as removed already, whose value is kept in `level`.
+    pub(crate) fn hides(&self, level: Level, key: &str, tags: &[Arc<str>], version: Version) -> bool {
+        version < self.version && self.levels.has(level) && self.selector.touches(key, tags)
+    }
+
+    /// Whether nothing is left of it once `done` has removed all that it means: that is as much or more, and newer.
+    pub(crate) fn is_passed_by(&self, done: &Invalidation) -> bool {
+        self.version < done.version
+            && self.levels.and(done.levels) == self.levels
+            && self.selector.is_within(&done.selector)
+    }
+
+    /// The same as it is written down; who began it, and why, stands in its record only.
+    pub(crate) fn written(&self) -> Written {
+        Written::new(self.version, &self.selector, self.levels, None, None)
+    }
+}
+
+/// An invalidation as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub version: Version,
+    pub levels: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Arc<str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<Arc<str>>>,
+    /// What the first releases have no words for: to them it may mean anything, and they remove nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<Select>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Written {
+    pub(crate) fn new(
+        version: Version,
+        selector: &Selector,
+        levels: Levels,
+        reason: Option<&str>,
+        by: Option<&str>,
+    ) -> Written {
+        let (mut pattern, mut tags, mut within, mut select) = (None, None, None, None);
+        match selector {
+            Selector::Pattern(of) => pattern = Some(of.as_str().to_owned()),
+            Selector::Tags { any, within: of } => (tags, within) = (Some(any.clone()), of.clone()),
+            Selector::AllTags { .. } | Selector::Keys(_) | Selector::Except { .. } => {
+                select = Some(Select::of(selector));
+            }
+        }
+        let by = by.map(|by| cut(by).into_owned());
+        Written { version, levels: levels.bits(), pattern, tags, within, select, reason: reason.map(str::to_owned), by }
+    }
+
+    pub(crate) fn levels(&self) -> Levels {
+        Levels::from_bits(self.levels)
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are always JSON")
+    }
+
+    /// What was written down under `id`; `None` for what this release cannot read.
+    pub(crate) fn read(id: Position, json: &str) -> Option<Invalidation> {
+        serde_json::from_str::<Written>(json).ok()?.recorded_at(id)
+    }
+
+    /// The invalidation whose record stands at `id`.
+    pub(crate) fn recorded_at(self, id: Position) -> Option<Invalidation> {
+        let Written { version, levels, pattern, tags, within, select, .. } = self;
+        let selector = match (pattern, tags, select) {
+            (Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
+            (None, Some(any), None) => Selector::Tags { any, within },
+            (None, None, Some(select)) => select.selector()?,
+            _ => return None,
+        };
+        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels) })
+    }
+}
+
+/// A selector as it is written down.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Select {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<Arc<str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub any: Option<Vec<Arc<str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all: Option<Vec<Arc<str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<Arc<str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub except: Option<Vec<Arc<str>>>,
+}
+
+impl Select {
+    fn of(selector: &Selector) -> Select {
+        match selector {
+            Selector::Pattern(pattern) => Select { pattern: Some(pattern.as_str().to_owned()), ..Select::default() },
+            Selector::Tags { any, within } => {
+                Select { any: Some(any.clone()), within: within.clone(), ..Select::default() }
+            }
+            Selector::AllTags { all, within } => {
+                Select { all: Some(all.clone()), within: within.clone(), ..Select::default() }
+            }
+            Selector::Keys(keys) => Select { keys: Some(keys.texts().to_vec()), ..Select::default() },
+            Selector::Except { of, tags } => Select { except: Some(tags.clone()), ..Select::of(of) },
+        }
+    }
+
+    fn selector(self) -> Option<Selector> {
+        let Select { keys, pattern, any, all, within, except } = self;
+        let of = match (keys, pattern, any, all) {
+            (Some(keys), None, None, None) => {
+                let keys: Result<Keys, _> = keys.into_iter().map(Key::new).collect();
+                Selector::Keys(keys.ok()?)
+            }
+            (None, Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
+            (None, None, Some(any), None) => Selector::Tags { any, within },
+            (None, None, None, Some(all)) if !all.is_empty() => Selector::AllTags { all, within },
+            _ => return None,
+        };
+        Some(match except {
+            Some(tags) => Selector::Except { of: Box::new(of), tags },
+            None => of,
+        })
+    }
+}

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Checks a template for SAM: lint-template.sh TOOLS TEMPLATE, TOOLS being the folder with the programs. Asks no AWS account.
+# Each finds what the others pass over: cfn-lint what is written, sam what cannot be translated (an authorizer that is not
+# there, a method of a path that is there twice), and cfn-lint again what is made of it (a reference to a stage that is not
+# there).
+set -eu
+
+translated=$(mktemp --suffix .json)
+trap 'rm -f "$translated"' EXIT
+"$1/cfn-lint" "$2"
+AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 "$1/sam" validate --template "$2" >"$translated" || {
+    cat "$translated" >&2
+    exit 1
+}
+"$1/python" tests/stack/translate-template.py "$2" >"$translated"
+# SAM puts the values of parameters in their place, which are then used no more.
+"$1/cfn-lint" --ignore-checks W2001 -- "$translated"

@@ -1,0 +1,40 @@
+"""Prints what SAM makes of a template, as JSON: translate-template.py TEMPLATE
+
+`sam validate` translates and keeps the result to itself, and cfn-lint checks what it is given: a reference to a resource
+that only SAM makes, such as the API's stage, is checked by nobody unless the translation is. Asks no AWS account.
+"""
+
+import json
+import logging
+import os
+import sys
+
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+
+class NoManagedPolicies:
+    """The template names none, so that IAM need not be asked for theirs."""
+
+    def load(self):
+        return {}
+
+
+def main():
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    logging.disable(logging.WARNING)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        template = yaml_parse(file.read())
+    for resource in template["Resources"].values():
+        # Where `sam package` would have put the code.
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/code"
+    template["Globals"]["Function"].pop("CodeUri", None)
+    try:
+        json.dump(transform(template, {}, NoManagedPolicies()), sys.stdout, indent=1)
+    except InvalidDocumentException as error:
+        sys.exit("\n".join([error.message, *(cause.message for cause in error.causes)]))
+
+
+main()
