@@ -11,6 +11,7 @@ from strata_client.models import (
     Deleted,
     Error,
     ErrorErrorCode,
+    GetStatsSeparator,
     Invalidate,
     JobState,
     L1Config,
@@ -77,6 +78,10 @@ def bulk():
     both = Invalidate(pattern="tenant/7/*", tags=["customer"])
     assert refused("invalidate", body=both) == ErrorErrorCode.INVALID_REQUEST
     assert take("invalidate", body=Invalidate(tags=["customer"], reason="tour")).invalidated_count == 0
+    listed = take("list_keys", prefix="tenant/7/", limit=10)
+    assert [line.key for line in listed.keys] == [KEY], listed
+    assert take("list_tags", prefix="customer").tags == []
+    assert take("get_stats", separator=GetStatsSeparator.VALUE_1).depth == 1
     started = take("start_warming", body=Warm(keys=[KEY], strategy=Strategy.SCHEDULED), idempotency_key="tour")
     assert take("get_job", started.warming_job_id).state == JobState.SCHEDULED
     assert take("cancel_job", started.warming_job_id).state == JobState.CANCELLED

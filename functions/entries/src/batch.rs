@@ -38,7 +38,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         Ok(operations) => operations,
         // What cannot be done counts as well, as with every other request.
         Err(error) => {
-            call.admit([(Class::Read, 1), (Class::Write, 0)]).await?;
+            call.admit([(Class::Write, 0), (Class::Read, 1)]).await?;
             return Err(error);
         }
     };
@@ -58,7 +58,7 @@ fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
         }
     }
     let needs = needs(&operations);
-    for ((class, operations), scope) in needs.into_iter().zip([Scope::Read, Scope::Write]) {
+    for ((class, operations), scope) in needs.into_iter().zip([Scope::Write, Scope::Read]) {
         if operations > 0 {
             call.principal.require(scope)?;
         }
@@ -71,11 +71,11 @@ fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
     Ok(operations)
 }
 
-/// How many operations of each class there are.
+/// How many operations of each class there are; of the one first whose limit is reached sooner.
 fn needs(operations: &[Operation]) -> [(Class, u32); 2] {
     let reads = operations.iter().filter(|operation| operation.ask.is_read()).count();
     let count = |operations: usize| u32::try_from(operations).unwrap_or(u32::MAX);
-    [(Class::Read, count(reads)), (Class::Write, count(operations.len() - reads))]
+    [(Class::Write, count(operations.len() - reads)), (Class::Read, count(reads))]
 }
 
 /// Reads and mutates side by side. Returns the operations as far as their results need them, and what came of each.

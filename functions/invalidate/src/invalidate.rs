@@ -44,7 +44,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         Selector::Except { of, tags } => (&**of, Some(&tags[..])),
         of => (of, None),
     };
-    let (pattern, tags, all_tags) = said(of);
+    let (pattern, tags) = said(of);
     let (reclaim, job_id) = match done.reclaim {
         Reclaim::Complete => ("complete", None),
         Reclaim::InProgress { job } => ("in_progress", job),
@@ -58,7 +58,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         },
         pattern,
         tags,
-        r#match: all_tags,
+        r#match: matches!(of, Selector::AllTags { .. }).then_some("all"),
         except_tags,
         invalidated_count: done.matched,
         levels_affected: done.levels.names(),
@@ -75,11 +75,10 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 }
 
 /// What the answer repeats of the request. Keys it does not repeat: there may be 256 KB of them.
-fn said(selector: &Selector) -> (Option<&str>, Option<&[Arc<str>]>, Option<&'static str>) {
+fn said(selector: &Selector) -> (Option<&str>, Option<&[Arc<str>]>) {
     match selector {
-        Selector::Pattern(pattern) => (Some(pattern.as_str()), None, None),
-        Selector::Tags { any, .. } => (None, Some(any), None),
-        Selector::AllTags { all, .. } => (None, Some(all), Some("all")),
-        Selector::Keys(_) | Selector::Except { .. } => (None, None, None),
+        Selector::Pattern(pattern) => (Some(pattern.as_str()), None),
+        Selector::Tags { any: tags, .. } | Selector::AllTags { all: tags, .. } => (None, Some(tags)),
+        Selector::Keys(_) | Selector::Except { .. } => (None, None),
     }
 }

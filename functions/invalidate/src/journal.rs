@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::sync::Arc;
-use strata_api::{Answer, ApiError, Call, Event, Principal, Problem, Response, Timestamp, http::StatusCode};
+use strata_api::{Answer, ApiError, Call, Event, Principal, Query, Response, Timestamp, http::StatusCode};
 use strata_cache::{Mutation, Pattern, Position, config::FieldChange};
 
 /// Mutations of one answer when the request does not say.
@@ -76,28 +76,15 @@ fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
 }
 
 fn read(event: &Event) -> Result<(Option<Position>, usize), ApiError> {
-    if let Some(other) = event.query.keys().find(|name| !["since", "limit"].contains(&name.as_str())) {
-        let name: String = other.chars().take(64).collect();
-        return Err(Problem::new(name, "is not a known query parameter; known are since, limit").into());
-    }
-    let since = one(event, "since")?.map(|text| {
+    let mut query = Query::of(event, &["since", "limit"]);
+    let since = query.optional("since", |text| {
         Position::parse(text)
             .filter(|since| since.ms < LATEST_MS)
-            .ok_or(Problem::new("since", "must be a position as this operation answers it, like 1700000000000-0"))
+            .ok_or("must be a position as this operation answers it, like 1700000000000-0")
     });
-    let limit = one(event, "limit")?.map(|text| {
-        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-        limit.ok_or_else(|| Problem::new("limit", format!("must be an integer from 1 to {MAX_LIMIT}")))
-    });
-    Ok((since.transpose()?, limit.transpose()?.unwrap_or(DEFAULT_LIMIT)))
-}
-
-fn one<'a>(event: &'a Event, name: &'static str) -> Result<Option<&'a str>, Problem> {
-    match event.query.get(name).map(Vec::as_slice) {
-        None | Some([]) => Ok(None),
-        Some([value]) => Ok(Some(value)),
-        Some(_) => Err(Problem::new(name, "must not be given twice")),
-    }
+    let limit = query.count("limit", MAX_LIMIT);
+    query.finish()?;
+    Ok((since, limit.unwrap_or(DEFAULT_LIMIT)))
 }
 
 fn line(mutation: &Mutation) -> Line<'_> {

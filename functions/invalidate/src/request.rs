@@ -77,6 +77,7 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
         levels: levels.unwrap_or(Levels::ALL),
         reason,
         by: Some(principal.subject.clone()),
+        account: Some(principal.account()),
         dry_run: dry_run.unwrap_or(false),
         max_affected,
     })

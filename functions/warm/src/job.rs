@@ -18,7 +18,7 @@ pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
 }
 
 /// Whether all that a job touches lies inside of the prefixes that the caller's token is limited to.
-fn may_see(principal: &Principal, job: &Job) -> bool {
+pub fn may_see(principal: &Principal, job: &Job) -> bool {
     let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
     match (&job.warm, &job.removes) {
         (Some(warm), _) => {

@@ -3,15 +3,19 @@
 //! | module | |
 //! |---|---|
 //! | [`post`] | POST `/cache/warm` |
+//! | [`list`] | GET `/cache/warm` |
 //! | [`get`], [`delete`] | GET and DELETE `/cache/warm/{job_id}` |
 //! | `request` | what is to be warmed, for whom, and whether it is a repetition |
-//! | `job` | the job that a path names |
+//! | `job` | the job that a path names, and who may see one |
+//! | `query` | what a query may say |
 //! | `report` | how a job is told of |
 
 pub mod delete;
 pub mod get;
 mod job;
+pub mod list;
 pub mod post;
+mod query;
 mod report;
 mod request;
 
@@ -26,6 +30,14 @@ pub static ROUTES: &[Route] = &[
         scope: Some(Scope::Write),
         class: Some(Class::Bulk),
         handler: |call| Box::pin(post::handle(call)),
+    },
+    Route {
+        method: Method::GET,
+        resource: "/cache/warm",
+        operation: "list_jobs",
+        scope: Some(Scope::Read),
+        class: Some(Class::Read),
+        handler: |call| Box::pin(list::handle(call)),
     },
     Route {
         method: Method::GET,

@@ -2,7 +2,11 @@
 
 use crate::request;
 use serde::Serialize;
-use strata_api::{Answer, Call, Response, Timestamp, body::Body, http::StatusCode};
+use strata_api::{
+    Answer, Call, Response, Timestamp,
+    body::Body,
+    http::{StatusCode, header},
+};
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -38,5 +42,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         started_at: Timestamp::floor(run_at_ms.unwrap_or_default().max(job.created_ms)),
         estimated_completion: job.estimate.map(|estimate| Timestamp::ceil(estimate.completion_ms)),
     };
-    Response::json(StatusCode::ACCEPTED, &answered)
+    let response = Response::json(StatusCode::ACCEPTED, &answered)?;
+    // Relative to the request's own address, whichever domain and stage it has.
+    Ok(response.header(header::LOCATION, format!("warm/{}", job.id)))
 }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use strata_api::{Answer, Response, Timestamp, http::StatusCode};
-use strata_cache::{Job, JobState};
+use strata_cache::Job;
 
+/// What is known of a job.
 #[derive(Serialize)]
-struct Report<'a> {
+pub struct Report<'a> {
     job_id: &'a str,
     kind: &'a str,
     state: &'static str,
@@ -42,28 +43,33 @@ struct Asked {
 
 /// The answer that says what is known of a job.
 pub fn answer(job: &Job) -> Answer {
-    let scheduled = (job.state == JobState::Scheduled).then_some(job.run_at_ms);
-    let asked = job.warm.as_ref().map(|warm| Asked {
-        strategy: warm.strategy.name(),
-        batch_size: warm.batch_size,
-        max_concurrent: warm.max_concurrent,
-    });
-    let report = Report {
-        job_id: &job.id,
-        kind: &job.kind,
-        state: job.state.name(),
-        asked,
-        estimated_keys: job.estimate.map(|estimate| estimate.keys),
-        done: job.counters.done,
-        missing: job.counters.missing,
-        failed: job.counters.failed,
-        remaining: job.remaining(),
-        created_at: Timestamp::floor(job.created_ms),
-        run_at: scheduled.map(Timestamp::floor),
-        started_at: job.started_ms.map(Timestamp::floor),
-        finished_at: job.finished_ms.map(Timestamp::floor),
-        errors: &job.errors,
-        error: job.error.as_deref(),
-    };
-    Response::json(StatusCode::OK, &report)
+    Response::json(StatusCode::OK, &Report::of(job))
+}
+
+impl Report<'_> {
+    /// What is known of `job`.
+    pub fn of(job: &Job) -> Report<'_> {
+        let asked = job.warm.as_ref().map(|warm| Asked {
+            strategy: warm.strategy.name(),
+            batch_size: warm.batch_size,
+            max_concurrent: warm.max_concurrent,
+        });
+        Report {
+            job_id: &job.id,
+            kind: &job.kind,
+            state: job.state.name(),
+            asked,
+            estimated_keys: job.estimate.map(|estimate| estimate.keys),
+            done: job.counters.done,
+            missing: job.counters.missing,
+            failed: job.counters.failed,
+            remaining: job.remaining(),
+            created_at: Timestamp::floor(job.created_ms),
+            run_at: job.warm.as_ref().and_then(|warm| warm.run_at_ms).map(Timestamp::floor),
+            started_at: job.started_ms.map(Timestamp::floor),
+            finished_at: job.finished_ms.map(Timestamp::floor),
+            errors: &job.errors,
+            error: job.error.as_deref(),
+        }
+    }
 }

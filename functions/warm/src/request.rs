@@ -13,7 +13,7 @@ pub fn read(body: &Body, principal: &Principal, now_ms: i64) -> Result<Warm, Api
     let warm = warming::read(body.as_str(), &principal.subject, now_ms)?;
     warm.keys.iter().try_for_each(|key| principal.may_touch(key))?;
     warm.patterns.iter().try_for_each(|pattern| principal.may_touch_prefix(pattern.prefix()))?;
-    Ok(warm)
+    Ok(Warm { account: Some(principal.account()), ..warm })
 }
 
 /// What names the request, if it is to be answered once however often it is sent. An API key names its own requests only;

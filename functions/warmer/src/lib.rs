@@ -1,7 +1,8 @@
 //! What nobody waits for: jobs, a slice in each invocation, and maintenance.
 //!
 //! A job is called for by the stream of the control table, which also repeats what failed; the schedule finds what neither
-//! reached. So every event may come twice, or never, and nothing here relies on it: [`TieredCache::run_job`] and
+//! reached. Which job it is called for counts for nothing: it works on those whose turn it is. So every event may come
+//! twice, or never, and nothing here relies on it: [`TieredCache::run_next`] and
 //! [`TieredCache::maintain`] can be called at any time, also at once.
 //!
 //! | module | |

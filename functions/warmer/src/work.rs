@@ -4,47 +4,48 @@ use crate::event::Record;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use strata_api::Error;
-use strata_cache::{CacheError, TieredCache, Warm};
+use strata_cache::{CacheError, Slice, TieredCache, Warm, Worked};
 use tracing::{error, info};
 
-/// Not worth beginning a slice for; the record is given back, and comes again in an invocation of its own.
-const SHORTEST: Duration = Duration::from_secs(5);
-
-/// Runs a slice of each job that the records name; answers with the records to send again.
+/// Works on the jobs whose turn it is, for records that say there are some; answers with the records to send again.
 pub(crate) async fn run_jobs(cache: &TieredCache, records: &[Record], time: Duration) -> Value {
-    let began = Instant::now();
-    let mut failed = Vec::new();
-    for record in records {
-        let Some(job) = &record.job else { continue };
-        let left = time.saturating_sub(began.elapsed());
-        if left < SHORTEST {
-            failed.push(record);
-            continue;
-        }
-        if let Err(cause) = slice(cache, job, left).await {
-            error!(job, %cause, "a slice could not be run");
-            failed.push(record);
-        }
+    let calls: Vec<&Record> = records.iter().filter(|record| record.job.is_some()).collect();
+    if calls.is_empty() {
+        return json!({"batchItemFailures": []});
     }
+    let failed = match take_turns(cache, time).await {
+        Ok(()) => Vec::new(),
+        Err(cause) => {
+            error!(%cause, "a slice could not be run");
+            calls
+        }
+    };
     let again: Vec<Value> = failed.iter().map(|record| json!({"itemIdentifier": record.sequence_number})).collect();
     json!({"batchItemFailures": again})
 }
 
-async fn slice(cache: &TieredCache, job: &str, time: Duration) -> Result<(), CacheError> {
-    let began = Instant::now();
-    let ended = cache.run_job(job, time).await?;
-    info!(job, ?ended, duration_ms = milliseconds(began), "slice");
-    Ok(())
+/// Works on one job after the other until none waits, its time is up, or a level is out of reach.
+async fn take_turns(cache: &TieredCache, time: Duration) -> Result<(), CacheError> {
+    let (began, time) = (Instant::now(), time.min(cache.slice()));
+    loop {
+        let slice_began = Instant::now();
+        let left = time.saturating_sub(began.elapsed());
+        let Some(Worked { job, ended }) = cache.run_next(left).await? else { return Ok(()) };
+        info!(job, ?ended, duration_ms = milliseconds(slice_began), "slice");
+        if ended == Slice::Parked || began.elapsed() >= time {
+            return Ok(());
+        }
+    }
 }
 
-/// Makes a job of what a schedule wants to be warmed, and runs its first slice. Lambda delivers an event of a schedule
-/// at least once, always under the same request id; so the job is named by that, and made once.
+/// Makes a job of what a schedule wants to be warmed, and takes its turn. Lambda delivers an event of a schedule at least
+/// once, always under the same request id; so the job is named by that, and made once.
 pub(crate) async fn warm(cache: &TieredCache, warm: Warm, request_id: &str, time: Duration) -> Result<Value, Error> {
     let began = Instant::now();
     let warming = cache.warm(warm, Some(&format!("event {request_id}"))).await?;
     let (job, estimated) = (warming.job.id.as_str(), warming.job.estimate.map(|estimate| estimate.keys));
     info!(job, is_new = warming.is_new, estimated, "warming by schedule");
-    slice(cache, job, time.saturating_sub(began.elapsed())).await?;
+    take_turns(cache, time.saturating_sub(began.elapsed())).await?;
     Ok(json!({"warming_job_id": job, "estimated_keys": estimated}))
 }
 

@@ -41,12 +41,21 @@ pub enum ApiError {
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
     PatternForbidden,
+    /// The caller's token is limited to prefixes, and none of the keys asked for has one of them.
+    PrefixForbidden,
     /// The caller's token is limited to prefixes, and what it asks concerns all keys.
     Confined,
     /// The caller has used up a rate limit.
     RateLimited(Standing),
-    /// The caller has stored as much as a quota allows.
-    OverQuota(OverQuota),
+    /// The API key has as much of something as it may.
+    QuotaExceeded {
+        /// Of what.
+        quota: &'static str,
+        /// How much it has.
+        used: u64,
+        /// The most it may have.
+        limit: u64,
+    },
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -119,7 +128,9 @@ impl From<CacheError> for ApiError {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
             CacheError::TooLarge { size_bytes, max_bytes } => ApiError::EntryTooLarge { size_bytes, max_bytes },
-            CacheError::OverQuota(over) => ApiError::OverQuota(over),
+            CacheError::OverQuota(OverQuota { quota, used, limit }) => {
+                ApiError::QuotaExceeded { quota: quota.name(), used, limit }
+            }
             CacheError::Disabled(level) => {
                 Problem::new("cache_levels", format!("must not name {level}, which is disabled")).into()
             }
@@ -129,6 +140,7 @@ impl From<CacheError> for ApiError {
             }
             CacheError::TooMany { matched } => ApiError::TooManyMatches { matched },
             CacheError::OutOfTime => ApiError::OutOfTime,
+            CacheError::OverQuota { quota, used, limit } => ApiError::QuotaExceeded { quota, used, limit },
             CacheError::OtherJob => ApiError::Unprocessable(vec![Problem::new(
                 "Idempotency-Key",
                 "was given with another request before; a new request needs a new one",
@@ -172,11 +184,13 @@ impl ApiError {
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            ApiError::ScopeMissing(_) | ApiError::KeyForbidden(_) | ApiError::PatternForbidden | ApiError::Confined => {
-                (StatusCode::FORBIDDEN, "FORBIDDEN")
-            }
+            ApiError::ScopeMissing(_)
+            | ApiError::KeyForbidden(_)
+            | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
+            | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-            ApiError::OverQuota(_) => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
+            ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -198,13 +212,15 @@ impl ApiError {
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
             ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
-            ApiError::KeyForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::KeyForbidden(_) | ApiError::PrefixForbidden => "The token is limited to other key prefixes",
             ApiError::PatternForbidden => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
-            ApiError::OverQuota(_) => "The API key would store more than its quota; delete entries, or let some expire",
+            ApiError::QuotaExceeded { quota, used, limit } => {
+                return Cow::Owned(format!("The API key has {used} {}, of at most {limit}", quota.replace('_', " ")));
+            }
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
             ApiError::EntryTooLarge { .. } => "The value is over the size limit of cache entries",
@@ -240,12 +256,11 @@ impl ApiError {
                 "window_seconds": WINDOW_SECONDS,
                 "retry_after_seconds": standing.reset_seconds,
             }),
-            ApiError::OverQuota(OverQuota { quota, limit, used, wanted }) => {
-                json!({"quota": quota.name(), "limit": limit, "used": used, "wanted": wanted})
-            }
+            ApiError::QuotaExceeded { quota, used, limit } => json!({"quota": quota, "used": used, "limit": limit}),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
+            | ApiError::PrefixForbidden
             | ApiError::Confined
             | ApiError::Unauthorized(_)
             | ApiError::PreconditionFailed

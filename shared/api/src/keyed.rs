@@ -32,7 +32,7 @@ pub(crate) fn init(secret: &str) {
     KEYED.get_or_init(|| Keyed::with(secret.as_bytes()));
 }
 
-fn hash(purpose: &str, text: &str) -> u128 {
+pub(crate) fn hash(purpose: &str, text: &str) -> u128 {
     KEYED.get_or_init(|| Keyed::with(&fastrand::u128(..).to_le_bytes())).hash(purpose, text)
 }
 

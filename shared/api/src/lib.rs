@@ -9,7 +9,7 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`etag`], [`body`], [`lists`], [`warming`] | reading requests |
+//! | [`event`], [`headers`], [`etag`], [`body`], [`query`], [`cursor`], [`lists`], [`warming`] | reading requests |
 //! | [`principal`] | who is calling, scopes, key prefixes |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
@@ -18,6 +18,7 @@
 
 pub mod answer_size;
 pub mod body;
+pub mod cursor;
 pub mod error;
 pub mod etag;
 pub mod event;
@@ -28,6 +29,7 @@ pub mod metrics;
 mod nearest;
 pub mod pipeline;
 pub mod principal;
+pub mod query;
 pub mod rate_limit;
 pub mod response;
 pub mod route;
@@ -38,6 +40,7 @@ pub mod timestamp;
 pub mod warming;
 
 pub use body::{Body, Fields};
+pub use cursor::CursorOf;
 pub use error::{Answer, ApiError, Problem};
 pub use event::Event;
 pub use headers::Headers;
@@ -45,6 +48,7 @@ pub use lambda_http::http;
 pub use lambda_runtime::Error;
 pub use pipeline::App;
 pub use principal::{Principal, Scope};
+pub use query::Query;
 pub use response::{Response, Woven};
 pub use route::{Call, Route, Standings, Times};
 pub use serve::{Invocation, serve, serve_events};

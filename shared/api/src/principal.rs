@@ -4,6 +4,7 @@
 use crate::{
     error::ApiError,
     event::{Event, Scalar},
+    keyed,
 };
 use std::sync::Arc;
 use strata_cache::Key;
@@ -74,6 +75,12 @@ impl Principal {
             given => format!("key:{}", text(given)?),
         };
         Ok(Principal { subject, api_key, scopes, prefixes })
+    }
+
+    /// What stands for the API key where something is kept on its account: no key of another deployment, and none that
+    /// whoever reads a table could use.
+    pub fn account(&self) -> String {
+        keyed::name(&format!("account {}", self.api_key))
     }
 
     /// Refuses a caller without `scope`.

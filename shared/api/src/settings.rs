@@ -16,7 +16,8 @@ pub struct Settings {
     pub config: Config,
     /// What the cache needs besides. `CONTROL_TABLE_NAME`, default `cache_control`; `INVALIDATE_BUDGET_MS`, how long one
     /// invalidation removes before the rest becomes a job, default 20000; `JOB_SLICE_MS`, how long a job works in one
-    /// invocation, default 60000. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
+    /// invocation, default 60000; `JOBS_PER_API_KEY`, how many warm jobs an API key may have unfinished, up to 1000, default
+    /// 100, 0 for any number. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
     /// `RATE_LIMIT_BULK` (100): requests per minute and API key, 1 to 1,000,000; all of them off when `RATE_LIMITS`,
     /// default `on`, is `off`. `QUOTA_ENTRIES` (1,000,000), `QUOTA_MB` (1024) and `QUOTA_INDEX_MB` (256): what one API key
     /// may store in L2, 0 for any amount. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
@@ -59,6 +60,8 @@ impl Settings {
     }
 }
 
+const JOBS_PER_API_KEY: &str = "JOBS_PER_API_KEY";
+
 fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deployment, SettingsError> {
     let mut deployment = Deployment::new(lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned()));
     deployment.redis = redis_access::read(&lookup)?;
@@ -68,6 +71,12 @@ fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deploym
     }
     if let Some(slice) = milliseconds("JOB_SLICE_MS")? {
         deployment.slice = slice;
+    }
+    if let Some(jobs) = number(JOBS_PER_API_KEY, lookup(JOBS_PER_API_KEY))? {
+        let jobs = usize::try_from(jobs).ok().filter(|jobs| *jobs <= Deployment::MOST_JOBS);
+        let problem = || format!("must be at most {}, or 0 for any number", Deployment::MOST_JOBS);
+        deployment.jobs_per_account =
+            jobs.ok_or_else(|| SettingsError { variable: JOBS_PER_API_KEY, problem: problem() })?;
     }
     deployment.limits = limits(&lookup)?;
     deployment.quotas = quotas(lookup)?;

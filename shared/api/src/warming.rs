@@ -33,14 +33,15 @@ pub fn read(text: &str, by: &str, now_ms: i64) -> Result<Warm, ApiError> {
     fields.finish()?;
     let default = Warm::new(by);
     let warm = Warm {
-        keys: keys.map(each_once).unwrap_or_default(),
+        keys: keys.unwrap_or_default(),
         patterns: patterns.unwrap_or_default(),
         strategy: strategy.unwrap_or_default(),
         batch_size: batch_size.unwrap_or(default.batch_size),
         max_concurrent: max_concurrent.unwrap_or(default.max_concurrent),
         run_at_ms,
         ..default
-    };
+    }
+    .each_once();
     check(&warm)?;
     Ok(warm)
 }
@@ -57,13 +58,6 @@ fn check(warm: &Warm) -> Result<(), Problem> {
         return Err(Problem::new("run_at", "must not be given unless strategy is SCHEDULED"));
     }
     Ok(())
-}
-
-/// The keys, each once: one that is given twice is loaded once.
-fn each_once(mut keys: Vec<Key>) -> Vec<Key> {
-    keys.sort_unstable();
-    keys.dedup();
-    keys
 }
 
 fn strategy(raw: &str) -> Said<Strategy> {

@@ -89,6 +89,25 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
     (entry(text, payload.checksum(), stored, attributes, format), Bytes::from(envelope))
 }
 
+/// What an envelope says of its value.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// What its PUT said.
+    pub attributes: Attributes,
+    /// Bytes of its JSON text.
+    pub text_bytes: u64,
+}
+
+/// Reads what an envelope says of its value; its beginning is enough, up to the payload.
+///
+/// # Errors
+/// Where the seal does not fit what stands before it, or that is of another release.
+pub fn describe(beginning: &[u8]) -> Result<Described, DecodeError> {
+    let (_, _, header, _) = read_header(beginning)?;
+    let text_bytes = header.raw_len;
+    Ok(Described { attributes: header.into_attributes(), text_bytes })
+}
+
 /// Reads an envelope whose text has at most `max_raw_bytes`.
 ///
 /// The text of an uncompressed payload shares the memory of `envelope` unless it is small, see [`text_in`].
@@ -96,6 +115,14 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
 /// # Errors
 /// Every envelope that is not byte for byte what [`encode`] writes, as far as the seal and the checksum can tell.
 pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeError> {
+    let (format, compression, header, start) = read_header(envelope)?;
+    let text = header.text(envelope, start, compression, max_raw_bytes)?;
+    let stored = (compression, envelope.len() - start);
+    Ok(entry(text, header.checksum, stored, header.into_attributes(), format))
+}
+
+/// Format, compression, the header, and where the payload begins.
+fn read_header(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, Header, usize), DecodeError> {
     let (format, compression, header_bytes) = read_prefix(envelope)?;
     let sealed = PREFIX_BYTES + header_bytes;
     let start = sealed + SEAL_BYTES;
@@ -103,10 +130,7 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
     if seal != xxh3_64(&envelope[..sealed]).to_le_bytes() {
         return Err(DecodeError::Seal);
     }
-    let header = Header::read(format, &envelope[PREFIX_BYTES..sealed])?;
-    let text = header.text(envelope, start, compression, max_raw_bytes)?;
-    let stored = (compression, envelope.len() - start);
-    Ok(entry(text, header.checksum, stored, header.into_attributes(), format))
+    Ok((format, compression, Header::read(format, &envelope[PREFIX_BYTES..sealed])?, start))
 }
 
 /// Format, compression and length of the header.

@@ -1,8 +1,9 @@
 //! Jobs: work that is larger than one request, done in slices by whoever is called to.
 //!
 //! A job is an item of the control table. Writing it in state [`Ready`](JobState::Ready) is what calls somebody, through
-//! the table's stream; a slice that ends with work left writes it so again. Any slice may be run twice, at once, or be
-//! cut off anywhere: what it does can be repeated, and its checkpoint says where to go on.
+//! the table's stream; a slice that ends with work left writes it so again. Whoever is called works on the job whose turn
+//! it is. Any slice may be run twice, at once, or be cut off anywhere: what it does can be repeated, and its checkpoint
+//! says where to go on.
 
 use crate::{selector::Selector, warm::Warm};
 use std::collections::BTreeMap;
@@ -92,9 +93,17 @@ pub enum Slice {
     Continues,
     /// A level it needs is out of reach: maintenance calls again.
     Parked,
-    /// There was nothing to do: it has ended already, waits for its time, somebody else works on it, or there is no such
-    /// job.
+    /// Somebody else works on it meanwhile, or it was cancelled.
     NotDue,
+}
+
+/// What one call did for a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worked {
+    /// The job's name.
+    pub job: String,
+    /// How its slice ended.
+    pub ended: Slice,
 }
 
 impl Job {
@@ -112,7 +121,8 @@ impl Job {
 }
 
 impl JobState {
-    const ALL: [JobState; 6] = [
+    /// Every state.
+    pub const ALL: [JobState; 6] = [
         JobState::Scheduled,
         JobState::Ready,
         JobState::Running,
@@ -134,7 +144,7 @@ impl JobState {
     }
 
     /// The state of that name; `None` for one that this release does not know.
-    pub(crate) fn named(name: &str) -> Option<JobState> {
+    pub fn named(name: &str) -> Option<JobState> {
         JobState::ALL.into_iter().find(|state| state.name() == name)
     }
 }

@@ -36,6 +36,7 @@
 //! | [`job`], [`warm`], `frontier` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
+//! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
@@ -81,6 +82,7 @@ pub mod key;
 mod ledger;
 pub mod level;
 pub mod limits;
+pub mod listing;
 mod lock;
 mod many;
 pub mod memory;
@@ -105,14 +107,15 @@ pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
-pub use job::{Estimate, Job, JobState, Slice};
+pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
+pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Lookup, Maintained, Mutation,
-    Path, Put, Read, Reclaim, Step, Stored, Warming,
+    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained,
+    Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use pattern::{Pattern, PatternError};
 pub use quota::{OverQuota, Quotas, Stock};

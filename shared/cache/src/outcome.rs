@@ -160,6 +160,8 @@ pub struct Invalidate {
     pub reason: Option<String>,
     /// Who, for the journal.
     pub by: Option<String>,
+    /// On whose account, as that of an API key, the rest is removed that becomes a job; `None` for nobody's.
+    pub account: Option<String>,
     /// Count only, and remove nothing.
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
@@ -214,10 +216,19 @@ pub struct Warming {
     pub is_new: bool,
 }
 
+/// A page of jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Jobs {
+    /// Those that are not over, then those that are, the last that ended first.
+    pub jobs: Vec<Job>,
+    /// The next page is what comes after this; `None` when there is none.
+    pub next: Option<String>,
+}
+
 /// What maintenance did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Maintained {
-    /// Jobs that somebody was called for: due, or their runner was gone.
+    /// Jobs that somebody was called for: due, or their runner was gone, or nobody had come.
     pub jobs_woken: u64,
     /// Invalidations whose container was gone, which are jobs now.
     pub invalidations_adopted: u64,
@@ -319,6 +330,15 @@ pub enum CacheError {
     },
     /// There is more to count than one request has time for.
     OutOfTime,
+    /// An account has as much as it may.
+    OverQuota {
+        /// Of what.
+        quota: &'static str,
+        /// How much it has.
+        used: u64,
+        /// The most it may have.
+        limit: u64,
+    },
     /// The name of a job is that of another, with other things to do.
     OtherJob,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
@@ -363,13 +383,14 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
-            CacheError::OverQuota(OverQuota { quota, limit, wanted, .. }) => {
-                write!(f, "{wanted} {}, of at most {limit}", quota.name())
+            CacheError::OverQuota(OverQuota { quota, used, limit }) => {
+                write!(f, "{used} {}, of at most {limit}", quota.name())
             }
             CacheError::Disabled(level) => write!(f, "{level} is switched off"),
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),
             CacheError::OutOfTime => f.write_str("there is more to count than one request has time for"),
+            CacheError::OverQuota { quota, used, limit } => write!(f, "{used} of {limit} {quota}"),
             CacheError::OtherJob => f.write_str("another job has that name"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
         }

@@ -63,6 +63,10 @@ pub(crate) enum Bug {
     EpochNotBegun,
     /// What a panic has left half done is gone on with.
     PanicPassedOver,
+    /// L1 answers a batch, however long ago the last sync was.
+    BatchNotSynced,
+    /// Of keys that are invalidated by name one is not meant.
+    KeyLeftOut,
 }
 
 /// A place at which an operation can be made to panic.

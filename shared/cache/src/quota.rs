@@ -70,8 +70,6 @@ pub struct OverQuota {
     pub limit: u64,
     /// What is stored.
     pub used: u64,
-    /// What would be stored.
-    pub wanted: u64,
 }
 
 impl Quota {
@@ -108,7 +106,7 @@ impl Quotas {
         let over = self.each().find_map(|(quota, limit)| {
             let [used, old, new] = [stock, old, new].map(|stock| stock.of(quota));
             let wanted = used.saturating_sub(old).saturating_add(new);
-            (new > old && wanted > limit).then_some(OverQuota { quota, limit, used, wanted })
+            (new > old && wanted > limit).then_some(OverQuota { quota, limit, used })
         });
         over.map_or(Ok(()), Err)
     }
@@ -131,7 +129,8 @@ impl Stock {
         Stock {
             entries: 1,
             bytes: envelope as u64 + key + tag_bytes + COPY_BYTES,
-            index_bytes: (1 + count) * (key + MEMBER_BYTES),
+            // A tag stands in the list of all of them as well, as if nothing else had it.
+            index_bytes: (1 + count) * (key + MEMBER_BYTES) + tag_bytes + count * MEMBER_BYTES,
         }
     }
 
@@ -239,12 +238,12 @@ mod tests {
 
     #[test]
     fn what_grows_over_a_quota_is_refused_and_what_shrinks_never_is() {
-        let allow = |used, old, new| QUOTAS.allow(used, old, new).map_err(|over| (over.quota, over.wanted));
+        let allow = |used, old, new| QUOTAS.allow(used, old, new).map_err(|over| (over.quota, over.used));
         let one = stock(1, 1_000_000, 100);
         assert_eq!(allow(stock(199, 0, 0), Stock::default(), one), Ok(()));
-        assert_eq!(allow(stock(200, 0, 0), Stock::default(), one), Err((Quota::Entries, 201)));
+        assert_eq!(allow(stock(200, 0, 0), Stock::default(), one), Err((Quota::Entries, 200)));
         assert_eq!(allow(stock(900, 0, 50_000), one, one), Ok(()), "no larger than what it replaces");
-        assert_eq!(allow(stock(9, 0, 9_950), one, stock(1, 0, 151)), Err((Quota::IndexBytes, 10_001)));
+        assert_eq!(allow(stock(9, 0, 9_950), one, stock(1, 0, 151)), Err((Quota::IndexBytes, 9_950)));
         assert_eq!(Quotas::default().allow(stock(u64::MAX, 1, 1), Stock::default(), one), Ok(()));
     }
 

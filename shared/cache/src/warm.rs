@@ -2,6 +2,7 @@
 
 use crate::{config::Refusal, key::Key, pattern::Pattern};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Most keys of one job.
 pub const MAX_KEYS: usize = 500;
@@ -47,6 +48,9 @@ pub struct Warm {
     pub run_at_ms: Option<i64>,
     /// Who asked for it.
     pub by: String,
+    /// On whose account, such as that of an API key: what accounts have unfinished is bounded, and they take turns. `None`
+    /// for nobody's, which is not bounded and has one turn.
+    pub account: Option<String>,
 }
 
 /// A job as it is written down.
@@ -92,7 +96,18 @@ impl Warm {
             max_concurrent: MAX_CONCURRENT,
             run_at_ms: None,
             by: by.into(),
+            account: None,
         }
+    }
+
+    /// The same with each key and each pattern once: one that is given twice is loaded once.
+    #[must_use]
+    pub fn each_once(mut self) -> Warm {
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        let mut seen = HashSet::new();
+        self.patterns.retain(|pattern| seen.insert(pattern.as_str().to_owned()));
+        self
     }
 
     /// Why this is too much for one job, if it is: what it is to do would not fit into its item.
@@ -140,6 +155,7 @@ impl Warm {
             max_concurrent: body.max_concurrent.clamp(1, LARGEST_MAX_CONCURRENT),
             run_at_ms: body.run_at_ms,
             by: body.by,
+            account: None,
         })
     }
 }
@@ -163,6 +179,16 @@ mod tests {
         assert_eq!(warm.key_bytes(), serde_json::to_string(&["a\"b"]).unwrap().len() - 2);
         assert_eq!(Warm::read(&warm.to_json()), Some(warm));
         assert_eq!(Warm::read("{}"), None);
+    }
+
+    #[test]
+    fn what_is_given_twice_is_loaded_once() {
+        let keys = ["b", "a", "b"].map(|key| Key::new(key).unwrap()).into();
+        let patterns = ["d*", "c*", "d*", "d*"].map(|pattern| Pattern::new(pattern).unwrap()).into();
+        let once = Warm { keys, patterns, ..Warm::new("me") }.each_once();
+        let names: Vec<_> =
+            once.keys.iter().map(Key::as_str).chain(once.patterns.iter().map(Pattern::as_str)).collect();
+        assert_eq!(names, ["a", "b", "d*", "c*"]);
     }
 
     #[test]

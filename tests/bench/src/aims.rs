@@ -34,7 +34,8 @@ const REASONS: [(&str, &str); 10] = [
     ("client", "clients, gateway and containers share the cores"),
     (
         "among",
-        "each of a thousand matches is read, judged and taken out of its indexes, however many entries there are",
+        "each of a thousand matches is read and judged, and one that is removed taken out of its indexes, however many \
+         entries there are",
     ),
 ];
 

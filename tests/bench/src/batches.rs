@@ -103,9 +103,9 @@ fn from_memory(engines: &Engines) -> Result<Row, Box<dyn Error>> {
 /// When Redis or DynamoDB cannot be used.
 pub fn measure() -> Result<Section, Box<dyn Error>> {
     let mut bench = Bench::open()?;
-    let mut rows = vec![bench.from_redis()];
+    let mut rows = vec![bench.gets_of_redis()];
     rows.push(bench.round_trips()?);
-    rows.extend([bench.from_dynamo(), bench.puts()]);
+    rows.extend([bench.gets_of_dynamo(), bench.puts()]);
     Ok(Section {
         title: "Batches of 100 by the library".into(),
         baseline: "with the same clients: 100 GETs in one pipeline; BatchGetItem and 100 SETs in one pipeline; 100 \
@@ -148,7 +148,7 @@ impl Bench {
         keys(self.keys.replace(self.keys.get() + OPERATIONS))
     }
 
-    fn from_redis(&self) -> Row {
+    fn gets_of_redis(&self) -> Row {
         let (strata, baseline) =
             in_turns(|| self.get_all(Level::L2), || self.runtime.block_on(self.pipeline("GET", &self.read)));
         Row::new("100 GETs from L2", Unit::Microseconds, strata).beside(baseline).aim("≤ 1.3×")
@@ -163,7 +163,7 @@ impl Bench {
     }
 
     /// Of entries whose copies Redis has evicted: it has them again afterwards.
-    fn from_dynamo(&self) -> Row {
+    fn gets_of_dynamo(&self) -> Row {
         let (strata, baseline) = prepared_in_turns(
             || self.runtime.block_on(self.evict_all()),
             |()| self.get_all(Level::L3),

@@ -17,7 +17,7 @@ use std::{
 };
 use strata_api::settings::Settings;
 use strata_cache::{
-    Key, Level, Levels, Pattern, Read, Slice, TieredCache,
+    Key, Level, Levels, Pattern, Read, TieredCache,
     warm::{Strategy, Warm},
 };
 use tokio::runtime::{self, Runtime};
@@ -115,8 +115,8 @@ impl Bench {
     }
 
     async fn warm(&self) -> Result<(), Box<dyn Error>> {
-        let id = self.accept().await?;
-        while self.cache.run_job(&id, PATIENCE).await? == Slice::Continues {}
+        self.accept().await?;
+        while self.cache.run_next(PATIENCE).await?.is_some() {}
         Ok(())
     }
 

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 32] = [
+const HUNTS: [(&str, &[Fault]); 34] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -51,11 +51,13 @@ const HUNTS: [(&str, &[Fault]); 32] = [
     ("GapNotNoticed", &[Fault::JournalTrimmed]),
     ("IndexNotHeeded", &[Fault::JournalTrimmed]),
     ("WindowNotKept", &[Fault::ContainerRests]),
+    ("BatchNotSynced", &[Fault::ContainerRests]),
     ("PanicPassedOver", &[Fault::ContainerRests]),
     ("ExpiryLeftToMemory", &[Fault::ContainerRests]),
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),
     ("L3VersionNotCompared", &[Fault::WritesLate]),
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
+    ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),
     ("BarrierClosedEarly", &[Fault::InvalidationsSlow]),

@@ -119,7 +119,7 @@ async fn an_entry_takes_little_of_the_indexes() {
     put_tagged(&api, "customer:12345:profile:largest", &largest.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let (members, bytes) = taken(&api).await;
     println!("largest tags: {members} members, {bytes} bytes");
-    assert!(members == 51 && bytes <= 12 << 10, "{members} members, {bytes} bytes");
+    assert!(members == 101 && bytes <= 20 << 10, "{members} members, {bytes} bytes");
     invalidate(&api, json!({"tags": [largest[7]]})).await.expect(200);
     assert_eq!(taken(&api).await, (0, 0));
 
@@ -129,7 +129,7 @@ async fn an_entry_takes_little_of_the_indexes() {
     }
     let (members, bytes) = taken(&api).await;
     println!("usual: {members} members, {bytes} bytes, {} an entry", bytes / usual);
-    assert_eq!(members, 2 * usual);
+    assert!((2 * usual..=2 * usual + 16).contains(&members), "one of each shard is the tag itself");
     assert!(bytes / usual <= 160, "{bytes} bytes of {usual} entries");
 }
 

@@ -219,6 +219,7 @@ impl Process {
             levels: Levels::ALL,
             reason: None,
             by: None,
+            account: None,
             dry_run: false,
             max_affected: None,
         };

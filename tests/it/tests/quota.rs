@@ -45,7 +45,7 @@ async fn more_entries_than_the_quota_are_refused_until_some_are_gone() {
         put(&api, "a", &format!("k:{number}"), of(10)).await.expect(201);
     }
     let refused = put(&api, "a", "k:5", of(10)).await.expect_error(429, "QUOTA_EXCEEDED").json();
-    let expected = json!({"quota": "entries", "limit": 5, "used": 5, "wanted": 6});
+    let expected = json!({"quota": "entries", "limit": 5, "used": 5});
     assert_eq!(refused["error"]["details"], expected, "{refused}");
     put(&api, "a", "k:0", of(10)).await.expect(200);
     put(&api, "b", "k:5", of(10)).await.expect(201);
@@ -73,10 +73,7 @@ async fn more_bytes_than_the_quota_are_refused_and_fewer_than_before_are_not() {
     let refused = put(&api, "a", "k:3", of(300_000)).await.expect_error(429, "QUOTA_EXCEEDED").json();
     let details = &refused["error"]["details"];
     assert_eq!((&details["quota"], &details["limit"]), (&json!("bytes"), &json!(1 << 20)));
-    assert!(
-        details["used"].as_u64().unwrap() > 900_000 && details["wanted"].as_u64().unwrap() > 1_200_000,
-        "{details}"
-    );
+    assert!(details["used"].as_u64().unwrap() > 900_000, "{details}");
     put(&api, "a", "k:0", of(500_000)).await.expect_error(429, "QUOTA_EXCEEDED");
     put(&api, "a", "k:0", of(299_000)).await.expect(200);
     put(&api, "a", "k:3", json!({"value": of(300_000)["value"], "cache_levels": ["L3_DATABASE"]})).await.expect(201);
@@ -200,7 +197,7 @@ async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
     invalidate(&api, json!({"pattern": "tenant:*"})).await.expect(200);
     assert_eq!(names(&api).await, [""; 0]);
 
-    for number in 0..150 {
+    for number in 0..40 {
         let body = json!({"value": number, "ttl_seconds": 1, "tags": tags(number)});
         put(&api, "tenant", &format!("tenant:{number:06}"), body).await.expect(201);
     }

@@ -29,6 +29,11 @@ pub async fn job(api: &Api, id: &str) -> Item {
     found.key("sk", text("-")).send().await.unwrap().item.unwrap_or_else(|| panic!("there is no job {id}"))
 }
 
+/// The key of an item.
+pub fn item(pk: &str, sk: &str) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
 /// The items of a partition.
 pub async fn partition(api: &Api, table: &str, pk: &str) -> Vec<Item> {
     let query = client(api).query().table_name(table).key_condition_expression("pk = :pk");

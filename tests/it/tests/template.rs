@@ -212,6 +212,7 @@ fn limits_are_the_contracts() {
         ("QUOTA_ENTRIES", "QuotaEntries", json!(1_000_000)),
         ("QUOTA_MB", "QuotaMegabytes", json!(1024)),
         ("QUOTA_INDEX_MB", "QuotaIndexMegabytes", json!(256)),
+        ("JOBS_PER_API_KEY", "JobsPerApiKey", json!(100)),
     ] {
         assert_eq!(variables[variable], json!({"Ref": parameter}));
         assert_eq!(TEMPLATE["Parameters"][parameter]["Default"], default, "{parameter}");

@@ -89,7 +89,12 @@ fn dynamodb_is_spoken_in_the_third_levels_files() {
 #[test]
 fn the_environment_is_read_by_the_settings() {
     // The last one is in no binary that is deployed: it is left out without the feature `planted`.
-    let allowed = ["shared/api/src/settings", "functions/authorizer/src/settings.rs", "shared/cache/src/planted.rs"];
+    let allowed = [
+        "shared/api/src/settings",
+        "shared/cli/src/settings.rs",
+        "functions/authorizer/src/settings.rs",
+        "shared/cache/src/planted.rs",
+    ];
     only_in(&allowed, "env::var", |text| text.contains("env::var"));
 }
 
@@ -109,6 +114,19 @@ fn engines_of_the_local_stack_are_not_deployed() {
         for name in ["dynoxide", "strata-stack", "nix"] {
             assert!(!text.lines().any(|line| line.starts_with(name)), "{path} depends on {name}");
         }
+    }
+}
+
+#[test]
+fn functions_know_no_client() {
+    for (path, text) in files(&["functions", "shared/api", "shared/cache"], "toml") {
+        for name in ["strata-client", "strata-cli", "clap", "ratatui"] {
+            assert!(!text.lines().any(|line| line.starts_with(name)), "{path} depends on {name}");
+        }
+    }
+    let client = fs::read_to_string(repository().join("shared/client/Cargo.toml")).unwrap();
+    for name in ["clap", "indicatif", "ratatui", "termion", "toml"] {
+        assert!(!client.lines().any(|line| line.starts_with(name)), "who uses the client gets no {name} with it");
     }
 }
 

@@ -1,8 +1,10 @@
 //! Warm jobs over HTTP: what is accepted, what is said of it, and who may ask; and what schedules warm.
 
 mod job;
+mod list;
 mod request;
 mod schedule;
+mod turns;
 
 use crate::support::{eventually, put};
 use serde_json::{Value, json};

@@ -87,6 +87,8 @@ async fn run() -> Result<(), String> {
 fn greet(stack: &Stack) {
     let url = stack.url();
     let token = stack.token(Claims::default().ttl_seconds(SHOWN_TOKEN_TTL));
+    let strata = strata();
+    let strata = strata.display();
     println!(
         "ready {url}
 
@@ -96,10 +98,23 @@ curl -i -X PUT -H \"Authorization: Bearer $TOKEN\" -d '{{\"value\":{{\"id\":1234
 curl -i -H \"Authorization: Bearer $TOKEN\" {url}/entries/customer:12345
 curl -i -X DELETE -H \"Authorization: Bearer $TOKEN\" {url}/entries/customer:12345
 
+export STRATA_URL={url} STRATA_TOKEN=$TOKEN
+{strata} put customer:12345 '{{\"id\":12345}}' --ttl 1h --tag customer
+{strata} get customer:12345
+{strata} invalidate 'customer:*'
+{strata} top
+
 The first line goes into the shell that runs the others. Logs: {}
 Faults: strata-local --help. Ctrl-C stops everything.",
         stack.logs_folder().display()
     );
+}
+
+/// The command line, which is built beside this program, as somebody in this folder can write it.
+fn strata() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default().with_file_name("strata");
+    let here = std::env::current_dir().unwrap_or_default();
+    own.strip_prefix(here).map_or_else(|_| own.clone(), PathBuf::from)
 }
 
 fn options() -> Result<Options, String> {

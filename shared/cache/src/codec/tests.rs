@@ -53,6 +53,21 @@ fn a_large_uncompressed_text_shares_the_memory_of_its_envelope() {
 }
 
 #[test]
+fn an_envelope_is_described_by_its_beginning() {
+    for format in [Format::Bincode, Format::Json] {
+        let payload = Payload::new(compressible(), &config(Algorithm::Lz4), true);
+        let (_, envelope) = encode(&payload, attributes(), format);
+        let beginning = &envelope[..envelope.len() - payload.stored().len()];
+        let Described { attributes: said, text_bytes } = describe(beginning).unwrap();
+        let expected = attributes();
+        assert_eq!((said.version, said.created_at_ms), (expected.version, expected.created_at_ms));
+        assert_eq!((said.expires_at_ms, said.tags), (expected.expires_at_ms, expected.tags));
+        assert_eq!(text_bytes, compressible().len() as u64);
+        assert!(describe(&beginning[..beginning.len() - 1]).is_err(), "without all of its seal");
+    }
+}
+
+#[test]
 fn compresses_only_what_is_allowed_long_enough_and_gets_smaller() {
     for algorithm in [Algorithm::Lz4, Algorithm::Zstd] {
         let kept = |text: Bytes, allowed| Payload::new(text, &config(algorithm), allowed).compression();

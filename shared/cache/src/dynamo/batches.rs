@@ -5,7 +5,10 @@ use super::{
     client::{BULK_FACTOR, L3Error, Store},
 };
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, WriteRequest};
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+
+/// Which attributes of an item are sent: an expression, and the names in it.
+pub(super) type Projection = (String, HashMap<String, String>);
 
 /// Items of one BatchGetItem.
 const READ_BATCH: usize = 100;
@@ -20,19 +23,29 @@ const BATCH_PAUSE_MS: u64 = 10;
 const MANY_FACTOR: u32 = 2;
 
 impl Store {
-    /// The items of the table of entries that have these keys, as far as they are there, read consistently.
-    pub(super) async fn read_batches(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, L3Error> {
+    /// The items of the table of entries that have these keys, as far as they are there, read consistently; of a projection
+    /// the attributes it names.
+    pub(super) async fn read_batches(
+        &self,
+        mut keys: Vec<Item>,
+        projection: Option<&Projection>,
+    ) -> Result<Vec<Item>, L3Error> {
         let mut found = Vec::with_capacity(keys.len());
         while !keys.is_empty() {
             let rest = keys.split_off(keys.len().min(READ_BATCH));
-            self.read_batch(std::mem::replace(&mut keys, rest), &mut found).await?;
+            self.read_batch(std::mem::replace(&mut keys, rest), projection, &mut found).await?;
         }
         Ok(found)
     }
 
-    async fn read_batch(&self, mut wanted: Vec<Item>, found: &mut Vec<Item>) -> Result<(), L3Error> {
+    async fn read_batch(
+        &self,
+        mut wanted: Vec<Item>,
+        projection: Option<&Projection>,
+        found: &mut Vec<Item>,
+    ) -> Result<(), L3Error> {
         for attempt in 0..BATCH_TRIES {
-            let (items, left) = self.read_part(wanted, BULK_FACTOR).await?;
+            let (items, left) = self.read_part(wanted, projection, BULK_FACTOR).await?;
             found.extend(items);
             if left.is_empty() {
                 return Ok(());
@@ -53,7 +66,7 @@ impl Store {
         let (mut found, mut bytes, mut attempt) = (Vec::with_capacity(keys.len()), 0, 0);
         while !keys.is_empty() && bytes <= most_bytes && attempt < BATCH_TRIES {
             let rest = keys.split_off(keys.len().min(READ_BATCH));
-            let (items, left) = self.read_part(keys, MANY_FACTOR).await?;
+            let (items, left) = self.read_part(keys, None, MANY_FACTOR).await?;
             bytes += items.iter().map(body_bytes).sum::<usize>();
             found.extend(items);
             if !left.is_empty() {
@@ -67,8 +80,18 @@ impl Store {
     }
 
     /// The items that one request reads, within so many times the time of another request, and the keys of the others.
-    async fn read_part(&self, wanted: Vec<Item>, factor: u32) -> Result<(Vec<Item>, Vec<Item>), L3Error> {
-        let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+    async fn read_part(
+        &self,
+        wanted: Vec<Item>,
+        projection: Option<&Projection>,
+        factor: u32,
+    ) -> Result<(Vec<Item>, Vec<Item>), L3Error> {
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(wanted))
+            .set_projection_expression(projection.map(|(expression, _)| expression.clone()))
+            .set_expression_attribute_names(projection.map(|(_, names)| names.clone()))
+            .consistent_read(true)
+            .build();
         let got = self
             .client()
             .await?

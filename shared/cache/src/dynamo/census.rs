@@ -6,7 +6,7 @@ use super::{
     rows::{Write, WriteRow, partition_name},
     text, text_of,
 };
-use crate::stats::{Amount, Kept};
+use crate::stats::{Amount, Breakdown, Kept};
 
 impl Store {
     /// Asks for an item that is not there: whether L3 answers.
@@ -32,7 +32,8 @@ impl Store {
         &self,
         shard: u64,
         after: Option<&str>,
-    ) -> Result<(Amount, Option<String>), L3Error> {
+        counted: &mut Breakdown,
+    ) -> Result<Option<String>, L3Error> {
         let row = |name| Item::from([("pk".to_owned(), text(partition_name(shard))), ("sk".to_owned(), text(name))]);
         let query = self
             .client()
@@ -41,7 +42,7 @@ impl Store {
             .table_name(&self.entries)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(partition_name(shard)))
-            .projection_expression("#k, #x, #b, #v")
+            .projection_expression("sk, #k, #x, #b, #v")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
             .expression_attribute_names("#b", "bytes")
@@ -49,11 +50,13 @@ impl Store {
             .set_exclusive_start_key(after.map(row));
         let page = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
         let now_ms = self.clock.now_ms();
-        let heads = page.items.unwrap_or_default().into_iter().map(|item| self.head_of(&item));
-        let live = heads.filter(|head| head.is_live(now_ms));
-        let amount = live.fold(Amount::default(), |sum, head| sum + Amount { entries: 1, bytes: head.bytes });
-        let next = page.last_evaluated_key.as_ref().and_then(|last| text_of(last, "sk"));
-        Ok((amount, next.map(str::to_owned)))
+        for item in page.items.unwrap_or_default() {
+            let head = self.head_of(&item);
+            if let Some(key) = text_of(&item, "sk").filter(|_| head.is_live(now_ms)) {
+                counted.add(key, head.bytes);
+            }
+        }
+        Ok(page.last_evaluated_key.as_ref().and_then(|last| text_of(last, "sk")).map(str::to_owned))
     }
 
     /// What DynamoDB itself says of the table, about six hours old: every item of it, whatever it is for.

@@ -51,7 +51,7 @@ impl Store {
         version: Version,
         chunks: usize,
     ) -> Result<Option<Bytes>, L3Error> {
-        let items = self.read_batches(chunk_keys(key, version, chunks).collect()).await?;
+        let items = self.read_batches(chunk_keys(key, version, chunks).collect(), None).await?;
         let body = |mut item: Item| match (text_of(&item, "pk").map(str::to_owned), item.remove("body")) {
             (Some(pk), Some(AttributeValue::B(body))) => Some((pk, body)),
             _ => None,

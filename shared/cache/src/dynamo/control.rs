@@ -45,9 +45,14 @@ impl Store {
 
     /// Writes all or nothing; false when a condition does not hold.
     pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<bool, L3Error> {
+        Ok(self.refused_of(writes).await?.is_empty())
+    }
+
+    /// Writes all or nothing; which of the writes have a condition that does not hold, none when all is written.
+    pub(super) async fn refused_of(&self, writes: Vec<TransactWriteItem>) -> Result<Vec<usize>, L3Error> {
         match self.client().await?.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if is_refused(error.err()) => Ok(false),
+            Ok(_) => Ok(Vec::new()),
+            Err(SdkError::ServiceError(error)) if is_refused(error.err()) => Ok(refused(error.err())),
             Err(error) => Err(self.failed(error)),
         }
     }
@@ -55,6 +60,12 @@ impl Store {
 
 /// Whether a transaction was cancelled because a condition does not hold.
 pub(super) fn is_refused(error: &TransactWriteItemsError) -> bool {
-    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return false };
-    canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    !refused(error).is_empty()
+}
+
+/// Which writes of a transaction have a condition that does not hold.
+fn refused(error: &TransactWriteItemsError) -> Vec<usize> {
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return Vec::new() };
+    let reasons = canceled.cancellation_reasons().iter().enumerate();
+    reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed")).map(|(index, _)| index).collect()
 }

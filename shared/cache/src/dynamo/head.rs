@@ -27,7 +27,7 @@ pub(crate) struct Head {
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
-    levels: Levels,
+    pub(super) levels: Levels,
 }
 
 impl Head {

@@ -1,15 +1,16 @@
 //! Jobs in the control table, each in a partition of its own, so that the stream's order never makes one job wait for
 //! another: an item of how far it is, which is written often and stays small, and one of what it is to do, which is
-//! written once. A row in the partition of those that are not over is how maintenance finds them.
+//! written once. While it is not over it stands in the [line](super::line), and with its [account](super::accounts).
 //!
 //! Whoever works on a job holds it by name: every write is conditional on still being the owner. One that has not been
 //! heard of for a while is nobody's.
 
 use super::{
-    Item,
+    Item, accounts,
     bulletin::{delete_barrier, put_barrier},
     client::{L3Error, Store},
-    number, number_of, text, text_of,
+    line::{self, Place, Standing},
+    names, number, number_of, text, text_of,
 };
 use crate::{
     job::{Counters, Estimate, Job, JobState, REMOVAL},
@@ -17,20 +18,15 @@ use crate::{
     version::Position,
     warm::Warm,
 };
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem, Update};
-use std::collections::HashMap;
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 /// How long a job that is over stays readable, in seconds: a week.
 const KEEP_SECONDS: i64 = 7 * 86_400;
 /// Stands before the id in a job's partition key, which the stream's filter knows as well.
 const PREFIX: &str = "job#";
 /// The sort keys of a job's two items.
-const STATE: &str = "-";
+pub(super) const STATE: &str = "-";
 const BODY: &str = "body";
-/// The partition of jobs that are not over.
-const UNDONE: &str = "jobs";
-/// Most jobs of one page of them.
-const PAGE_JOBS: i32 = 100;
 
 /// A job as it is stored.
 #[derive(Debug, Clone)]
@@ -40,6 +36,21 @@ pub(crate) struct JobRecord {
     pub body: String,
     /// How far it has come, by its kind; empty at the beginning.
     pub progress: String,
+    /// On whose account it is; empty for nobody's.
+    account: String,
+    /// What it holds of that while it is not over.
+    slot: String,
+}
+
+/// What became of a job to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Creation {
+    /// It is accepted.
+    Made,
+    /// There is one of that name.
+    Exists,
+    /// Somebody else has its slot.
+    SlotTaken,
 }
 
 /// A job to be.
@@ -58,6 +69,8 @@ pub(crate) struct NewJob<'a> {
     pub estimate: Option<Estimate>,
     /// The barrier that stands until it is done.
     pub barrier: Option<&'a str>,
+    /// On whose account it is, and what it holds of that while it is not over; `None` for nobody's.
+    pub account: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> NewJob<'a> {
@@ -73,24 +86,31 @@ impl<'a> NewJob<'a> {
             run_at_ms: 0,
             estimate: None,
             barrier: None,
+            account: None,
         }
     }
 }
 
 impl Store {
-    /// Accepts a job, and leaves its barrier, together or not at all; returns whether there was none of that name.
-    pub(crate) async fn create_job(&self, new: &NewJob<'_>) -> Result<bool, L3Error> {
+    /// Accepts a job, and leaves its barrier, together or not at all.
+    pub(crate) async fn create_job(&self, new: &NewJob<'_>) -> Result<Creation, L3Error> {
+        let now_ms = self.clock.now_ms();
         let put = |item| Put::builder().table_name(&self.control).set_item(Some(item));
-        let state = put(new.item(self.clock.now_ms())).condition_expression("attribute_not_exists(pk)");
+        let state = put(new.item(now_ms)).condition_expression("attribute_not_exists(pk)");
         let mut body = key(new.id, BODY);
         body.insert("body".to_owned(), text(new.body));
-        let mut undone = undone_key(new.id);
-        undone.insert("run_at".to_owned(), number(new.run_at_ms));
-        let writes = [state, put(body), put(undone)];
-        let writes = writes.map(|put| put.build().expect("table and item are given"));
+        let [state, body] = [state, put(body)].map(|put| put.build().expect("table and item are given"));
+        let place = new.place(now_ms).put(&self.control, new.kind);
+        let slot = new.account.map(|(account, slot)| accounts::hold(&self.control, account, slot, new.id));
         let barrier = new.barrier.map(|barrier| put_barrier(&self.control, new.id, barrier));
-        let writes = writes.into_iter().chain(barrier).map(|put| TransactWriteItem::builder().put(put).build());
-        self.transact(writes.collect()).await
+        let puts = [state, body, place].into_iter().chain(barrier).chain(slot);
+        let writes: Vec<_> = puts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        let refused = self.refused_of(writes).await?;
+        Ok(match refused.first() {
+            None => Creation::Made,
+            Some(0) => Creation::Exists,
+            Some(_) => Creation::SlotTaken,
+        })
     }
 
     /// What is known of a job, by a consistent read of both its items.
@@ -123,18 +143,18 @@ impl Store {
         Ok(found.as_ref().and_then(|state| text_of(state, "owner")) == Some(owner))
     }
 
-    /// Makes `owner` the one who works on a job that is ready, or that has not been heard of since `silent_since_ms`;
-    /// `None` when it is neither.
+    /// Makes `owner` the one who works on a job that is ready, or that has not been heard of since `silent_since_ms`, for
+    /// no longer than until `until_ms`; `None` when it is neither.
     pub(crate) async fn take_job(
         &self,
-        id: &str,
+        place: &Place,
         owner: &str,
-        silent_since_ms: i64,
+        (silent_since_ms, until_ms): (i64, i64),
     ) -> Result<Option<JobRecord>, L3Error> {
         let set = "SET #state = :running, #owner = :owner, #updated = :now, #started = if_not_exists(#started, :now)";
-        let update = self
-            .control_update(key(id, STATE))
-            .await?
+        let state = Update::builder()
+            .table_name(&self.control)
+            .set_key(Some(key(&place.job, STATE)))
             .update_expression(set)
             .condition_expression("#state = :ready OR (#state = :running AND (#updated < :silent OR #owner = :owner))")
             .set_expression_attribute_names(Some(names(&["state", "owner", "updated", "started"])))
@@ -142,31 +162,36 @@ impl Store {
             .expression_attribute_values(":ready", text(JobState::Ready.name()))
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", number(self.clock.now_ms()))
-            .expression_attribute_values(":silent", number(silent_since_ms))
-            .return_values(ReturnValue::AllNew);
-        let Some(taken) = self.update(update).await?.and_then(|taken| taken.attributes) else { return Ok(None) };
-        let body = self.control_item(key(id, BODY)).await?;
-        Ok(JobRecord::of(&taken, body.as_ref()))
+            .expression_attribute_values(":silent", number(silent_since_ms));
+        let row = line::stand(&self.control, place.run_at_ms, &place.job, Standing::Taken { until_ms });
+        let taken = self.transact(updates([state.build().expect("all are given"), row])).await?;
+        if taken { self.job(&place.job).await } else { Ok(None) }
     }
 
     /// Writes down how far a job is, in the state it has in `record`; returns whether `owner` still holds it. In any
-    /// state but running it is nobody's after.
+    /// state but running it is nobody's after, and waits in the line again.
     pub(crate) async fn save_job(&self, record: &JobRecord, owner: &str) -> Result<bool, L3Error> {
-        let held = record.job.state == JobState::Running;
-        let release = if held { "" } else { " REMOVE #owner" };
+        let now_ms = self.clock.now_ms();
+        let (release, standing) = match record.job.state {
+            JobState::Running => ("", None),
+            JobState::Ready => (" REMOVE #owner", Some(Standing::Back { now_ms })),
+            _ => (" REMOVE #owner", Some(Standing::Parked)),
+        };
         let set = "SET #state = :state, #progress = :progress, #updated = :now, #done = :done, #missing = :missing, \
                    #failed = :failed, #errors = :errors, #error = :error";
-        let update = self
-            .control_update(key(&record.job.id, STATE))
-            .await?
+        let state = Update::builder()
+            .table_name(&self.control)
+            .set_key(Some(key(&record.job.id, STATE)))
             .update_expression(format!("{set}{release}"))
             .condition_expression("#owner = :owner")
             .set_expression_attribute_names(Some(names(&[
                 "state", "progress", "updated", "done", "missing", "failed", "errors", "error", "owner",
             ])))
-            .set_expression_attribute_values(Some(record.outcome(owner, self.clock.now_ms())))
+            .set_expression_attribute_values(Some(record.outcome(owner, now_ms)))
             .expression_attribute_values(":progress", text(&record.progress));
-        Ok(self.update(update).await?.is_some())
+        let state = state.build().expect("all are given");
+        let row = standing.map(|standing| line::stand(&self.control, record.job.run_at_ms, &record.job.id, standing));
+        self.transact(updates([state].into_iter().chain(row))).await
     }
 
     /// Ends a job in the state it has in `record`, and lifts its barrier, together or not at all; returns whether `owner`
@@ -186,15 +211,15 @@ impl Store {
             ])))
             .set_expression_attribute_values(Some(record.outcome(owner, now_ms)))
             .expression_attribute_values(":ttl", number(now_ms / 1000 + KEEP_SECONDS));
-        self.end(&record.job.id, state.build().expect("all are given")).await
+        self.end(record, state.build().expect("all are given")).await
     }
 
     /// Cancels a job that has not ended; returns whether it had not.
-    pub(crate) async fn cancel_job(&self, id: &str) -> Result<bool, L3Error> {
+    pub(crate) async fn cancel_job(&self, record: &JobRecord) -> Result<bool, L3Error> {
         let now_ms = self.clock.now_ms();
         let state = Update::builder()
             .table_name(&self.control)
-            .set_key(Some(key(id, STATE)))
+            .set_key(Some(key(&record.job.id, STATE)))
             .update_expression(
                 "SET #state = :state, #updated = :now, #finished = :now, #ttl = :ttl REMOVE #owner, #progress",
             )
@@ -206,64 +231,34 @@ impl Store {
             .expression_attribute_values(":running", text(JobState::Running.name()))
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":ttl", number(now_ms / 1000 + KEEP_SECONDS));
-        self.end(id, state.build().expect("all are given")).await
+        self.end(record, state.build().expect("all are given")).await
     }
 
     /// Ends a job by this update of its state; returns whether the update's condition held.
-    async fn end(&self, id: &str, state: Update) -> Result<bool, L3Error> {
+    async fn end(&self, record: &JobRecord, state: Update) -> Result<bool, L3Error> {
+        let (id, now_ms) = (&record.job.id, self.clock.now_ms());
+        let ttl = now_ms / 1000 + KEEP_SECONDS;
         let body = Update::builder()
             .table_name(&self.control)
             .set_key(Some(key(id, BODY)))
             .update_expression("SET #ttl = :ttl")
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":ttl", number(self.clock.now_ms() / 1000 + KEEP_SECONDS));
-        let undone = Delete::builder().table_name(&self.control).set_key(Some(undone_key(id)));
-        self.transact(vec![
-            TransactWriteItem::builder().update(state).build(),
-            TransactWriteItem::builder().update(body.build().expect("all are given")).build(),
-            TransactWriteItem::builder().delete(undone.build().expect("both are given")).build(),
-            TransactWriteItem::builder().delete(delete_barrier(&self.control, id)).build(),
-        ])
-        .await
+            .expression_attribute_values(":ttl", number(ttl));
+        let mut writes = updates([state, body.build().expect("all are given")]);
+        writes.extend(deletes(self.marks(record).into_iter().chain([delete_barrier(&self.control, id)])));
+        if record.is_on_account() {
+            let kept = accounts::keep(&self.control, &record.account, (id, now_ms, ttl));
+            writes.push(TransactWriteItem::builder().put(kept).build());
+        }
+        self.transact(writes).await
     }
 
-    /// Calls whoever reads the stream for a job that is still as `seen`; returns whether it was.
-    pub(crate) async fn wake_job(&self, seen: &JobRecord) -> Result<bool, L3Error> {
-        let update = self
-            .control_update(key(&seen.job.id, STATE))
-            .await?
-            .update_expression("SET #state = :ready, #updated = :now REMOVE #owner")
-            .condition_expression("#state = :state AND #updated = :seen")
-            .set_expression_attribute_names(Some(names(&["state", "updated", "owner"])))
-            .expression_attribute_values(":ready", text(JobState::Ready.name()))
-            .expression_attribute_values(":state", text(seen.job.state.name()))
-            .expression_attribute_values(":seen", number(seen.job.updated_ms))
-            .expression_attribute_values(":now", number(self.clock.now_ms()));
-        Ok(self.update(update).await?.is_some())
-    }
-
-    /// A page of the jobs that are not over, and when each is, or was, to begin; those after the job `after`, and the job after which the next page begins.
-    pub(crate) async fn undone_jobs(
-        &self,
-        after: Option<&str>,
-    ) -> Result<(Vec<(String, i64)>, Option<String>), L3Error> {
-        let found = self
-            .client()
-            .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :undone")
-            .expression_attribute_values(":undone", text(UNDONE))
-            .consistent_read(true)
-            .limit(PAGE_JOBS)
-            .set_exclusive_start_key(after.map(undone_key))
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
-        let id = |item: &Item| text_of(item, "sk").map(str::to_owned);
-        let next = found.last_evaluated_key.as_ref().and_then(id);
-        let job = |item| Some((id(item)?, number_of(item, "run_at")?));
-        Ok((found.items.iter().flatten().filter_map(job).collect(), next))
+    /// The requests that take away what says that a job is not over.
+    pub(super) fn marks(&self, record: &JobRecord) -> Vec<Delete> {
+        let row =
+            Delete::builder().table_name(&self.control).set_key(Some(line::key(record.job.run_at_ms, &record.job.id)));
+        let slot = record.is_on_account().then(|| accounts::free(&self.control, &record.account, &record.slot));
+        [row.build().expect("both are given")].into_iter().chain(slot).collect()
     }
 }
 
@@ -279,15 +274,36 @@ impl NewJob<'_> {
             ("run_at".to_owned(), number(self.run_at_ms.max(now_ms))),
             ("done".to_owned(), number(self.counters.done)),
         ]);
+        if let Some((account, slot)) = self.account {
+            item.insert("account".to_owned(), text(account));
+            item.insert("slot".to_owned(), text(slot));
+        }
         if let Some(Estimate { keys, completion_ms }) = self.estimate {
             item.insert("estimated".to_owned(), number(keys));
             item.insert("completion".to_owned(), number(completion_ms));
         }
         item
     }
+
+    pub(super) fn place(&self, now_ms: i64) -> Place {
+        let run_at_ms = self.run_at_ms.max(now_ms);
+        Place {
+            job: self.id.to_owned(),
+            run_at_ms,
+            account: self.account.map_or(line::NOBODY, |(account, _)| account).to_owned(),
+            is_removal: self.kind == REMOVAL,
+            since_ms: run_at_ms,
+            called_ms: (self.state == JobState::Ready).then_some(now_ms),
+            busy_until_ms: 0,
+        }
+    }
 }
 
 impl JobRecord {
+    fn is_on_account(&self) -> bool {
+        !self.account.is_empty()
+    }
+
     /// What the update of a job that `owner` works on says of it, by placeholders.
     fn outcome(&self, owner: &str, now_ms: i64) -> Item {
         let Job { state, counters, errors, error, .. } = &self.job;
@@ -326,8 +342,9 @@ impl JobRecord {
             warm: Warm::read(body),
             removes: removed(kind, body),
         };
-        let progress = text_of(state, "progress").unwrap_or_default().to_owned();
-        Some(JobRecord { job, body: body.to_owned(), progress })
+        let said = |name| text_of(state, name).unwrap_or_default().to_owned();
+        let (progress, account, slot) = (said("progress"), said("account"), said("slot"));
+        Some(JobRecord { job, body: body.to_owned(), progress, account, slot })
     }
 }
 
@@ -337,15 +354,14 @@ fn removed(kind: &str, body: &str) -> Option<Selector> {
     meant.map(|invalidation| invalidation.selector)
 }
 
-fn key(id: &str, sort: &str) -> Item {
+pub(super) fn key(id: &str, sort: &str) -> Item {
     Item::from([("pk".to_owned(), text(format!("{PREFIX}{id}"))), ("sk".to_owned(), text(sort))])
 }
 
-fn undone_key(id: &str) -> Item {
-    Item::from([("pk".to_owned(), text(UNDONE)), ("sk".to_owned(), text(id))])
+pub(super) fn updates(updates: impl IntoIterator<Item = Update>) -> Vec<TransactWriteItem> {
+    updates.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect()
 }
 
-/// Placeholders for attribute names, many of which are reserved words.
-fn names(attributes: &[&str]) -> HashMap<String, String> {
-    attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
+pub(super) fn deletes(deletes: impl IntoIterator<Item = Delete>) -> Vec<TransactWriteItem> {
+    deletes.into_iter().map(|delete| TransactWriteItem::builder().delete(delete).build()).collect()
 }

@@ -32,7 +32,7 @@ impl Store {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let items = self.read_batches(wanted.into_iter().map(|key| row_key(key.as_str())).collect()).await?;
+        let items = self.read_batches(wanted.into_iter().map(|key| row_key(key.as_str())).collect(), None).await?;
         Ok(items.into_iter().filter_map(|item| self.stored(item)).collect())
     }
 

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// Stands between key and version in the sort key of an index row; no key has a control character.
 const SEPARATOR: char = '\u{1}';
+/// Stands behind a key after which no index row of it comes, and none of another key before.
+pub(super) const INDEX_END: char = '\u{2}';
 
 /// Rows of one page: it is removed in a fraction of a second, after which a sweep may be cut off.
 const PAGE_ROWS: i32 = 100;
@@ -207,7 +209,7 @@ impl Store {
         }
     }
 
-    fn index_row(&self, item: &Item) -> Option<Match> {
+    pub(super) fn index_row(&self, item: &Item) -> Option<Match> {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
         let gone = version < self.floors().l3;

@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `bytes` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //!
@@ -19,7 +19,11 @@
 //! | `notes#ended` | generation | it has ended, and its notes may still be there |
 //! | `job#` job | `-` | how far a job has come, and who works on it |
 //! | `job#` job | `body` | what it is to do |
-//! | `jobs` | job | the job is not over |
+//! | `jobs` | time `#` job | the job is not over, is to begin then, and who was called for it or works on it |
+//! | `turns` | account | when it was served last |
+//! | `waits` | account `#` number, `#` number | somebody waits for a job to change |
+//! | `account#` account | `~` slot | a job of it that is not over |
+//! | `account#` account | time `.` job | one that ended then |
 //! | `maintenance` | `index` | how far the sweep of the indexes of L2 has come, and when it is due again |
 //! | `maintenance` | `census` | the same of the count of what the table of entries holds |
 //! | `maintenance` | `warming` | how many keys a second the last warm job loaded |
@@ -28,6 +32,7 @@
 //! only ever replaced by one of a greater version; what is not a value stays for an hour as a tombstone or a
 //! marker, so that a late write of a smaller version is refused.
 
+mod accounts;
 mod answers;
 mod batches;
 mod bulletin;
@@ -40,6 +45,8 @@ mod document;
 mod generation;
 mod head;
 mod jobs;
+mod line;
+mod listing;
 mod load;
 mod maintenance;
 mod many;
@@ -48,11 +55,16 @@ mod noted;
 mod notes;
 mod retries;
 mod rows;
+mod upkeep;
+mod waits;
 
+pub(crate) use accounts::{Held, any_slot, removal_slot};
 pub(crate) use bulletin::Bulletin;
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use generation::Generation;
-pub(crate) use jobs::{JobRecord, NewJob};
+pub(crate) use jobs::{Creation, JobRecord, NewJob};
+pub(crate) use line::{Line, Place};
+pub(crate) use listing::ListedRow;
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Doomed, Live, Match, Search};
@@ -79,4 +91,9 @@ fn number_of<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// Placeholders for attribute names, many of which are reserved words.
+fn names(attributes: &[&str]) -> HashMap<String, String> {
+    attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
 }

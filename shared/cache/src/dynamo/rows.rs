@@ -239,6 +239,8 @@ impl Store {
             ("version".to_owned(), number(row.version.0)),
             ("kind".to_owned(), text(row.content.kind())),
             ("levels".to_owned(), number(entry.levels.bits())),
+            ("created_at".to_owned(), number(entry.created_at_ms)),
+            ("size".to_owned(), number(entry.text.len())),
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
             ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
         ]);

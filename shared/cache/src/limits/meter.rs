@@ -139,27 +139,33 @@ impl Meter {
     /// Whether a request that needs so many permits, at least one, may go on, without asking anybody; `None` when Redis must
     /// be asked. It has used nothing before it [takes](Meter::take) them.
     pub(crate) fn decide(&mut self, now_ms: i64, permits: u32) -> Option<Result<(), Standing>> {
-        let held = if self.lease.life.has(now_ms) { self.lease.counted + self.lease.left } else { 0 };
+        let may_use = self.lease.life.has(now_ms);
         // What Redis has counted already is used up first, also while nobody else is admitted.
-        if permits <= self.lease.counted && held > 0 {
+        let more = permits.saturating_sub(self.counted(now_ms));
+        if more == 0 {
             return Some(Ok(()));
         }
-        if self.refused.has(now_ms) && permits >= self.refused_from {
+        if self.refused.has(now_ms) && more >= self.refused_from {
             return Some(Err(self.standing(now_ms, 0)));
         }
-        if permits <= held {
+        if may_use && more <= self.lease.left {
             return Some(Ok(()));
         }
         if self.untold == 0 && self.own(now_ms, permits).saturating_add(permits) > self.limit {
             return Some(Err(self.standing(now_ms, 0)));
         }
-        self.wanted = permits;
+        self.wanted = more;
         None
+    }
+
+    /// Permits that Redis has counted as used, and nobody has used.
+    fn counted(&self, now_ms: i64) -> u32 {
+        if self.lease.life.has(now_ms) { self.lease.counted } else { 0 }
     }
 
     /// Uses permits that a request was told it [may](Meter::decide) use, just now.
     pub(crate) fn take(&mut self, now_ms: i64, permits: u32) -> Standing {
-        let counted = permits.min(self.lease.counted);
+        let counted = permits.min(self.counted(now_ms));
         let lent = permits - counted;
         self.lease.counted -= counted;
         self.lease.left = self.lease.left.saturating_sub(lent);
@@ -180,13 +186,17 @@ impl Meter {
 
     /// Uses permits that a request was told it [may](Meter::decide_alone) use, just now.
     pub(crate) fn take_alone(&mut self, now_ms: i64, permits: u32) -> Standing {
+        let counted = permits.min(self.counted(now_ms));
+        let more = permits - counted;
+        self.lease.counted -= counted;
+        self.spend(now_ms, counted, 0);
         // Redis may have counted the request that asked, and will say so.
-        let used = (self.second(now_ms), permits);
+        let used = (self.second(now_ms), more);
         let asked = self.pending.as_mut().filter(|pending| {
-            pending.admitted.is_none() && pending.report.asks.is_some_and(|(_, asked)| asked == permits)
+            pending.admitted.is_none() && pending.report.asks.is_some_and(|(_, asked)| asked == more)
         });
         let is_told = asked.map(|pending| pending.admitted = Some(used)).is_some();
-        self.spend(now_ms, permits, if is_told { 0 } else { permits });
+        self.spend(now_ms, more, if is_told { 0 } else { more });
         let left = self.limit.saturating_sub(self.own(now_ms, 1));
         self.standing(now_ms, left)
     }
@@ -263,7 +273,7 @@ impl Meter {
         let is_fresh = |asks: &(i64, u32)| second - asks.0 <= COUNTED_SECONDS;
         let counted = asked.filter(is_fresh).filter(|_| lent.counted).map_or(0, |(_, permits)| permits);
         // What was counted for one that then did not go on, for want of another permit, is there for the next.
-        let kept = if self.lease.life.has(received_ms) { self.lease.counted } else { 0 };
+        let kept = self.counted(received_ms);
         self.lease = Lease {
             counted: counted + kept,
             granted: lent.granted,

@@ -17,6 +17,9 @@
 //!   no more than the limit, and each container has at most one lease that it has not reported. Limits below 200 have
 //!   no leases, and hold exactly.
 //!
+//! A request of several operations needs a permit for each, of two classes perhaps, and gets all or none. What Redis has
+//! counted for it in one class when the other refuses stays with the container, for its next request.
+//!
 //! While it does not, every container by itself admits as many as the limit in any minute, and reports them later: N
 //! times the limit at most, and still never too few.
 //!

@@ -142,6 +142,15 @@ fn lines(tags: &[Arc<str>]) -> String {
     if tags.is_empty() { String::new() } else { format!("\n{}\n", tags.join("\n")) }
 }
 
+/// Where the members of an index that begin with `prefix` begin and end.
+pub(super) fn range(prefix: &str) -> (Vec<u8>, Vec<u8>) {
+    match prefix.as_bytes() {
+        b"" => (b"-".to_vec(), b"+".to_vec()),
+        // No byte of UTF-8 is 0xff, so every key that begins with the prefix sorts before it.
+        prefix => ([b"[", prefix].concat(), [b"(", prefix, b"\xff"].concat()),
+    }
+}
+
 impl Copies {
     pub(crate) fn new(keys: Keyspace, register: Option<Position>) -> Copies {
         Copies { keys, register }
@@ -222,7 +231,7 @@ impl Copies {
     }
 
     /// As scripts read it: empty while L3 decides.
-    fn since(&self) -> String {
+    pub(super) fn since(&self) -> String {
         self.register.map(Position::sortable).unwrap_or_default()
     }
 
@@ -236,17 +245,9 @@ impl Copies {
             read.arg(self.keys.shard(shard)).arg(tag).arg(prefix).arg(after).arg(page.limit);
             return read;
         }
-        let from = match page.after {
-            Some(after) => [b"(", after.as_bytes()].concat(),
-            None if prefix.is_empty() => b"-".to_vec(),
-            None => [b"[", prefix.as_bytes()].concat(),
-        };
-        let to = match prefix.as_bytes() {
-            key if exact => [b"[", key].concat(),
-            b"" => b"+".to_vec(),
-            // No byte of UTF-8 is 0xff, so every key that begins with the prefix sorts before it.
-            prefix => [b"(", prefix, b"\xff"].concat(),
-        };
+        let (first, last) = range(prefix);
+        let from = page.after.map_or(first, |after| [b"(", after.as_bytes()].concat());
+        let to = if exact { [b"[", prefix.as_bytes()].concat() } else { last };
         let mut read = cmd("ZRANGEBYLEX");
         read.arg(self.keys.index(shard)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
         read

@@ -56,6 +56,7 @@ pub(crate) struct Journal {
     open: String,
     index: String,
     stats: String,
+    census: String,
     cluster: bool,
 }
 
@@ -73,7 +74,15 @@ pub(crate) struct Question<'a> {
 impl Journal {
     pub(crate) fn new(keys: &Keyspace, cluster: bool) -> Journal {
         let (journal, meta, open) = (keys.journal(), keys.meta(), keys.open());
-        Journal { journal, meta, open, index: keys.journal_index(), stats: keys.stats(), cluster }
+        Journal {
+            journal,
+            meta,
+            open,
+            index: keys.journal_index(),
+            stats: keys.stats(),
+            census: keys.census(),
+            cluster,
+        }
     }
 
     /// The command that reads what came after `cursor`, `None` for a container that knows nothing yet and else one that
@@ -113,7 +122,12 @@ impl Journal {
     /// The command that publishes a configuration document.
     pub(crate) fn configure(&self, document: &Document) -> Cmd {
         let body = serde_json::to_string(document).expect("numbers and texts can be written as JSON");
-        let mut call = scripts::CONFIGURE.call(&[self.journal.clone(), self.meta.clone(), self.stats.clone()]);
+        let mut call = scripts::CONFIGURE.call(&[
+            self.journal.clone(),
+            self.meta.clone(),
+            self.stats.clone(),
+            self.census.clone(),
+        ]);
         call.arg(document.version).arg(body).arg(document.switched).arg(SETTLE.as_millis() as u64);
         let changes = serde_json::to_string(&document.changes).expect("numbers and texts can be written as JSON");
         call.arg(&["time", &document.updated_at_ms.to_string(), "by", &document.by, "changes", &changes]);

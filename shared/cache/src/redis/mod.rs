@@ -14,6 +14,7 @@
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
+//! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
@@ -25,7 +26,7 @@
 //! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
 //! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
 //! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
-//! | `{e0}`…`{ef}` + `t:` | sorted set | and the tags of that shard that some key has, in order |
+//! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
 //! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
 //! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!
@@ -42,6 +43,7 @@ mod iam;
 mod journal;
 mod limits;
 mod link;
+mod listing;
 mod meaning;
 mod reads;
 mod scripts;
@@ -59,8 +61,11 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
-pub(crate) use stats::{Evictions, Fleet, Heap, MEMORY_MS, Standing, counted, drawn, refusal, reported};
+pub(crate) use stats::{
+    Evictions, Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, refusal, reported,
+};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
@@ -94,6 +99,10 @@ impl Keyspace {
 
     pub(crate) fn stats(&self) -> String {
         format!("{}{{j}}stats", self.0)
+    }
+
+    pub(crate) fn census(&self) -> String {
+        format!("{}{{j}}census", self.0)
     }
 
     pub(crate) fn gauges(&self) -> String {

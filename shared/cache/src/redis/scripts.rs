@@ -35,6 +35,8 @@ scripts! {
     STOCK = "lua/stock.lua";
     CLOSE = "lua/close.lua";
     SWEEP = "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";
+    HEADS = "lua/heads.lua";
+    TAGGED = "lua/tags.lua", "lua/tagged.lua";
     LEASE = "lua/lease.lua";
     REPORT = "lua/report.lua";
     STANDING = "lua/standing.lua";

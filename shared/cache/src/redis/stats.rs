@@ -8,7 +8,7 @@ use super::{Down, Keyspace, link::read, scripts};
 use crate::{
     memory::Usage,
     shard::SHARDS,
-    stats::{Amount, Counts, Report},
+    stats::{Amount, Census, Counts, Report},
     version::Position,
 };
 use redis::{Cmd, Value, cmd};
@@ -90,12 +90,28 @@ impl Fleet {
         call
     }
 
-    /// The command that says how many values L3 holds, counted from `began_ms` on, when a level had been switched at
-    /// `switched` last.
-    pub(crate) fn counted_rows(&self, switched: &str, began_ms: i64, rows: Amount) -> Cmd {
-        let mut call = scripts::COUNTED.call(&[self.0.stats(), self.0.meta()]);
-        call.arg(switched).arg(began_ms).arg(rows.entries).arg(rows.bytes);
+    /// The command that says what a census counted, of L3 if `of_l3`, when a level had been switched at `switched` last.
+    pub(crate) fn counted(&self, switched: &str, census: &Census, of_l3: bool) -> Cmd {
+        let mut call = scripts::COUNTED.call(&[self.0.stats(), self.0.meta(), self.0.census()]);
+        call.arg(switched).arg(census.began_ms).arg(census.to_json());
+        if of_l3 {
+            call.arg(census.counted.total.entries).arg(census.counted.total.bytes);
+        }
         call
+    }
+
+    /// The command that asks whether there is a census.
+    pub(crate) fn is_counted(&self) -> Cmd {
+        let mut exists = cmd("EXISTS");
+        exists.arg(self.0.census());
+        exists
+    }
+
+    /// The command that reads the last census.
+    pub(crate) fn census(&self) -> Cmd {
+        let mut get = cmd("GET");
+        get.arg(self.0.census());
+        get
     }
 
     /// The commands that draw copies, one for each shard.
@@ -130,7 +146,18 @@ pub(crate) fn reported(reply: Value) -> Option<i64> {
     read::<String>(reply, "a report").ok()?.parse().ok()
 }
 
-/// Reads the reply to [`Fleet::counted_rows`]: whether it was taken; not when a level was switched since.
+/// Reads the reply to [`Fleet::is_counted`].
+pub(crate) fn is_counted(reply: Value) -> Result<bool, Down> {
+    read(reply, "whether there is a census")
+}
+
+/// Reads the reply to [`Fleet::census`]; what cannot be read is as good as none.
+pub(crate) fn census(reply: Value) -> Result<Option<Census>, Down> {
+    let text = read::<Option<String>>(reply, "a census")?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Reads the reply to [`Fleet::counted`]: whether it was taken; not when a level was switched since.
 pub(crate) fn counted(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a count of rows").map(|taken| taken == 1)
 }

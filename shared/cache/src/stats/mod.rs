@@ -17,12 +17,14 @@
 //! | degraded | a mutation was acknowledged without Redis |
 //! | syncs | the journal was read |
 
+mod breakdown;
 mod counters;
 mod report;
 mod rows;
 mod status;
 mod sync_times;
 
+pub use breakdown::{Breakdown, Census, MAX_DEPTH, SEPARATORS};
 pub use counters::{Count, Counters, Counts};
 pub(crate) use report::{Holding, Report, Reporter};
 pub use rows::Amount;

@@ -71,9 +71,7 @@ impl TieredCache {
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
         let selector = part.unwrap_or_else(|| request.selector.clone());
-        let Invalidate { levels, dry_run, max_affected, .. } = *request;
-        let (reason, by) = (request.reason.clone(), request.by.clone());
-        let request = Invalidate { selector, levels, reason, by, dry_run, max_affected };
+        let request = Invalidate { selector, ..request.clone() };
         loop {
             if let Some(ended) = ended(self.view().invalidate(&request, pace).await) {
                 return ended;
@@ -99,7 +97,8 @@ impl View<'_> {
             };
             match recorded {
                 Ok((written, meant)) => {
-                    if let Some((met, reclaim)) = self.remove_meant(&written, &meant, pace).await? {
+                    let account = request.account.as_deref();
+                    if let Some((met, reclaim)) = self.remove_meant(&written, &meant, account, pace).await? {
                         return Ok(met.into_invalidated(false, reclaim));
                     }
                 }
@@ -179,6 +178,7 @@ impl View<'_> {
         &self,
         written: &Written,
         meant: &Invalidation,
+        account: Option<&str>,
         pace: Pace,
     ) -> Result<Option<(Met, Reclaim)>, CacheError> {
         let met = Met::of(meant.levels);
@@ -202,7 +202,7 @@ impl View<'_> {
             }
             Err(error) => return Err(error),
         }
-        let rest = Handover { written, at: Some(meant.at), frontier, done: met.count() };
+        let rest = Handover { written, at: Some(meant.at), frontier, done: met.count(), account };
         let job = self.leave_to_job(rest).await?;
         // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
         self.stand(written, &written.to_json()).await?;
@@ -239,7 +239,8 @@ impl View<'_> {
         if levels.has(Level::L3) || levels.has(Level::L2) {
             let mut frontier = Frontier::default();
             if !self.sweep_l3(sweep, &mut frontier.l3, pace).await? {
-                let rest = Handover { written: &written, at: None, frontier, done: met.count() };
+                let account = request.account.as_deref();
+                let rest = Handover { written: &written, at: None, frontier, done: met.count(), account };
                 reclaim = Reclaim::InProgress { job: Some(self.leave_to_job(rest).await?) };
                 // Its own reads heed it at once.
                 self.know_barriers(false, 0).await?;

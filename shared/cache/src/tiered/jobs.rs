@@ -1,18 +1,23 @@
 //! Running jobs: a slice at a time, by whoever was called, each under a lease that is renewed by its checkpoints.
+//!
+//! A call is no more than that: which job it is worked on decides the [line](super::turns), so that who has called often
+//! is not served often. There is a call at least for each job that waits, and one that finds none is over.
 
-use super::{TieredCache, sweep::Pace};
+use super::{TieredCache, sweep::Pace, turns::Turns};
 use crate::{
-    dynamo::{JobRecord, L3Error},
-    job::{JobState, REMOVAL, Slice, WARM},
+    dynamo::{JobRecord, L3Error, Place},
+    job::{JobState, REMOVAL, Slice, WARM, Worked},
     level::Level,
     outcome::CacheError,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who has not been heard of for so long works on a job no more, in ms. A slice is heard of at each checkpoint.
 pub(super) const SILENCE_MS: i64 = 30_000;
-/// How long a slice works between two checkpoints.
-const CHECKPOINT: Duration = Duration::from_secs(5);
+/// How long a slice works between two checkpoints, which is how often its progress is seen.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+/// How long it works before it is looked whether others wait for a turn: a few checkpoints.
+const LOOK: Duration = Duration::from_secs(3);
 /// How much longer than its time a slice may take to finish the page it is at.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
 /// How often a part that failed is begun again at once, and how long before the first time; twice as long each time.
@@ -25,6 +30,7 @@ const WARM_LIFE_MS: i64 = 86_400_000;
 pub(super) struct Lease {
     pub(super) record: JobRecord,
     pub(super) owner: String,
+    place: Place,
 }
 
 /// Why a slice ends before its time.
@@ -50,29 +56,47 @@ impl From<L3Error> for Halt {
 }
 
 impl TieredCache {
-    /// Works on a job for about `time`, or a deployment's slice if that is less. May be called any number of times, also
-    /// at once.
+    /// Works on the job whose turn it is, for about `time`, or until others have waited long enough for theirs; `None` when
+    /// none waits. May be called any number of times, also at once.
     ///
     /// # Errors
     /// When DynamoDB cannot be reached; the job is left to whoever is called next.
-    pub async fn run_job(&self, id: &str, time: Duration) -> Result<Slice, CacheError> {
-        let pace = Pace::of(time.min(self.slice), GRACE);
-        let owner = format!("{:016x}", fastrand::u64(..));
-        let silent_since_ms = self.clock.now_ms() - SILENCE_MS;
-        let Some(record) = self.store.take_job(id, &owner, silent_since_ms).await? else {
-            return Ok(Slice::NotDue);
+    pub async fn run_next(&self, time: Duration) -> Result<Option<Worked>, CacheError> {
+        let Some(mut lease) = self.take_turn(time).await? else { return Ok(None) };
+        let (job, pace) = (lease.place.job.clone(), Pace::of(time, GRACE));
+        let ended = match self.work(&mut lease, pace).await {
+            Ok(slice) => slice,
+            Err(Halt::Lost) => Slice::NotDue,
+            Err(Halt::GivenUp(why)) => self.give_up(lease, why).await?,
+            Err(Halt::Failed(error)) => self.park(lease, error).await?,
         };
-        let mut lease = Lease { record, owner };
-        match self.work(&mut lease, pace).await {
-            Ok(slice) => Ok(slice),
-            Err(Halt::Lost) => Ok(Slice::NotDue),
-            Err(Halt::GivenUp(why)) => self.give_up(lease, why).await,
-            Err(Halt::Failed(error)) => self.park(lease, error).await,
+        Ok(Some(Worked { job, ended }))
+    }
+
+    /// How long one call is to go on with jobs.
+    pub fn slice(&self) -> Duration {
+        self.slice
+    }
+
+    /// Takes the job whose turn it is; where others are faster, the next one.
+    async fn take_turn(&self, time: Duration) -> Result<Option<Lease>, CacheError> {
+        let line = self.store.line().await?;
+        let (now_ms, owner) = (self.clock.now_ms(), format!("{:016x}", fastrand::u64(..)));
+        let longest = i64::try_from((time + GRACE).as_millis()).unwrap_or(i64::MAX - now_ms - SILENCE_MS);
+        let bounds = (now_ms - SILENCE_MS, now_ms + longest + SILENCE_MS);
+        for place in Turns::of(&line, now_ms).in_order() {
+            if let Some(record) = self.store.take_job(place, &owner, bounds).await? {
+                if let Err(error) = self.store.note_turn(&place.account).await {
+                    tracing::debug!(%error, "an account may have another turn too soon");
+                }
+                return Ok(Some(Lease { record, owner, place: place.clone() }));
+            }
         }
+        Ok(None)
     }
 
     async fn work(&self, lease: &mut Lease, pace: Pace) -> Result<Slice, Halt> {
-        let mut failures = 0;
+        let (mut failures, mut looked) = (0, Instant::now());
         loop {
             match self.part(lease, pace.at_most(CHECKPOINT)).await {
                 Ok(true) => return self.conclude(lease).await,
@@ -84,7 +108,11 @@ impl TieredCache {
                 }
                 Err(halt) => return Err(halt),
             }
-            if pace.is_over() {
+            let yields = looked.elapsed() >= LOOK && {
+                looked = Instant::now();
+                Turns::of(&self.store.line().await?, self.clock.now_ms()).should_yield(&lease.place)
+            };
+            if yields || pace.is_over() {
                 self.save(lease, JobState::Ready).await?;
                 return Ok(Slice::Continues);
             }

@@ -8,14 +8,14 @@ use super::{
     view::View,
 };
 use crate::{
-    dynamo::{Due, JobRecord, L3Error, Task},
-    job::JobState,
+    dynamo::{Due, Task},
     level::Level,
     outcome::{CacheError, Maintained},
-    redis::{Down, Slice, Standing},
-    selector::Invalidation,
+    redis::{Down, PAGE_KEYS, Page, Slice, Standing, is_counted, keys, size},
+    register::Register,
+    selector::{Invalidation, Stretch},
     shard::SHARDS,
-    stats::Amount,
+    stats::{Breakdown, Census},
     version::Position,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -24,13 +24,11 @@ use std::time::Duration;
 
 /// Abandoned invalidations that are made jobs of at once.
 const ADOPTED_AT_ONCE: usize = 8;
-/// How long a job that is ready may wait for whoever was called, in ms, before that is done again.
-const UNANSWERED_MS: i64 = 120_000;
 /// How long a generation of notes must have ended, in ms, before its notes are deleted: longer than an operation lives.
 const ENDED_FOR_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
-/// Least hours from the end of one census of L3 to the next. It reads the whole table, which costs half a read unit for
+/// Least hours from the end of one census to the next. That of L3 reads the whole table, which costs half a read unit for
 /// every 4 KB.
 const CENSUS_HOURS: u64 = 24;
 
@@ -52,16 +50,15 @@ struct Sweeping {
     removed: u64,
 }
 
-/// How far a census of L3 has come. What is written while it goes on may be counted twice or not at all, until the next.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a census has come. What is written while it goes on may be counted twice or not at all, until the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Counting {
     /// Where a level had been switched last when it began: it is worth nothing after another switch.
     switched: String,
-    began_ms: i64,
     shard: u64,
     /// The last row that was seen.
     after: Option<String>,
-    sum: Amount,
+    census: Census,
 }
 
 impl TieredCache {
@@ -79,32 +76,13 @@ impl TieredCache {
         let adopted = view.adopt_abandoned(&mut done, pace).await;
         let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
-        let counted = view.count_rows(&mut done, pace).await;
+        let counted = view.count_entries(&mut done, pace).await;
         let sampled = view.sample_evictions().await;
         jobs.and(adopted).and(dropped).and(swept).and(counted).and(sampled).map(|()| done)
     }
 }
 
 impl View<'_> {
-    /// Calls for the jobs that nobody works on.
-    async fn wake_jobs(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
-        let mut after: Option<String> = None;
-        loop {
-            let (jobs, next) = self.store.undone_jobs(after.as_deref()).await?;
-            let now_ms = self.clock.now_ms();
-            for (id, _) in jobs.into_iter().filter(|(_, run_at_ms)| *run_at_ms <= now_ms) {
-                let record = self.store.job_state(&id).await?;
-                if let Some(record) = record.filter(|record| record.is_due(self.clock.now_ms())) {
-                    done.jobs_woken += u64::from(self.store.wake_job(&record).await?);
-                }
-            }
-            match next {
-                Some(next) if !pace.is_over() => after = Some(next),
-                _ => return Ok(()),
-            }
-        }
-    }
-
     /// Makes jobs of the invalidations whose containers are gone.
     async fn adopt_abandoned(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
         if !self.uses(Level::L2) {
@@ -178,19 +156,22 @@ impl View<'_> {
         Ok(self.store.end_turn(due, &progress, next_at_ms).await?)
     }
 
-    /// Goes on with the census of L3, if one is due and there is a fleet to tell; only a whole one is told.
-    async fn count_rows(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
-        if !self.uses(Level::L2) || !self.uses(Level::L3) {
+    /// Goes on with the census, if one is due and there is a fleet to tell; only a whole one is told.
+    async fn count_entries(&self, done: &mut Maintained, pace: Pace) -> Result<(), CacheError> {
+        if !self.uses(Level::L2) {
             return Ok(());
         }
-        let known = self.ask(self.fleet.standing()).await.and_then(Standing::parse)?.rows;
+        let rows_known =
+            !self.uses(Level::L3) || self.ask(self.fleet.standing()).await.and_then(Standing::parse)?.rows.is_some();
+        let known = rows_known && self.ask(self.fleet.is_counted()).await.and_then(is_counted)?;
         // Where nothing is known, a census is due whenever the last one was. Two at a time only cost more.
-        let due_by_ms = if known.is_some() { self.clock.now_ms() } else { i64::MAX };
+        let due_by_ms = if known { self.clock.now_ms() } else { i64::MAX };
         let Some(due) = self.claim(Task::Census, due_by_ms).await? else { return Ok(()) };
         let mut counting = Counting::resume(&due.progress, self.setup.switched, self.clock.now_ms());
         let counted = self.count_on(&mut counting, pace).await;
+        counting.census.counted = std::mem::take(&mut counting.census.counted).trimmed();
         let told = match counted {
-            Ok(true) => self.tell_rows(&counting.switched, counting.began_ms, counting.sum).await,
+            Ok(true) => self.tell_census(&counting.switched, &counting.census).await,
             _ => Ok(false),
         };
         done.census_finished = matches!(told, Ok(true));
@@ -202,10 +183,13 @@ impl View<'_> {
     }
 
     /// Counts page after page; returns whether it came to the end. At least one page is done.
-    async fn count_on(&self, at: &mut Counting, pace: Pace) -> Result<bool, L3Error> {
+    async fn count_on(&self, at: &mut Counting, pace: Pace) -> Result<bool, CacheError> {
         while at.shard < SHARDS {
-            let (amount, next) = self.store.count_page(at.shard, at.after.as_deref()).await?;
-            at.sum = at.sum + amount;
+            let counted = &mut at.census.counted;
+            let next = match self.register() {
+                Register::L3 => self.store.count_page(at.shard, at.after.as_deref(), counted).await?,
+                Register::L2 => self.count_copies(at.shard, at.after.as_deref(), counted).await?,
+            };
             at.shard += u64::from(next.is_none());
             at.after = next;
             if pace.is_over() {
@@ -213,6 +197,26 @@ impl View<'_> {
             }
         }
         Ok(at.shard >= SHARDS)
+    }
+
+    /// Counts a page of the copies of one shard; returns after which key the next one begins.
+    async fn count_copies(
+        &self,
+        shard: u64,
+        after: Option<&str>,
+        counted: &mut Breakdown,
+    ) -> Result<Option<String>, Down> {
+        let stretch = Stretch { shard, tag: None, prefix: "", exact: false };
+        let page = self.setup.copies.page(&Page { stretch, after, limit: PAGE_KEYS });
+        let reply = self.bulk(vec![page]).await?.into_iter().next();
+        let page = keys(reply.ok_or(Down::Odd("no reply to a page"))?, PAGE_KEYS)?;
+        let sizes = self.bulk(page.iter().map(|key| self.setup.copies.size(key)).collect()).await?;
+        // What has expired, or is no copy, has no envelope.
+        let sizes = sizes.into_iter().map(|reply| size(reply).unwrap_or_default());
+        for (key, bytes) in page.iter().zip(sizes).filter(|(_, bytes)| *bytes > 0) {
+            counted.add(key, bytes as u64);
+        }
+        Ok(page.last().filter(|_| page.len() == PAGE_KEYS).cloned())
     }
 
     /// Takes out of the indexes what has no copy any more, a slice at a time, so that nobody waits for long; returns whether
@@ -237,21 +241,9 @@ impl View<'_> {
 impl Counting {
     /// Goes on where the last call was cut off, or begins anew where a level has been switched since.
     fn resume(progress: &str, switched: Position, now_ms: i64) -> Counting {
-        let anew = Counting { switched: switched.to_string(), began_ms: now_ms, ..Counting::default() };
+        let census = Census { began_ms: now_ms, counted: Breakdown::default() };
+        let anew = Counting { switched: switched.to_string(), shard: 0, after: None, census };
         let begun = serde_json::from_str::<Counting>(progress).ok();
         begun.filter(|begun| begun.switched == anew.switched).unwrap_or(anew)
-    }
-}
-
-impl JobRecord {
-    /// Whether somebody must be called for it.
-    fn is_due(&self, now_ms: i64) -> bool {
-        let silent_ms = now_ms.saturating_sub(self.job.updated_ms);
-        match self.job.state {
-            JobState::Scheduled => self.job.run_at_ms <= now_ms,
-            JobState::Ready => silent_ms > UNANSWERED_MS,
-            JobState::Running => silent_ms > SILENCE_MS,
-            JobState::Done | JobState::Cancelled | JobState::Failed => false,
-        }
     }
 }

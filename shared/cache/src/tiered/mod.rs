@@ -13,11 +13,15 @@ mod configure;
 mod counting;
 mod deliver;
 mod doubt;
+mod filling;
 mod history;
 mod invalidate;
 mod jobs;
+mod known_jobs;
+mod listing;
 mod load;
 mod maintain;
+mod merge;
 mod met;
 mod mutate_many;
 mod newest;
@@ -37,16 +41,19 @@ mod strain;
 mod suspects;
 mod sweep;
 mod sync;
+mod tag_listing;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod turns;
 mod versions;
 mod view;
+mod wake;
 mod warm;
 mod warming;
 mod write;
 
-pub use open_error::OpenError;
+pub use self::open_error::OpenError;
 
 use self::{
     owed::Owed,
@@ -101,8 +108,10 @@ pub struct Deployment {
     pub clock: Clock,
     /// How long one invalidation removes before the rest goes on as a job; some seconds less than its caller waits.
     pub request_budget: Duration,
-    /// How long one call of [`TieredCache::run_job`] works at most.
+    /// How long one call is to go on with jobs; see [`TieredCache::run_next`].
     pub slice: Duration,
+    /// Most warm jobs that an account may have unfinished, up to [`Deployment::MOST_JOBS`]; 0 for no bound.
+    pub jobs_per_account: usize,
     /// How connections to Redis are made, beyond `l2_config.redis_url`.
     pub redis: RedisAccess,
 }
@@ -112,6 +121,10 @@ impl Deployment {
     pub const REQUEST_SECONDS: u64 = 20;
     /// How long one slice of a job takes at most by default, in seconds.
     pub const SLICE_SECONDS: u64 = 60;
+    /// Unfinished warm jobs of an account by default.
+    pub const JOBS: usize = 100;
+    /// The largest such bound: what an account has unfinished is read with each request for one more, in one page.
+    pub const MOST_JOBS: usize = 1000;
 
     /// A deployment with that control table, no limits or quotas, the system's clock, default times, and Redis as its URL says.
     pub fn new(control_table: impl Into<String>) -> Deployment {
@@ -122,6 +135,7 @@ impl Deployment {
             clock: Clock::system(),
             request_budget: Duration::from_secs(Deployment::REQUEST_SECONDS),
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
+            jobs_per_account: Deployment::JOBS,
             redis: RedisAccess::default(),
         }
     }
@@ -170,6 +184,7 @@ pub struct TieredCache {
     owed: Owed,
     request_budget: Duration,
     slice: Duration,
+    jobs_per_account: usize,
     /// Tells apart the versions of containers that begin an operation in the same microsecond.
     container: u16,
     /// The versions that this container has taken for values, and those that were to be above all.
@@ -192,7 +207,8 @@ impl TieredCache {
         if !config.l2_config.enabled && !config.l3_config.enabled {
             return Err(OpenError::NoSharedLevel);
         }
-        let Deployment { control_table, limits, quotas, clock, request_budget, slice, redis } = deployment;
+        let Deployment { control_table, limits, quotas, clock, request_budget, slice, jobs_per_account, redis } =
+            deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
@@ -224,6 +240,7 @@ impl TieredCache {
             owed: Owed::default(),
             request_budget,
             slice,
+            jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
             container: fastrand::u16(..),
             taken: Taken::default(),
             taken_above_all: Taken::default(),

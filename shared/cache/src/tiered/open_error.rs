@@ -1,4 +1,4 @@
-//! Why no cache can be made.
+//! Why no cache can be made of a configuration.
 
 use std::fmt;
 

@@ -17,7 +17,8 @@ use crate::{
     level::Level,
     memory::Copy,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
-    redis::{Copied, Down, Found},
+    planted::{Bug, planted},
+    redis::{Command, Copied, Down, Found, Reply},
     register::Register,
     version::Position,
 };
@@ -106,7 +107,7 @@ impl View<'_> {
         }
         // Asked before L1 is, once for all: see `get_from_memory`.
         let now_ms = self.clock.steady_ms();
-        let is_due = read.no_cache || self.is_due(i64::MIN, now_ms);
+        let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || self.is_due(i64::MIN, now_ms));
         let syncs = by_redis && (is_due || self.owes_notes());
         for wanted in &mut many.wanted {
             let may_be_trusted = |copy: &Copy| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
@@ -175,12 +176,7 @@ impl View<'_> {
     }
 
     /// The commands that read the copies of keys, and the places of those that each reads.
-    fn reads(
-        &self,
-        many: &Many<'_>,
-        places: &[usize],
-        most_of_each: usize,
-    ) -> (Vec<crate::redis::Command>, Vec<Vec<usize>>) {
+    fn reads(&self, many: &Many<'_>, places: &[usize], most_of_each: usize) -> (Vec<Command>, Vec<Vec<usize>>) {
         let names: Vec<&str> = places.iter().map(|at| many.wanted[*at].key.as_str()).collect();
         let reads = self.setup.copies.read_all(&names, most_of_each).into_iter();
         reads.map(|(command, of)| (command, of.into_iter().map(|at| places[at]).collect())).unzip()
@@ -233,13 +229,7 @@ impl View<'_> {
 
     /// Judges the copies that a reply brings of the keys at these places; returns those that it had no room for, and their
     /// bytes.
-    fn take_copies(
-        &self,
-        many: &mut Many<'_>,
-        reply: crate::redis::Reply,
-        places: &[usize],
-        ground: &Ground,
-    ) -> Vec<(usize, usize)> {
+    fn take_copies(&self, many: &mut Many<'_>, reply: Reply, places: &[usize], ground: &Ground) -> Vec<(usize, usize)> {
         let copies = match Copied::parse(reply, places.len()) {
             Ok(copies) => copies,
             Err(down) => {

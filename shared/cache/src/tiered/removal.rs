@@ -11,7 +11,7 @@ use super::{
     view::View,
 };
 use crate::{
-    dynamo::{JobRecord, NewJob},
+    dynamo::{Creation, JobRecord, NewJob, removal_slot},
     frontier::Frontier,
     job::{Counters, REMOVAL},
     level::Level,
@@ -33,6 +33,8 @@ pub(super) struct Handover<'a> {
     pub frontier: Frontier,
     /// Keys removed already.
     pub done: u64,
+    /// On whose account it goes on. It is never refused for what that has unfinished: what has begun must be ended.
+    pub account: Option<&'a str>,
 }
 
 /// How far a removal has come.
@@ -57,8 +59,11 @@ impl View<'_> {
         let progress = Progress { at: rest.at.map(|at| at.to_string()), frontier: rest.frontier };
         let progress = progress.to_json();
         let counters = Counters { done: rest.done, ..Counters::default() };
-        let new = NewJob { progress: &progress, counters, barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
-        if !self.store.create_job(&new).await? {
+        let slot = removal_slot(&id);
+        let account = rest.account.map(|account| (account, slot.as_str()));
+        let ready = NewJob::ready(&id, REMOVAL, &body);
+        let new = NewJob { progress: &progress, counters, barrier: Some(&body), account, ..ready };
+        if self.store.create_job(&new).await? != Creation::Made {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
             let standing = self.store.job(&id).await?;
             if standing.is_none_or(|standing| standing.body != body) {
@@ -76,7 +81,7 @@ impl View<'_> {
             return Ok(false);
         }
         let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
-        if self.store.create_job(&new).await? {
+        if self.store.create_job(&new).await? == Creation::Made {
             return Ok(true);
         }
         let record = self.store.job(&id).await?;

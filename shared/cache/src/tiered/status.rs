@@ -8,10 +8,11 @@ use crate::{
     dynamo::L3Error,
     level::Level,
     memory::Usage,
+    outcome::CacheError,
     quota::{Stock, name_of},
-    redis::{Batch, Command, Down, Heap, Order, Reply, Standing, counted, drawn},
+    redis::{Batch, Command, Down, Heap, Order, Reply, Standing, census, counted, drawn},
     shard::SHARDS,
-    stats::{Amount, Health, LevelStatus, Status, Strain, Told},
+    stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Strain, Told},
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::time::{Duration, Instant};
@@ -34,6 +35,15 @@ impl TieredCache {
     pub async fn status(&self, api_key: &str) -> Status {
         let view = self.caught_up().await.unwrap_or_else(|_| self.view());
         view.look(api_key).await
+    }
+
+    /// What the last census counted: of L3, or of L2 where L3 is switched off. Maintenance makes one a day after the last;
+    /// where there is none and L3 holds little it is made now. `None` until the first.
+    ///
+    /// # Errors
+    /// When L2, which keeps it, cannot be reached, or is switched off.
+    pub async fn census(&self) -> Result<Option<Census>, CacheError> {
+        self.caught_up().await?.last_census().await
     }
 }
 
@@ -71,7 +81,7 @@ impl View<'_> {
             let (standing, heap) = (Standing::parse(next()?)?, Heap::parse(next()?));
             let evictions = next()?;
             let trials = replies.by_ref().take(trials).collect();
-            let strain = self.strain(&standing, evictions, trials)?;
+            let strain = self.strain(&standing, evictions, trials);
             let stock: Vec<Reply> = replies.by_ref().take(stocks).collect();
             let stock = (!stock.is_empty()).then(|| read_stock(&stock)).transpose()?;
             Ok(Shared { standing, heap, strain, stock, copies: drawn(replies)? })
@@ -109,43 +119,58 @@ impl View<'_> {
         if !tell || described.bytes > SMALL_BYTES {
             return described;
         }
-        self.count_small_l3().await.unwrap_or(described)
+        self.count_small_l3().await.map_or(described, |census| census.counted.total)
     }
 
-    async fn count_small_l3(&self) -> Option<Amount> {
+    async fn count_small_l3(&self) -> Option<Census> {
         let began_ms = self.clock.now_ms();
         let limit = Duration::from_millis(self.setup.config.l3_config.timeout_ms);
-        let rows = timeout(limit, self.count_small_table()).await.ok()?.ok()??;
-        if let Err(down) = self.tell_rows(&self.setup.switched.to_string(), began_ms, rows).await {
+        let counted = timeout(limit, self.count_small_table()).await.ok()?.ok()??;
+        let census = Census { began_ms, counted: counted.trimmed() };
+        if let Err(down) = self.tell_census(&self.setup.switched.to_string(), &census).await {
             tracing::debug!(%down, "the next status counts again");
         }
-        Some(rows)
+        Some(census)
     }
 
     /// Counts the live values of all partitions at once, by a page of 1 MB of each; `None` when one has more: what
     /// DynamoDB says of the size is hours old.
-    async fn count_small_table(&self) -> Result<Option<Amount>, L3Error> {
+    async fn count_small_table(&self) -> Result<Option<Breakdown>, L3Error> {
         let at_once = usize::try_from(SHARDS).expect("a small number");
         let counts = (0..SHARDS).map(|shard| self.count_small_partition(shard));
         stream::iter(counts)
             .buffer_unordered(at_once)
-            .try_fold(Some(Amount::default()), async |sum, amount| Ok(sum.zip(amount).map(|(sum, more)| sum + more)))
+            .try_fold(Some(Breakdown::default()), async |sum, more| Ok(sum.zip(more).map(|(sum, more)| sum.and(&more))))
             .await
     }
 
-    async fn count_small_partition(&self, shard: u64) -> Result<Option<Amount>, L3Error> {
-        let (amount, next) = self.store.count_page(shard, None).await?;
-        Ok(next.is_none().then_some(amount))
+    async fn count_small_partition(&self, shard: u64) -> Result<Option<Breakdown>, L3Error> {
+        let mut counted = Breakdown::default();
+        let next = self.store.count_page(shard, None, &mut counted).await?;
+        Ok(next.is_none().then_some(counted))
     }
 
-    /// Tells the fleet what L3 held when a count began, whose counts go on from there; returns whether it took that,
-    /// which it does not when a level was switched since.
-    pub(super) async fn tell_rows(&self, switched: &str, began_ms: i64, rows: Amount) -> Result<bool, Down> {
-        let taken = self.ask(self.fleet.counted_rows(switched, began_ms, rows)).await.and_then(counted)?;
+    /// Tells the fleet what a census counted, whose counts of L3 go on from there; returns whether it took that, which it
+    /// does not when a level was switched since.
+    pub(super) async fn tell_census(&self, switched: &str, census: &Census) -> Result<bool, Down> {
+        let told = self.fleet.counted(switched, census, self.uses(Level::L3));
+        let taken = self.ask(told).await.and_then(counted)?;
         if taken {
-            self.store.tally.learn_census(began_ms);
+            self.store.tally.learn_census(census.began_ms);
         }
         Ok(taken)
+    }
+
+    async fn last_census(&self) -> Result<Option<Census>, CacheError> {
+        if !self.uses(Level::L2) {
+            return Err(CacheError::unavailable(Level::L2, "it is switched off"));
+        }
+        match self.ask(self.fleet.census()).await.and_then(census)? {
+            None if self.uses(Level::L3) && self.store.describe().await?.bytes <= SMALL_BYTES => {
+                Ok(self.count_small_l3().await)
+            }
+            census => Ok(census),
+        }
     }
 
     fn l1_status(&self, shared: Option<&Shared>) -> LevelStatus {

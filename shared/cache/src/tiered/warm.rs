@@ -7,7 +7,7 @@ use super::{
     view::View,
 };
 use crate::{
-    dynamo::{JobRecord, NewJob},
+    dynamo::{Creation, Held, JobRecord, NewJob, any_slot},
     frontier::Frontier,
     job::{Estimate, Job, JobState, WARM},
     level::{Level, Levels},
@@ -15,11 +15,16 @@ use crate::{
     selector::Selector,
     warm::{Strategy, Warm},
 };
+use futures_util::future::try_join;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Stands before the random or hashed part of a warm job's name.
 const NAME: &str = "warm_job_";
+/// The quota of an account's jobs that are not over, by name.
+const UNFINISHED_JOBS: &str = "unfinished_jobs";
+/// How often a slot is looked for that others take in that moment.
+const TRIES: usize = 5;
 /// How long the keys that patterns mean are counted before a job is accepted, and how much longer the last page may take.
 const COUNTING: Duration = Duration::from_millis(400);
 const COUNTING_GRACE: Duration = Duration::from_secs(5);
@@ -35,48 +40,78 @@ impl TieredCache {
     /// that the caller gave it; without one it is a job of its own.
     ///
     /// # Errors
-    /// When it is [too much](Warm::excess) for one job, DynamoDB cannot be reached, or a job of that name has other things
-    /// to do.
+    /// When it is [too much](Warm::excess) for one job, its account has as many unfinished as it may, DynamoDB cannot be
+    /// reached, or a job of that name has other things to do.
     pub async fn warm(&self, warm: Warm, name: Option<&str>) -> Result<Warming, CacheError> {
+        let warm = warm.each_once();
         if let Some(refusal) = warm.excess() {
             return Err(CacheError::Refused(vec![refusal]));
         }
         let id = name.map_or_else(unforeseen, named);
-        let body = warm.to_json();
-        if let Some(job) = self.accepted(&id, &warm).await? {
+        let (accepted, held) = try_join(self.accepted(&id, &warm), self.held(&warm)).await?;
+        if let Some(job) = accepted {
             return Ok(Warming { job, is_new: false });
         }
+        // Before anything is counted for it.
+        self.slot_of(&held)?;
         let estimate = self.caught_up().await?.estimate(&warm).await?;
-        let is_scheduled = warm.strategy == Strategy::Scheduled;
-        let new = NewJob {
-            state: if is_scheduled { JobState::Scheduled } else { JobState::Ready },
-            run_at_ms: warm.run_at_ms.filter(|_| is_scheduled).unwrap_or_default(),
-            estimate: Some(estimate),
-            ..NewJob::ready(&id, WARM, &body)
-        };
-        let is_new = self.store.create_job(&new).await?;
+        let is_new = self.accept(&id, &warm, estimate, held).await?;
         let job = self.accepted(&id, &warm).await?.ok_or(CacheError::Contended)?;
         Ok(Warming { job, is_new })
+    }
+
+    /// Writes a job down in a free slot of its account; returns whether there was none of that name.
+    async fn accept(&self, id: &str, warm: &Warm, estimate: Estimate, mut held: Held) -> Result<bool, CacheError> {
+        let body = warm.to_json();
+        let is_scheduled = warm.strategy == Strategy::Scheduled;
+        for _ in 0..TRIES {
+            let slot = self.slot_of(&held)?;
+            let new = NewJob {
+                state: if is_scheduled { JobState::Scheduled } else { JobState::Ready },
+                run_at_ms: warm.run_at_ms.filter(|_| is_scheduled).unwrap_or_default(),
+                estimate: Some(estimate),
+                account: warm.account.as_deref().map(|account| (account, slot.as_str())),
+                ..NewJob::ready(id, WARM, &body)
+            };
+            match self.store.create_job(&new).await? {
+                Creation::Made => return Ok(true),
+                Creation::Exists => return Ok(false),
+                Creation::SlotTaken => held = self.held(warm).await?,
+            }
+        }
+        Err(CacheError::Contended)
+    }
+
+    /// What the account of a job has unfinished, where that is bounded.
+    async fn held(&self, warm: &Warm) -> Result<Held, CacheError> {
+        match (&warm.account, self.jobs_per_account) {
+            (Some(account), most @ 1..) => Ok(self.store.held_jobs(account, most).await?),
+            _ => Ok(Held::default()),
+        }
+    }
+
+    /// A slot for one more job.
+    fn slot_of(&self, held: &Held) -> Result<String, CacheError> {
+        match self.jobs_per_account {
+            0 => Ok(any_slot()),
+            most => held.free_slot(most).ok_or(CacheError::OverQuota {
+                quota: UNFINISHED_JOBS,
+                used: held.count() as u64,
+                limit: most as u64,
+            }),
+        }
     }
 
     /// The job of that name, which has exactly this to do, whoever asked for it.
     async fn accepted(&self, id: &str, warm: &Warm) -> Result<Option<Job>, CacheError> {
         match self.store.job(id).await? {
             Some(JobRecord { job, .. }) => {
-                let same =
-                    job.warm.as_ref().is_some_and(|other| *warm == Warm { by: warm.by.clone(), ..other.clone() });
+                let asked = |other: &Warm| Warm { by: warm.by.clone(), account: warm.account.clone(), ..other.clone() };
+                let same = job.warm.as_ref().is_some_and(|other| *warm == asked(other));
                 if same { Ok(Some(job)) } else { Err(CacheError::OtherJob) }
             }
             None => Ok(None),
         }
-    }
-
-    /// What is known of a job; `None` where there is none of that name, or it has been over for a week.
-    ///
-    /// # Errors
-    /// When DynamoDB cannot be reached.
-    pub async fn job(&self, id: &str) -> Result<Option<Job>, CacheError> {
-        Ok(self.store.job(id).await?.map(|record| record.job))
     }
 
     /// Cancels a warm job: what works on it stops after the batches that are under way. Returns the job as it is then;
@@ -85,12 +120,14 @@ impl TieredCache {
     /// # Errors
     /// When DynamoDB cannot be reached.
     pub async fn cancel(&self, id: &str) -> Result<Option<Job>, CacheError> {
-        let found = self.job(id).await?;
-        if found.as_ref().is_none_or(|job| job.kind != WARM || job.is_over()) {
-            return Ok(found);
+        let found = self.store.job(id).await?;
+        match found {
+            Some(record) if record.job.kind == WARM && !record.job.is_over() => {
+                self.store.cancel_job(&record).await?;
+                self.job(id).await
+            }
+            other => Ok(other.map(|record| record.job)),
         }
-        self.store.cancel_job(id).await?;
-        self.job(id).await
     }
 }
 

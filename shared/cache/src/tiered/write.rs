@@ -73,7 +73,7 @@ impl View<'_> {
         for _ in 0..TRIES {
             let mut path = self.path();
             let question = self.stock_question(key, put, named, *shared);
-            let begun = self.begin(key, *floor, named, (question, shared), &mut path).await?;
+            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
             let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
@@ -117,7 +117,7 @@ impl View<'_> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), shared), &mut path).await?;
+            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
             let expected = Expected::Anything;
             let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
             match self.commit(&plan, &begun, &mut path).await? {

@@ -1,7 +1,7 @@
 //! Invalidation in L2, with L3 switched off: the library beside SCAN and UNLINK over the same keys with the same
 //! client. Every number of entries has a database of its own in the same server, and they take turns.
 
-use super::{GROUP, copies::Copies, growth, in_words, memory, request, scan, tenant::Tenant};
+use super::{GROUP, copies::Copies, growth, in_words, listing::Listings, memory, request, scan, tenant::Tenant};
 use crate::{
     counters::Work,
     report::{Row, Section, Unit},
@@ -33,6 +33,7 @@ struct Place {
     size: usize,
     copies: Copies,
     samples: [Samples; WAYS.len()],
+    listings: Listings,
 }
 
 #[derive(Default)]
@@ -76,6 +77,7 @@ pub async fn measure(url: &str, sizes: &[usize]) -> Result<Vec<Section>, Box<dyn
             baseline: "the same among the fewest".into(),
             rows: growing.collect(),
         },
+        Listings::section("L2", &places.iter().map(|place| (place.size, &place.listings)).collect::<Vec<_>>()),
     ];
     sections.push(
         memory::measure(&mut places.iter_mut().map(|place| (place.size, &mut place.copies)).collect::<Vec<_>>())
@@ -91,7 +93,7 @@ impl Place {
             copies.load(tenant).await?;
             copies.check(tenant).await?;
         }
-        Ok(Place { size, copies, samples: Default::default() })
+        Ok(Place { size, copies, samples: Default::default(), listings: Listings::default() })
     }
 
     /// Invalidates one tenant in each way, and puts it back.
@@ -110,7 +112,7 @@ impl Place {
             self.samples[turn].add(elapsed.as_secs_f64() * 1e3, work);
             self.copies.load(tenant).await?;
         }
-        Ok(())
+        self.listings.take_turn(&self.copies.cache, Tenant(round % (self.size / GROUP))).await
     }
 
     async fn remove(&mut self, way: Way, tenant: Tenant) -> Result<usize, Box<dyn Error>> {

@@ -1,7 +1,7 @@
 //! Invalidation in L3, with L2 switched on but empty: the library beside a scan of the whole table. Every number of
 //! entries has a table of its own, and they take turns.
 
-use super::{GROUP, growth, in_words, request, rows::Rows, tenant::Tenant};
+use super::{GROUP, growth, in_words, listing::Listings, request, rows::Rows, tenant::Tenant};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,
@@ -41,6 +41,7 @@ struct Place {
     rows: Rows,
     /// Milliseconds of each way.
     samples: [Vec<f64>; WAYS.len()],
+    listings: Listings,
 }
 
 /// Measures with so many entries, separated by commas, and the settings in the environment.
@@ -80,6 +81,7 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
             baseline: "the same among the fewest".into(),
             rows: growing.collect(),
         },
+        Listings::section("L3", &places.iter().map(|place| (place.size, &place.listings)).collect::<Vec<_>>()),
     ])
 }
 
@@ -97,7 +99,7 @@ impl Place {
         for tenant in Tenant::of(size) {
             rows.load(&cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
-        let place = Place { size, cache, rows, samples: Default::default() };
+        let place = Place { size, cache, rows, samples: Default::default(), listings: Listings::default() };
         place.check().await?;
         Ok(place)
     }
@@ -128,7 +130,7 @@ impl Place {
             self.samples[turn].push(elapsed.as_secs_f64() * 1e3);
             self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
-        Ok(())
+        self.listings.take_turn(&self.cache, Tenant(round % (self.size / GROUP))).await
     }
 
     async fn remove(&self, way: Way, tenant: Tenant) -> Result<usize, Box<dyn Error>> {

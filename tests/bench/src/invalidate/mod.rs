@@ -4,10 +4,12 @@
 //! - [`tenant`]: which entries there are.
 //! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
 //! - [`level3`], [`rows`]: L3, the same.
+//! - [`listing`]: the keys of a tenant, listed there.
 
 pub mod copies;
 pub mod level2;
 pub mod level3;
+pub mod listing;
 pub mod memory;
 pub mod rows;
 pub mod scan;
@@ -53,7 +55,15 @@ pub fn in_dynamo(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box
 
 /// An invalidation of what `selector` means, in all levels that are switched on.
 fn request(selector: Selector) -> Invalidate {
-    Invalidate { selector, levels: Levels::ALL, reason: None, by: None, dry_run: false, max_affected: None }
+    Invalidate {
+        selector,
+        levels: Levels::ALL,
+        reason: None,
+        by: None,
+        account: None,
+        dry_run: false,
+        max_affected: None,
+    }
 }
 
 /// A number of entries in words.

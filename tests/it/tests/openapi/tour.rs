@@ -83,6 +83,8 @@ impl Tour {
         self.sends("startWarming", "/warm", r#"{"strategy":"LATER"}"#, 400).await;
         let job = format!("/warm/{}", started.json()["warming_job_id"].as_str().unwrap());
         self.sends("getJob", &job, "", 200).await;
+        self.sends("listJobs", "/warm?limit=1", "", 200).await;
+        self.sends("listJobs", "/warm?state=over", "", 400).await;
         self.sends("cancelJob", &job, "", 200).await;
         for id in ["getJob", "cancelJob"] {
             self.sends(id, "/warm/warm_job_0", "", 404).await;
@@ -93,6 +95,12 @@ impl Tour {
     async fn operation(&mut self) {
         self.sends("listMutations", "/journal?limit=10", "", 200).await;
         self.sends("listMutations", "/journal?limit=0", "", 400).await;
+        self.sends("listKeys", "/keys", "", 200).await;
+        self.sends("listKeys", "/keys?limit=0", "", 400).await;
+        self.sends("listTags", "/tags?limit=1", "", 200).await;
+        self.sends("listTags", "/tags?cursor=x", "", 400).await;
+        self.sends("getStats", "/stats?depth=2", "", 200).await;
+        self.sends("getStats", "/stats?separator=%3B", "", 400).await;
         self.sends("getStatus", "/status", "", 200).await;
         let config = self.sends("getConfig", "/config", "", 200).await;
         self.sends("updateConfig", "/config", r#"{"l1_config":{"ttl_minutes":90}}"#, 200).await;

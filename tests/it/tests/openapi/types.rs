@@ -8,13 +8,14 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 14] = [
     ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
     ("functions/warm/src/post.rs", &[("Answered", "Warming")]),
+    ("functions/warm/src/list.rs", &[("Answered", "Jobs")]),
     ("functions/warm/src/report.rs", &[("Report", "Job")]),
     ("functions/config/src/put.rs", &[("Answered", "Configured")]),
     (
@@ -28,6 +29,9 @@ const ANSWERS: [(&str, &[(&str, &str)]); 10] = [
             ("Fleet", "Status/properties/fleet"),
         ],
     ),
+    ("functions/status/src/keys.rs", &[("Answered", "Keys"), ("Line", "ListedKey")]),
+    ("functions/status/src/tags.rs", &[("Answered", "TagCounts"), ("Tag", "TagCount")]),
+    ("functions/status/src/stats.rs", &[("Answered", "Stats"), ("Group", "PrefixSum"), ("Sum", "Sum")]),
     ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "Error/properties/error")]),
 ];
 
@@ -144,7 +148,11 @@ async fn requests_have_the_members_that_are_described() {
 #[tokio::test]
 async fn queries_have_the_parameters_that_are_described() {
     let api = Api::with(patient().containers(1)).await;
-    let parameters = operation("listMutations").definition["parameters"].as_array().unwrap();
-    let described = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned());
-    assert_eq!(known(&api, "GET", "/journal?%3F=1", &Value::Null).await, described.collect());
+    for (id, path) in
+        [("listMutations", "/journal"), ("listKeys", "/keys"), ("listTags", "/tags"), ("getStats", "/stats")]
+    {
+        let parameters = operation(id).definition["parameters"].as_array().unwrap();
+        let described = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned());
+        assert_eq!(known(&api, "GET", &format!("{path}?%3F=1"), &Value::Null).await, described.collect(), "{id}");
+    }
 }

@@ -9,10 +9,11 @@ use strata_it::{
 };
 use tokio::process::Command;
 
-/// What a block of commands may be marked with, after `sh`, that needs what is not here.
-const ELSEWHERE: [&str; 4] = ["aws-account", "docker", "cargo-lambda", "generators"];
+/// What a block of commands may be marked with, after `sh`, that needs what is not here; the last two are run by the suite
+/// of the command line.
+const ELSEWHERE: [&str; 6] = ["aws-account", "docker", "cargo-lambda", "generators", "command-line", "terminal"];
 /// What else a block may be.
-const OTHERS: [&str; 5] = ["text", "json", "rust", "python", "ts"];
+const OTHERS: [&str; 6] = ["text", "json", "rust", "python", "toml", "ts"];
 /// Where `make run` serves.
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:3000";
 /// Where what is shown is run, by the language that it is marked with.

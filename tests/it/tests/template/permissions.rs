@@ -59,8 +59,8 @@ const NEEDS: [(&str, &str, &[&str]); 11] = [
     ("invalidate", "EntriesTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // Notes, and the job that goes on when the request is over.
     ("invalidate", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // Counts, and a probe; it changes nothing but what a sync takes up.
-    ("status", "EntriesTable", &["DescribeTable", "GetItem", "Query"]),
+    // Counts, lists, and a probe; it changes nothing but what a sync takes up.
+    ("status", "EntriesTable", &["BatchGetItem", "DescribeTable", "GetItem", "Query"]),
     ("status", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // The document; entries are none of its business.
     ("config", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),

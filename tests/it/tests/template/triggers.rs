@@ -51,15 +51,18 @@ fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
 }
 
 /// The routes of the contract, and what was added to it.
-const ROUTES: [(&str, &str, &[&str]); 9] = [
+const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("entries", "/cache/batch", &["POST"]),
     ("entries", "/cache/entries", &["DELETE", "GET", "PUT"]),
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "PUT"]),
     ("invalidate", "/cache/invalidate", &["POST"]),
     ("invalidate", "/cache/journal", &["GET"]),
-    ("warm", "/cache/warm", &["POST"]),
+    ("warm", "/cache/warm", &["GET", "POST"]),
     ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),
     ("status", "/cache/status", &["GET"]),
+    ("status", "/cache/keys", &["GET"]),
+    ("status", "/cache/tags", &["GET"]),
+    ("status", "/cache/stats", &["GET"]),
     ("config", "/cache/config", &["GET", "PUT"]),
 ];
 

@@ -1,5 +1,5 @@
 -- Publishes the configuration document, unless this one or a later one is known.
--- KEYS: journal, meta, counts of the fleet
+-- KEYS: journal, meta, counts of the fleet, census
 -- ARGV: version of the document, the document, version that switched a level last (0 for none), ms for which operations
 --       of the configuration before may go on, field, value, field, value... to go with the record
 -- Returns 1, 0 when it is known already, or 2 when another one is that is as new or newer.
@@ -17,6 +17,7 @@ end
 local at = redis.call('XADD', KEYS[1], '*', 'kind', 'config', 'version', ARGV[1], 'switch', '1', unpack(ARGV, 5))
 local settled = string.format('%.0f', math.floor(now_us() / 1000) + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[2], 'epoch', at, 'switched', at, 'settled', settled)
--- What L3 holds is another question from now on: the next status or maintenance counts.
+-- What there is is another question from now on: the next status or maintenance counts.
 redis.call('HDEL', KEYS[3], 'census', 'rows', 'row_bytes')
+redis.call('DEL', KEYS[4])
 return 1

@@ -118,11 +118,11 @@ end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
 for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
-if next(tagged.older) and is_older_beside() then
-  for tag, members in pairs(tagged.older) do
-    -- A tag whose set has not grown is among the tags already.
-    if grow(shard .. 't:' .. tag, members, 1) then redis.call('ZADD', shard .. 't:', 0, tag) end
-  end
+local names = {}
+for tag, members in pairs(tagged.older) do
+  if is_older_beside() then grow(shard .. 't:' .. tag, members, 1) end
+  names[#names + 1], names[#names + 2] = 0, tag
 end
+in_parts('ZADD', shard .. 't:', names)
 keep_books(books, now / 1000)
 return outcomes

@@ -51,9 +51,7 @@ while part and left > 0 do
   if is_whole then
     local following = next_part()
     if is_counting and part == 'index' then end_count(shard) end
-    if string.sub(part, 1, 2) == 't:' and redis.call('EXISTS', shard .. part) == 0 then
-      redis.call('ZREM', shard .. 't:', string.sub(part, 3))
-    end
+    if string.sub(part, 1, 2) == 't:' then forget_unused(shard, string.sub(part, 3)) end
     part, after = following, ''
   end
 end

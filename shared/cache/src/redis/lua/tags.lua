@@ -32,7 +32,7 @@ end
 
 -- Notes that a key no longer has `tags`, a text in which a line feed stands before and after each; what it has still,
 -- `kept`, may have the same hash. `older` is how the release before this one knows them, which may run beside this one for
--- a while: by a sorted set for each tag, and one of all tags under the name of the empty one.
+-- a while: by a sorted set for each tag. All tags stand in that of the empty one, which no entry can have.
 local function note_gone(gone, shard, tags, key, kept)
   local stays = {}
   for tag in string.gmatch(kept or '', '[^\n]+') do stays[table.concat({rows_of(shard, tag)})] = true end
@@ -43,13 +43,18 @@ local function note_gone(gone, shard, tags, key, kept)
   end
 end
 
+-- Takes a tag off the list of all of them, unless some key has it.
+local function forget_unused(shard, tag)
+  local set, hash = rows_of(shard, tag)
+  if redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1] then return end
+  if redis.call('EXISTS', shard .. 't:' .. tag) == 0 then redis.call('ZREM', shard .. 't:', tag) end
+end
+
 -- Takes out what was noted.
 local function take_out(gone, shard)
   for set, rows in pairs(gone.rows) do in_parts('ZREM', set, rows) end
-  local all = shard .. 't:'
-  if redis.call('EXISTS', all) == 0 then return end
   for tag, keys in pairs(gone.older) do
-    in_parts('ZREM', all .. tag, keys)
-    if redis.call('EXISTS', all .. tag) == 0 then redis.call('ZREM', all, tag) end
+    in_parts('ZREM', shard .. 't:' .. tag, keys)
+    forget_unused(shard, tag)
   end
 end

@@ -1,0 +1,134 @@
+//! Where the next page of a list begins, as the client carries it: unreadable, and good for the same list of the same
+//! caller only.
+//!
+//! A page may end at a name that its reader is not to know, such as another tenant's tag that was passed over. So the place
+//! is enciphered: with a stream that is made of its own keyed hash, which stands before it and proves that nothing was
+//! changed (a synthetic initialization vector). The hash is over list and caller too. It gives no right: whoever asks for
+//! a page is asked for theirs again.
+
+use crate::{error::Problem, keyed, principal::Principal};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::borrow::Cow;
+
+/// Bytes of the hash that stands before the place.
+const HASH_BYTES: usize = 16;
+/// Longest cursor that is read, in characters: of a key of 512 bytes and one more it has 706.
+const MAX_CHARS: usize = 1024;
+
+/// What a cursor belongs to.
+#[derive(Debug)]
+pub struct CursorOf(String);
+
+impl CursorOf {
+    /// The list that `principal` asks for by `operation`, with parameters that mean that list, in the operation's order.
+    pub fn list(operation: &str, principal: &Principal, parameters: &[&str]) -> CursorOf {
+        let parts = [operation, &principal.api_key].into_iter().chain(parameters.iter().copied());
+        // None of them can have a zero byte but what a token names, which must not be mistaken for a parameter.
+        CursorOf(parts.map(|part| format!("{} {part}\0", part.len())).collect())
+    }
+
+    /// The cursor for the page that begins at `place`.
+    pub fn seal(&self, place: &str) -> String {
+        let hash = self.hash(place);
+        let mut sealed = hash.to_be_bytes().to_vec();
+        sealed.extend(stream(hash, place.as_bytes()));
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// The place that a cursor holds.
+    ///
+    /// # Errors
+    /// When it was not made by [`seal`](CursorOf::seal) for the same list and caller.
+    pub fn open(&self, cursor: &str) -> Result<String, Cow<'static, str>> {
+        const WRONG: &str = "must be the next of a page of the same list, which has the same parameters but for limit";
+        self.opened(cursor).ok_or(WRONG.into())
+    }
+
+    fn opened(&self, cursor: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CHARS)?).ok()?;
+        let (hash, place) = sealed.split_first_chunk::<HASH_BYTES>()?;
+        let hash = u128::from_be_bytes(*hash);
+        let place = String::from_utf8(stream(hash, place)).ok()?;
+        (self.hash(&place) == hash).then_some(place)
+    }
+
+    fn hash(&self, place: &str) -> u128 {
+        keyed::hash("cursor", &format!("{}{place}", self.0))
+    }
+}
+
+/// `text` with the stream of `hash` added or, which is the same, taken away.
+fn stream(hash: u128, text: &[u8]) -> Vec<u8> {
+    let blocks = text.chunks(HASH_BYTES).zip(0_u32..);
+    let changed = blocks.flat_map(|(block, number)| {
+        let key = keyed::hash("cursor stream", &format!("{hash:032x} {number}")).to_be_bytes();
+        block.iter().zip(key).map(|(byte, key)| byte ^ key).collect::<Vec<u8>>()
+    });
+    changed.collect()
+}
+
+/// A problem with the parameter that carries a cursor.
+pub fn misplaced() -> Problem {
+    Problem::new("cursor", "must lie within the list")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn list(api_key: &str, parameters: &[&str]) -> CursorOf {
+        let context = json!({"sub": "s", "api_key": api_key, "exp": "2000000000", "scopes": "[]"});
+        let event = json!({"requestContext": {"authorizer": context}});
+        let principal = Principal::of(&serde_json::from_value(event).unwrap(), 0).unwrap();
+        CursorOf::list("keys", &principal, parameters)
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_list_and_caller() {
+        let own = list("k", &["a:", "t"]);
+        let cursor = own.seal("a:1\0");
+        assert_eq!(own.open(&cursor).unwrap(), "a:1\0");
+        for other in [list("l", &["a:", "t"]), list("k", &["a:", ""]), list("k", &["", "a:t"]), list("k", &["a", ":t"])]
+        {
+            assert!(other.open(&cursor).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_changed_is_refused() {
+        let own = list("k", &[]);
+        let cursor = own.seal("customer:12345");
+        for (at, _) in cursor.char_indices() {
+            let mut changed = cursor.clone();
+            let other = if &cursor[at..=at] == "A" { "B" } else { "A" };
+            changed.replace_range(at..=at, other);
+            assert!(own.open(&changed).is_err(), "{changed}");
+        }
+        for wrong in ["", "A", "customer:12345", &cursor[..cursor.len() - 4], &"A".repeat(4000), "é"] {
+            assert!(own.open(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_place_cannot_be_read() {
+        let place = "customer:".repeat(50);
+        let sealed = URL_SAFE_NO_PAD.decode(list("k", &[]).seal(&place)).unwrap();
+        assert!(!sealed.windows(4).any(|part| part == b"cust"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_comes_back(place in "(?s).{0,520}") {
+            let own = list("k", &["p"]);
+            prop_assert_eq!(own.open(&own.seal(&place)).ok(), Some(place).filter(|place| own.seal(place).len() <= MAX_CHARS));
+        }
+
+        #[test]
+        fn never_panics(cursor in any::<String>()) {
+            prop_assert!(list("k", &[]).open(&cursor).is_err());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What L2 says of copies and tags for a list.
+
+use super::{
+    Down,
+    copies::{Copies, range},
+    link::read,
+    scripts,
+};
+use crate::{
+    codec::{self, Described},
+    version::{Position, Version},
+};
+use redis::{Cmd, Value};
+use std::sync::Arc;
+
+/// Up to so many keys of a shard and tag it is looked which of them have a copy still; of more their number is taken.
+const FEW: usize = 16;
+
+/// What a copy says but for its value.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub version: Version,
+    pub stamp: Position,
+    pub entry: Described,
+}
+
+impl Copies {
+    /// The command that reads what the copies of `keys`, all of one shard, say but for their values.
+    pub(crate) fn heads(&self, shard: u64, keys: &[&str]) -> Cmd {
+        let mut call = scripts::HEADS.call(&[self.keys.index(shard)]);
+        call.arg(self.keys.copies(shard)).arg(self.since()).arg(keys);
+        call
+    }
+
+    /// The command that counts the keys of a shard that begin with one of `prefixes`, none of which begins with another,
+    /// and have each of `tags`.
+    pub(crate) fn tagged(&self, shard: u64, prefixes: &[Arc<str>], tags: &[&str]) -> Cmd {
+        let mut call = scripts::TAGGED.call(&[self.keys.index(shard)]);
+        call.arg(self.keys.shard(shard)).arg(FEW).arg(prefixes.len());
+        for (from, to) in prefixes.iter().map(|prefix| range(prefix)) {
+            call.arg(from).arg(to);
+        }
+        call.arg(tags);
+        call
+    }
+}
+
+type RawHead = (String, String, Vec<u8>, usize);
+
+/// Reads the reply to [`Copies::heads`]: for each key the head of its copy, if there is one that can be read; and the bytes
+/// of all of them.
+pub(crate) fn heads(reply: Value) -> Result<(Vec<Option<Head>>, usize), Down> {
+    let raw: Vec<RawHead> = read(reply, "heads of copies")?;
+    let bytes = raw.iter().map(|(_, _, _, bytes)| bytes).sum();
+    Ok((raw.into_iter().map(Head::of).collect(), bytes))
+}
+
+/// Reads the reply to [`Copies::tagged`].
+pub(crate) fn counts(reply: Value) -> Result<Vec<u64>, Down> {
+    read(reply, "counts of tags")
+}
+
+impl Head {
+    fn of((version, stamp, head, _): RawHead) -> Option<Head> {
+        let (version, stamp) = (Version::parse(&version)?, Position::parse(&stamp)?);
+        Some(Head { version, stamp, entry: codec::describe(&head).ok()? })
+    }
+}

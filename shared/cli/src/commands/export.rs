@@ -1,0 +1,209 @@
+//! `strata export`: entries as lines of JSON, as `strata import` reads them.
+
+use super::import::Line;
+use crate::{
+    exit::{Exit, Failure},
+    output::count,
+    session::Session,
+};
+use clap::Args;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use strata_client::{Client, Entry, ListedKey, MAX_OPERATIONS, Operation, Outcome, Retry};
+use tokio::task::JoinSet;
+
+/// Limits are waited for, and a level that is away as well, but not a whole night.
+const RETRY: Retry = Retry { times: 10_000, patience: Duration::from_secs(3600) };
+/// Keys of a page: as many as the API gives.
+const PAGE: u64 = 1000;
+/// How hard zstd tries: its own default.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Write entries as lines of JSON, by key
+///
+/// Each line has `key`, `value` byte for byte, `tags` and `expires_at`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Only keys that begin with this
+    prefix: Option<String>,
+    /// Only entries with this tag
+    #[arg(long, short)]
+    tag: Option<String>,
+    /// Write to a file, compressed if it ends in .gz or .zst
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Export {
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let client = session.client_with(RETRY)?;
+        let mut target = Target::open(self.output.as_deref())?;
+        let ended = tokio::select! {
+            ended = self.write(&client, &mut target) => ended,
+            _ = tokio::signal::ctrl_c() => Err(Failure::silent(Exit::Interrupted)),
+        };
+        let written = target.written;
+        if ended.is_ok() {
+            target.finish()?;
+            session.output.note(&format!("{} entries", count(written)));
+        } else {
+            target.give_up();
+            session.output.note(&format!("stopped after {} entries; what was written is not whole", count(written)));
+        }
+        ended
+    }
+
+    async fn write(&self, client: &Client, target: &mut Target) -> Result<(), Failure> {
+        let mut cursor = None;
+        loop {
+            let page = self.page(client, cursor).await?;
+            for line in read(client, page.keys).await? {
+                target.line(&line)?;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn page(&self, client: &Client, cursor: Option<String>) -> Result<strata_client::KeyPage, Failure> {
+        let mut keys = client.keys().limit(PAGE);
+        if let Some(prefix) = &self.prefix {
+            keys = keys.prefix(prefix);
+        }
+        if let Some(tag) = &self.tag {
+            keys = keys.tag(tag);
+        }
+        if let Some(cursor) = cursor {
+            keys = keys.cursor(cursor);
+        }
+        Ok(keys.await?)
+    }
+}
+
+/// Reads the values of a page, side by side, and returns their lines in the page's order.
+async fn read(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failure> {
+    let mut reads = JoinSet::new();
+    let mut keys = keys.into_iter().peekable();
+    for number in 0.. {
+        let some: Vec<ListedKey> = keys.by_ref().take(MAX_OPERATIONS).collect();
+        if some.is_empty() {
+            break;
+        }
+        let client = client.clone();
+        reads.spawn(async move { lines(&client, some).await.map(|lines| (number, lines)) });
+    }
+    let mut parts = Vec::new();
+    while let Some(read) = reads.join_next().await {
+        parts.push(read.map_err(|why| Failure::at("reading", why))??);
+    }
+    parts.sort_by_key(|(number, _): &(usize, _)| *number);
+    Ok(parts.into_iter().flat_map(|(_, lines)| lines).collect())
+}
+
+/// The lines of as many keys as one batch takes. What is gone meanwhile is left out.
+async fn lines(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failure> {
+    let mut lines: Vec<Option<Line>> = keys.iter().map(|_| None).collect();
+    let mut left: Vec<usize> = (0..keys.len()).collect();
+    // The first value always fits an answer, so each round leaves less.
+    while !left.is_empty() {
+        let operations = left.iter().map(|at| Operation::get(&keys[*at].key));
+        let outcomes = client.batch(operations).fresh().await?;
+        let mut again = Vec::new();
+        for (at, outcome) in left.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Found(entry) => lines[at] = line(client, &keys[at], *entry).await?,
+                Outcome::Missing => {}
+                Outcome::Unprocessed => again.push(at),
+                Outcome::Failed(error) => return Err(strata_client::Error::Api(error).into()),
+                other => return Err(Failure::at(&keys[at].key, format!("{other:?}"))),
+            }
+        }
+        left = again;
+    }
+    Ok(lines.into_iter().flatten().collect())
+}
+
+/// A line. Tags are listed, not read: where the value is another one than was listed, so may they be, and are listed again.
+async fn line(client: &Client, listed: &ListedKey, entry: Entry) -> Result<Option<Line>, Failure> {
+    let Entry { key, value, metadata, .. } = entry;
+    let mut tags = listed.tags.clone();
+    if listed.created_at.is_some_and(|at| at != metadata.created_at) {
+        let again = client.keys().prefix(&key).limit(1).await?.keys.into_iter().find(|again| again.key == key);
+        let Some(again) = again else { return Ok(None) };
+        tags = again.tags;
+    }
+    Ok(Some(Line { key, value, tags, expires_at: Some(metadata.expires_at), ttl_seconds: None }))
+}
+
+/// Where lines are written to.
+struct Target {
+    writer: Writer,
+    /// What is written, and what it is called at the end.
+    file: Option<(PathBuf, PathBuf)>,
+    written: u64,
+}
+
+enum Writer {
+    Plain(BufWriter<Box<dyn Write + Send>>),
+    Gzip(flate2::write::GzEncoder<BufWriter<Box<dyn Write + Send>>>),
+    Zstd(zstd::Encoder<'static, BufWriter<Box<dyn Write + Send>>>),
+}
+
+impl Target {
+    fn open(path: Option<&Path>) -> Result<Target, Failure> {
+        let Some(path) = path else {
+            let writer = Writer::Plain(BufWriter::new(Box::new(io::stdout())));
+            return Ok(Target { writer, file: None, written: 0 });
+        };
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".part");
+        let draft = PathBuf::from(draft);
+        let file = File::create(&draft).map_err(|why| Failure::at(draft.display(), why))?;
+        let writer: BufWriter<Box<dyn Write + Send>> = BufWriter::new(Box::new(file));
+        let writer = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("gz") => Writer::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
+            Some("zst") => Writer::Zstd(zstd::Encoder::new(writer, ZSTD_LEVEL)?),
+            _ => Writer::Plain(writer),
+        };
+        Ok(Target { writer, file: Some((draft, path.to_owned())), written: 0 })
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), Failure> {
+        let mut text = serde_json::to_vec(line).map_err(|why| Failure::at(&line.key, why))?;
+        text.push(b'\n');
+        match &mut self.writer {
+            Writer::Plain(writer) => writer.write_all(&text)?,
+            Writer::Gzip(writer) => writer.write_all(&text)?,
+            Writer::Zstd(writer) => writer.write_all(&text)?,
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// All is written: the file gets its name.
+    fn finish(self) -> Result<(), Failure> {
+        match self.writer {
+            Writer::Plain(writer) => writer,
+            Writer::Gzip(writer) => writer.finish()?,
+            Writer::Zstd(writer) => writer.finish()?,
+        }
+        .flush()?;
+        match self.file {
+            Some((draft, path)) => fs::rename(draft, &path).map_err(|why| Failure::at(path.display(), why)),
+            None => Ok(()),
+        }
+    }
+
+    /// A part is no export.
+    fn give_up(self) {
+        if let Some((draft, _)) = self.file {
+            fs::remove_file(draft).ok();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `strata jobs`
+
+use crate::{
+    exit::{Exit, Failure},
+    output::count,
+    session::Session,
+};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+use strata_client::{Job, JobState};
+
+/// Between two looks at a job.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Look at a job, follow it, or cancel it
+#[derive(Debug, Args)]
+pub struct Jobs {
+    /// The job's name, as `strata warm` or `strata invalidate` said it
+    id: String,
+    /// Show a bar until the job has ended; exit code 9 unless it is done
+    #[arg(long, short)]
+    watch: bool,
+    /// Cancel it; what it has loaded stays
+    #[arg(long, conflicts_with = "watch")]
+    cancel: bool,
+}
+
+impl Jobs {
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let id = &self.id;
+        if self.watch {
+            return watch(session, id).await;
+        }
+        let job = if self.cancel { session.client.cancel_job(id).await? } else { session.client.job(id).await? };
+        show(session, &job)
+    }
+}
+
+/// Follows a job to its end. Interrupted, it says that the job goes on.
+pub async fn watch(session: &Session, id: &str) -> Result<(), Failure> {
+    let bar = bar(session);
+    let job = tokio::select! {
+        job = to_its_end(session, id, &bar) => job?,
+        _ = tokio::signal::ctrl_c() => {
+            bar.abandon();
+            session.output.note(&format!("the job goes on: strata jobs {id} --watch, or --cancel"));
+            return Err(Failure::silent(Exit::Interrupted));
+        }
+    };
+    bar.finish_and_clear();
+    show(session, &job)?;
+    if job.state == JobState::Done && job.failed == 0 { Ok(()) } else { Err(Failure::silent(Exit::Partly)) }
+}
+
+async fn to_its_end(session: &Session, id: &str, bar: &ProgressBar) -> Result<Job, Failure> {
+    loop {
+        let job = session.client.job(id).await?;
+        let settled = job.done + job.missing + job.failed;
+        if let Some(whole) = job.remaining.map(|remaining| settled + remaining).or(job.estimated_keys) {
+            bar.set_length(whole.max(settled));
+        }
+        bar.set_position(settled);
+        bar.set_message(job.state.name());
+        if job.state.is_over() {
+            return Ok(job);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn bar(session: &Session) -> ProgressBar {
+    let target =
+        if session.output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{msg:9} {bar:40} {human_pos}/{human_len} keys, {per_sec}, {eta} left");
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(session: &Session, job: &Job) -> Result<(), Failure> {
+    let output = &session.output;
+    if output.json {
+        return output.json(job);
+    }
+    let paint = output.paint;
+    let state = match job.state {
+        JobState::Done => paint.good(job.state.name()),
+        JobState::Failed => paint.bad(job.state.name()),
+        _ => paint.odd(job.state.name()),
+    };
+    output.line(&format!("{}  {state}", paint.bold(&job.job_id)))?;
+    let keys = [("done", Some(job.done)), ("missing", Some(job.missing)), ("failed", Some(job.failed))];
+    for (name, number) in keys.into_iter().chain([("remaining", job.remaining)]) {
+        if let Some(number) = number {
+            output.line(&format!("  {name:<10}{}", count(number)))?;
+        }
+    }
+    let times = [("created", Some(job.created_at)), ("runs at", job.run_at), ("finished", job.finished_at)];
+    for (name, time) in times {
+        if let Some(time) = time {
+            output.line(&format!("  {name:<10}{time}"))?;
+        }
+    }
+    for (error, keys) in &job.errors {
+        output.line(&format!("  {} of {} keys", crate::output::visible(error), count(*keys)))?;
+    }
+    match &job.error {
+        Some(error) => output.line(&format!("  {}", crate::output::visible(error))),
+        None => Ok(()),
+    }
+}

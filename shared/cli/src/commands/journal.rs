@@ -1,0 +1,78 @@
+//! `strata journal`
+
+use crate::{exit::Failure, output::visible, session::Session};
+use clap::Args;
+use std::time::Duration;
+use strata_client::Mutation;
+
+/// Between two looks at the journal.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Show who changed what in the last ten minutes, and why
+#[derive(Debug, Args)]
+pub struct Journal {
+    /// Those after this position
+    #[arg(long, value_name = "POSITION")]
+    since: Option<String>,
+    /// At most so many, 1 to 1000; without --since the newest
+    #[arg(long, short = 'n', default_value_t = 100)]
+    limit: u64,
+    /// Go on with what comes, until interrupted
+    #[arg(long, short)]
+    follow: bool,
+}
+
+impl Journal {
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let mut since = self.since;
+        loop {
+            let journal = session.client.journal().limit(self.limit);
+            let page = match &since {
+                Some(since) => journal.since(since).await?,
+                None => journal.await?,
+            };
+            for mutation in &page.mutations {
+                if session.output.json {
+                    session.output.json(mutation)?;
+                } else {
+                    session.output.line(&line(mutation))?;
+                }
+            }
+            since = page.next.or(since);
+            if !self.follow {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// A mutation in a line. Its position is for programs.
+pub fn line(mutation: &Mutation) -> String {
+    let what = match (&mutation.key, &mutation.pattern, &mutation.tags, &mutation.changes) {
+        (Some(key), ..) => key.clone(),
+        (_, Some(pattern), ..) => pattern.clone(),
+        (_, _, Some(tags), _) => {
+            format!("tags {}", tags.join(if mutation.matching.is_some() { " and " } else { " or " }))
+        }
+        (_, _, _, Some(changes)) => {
+            let changes = changes.iter().map(|change| format!("{} {} → {}", change.field, change.old, change.new));
+            changes.collect::<Vec<_>>().join(", ")
+        }
+        _ => mutation.keys.as_ref().map_or_else(|| "-".to_owned(), |keys| format!("keys {}", keys.join(", "))),
+    };
+    let mut line = format!("{}  {:<10}  {what}", mutation.at, mutation.kind);
+    if let Some(tags) = &mutation.except_tags {
+        line += &format!("  but for tags {}", tags.join(", "));
+    }
+    if let Some(count) = mutation.matched_count {
+        line += &format!("  ({count} entries)");
+    }
+    if let Some(by) = &mutation.by {
+        line += &format!("  by {by}");
+    }
+    if let Some(reason) = &mutation.reason {
+        line += &format!("  “{reason}”");
+    }
+    visible(&line)
+}

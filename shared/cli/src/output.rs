@@ -1,0 +1,152 @@
+//! What is shown: answers on standard output, to people or to programs; messages on standard error.
+
+use crate::{
+    exit::Failure,
+    pretty::pretty,
+    settings,
+    words::{Color, Global},
+};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// How to show it.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// For programs.
+    pub json: bool,
+    is_terminal: bool,
+    is_quiet: bool,
+    pub paint: Paint,
+}
+
+impl Output {
+    pub fn new(global: &Global) -> Output {
+        let is_terminal = io::stdout().is_terminal();
+        let is_painted = match global.color {
+            Color::Auto => is_terminal && !settings::has_no_color(),
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Output { json: global.json, is_terminal, is_quiet: global.quiet, paint: Paint(is_painted) }
+    }
+
+    /// A line of an answer.
+    pub fn line(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        Ok(writeln!(stdout, "{text}")?)
+    }
+
+    /// An answer for programs.
+    pub fn json(&self, answer: &impl Serialize) -> Result<(), Failure> {
+        self.line(&serde_json::to_string(answer).map_err(|why| Failure::at("the answer", why))?)
+    }
+
+    /// A value: on a terminal so that it can be read, elsewhere byte for byte.
+    pub fn value(&self, json: &str) -> Result<(), Failure> {
+        if self.is_terminal || self.paint.0 { self.line(&pretty(json, self.paint)) } else { self.line(json) }
+    }
+
+    /// A message.
+    pub fn note(&self, text: &str) {
+        if !self.is_quiet {
+            eprintln!("{}", visible(text));
+        }
+    }
+
+    /// Whether bars may be drawn.
+    pub fn shows_progress(&self) -> bool {
+        !self.is_quiet && io::stderr().is_terminal()
+    }
+}
+
+/// Colours, if there are any.
+#[derive(Debug, Clone, Copy)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    pub fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    pub fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    pub fn odd(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    pub fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    pub fn name(self, text: &str) -> String {
+        self.with("34", text)
+    }
+}
+
+/// Text of others, in which nothing can command the terminal.
+pub fn visible(text: &str) -> String {
+    let is_command = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_command) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if is_command(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// A count with its thousands apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the unit that fits.
+pub fn bytes(number: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    if number < 1024 {
+        return format!("{number} B");
+    }
+    let mut size = number as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", units[unit])
+}
+
+/// A share of the whole.
+pub fn percent(ratio: f64) -> String {
+    format!("{:.1} %", 100.0 * ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_can_be_read() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1023, 1536, 3 << 30].map(bytes), ["0 B", "1023 B", "1.5 KiB", "3.0 GiB"]);
+    }
+
+    #[test]
+    fn nothing_commands_the_terminal() {
+        assert_eq!(visible("a\x1b[2Jb\u{9b}c\u{e4}"), "a\\u{1b}[2Jb\\u{9b}c\u{e4}");
+    }
+}

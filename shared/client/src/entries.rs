@@ -1,0 +1,382 @@
+//! One entry: read, store, delete.
+
+use crate::{
+    Result,
+    call::{Call, Reply},
+    client::{Client, awaited},
+    error::{Code, Error},
+    level::Level,
+    retry::Repeat,
+    timestamp::Timestamp,
+};
+use reqwest::{
+    Method, StatusCode,
+    header::{CACHE_CONTROL, IF_MATCH, IF_NONE_MATCH},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::{RawValue, to_raw_value};
+use std::time::Duration;
+
+/// A value with what is known of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Always true.
+    pub found: bool,
+    /// The key.
+    pub key: String,
+    /// The value as JSON text, byte for byte as it was stored.
+    pub value: Box<RawValue>,
+    /// What is known of it.
+    pub metadata: Metadata,
+    /// The entity tag of the value, for conditions.
+    #[serde(skip)]
+    pub etag: String,
+    /// What each level did (RFC 9211), the one nearest to the data first.
+    #[serde(skip)]
+    pub cache_status: String,
+}
+
+impl Entry {
+    /// The value as a type of yours.
+    pub fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_str(self.value.get())
+    }
+}
+
+/// What is known of an entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Where it was found.
+    pub level: Level,
+    /// When this value was stored.
+    pub created_at: Timestamp,
+    /// The read before this one.
+    pub last_accessed: Timestamp,
+    /// Reads of this value.
+    pub access_count: u64,
+    /// Its time to live in seconds, as it was stored.
+    pub ttl_seconds: u64,
+    /// From when on it is not returned any more.
+    pub expires_at: Timestamp,
+    /// Bytes of its JSON text.
+    pub size_bytes: u64,
+    /// Whether it is stored compressed.
+    pub compressed: bool,
+    /// How its envelope is written.
+    pub serialization_format: String,
+}
+
+/// What a read finds that was told which value is known already.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The value is the one that is known.
+    None,
+    /// Another one.
+    Changed(Box<Entry>),
+    /// There is none any more.
+    Gone,
+}
+
+/// A value that was stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Always true.
+    pub success: bool,
+    /// For people.
+    pub message: String,
+    /// The key.
+    pub key: String,
+    /// How it was stored.
+    pub metadata: StoredMetadata,
+    /// Redis could not be told: other containers may answer the older value for ten seconds.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub degraded: bool,
+    /// Whether there was no live entry before.
+    #[serde(skip)]
+    pub created: bool,
+    /// The entity tag of the value, for conditions.
+    #[serde(skip)]
+    pub etag: String,
+}
+
+/// How a value was stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StoredMetadata {
+    /// Where it is now.
+    pub levels_stored: Vec<Level>,
+    /// Bytes of its JSON text.
+    pub size_bytes: u64,
+    /// Whether it is stored compressed.
+    pub compressed: bool,
+    /// Stored by raw bytes; 1.0 when it is not compressed.
+    pub compression_ratio: f64,
+    /// How its envelope is written.
+    pub serialization_format: String,
+    /// From when on it is not returned any more.
+    pub expires_at: Timestamp,
+    /// When it was stored.
+    pub created_at: Timestamp,
+}
+
+/// An entry that was deleted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Deleted {
+    /// Always true.
+    pub success: bool,
+    /// For people.
+    pub message: String,
+    /// The key.
+    pub key: String,
+    /// Where it was.
+    pub deleted_from_levels: Vec<Level>,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+    /// Redis could not be told: other containers may answer the deleted value for ten seconds.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub degraded: bool,
+}
+
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Client {
+    /// Reads an entry; `None` when there is none.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/get.rs")]
+    /// ```
+    pub fn get(&self, key: impl Into<String>) -> Get<'_> {
+        Get { client: self, key: key.into(), fresh: false, if_match: None }
+    }
+
+    /// Reads an entry unless its value is still the one of this entity tag.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/get_if_changed.rs")]
+    /// ```
+    pub fn get_if_changed(&self, key: impl Into<String>, etag: impl Into<String>) -> GetIfChanged<'_> {
+        GetIfChanged { client: self, key: key.into(), etag: etag.into(), fresh: false }
+    }
+
+    /// Stores a value. A [`RawValue`] is stored byte for byte as it is.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/put.rs")]
+    /// ```
+    pub fn put(&self, key: impl Into<String>, value: &(impl Serialize + ?Sized)) -> Put<'_> {
+        let value = to_raw_value(value).map_err(|why| Error::Invalid(format!("the value is no JSON: {why}")));
+        let options = PutOptions::default();
+        Put { client: self, key: key.into(), value, options, if_match: None, if_absent: false, repeat: Repeat::Never }
+    }
+
+    /// Deletes an entry; `None` when there was none. Where an answer got lost on the way that may be one's own doing.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/delete.rs")]
+    /// ```
+    pub fn delete(&self, key: impl Into<String>) -> Delete<'_> {
+        Delete { client: self, key: key.into() }
+    }
+}
+
+fn call(method: Method, key: &str) -> Call {
+    // Every key can be sent as a parameter; in a path some would be taken for steps of it.
+    Call::new(method, "/entries").query("key", Some(key))
+}
+
+/// A reply, or `None` where the entry is not there.
+fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
+    match sent {
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) if error.code() == Some(&Code::CacheKeyNotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn entry(reply: &Reply) -> Result<Entry> {
+    let mut entry: Entry = reply.json()?;
+    entry.etag = reply.etag().unwrap_or_default();
+    entry.cache_status = reply.header("cache-status").unwrap_or_default();
+    Ok(entry)
+}
+
+/// See [`Client::get`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct Get<'a> {
+    client: &'a Client,
+    key: String,
+    fresh: bool,
+    if_match: Option<String>,
+}
+
+impl Get<'_> {
+    /// No value older than the one in force, at the cost of a round trip to Redis (`Cache-Control: no-cache`).
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    /// An error [`Code::PreconditionFailed`] unless the value has this entity tag.
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.if_match = Some(etag.into());
+        self
+    }
+
+    async fn send(self) -> Result<Option<Entry>> {
+        let call = call(Method::GET, &self.key)
+            .header(CACHE_CONTROL, self.fresh.then_some("no-cache"))?
+            .header(IF_MATCH, self.if_match)?;
+        unless_missing(self.client.send(call).await)?.as_ref().map(entry).transpose()
+    }
+}
+
+awaited!(Get<'a> => Option<Entry>);
+
+/// See [`Client::get_if_changed`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct GetIfChanged<'a> {
+    client: &'a Client,
+    key: String,
+    etag: String,
+    fresh: bool,
+}
+
+impl GetIfChanged<'_> {
+    /// No value older than the one in force.
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    async fn send(self) -> Result<Change> {
+        let call = call(Method::GET, &self.key)
+            .header(CACHE_CONTROL, self.fresh.then_some("no-cache"))?
+            .header(IF_NONE_MATCH, Some(self.etag))?;
+        Ok(match unless_missing(self.client.send(call).await)? {
+            None => Change::Gone,
+            Some(reply) if reply.status == StatusCode::NOT_MODIFIED => Change::None,
+            Some(reply) => Change::Changed(Box::new(entry(&reply)?)),
+        })
+    }
+}
+
+awaited!(GetIfChanged<'a> => Change);
+
+/// What a value is stored with, but for conditions.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct PutOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compression_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_levels: Option<Vec<Level>>,
+}
+
+/// See [`Client::put`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct Put<'a> {
+    client: &'a Client,
+    key: String,
+    value: Result<Box<RawValue>>,
+    options: PutOptions,
+    if_match: Option<String>,
+    if_absent: bool,
+    repeat: Repeat,
+}
+
+#[derive(Serialize)]
+struct PutBody<'a> {
+    value: &'a RawValue,
+    #[serde(flatten)]
+    options: &'a PutOptions,
+}
+
+impl Put<'_> {
+    /// Its time to live, in whole seconds, of which there is at least one; the server's default is an hour.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl_seconds = Some(ttl.as_secs());
+        self
+    }
+
+    /// Its tags, by which it can be invalidated. Those of the value before are not kept.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.options.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether it may be compressed; default yes.
+    pub fn compression(mut self, enabled: bool) -> Self {
+        self.options.compression_enabled = Some(enabled);
+        self
+    }
+
+    /// The levels that it may be in; default all.
+    pub fn levels(mut self, levels: impl IntoIterator<Item = Level>) -> Self {
+        self.options.cache_levels = Some(levels.into_iter().collect());
+        self
+    }
+
+    /// An error [`Code::PreconditionFailed`] where there is a value.
+    pub fn if_absent(mut self) -> Self {
+        self.if_absent = true;
+        self
+    }
+
+    /// An error [`Code::PreconditionFailed`] unless there is a value of this entity tag; `*` for any value.
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.if_match = Some(etag.into());
+        self
+    }
+
+    /// Sends it again when it may have been stored already: for keys that nobody else stores, or values that are right
+    /// whenever they are stored. A condition is not sent again all the same, for it would meet what it has stored itself.
+    pub fn repeat(mut self) -> Self {
+        self.repeat = Repeat::Harmless;
+        self
+    }
+
+    async fn send(self) -> Result<Stored> {
+        let is_conditional = self.if_absent || self.if_match.is_some();
+        let call = call(Method::PUT, &self.key)
+            .header(IF_NONE_MATCH, self.if_absent.then_some("*"))?
+            .header(IF_MATCH, self.if_match)?
+            .json(&PutBody { value: &*self.value?, options: &self.options })?
+            .repeat(if is_conditional { Repeat::Never } else { self.repeat });
+        let reply = self.client.send(call).await?;
+        let mut stored: Stored = reply.json()?;
+        stored.created = reply.status == StatusCode::CREATED;
+        stored.etag = reply.etag().unwrap_or_default();
+        Ok(stored)
+    }
+}
+
+awaited!(Put<'a> => Stored);
+
+/// See [`Client::delete`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct Delete<'a> {
+    client: &'a Client,
+    key: String,
+}
+
+impl Delete<'_> {
+    async fn send(self) -> Result<Option<Deleted>> {
+        let call = call(Method::DELETE, &self.key).repeat(Repeat::Harmless);
+        unless_missing(self.client.send(call).await)?.as_ref().map(Reply::json).transpose()
+    }
+}
+
+awaited!(Delete<'a> => Option<Deleted>);

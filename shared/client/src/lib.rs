@@ -1,0 +1,67 @@
+//! A typed, asynchronous client of the cache management API.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/first.rs")]
+//! ```
+//!
+//! One [`Client`] serves a whole process: it is cheap to clone and keeps its connections. Each operation is a method of
+//! it that returns a request; the request takes options and is sent when it is awaited. Every method has an example, and
+//! every example is run against a real system.
+//!
+//! # What is sent again, and what is not
+//!
+//! | what happened | sent again |
+//! |---|---|
+//! | 429: a limit is reached, nothing was done | always, not before `Retry-After` |
+//! | no connection: nothing was sent | always |
+//! | 503, or the connection broke: it may have happened | reads, removals, warm jobs; stores only [when asked](Put::repeat) |
+//! | any other error, or no answer in time | never |
+//!
+//! Reading twice changes nothing, removing twice costs a miss at most, and a warm job carries an `Idempotency-Key`. A
+//! value stored twice could replace a newer one that another has stored in between; so it is up to the caller. Pauses are
+//! doubled and drawn at random, so that clients that were refused together do not come back together. [`Retry`] bounds
+//! both their number and their sum.
+//!
+//! # Errors
+//!
+//! [`Error`] tells what was [refused](Error::Api), with the contract's [`Code`] and the request id, from what could not be
+//! sent, was not answered, or was not understood. [`Error::may_have_happened`] answers the question that matters after a
+//! mutation.
+//!
+//! What is not there is no error: [`Client::get`] and [`Client::delete`] return `None`.
+
+mod batch;
+mod call;
+mod client;
+mod config;
+mod entries;
+mod error;
+mod invalidate;
+mod jobs;
+mod journal;
+mod keys;
+mod level;
+mod retry;
+mod status;
+mod timestamp;
+mod token;
+mod warm;
+
+pub use batch::{Batch, MAX_OPERATIONS, Operation, Outcome};
+pub use client::{Builder, Client};
+pub use config::{Config, Configured, UpdateConfig};
+pub use entries::{Change, Delete, Deleted, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
+pub use error::{ApiError, Code, Error};
+pub use invalidate::{Invalidate, Invalidated, Reclaim, Selector};
+pub use jobs::{Job, JobKind, JobState};
+pub use journal::{FieldChange, Journal, Mutation, Mutations};
+pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
+pub use level::Level;
+pub use retry::Retry;
+pub use status::{Fleet, Health, LevelHealth, LevelStatus, OverallStats, Status};
+pub use timestamp::Timestamp;
+pub use token::Token;
+pub use warm::{Strategy, Warm, Warming};
+
+/// What operations return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

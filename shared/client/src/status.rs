@@ -1,0 +1,144 @@
+//! The state and the statistics of the fleet.
+
+use crate::{Result, call::Call, client::Client, level::Level, timestamp::Timestamp};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+/// The state of all levels, of the whole fleet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Of the whole.
+    pub status: Health,
+    /// Each level, the fastest first.
+    pub levels: Vec<LevelStatus>,
+    /// Sums over the levels.
+    pub overall_stats: OverallStats,
+    /// The containers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
+    /// When it was read.
+    pub last_updated: Timestamp,
+}
+
+/// How the whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// All is well.
+    Healthy,
+    /// A level is slow, takes no writes, or is down.
+    Degraded,
+    /// No shared level answers.
+    Unhealthy,
+}
+
+/// How a level is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelHealth {
+    /// All is well.
+    Healthy,
+    /// It is slow, or takes no writes.
+    Degraded,
+    /// It is down.
+    Unhealthy,
+    /// It is switched off.
+    Disabled,
+}
+
+/// A level. What only some levels have is optional.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LevelStatus {
+    /// Which one.
+    pub level: Level,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// How it is.
+    pub status: LevelHealth,
+    /// Bytes.
+    pub size: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Hits by hits and misses of the last hour, 0 to 1.
+    pub hit_ratio: f64,
+    /// Since [`Fleet::counted_since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hits: Option<u64>,
+    /// Since [`Fleet::counted_since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misses: Option<u64>,
+    /// Misses for which a copy was there, and not certain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_refused: Option<u64>,
+    /// Operations for which the level was out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
+    /// Copies dropped to make room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evictions: Option<u64>,
+    /// In MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_usage_mb: Option<f64>,
+    /// Entries of one container, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_capacity: Option<u64>,
+    /// MiB of one container, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size_mb: Option<u64>,
+    /// Connections that are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_pool_size: Option<u64>,
+    /// Containers that are connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_connections: Option<u64>,
+}
+
+/// Sums over the levels.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OverallStats {
+    /// Copies in all levels.
+    pub total_entries: u64,
+    /// In MiB.
+    pub total_size_mb: f64,
+    /// Reads answered with a value by all reads of the last hour, 0 to 1.
+    pub overall_hit_ratio: f64,
+    /// Values that reads brought up.
+    pub cache_promotion_count: u64,
+    /// Values that went down when memory made room.
+    pub cache_demotion_count: u64,
+    /// Mutations that Redis could not be told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_mutation_count: Option<u64>,
+}
+
+/// The containers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Fleet {
+    /// `available`; while `unavailable`, counts are 0 because they are not known.
+    pub statistics: String,
+    /// Since when hits and misses are counted.
+    pub counted_since: Option<Timestamp>,
+    /// Containers that reported in the last 15 minutes.
+    pub containers: u64,
+    /// The coherence window in force, in milliseconds.
+    pub coherence_window_ms: u64,
+    /// Records in the journal.
+    pub journal_records: u64,
+    /// The newest of them.
+    pub journal_newest: Option<String>,
+}
+
+impl Client {
+    /// The state and the statistics of all levels. A level that is down is part of the answer, not an error.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/status.rs")]
+    /// ```
+    pub async fn status(&self) -> Result<Status> {
+        self.send(Call::new(Method::GET, "/status")).await?.json()
+    }
+}

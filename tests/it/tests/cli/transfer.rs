@@ -1,0 +1,189 @@
+//! Import and export.
+
+use super::strata::Shell;
+use crate::support::{eventually, fresh};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use std::{fs, io::Write, path::Path, process::Stdio};
+use strata_client::Timestamp;
+use strata_it::{Api, patient, stack::Options};
+
+/// Without limits, which others test.
+fn unlimited() -> Options {
+    patient().parameter("RateLimits", "off")
+}
+
+fn lines(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|number| format!("{{\"key\":\"n:{number:05}\",\"value\":{number},\"tags\":[\"n\"]}}\n")).collect()
+}
+
+fn write(shell: &Shell, name: &str, text: &str) {
+    fs::write(shell.home().join(name), text).unwrap();
+}
+
+/// A line of an export, less when it expires.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Exported {
+    key: String,
+    value: Text,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+/// JSON text, byte for byte.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Text(Box<RawValue>);
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+fn without_times(text: &str) -> Vec<Exported> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn expiries(text: &str) -> Vec<i64> {
+    #[derive(Deserialize)]
+    struct Expiring {
+        expires_at: Timestamp,
+    }
+    text.lines().map(|line| serde_json::from_str::<Expiring>(line).unwrap().expires_at.unix()).collect()
+}
+
+#[tokio::test]
+async fn what_is_exported_comes_back_the_same() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    let odd = r#"{"b":1.00,"a":"ü\u00e9\/","n":1e400,"s":[ 1 , 2 ]}"#;
+    let mut text = lines(0..230);
+    text += &format!("{{\"key\":\"n:odd/ü \\\"x\\\"\",\"value\":{odd},\"ttl_seconds\":4000,\"tags\":[\"b\",\"a\"]}}\n");
+    text += "{\"key\":\"n:null\",\"value\":null}\n{\"key\":\"other\",\"value\":1}\n";
+    write(&shell, "in.jsonl", &text);
+    shell.strata(&["import", "in.jsonl"]).await.expect(0).says("stored 233 entries");
+    let first = shell.strata(&["export", "n:"]).await.expect(0).says("232 entries");
+    assert!(first.out.contains(&format!("\"value\":{odd},")), "byte for byte");
+    assert_eq!(shell.strata(&["export", "--tag", "n", "-q"]).await.expect(0).out.lines().count(), 230);
+
+    for name in ["out.jsonl", "out.jsonl.gz", "out.jsonl.zst"] {
+        shell.strata(&["export", "n:", "-o", name]).await.expect(0);
+        shell.strata(&["invalidate", "n:*", "--yes"]).await.expect(0);
+        assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out, "");
+        let done = shell.strata(&["import", name, "--json"]).await.expect(0).json();
+        assert_eq!((&done["stored"], &done["complete"]), (&json!(232), &json!(true)), "{name}");
+        let again = shell.strata(&["export", "n:"]).await.expect(0);
+        assert_eq!(without_times(&again.out), without_times(&first.out), "{name}");
+        let apart = expiries(&again.out).into_iter().zip(expiries(&first.out)).map(|(one, other)| (one - other).abs());
+        // What is in the table is what was left when it was sent; a busy machine takes its time until it arrives.
+        assert!(apart.max().unwrap() <= 30, "{name}");
+    }
+    assert!(!Path::new(&shell.home().join("out.jsonl.part")).exists());
+}
+
+#[tokio::test]
+async fn what_is_listed_is_what_there_is() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    shell.strata_with(&["import", "-"], &lines(0..1205)).await.expect(0);
+    shell.strata(&["put", "other", "[1]", "--tag", "t"]).await.expect(0);
+    let listed = shell.strata(&["ls", "n:"]).await.expect(0).out;
+    let expected: String = (0..1205).map(|number| format!("n:{number:05}\n")).collect();
+    assert_eq!(listed, expected, "over two pages, each once, by their bytes");
+    assert_eq!(shell.strata(&["ls", "-n", "3"]).await.expect(0).out.lines().count(), 3);
+    let long = shell.strata(&["ls", "--tag", "t", "--long"]).await.expect(0).out;
+    assert!(long.contains("other") && long.contains("3 B") && long.trim_end().ends_with('t'), "{long}");
+    assert_eq!(shell.strata(&["ls", "other", "--json"]).await.expect(0).json()["tags"], json!(["t"]));
+    let tags = shell.strata(&["tags"]).await.expect(0).out;
+    let tags: Vec<&str> = tags.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(tags, ["n", "t"]);
+    let counted = shell.strata(&["tags", "t", "--json"]).await.expect(0).json();
+    assert_eq!(counted, api.get("/tags?prefix=t").send().await.expect(200).json()["tags"][0]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_named_and_the_rest_is_stored() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    let text = concat!(
+        "{\"key\":\"a\",\"value\":1}\n",
+        "nonsense\n",
+        "{\"key\":\"b\",\"value\":1,\"expires_at\":\"2020-01-01T00:00:00Z\"}\n",
+        "{\"key\":\"a\",\"value\":2}\n",
+        "{\"key\":\"c\",\"value\":3}\n",
+        "{\"key\":\"d\",\"value\":1,\"ttl_seconds\":0}\n",
+    );
+    let done = shell.strata_with(&["import", "-"], text).await.expect(9).says("line 2: ").says("1 had expired");
+    let done = done.says("stored 3 entries").says("2 could not be stored").says("d: ttl_seconds must be");
+    assert_eq!(done.out, "");
+    assert_eq!(fresh(&api, "a").await.value(), "2", "the later line stays");
+    fresh(&api, "b").await.expect(404);
+    shell.strata(&["import", "nowhere.jsonl"]).await.expect(1).says("nowhere.jsonl");
+}
+
+#[tokio::test]
+async fn a_killed_import_goes_on_where_it_stopped() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    write(&shell, "many.jsonl", &lines(0..3000));
+    let kept = shell.home().join(".local/state/strata/imports");
+    let lines_done = || -> u64 {
+        let file = fs::read_dir(&kept).ok().and_then(|mut files| files.next()).and_then(Result::ok);
+        let text = file.and_then(|file| fs::read(file.path()).ok());
+        let kept = text.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        kept.and_then(|kept| kept["lines"].as_u64()).unwrap_or(0)
+    };
+    let mut command = shell.command("strata");
+    command.args(["import", "many.jsonl", "--parallel", "2"]).stderr(Stdio::null());
+    let mut killed = command.spawn().unwrap();
+    eventually("the first checkpoint", async || lines_done() > 0).await;
+    killed.kill().await.unwrap();
+    let before = lines_done();
+    assert!((1..3000).contains(&before), "{before}");
+    let done = shell.strata(&["import", "many.jsonl", "--json"]).await.expect(0);
+    assert!(done.err.contains("going on after line"), "{done:?}");
+    assert_eq!(done.json()["stored"], 3000 - before);
+    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 3000);
+    assert_eq!(lines_done(), 0, "it has ended");
+    assert_eq!(fresh(&api, "n:02999").await.value(), "2999");
+}
+
+#[tokio::test]
+async fn an_interrupted_import_says_how_to_go_on() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    let mut command = shell.command("strata");
+    command.args(["import", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut import = command.spawn().unwrap();
+    let mut stdin = import.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, lines(0..250).as_bytes()).await.unwrap();
+    // Two batches are whole; the third waits for more.
+    eventually("what was given", async || fresh(&api, "n:00199").await.status == 200).await;
+    let pid = import.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let done = import.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(130), "{said}");
+    let skip = said.split("--skip ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
+    assert!(["100", "200"].contains(&skip) || skip == "0", "{said}");
+    shell.strata_with(&["import", "-", "--skip", skip], &lines(0..250)).await.expect(0);
+    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 250);
+}
+
+#[tokio::test]
+async fn an_import_keeps_within_the_rate_limit() {
+    let api = Api::with(patient().env("RATE_LIMIT_WRITE", "300")).await;
+    let shell = Shell::of(&api);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(lines(0..400).as_bytes()).unwrap();
+    fs::write(shell.home().join("limited.gz"), gzip.finish().unwrap()).unwrap();
+    let mut command = shell.command("strata");
+    command.args(["import", "limited.gz"]).stderr(Stdio::piped());
+    let mut import = command.spawn().unwrap();
+    let containers = ["entries-1", "entries-2"];
+    let refused = || containers.map(|container| api.stack.logs(container)).concat().contains("\"status\":429");
+    eventually("the limit", async || refused()).await;
+    assert!(import.try_wait().unwrap().is_none(), "it waits for it");
+    import.kill().await.unwrap();
+}
