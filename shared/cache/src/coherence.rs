@@ -8,8 +8,9 @@ mod news;
 mod notes;
 mod order;
 mod removed;
+mod walk;
 
-use self::{doubt::Gaps, order::Order};
+use self::{doubt::Gaps, order::Order, walk::Walk};
 pub(crate) use self::{
     doubt::{Held, Looked},
     news::News,
@@ -66,9 +67,12 @@ pub(crate) struct Coherence {
     noted: Barriers,
     /// Steady time at which the control table was asked for them.
     noted_ms: i64,
-    /// Counts how often L1 was emptied or doubted; a fill that began before does not go in.
+    /// Counts how often L1 was emptied, or something was missed; a fill that began before does not go in.
     generation: u64,
     gaps: Gaps,
+    /// A copy in L1 that was known to be good here or later is good: nothing has come since but what L1 has heeded.
+    settled: Position,
+    walk: Walk,
     /// Counts the mutations that the journal does not tell of; a fill that began before does not go in.
     fills: u64,
     /// Steady time at which the last sync was sent.
@@ -137,6 +141,8 @@ impl Coherence {
             noted_ms: i64::MIN,
             generation: 0,
             gaps: Gaps::default(),
+            settled: Position::ZERO,
+            walk: Walk::default(),
             fills: 0,
             sent_ms: i64::MIN,
             doubted: false,
@@ -180,6 +186,16 @@ impl Coherence {
         let age = now_ms.saturating_sub(sent_ms.max(known_ms));
         let kept = !planted(Bug::WindowNotKept) || self.cursor.is_none();
         kept && (window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms)
+    }
+
+    /// Where a copy in L1 must have been known to be good to be so without a look at it.
+    pub(crate) fn settled(&self) -> Position {
+        self.settled
+    }
+
+    /// How far the journal is known.
+    pub(crate) fn known(&self) -> Position {
+        self.cursor.unwrap_or_default()
     }
 
     /// The stamp of an operation that begins now.
@@ -264,6 +280,11 @@ impl Coherence {
         self.is_swept(Level::L2, key, tags, stamp)
     }
 
+    /// Whether an invalidation covers a copy in own L1 that was known to be good at `known`.
+    pub(crate) fn has_swept(&self, key: &Key, tags: &[Arc<str>], known: Position) -> bool {
+        self.is_swept(Level::L1, key, tags, known)
+    }
+
     fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
         self.ledger.sweeps(level, key, tags, stamp) || self.open.sweep(level, key, tags, stamp)
     }
@@ -284,6 +305,7 @@ impl Coherence {
     ) -> bool {
         let covered = self.covers(key, version, certified) || self.is_swept(Level::L1, key, tags, certified);
         !self.restarted_since(stamp)
+            && stamp.position >= self.swept
             && stamp.fills == self.fills
             && (self.register == Register::L2 || (certified >= self.epoch && !self.is_settling()))
             && (!covered || planted(Bug::FilledThoughCovered))
@@ -306,7 +328,7 @@ impl Coherence {
         let unchanged = match self.restarted_since(stamp) {
             false => !self.covers(key, version, stamp.position),
             true if self.register == Register::L2 => false,
-            true => self.is_known_unchanged(key, version, stamp.position, looked) == Some(true),
+            true => self.is_known_unchanged(key, version, stamp.position, stamp.position, looked) == Some(true),
         };
         if unchanged { Since::Unchanged } else { Since::Changed }
     }
@@ -323,7 +345,7 @@ impl Coherence {
         self.settling && self.reads_journal
     }
 
-    /// Whether L1 has been emptied or doubted since the stamp.
+    /// Whether L1 has been emptied, or something was missed, since the stamp.
     fn restarted_since(&self, stamp: Stamp) -> bool {
         stamp.generation != self.generation
     }

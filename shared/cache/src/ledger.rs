@@ -9,8 +9,8 @@
 use crate::{
     key::{Key, KeyHashing},
     level::Level,
-    record::{Event, Record},
     selector::Invalidation,
+    sweeps::Sweeps,
     version::{Position, Version},
 };
 use std::{
@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     forgotten: usize,
     /// The number of the newest change of each key, by the key's hash.
     newest: HashMap<u64, usize, KeyHashing>,
-    invalidations: VecDeque<Arc<Invalidation>>,
+    invalidations: Sweeps,
 }
 
 /// A put or delete.
@@ -41,19 +41,17 @@ struct Changed {
 }
 
 impl Ledger {
-    pub(crate) fn add(&mut self, record: &Record) {
-        match &record.event {
-            Event::Changed { key, version } => self.add_change(record.at, key, *version),
-            Event::Invalidated(invalidation) => self.invalidations.push_back(Arc::clone(invalidation)),
-            Event::Closed | Event::Configured | Event::Warmed(_) | Event::Epoch | Event::Unknown => {}
-        }
-    }
-
-    fn add_change(&mut self, at: Position, key: &Key, version: Version) {
+    /// Takes in a put or delete.
+    pub(crate) fn add_change(&mut self, at: Position, key: &Key, version: Version) {
         let key_hash = key.seeded_hash();
         let number = self.forgotten + self.changes.len() + 1;
         let before = self.newest.insert(key_hash, number).unwrap_or(0);
         self.changes.push_back(Changed { at, version, key_hash, before });
+    }
+
+    /// Takes in an invalidation. Returns where the newest of those stands that had to be forgotten for it.
+    pub(crate) fn add_invalidation(&mut self, invalidation: &Invalidation) -> Option<Position> {
+        self.invalidations.add(invalidation)
     }
 
     /// The change of that number, unless it is forgotten.
@@ -63,9 +61,7 @@ impl Ledger {
 
     /// Whether an invalidation covers a copy in `level`.
     pub(crate) fn sweeps(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
-        // The newest come last, and only what is newer than the stamp matters.
-        let newer = self.invalidations.iter().rev().take_while(|invalidation| invalidation.at > stamp);
-        newer.into_iter().any(|invalidation| invalidation.covers(level, key.as_str(), tags, stamp))
+        self.invalidations.cover(level, key.as_str(), tags, stamp)
     }
 
     /// Whether a put or delete covers a copy of `key`: one that was recorded after the stamp, but for the copy's own.
@@ -91,10 +87,10 @@ impl Ledger {
         self.newest.clear();
     }
 
-    /// Forgets the records before `ms` of Redis time; returns the newest positions forgotten, of a change and of an
-    /// invalidation.
-    pub(crate) fn prune(&mut self, ms: u64) -> (Option<Position>, Option<Position>) {
-        let (mut pruned, mut swept) = (None, None);
+    /// Forgets the puts and deletes before `ms` of Redis time, and the invalidations that are not after `walked` either;
+    /// returns the newest positions forgotten, of a change and of an invalidation.
+    pub(crate) fn prune(&mut self, ms: u64, walked: Position) -> (Option<Position>, Option<Position>) {
+        let mut pruned = None;
         while let Some(change) = self.changes.pop_front_if(|change| change.at.ms < ms) {
             self.forgotten += 1;
             if self.newest.get(&change.key_hash) == Some(&self.forgotten) {
@@ -102,10 +98,8 @@ impl Ledger {
             }
             pruned = Some(change.at);
         }
-        while let Some(invalidation) = self.invalidations.pop_front_if(|invalidation| invalidation.at.ms < ms) {
-            swept = swept.max(Some(invalidation.at));
-        }
-        (pruned, swept)
+        let before = Position { ms: ms.saturating_sub(1), seq: u64::MAX };
+        (pruned, self.invalidations.forget(before.min(walked)))
     }
 }
 
@@ -126,15 +120,15 @@ mod tests {
         Key::new(text).expect("a test's key is valid")
     }
 
-    fn changed(ms: u64, key: &str, version: u64) -> Record {
-        Record { at: at(ms), event: Event::Changed { key: key_of(key), version: Version(version) } }
+    fn add(ledger: &mut Ledger, ms: u64, key: &str, version: u64) {
+        ledger.add_change(at(ms), &key_of(key), Version(version));
     }
 
     #[test]
     fn a_newer_put_does_not_hide_an_older_delete() {
         let mut ledger = Ledger::default();
-        ledger.add(&changed(10, "k", 1));
-        ledger.add(&changed(20, "k", 2));
+        add(&mut ledger, 10, "k", 1);
+        add(&mut ledger, 20, "k", 2);
         assert!(ledger.covers(&key_of("k"), Version(2), at(5)));
         assert!(!ledger.covers(&key_of("k"), Version(2), at(10)), "its own put does not cover a copy");
         assert!(!ledger.covers(&key_of("other"), Version(2), at(5)));
@@ -144,13 +138,13 @@ mod tests {
     fn prune_forgets_the_oldest_and_says_how_far() {
         let mut ledger = Ledger::default();
         for ms in [10, 20, 30] {
-            ledger.add(&changed(ms, "k", ms));
+            add(&mut ledger, ms, "k", ms);
         }
-        assert_eq!(ledger.prune(25), (Some(at(20)), None));
+        assert_eq!(ledger.prune(25, Position::ZERO), (Some(at(20)), None));
         assert!(!ledger.covers(&key_of("k"), Version(30), at(5)));
         assert!(ledger.covers(&key_of("k"), Version(1), at(20)));
-        assert_eq!(ledger.prune(25), (None, None));
-        assert_eq!(ledger.prune(31), (Some(at(30)), None));
+        assert_eq!(ledger.prune(25, Position::ZERO), (None, None));
+        assert_eq!(ledger.prune(31, Position::ZERO), (Some(at(30)), None));
         assert!(ledger.changes.is_empty() && ledger.newest.is_empty());
     }
 
@@ -158,14 +152,14 @@ mod tests {
     fn a_key_is_known_as_long_as_its_newest_record() {
         let mut ledger = Ledger::default();
         for (ms, key) in [(10, "a"), (20, "b"), (30, "a"), (40, "b")] {
-            ledger.add(&changed(ms, key, ms));
+            add(&mut ledger, ms, key, ms);
         }
-        ledger.prune(25);
+        ledger.prune(25, Position::ZERO);
         assert!(ledger.covers(&key_of("a"), Version(1), at(5)));
         assert!(!ledger.covers(&key_of("a"), Version(30), at(5)), "the older one is forgotten");
-        ledger.prune(35);
+        ledger.prune(35, Position::ZERO);
         assert!(!ledger.covers(&key_of("a"), Version(1), at(5)));
-        ledger.add(&changed(50, "a", 50));
+        add(&mut ledger, 50, "a", 50);
         assert!(ledger.covers(&key_of("a"), Version(1), at(5)), "numbers go on after some were forgotten");
         assert!(ledger.covers(&key_of("b"), Version(1), at(5)));
     }

@@ -97,6 +97,7 @@ mod register;
 pub mod selector;
 mod shard;
 pub mod stats;
+mod sweeps;
 pub mod tags;
 pub mod tiered;
 pub mod version;

@@ -18,11 +18,13 @@
 //!   nothing.
 
 mod bounds;
+mod copy;
 mod deadlines;
 mod stay;
 mod usage;
 
-pub use self::usage::Usage;
+pub(crate) use self::deadlines::Place;
+pub use self::{copy::Copy, usage::Usage};
 
 use self::{
     bounds::Bounds,
@@ -31,21 +33,16 @@ use self::{
 use crate::{
     Clock,
     config::L1Config,
-    entry::Entry,
     key::{Key, KeyHashing},
     planted::{Bug, planted},
     stats::Counters,
-    version::Position,
 };
 use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use std::{
     cmp::Reverse,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -63,86 +60,6 @@ const MOST_LINGERING: usize = 64 * 1024;
 const DROPPED_AT_ONCE: usize = 64;
 /// No entry lives longer than 365 days; a longer idle time would only be refused by mini-moka.
 const MAX_IDLE: Duration = Duration::from_secs(crate::entry::MAX_TTL_SECONDS as u64);
-
-/// A certified copy of a value: at the journal's position `stamp`, this was the key's value.
-#[derive(Debug)]
-pub struct Copy {
-    /// The value.
-    pub entry: Arc<Entry>,
-    /// The journal's position at which it was current.
-    pub stamp: Position,
-    /// In which generation of the container's knowledge it was last known to be current.
-    pub known: AtomicU64,
-    /// When it was last known to be current, in [steady](Clock::steady_ms) milliseconds; `i64::MIN` for never.
-    pub read_at_ms: AtomicI64,
-    /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
-    pub deadline_ms: i64,
-    /// How often its value was read: by the fleet as of the last sync, and by this container since.
-    pub reads: AtomicU64,
-    /// When it was last read, in milliseconds since the Unix epoch; the value's creation if never.
-    pub last_read_ms: AtomicI64,
-    /// When it was made, in milliseconds since the Unix epoch.
-    made_ms: i64,
-    /// Its stay in a memory, once it is in one.
-    stay: OnceLock<Stay>,
-}
-
-impl Copy {
-    /// A copy of `entry` that is current at `stamp`, made at `now_ms`. Its counters start at zero.
-    pub fn new(entry: Arc<Entry>, stamp: Position, now_ms: i64, config: &L1Config) -> Copy {
-        Copy {
-            stamp,
-            known: AtomicU64::new(0),
-            read_at_ms: AtomicI64::new(i64::MIN),
-            deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
-            reads: AtomicU64::new(0),
-            last_read_ms: entry.created_at_ms.into(),
-            made_ms: now_ms,
-            stay: OnceLock::new(),
-            entry,
-        }
-    }
-
-    /// The same copy, made anew at `now_ms` and gone at `deadline_ms` at the latest.
-    fn until(&self, deadline_ms: i64, now_ms: i64) -> Copy {
-        Copy {
-            entry: Arc::clone(&self.entry),
-            stamp: self.stamp,
-            known: self.known.load(Relaxed).into(),
-            read_at_ms: self.read_at_ms.load(Relaxed).into(),
-            deadline_ms: self.deadline_ms.min(deadline_ms),
-            reads: self.reads.load(Relaxed).into(),
-            last_read_ms: self.last_read_ms.load(Relaxed).into(),
-            made_ms: now_ms,
-            stay: OnceLock::new(),
-        }
-    }
-
-    /// Remembers that the register still had this version at `asked_ms`, in steady milliseconds.
-    pub fn confirm(&self, asked_ms: i64) {
-        self.read_at_ms.fetch_max(asked_ms, Relaxed);
-    }
-
-    /// Whether it may still be returned at `now_ms`, as far as time decides.
-    pub fn is_live(&self, now_ms: i64) -> bool {
-        now_ms < self.deadline_ms
-    }
-
-    /// Says that the copy leaves the memory on purpose.
-    fn leave(&self) {
-        if let Some(stay) = self.stay.get() {
-            stay.end(self);
-        }
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        if let Some(stay) = self.stay.get() {
-            stay.end_unasked(self);
-        }
-    }
-}
 
 /// The copies of one container.
 pub struct Memory(RwLock<Held>);
@@ -206,6 +123,14 @@ impl Memory {
     pub fn clear(&self) {
         // Not `invalidate_all`, which compares monotonic times and leaves the memory to be freed in small batches.
         self.remove_matching(|_, _| true);
+    }
+
+    /// Some of what is held, at most so many copies, from `place` on, and where to go on; no such place where that was the
+    /// last. What comes in or leaves meanwhile may be passed over.
+    pub(crate) fn some(&self, place: Place, most: usize) -> (Vec<Arc<Copy>>, Option<Place>) {
+        let (listed, next) = self.held().residents.deadlines.some(place, most);
+        // Taken up when the list is left alone again: the last reference to a copy ends there.
+        (listed.iter().filter_map(Weak::upgrade).collect(), next)
     }
 
     /// What is held and has not expired by `now_ms`. What expired less than a second ago may still count.

@@ -21,7 +21,10 @@ pub use parse::PatternError;
 use automaton::Automaton;
 
 use crate::planted::{Bug, planted};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 /// Longest pattern in bytes.
 pub const MAX_PATTERN_BYTES: usize = 256;
@@ -29,12 +32,21 @@ pub const MAX_PATTERN_BYTES: usize = 256;
 pub const MAX_STARS: usize = 16;
 
 /// A valid pattern.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Pattern {
     text: Arc<str>,
     prefix: Arc<str>,
-    /// What a match has after the prefix; `None` for nothing.
-    rest: Option<Arc<Automaton>>,
+    rest: Rest,
+}
+
+/// What a match has after the prefix.
+#[derive(Clone)]
+enum Rest {
+    Nothing,
+    Anything,
+    /// What this accepts. It is compiled when the first key with the prefix comes: every container reads every pattern, and
+    /// most are about keys that it does not hold.
+    Some(Arc<OnceLock<Automaton>>),
 }
 
 /// One element of a pattern.
@@ -62,8 +74,11 @@ impl Pattern {
             _ => None,
         });
         let prefix: String = literals.collect();
-        let rest = &tokens[prefix.chars().count()..];
-        let rest = (!rest.is_empty()).then(|| Arc::new(Automaton::new(rest)));
+        let rest = match after(&prefix, &tokens) {
+            [] => Rest::Nothing,
+            [Token::Any] => Rest::Anything,
+            _ => Rest::Some(Arc::default()),
+        };
         Ok(Pattern { text: text.into(), prefix: prefix.into(), rest })
     }
 
@@ -80,7 +95,7 @@ impl Pattern {
 
     /// Whether the pattern is one key, without any wildcard.
     pub fn is_literal(&self) -> bool {
-        self.rest.is_none()
+        matches!(self.rest, Rest::Nothing)
     }
 
     /// Whether `key` matches.
@@ -89,9 +104,36 @@ impl Pattern {
         if planted(Bug::PrefixTakenForPattern) {
             return true;
         }
-        self.rest.as_ref().map_or(rest.is_empty(), |pattern| pattern.matches(rest))
+        match &self.rest {
+            Rest::Nothing => rest.is_empty(),
+            Rest::Anything => true,
+            Rest::Some(compiled) => compiled.get_or_init(|| self.compile()).matches(rest),
+        }
+    }
+
+    /// The prefix, shared.
+    pub(crate) fn shared_prefix(&self) -> Arc<str> {
+        Arc::clone(&self.prefix)
+    }
+
+    fn compile(&self) -> Automaton {
+        let tokens = parse::tokens(&self.text).expect("the text of a pattern has been read before");
+        Automaton::new(after(&self.prefix, &tokens))
     }
 }
+
+/// The tokens after those of the literal prefix.
+fn after<'a>(prefix: &str, tokens: &'a [Token]) -> &'a [Token] {
+    &tokens[prefix.chars().count()..]
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Token {
     fn matches(&self, c: char) -> bool {

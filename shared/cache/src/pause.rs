@@ -25,6 +25,11 @@ impl Pause {
         self.until_ms.store(self.clock.steady_ms() + PAUSE_MS, Relaxed);
     }
 
+    /// Leaves it alone no longer.
+    pub(crate) fn end(&self) {
+        self.until_ms.store(i64::MIN, Relaxed);
+    }
+
     /// Whether the level is left alone now. A wall clock that is put back ends the pause.
     pub(crate) fn is_on(&self) -> bool {
         let left_ms = self.until_ms.load(Relaxed).saturating_sub(self.clock.steady_ms());
@@ -52,6 +57,9 @@ mod tests {
         pause.begin();
         clock.set(4_000);
         assert!(!pause.is_on(), "and once more, in a pause");
+        pause.begin();
+        pause.end();
+        assert!(!pause.is_on());
         pause.begin();
         clock.tick(999);
         assert!(pause.is_on());

@@ -61,6 +61,10 @@ pub(crate) enum Bug {
     IndexLeftOnOverwrite,
     /// Another server is taken for the one before.
     EpochNotBegun,
+    /// The first tag of a copy is not looked for among those that were invalidated.
+    TagMissed,
+    /// What a sync had no time to look over counts as good.
+    RestForgotten,
     /// What a panic has left half done is gone on with.
     PanicPassedOver,
     /// L1 answers a batch, however long ago the last sync was.

@@ -61,6 +61,11 @@ impl FromIterator<Key> for Keys {
 }
 
 impl Keys {
+    /// One of them alone.
+    pub(crate) fn one(key: &Arc<str>) -> Keys {
+        Keys([Arc::clone(key)].into())
+    }
+
     /// Their texts.
     pub fn texts(&self) -> &[Arc<str>] {
         &self.0

@@ -5,6 +5,9 @@ use std::fmt;
 
 /// Bits of a version that number the container; the rest are microseconds of Redis time.
 const CONTAINER_BITS: u32 = 12;
+/// Bits of a position in one word that number the records of a millisecond; the others do for 500 years.
+const SEQ_BITS: u32 = 20;
+const MOST_SEQ: u64 = (1 << SEQ_BITS) - 1;
 
 /// Which mutation of a key a value comes from: Redis TIME in microseconds at its start, and a container number
 /// that tells apart two that started in the same microsecond.
@@ -65,6 +68,16 @@ impl Position {
         Some(Position { ms: ms.parse().ok()?, seq: seq.parse().ok()? })
     }
 
+    /// The same in one word, or a position before it where more records than [`MOST_SEQ`] share its millisecond.
+    pub(crate) fn packed(self) -> u64 {
+        self.ms << SEQ_BITS | self.seq.min(MOST_SEQ)
+    }
+
+    /// What [`packed`](Position::packed) made a word of.
+    pub(crate) const fn unpacked(word: u64) -> Position {
+        Position { ms: word >> SEQ_BITS, seq: word & MOST_SEQ }
+    }
+
     /// Fixed width: sorts as text like the position does.
     pub fn sortable(self) -> String {
         format!("{:015}-{:012}", self.ms, self.seq)
@@ -92,5 +105,15 @@ mod tests {
         assert_eq!(Position::parse(&high.sortable()), Some(high));
         assert_eq!(Position::parse("10-9"), Some(high));
         assert_eq!(Position::parse("10"), None);
+    }
+
+    #[test]
+    fn a_position_in_one_word_is_never_a_later_one() {
+        let at = |ms, seq| Position { ms, seq };
+        let now = 1_700_000_000_000;
+        for exact in [Position::ZERO, at(now, 0), at(now, MOST_SEQ)] {
+            assert_eq!(Position::unpacked(exact.packed()), exact);
+        }
+        assert_eq!(Position::unpacked(at(now, MOST_SEQ + 1).packed()), at(now, MOST_SEQ));
     }
 }

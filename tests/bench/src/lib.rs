@@ -16,6 +16,7 @@
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
+//! - [`neighbours`]: a quiet tenant beside another one's worst day.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.
@@ -46,6 +47,7 @@ pub mod level3;
 pub mod limits;
 pub mod machine;
 pub mod maps;
+pub mod neighbours;
 pub mod parts;
 pub mod plot;
 pub mod port;

@@ -2,7 +2,7 @@
 
 use crate::{
     allocations, batches, coherence, costs, engines::Engines, gateway, growth, invalidate, journal, level2, level3,
-    limits, parts, report::Section, round_trips, starts, warm, warmer, whole,
+    limits, neighbours, parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 17] = [
+pub static ALL: [Suite; 18] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -49,6 +49,7 @@ pub static ALL: [Suite; 17] = [
     Suite { name: "costs", measure: |engines, _| costs::measure(engines) },
     Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },
+    Suite { name: "neighbours", measure: |engines, choice| neighbours::measure(engines, &choice.sizes) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },
 ];

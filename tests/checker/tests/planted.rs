@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 34] = [
+const HUNTS: [(&str, &[Fault]); 36] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -52,6 +52,8 @@ const HUNTS: [(&str, &[Fault]); 34] = [
     ("IndexNotHeeded", &[Fault::JournalTrimmed]),
     ("WindowNotKept", &[Fault::ContainerRests]),
     ("BatchNotSynced", &[Fault::ContainerRests]),
+    ("TagMissed", &[Fault::ContainerRests]),
+    ("RestForgotten", &[Fault::ContainerRests]),
     ("PanicPassedOver", &[Fault::ContainerRests]),
     ("ExpiryLeftToMemory", &[Fault::ContainerRests]),
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),

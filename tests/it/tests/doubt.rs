@@ -88,6 +88,48 @@ async fn what_is_read_all_the_time_stays_in_memory_whatever_others_write() {
     }
 }
 
+/// Invalidates so many things that are not there, by patterns that could mean anything, by keys and by tags.
+async fn invalidate_what_is_not_there(api: &Api, rounds: usize) {
+    for number in 0..rounds {
+        let pattern = if number % 2 == 0 { format!("*absent{number}*") } else { format!("absent:{number}") };
+        invalidate(api, json!({"pattern": pattern})).await.expect(200);
+        invalidate(api, json!({"tags": [format!("absent{number}")]})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn invalidations_of_what_is_not_there_leave_memory_alone() {
+    for l3 in [true, false] {
+        let options = configured(json!({"l3_config": {"enabled": l3, "timeout_ms": 5_000}}));
+        let api = Api::with(options.containers(2).env("RATE_LIMITS", "off")).await;
+        let keys: Vec<String> = (0..20).map(|number| format!("k{number}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for key in &keys {
+            put(&api, "entries-1", key, "1").await.expect(201);
+        }
+        hold(&api, "entries-2", &keys).await;
+        let all_are_in_memory = async || {
+            wait_out_the_window().await;
+            for key in &keys {
+                assert_eq!(get(&api, "entries-2", key).await.expect(200).level(), "L1_MEMORY", "{key}");
+            }
+        };
+        invalidate_what_is_not_there(&api, 10).await;
+        let before = questions(&api).await;
+        all_are_in_memory().await;
+        assert_eq!(questions(&api).await, before, "and ask nobody");
+        if l3 {
+            // More than one sync reads: it is told of those that it has missed.
+            invalidate_what_is_not_there(&api, 40).await;
+            all_are_in_memory().await;
+        }
+        invalidate(&api, json!({"pattern": "*7"})).await.expect(200);
+        wait_out_the_window().await;
+        get(&api, "entries-2", "k17").await.expect(404);
+        assert_eq!(get(&api, "entries-2", "k16").await.expect(200).level(), "L1_MEMORY");
+    }
+}
+
 /// What a container that holds copies returns when they are touched, and `hidden` by thousands of records and by what
 /// happens to the index.
 async fn touched_then(hidden: impl AsyncFn(&Api)) {

@@ -110,6 +110,30 @@ async fn a_refused_caller_may_come_back_when_it_was_told() {
     read(&api, 0, "a").await.expect(200);
 }
 
+/// Small limits hold exactly, and no request is too early for that: containers begin, and reach Redis later than a read
+/// would wait for it.
+#[tokio::test]
+async fn a_small_limit_is_exact_from_the_first_request_of_a_container_on() {
+    let api = Api::with(patient().containers(3).functions(["authorizer", "config"])).await;
+    let path = api.stack.redis_path("all");
+    path.stall().await;
+    for number in 1..=3 {
+        api.stack.kill(&format!("config-{number}")).await;
+    }
+    let requests = join_all((0..30).map(|number| {
+        let request = as_key(&api, api.get("/config"), "a");
+        request.pin(&format!("config-{}", number % 3 + 1)).send()
+    }));
+    let reached = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        path.restore().await;
+    };
+    let (answers, ()) = tokio::join!(requests, reached);
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(200), count(429)), (10, 20), "{statuses:?}");
+}
+
 #[tokio::test]
 async fn nothing_but_another_api_key_has_another_limit() {
     let api = with(patient().env("RATE_LIMIT_READ", "6")).await;

@@ -91,6 +91,7 @@ impl Container {
         if let Some(memory) = &mut self.memory {
             visit(&mut memory.version);
             visit(&mut memory.stamp);
+            visit(&mut memory.unswept);
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
         if let Some(Operation { stamp, version, barrier, seen, looked, notes, hidden, .. }) = &mut self.operation {

@@ -26,6 +26,8 @@ pub struct Budget {
     pub age: u8,
     /// There are more outage notes, of other keys, than can be put into the journal one by one.
     pub many: u8,
+    /// There are more invalidations, of other keys, than a container keeps.
+    pub forget: u8,
 }
 
 /// A fault.
@@ -59,6 +61,8 @@ pub enum Fault {
     },
     /// More than 2T passes.
     Age,
+    /// The next sync of a container brings more invalidations than it keeps.
+    Forget(Who),
 }
 
 /// What fails over: with a cluster, the journal and the copy may lie on different nodes.
@@ -82,6 +86,7 @@ impl State {
                 (self.budget.crash > 0 && container.operation.is_some(), Fault::Crash(who)),
                 (self.budget.cut > 0 && !container.cut, Fault::Cut(who)),
                 (container.cut, Fault::Heal(who)),
+                (self.budget.forget > 0 && !container.flooded, Fault::Forget(who)),
             ];
             faults.extend(may.iter().filter(|(may, _)| *may).map(|(_, fault)| *fault));
         }
@@ -152,6 +157,10 @@ impl State {
                 if forgets {
                     self.redis.index = Some(Index { floor: at, ..Index::default() });
                 }
+            }
+            Fault::Forget(who) => {
+                self.budget.forget -= 1;
+                self.container(who).flooded = true;
             }
             Fault::Age => {
                 self.budget.age -= 1;

@@ -12,8 +12,9 @@ impl Turn<'_> {
     /// A read whose window is open: no sync.
     pub fn read_in_window(&mut self) {
         self.restamp();
+        self.compare_with_sweeps();
         let unsure = match self.container().memory {
-            Some(copy) => copy.doubt.is_some(),
+            Some(copy) => copy.doubt.is_some() || self.spared(copy).is_none(),
             None => self.knowledge().is_some_and(|knowledge| !knowledge.has_history(0)),
         };
         if unsure && self.scenario.register == Register::L3 {
@@ -39,13 +40,38 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether no invalidation means a copy in own L1.
+    fn spared(&mut self, copy: OwnCopy) -> Option<bool> {
+        let rules = self.scenario.rules;
+        self.knowledge().map_or(Some(true), |knowledge| knowledge.spares(rules, &copy))
+    }
+
+    /// Drops the copy in own L1 if an invalidation means it, and remembers if none does.
+    fn compare_with_sweeps(&mut self) {
+        let Some(copy) = self.container().memory else { return };
+        // Nobody below L2 can tell where that is the register.
+        let spared = self.spared(copy).or((self.scenario.register == Register::L2).then_some(false));
+        let cursor = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+        match spared {
+            Some(false) => self.container().memory = None,
+            // After a gap only what is known of it is compared.
+            Some(true) if copy.doubt.is_none() => {
+                self.container().memory = Some(OwnCopy { unswept: cursor, ..copy });
+            }
+            _ => {}
+        }
+    }
+
     /// A copy in own L1 from before a gap: the index says whether it may stay, or else L3.
     fn read_doubted(&mut self, copy: OwnCopy, since: Position) {
         let scenario = self.scenario;
         let looked = self.operation().looked;
-        let said = self
-            .knowledge()
-            .and_then(|knowledge| looked.and_then(|index| knowledge.confirms(scenario, &index, copy.version, since)));
+        let said = match self.spared(copy) {
+            Some(true) => self.knowledge().and_then(|knowledge| {
+                looked.and_then(|index| knowledge.confirms(scenario, &index, copy.version, since))
+            }),
+            said => said,
+        };
         match said {
             Some(true) => self.keep(),
             Some(false) => {
@@ -59,7 +85,7 @@ impl Turn<'_> {
     /// Compares own L1 with the version that L3 has.
     pub fn read_own_head(&mut self) {
         let rules = self.scenario.rules;
-        let row = if rules.has(Rule::HeadHeedsOpen) { self.newest_row() } else { self.state.database.row };
+        let row = self.newest_row();
         // Of what a marker points to, only L2 knows whether it is there.
         let version = row.filter(|row| row.content == Content::Value).map(|row| row.version);
         if !rules.has(Rule::DoubtEndsBeforeRead) {
@@ -74,14 +100,18 @@ impl Turn<'_> {
 
     /// The copy in own L1 is confirmed.
     fn keep(&mut self) {
-        self.container().memory = self.container().memory.map(|copy| OwnCopy { doubt: None, ..copy });
+        let unswept = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+        self.container().memory = self.container().memory.map(|copy| OwnCopy { doubt: None, unswept, ..copy });
         self.read_synced();
     }
 
     /// L1 has been told what there was to tell.
     pub fn read_synced(&mut self) {
-        match self.container().memory {
+        self.compare_with_sweeps();
+        let memory = self.container().memory;
+        match memory {
             Some(copy @ OwnCopy { doubt: Some(since), .. }) => self.read_doubted(copy, since),
+            Some(copy) if self.spared(copy).is_none() => self.next(Step::ReadOwnHead),
             Some(copy) => {
                 // The window counts from when the register itself was asked, if that was later.
                 self.operation().floor.raise(copy.read);
@@ -135,7 +165,9 @@ impl Turn<'_> {
         self.restamp();
         let row = self.newest_row();
         let reachable = self.operation().reachable;
+        self.compare_with_sweeps();
         let held = self.container().memory.filter(|copy| !reachable && copy.doubt.is_none());
+        let held = held.filter(|copy| self.spared(*copy) == Some(true));
         let held = held.map(|copy| copy.version);
         let seen = self.operation().seen;
         let value = row.and_then(|row| match row.content {

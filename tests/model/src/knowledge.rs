@@ -35,7 +35,7 @@ pub struct News {
     pub clear: bool,
     /// Doubt everything: what happened after this position is not known.
     pub gap: Option<Position>,
-    /// Drop what these cover.
+    /// Drop what was put or deleted by these.
     pub records: Vec<Record>,
 }
 
@@ -145,6 +145,20 @@ impl Knowledge {
     pub fn confirms(&self, scenario: &Scenario, index: &Index, version: Version, since: Position) -> Option<bool> {
         let floor = scenario.floor(index).max(self.swept).max(self.epoch);
         (since >= floor).then(|| scenario.is_untouched(index, version, since) && !self.sweeps(since))
+    }
+
+    /// Whether no invalidation means a copy in L1; `None` where some are forgotten that it was not compared with.
+    pub fn spares(&self, rules: Rules, copy: &OwnCopy) -> Option<bool> {
+        let since = copy.stamp.max(copy.unswept);
+        let spared = !self.sweeps(since) || !rules.has(Rule::SweepsCompared);
+        let known = !spared || since >= self.swept || !rules.has(Rule::ForgottenSweeps);
+        known.then_some(spared)
+    }
+
+    /// Forgets the invalidations: there were too many.
+    pub fn forget_sweeps(&mut self) {
+        self.ledger.retain(|record| record.event != Event::Invalidated);
+        self.swept = self.cursor;
     }
 
     /// Whether a known record covers a copy.

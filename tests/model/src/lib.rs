@@ -15,8 +15,8 @@
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
 //! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the journal
 //! trimmed to one record or none; more records of other keys than a sync reads, also so many that the index beside the
-//! journal forgets what was before them; more outage notes than are put into the journal one by one; more than 2T without
-//! an operation under way. A freeze is a container whose turn does not come. With L2 as the register nothing may be flushed
+//! journal forgets what was before them; more invalidations than a container keeps; more outage notes than are put into
+//! the journal one by one; more than 2T without an operation under way. A freeze is a container whose turn does not come. With L2 as the register nothing may be flushed
 //! or failed over to: that loses acknowledged mutations.
 //!
 //! # What must hold
@@ -34,6 +34,7 @@
 //! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
+//! - Looking L1 over ahead of its readers. A copy waits for its reader with all that has come.
 //! - Several containers at one job, and a job taken up again after a kill; which selectors mean no more than others.
 //!
 //! # Traces
@@ -67,7 +68,7 @@
 //! | | schedule | covered by |
 //! |---|---|---|
 //! | D1 | a marker in L3 confirms a copy that was invalidated in L1 alone | not here: no invalidate of L1 alone is modelled |
-//! | D2 | the row that an open invalidation means confirms a copy | `rules::what_is_hidden` |
+//! | D2 | the row that an open invalidation means confirms a copy | `rules::l1_is_compared` |
 //! | D3 | a copy is known as of a sync after L3 was read | `rules::doubt_ends` |
 //! | D4 | a copy in L2 that nothing vouches for is trusted | `rules::the_index_is_asked` |
 //! | D5 | the record of an older PUT comes last and hides a DELETE | `rules::the_index_keeps` |

@@ -51,14 +51,16 @@ pub enum Rule {
     IndexAsked,
     /// After a gap L1 is doubted.
     Doubt,
+    /// A copy in L1 is compared with the invalidations that have come before it is returned.
+    SweepsCompared,
+    /// Where some of them are forgotten, nobody but the levels below can tell.
+    ForgottenSweeps,
     /// What the index does not reach back to is not trusted.
     IndexFloor,
     /// A key of which the index has a later record is kept by its greatest version, not by its last.
     GreatestVersion,
     /// A sync that finds a gap brings the invalidations that lie in it.
     GapBringsInvalidations,
-    /// What an open invalidation hides does not confirm a doubted copy.
-    HeadHeedsOpen,
     /// A doubted copy that L3 confirmed is known as of the sync before L3 was read.
     DoubtEndsBeforeRead,
     /// L2 is written only over what is older.
@@ -216,7 +218,7 @@ impl Scenario {
         let before = Redis { journal: redis.journal[..1].to_vec(), index: empty, ..redis.clone() };
         let (began, _) = Knowledge::learn(None, &before, self.register, GAP, Rules::default());
         let (knowledge, _) = Knowledge::learn(Some(&began), redis, self.register, 3 * GAP, Rules::default());
-        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default(), doubt: None };
+        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default(), unswept: 3 * GAP, doubt: None };
         Container {
             script: self.scripts[index].clone(),
             knowledge: Some(knowledge),

@@ -204,6 +204,8 @@ pub struct Container {
     pub memory: Option<OwnCopy>,
     /// Whether it is cut off from Redis.
     pub cut: bool,
+    /// Whether its next sync brings more invalidations, of other keys, than it keeps.
+    pub flooded: bool,
     /// Whether a note of its own may not be in the journal yet.
     pub owes_notes: bool,
     /// What had been acknowledged when its last sync was sent, and by itself since: what the window counts from.
@@ -219,6 +221,8 @@ pub struct OwnCopy {
     pub stamp: Position,
     /// What had been acknowledged when the register itself was asked for it.
     pub read: Floor,
+    /// It was compared with every invalidation up to this position.
+    pub unswept: Position,
     /// Since a gap, what happened to the key after this position is not known.
     pub doubt: Option<Position>,
 }

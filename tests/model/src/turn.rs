@@ -153,10 +153,15 @@ impl Turn<'_> {
         let Scenario { register, rules, .. } = *self.scenario;
         let (knowledge, news) = Knowledge::learn(container.knowledge.as_ref(), redis, register, *tick, rules);
         container.knowledge = Some(knowledge);
+        if std::mem::take(&mut container.flooded) {
+            container.knowledge.iter_mut().for_each(Knowledge::forget_sweeps);
+        }
         container.synced.raise(history.acknowledged);
         container.synced.raise(redis.meta.and_then(|meta| meta.notes).unwrap_or_default());
         let scenario = self.scenario;
-        let covered = |copy: &OwnCopy| news.records.iter().any(|r| scenario.covers(r, copy.version, copy.stamp));
+        // An invalidation waits for the copy to be asked for.
+        let mut changes = news.records.iter().filter(|record| record.event != Event::Invalidated);
+        let covered = |copy: &OwnCopy| changes.any(|record| scenario.covers(record, copy.version, copy.stamp));
         if news.clear || container.memory.as_ref().is_some_and(covered) {
             container.memory = None;
         }
@@ -208,7 +213,8 @@ impl Turn<'_> {
                 || scenario.register == Register::L3 && stamp < knowledge.epoch
         };
         if !restarted && !self.knowledge().is_some_and(uncertain) {
-            self.container().memory = Some(OwnCopy { version, stamp, read, doubt: None });
+            let unswept = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+            self.container().memory = Some(OwnCopy { version, stamp, read, unswept, doubt: None });
         }
     }
 

@@ -9,7 +9,7 @@ use strata_model::{
 
 /// Nothing goes wrong.
 pub const NO_FAULTS: Budget =
-    Budget { crash: 0, cut: 0, flush: 0, failover: 0, evict: 0, trim: 0, busy: 0, age: 0, many: 0 };
+    Budget { crash: 0, cut: 0, flush: 0, failover: 0, evict: 0, trim: 0, busy: 0, age: 0, many: 0, forget: 0 };
 
 /// Visits every state and asserts that all properties hold.
 #[track_caller]

@@ -72,6 +72,11 @@ fn pairs_with_a_gap_and_an_eviction() {
 }
 
 #[test]
+fn pairs_with_forgotten_invalidations() {
+    pairs_hold(Budget { forget: 1, ..Budget::default() }, &[]);
+}
+
+#[test]
 fn pairs_with_a_long_pause_and_an_eviction() {
     pairs_hold(Budget { age: 1, evict: 1, ..Budget::default() }, &[]);
 }
@@ -106,6 +111,8 @@ fn a_job_and_another_operation() {
         Budget { evict: 1, trim: 1, ..Budget::default() },
         Budget { age: 1, evict: 1, ..Budget::default() },
         Budget { busy: 1, evict: 1, ..Budget::default() },
+        Budget { forget: 1, ..Budget::default() },
+        Budget { forget: 1, busy: 1, ..Budget::default() },
     ];
     for budget in budgets {
         for other in [Request::Get, Request::Put, Request::Delete, Request::Invalidate, Request::InvalidateAsJob] {

@@ -30,6 +30,24 @@ fn l1_is_doubted_after_a_gap() {
     needs(Rule::Doubt, with_l3().ask(&[Delete], &[Get], &[]).with(BUSY), NEVER_RESURRECTED);
 }
 
+#[test]
+fn l1_is_compared_with_invalidations_when_it_is_asked() {
+    for scenario in [with_l3(), without_l3()] {
+        needs(Rule::SweepsCompared, scenario.ask(&[Invalidate], &[], &[]), NEVER_RESURRECTED);
+    }
+    // The row that an open invalidation means is still there, and would confirm a copy after a gap.
+    needs(Rule::SweepsCompared, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(BUSY), NEVER_RESURRECTED);
+}
+
+/// What a container has forgotten, of too many, may mean any copy.
+#[test]
+fn forgotten_invalidations_leave_doubt() {
+    let budget = Budget { forget: 1, ..NO_FAULTS };
+    for scenario in [with_l3(), without_l3()] {
+        needs(Rule::ForgottenSweeps, scenario.ask(&[Invalidate], &[], &[]).with(budget), NEVER_RESURRECTED);
+    }
+}
+
 /// A key that the index does not have, below its floor.
 #[test]
 fn what_the_index_forgot_is_not_trusted() {
@@ -47,12 +65,6 @@ fn the_index_keeps_the_greatest_version() {
 #[test]
 fn a_gap_brings_its_invalidations() {
     needs(Rule::GapBringsInvalidations, with_l3().ask(&[Invalidate], &[], &[]).with(BUSY), NEVER_RESURRECTED);
-}
-
-/// The row that an open invalidation means is still there.
-#[test]
-fn what_is_hidden_confirms_nothing() {
-    needs(Rule::HeadHeedsOpen, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(BUSY), NEVER_RESURRECTED);
 }
 
 /// A record between the read of L3 and the position that the copy is taken to be known as of.

@@ -1,9 +1,11 @@
 //! Doubt: after a gap nobody has told this container what happened to the keys of its copies.
 //!
-//! Nothing is dropped for that. A copy carries the number of the generation of knowledge in which it was known to be good,
-//! and every gap begins another one; so one comparison tells whether it is doubted. Doubted copies are confirmed one by
-//! one, when they are asked for: by the ledger where it reaches back, by the index beside the journal, or else by the
-//! version that L3 has.
+//! Nothing is dropped for that. A copy carries the position up to which it is known to be good, and a gap makes a later one
+//! necessary; so one comparison tells whether it is doubted. Doubted copies are confirmed one by one, when they are asked
+//! for: by the ledger where it reaches back, by the index beside the journal, or else by the version that L3 has.
+//!
+//! So it is with invalidations. What a sync brings of puts and deletes names its keys; an invalidation may mean any copy,
+//! and its sender alone decides how dear it is to find out which. They go into the ledger, and leave doubt.
 
 use super::{Certificate, Coherence};
 use crate::{
@@ -22,9 +24,13 @@ use std::{
 /// Most gaps that are remembered: one for each second of the time that the index covers at most.
 const MOST_GAPS: usize = 800;
 
-/// The gaps there were, the oldest first: the generation that each began, and where knowledge had reached before it.
+/// The gaps there were, the oldest first: where each ended, and where knowledge had reached before it.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(VecDeque<(u64, Position)>);
+pub(super) struct Gaps {
+    kept: VecDeque<(Position, Position)>,
+    /// Where the newest ended that is not kept.
+    forgotten: Position,
+}
 
 /// What the index said of some keys, in one generation of knowledge.
 #[derive(Debug)]
@@ -42,23 +48,29 @@ pub(crate) struct Held<'a> {
     pub version: Version,
     /// Where it was certified.
     pub stamp: Position,
-    /// The generation of knowledge in which it was known to be good.
-    pub known: u64,
+    /// Up to where it was known to be good.
+    pub known: Position,
 }
 
 impl Gaps {
-    /// Remembers a gap after `before`. What lies before `floor` nobody can tell of any more.
-    pub(super) fn add(&mut self, generation: u64, before: Position, floor: Position) {
-        self.0.push_back((generation, before));
-        while self.0.len() > MOST_GAPS || self.0.front().is_some_and(|(_, before)| *before < floor) {
-            self.0.pop_front();
+    /// Remembers a gap from `before` to `end`. What lies before `floor` nobody can tell of any more.
+    pub(super) fn add(&mut self, before: Position, end: Position, floor: Position) {
+        self.kept.push_back((end, before));
+        while let Some((end, before)) = self.kept.front()
+            && (self.kept.len() > MOST_GAPS || *before < floor)
+        {
+            self.forgotten = *end;
+            self.kept.pop_front();
         }
     }
 
-    /// Where knowledge had reached when a generation ended.
-    fn end_of(&self, generation: u64) -> Option<Position> {
-        let at = self.0.binary_search_by_key(&(generation + 1), |(begun, _)| *begun).ok()?;
-        self.0.get(at).map(|(_, before)| *before)
+    /// Up to where L1 has heeded every put and delete after `known`; `None` for all of them.
+    fn heeded_from(&self, known: Position) -> Option<Position> {
+        if known < self.forgotten {
+            return Some(known);
+        }
+        let next = self.kept.partition_point(|(end, _)| *end <= known);
+        self.kept.get(next).map(|(_, before)| known.max(*before))
     }
 }
 
@@ -71,7 +83,7 @@ impl Looked {
 }
 
 impl Coherence {
-    /// The generation of knowledge: a copy that was known to be good in another one is doubted.
+    /// The generation of knowledge: what was said in another one says nothing any more.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
@@ -83,21 +95,25 @@ impl Coherence {
 
     /// Whether a doubted copy is still good; `None` where neither the ledger nor the index can tell, and L3 must.
     pub(crate) fn confirms(&self, held: &Held<'_>, looked: Option<&Looked>) -> Option<bool> {
-        let since = held.stamp.max(self.gaps.end_of(held.known).unwrap_or(Position::ZERO));
-        let unchanged = self.is_known_unchanged(held.key, held.version, since, looked)?;
-        Some(unchanged && !self.is_swept(Level::L1, held.key, held.tags, since))
+        let good_until = held.stamp.max(held.known);
+        if self.is_swept(Level::L1, held.key, held.tags, good_until) {
+            return Some(false);
+        }
+        let since = held.stamp.max(self.gaps.heeded_from(held.known).unwrap_or(self.known()));
+        self.is_known_unchanged(held.key, held.version, since, good_until, looked)
     }
 
     /// Whether nothing has put or deleted a key since a position but what gave it this version; `None` where that cannot be
-    /// told, nor whether it was invalidated.
+    /// told, nor whether it was invalidated since another one.
     pub(super) fn is_known_unchanged(
         &self,
         key: &Key,
         version: Version,
         since: Position,
+        unswept_until: Position,
         looked: Option<&Looked>,
     ) -> Option<bool> {
-        if since < self.swept || since < self.epoch {
+        if unswept_until < self.swept || since < self.epoch {
             return None;
         }
         let covered = self.covers(key, version, since);

@@ -1,18 +1,15 @@
 //! Learning: what a sync brought becomes knowledge, and news for L1.
 
-use super::{Coherence, Gaps, News};
+use super::{Coherence, News};
 use crate::{
     barriers::Barriers,
+    level::Level,
     planted::{Bug, planted},
     record::{Event, Record},
     redis::SyncReply,
     register::Register,
     version::Position,
 };
-use std::sync::Arc;
-
-/// With more invalidations than this in one sync L1 is doubted instead of being searched for each of them.
-const MOST_SEARCHED: usize = 16;
 
 impl Coherence {
     /// Takes in what a sync that was sent at `sent_ms` of steady time learnt, and that follows on what is known.
@@ -28,20 +25,12 @@ impl Coherence {
         if reply.epoch > self.epoch {
             self.begin_epoch(reply.epoch, &mut news);
         }
-        if news.invalidations.len() > MOST_SEARCHED {
-            news.invalidations.clear();
-            news.gap = true;
-        }
         if news.gap && self.register == Register::L2 {
             // Nothing but L2 itself confirms a copy.
             news.clear = true;
         }
         self.generation += u64::from(news.clear || news.gap);
-        if news.clear {
-            self.gaps = Gaps::default();
-        } else if news.gap {
-            self.gaps.add(self.generation, known.unwrap_or(Position::ZERO), self.swept);
-        }
+        self.unsettle(known, &news);
         let age_ms = sent_ms.saturating_sub(self.sent_ms).max(1).unsigned_abs();
         self.pace = reply.count.saturating_sub(self.count).saturating_mul(1000) / age_ms;
         self.count = reply.count;
@@ -62,6 +51,23 @@ impl Coherence {
         }
         self.prune();
         news
+    }
+
+    /// What L1 holds and has not heeded these news is doubted from now on. Before them the journal was read up to `known`.
+    fn unsettle(&mut self, known: Option<Position>, news: &News) {
+        if news.clear {
+            (self.gaps, self.settled, self.walk) = Default::default();
+            return;
+        }
+        if news.gap {
+            self.gaps.add(known.unwrap_or_default(), self.known(), self.swept);
+        }
+        if news.swept {
+            self.must_walk();
+        }
+        if news.gap || news.swept {
+            self.settled = self.known();
+        }
     }
 
     /// Goes on at the end of the journal. Of what lies between, only the invalidations are known, perhaps not all.
@@ -87,13 +93,14 @@ impl Coherence {
         match &record.event {
             Event::Changed { key, version } => {
                 self.newest = self.newest.max(*version);
-                self.ledger.add(record);
+                self.ledger.add_change(record.at, key, *version);
                 news.changes.push((key.clone(), *version, record.at));
             }
             Event::Invalidated(invalidation) => {
                 self.newest = self.newest.max(invalidation.version);
-                self.ledger.add(record);
-                news.invalidations.push(Arc::clone(invalidation));
+                let forgotten = self.ledger.add_invalidation(invalidation);
+                self.swept = self.swept.max(forgotten.unwrap_or_default());
+                news.swept |= invalidation.levels.has(Level::L1);
             }
             Event::Warmed(entries) => news.warmed.extend_from_slice(entries),
             Event::Closed | Event::Configured => {}
@@ -110,7 +117,8 @@ impl Coherence {
     }
 
     fn prune(&mut self) {
-        let (pruned, swept) = self.ledger.prune((self.time_us / 1000).saturating_sub(self.history_ms()));
+        let before_ms = (self.time_us / 1000).saturating_sub(self.history_ms());
+        let (pruned, swept) = self.ledger.prune(before_ms, self.walked_up_to());
         self.reach = self.reach.max(pruned.unwrap_or_default());
         self.swept = self.swept.max(swept.unwrap_or_default());
     }

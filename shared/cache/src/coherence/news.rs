@@ -3,10 +3,8 @@
 use crate::{
     key::Key,
     ledger::covers,
-    selector::Invalidation,
     version::{Position, Version},
 };
-use std::sync::Arc;
 
 /// What L1 must do after a sync.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,8 +15,8 @@ pub(crate) struct News {
     pub gap: bool,
     /// Drop the copies these changes cover.
     pub changes: Vec<(Key, Version, Position)>,
-    /// Drop the copies these invalidations cover; none where they are so many that L1 is doubted instead.
-    pub invalidations: Vec<Arc<Invalidation>>,
+    /// There were invalidations: what L1 holds is doubted as far as they may mean it.
+    pub swept: bool,
     /// Entries that warm jobs have brought into L2, with bytes of their envelopes: they may be prefetched.
     pub warmed: Vec<(Key, usize)>,
 }

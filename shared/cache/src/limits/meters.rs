@@ -53,6 +53,11 @@ impl Meters {
         Meters { limits, keys: HashMap::new(), reports: 0 }
     }
 
+    /// Whether the limit of a class holds exactly while Redis answers.
+    pub(crate) fn is_exact(&self, class: Class) -> bool {
+        self.limits.is_exact(class)
+    }
+
     /// The limit of a class.
     pub(crate) fn limit(&self, class: Class) -> Option<u32> {
         self.limits.of(class)

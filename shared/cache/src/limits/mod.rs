@@ -20,8 +20,11 @@
 //! A request of several operations needs a permit for each, of two classes perhaps, and gets all or none. What Redis has
 //! counted for it in one class when the other refuses stays with the container, for its next request.
 //!
-//! While it does not, every container by itself admits as many as the limit in any minute, and reports them later: N
-//! times the limit at most, and still never too few.
+//! A container that begins does not know whether Redis answers. Where a limit holds exactly its first request waits for
+//! the connection, for the connection timeout at most and once; any other request waits for it as a read would.
+//!
+//! While Redis does not answer, every container by itself admits as many as the limit in any minute, and reports them
+//! later: N times the limit at most, and still never too few.
 //!
 //! # Layout
 //!
@@ -103,6 +106,11 @@ impl Limits {
     /// Most requests that one answer of Redis allows under `limit`: the one that asked, and a lease for others.
     pub const fn batch(limit: u32) -> u32 {
         if limit < BATCHES { 1 } else { limit / BATCHES }
+    }
+
+    /// Whether the limit of a class holds exactly while Redis answers: no more is admitted than Redis has counted.
+    pub fn is_exact(&self, class: Class) -> bool {
+        self.of(class).is_some_and(|limit| Limits::batch(limit) == 1)
     }
 }
 

@@ -28,6 +28,13 @@ struct Seconds {
     listed: usize,
 }
 
+/// A place among the copies, where to go on through all of them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    second: i64,
+    number: usize,
+}
+
 /// The copies of one second.
 #[derive(Debug, Default)]
 struct Second {
@@ -82,6 +89,22 @@ impl Deadlines {
         }
         seconds.listed -= taken.len();
         taken
+    }
+
+    /// Some of the listed copies, at most so many, from `place` on, and where the next one stands.
+    pub(super) fn some(&self, place: Place, most: usize) -> (Vec<Weak<Copy>>, Option<Place>) {
+        let seconds = self.seconds();
+        let mut some = Vec::with_capacity(most.min(seconds.listed));
+        for (at, second) in seconds.by_second.range(place.second..) {
+            let from = if *at == place.second { place.number } else { 0 };
+            let left = second.listed.get(from..).unwrap_or_default();
+            let taken = left.len().min(most - some.len());
+            some.extend_from_slice(&left[..taken]);
+            if taken < left.len() {
+                return (some, Some(Place { second: *at, number: from + taken }));
+            }
+        }
+        (some, None)
     }
 
     /// How much will have expired by when, before `until_ms`: times in ms, and what expires by then since the time before.

@@ -97,7 +97,12 @@ impl Stay {
         ends
     }
 
-    /// The same; returns the key of the copy if that is still there.
+    /// The key of the copy, if that is still there.
+    pub(super) fn key(&self) -> Option<Key> {
+        (!self.ended.load(Relaxed)).then(|| Key::again(&self.key))
+    }
+
+    /// Ends it in the same way; returns the key of the copy if that is still there.
     pub(super) fn end_of(&self, copy: &Copy) -> Option<Key> {
         self.end(copy).then(|| Key::again(&self.key))
     }

@@ -3,9 +3,10 @@
 use super::*;
 use crate::{
     config::Format,
+    entry::Entry,
     level::{Level, Levels},
     stats::Count,
-    version::Version,
+    version::{Position, Version},
 };
 use bytes::Bytes;
 
@@ -62,6 +63,27 @@ fn returns_what_was_inserted_until_it_is_removed() {
     assert!(memory.remove(&key(1), NOW).is_none());
     assert!(memory.get(&key(1), NOW).is_none());
     assert_eq!(memory.usage(NOW), Usage::default());
+}
+
+#[test]
+fn is_gone_through_part_by_part() {
+    let memory = memory(&L1Config::default());
+    for number in 0..100 {
+        let mut copy = Copy::new(entry(10, 1), Position::ZERO, NOW, &L1Config::default());
+        copy.deadline_ms -= 1000 * (number % 7);
+        assert!(memory.insert(key(usize::try_from(number).unwrap()), Arc::new(copy)));
+    }
+    memory.remove(&key(50), NOW);
+    let (mut place, mut met, mut parts) = (Some(Place::default()), Vec::new(), 0);
+    while let Some(at) = place {
+        let (copies, next) = memory.some(at, 9);
+        met.extend(copies.iter().map(|copy| copy.key().unwrap()));
+        (place, parts) = (next, parts + 1);
+    }
+    met.sort();
+    let mut held: Vec<Key> = (0..100).filter(|number| *number != 50).map(key).collect();
+    held.sort();
+    assert_eq!((met, parts), (held, 12));
 }
 
 #[test]

@@ -14,7 +14,7 @@ const NOT_ASCII: char = '\u{80}';
 /// The compiled tokens.
 ///
 /// Bit `i` of the states says: what was read so far can be matched by the first `i` tokens, stars not counted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Automaton {
     /// The states that stay whatever is read: those at which a star stands.
     loops: Box<[u64]>,
@@ -41,9 +41,13 @@ impl Automaton {
         let words = chars.len() / u64::BITS as usize + 1;
         let classes = classes(&chars);
         let mut moves = vec![0; classes.len() * words];
-        for (class, moves) in classes.iter().zip(moves.chunks_exact_mut(words)) {
-            let leads_on = chars.iter().enumerate().filter(|(_, token)| token.matches(*class));
-            leads_on.for_each(|(state, _)| set(moves, state));
+        for (state, token) in chars.iter().enumerate() {
+            let mut leads_on = |class: usize| set(&mut moves[class * words..][..words], state);
+            match token {
+                // One class, found at once: a long text would else be compared with every character it has.
+                Token::Literal(c) => leads_on(class_of(&classes, *c)),
+                token => (0..classes.len()).filter(|class| token.matches(classes[*class])).for_each(leads_on),
+            }
         }
         let ascii = std::array::from_fn(|byte| {
             let c = char::from(u8::try_from(byte).expect("ASCII"));
@@ -53,10 +57,6 @@ impl Automaton {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        // Where a star alone is left, every text will do.
-        if self.end == 0 && self.loops[0] == 1 {
-            return true;
-        }
         let words = self.loops.len();
         let mut states = [0; MOST_WORDS];
         states[0] = 1;

@@ -25,7 +25,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -87,6 +87,8 @@ pub(crate) struct Link {
     connect_timeout_seconds: AtomicU64,
     connection: Lock<Option<Made>>,
     connecting: tokio::sync::Mutex<Attempts>,
+    /// Connecting has been tried to its end, however that came.
+    met: AtomicBool,
     clock: Clock,
     pause: Pause,
     /// It is read from, and nothing is written.
@@ -115,6 +117,7 @@ impl Link {
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
             connecting: tokio::sync::Mutex::default(),
+            met: AtomicBool::new(false),
             clock: clock.clone(),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
@@ -143,8 +146,20 @@ impl Link {
     /// Connects outside of requests, within the connection timeout. What fails here is tried again by the first
     /// request that needs it.
     pub(crate) async fn connect(&self) {
-        if let Ok(Err(error)) = timeout(self.connect_timeout(), self.connection()).await {
-            tracing::warn!(%error, "redis is not reachable at start");
+        match timeout(self.connect_timeout(), self.connection()).await {
+            // Whoever did not wait for that has begun a pause.
+            Ok(Ok(_)) => self.pause.end(),
+            Ok(Err(error)) => tracing::warn!(%error, "redis is not reachable at start"),
+            Err(_) => {}
+        }
+        self.met.store(true, Relaxed);
+    }
+
+    /// Waits, once in a container's life and within the connection timeout, until connecting has come to an end: before
+    /// that nobody knows whether Redis is out of reach.
+    pub(crate) async fn meet(&self) {
+        if !self.met.load(Relaxed) {
+            self.connect().await;
         }
     }
 

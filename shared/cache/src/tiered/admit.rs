@@ -40,6 +40,10 @@ impl TieredCache {
         if let Ok(decided) = self.meters().decide(api_key, needs, self.clock.now_ms()) {
             return decided;
         }
+        let is_exact = |(class, permits)| permits > 0 && self.meters().is_exact(class);
+        if needs.into_iter().any(is_exact) && self.view().uses(Level::L2) {
+            self.link.meet().await;
+        }
         // Several requests at once ask for the same permits, which one answer brings.
         let patience = Duration::from_millis(self.setup().config.l2_config.timeout_ms);
         let turn = timeout(patience, self.borrowing.lock()).await;

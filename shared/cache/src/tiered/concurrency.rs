@@ -230,7 +230,7 @@ impl World {
         let found = found.unwrap_or_else(|| {
             self.sync();
             let held = self.cache.memory.get(key, self.clock.now_ms());
-            let held = held.filter(|copy| view.settle_doubt(key, copy, None, &self.cache.knowledge()) == Some(true));
+            let held = held.filter(|copy| view.settle_doubt(key, copy, None) == Some(true));
             held.map_or_else(|| self.load(key), |copy| copy.entry.version)
         });
         let is_gone =

@@ -18,12 +18,11 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 impl View<'_> {
     /// A trusted copy of L2 on its way into L1. What was known before L2 was asked reached to `known`.
-    pub(super) fn source_in_redis(&self, known: Position, stamp: Stamp, found: &Found, entry: Arc<Entry>) -> Source {
+    pub(super) fn source_in_redis(&self, known: Position, found: &Found, entry: Arc<Entry>) -> Source {
         Source {
             entry,
             // As the register, L2 has just said that this is the newest value; else its certificate says since when.
             stamp: if self.register() == Register::L2 { known } else { found.stamp },
-            known: stamp.generation,
             certified_ms: found.certified_ms,
             read_at_ms: None,
             reads: found.reads,
@@ -42,6 +41,7 @@ impl View<'_> {
             return None;
         }
         let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
+        copy.know(knowledge.known());
         panic_at(Panic::Fill);
         self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
     }

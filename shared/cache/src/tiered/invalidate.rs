@@ -14,7 +14,9 @@ use super::{
 use crate::{
     dynamo::Noted,
     frontier::Frontier,
+    key::Key,
     level::{Level, Levels},
+    memory::Copy,
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
     planted::{Bug, planted},
     redis::{Down, Opened, closed, opened},
@@ -275,18 +277,29 @@ impl View<'_> {
     /// Counts what own L1 has of a sweep's selector.
     fn look_into_memory(&self, sweep: Sweep<'_>) {
         let Sweep { selector, act, met } = sweep;
-        if met.levels.has(Level::L1) {
-            let (now_ms, knowledge) = (self.clock.now_ms(), self.knowledge());
-            self.memory.remove_matching(|key, copy| {
-                let entry = &copy.entry;
-                if copy.is_live(now_ms)
-                    && selector.touches(key.as_str(), &entry.tags)
-                    && !knowledge.hides_before(act.own(), Level::L1, key.as_str(), &entry.tags, entry.version)
-                {
-                    met.add(Level::L1, key.as_str());
-                }
-                false
-            });
+        if !met.levels.has(Level::L1) {
+            return;
+        }
+        let (now_ms, knowledge) = (self.clock.now_ms(), self.knowledge());
+        let look_at = |key: &Key, copy: &Copy| {
+            let entry = &copy.entry;
+            if copy.is_live(now_ms)
+                && selector.touches(key.as_str(), &entry.tags)
+                && !knowledge.has_swept(key, &entry.tags, copy.known())
+                && !knowledge.hides_before(act.own(), Level::L1, key.as_str(), &entry.tags, entry.version)
+            {
+                met.add(Level::L1, key.as_str());
+            }
+            false
+        };
+        let Some(keys) = selector.keys() else {
+            self.memory.remove_matching(look_at);
+            return;
+        };
+        for key in keys.texts().iter().map(Key::again) {
+            if let Some(copy) = self.memory.get(&key, now_ms) {
+                look_at(&key, &copy);
+            }
         }
     }
 }

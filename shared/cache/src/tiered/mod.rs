@@ -72,7 +72,6 @@ use crate::{
     dynamo::Store,
     entry::Entry,
     key::Key,
-    level::Level,
     limits::{Limits, Meters},
     lock::{Held, Lock},
     memory::{Copy, Memory},
@@ -338,19 +337,6 @@ impl TieredCache {
                 self.memory.remove(&change.0, now_ms);
             }
         }
-        for invalidation in &news.invalidations {
-            let is_covered =
-                |key: &Key, copy: &Copy| invalidation.covers(Level::L1, key.as_str(), &copy.entry.tags, copy.stamp);
-            let Some(keys) = invalidation.selector.keys() else {
-                self.memory.remove_matching(is_covered);
-                continue;
-            };
-            for key in keys.texts().iter().map(Key::again) {
-                if self.memory.get(&key, now_ms).is_some_and(|copy| is_covered(&key, &copy)) {
-                    self.memory.remove(&key, now_ms);
-                }
-            }
-        }
     }
 }
 
@@ -368,8 +354,6 @@ struct Source {
     entry: Arc<Entry>,
     stamp: Position,
     certified_ms: i64,
-    /// The generation of knowledge that vouches for it.
-    known: u64,
     /// When the register itself was asked, in steady ms; `None` when only the journal vouches for the value.
     read_at_ms: Option<i64>,
     reads: u64,
@@ -380,7 +364,6 @@ impl Source {
     fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> Copy {
         let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
-        copy.known = self.known.into();
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
         copy.reads = self.reads.into();
         copy.last_read_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();

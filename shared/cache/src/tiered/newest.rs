@@ -16,7 +16,7 @@ use crate::{
     register::Expected,
 };
 use bytes::Bytes;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 /// The newest value of a key, and where it was.
 pub(super) struct Newest {
@@ -35,7 +35,6 @@ impl Newest {
         Source {
             entry: Arc::clone(&self.entry),
             stamp: stamp.position,
-            known: stamp.generation,
             certified_ms: asked_ms,
             read_at_ms: Some(read_at_ms),
             reads: self.reads,
@@ -87,8 +86,7 @@ impl View<'_> {
             return None;
         }
         path.l3 = Step::Miss;
-        let generation = self.knowledge().generation();
-        let is_known = |copy: &Arc<Copy>| copy.known.load(Relaxed) == generation;
+        let is_known = |copy: &Arc<Copy>| self.settle_doubt(key, copy, None) == Some(true);
         let copy = self.memory.get(key, now_ms).filter(|copy| copy.entry.version == row.version && is_known(copy));
         if copy.as_ref().is_some_and(|copy| self.is_hidden(Level::L2, key, &copy.entry)) {
             return Some(Ok(None));

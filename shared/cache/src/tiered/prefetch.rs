@@ -131,7 +131,10 @@ impl View<'_> {
         }
         let until = Instant::now() + self.prefetch_time();
         let now_ms = self.clock.now_ms();
-        let keys = self.prefetches.take(|key| self.memory.holds(key, now_ms));
+        let keys = {
+            let knowledge = self.knowledge();
+            self.prefetches.take(|key| self.holds(key, now_ms, &knowledge))
+        };
         if keys.is_empty() {
             return;
         }
@@ -163,7 +166,7 @@ impl View<'_> {
             None
         });
         if let Shared::Trusted(found, entry) = self.judge(key, found, looked, &mut Path::default()) {
-            let source = self.source_in_redis(stamp.position, stamp, &found, entry);
+            let source = self.source_in_redis(stamp.position, &found, entry);
             if self.fill(key, stamp, &source).is_some() {
                 self.counters.add(Count::L1Promotions, 1);
             }

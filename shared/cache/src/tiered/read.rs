@@ -93,25 +93,31 @@ impl View<'_> {
     pub(super) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
-        let is_due = self.is_due(i64::MIN, now_ms);
-        self.get_if(key, path, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
+        let (is_due, settled) = self.outlook(now_ms);
+        self.get_if(key, path, settled, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
     }
 
-    /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it.
-    pub(super) fn get_if(&self, key: &Key, path: &mut Path, may_be_trusted: impl Fn(&Copy) -> bool) -> Option<Hit> {
+    /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it: where it is known to be
+    /// good where what was `settled` says, nothing is asked for that.
+    pub(super) fn get_if(
+        &self,
+        key: &Key,
+        path: &mut Path,
+        settled: Position,
+        may_be_trusted: impl Fn(&Copy) -> bool,
+    ) -> Option<Hit> {
         if path.l1 == Step::Disabled {
             return None;
         }
-        let copy = self.memory.get(key, self.clock.now_ms());
-        path.l1 = if copy.is_some() { Step::Stale } else { Step::Miss };
-        let copy = copy.filter(|copy| may_be_trusted(copy))?;
-        match self.settle_doubt(key, &copy, None, &self.knowledge()) {
-            Some(true) => {}
-            Some(false) => {
-                path.l1 = Step::Miss;
-                return None;
-            }
-            None => return None,
+        path.l1 = Step::Miss;
+        let copy = self.memory.get(key, self.clock.now_ms())?;
+        let is_good = if copy.known() >= settled { Some(true) } else { self.settle_doubt(key, &copy, None) };
+        if is_good == Some(false) {
+            return None;
+        }
+        path.l1 = Step::Stale;
+        if is_good.is_none() || !may_be_trusted(&copy) {
+            return None;
         }
         path.l1 = Step::Hit;
         Some(self.hit(key, &copy, Level::L1))
@@ -135,7 +141,7 @@ impl View<'_> {
             false => Synced { replies: vec![self.ask(read_copy()).await?], looked: None, stamp: before },
         };
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
-            let settled = self.settle_doubt(key, &copy, looked.as_ref(), &self.knowledge());
+            let settled = self.settle_doubt(key, &copy, looked.as_ref());
             if settled == Some(true) {
                 path.l1 = Step::Hit;
                 return Ok(Asked::Memory(copy));
@@ -160,7 +166,7 @@ impl View<'_> {
         };
         Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
             Shared::Trusted(found, entry) => {
-                Ok(self.deliver(key, stamp, self.source_in_redis(known, stamp, &found, entry), Level::L2))
+                Ok(self.deliver(key, stamp, self.source_in_redis(known, &found, entry), Level::L2))
             }
             other => Err(other),
         })

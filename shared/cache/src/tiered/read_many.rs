@@ -107,11 +107,12 @@ impl View<'_> {
         }
         // Asked before L1 is, once for all: see `get_from_memory`.
         let now_ms = self.clock.steady_ms();
-        let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || self.is_due(i64::MIN, now_ms));
+        let (is_due, settled) = self.outlook(now_ms);
+        let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || is_due);
         let syncs = by_redis && (is_due || self.owes_notes());
         for wanted in &mut many.wanted {
             let may_be_trusted = |copy: &Copy| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
-            if let Some(hit) = self.get_if(wanted.key, &mut wanted.path, may_be_trusted) {
+            if let Some(hit) = self.get_if(wanted.key, &mut wanted.path, settled, may_be_trusted) {
                 many.bytes += wanted.found(Ok(Some(hit)));
             }
         }
@@ -195,9 +196,7 @@ impl View<'_> {
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
-            let settled = copy
-                .as_ref()
-                .map(|copy| self.settle_doubt(wanted.key, copy, ground.looked.as_ref(), &self.knowledge()));
+            let settled = copy.as_ref().map(|copy| self.settle_doubt(wanted.key, copy, ground.looked.as_ref()));
             match (copy, settled) {
                 (Some(copy), Some(Some(true))) => {
                     wanted.path.l1 = Step::Hit;
@@ -253,7 +252,7 @@ impl View<'_> {
         let wanted = &mut many.wanted[at];
         match self.judge(wanted.key, found, ground.looked.as_ref(), &mut wanted.path) {
             Shared::Trusted(found, entry) => {
-                let source = self.source_in_redis(ground.known, ground.stamp, &found, entry);
+                let source = self.source_in_redis(ground.known, &found, entry);
                 let hit = self.deliver(wanted.key, ground.stamp, source, Level::L2);
                 many.bytes += wanted.found(Ok(Some(hit)));
             }

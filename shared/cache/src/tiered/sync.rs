@@ -303,7 +303,7 @@ impl View<'_> {
         let mut knowledge = self.knowledge();
         let published = reply.published.clone();
         let said = reply.said.clone();
-        let before = knowledge.generation();
+        let before = knowledge.settled();
         let (stamp, news) = knowledge.learn(reply, sent, |news| {
             if !news.changes.is_empty() {
                 panic_at(Panic::NewsUnheeded);
@@ -321,6 +321,7 @@ impl View<'_> {
         if news.gap {
             self.confirm_hot(hot, before, looked.as_ref(), &knowledge);
         }
+        self.walk(&mut knowledge);
         self.adopt_published(&published, sent.at_ms, &mut knowledge);
         Ok((looked, stamp, knowledge))
     }

@@ -8,8 +8,10 @@ use crate::{
     entry::Entry,
     key::Key,
     level::Levels,
+    pattern::Pattern,
     record::{Event, Record},
     redis::SyncReply,
+    selector::{Invalidation, Selector},
     tags::Tags,
     version::{Position, Version},
 };
@@ -38,8 +40,8 @@ pub(super) fn source(version: Version, stamp: Stamp, read_at_ms: Option<i64>) ->
         stored_bytes: 1,
         format: Format::Bincode,
     };
-    let (entry, known) = (Arc::new(entry), stamp.generation);
-    Source { entry, stamp: stamp.position, known, certified_ms: NOW_MS, read_at_ms, reads: 0, last_read_ms: 0 }
+    let entry = Arc::new(entry);
+    Source { entry, stamp: stamp.position, certified_ms: NOW_MS, read_at_ms, reads: 0, last_read_ms: 0 }
 }
 
 fn key() -> Key {
@@ -86,6 +88,29 @@ fn in_memory(cache: &TieredCache) -> Option<u64> {
     let view = cache.view();
     let hit = view.get_from_memory(&key(), Read::default(), &mut view.path());
     hit.map(|hit| hit.entry.version.0)
+}
+
+#[test]
+fn an_invalidation_takes_what_it_means_and_nothing_else() {
+    let (cache, _) = container();
+    let stamp = cache.stamp();
+    let other = Key::new("other").expect("a test's key is valid");
+    cache.view().fill(&other, stamp, &source(Version(1), stamp, None)).expect("nothing speaks against it");
+    let swept = |seq: u64, pattern: &str| {
+        let selector = Selector::Pattern(Pattern::new(pattern).expect("a test's pattern is valid"));
+        let invalidation = Invalidation { at: at(seq), version: Version(seq), selector, levels: Levels::ALL };
+        Record { at: at(seq), event: Event::Invalidated(Arc::new(invalidation)) }
+    };
+    let missing = (2..102).map(|seq| swept(seq, &format!("*{seq}*")));
+    sync(&cache, SyncReply { records: missing.collect(), ..reply(&[]) });
+    assert_eq!(
+        (in_memory(&cache), cache.memory.usage(NOW_MS).entries),
+        (Some(1), 2),
+        "they mean nothing that is there"
+    );
+    sync(&cache, SyncReply { records: vec![swept(102, "k*")], ..reply(&[]) });
+    assert_eq!((in_memory(&cache), cache.memory.usage(NOW_MS).entries), (None, 1), "not only when it is asked for");
+    assert!(cache.memory.get(&other, NOW_MS).is_some());
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl View<'_> {
             floor = floor.max(before.version);
         }
         let version = if redis { self.version_above(floor, stamp) } else { self.version_without_redis(floor) };
-        let held = self.memory.get(key, began_ms);
+        let held = self.memory.get(key, began_ms).filter(|copy| self.settle_doubt(key, copy, None) != Some(false));
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
         Ok(Begun { stamp, version, redis, followed, began_ms, asked_ms, before, held, answers })
     }
@@ -209,7 +209,6 @@ impl View<'_> {
         let source = Source {
             entry: Arc::clone(&entry),
             stamp: begun.stamp.position,
-            known: begun.stamp.generation,
             certified_ms: begun.began_ms,
             read_at_ms: Some(begun.asked_ms),
             reads: 0,

@@ -44,8 +44,8 @@ fn what_the_index_does_not_reach_back_to_is_over_after_2t() {
     assert!(knowledge.trusts(&key("k"), &[], &copy(1, 10_000), None, 0, 1000));
 }
 
-/// What is said of a copy of version 1 that was certified at 0 and known to be good in a generation.
-fn confirms(knowledge: &Coherence, known: u64, said: Option<&Looked>) -> Option<bool> {
+/// What is said of a copy of version 1 that was certified at 0 and known to be good later.
+fn confirms(knowledge: &Coherence, known: Position, said: Option<&Looked>) -> Option<bool> {
     let key = key("k");
     knowledge.confirms(&Held { key: &key, tags: &[], version: Version(1), stamp: at(0), known }, said)
 }
@@ -54,9 +54,9 @@ fn confirms(knowledge: &Coherence, known: u64, said: Option<&Looked>) -> Option<
 fn after_a_gap_a_copy_in_l1_is_as_good_as_the_index_says() {
     let mut knowledge = synced();
     knowledge.apply(reply(10_000, vec![put(10_000, "x", 5)]), 0);
-    let known = knowledge.generation();
+    let known = knowledge.known();
     knowledge.apply(gap(30_000, 20_000, 9_000, vec![]), 0);
-    assert_ne!(knowledge.generation(), known);
+    assert!(known < knowledge.settled());
     assert_eq!(confirms(&knowledge, known, None), None);
     let said = |floor, last| looked(&knowledge, "k", floor, last, 9);
     assert_eq!(confirms(&knowledge, known, Some(&said(9_000, None))), Some(true), "it was good until the gap");
@@ -66,36 +66,73 @@ fn after_a_gap_a_copy_in_l1_is_as_good_as_the_index_says() {
     // Doubted twice: what it was good until is the first gap.
     knowledge.apply(gap(40_000, 39_000, 9_000, vec![]), 0);
     assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(false));
-    assert_eq!(confirms(&knowledge, known + 1, Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(true));
+    assert_eq!(confirms(&knowledge, at(20_000), Some(&looked(&knowledge, "k", 9_000, Some(15_000), 9))), Some(true));
 }
 
 #[test]
 fn a_gap_whose_invalidations_are_not_all_known_confirms_nothing() {
     let mut knowledge = synced();
-    let (known, before) = (knowledge.generation(), knowledge.stamp());
+    let (known, before) = (knowledge.known(), knowledge.stamp());
     let event = Event::Invalidated(invalidation(15_000, "x*", 9, Levels::ALL));
     let news = knowledge.apply(gap(30_000, 20_000, 12_000, vec![Record { at: at(15_000), event }]), 0);
-    assert_eq!(news.invalidations.len(), 1, "those that are known are heeded at once");
+    assert!(news.swept);
     assert_eq!(confirms(&knowledge, known, Some(&looked(&knowledge, "k", 0, None, 0))), None);
     assert_eq!(knowledge.since(&key("k"), &[], before, Version(1), None), Since::Invalidated, "it may have been");
 }
 
+fn swept(n: u64, pattern: &str) -> Record {
+    Record { at: at(n), event: Event::Invalidated(invalidation(n, pattern, 9, Levels::ALL)) }
+}
+
 #[test]
-fn many_invalidations_are_asked_for_when_their_keys_are() {
+fn invalidations_are_asked_for_when_their_keys_are() {
+    for register in [Register::L3, Register::L2] {
+        let mut knowledge = synced();
+        knowledge.configure(register, true);
+        let (known, before) = (knowledge.known(), knowledge.stamp());
+        let others = || (11..140).map(|n| swept(n, "x*")).collect::<Vec<_>>();
+        let news = knowledge.apply(reply(150, others()), 50);
+        assert_eq!(news, News { swept: true, ..News::default() }, "nothing is dropped, however many");
+        assert!(known < knowledge.settled());
+        assert_eq!(confirms(&knowledge, known, None), Some(true), "the ledger has them all");
+        assert!(knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)), "nothing was missed");
+        knowledge.apply(reply(160, vec![swept(155, "k")]), 60);
+        assert_eq!(confirms(&knowledge, known, None), Some(false));
+        assert_eq!(confirms(&knowledge, at(155), None), Some(true), "certified later");
+        knowledge.apply(reply(170, vec![put(165, "x", 7)]), 70);
+        assert_eq!(knowledge.settled(), at(155), "what is put or deleted leaves no doubt");
+    }
+}
+
+#[test]
+fn an_invalidation_is_kept_until_l1_was_looked_over() {
     let mut knowledge = synced();
-    let known = knowledge.generation();
-    let swept = |n: u64, pattern: &str| {
-        let event = Event::Invalidated(invalidation(n, pattern, 9, Levels::ALL));
-        Record { at: at(n), event }
-    };
-    let others = || (11..40).map(|n| swept(n, "x*")).collect::<Vec<_>>();
-    let news = knowledge.apply(reply(50, others()), 50);
-    assert!(news.gap && !news.clear && news.invalidations.is_empty());
-    assert_eq!(confirms(&knowledge, known, None), Some(true), "the ledger has them all");
+    let known = knowledge.known();
+    knowledge.apply(reply(20, vec![swept(15, "x*")]), 20);
+    assert_eq!(knowledge.walk(), Some(Place::default()));
+    knowledge.apply(reply(200_000, vec![]), 30);
+    assert_eq!(confirms(&knowledge, known, None), Some(true), "long after");
+    assert_eq!(knowledge.walk(), Some(Place::default()));
+    knowledge.walked(None);
+    assert_eq!(knowledge.walk(), None, "once around");
+    knowledge.apply(reply(200_010, vec![]), 40);
+    assert_eq!(confirms(&knowledge, known, None), None, "it is forgotten, and nobody can tell");
+    let upper = invalidation(200_015, "k", 9, Levels::NONE.with(Level::L2));
+    knowledge.apply(reply(200_020, vec![Record { at: at(200_015), event: Event::Invalidated(upper) }]), 50);
+    assert_eq!((knowledge.walk(), knowledge.settled()), (None, at(15)), "not L1");
+    knowledge.apply(reply(400_000, vec![]), 60);
+    assert_eq!(knowledge.swept, at(200_015), "and forgotten in time");
+}
+
+#[test]
+fn beyond_what_is_kept_of_them_there_is_doubt() {
     let mut knowledge = synced();
-    let known = knowledge.generation();
-    knowledge.apply(reply(50, [others(), vec![swept(40, "k")]].concat()), 50);
-    assert_eq!(confirms(&knowledge, known, None), Some(false));
+    let (known, before) = (knowledge.known(), knowledge.stamp());
+    knowledge.apply(reply(2_000, vec![swept(10, "k*")]), 50);
+    knowledge.apply(reply(2_010, (11..1_500).map(|n| swept(n, &format!("{n}*"))).collect()), 60);
+    assert_eq!(confirms(&knowledge, known, None), None);
+    assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)), "what was read before may be swept");
+    assert_eq!(knowledge.since(&key("k"), &[], before, Version(1), None), Since::Invalidated);
 }
 
 #[test]

@@ -110,10 +110,12 @@ if gap == 1 or ARGV[8] == '1' then
 end
 
 -- The invalidations that lie in the gap. Of too many the oldest are left out, and the index counts as having everything
--- only after those.
+-- only after those. A container that has read the journal before has copies, and would doubt all of them and those in L2:
+-- four times as many bytes are not too many for that.
 if gap == 1 then
   records = {}
   local from, left = said[1], tonumber(ARGV[3])
+  if cursor ~= '' then left = left * 4 end
   if cursor ~= '' and is_before(from, cursor) then from = cursor end
   for _, sweep in ipairs(redis.call('XREVRANGE', KEYS[4] .. ':sweeps', '+', '(' .. from, 'COUNT', limit + 1)) do
     left = left - #sweep[2][2] - 60
