@@ -199,9 +199,12 @@ impl Stocks {
             return false;
         }
         let known = self.known.get(name).filter(|known| (0..FRESH_MS).contains(&(now_ms - known.asked_ms)));
-        known.is_none_or(|known| match seldom {
-            true => self.quotas.allow(known.stock + known.added, Stock::default(), more).is_err(),
-            false => !self.quotas.spare(known.stock, known.added + more),
+        known.is_none_or(|known| {
+            if seldom {
+                self.quotas.allow(known.stock + known.added, Stock::default(), more).is_err()
+            } else {
+                !self.quotas.spare(known.stock, known.added + more)
+            }
         })
     }
 
