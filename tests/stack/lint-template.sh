@@ -1,8 +1,8 @@
 #!/bin/sh
 # Checks a template for SAM: lint-template.sh TOOLS TEMPLATE, TOOLS being the folder with the programs. Asks no AWS account.
 # Each finds what the others pass over: cfn-lint what is written, sam what cannot be translated (an authorizer that is not
-# there, a method of a path that is there twice), and cfn-lint again what is made of it (a reference to a stage that is not
-# there).
+# there), the translation a method of a path that is there twice, and cfn-lint again what is made of it (a reference to a
+# stage that is not there).
 set -eu
 
 translated=$(mktemp --suffix .json)

@@ -31,6 +31,13 @@ def main():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/code"
     template["Globals"]["Function"].pop("CodeUri", None)
+    # Merging the events into the definition, SAM takes the last one of two for the same method without a word.
+    events = [event for resource in template["Resources"].values()
+              for event in resource["Properties"].get("Events", {}).values() if event["Type"] == "Api"]
+    routes = [(event["Properties"]["Path"], event["Properties"]["Method"]) for event in events]
+    twice = sorted({route for route in routes if routes.count(route) > 1})
+    if twice:
+        sys.exit(f"methods that are there twice: {twice}")
     try:
         json.dump(transform(template, {}, NoManagedPolicies()), sys.stdout, indent=1)
     except InvalidDocumentException as error:

@@ -30,7 +30,7 @@ struct Answered<'a> {
 pub async fn handle(mut call: Call<'_>) -> Answer {
     call.principal.may_touch_all()?;
     let expected = version::expected(&call.event.headers)?;
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let assignments = request::read(&body)?;
     let configured = call.cache.configure(&assignments, &call.principal.subject, expected.as_deref()).await?;
     call.trace.degraded = configured.degraded;

@@ -50,7 +50,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 
 /// The operations, all of which the caller may ask for.
 fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let mut operations = request::read(&body, &call.principal.subject)?;
     for operation in &mut operations {
         if let Ask::Mutate(Mutate::Put(_, put)) = &mut operation.ask {

@@ -1,11 +1,11 @@
-//! One cache entry: GET, PUT and DELETE of `/cache/entries/{key+}`, and of `/cache/entries?key=` for keys that no
-//! path can carry; and many of those at once: POST of `/cache/batch`.
+//! One cache entry: GET, HEAD, PUT, PATCH and DELETE of `/cache/entries/{key+}`, and of `/cache/entries?key=` for keys
+//! that no path can carry; and many of those at once: POST of `/cache/batch`.
 //!
 //! | module | |
 //! |---|---|
 //! | [`address`] | the key, from the path or the query |
 //! | [`conditions`] | `If-Match` and `If-None-Match` |
-//! | [`get`], [`put`], [`delete`] | an operation each: request, call of the cache, answer |
+//! | [`get`], [`put`], [`patch`], [`delete`] | an operation each: request, call of the cache, answer |
 //! | [`batch`] | many operations at once |
 //! | [`cache_status`] | what each level did for a read, as RFC 9211 says it |
 
@@ -17,6 +17,8 @@ pub mod cache_status;
 pub mod conditions;
 pub mod delete;
 pub mod get;
+pub mod patch;
+mod patch_request;
 pub mod put;
 mod put_request;
 
@@ -26,8 +28,19 @@ const BY_PATH: &str = "/cache/entries/{key+}";
 const BY_QUERY: &str = "/cache/entries";
 
 /// The operations of this function.
-pub static ROUTES: &[Route] =
-    &[get(BY_PATH), get(BY_QUERY), put(BY_PATH), put(BY_QUERY), delete(BY_PATH), delete(BY_QUERY), BATCH];
+pub static ROUTES: &[Route] = &[
+    get(BY_PATH),
+    get(BY_QUERY),
+    head(BY_PATH),
+    head(BY_QUERY),
+    put(BY_PATH),
+    put(BY_QUERY),
+    patch(BY_PATH),
+    patch(BY_QUERY),
+    delete(BY_PATH),
+    delete(BY_QUERY),
+    BATCH,
+];
 
 /// What it needs, and what it counts as, its operations say.
 const BATCH: Route = Route {
@@ -41,6 +54,15 @@ const BATCH: Route = Route {
 
 const fn get(resource: &'static str) -> Route {
     route(Method::GET, resource, "get_entry", Scope::Read, Class::Read, |call| Box::pin(get::handle(call)))
+}
+
+/// Answered as GET is: the gateway leaves out the body, and only so knows how long it would be.
+const fn head(resource: &'static str) -> Route {
+    route(Method::HEAD, resource, "head_entry", Scope::Read, Class::Read, |call| Box::pin(get::handle(call)))
+}
+
+const fn patch(resource: &'static str) -> Route {
+    route(Method::PATCH, resource, "patch_entry", Scope::Write, Class::Write, |call| Box::pin(patch::handle(call)))
 }
 
 const fn put(resource: &'static str) -> Route {

@@ -35,7 +35,7 @@ struct Metadata {
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
     let condition = conditions::of_put(&call.event.headers)?;
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let mut put = put_request::read(&body, condition)?;
     put.by = std::mem::take(&mut call.principal.subject);
     put.api_key = std::mem::take(&mut call.principal.api_key);

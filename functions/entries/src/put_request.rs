@@ -71,7 +71,8 @@ fn check_answer(value: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn ttl(raw: &str) -> Result<u32, Cow<'static, str>> {
+/// A life in seconds.
+pub(crate) fn ttl(raw: &str) -> Result<u32, Cow<'static, str>> {
     let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
 }

@@ -36,7 +36,7 @@ struct Answered<'a> {
 
 /// Invalidates what the request's body means.
 pub async fn handle(mut call: Call<'_>) -> Answer {
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let request = request::read(&body, &call.principal)?;
     let done = call.cache.invalidate(&request).await?;
     call.trace.degraded = done.degraded;

@@ -26,7 +26,7 @@ struct Answered<'a> {
 /// Accepts the job that the request's body describes, or answers with the one that it repeats.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let name = request::name(&call.event.headers, &call.principal)?;
-    let body = Body::new(call.event.body.take(), call.event.is_base64_encoded)?;
+    let body = Body::of(&mut call.event)?;
     let warm = request::read(&body, &call.principal, call.cache.clock().now_ms())?;
     let (strategy, batch_size, max_concurrent) = (warm.strategy.name(), warm.batch_size, warm.max_concurrent);
     let run_at_ms = warm.run_at_ms;

@@ -5,7 +5,9 @@
 //! reported together.
 
 use crate::{
+    encoding,
     error::{ApiError, Problem},
+    event::Event,
     lists,
     nearest::nearest,
 };
@@ -22,12 +24,24 @@ const MAX_NAME_CHARS: usize = 64;
 /// Most problems that are reported of one body.
 const MAX_PROBLEMS: usize = 20;
 
+/// RFC 8259 forbids to send one with JSON.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The bytes of a body as the gateway passed it, checked to be UTF-8.
 #[derive(Debug)]
 pub struct Body(Bytes);
 
 impl Body {
-    /// Reads the body of an event.
+    /// Takes the body of an event.
+    ///
+    /// # Errors
+    /// When it is still compressed, or no text.
+    pub fn of(event: &mut Event) -> Result<Body, ApiError> {
+        encoding::check(event)?;
+        Ok(Body::new(event.body.take(), event.is_base64_encoded)?)
+    }
+
+    /// Reads a body.
     pub fn new(body: Option<String>, is_base64: bool) -> Result<Body, Problem> {
         let text = body.filter(|text| !text.is_empty()).ok_or(Problem::new("body", "must be a JSON object"))?;
         if !is_base64 {
@@ -66,6 +80,9 @@ impl<'a> Fields<'a> {
     /// them no more is read.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Fields<'a>, Problem> {
         let mut fields = Fields::default();
+        if text.starts_with(BYTE_ORDER_MARK) {
+            return Err(Problem::new("body", "must not begin with a byte order mark"));
+        }
         fields.read_members(text, Members { known, section: None }).map_err(|error| unreadable(&error))?;
         Ok(fields)
     }
@@ -173,7 +190,13 @@ fn unreadable(error: &serde_json::Error) -> Problem {
         return Problem::new("body", "must be a JSON object");
     }
     let (line, column) = (error.line(), error.column());
-    Problem::new("body", format!("must be valid JSON, is not at line {line} column {column}"))
+    if error.is_eof() {
+        return Problem::new(
+            "body",
+            format!("must be valid JSON, but it ends too early, at line {line} column {column}"),
+        );
+    }
+    Problem::new("body", format!("must be valid JSON, which it stops being at line {line} column {column}"))
 }
 
 fn unknown(name: &str, known: &[&'static str]) -> Problem {
@@ -330,10 +353,13 @@ mod tests {
         for text in ["[1]", "1", "null", "\"x\""] {
             assert_eq!(only(text), ("body".to_owned(), "must be a JSON object".to_owned()), "{text}");
         }
-        assert_eq!(only("{\"value\":\n tru}").1, "must be valid JSON, is not at line 2 column 5");
-        assert_eq!(only(r#"{"value":1} x"#).1, "must be valid JSON, is not at line 1 column 13");
+        let at = |line, column| format!("must be valid JSON, which it stops being at line {line} column {column}");
+        assert_eq!(only("{\"value\":\n tru}").1, at(2, 5));
+        assert_eq!(only(r#"{"value":1} x"#).1, at(1, 13));
+        assert_eq!(only(r#"{"value":"#).1, "must be valid JSON, but it ends too early, at line 1 column 9");
+        assert_eq!(only("\u{feff}{}").1, "must not begin with a byte order mark");
         let flood = format!("{{{}]", "\"a\":1,".repeat(MAX_PROBLEMS - 1));
-        assert_eq!(only(&flood).1, "must be valid JSON, is not at line 1 column 116", "whatever else is wrong with it");
+        assert_eq!(only(&flood).1, at(1, 116), "whatever else is wrong with it");
         let flood = format!("{{{}]", "\"a\":1,".repeat(MAX_PROBLEMS));
         assert_eq!(problems(&flood).len(), MAX_PROBLEMS, "what comes after is not looked at");
     }

@@ -3,12 +3,12 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
+use crate::{denial::Denial, principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{borrow::Cow, error::Error as StdError, fmt};
-use strata_cache::{CacheError, Key, Level, Levels, OverQuota, Standing, limits::WINDOW_SECONDS};
+use strata_cache::{CacheError, Key, Level, Levels, Standing, limits::WINDOW_SECONDS};
 
 /// What a handler answers.
 pub type Answer = Result<Response, ApiError>;
@@ -33,8 +33,10 @@ pub enum ApiError {
     Invalid(Vec<Problem>),
     /// The request can be read, and what it asks for is not allowed; every problem found.
     Unprocessable(Vec<Problem>),
-    /// The caller is not known; the reason is for the log.
-    Unauthorized(&'static str),
+    /// The body is of a kind that is not read; what would be right.
+    UnsupportedMediaType(&'static str),
+    /// The caller is not known.
+    Unauthorized(Denial),
     /// The caller's token does not have this scope.
     ScopeMissing(Scope),
     /// The caller's token is limited to prefixes that this key has not.
@@ -128,9 +130,6 @@ impl From<CacheError> for ApiError {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
             CacheError::TooLarge { size_bytes, max_bytes } => ApiError::EntryTooLarge { size_bytes, max_bytes },
-            CacheError::OverQuota(OverQuota { quota, used, limit }) => {
-                ApiError::QuotaExceeded { quota: quota.name(), used, limit }
-            }
             CacheError::Disabled(level) => {
                 Problem::new("cache_levels", format!("must not name {level}, which is disabled")).into()
             }
@@ -183,6 +182,7 @@ impl ApiError {
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
             ApiError::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+            ApiError::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             ApiError::ScopeMissing(_)
             | ApiError::KeyForbidden(_)
@@ -210,7 +210,8 @@ impl ApiError {
             ApiError::JobNotFound(_) => "There is no such job, or it ended over a week ago",
             ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
-            ApiError::Unauthorized(_) => "The authentication token is missing, invalid or expired",
+            ApiError::UnsupportedMediaType(message) => message,
+            ApiError::Unauthorized(denial) => denial.message(),
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
             ApiError::KeyForbidden(_) | ApiError::PrefixForbidden => "The token is limited to other key prefixes",
             ApiError::PatternForbidden => {
@@ -241,6 +242,7 @@ impl ApiError {
             }
             ApiError::JobNotFound(id) => json!({"job_id": id}),
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
+            ApiError::Unauthorized(denial) => json!({"reason": denial.reason()}),
             ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
             ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
             ApiError::EntryTooLarge { size_bytes, max_bytes } => {
@@ -262,7 +264,7 @@ impl ApiError {
             | ApiError::PatternForbidden
             | ApiError::PrefixForbidden
             | ApiError::Confined
-            | ApiError::Unauthorized(_)
+            | ApiError::UnsupportedMediaType(_)
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
             | ApiError::Unanswered
@@ -274,7 +276,7 @@ impl ApiError {
     /// The cause for the log, where the code alone does not say it.
     pub fn cause(&self) -> Option<String> {
         match self {
-            ApiError::Unauthorized(reason) => Some((*reason).to_owned()),
+            ApiError::Unauthorized(denial) => Some(denial.cause().to_owned()),
             ApiError::LevelUnavailable { cause, .. } | ApiError::Internal(cause) => Some(chain(&**cause)),
             _ => None,
         }
@@ -303,7 +305,7 @@ impl ApiError {
             ApiError::KeyNotFound { cache_status: Some(cache_status), .. } => {
                 response.header(crate::CACHE_STATUS, cache_status.clone())
             }
-            ApiError::Unauthorized(_) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            ApiError::Unauthorized(denial) => response.header(header::WWW_AUTHENTICATE, denial.challenge()),
             ApiError::RateLimited(standing) => {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
                 rate_limit::told(response, &[Some(*standing), None])
@@ -398,9 +400,12 @@ mod tests {
             assert_eq!(error.cause().unwrap(), "secret host refused");
             assert!(!sent(&error).0.to_string().contains("secret"));
         }
-        let (answer, body) = sent(&ApiError::Unauthorized("no authorizer context"));
+        let (answer, body) = sent(&ApiError::Unauthorized(Denial::Missing));
         assert!(!body.to_string().contains("context"));
-        assert_eq!(answer["headers"]["www-authenticate"], "Bearer");
+        assert_eq!(
+            (&answer["headers"]["www-authenticate"], &body["error"]["details"]["reason"]),
+            (&json!("Bearer"), &json!("missing"))
+        );
     }
 
     #[test]

@@ -11,12 +11,16 @@ pub struct Headers {
     pub authorizations: usize,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `If-Match`.
     pub if_match: Option<String>,
     /// `If-None-Match`.
     pub if_none_match: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
 }
 
 impl Headers {
@@ -29,9 +33,11 @@ impl Headers {
     fn slot(&mut self, name: Name) -> Option<&mut Option<String>> {
         match name {
             Name::CacheControl => Some(&mut self.cache_control),
+            Name::ContentEncoding => Some(&mut self.content_encoding),
             Name::IdempotencyKey => Some(&mut self.idempotency_key),
             Name::IfMatch => Some(&mut self.if_match),
             Name::IfNoneMatch => Some(&mut self.if_none_match),
+            Name::Origin => Some(&mut self.origin),
             Name::Authorization | Name::Other => None,
         }
     }
@@ -42,18 +48,22 @@ impl Headers {
 enum Name {
     Authorization,
     CacheControl,
+    ContentEncoding,
     IdempotencyKey,
     IfMatch,
     IfNoneMatch,
+    Origin,
     Other,
 }
 
-const NAMES: [(&str, Name); 5] = [
+const NAMES: [(&str, Name); 7] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
+    ("content-encoding", Name::ContentEncoding),
     ("idempotency-key", Name::IdempotencyKey),
     ("if-match", Name::IfMatch),
     ("if-none-match", Name::IfNoneMatch),
+    ("origin", Name::Origin),
 ];
 
 impl<'de> Deserialize<'de> for Name {

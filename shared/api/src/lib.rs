@@ -9,16 +9,19 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`etag`], [`body`], [`query`], [`cursor`], [`lists`], [`warming`] | reading requests |
-//! | [`principal`] | who is calling, scopes, key prefixes |
+//! | [`event`], [`headers`], [`etag`], [`body`], `encoding`, [`query`], [`cursor`], [`lists`], [`warming`] | reading requests |
+//! | [`principal`], [`denial`] | who is calling, scopes, key prefixes; why a caller is not known |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
-//! | [`error`], [`response`], [`timestamp`], [`answer_size`] | writing answers |
+//! | [`error`], [`response`], [`timestamp`], [`answer_size`], [`cors`] | writing answers |
 //! | [`settings`], [`telemetry`], [`keyed`], [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes, metrics, start-up |
 
 pub mod answer_size;
 pub mod body;
+pub mod cors;
 pub mod cursor;
+pub mod denial;
+mod encoding;
 pub mod error;
 pub mod etag;
 pub mod event;
@@ -40,7 +43,9 @@ pub mod timestamp;
 pub mod warming;
 
 pub use body::{Body, Fields};
+pub use cors::Cors;
 pub use cursor::CursorOf;
+pub use denial::Denial;
 pub use error::{Answer, ApiError, Problem};
 pub use event::Event;
 pub use headers::Headers;

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 use strata_cache::{Level, Levels, MAX_TAG_BYTES, MAX_TAGS};
 
+/// Most characters of what is wrong that are repeated to the client.
+const MAX_SHOWN_CHARS: usize = 64;
+
 /// What was read, or how it must be.
 pub type Said<T> = Result<T, Cow<'static, str>>;
 
@@ -36,9 +39,12 @@ pub fn levels(raw: &str) -> Said<Levels> {
     // One more than there are: of these one is unknown or comes twice.
     let (names, _) = first_of::<String>(raw, Level::ALL.len() + 1).map_err(|_| "must be an array of level names")?;
     let mut levels = Levels::NONE;
-    for name in &names {
-        let all = Levels::ALL.names().join(", ");
-        let level = Level::from_name(name).ok_or_else(|| format!("must be of {all}"))?;
+    for (at, name) in names.iter().enumerate() {
+        let level = Level::from_name(name).ok_or_else(|| {
+            let shown: String =
+                name.chars().take(MAX_SHOWN_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+            format!("must be of {}, [{at}] is \"{shown}\"", Levels::ALL.names().join(", "))
+        })?;
         if levels.has(level) {
             return Err(format!("must not name {level} twice").into());
         }
@@ -120,7 +126,10 @@ mod tests {
         let all = r#""L1_MEMORY","L2_REDIS","L3_DATABASE""#;
         assert_eq!(levels(&format!("[{all}]")).unwrap(), Levels::ALL);
         let more = format!("[{all},{}]", vec!["\"\""; 100_000].join(","));
-        assert_eq!(levels(&more).unwrap_err(), "must be of L1_MEMORY, L2_REDIS, L3_DATABASE");
+        assert_eq!(levels(&more).unwrap_err(), "must be of L1_MEMORY, L2_REDIS, L3_DATABASE, [3] is \"\"");
+        let wrong = format!("[\"L1_MEMORY\",\"L4\\n{}\"]", "x".repeat(100));
+        let shown = format!("\"L4 {}\"", "x".repeat(61));
+        assert_eq!(levels(&wrong).unwrap_err(), format!("must be of L1_MEMORY, L2_REDIS, L3_DATABASE, [1] is {shown}"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! response.
 
 use crate::{
+    cors::Cors,
     error::{Answer, ApiError},
     event::Event,
     metrics::{Answered, Metrics},
@@ -32,6 +33,8 @@ pub struct App {
     pub routes: &'static [Route],
     /// The function's time limit, if it is known.
     pub function_timeout: Option<Duration>,
+    /// Which pages of browsers may read its answers.
+    pub cors: Cors,
     /// What it tells CloudWatch.
     pub metrics: Metrics,
 }
@@ -44,6 +47,7 @@ impl App {
         let began_ms = began_ms(&context, self.function_timeout).max(event.request_context.request_time_epoch);
         self.cache.clock().observe(began_ms);
         let request_id = event.request_context.request_id.take().unwrap_or(context.request_id);
+        let origin = event.headers.origin.take();
         let deadline_ms = i64::try_from(context.deadline).ok().filter(|deadline_ms| *deadline_ms > 0);
         let times = Times { began_ms, deadline_ms: deadline_ms.unwrap_or(i64::MAX) };
         let (mut trace, mut standings) = (Trace::default(), Standings::default());
@@ -56,7 +60,7 @@ impl App {
         let (function, status, took) = (&context.env_config.function_name, response.status, started.elapsed());
         trace.write(&request_id, function, status, took);
         self.metrics.add(Answered { function, status, level: trace.level, took }, &self.cache);
-        response.header(REQUEST_ID, request_id)
+        self.cors.tell(response.header(REQUEST_ID, request_id), origin.as_deref())
     }
 
     async fn handle(
@@ -135,7 +139,7 @@ mod tests {
         let mut config = Config::default();
         config.l2_config.enabled = false;
         let cache = TieredCache::open(deployment, config).unwrap();
-        App { cache, routes: ROUTES, function_timeout: None, metrics: Metrics::default() }
+        App { cache, routes: ROUTES, function_timeout: None, cors: Cors::default(), metrics: Metrics::default() }
     }
 
     async fn answer_of(app: &App, event: Value) -> Value {

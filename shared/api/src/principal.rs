@@ -2,6 +2,7 @@
 //! is a refusal, and the context is checked again because the gateway caches it past the token's end.
 
 use crate::{
+    denial::Denial,
     error::ApiError,
     event::{Event, Scalar},
     keyed,
@@ -57,12 +58,12 @@ impl Principal {
     /// The caller of `event`, at `now_ms`.
     pub fn of(event: &Event, now_ms: i64) -> Result<Principal, ApiError> {
         if event.headers.authorizations > 1 {
-            return Err(ApiError::Unauthorized("more than one Authorization header"));
+            return Err(ApiError::Unauthorized(Denial::Malformed));
         }
         let context = event.request_context.authorizer.as_ref();
-        let context = context.ok_or(ApiError::Unauthorized("no authorizer context"))?;
+        let context = context.ok_or(ApiError::Unauthorized(Denial::Missing))?;
         if seconds(&context.exp)?.saturating_mul(1000) <= now_ms {
-            return Err(ApiError::Unauthorized("the token has expired"));
+            return Err(ApiError::Unauthorized(Denial::Expired));
         }
         let scopes = list(&context.scopes)?.iter().filter_map(|name| Scope::from_name(name)).collect();
         let prefixes = match &context.prefixes {
@@ -115,7 +116,7 @@ impl Principal {
     }
 }
 
-const UNREADABLE: ApiError = ApiError::Unauthorized("the authorizer context cannot be read");
+const UNREADABLE: ApiError = ApiError::Unauthorized(Denial::Refused);
 
 fn text(value: &Scalar) -> Result<String, ApiError> {
     match value {

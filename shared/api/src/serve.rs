@@ -1,7 +1,7 @@
 //! Start-up. Nothing is done before the first poll for work that the first event does not need: the environment is read,
 //! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
-use crate::{keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
+use crate::{cors::Cors, keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
 use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
 }
 
 async fn serve_requests(routes: &'static [Route]) -> Result<(), Error> {
-    let (cache, function_timeout) = start()?;
-    let app = App { cache, routes, function_timeout, metrics: Metrics::default() };
+    let (cache, function_timeout, cors) = start()?;
+    let app = App { cache, routes, function_timeout, cors, metrics: Metrics::default() };
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Error>(app.answer(event).await) }));
     beside_connecting(runtime.run(), &app.cache).await
 }
@@ -50,7 +50,7 @@ async fn serve_invocations<W>(work: W) -> Result<(), Error>
 where
     W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
 {
-    let (cache, function_timeout) = start()?;
+    let (cache, function_timeout, _) = start()?;
     let (cache, work) = (&cache, &work);
     let runtime = Runtime::new(service_fn(|event: LambdaEvent<Value>| async move {
         let (event, context) = event.into_parts();
@@ -79,13 +79,13 @@ async fn beside_connecting(polling: impl Future<Output = Result<(), Error>>, cac
     tokio::join!(polling, connecting).0
 }
 
-/// The cache of this container, and the function's time limit, if it is known.
-fn start() -> Result<(TieredCache, Option<Duration>), Error> {
+/// The cache of this container, the function's time limit, if it is known, and which pages may read its answers.
+fn start() -> Result<(TieredCache, Option<Duration>, Cors), Error> {
     telemetry::init();
     let opened = || {
-        let Settings { config, deployment, function_timeout, deployment_key } = Settings::from_env()?;
+        let Settings { config, deployment, function_timeout, deployment_key, cors } = Settings::from_env()?;
         keyed::init(&deployment_key);
-        Ok((TieredCache::open(deployment, config)?, function_timeout))
+        Ok((TieredCache::open(deployment, config)?, function_timeout, cors))
     };
     opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))
 }

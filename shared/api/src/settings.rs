@@ -2,6 +2,7 @@
 
 mod redis_access;
 
+use crate::cors::Cors;
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use strata_cache::{
@@ -30,6 +31,8 @@ pub struct Settings {
     /// `DEPLOYMENT_KEY`: keys hashes of cache keys in the log and the names of jobs. All functions must have the same, and
     /// who knows it can find out, and foretell, those that are easy to guess. Unset: made of what all functions share.
     pub deployment_key: String,
+    /// `CORS_ALLOW_ORIGINS`: origins whose pages may read answers, with commas between them. Unset: none.
+    pub cors: Cors,
 }
 
 /// A variable that cannot be used. Does not repeat the value, which may be secret.
@@ -55,6 +58,7 @@ impl Settings {
             config: config(lookup)?,
             deployment,
             function_timeout: seconds.map(Duration::from_secs),
+            cors: cors(lookup("CORS_ALLOW_ORIGINS"))?,
             deployment_key: lookup("DEPLOYMENT_KEY").unwrap_or_else(|| shared(lookup)),
         })
     }
@@ -140,6 +144,11 @@ fn quotas(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Quotas, Set
         bytes: megabytes("QUOTA_MB", 1024)?,
         index_bytes: megabytes("QUOTA_INDEX_MB", 256)?,
     })
+}
+
+fn cors(list: Option<String>) -> Result<Cors, SettingsError> {
+    let read = list.map(|list| Cors::read(&list)).transpose();
+    Ok(read.map_err(|problem| SettingsError { variable: "CORS_ALLOW_ORIGINS", problem })?.unwrap_or_default())
 }
 
 /// What all functions of a deployment have in common, its Redis password above all. Not the whole URL, which may name a

@@ -275,17 +275,13 @@ impl Coherence {
         self.time_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or_default())
     }
 
-    /// Whether a copy in L2 is covered by an invalidation.
-    pub(crate) fn is_swept_from_l2(&self, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
-        self.is_swept(Level::L2, key, tags, stamp)
-    }
-
     /// Whether an invalidation covers a copy in own L1 that was known to be good at `known`.
     pub(crate) fn has_swept(&self, key: &Key, tags: &[Arc<str>], known: Position) -> bool {
         self.is_swept(Level::L1, key, tags, known)
     }
 
-    fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
+    /// Whether an invalidation is known that was recorded after a position and means what a level has of the key.
+    pub(crate) fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
         self.ledger.sweeps(level, key, tags, stamp) || self.open.sweep(level, key, tags, stamp)
     }
 

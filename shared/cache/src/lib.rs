@@ -87,6 +87,7 @@ mod lock;
 mod many;
 pub mod memory;
 pub mod outcome;
+mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
@@ -118,6 +119,7 @@ pub use outcome::{
     CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained,
     Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
+pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};

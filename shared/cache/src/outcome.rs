@@ -6,7 +6,6 @@ use crate::{
     entry::Entry,
     job::Job,
     level::{Level, Levels},
-    quota::OverQuota,
     redis::Down,
     selector::Selector,
     version::Position,
@@ -317,8 +316,6 @@ pub enum CacheError {
         /// The most there may be.
         max_bytes: usize,
     },
-    /// It would go over a quota.
-    OverQuota(OverQuota),
     /// The PUT names a level that is switched off.
     Disabled(Level),
     /// Values that the configuration, or a warm job, may not have.
@@ -383,9 +380,6 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
-            CacheError::OverQuota(OverQuota { quota, used, limit }) => {
-                write!(f, "{used} {}, of at most {limit}", quota.name())
-            }
             CacheError::Disabled(level) => write!(f, "{level} is switched off"),
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),

@@ -67,6 +67,8 @@ pub(crate) enum Bug {
     RestForgotten,
     /// What a panic has left half done is gone on with.
     PanicPassedOver,
+    /// A PATCH is a PUT of what it has read.
+    PatchTakenForPut,
     /// L1 answers a batch, however long ago the last sync was.
     BatchNotSynced,
     /// Of keys that are invalidated by name one is not meant.

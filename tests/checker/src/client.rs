@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use strata_it::{Answer, Request, entry};
 
-use crate::history::{Action, Found, L3, Operation, Outcome, Put, Scope};
+use crate::history::{Action, Found, L3, Operation, Outcome, Patch, Put, Scope};
 use crate::rig::Rig;
 use crate::workload::Workload;
 use crate::{timestamp, value};
@@ -91,7 +91,7 @@ impl Client<'_> {
             Action::Get { key: read, .. } => json!({"op": "get", "key": key(*read)}).to_string(),
             Action::Delete { key: deleted } => json!({"op": "delete", "key": key(*deleted)}).to_string(),
             Action::Put(put) => format!(r#"{{"op":"put","key":{},{}"#, key(put.key), &self.put_body(put)[1..]),
-            Action::Invalidate { .. } => unreachable!("a batch has operations of one key each"),
+            Action::Patch(_) | Action::Invalidate { .. } => unreachable!("a batch has gets, puts and deletes"),
         }
     }
 
@@ -137,6 +137,7 @@ impl Client<'_> {
                 if *no_cache { get.header("cache-control", "no-cache") } else { get }
             }
             Action::Put(put) => api.put(&path(put.key), self.put_body(put)),
+            Action::Patch(patch) => api.request("PATCH", &path(patch.key)).body(self.patch_body(patch)),
             Action::Delete { key } => api.delete(&path(*key)),
             Action::Invalidate { scope, levels } => {
                 api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels))
@@ -150,6 +151,12 @@ impl Client<'_> {
         name_levels(&mut rest, "cache_levels", put.levels);
         // The value goes in as it is: a JSON library would write it its own way.
         format!(r#"{{"value":{},{}"#, value::text(put.value), &rest.to_string()[1..])
+    }
+
+    fn patch_body(&self, patch: &Patch) -> String {
+        let tags = |tags: &[usize]| tags.iter().map(|&tag| self.workload.keys.tag(tag)).collect::<Vec<_>>();
+        let (add, remove) = (tags(&patch.add), tags(&patch.remove));
+        json!({ "ttl_seconds": patch.ttl.as_secs(), "add_tags": add, "remove_tags": remove }).to_string()
     }
 
     fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> String {

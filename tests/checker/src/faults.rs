@@ -10,6 +10,7 @@ mod left;
 mod migration;
 mod narrow;
 mod outlived;
+mod patches;
 mod piled;
 mod promotions;
 mod refusal;
@@ -99,13 +100,15 @@ pub enum Fault {
     ManyNotes,
     /// More invalidations are begun than are finished.
     ManyOpen,
+    /// L3 is slow while values are changed by PATCH, and others make an end of them.
+    PatchesSlow,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 33] = [
+    pub const ALL: [Fault; 34] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -138,6 +141,7 @@ impl Fault {
         Fault::WritesLate,
         Fault::RedisEmptied,
         Fault::PromotionsSlow,
+        Fault::PatchesSlow,
         Fault::InvalidationsSlow,
     ];
 
@@ -168,6 +172,7 @@ impl Fault {
                 | Fault::L3SickForLong
                 | Fault::ManyOpen
                 | Fault::WritesLate
+                | Fault::PatchesSlow
                 | Fault::InvalidationsSlow
         )
     }
@@ -195,6 +200,7 @@ impl Fault {
                     | Fault::L3Failing
                     | Fault::L3Slow
                     | Fault::WritesLate
+                    | Fault::PatchesSlow
                     | Fault::InvalidationsSlow
             )
     }
@@ -231,6 +237,7 @@ impl Fault {
             Fault::ContainersKilled => return aimed::kill_in_mutations(client, rng).await,
             Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
             Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
+            Fault::PatchesSlow => return patches::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,

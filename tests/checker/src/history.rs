@@ -48,6 +48,8 @@ pub enum Action {
     },
     /// Stores a value.
     Put(Put),
+    /// Changes what is said about a value.
+    Patch(Patch),
     /// Deletes a key.
     Delete {
         /// The key.
@@ -75,6 +77,19 @@ pub struct Put {
     pub tags: Vec<TagId>,
     /// The levels it names; empty for all.
     pub levels: &'static [&'static str],
+}
+
+/// Another life and other tags for a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The key.
+    pub key: KeyId,
+    /// Its life from then on.
+    pub ttl: Duration,
+    /// The tags it gets.
+    pub add: Vec<TagId>,
+    /// The tags it loses.
+    pub remove: Vec<TagId>,
 }
 
 /// Which entries an invalidation means.
@@ -165,16 +180,24 @@ impl Operation {
         }
     }
 
+    /// The PATCH, if it is one.
+    pub fn patch(&self) -> Option<&Patch> {
+        match &self.action {
+            Action::Patch(patch) => Some(patch),
+            _ => None,
+        }
+    }
+
     /// Whether it was acknowledged.
     pub fn is_acknowledged(&self) -> bool {
         matches!(self.outcome, Outcome::Acknowledged { .. } | Outcome::NothingThere)
     }
 
-    /// Whether it asks for nothing that L3 alone could not give. What a read finds may have been put elsewhere: that is
+    /// Whether it asks for nothing that L3 alone could not give. What a read finds, or a PATCH, may have been put elsewhere: that is
     /// for the caller to know.
     pub fn needs_l3_only(&self) -> bool {
         match &self.action {
-            Action::Get { .. } | Action::Delete { .. } => true,
+            Action::Get { .. } | Action::Patch(_) | Action::Delete { .. } => true,
             Action::Put(put) => put.names_l3(),
             Action::Invalidate { levels, .. } => names_l3(levels),
         }
@@ -190,6 +213,7 @@ impl Operation {
         match &self.action {
             Action::Get { .. } => false,
             Action::Put(put) => put.key == key,
+            Action::Patch(patch) => patch.key == key,
             Action::Delete { key: deleted } => *deleted == key,
             Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => keys.contains(&key),
             Action::Invalidate { scope: Scope::Tag(_), .. } => true,
@@ -206,6 +230,7 @@ impl Operation {
                         Scope::Tag(tag) => tags.contains(tag),
                     }
             }
+            Action::Patch(_) => false,
             _ => self.may_change(key),
         }
     }

@@ -16,7 +16,7 @@ pub(crate) const QUIET: KeyId = 4;
 const QUIET_PATTERN: (&str, &[KeyId]) = ("[b-z]/?", &[QUIET]);
 /// The key that is read and written, and that no deletion and no invalidation ever means, though it has the prefix of
 /// the others, and a tag.
-const KEPT: KeyId = 5;
+pub(crate) const KEPT: KeyId = 5;
 /// Keys behind those, which only one fault uses, and leaves alone then.
 const LEFT: usize = 16;
 /// Tags of the common keys.
@@ -140,5 +140,10 @@ impl Keys {
     /// The life of a new value in seconds.
     pub(crate) fn ttl_seconds(key: KeyId, rng: &mut Rng) -> u64 {
         if key == SHORT { rng.u64(1..=2) } else { 3600 }
+    }
+
+    /// The life that a PATCH gives, in seconds; a long one differs by hours from those that PUTs give.
+    pub(crate) fn patched_ttl_seconds(key: KeyId, rng: &mut Rng) -> u64 {
+        if key == SHORT { rng.u64(1..=3) } else { 3600 * rng.u64(2..=9) }
     }
 }

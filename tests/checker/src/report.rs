@@ -77,6 +77,7 @@ fn kind(operation: &Operation) -> String {
         Action::Get { no_cache: false, .. } => "GET",
         Action::Get { no_cache: true, .. } => "GET, no-cache",
         Action::Put(_) => "PUT",
+        Action::Patch(_) => "PATCH",
         Action::Delete { .. } => "DELETE",
         Action::Invalidate { scope: Scope::Pattern { .. }, .. } => "invalidate, pattern",
         Action::Invalidate { scope: Scope::Keys(_), .. } => "invalidate, keys",
@@ -210,6 +211,9 @@ impl Display for Operation {
             Action::Put(put) => {
                 write!(f, "PUT #{} ttl {} s tags {:?}", put.value, put.ttl.as_secs(), put.tags)?;
                 write_levels(f, put.levels)?;
+            }
+            Action::Patch(patch) => {
+                write!(f, "PATCH ttl {} s, tags +{:?} -{:?}", patch.ttl.as_secs(), patch.add, patch.remove)?;
             }
             Action::Delete { .. } => f.write_str("DELETE")?,
             Action::Invalidate { scope, levels } => {

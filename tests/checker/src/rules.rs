@@ -10,7 +10,7 @@ mod key;
 
 use std::time::Duration;
 
-use crate::history::{Found, History, KeyId, Operation, Outcome, Put};
+use crate::history::{Found, History, KeyId, Operation, Outcome};
 use key::KeyHistory;
 
 #[cfg(test)]
@@ -84,9 +84,8 @@ fn bound(window: Duration, mutation: &Operation, read: &Operation, no_cache: boo
 }
 
 /// Whether a value must have expired when the read was sent: by what the read itself says, or by the latest time at
-/// which its life can have begun.
-fn has_expired(read: &Operation, found: &Found, put: &Operation, details: &Put) -> bool {
+/// which its life can have ended.
+fn has_expired(read: &Operation, found: &Found, latest: Option<Duration>) -> bool {
     let said = i64::try_from(read.start.as_millis()).is_ok_and(|start_ms| start_ms >= found.expires_at_ms);
-    let outlived = put.is_acknowledged() && read.start > put.end + details.ttl + CLOCK_GRAIN;
-    said || outlived
+    said || latest.is_some_and(|latest| read.start > latest + CLOCK_GRAIN)
 }

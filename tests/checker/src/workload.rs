@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::history::{Action, KeyId, Put, Scope, TagId};
-use crate::keys::{Keys, QUIET};
+use crate::history::{Action, KeyId, Patch, Put, Scope, TagId};
+use crate::keys::{KEPT, Keys, QUIET};
 use crate::value;
 
 /// Of a hundred operations; the rest is invalidations by tag.
 const GETS: u32 = 64;
-const PUTS: u32 = 24;
+const PUTS: u32 = 20;
+const PATCHES: u32 = 4;
 const DELETES: u32 = 6;
 const PATTERNS: u32 = 2;
 const BY_NAME: u32 = 2;
@@ -45,12 +46,13 @@ impl Workload {
         match die {
             _ if die < GETS => self.read(rng),
             _ if die < GETS + PUTS => self.put(Keys::any(rng), rng),
-            _ if die < GETS + PUTS + DELETES => Action::Delete { key: Keys::removable(rng) },
-            _ if die < GETS + PUTS + DELETES + PATTERNS => {
+            _ if die < GETS + PUTS + PATCHES => self.patch(Keys::any(rng), rng),
+            _ if die < GETS + PUTS + PATCHES + DELETES => Action::Delete { key: Keys::removable(rng) },
+            _ if die < GETS + PUTS + PATCHES + DELETES + PATTERNS => {
                 let scope = self.keys.pattern(rng);
                 Action::Invalidate { scope, levels: upper_levels(rng) }
             }
-            _ if die < GETS + PUTS + DELETES + PATTERNS + BY_NAME => {
+            _ if die < GETS + PUTS + PATCHES + DELETES + PATTERNS + BY_NAME => {
                 let scope = Scope::Keys(Keys::some_removable(rng));
                 Action::Invalidate { scope, levels: upper_levels(rng) }
             }
@@ -78,11 +80,21 @@ impl Workload {
 
     /// Anything but a read.
     pub(crate) fn mutation(&self, rng: &mut Rng) -> Action {
-        match rng.u32(..4) {
+        match rng.u32(..5) {
             0 => Action::Delete { key: Keys::removable(rng) },
             1 => self.invalidate_tag(rng),
+            2 => self.patch(Keys::any(rng), rng),
             _ => self.put(Keys::removable(rng), rng),
         }
+    }
+
+    /// A PATCH: each tag of a key may come or go.
+    pub(crate) fn patch(&self, key: KeyId, rng: &mut Rng) -> Action {
+        let ttl = Duration::from_secs(Keys::patched_ttl_seconds(key, rng));
+        let tags = Keys::tags(key, rng);
+        let (add, remove) = if rng.bool() { (tags, vec![]) } else { (vec![], tags) };
+        let keeps = key == KEPT;
+        Action::Patch(Patch { key, ttl, add, remove: if keeps { vec![] } else { remove } })
     }
 
     fn put(&self, key: KeyId, rng: &mut Rng) -> Action {

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 36] = [
+const HUNTS: [(&str, &[Fault]); 37] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -59,6 +59,7 @@ const HUNTS: [(&str, &[Fault]); 36] = [
     ("AcknowledgedWithoutL3", &[Fault::RedisEmptied]),
     ("L3VersionNotCompared", &[Fault::WritesLate]),
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
+    ("PatchTakenForPut", &[Fault::PatchesSlow]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

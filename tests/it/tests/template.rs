@@ -165,6 +165,7 @@ fn parameters_are_used_and_grouped_and_options_are_off() {
         ("WebAclArn", json!("")),
         ("DynamoDbPrefixListId", json!("")),
         ("JwksDiscovery", json!("off")),
+        ("CorsAllowOrigins", json!("")),
     ] {
         assert_eq!(TEMPLATE["Parameters"][name]["Default"], off, "{name}");
     }
@@ -245,7 +246,7 @@ fn tables_have_the_shape_the_code_expects() {
 }
 
 /// Response type, status (none: the gateway's own) and code of what the gateway answers itself.
-const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 11] = [
+const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 12] = [
     ("ACCESS_DENIED", Some(403), "FORBIDDEN"),
     ("DEFAULT_4XX", None, "INVALID_REQUEST"),
     ("DEFAULT_5XX", None, "INTERNAL_ERROR"),
@@ -257,6 +258,7 @@ const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 11] = [
     ("RESOURCE_NOT_FOUND", Some(404), "ROUTE_NOT_FOUND"),
     ("THROTTLED", Some(429), "RATE_LIMITED"),
     ("UNAUTHORIZED", Some(401), "UNAUTHORIZED"),
+    ("UNSUPPORTED_MEDIA_TYPE", Some(415), "UNSUPPORTED_MEDIA_TYPE"),
 ];
 
 #[test]

@@ -18,11 +18,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::authorizer::Authorizer;
+use crate::coding::{pack, unpack};
 use crate::container::InvokeError;
 use crate::event::proxy_event;
 use crate::faults::{self, Faults};
 use crate::gateway_response::Refusal;
 use crate::invoke::{self, respond};
+use crate::mock::Mock;
 use crate::pool::Pool;
 use crate::request::Received;
 use crate::response::http_response;
@@ -31,7 +33,7 @@ use crate::schedule::{self, Schedules};
 use crate::template::Api;
 
 /// API Gateway's limit of a request's body.
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = 10 * 1024 * 1024;
 /// API Gateway's default limit of a REST integration.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 /// Names the container that answered.
@@ -101,15 +103,25 @@ impl Gateway {
         }
         let request = Received::new(&head, &self.api.stage, source_ip);
         let found = self.routes.find(&request.method, &request.path);
-        let outcome = match (&found, body) {
-            (None, _) => Refusal::MissingAuthenticationToken.into(),
-            (Some(_), Err(refusal)) => refusal.into(),
-            (Some(found), Ok(body)) => self.proxy(&request, found, &body).await,
+        let mock = self.api.mocks.find(&request.method, &request.path).filter(|_| found.is_none());
+        let body = body.and_then(|body| match self.api.compression {
+            Some(_) => unpack(&request.headers, body),
+            None => Ok(body),
+        });
+        let outcome = match (&found, mock, body) {
+            (None, None, _) => Refusal::MissingAuthenticationToken.into(),
+            (_, _, Err(refusal)) => refusal.into(),
+            (Some(found), _, Ok(body)) => self.proxy(&request, found, &body).await,
+            (None, Some(mock), Ok(_)) => Outcome { response: mock.answer(&request), container: None },
         };
-        let resource = found.as_ref().map(|found| found.route.resource.as_str());
+        let resource = found.as_ref().map(|found| found.route.resource.as_str()).or(mock.map(Mock::resource));
         let response = outcome
             .response
             .unwrap_or_else(|refusal| self.api.responses.render(refusal, |name| request.variable(name, resource)));
+        let response = match self.api.compression {
+            Some(least) => pack(&request.headers, least, response).await,
+            None => response,
+        };
         sign(response, &request.id, outcome.container.as_deref())
     }
 

@@ -12,6 +12,9 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+/// What a header of the request is mapped from.
+pub(crate) const REQUEST_HEADER: &str = "method.request.header.";
+
 /// Why the gateway answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -25,6 +28,8 @@ pub(crate) enum Refusal {
     BadBody,
     /// More than the gateway or Lambda takes.
     RequestTooLarge,
+    /// A body of a coding or a media type that is not known.
+    UnsupportedMediaType,
     /// The function did not answer within 29 s.
     IntegrationTimeout,
     /// The authorizer failed otherwise.
@@ -44,6 +49,7 @@ impl Refusal {
             Self::MissingAuthenticationToken => "MISSING_AUTHENTICATION_TOKEN",
             Self::BadBody => "BAD_REQUEST_BODY",
             Self::RequestTooLarge => "REQUEST_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::AuthorizerFailure => "AUTHORIZER_FAILURE",
             Self::AuthorizerConfiguration => "AUTHORIZER_CONFIGURATION_ERROR",
@@ -58,6 +64,7 @@ impl Refusal {
             Self::AccessDenied { .. } | Self::MissingAuthenticationToken => StatusCode::FORBIDDEN,
             Self::BadBody => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IntegrationTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::AuthorizerFailure | Self::AuthorizerConfiguration => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadFunction => StatusCode::BAD_GATEWAY,
@@ -75,6 +82,7 @@ impl Refusal {
             Self::MissingAuthenticationToken => "Missing Authentication Token",
             Self::BadBody => "Invalid request body",
             Self::RequestTooLarge => "Request Too Long",
+            Self::UnsupportedMediaType => "Unsupported Media Type",
             Self::IntegrationTimeout => "Endpoint request timed out",
             Self::AuthorizerFailure | Self::AuthorizerConfiguration | Self::BadFunction => "Internal server error",
         }
@@ -118,7 +126,9 @@ impl GatewayResponses {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, mapping) in template.headers {
-            if let Ok(value) = header_value(&mapping, &variable).parse() {
+            let value = header_value(&mapping, &variable);
+            // What is mapped from what is not there is left out.
+            if let Some(value) = value.parse().ok().filter(|_| !value.is_empty()) {
                 headers.insert(name, value);
             }
         }
@@ -157,10 +167,11 @@ fn error_variable(refusal: Refusal, name: &str) -> Option<String> {
     }
 }
 
-/// A header is mapped from `'a literal'` or from `context.a.variable`.
+/// A header is mapped from `'a literal'`, from `context.a.variable` or from `method.request.header.Name`.
 fn header_value(mapping: &str, variable: &impl Fn(&str) -> String) -> String {
     match mapping.strip_prefix("context.") {
         Some(name) => variable(name),
+        None if mapping.starts_with(REQUEST_HEADER) => variable(mapping),
         None => mapping.trim_matches('\'').to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 //! # Map
 //! ```text
 //! gateway ── request, route, event, response, gateway_response     API Gateway's REST API, from template.yaml
+//!    │ ├──── coding, mock ── velocity                               packed bodies, and what it answers without a function
 //!    │ └──── authorizer, policy                                     its TOKEN authorizer, with the result cache
 //!    ▼
 //!  pool ──── container, supervisor, runtime_api, environment        Lambda: one event at a time, frozen in between
@@ -14,7 +15,7 @@
 //!    ├────── redis_path ──► redis, replica                          a TCP proxy per container, and the server
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
-//! `template` (by `yaml`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
+//! `template` (by `yaml` and `intrinsic`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
 //! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` and `cluster` stand beside it, for
 //! suites that want the authorizer's secret, or L2, kept there.
 //!
@@ -34,6 +35,7 @@ mod authorizer;
 mod calendar;
 mod clock;
 mod cluster;
+mod coding;
 mod consumed;
 mod container;
 mod dynamo;
@@ -46,11 +48,13 @@ mod gate;
 mod gateway;
 mod gateway_response;
 mod info;
+mod intrinsic;
 mod invoke;
 mod l3;
 mod launch;
 mod logs;
 mod mapping;
+mod mock;
 mod options;
 mod policy;
 mod pool;
@@ -69,6 +73,7 @@ mod stream;
 mod supervisor;
 mod template;
 mod token;
+mod velocity;
 mod watchdog;
 mod yaml;
 

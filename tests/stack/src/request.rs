@@ -4,6 +4,7 @@ use hyper::HeaderMap;
 use hyper::http::request::Parts;
 
 use crate::calendar;
+use crate::gateway_response::REQUEST_HEADER;
 
 /// A request's head, read once.
 pub(crate) struct Received {
@@ -53,8 +54,11 @@ impl Received {
         format!("arn:aws:execute-api:{region}:{account}:{api}/{stage}/{method}{path}")
     }
 
-    /// A `$context` variable of gateway responses.
+    /// A `$context` variable of gateway responses, or a header that they repeat.
     pub(crate) fn variable(&self, name: &str, resource: Option<&str>) -> Option<String> {
+        if let Some(header) = name.strip_prefix(REQUEST_HEADER) {
+            return self.header(header).map(str::to_owned);
+        }
         let text = match name {
             "requestId" | "extendedRequestId" => &self.id,
             "requestTime" => &self.time,

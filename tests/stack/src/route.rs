@@ -13,6 +13,7 @@ pub(crate) struct Match<'a> {
 }
 
 /// The routes of an API, each with its function's name.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
     routes: Vec<(String, Route)>,
 }

@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use crate::filter::Filter;
 use crate::gateway_response::GatewayResponses;
+use crate::intrinsic;
 use crate::mapping::Source;
+use crate::mock::Mocks;
 use crate::schedule::{Schedule, Timing};
 use crate::yaml;
 
@@ -52,6 +54,10 @@ pub(crate) struct Api {
     pub(crate) stage: String,
     pub(crate) authorizer: Option<TokenAuthorizer>,
     pub(crate) responses: GatewayResponses,
+    /// What it answers by itself where no function serves a method.
+    pub(crate) mocks: Mocks,
+    /// From how many bytes on answers are packed; bodies of requests are unpacked where it is there.
+    pub(crate) compression: Option<usize>,
 }
 
 /// The API's default authorizer.
@@ -185,8 +191,14 @@ impl Template {
         Ok(Api {
             stage: stage.to_owned(),
             authorizer: self.authorizer(&properties["Auth"])?,
-            responses: GatewayResponses::parse(&properties["GatewayResponses"])?,
+            responses: GatewayResponses::parse(&self.resolved(&properties["GatewayResponses"]))?,
+            mocks: Mocks::parse(&self.resolved(&properties["DefinitionBody"]))?,
+            compression: properties["MinimumCompressionSize"].as_u64().and_then(|bytes| bytes.try_into().ok()),
         })
+    }
+
+    fn resolved(&self, value: &Value) -> Value {
+        intrinsic::resolve(&self.document, value).unwrap_or_default()
     }
 
     fn authorizer(&self, auth: &Value) -> Result<Option<TokenAuthorizer>, String> {

@@ -3,7 +3,7 @@
 use super::DecodeError;
 use crate::{
     config::{Algorithm, CompressionConfig},
-    entry::text_in,
+    entry::{Entry, text_in},
 };
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -31,6 +31,12 @@ impl Payload {
             Some(bytes) => Payload { text, stored: bytes.into(), compression: Some(config.algorithm), checksum },
             None => Payload { stored: text.clone(), text, compression: None, checksum },
         }
+    }
+
+    /// The payload of `entry`, which was read from `envelope`, as it is stored there.
+    pub(crate) fn stored_in(entry: &Entry, envelope: &Bytes) -> Payload {
+        let stored = envelope.slice(envelope.len() - entry.stored_bytes..);
+        Payload { text: entry.text.clone(), stored, compression: entry.compression, checksum: entry.checksum }
     }
 
     /// The text.

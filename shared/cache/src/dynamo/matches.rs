@@ -12,7 +12,12 @@ use super::{
     rows::{partition_name, tags_of, tombstone},
     text, text_of,
 };
-use crate::{entry::Entry, selector::Stretch, shard::shard, version::Version};
+use crate::{
+    entry::Entry,
+    selector::{Selector, Stretch},
+    shard::shard,
+    version::Version,
+};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
@@ -38,15 +43,29 @@ pub(crate) struct Search<'a> {
     pub tags: bool,
 }
 
-/// Which rows to remove.
+/// How often the removal of a row begins anew because another has taken its place.
+const REMOVE_TRIES: usize = 16;
+
+/// Which row of a key to remove.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Doomed {
-    /// Those older than this.
-    pub version: Version,
-    /// Of exactly this version, where one is given.
-    pub only: Option<Version>,
-    /// Only those that say that the value is kept elsewhere: L3 itself is spared.
+pub(crate) struct Doomed<'a> {
+    /// Which versions.
+    pub version: Which,
+    /// Only one that this means.
+    pub selector: &'a Selector,
+    /// Only one that says that the value is kept elsewhere: L3 itself is spared.
     pub markers: bool,
+}
+
+/// Which versions of a key to remove.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which {
+    /// Any that is older than this.
+    Below(Version),
+    /// The same, where the second was seen as the newest. What has taken its place may be the same value.
+    SeenBelow(Version, Version),
+    /// This one, which was seen as the newest, or what has taken its place.
+    Seen(Version),
 }
 
 /// A live value that was met.
@@ -124,24 +143,35 @@ impl Store {
     ///
     /// A tombstone and not nothing: a repetition of the PUT that wrote the row may still be on its way, from an attempt
     /// that was given up, and would find its place free.
-    pub(crate) async fn remove(&self, key: &str, doomed: Doomed) -> Result<Option<Live>, L3Error> {
-        let mut values =
-            Item::from([(":v".to_owned(), number(doomed.version.0)), (":elsewhere".to_owned(), text("elsewhere"))]);
-        let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
-        if !doomed.markers {
-            condition = "#v < :v AND (#k = :elsewhere OR #k = :value)".to_owned();
-            values.insert(":value".to_owned(), text("value"));
+    pub(crate) async fn remove(&self, key: &str, mut doomed: Doomed<'_>) -> Result<Option<Live>, L3Error> {
+        for _ in 0..REMOVE_TRIES {
+            let before = match self.bury(key, doomed).await? {
+                Buried::Yes(before) => before,
+                Buried::No(standing) => match standing.and_then(|item| doomed.next(key, &item)) {
+                    Some(next) => {
+                        doomed = next;
+                        continue;
+                    }
+                    None => return Ok(None),
+                },
+                Buried::Before => {
+                    return Ok(Some(Live { version: doomed.version.of_tombstone(), tags: Vec::new() }));
+                }
+            };
+            return Ok(self.tidy_after(key, &before).await);
         }
-        if let Some(only) = doomed.only {
-            condition.push_str(" AND #v = :only");
-            values.insert(":only".to_owned(), number(only.0));
-        }
+        Err(L3Error::Failed("a row that is to be removed kept changing".into()))
+    }
+
+    async fn bury(&self, key: &str, doomed: Doomed<'_>) -> Result<Buried, L3Error> {
+        let (condition, values) = doomed.condition();
+        let version = doomed.version.of_tombstone();
         let sent = self
             .client()
             .await?
             .put_item()
             .table_name(&self.entries)
-            .set_item(Some(tombstone(key, doomed.version, self.clock.now_ms())))
+            .set_item(Some(tombstone(key, version, self.clock.now_ms())))
             .condition_expression(condition)
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
@@ -151,16 +181,15 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(removed) => match removed.attributes {
-                Some(before) => Ok(self.tidy_after(key, &before).await),
-                None => Ok(None),
-            },
+            Ok(removed) => Ok(removed.attributes.map_or(Buried::No(None), Buried::Yes)),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else { return Ok(None) };
+                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
+                    return Ok(Buried::No(None));
+                };
                 // Where this very tombstone stands, an attempt whose answer was lost has put it there.
-                let standing = refused.item.as_ref().map(Head::of);
-                let is_own = standing.is_some_and(|head| head.kind == Kind::Gone && head.version == doomed.version);
-                Ok(is_own.then(|| Live { version: doomed.version, tags: Vec::new() }))
+                let head = refused.item.as_ref().map(Head::of);
+                let is_own = head.is_some_and(|head| head.kind == Kind::Gone && head.version == version);
+                Ok(if is_own { Buried::Before } else { Buried::No(refused.item) })
             }
             Err(error) => Err(self.failed(error)),
         }
@@ -241,6 +270,62 @@ impl Store {
             })
             .collect();
         self.write_batches(&self.entries, requests).await
+    }
+}
+
+/// What came of an attempt to remove a row.
+enum Buried {
+    /// It is removed, and this is what it said.
+    Yes(Item),
+    /// It was removed by an attempt before, whose answer was lost.
+    Before,
+    /// It is not doomed. This stands there, as far as DynamoDB tells.
+    No(Option<Item>),
+}
+
+impl Which {
+    /// What is doomed is older than this, and its tombstone has this version.
+    const fn of_tombstone(self) -> Version {
+        match self {
+            Which::Below(version) | Which::SeenBelow(version, _) => version,
+            Which::Seen(version) => version.next(),
+        }
+    }
+}
+
+impl Doomed<'_> {
+    fn condition(&self) -> (String, Item) {
+        let mut values = Item::from([
+            (":v".to_owned(), number(self.version.of_tombstone().0)),
+            (":elsewhere".to_owned(), text("elsewhere")),
+        ]);
+        let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
+        if !self.markers {
+            condition = "#v < :v AND (#k = :elsewhere OR #k = :value)".to_owned();
+            values.insert(":value".to_owned(), text("value"));
+        }
+        if let Which::SeenBelow(_, seen) | Which::Seen(seen) = self.version {
+            condition.push_str(" AND #v = :seen");
+            values.insert(":seen".to_owned(), number(seen.0));
+        }
+        (condition, values)
+    }
+
+    /// The same for the row that stands in the place of the one that was seen, if it is doomed as well: the value may be
+    /// the same, with other things said about it. Another is as old, or was put while this went on.
+    fn next(&self, key: &str, standing: &Item) -> Option<Self> {
+        let head = Head::of(standing);
+        let version = match self.version {
+            Which::Below(_) => return None,
+            Which::SeenBelow(below, seen) if seen < head.version && head.version < below => {
+                Which::SeenBelow(below, head.version)
+            }
+            Which::Seen(seen) if seen < head.version => Which::Seen(head.version),
+            Which::SeenBelow(..) | Which::Seen(_) => return None,
+        };
+        let of_kind = head.kind == Kind::Elsewhere || (head.kind == Kind::Value && !self.markers);
+        let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
+        (of_kind && self.selector.touches(key, &tags)).then_some(Doomed { version, ..*self })
     }
 }
 

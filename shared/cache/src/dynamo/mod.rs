@@ -67,7 +67,7 @@ pub(crate) use line::{Line, Place};
 pub(crate) use listing::ListedRow;
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
-pub(crate) use matches::{Doomed, Live, Match, Search};
+pub(crate) use matches::{Doomed, Live, Match, Search, Which};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};
 

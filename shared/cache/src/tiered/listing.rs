@@ -204,14 +204,14 @@ impl View<'_> {
         };
         let is_there = |row: &ListedRow| match &copies {
             _ if !row.elsewhere => true,
-            Some(copies) => copies.get(row.entry.key.as_str()).is_some_and(|copy| self.is_meant(row, copy)),
+            Some(copies) => copies.get(row.entry.key.as_str()).is_some_and(|copy| self.is_named(row, copy)),
             None => self.uses(Level::L2) && row.entry.levels.has(Level::L2),
         };
         rows.into_iter().filter(is_there).map(|row| row.entry).collect()
     }
 
     /// Whether a copy is the value of which a row says that it is in L2.
-    fn is_meant(&self, row: &ListedRow, copy: &Head) -> bool {
+    fn is_named(&self, row: &ListedRow, copy: &Head) -> bool {
         let ListedRow { version, entry, .. } = row;
         let swept = self.knowledge().sweeps_before(Act::Look.own(), &entry.key, &entry.tags, copy.stamp);
         copy.version == *version && !swept

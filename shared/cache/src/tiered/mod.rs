@@ -28,6 +28,7 @@ mod newest;
 mod notes;
 mod open_error;
 mod owed;
+mod patch;
 mod prefetch;
 mod promote;
 mod read;

@@ -116,7 +116,7 @@ impl View<'_> {
             Content::Elsewhere { .. } => {
                 let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
                 let entry = entry.clone()?;
-                if self.knowledge().is_swept_from_l2(key, &entry.tags, found.stamp) {
+                if self.knowledge().is_swept(Level::L2, key, &entry.tags, found.stamp) {
                     return None;
                 }
                 path.l2 = Step::Hit;

@@ -6,7 +6,8 @@ use crate::{
     level::{Level, Levels},
     lock::{Held, whole},
     outcome::{CacheError, Put},
-    quota::{Quotas, Share, Stock, Stocks, name_of},
+    patch::Patch,
+    quota::{OverQuota, Quotas, Share, Stock, Stocks, name_of},
     redis::{Command, Down, Reply, share, stock},
     shard::SHARDS,
 };
@@ -31,11 +32,20 @@ impl View<'_> {
     /// What a PUT must ask Redis before it stores anything: nothing where it is known that there is room. `shared`: it has no
     /// sync of its own to ask with, and asks only where there may be no room.
     pub(super) fn stock_question(&self, key: &Key, put: &Put, named: Levels, shared: bool) -> Vec<Command> {
-        let Some(name) = name_of(&put.api_key).filter(|_| self.uses(Level::L2) && named.has(Level::L2)) else {
-            return Vec::new();
-        };
         // An envelope is seldom longer than its text and tags, and this much.
         let most = Stock::one(key.as_str(), &put.tags, put.text.len() + 2 * put.tags.len() + 100);
+        self.question(key, &put.api_key, most, named, shared)
+    }
+
+    /// The same for a PATCH, which adds tags at most.
+    pub(super) fn stock_question_of_patch(&self, key: &Key, patch: &Patch) -> Vec<Command> {
+        self.question(key, &patch.api_key, Stock::one(key.as_str(), &patch.add_tags, 0), Levels::ALL, false)
+    }
+
+    fn question(&self, key: &Key, api_key: &str, most: Stock, named: Levels, shared: bool) -> Vec<Command> {
+        let Some(name) = name_of(api_key).filter(|_| self.uses(Level::L2) && named.has(Level::L2)) else {
+            return Vec::new();
+        };
         if !self.stocks().must_ask(&name, most, shared, self.clock.now_ms()) {
             return Vec::new();
         }
@@ -46,7 +56,9 @@ impl View<'_> {
     pub(super) fn allow_share(&self, new: &Share, answers: &[Reply]) -> Result<(), CacheError> {
         if let Some(used) = self.learn_stock(&new.name, answers) {
             let old = share(answers[REPLIES - 1].clone(), &new.name, self.clock.now_ms());
-            self.quotas().allow(used, old, new.stock).map_err(CacheError::OverQuota)?;
+            let allowed = self.quotas().allow(used, old, new.stock);
+            let over = |OverQuota { quota, used, limit }| CacheError::OverQuota { quota: quota.name(), used, limit };
+            allowed.map_err(over)?;
         }
         self.stocks().add(&new.name, new.stock);
         Ok(())

@@ -3,7 +3,7 @@
 
 use super::{met::Met, view::View};
 use crate::{
-    dynamo::{Doomed, L3Error, Live, Match, Search},
+    dynamo::{Doomed, L3Error, Live, Match, Search, Which},
     frontier::{Front, Frontier},
     key::Key,
     level::Level,
@@ -29,7 +29,7 @@ pub(super) enum Act {
     Look,
     /// Remove it when it is older than this.
     Remove(Version),
-    /// Remove exactly the version that was seen, because Redis time cannot be asked.
+    /// Remove the version that was seen, or what has taken its place, because Redis time cannot be asked.
     RemoveSeen,
 }
 
@@ -150,16 +150,17 @@ impl View<'_> {
             }
         }
         // Of the very version whose tags are known.
-        let only = (by_tag || needs_tags).then_some(found.version);
-        let markers = !sweep.met.levels.has(Level::L3);
+        let of_seen = by_tag || needs_tags;
+        let (selector, markers) = (sweep.selector, !sweep.met.levels.has(Level::L3));
+        let doomed = |version| Doomed { version, selector, markers };
         let live = match sweep.act {
             Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
             Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
-            Act::Remove(version) => self.store.remove(&found.key, Doomed { version, only, markers }).await?,
-            Act::RemoveSeen => {
-                let (version, only) = (found.version.next(), Some(found.version));
-                self.store.remove(&found.key, Doomed { version, only, markers }).await?
+            Act::Remove(version) if of_seen => {
+                self.store.remove(&found.key, doomed(Which::SeenBelow(version, found.version))).await?
             }
+            Act::Remove(version) => self.store.remove(&found.key, doomed(Which::Below(version))).await?,
+            Act::RemoveSeen => self.store.remove(&found.key, doomed(Which::Seen(found.version))).await?,
         };
         if let Some(Live { version, tags }) = live
             && !self.knowledge().hides_before(sweep.act.own(), Level::L3, &found.key, &tags, version)

@@ -19,7 +19,8 @@ use std::{
 /// far less.
 const MOST_AHEAD_US: u64 = 1_000_000;
 /// Within so many microseconds a version that exceeds another is drawn by lot: container numbers are drawn as well, and two
-/// mutations must not have the same version, because what belongs to a value is named after it.
+/// mutations must not have the same version, because what belongs to a value is named after it. The first so many above a
+/// version are for the same value with other things said about it, and what is newer than the value is above those.
 const SPREAD_US: u64 = 16;
 
 /// The microseconds of the last version that this container has taken: those of the next are more.
@@ -61,6 +62,12 @@ impl TieredCache {
         self.version_of(self.taken.take(self.least_us(time_us, floor)))
     }
 
+    /// The version of a value that stays what it was under `version`: greater than that, and smaller than whatever is to
+    /// exceed it.
+    pub(super) fn version_just_above(&self, version: Version) -> Version {
+        Version::at(version.micros() + 1 + fastrand::u64(..SPREAD_US), fastrand::u16(..))
+    }
+
     /// A version greater than all that were taken before, also where Redis cannot be asked. It may be ahead of time, where
     /// the versions of values must not follow it.
     pub(super) fn version_above_all(&self) -> Version {
@@ -82,7 +89,7 @@ impl TieredCache {
     fn least_us(&self, time_us: u64, floor: Version) -> u64 {
         let floors = self.store.floors();
         let floor = floor.max(floors.l2).max(floors.l3).max(self.knowledge().newest());
-        time_us.max(floor.micros() + 1 + fastrand::u64(..SPREAD_US))
+        time_us.max(floor.micros() + 1 + SPREAD_US + fastrand::u64(..SPREAD_US))
     }
 
     fn version_of(&self, us: u64) -> Version {
@@ -151,8 +158,13 @@ mod tests {
             cache.version_above(floor, cache.stamp()).micros() - floor.micros()
         };
         let drawn: Vec<_> = (0..100).map(|_| draw()).collect();
-        assert!(drawn.iter().all(|above| (1..=SPREAD_US).contains(above)), "{drawn:?}");
+        assert!(drawn.iter().all(|above| (SPREAD_US + 1..=2 * SPREAD_US).contains(above)), "{drawn:?}");
         assert!(drawn.iter().any(|above| *above != drawn[0]));
+        let (cache, _) = cache();
+        let just_above = || cache.version_just_above(floor);
+        let drawn: Vec<_> = (0..100).map(|_| just_above().micros() - floor.micros()).collect();
+        assert!(drawn.iter().all(|above| (1..=SPREAD_US).contains(above)), "the same value comes before: {drawn:?}");
+        assert!(drawn.iter().any(|above| *above != drawn[0]) && just_above() != just_above());
     }
 
     #[test]

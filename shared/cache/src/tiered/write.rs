@@ -141,7 +141,7 @@ impl View<'_> {
 
     /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
     /// `floor`.
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         key: &Key,
         mut floor: Version,
@@ -201,7 +201,7 @@ impl View<'_> {
         if is_told { begun.stamp } else { self.knowledge().overtake_fills(begun.stamp) }
     }
 
-    fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
+    pub(super) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
         let stamp = self.own_stamp(begun, &effect);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);

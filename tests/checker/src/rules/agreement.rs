@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::key::{KeyHistory, outlives};
+use super::key::KeyHistory;
 use super::{Rule, Violation, bound};
 use crate::history::{Action, Found, Operation, Outcome};
 
@@ -73,6 +73,6 @@ impl KeyHistory<'_> {
     fn must_stay(&self, put: usize, until: Settled) -> bool {
         let stored = &self.history.operations[put];
         let durable = matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. });
-        durable && stored.put().is_some_and(|put| outlives(stored, put, &self.history.operations[until.read]))
+        durable && self.outlives(put, &self.history.operations[until.read])
     }
 }

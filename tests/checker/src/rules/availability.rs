@@ -68,7 +68,12 @@ fn keys_put_elsewhere(history: &History) -> HashSet<KeyId> {
 
 /// Whether L3 alone can answer.
 fn answerable(operation: &Operation, elsewhere: &HashSet<KeyId>) -> bool {
-    operation.needs_l3_only() && !matches!(operation.action, Action::Get { key, .. } if elsewhere.contains(&key))
+    let of = match &operation.action {
+        Action::Get { key, .. } => Some(key),
+        Action::Patch(patch) => Some(&patch.key),
+        _ => None,
+    };
+    operation.needs_l3_only() && !of.is_some_and(|key| elsewhere.contains(key))
 }
 
 /// A key that the operation means; the first of the run where it is not known.
@@ -76,6 +81,7 @@ fn key_of(operation: &Operation) -> KeyId {
     match &operation.action {
         Action::Get { key, .. } | Action::Delete { key } => *key,
         Action::Put(put) => put.key,
+        Action::Patch(patch) => patch.key,
         Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => {
             keys.first().copied().unwrap_or_default()
         }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{OPERATION_LIFE, Rule, Violation, bound, has_expired};
-use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put};
+use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put, Scope};
+
+/// Two ends of lives that are farther apart are not the same.
+const LIVES_APART: Duration = Duration::from_secs(600);
 
 /// The operations that concern one key.
 pub(super) struct KeyHistory<'a> {
@@ -46,6 +49,7 @@ impl<'a> KeyHistory<'a> {
                 true
             }
             Action::Get { key, .. } => *key == self.key,
+            Action::Patch(patch) => patch.key == self.key,
             _ => false,
         };
         if concerned && operation.was_killed() {
@@ -85,8 +89,11 @@ impl<'a> KeyHistory<'a> {
         if !found.intact || matches!(stored.outcome, Outcome::Refused(_)) {
             return wrong(Rule::Altered, put, None, false);
         }
-        if has_expired(read, found, stored, details) {
+        if has_expired(read, found, self.latest_end(at)) {
             return wrong(Rule::Expired, put, None, false);
+        }
+        if let Some(patch) = self.unseen_patch(at, read, no_cache, found) {
+            return wrong(Rule::Stale, put, Some(patch), self.may_be_left_over(patch));
         }
         let ignored: Vec<usize> = self.ignored(at, details, read, no_cache).collect();
         let last = *ignored.iter().max_by_key(|&&mutation| self.history.operations[mutation].start)?;
@@ -108,9 +115,61 @@ impl<'a> KeyHistory<'a> {
             place != at
                 && mutation.is_acknowledged()
                 && mutation.ends(self.key, &put.tags)
+                && !self.may_have_lost_its_tag(at, mutation)
                 && stored_by < mutation.start
                 && mutation.end + bound(self.history.window, mutation, read, no_cache) < read.start
         })
+    }
+
+    /// The PATCHes of the key that may have taken effect after a PUT and before `until`.
+    fn patches(&self, at: usize, until: Duration) -> impl Iterator<Item = usize> {
+        let from = self.history.operations[at].start;
+        let operations = &self.history.operations;
+        let patches = self.mutations.iter().copied().filter(|&place| operations[place].patch().is_some());
+        patches.filter(move |&place| self.effect_end(place) >= from && operations[place].start <= until)
+    }
+
+    /// Whether a PATCH may have taken the tag from the value of a PUT that an invalidation means.
+    fn may_have_lost_its_tag(&self, at: usize, invalidation: &Operation) -> bool {
+        let Action::Invalidate { scope: Scope::Tag(tag), .. } = &invalidation.action else { return false };
+        let patches = self.patches(at, invalidation.end).filter_map(|place| self.history.operations[place].patch());
+        patches.into_iter().any(|patch| patch.remove.contains(tag))
+    }
+
+    /// When the life of a value ends at the latest, if it was stored for certain.
+    fn latest_end(&self, at: usize) -> Option<Duration> {
+        let stored = &self.history.operations[at];
+        let put = stored.put().filter(|_| stored.is_acknowledged())?;
+        let patched = self
+            .patches(at, Duration::MAX)
+            .filter_map(|place| self.history.operations[place].patch().map(|patch| self.effect_end(place) + patch.ttl));
+        patched.chain([stored.end + put.ttl]).max()
+    }
+
+    /// Whether a value cannot expire before the end of a read.
+    pub(super) fn outlives(&self, at: usize, read: &Operation) -> bool {
+        let stored = &self.history.operations[at];
+        let patches = self.patches(at, read.end).map(|place| &self.history.operations[place]);
+        let mut lives = patches.filter_map(|patch| Some(patch.start + patch.patch()?.ttl));
+        stored.put().is_some_and(|put| outlives(stored, put, read)) && lives.all(|end| end > read.end)
+    }
+
+    /// The PATCH of whose life a read must tell, and does not: the only one that can have been of the value, and known for
+    /// long enough. Lives differ by hours, so that clocks do not matter.
+    fn unseen_patch(&self, at: usize, read: &Operation, no_cache: bool, found: &Found) -> Option<usize> {
+        let others = |place: usize| place != at && self.history.operations[place].put().is_some();
+        if self.since(at, read).any(others) {
+            return None;
+        }
+        let mut patches = self.patches(at, read.end);
+        let (Some(place), None) = (patches.next(), patches.next()) else { return None };
+        let operation = &self.history.operations[place];
+        let known = operation.is_acknowledged()
+            && self.effect_end(at) < operation.start
+            && operation.end + bound(self.history.window, operation, read, no_cache) < read.start;
+        let end = operation.patch().filter(|_| known)?.ttl + operation.start;
+        let said = Duration::from_millis(found.expires_at_ms.try_into().unwrap_or_default());
+        (said.abs_diff(end) > LIVES_APART).then_some(place)
     }
 
     /// Whether a process was killed that wrote a copy of the key, or might have, while the mutation was under way.
@@ -134,10 +193,12 @@ impl<'a> KeyHistory<'a> {
     /// Whether this is a PUT that a read must find, or a later one in its place.
     fn should_be_there(&self, at: usize, read: &Operation, no_cache: bool) -> bool {
         let stored = &self.history.operations[at];
-        let Some(put) = stored.put() else { return false };
+        if stored.put().is_none() {
+            return false;
+        }
         matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. })
             && stored.end + bound(self.history.window, stored, read, no_cache) < read.start
-            && outlives(stored, put, read)
+            && self.outlives(at, read)
             && self.since(at, read).all(|later| self.leaves_a_value(later, at, read))
     }
 
@@ -154,10 +215,13 @@ impl<'a> KeyHistory<'a> {
         let operation = &self.history.operations[mutation];
         match &operation.action {
             Action::Put(put) => put.names_l3() && outlives(operation, put, read),
+            Action::Patch(patch) => operation.start + patch.ttl > read.end,
             // Any value that there may be at the time must lack the tag.
             _ => !self.since(at, read).chain([at]).any(|place| {
-                let put = self.history.operations[place].put();
-                put.is_some_and(|put| operation.ends(self.key, &put.tags))
+                let operations = &self.history.operations;
+                let put = operations[place].put().map(|put| &put.tags);
+                let tags = put.or(operations[place].patch().map(|patch| &patch.add));
+                tags.is_some_and(|tags| operation.ends(self.key, tags))
             }),
         }
     }
@@ -177,7 +241,7 @@ impl<'a> KeyHistory<'a> {
     }
 }
 
-/// Whether a value cannot expire before the end of a read.
-pub(super) fn outlives(stored: &Operation, put: &Put, read: &Operation) -> bool {
+/// Whether a value cannot expire before the end of a read, by its PUT alone.
+fn outlives(stored: &Operation, put: &Put, read: &Operation) -> bool {
     stored.start + put.ttl > read.end
 }

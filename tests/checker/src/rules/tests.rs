@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::history::{Action, Incident, Scope};
+use crate::history::{Action, Incident, Patch, Put, Scope};
 
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -352,4 +352,45 @@ fn every_kind_of_degraded_mutation_is_seen_in_time_and_ever_after() {
             assert_wrong(Rule::Stale, until(fresh(read(late, "b", found(1)))));
         }
     }
+}
+
+fn patch(start: u64, end: u64, ttl: Duration, add: &[usize], remove: &[usize]) -> Operation {
+    let patch = Patch { key: 0, ttl, add: add.to_vec(), remove: remove.to_vec() };
+    operation(start, end, "p", Action::Patch(patch), DONE)
+}
+
+fn found_until(value: u64, expires_at_ms: i64) -> Outcome {
+    Outcome::Found(Found { value: Some(value), intact: true, level: "L1_MEMORY".to_owned(), expires_at_ms })
+}
+
+#[test]
+fn a_patch_ends_nothing_and_brings_nothing_back() {
+    let changed = || vec![put(0, 10, "a", 1), patch(20, 30, HOUR, &[], &[])];
+    assert!(judge([changed(), vec![read(3000, "b", found_until(1, 3_600_000))]].concat()).is_empty());
+    let gone = [changed(), vec![delete(25, 35, "b"), read(3000, "c", found(1))]].concat();
+    assert!(judge(gone).iter().any(|violation| violation.rule == Rule::Stale));
+    let absent = [changed(), vec![read(3000, "c", Outcome::Absent)]].concat();
+    assert!(judge(absent).iter().any(|violation| violation.rule == Rule::Vanished));
+}
+
+#[test]
+fn the_life_of_a_patch_must_be_seen() {
+    let two_hours = 2 * HOUR;
+    let with = |outcome| judge(vec![put(0, 10, "a", 1), patch(20, 30, two_hours, &[], &[]), read(3000, "b", outcome)]);
+    assert!(with(found_until(1, 7_200_000)).is_empty());
+    assert_eq!(with(found_until(1, 3_600_000))[0].rule, Rule::Stale);
+    let early = vec![put(0, 10, "a", 1), patch(20, 30, two_hours, &[], &[]), read(500, "b", found_until(1, 3_600_000))];
+    assert!(judge(early).is_empty(), "within the window");
+}
+
+#[test]
+fn tags_that_a_patch_may_have_changed_prove_nothing() {
+    let tagged = Put { tags: vec![0], ..plain(1) };
+    let until = found_until(1, 3_600_000);
+    let lost = vec![put_like(0, 10, tagged.clone()), patch(20, 30, HOUR, &[], &[0]), sweep_tag(40, 50, 0)];
+    assert!(judge([lost, vec![read(3000, "b", until.clone())]].concat()).is_empty());
+    let kept = vec![put_like(0, 10, tagged), patch(20, 30, HOUR, &[1], &[]), sweep_tag(40, 50, 0)];
+    assert_eq!(judge([kept, vec![read(3000, "b", until)]].concat())[0].rule, Rule::Stale);
+    let gained = vec![put(0, 10, "a", 1), patch(20, 30, HOUR, &[1], &[]), sweep_tag(40, 50, 1)];
+    assert!(judge([gained, vec![read(3000, "b", Outcome::Absent)]].concat()).is_empty());
 }

@@ -38,7 +38,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
             .as_object()
             .unwrap()
             .iter()
-            .filter(|(name, _)| ["get", "put", "post", "delete"].contains(&name.as_str()));
+            .filter(|(name, _)| ["get", "head", "put", "patch", "post", "delete"].contains(&name.as_str()));
         methods.map(move |(method, definition)| Operation { method, path, definition })
     })
 }
@@ -66,7 +66,7 @@ impl Operation {
         let pointer = format!("/paths/{}/{}/responses/{}", self.path.replace('/', "~1"), self.method, answer.status);
         let response = CLOSED.pointer(&pointer).unwrap_or_else(|| panic!("not described: {what}"));
         let response = resolve(&CLOSED, response);
-        match response.pointer("/content/application~1json/schema") {
+        match response.pointer("/content/application~1json/schema").filter(|_| self.method != "head") {
             Some(schema) => assert_valid(&CLOSED, schema, &answer.json(), &what),
             None => assert!(answer.body.is_empty(), "{what}"),
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use strata_it::{Answer, Api, Request, patient, stack::Claims, stack::L3Fault};
 
 /// Statuses that every operation describes, and that one of all is enough to see.
-const SHARED: [u16; 3] = [413, 429, 503];
+const SHARED: [u16; 4] = [413, 415, 429, 503];
 /// Statuses that nothing should lead to; their shape is that of the other errors.
 const UNSEEN: [u16; 3] = [500, 502, 504];
 /// Over the gateway's limit of 10 MB.
@@ -35,7 +35,8 @@ impl Tour {
     }
 
     async fn entries(&mut self, suffix: &str, path: &str) {
-        let [get, put, delete] = ["getEntry", "putEntry", "deleteEntry"].map(|id| format!("{id}{suffix}"));
+        let [get, head, put, patch, delete] =
+            ["getEntry", "headEntry", "putEntry", "patchEntry", "deleteEntry"].map(|id| format!("{id}{suffix}"));
         self.sends(&get, path, "", 404).await;
         self.sends(&put, path, r#"{"value":{"a":1.50},"tags":["t"],"ttl_seconds":60}"#, 201).await;
         self.sends(&put, path, r#"{"value":"text"}"#, 200).await;
@@ -46,9 +47,23 @@ impl Tour {
         self.takes(&get, self.api.get(path).header("if-match", "\"other\""), 412).await;
         self.takes(&get, self.api.get(path).header("if-match", "not quoted"), 400).await;
         self.takes(&put, self.api.put(path, r#"{"value":1}"#).header("if-none-match", "*"), 412).await;
+        let ask = |api: &Api, name: &str, value: &str| api.request("HEAD", path).header(name, value);
+        self.takes(&head, ask(&self.api, "if-none-match", found.header("etag").unwrap()), 304).await;
+        self.takes(&head, ask(&self.api, "if-match", "\"other\""), 412).await;
+        self.takes(&head, ask(&self.api, "if-match", "not quoted"), 400).await;
+        self.sends(&head, path, "", 200).await;
+        self.sends(&patch, path, r#"{"ttl_seconds":60,"only":"longer"}"#, 200).await;
+        self.sends(&patch, path, r#"{"ttl_seconds":7200,"add_tags":["t"]}"#, 200).await;
+        self.sends(&patch, path, r#"{"ttl_seconds":0}"#, 400).await;
+        let tags: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+        self.sends(&patch, path, &json!({"add_tags": tags}).to_string(), 422).await;
+        let other = self.api.request("PATCH", path).body(r#"{"ttl_seconds":60}"#).header("if-match", "\"other\"");
+        self.takes(&patch, other, 412).await;
         self.takes(&delete, self.api.delete(path).header("if-match", "*"), 400).await;
         self.sends(&delete, path, "", 200).await;
         self.sends(&delete, path, "", 404).await;
+        self.sends(&head, path, "", 404).await;
+        self.sends(&patch, path, r#"{"ttl_seconds":60}"#, 404).await;
     }
 
     async fn batches(&mut self) {
@@ -148,6 +163,8 @@ impl Tour {
         self.sends("updateConfig", "/config", r#"{"max_entry_size_mb":10}"#, 200).await;
         let escaped = json!({"value": "\"".repeat(3_000_000)}).to_string();
         self.sends("putEntry", "/entries/k", &escaped, 413).await;
+        let packed = self.api.put("/entries/k", "x").header("content-encoding", "br");
+        self.takes("putEntry", packed, 415).await;
         while self.api.get("/config").send().await.status == 200 {}
         self.sends("getConfig", "/config", "", 429).await;
         self.api.stack.l3().set(L3Fault::Stopped).await;

@@ -8,9 +8,10 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 14] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
     ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
+    ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
@@ -36,8 +37,9 @@ const ANSWERS: [(&str, &[(&str, &str)]); 14] = [
 ];
 
 /// Operations with a body, and the schema of it.
-const REQUESTS: [(&str, &str, &str); 5] = [
+const REQUESTS: [(&str, &str, &str); 6] = [
     ("PUT", "/entries/k", "Put"),
+    ("PATCH", "/entries/k", "Patch"),
     ("POST", "/batch", "Batch"),
     ("POST", "/invalidate", "Invalidate"),
     ("POST", "/warm", "Warm"),

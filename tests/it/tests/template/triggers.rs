@@ -53,8 +53,8 @@ fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
 /// The routes of the contract, and what was added to it.
 const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("entries", "/cache/batch", &["POST"]),
-    ("entries", "/cache/entries", &["DELETE", "GET", "PUT"]),
-    ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "PUT"]),
+    ("entries", "/cache/entries", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
+    ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
     ("invalidate", "/cache/invalidate", &["POST"]),
     ("invalidate", "/cache/journal", &["GET"]),
     ("warm", "/cache/warm", &["GET", "POST"]),

@@ -1,0 +1,69 @@
+//! Bodies that are compressed. API Gateway unpacks them before any function, so that none has to; one that comes to a
+//! function all the same is named for what it is, where its bytes would only be called no JSON.
+
+use crate::{error::ApiError, event::Event};
+
+/// How base64 of a gzip stream begins.
+const GZIP_IN_BASE64: &str = "H4sI";
+/// How a gzip stream begins, and how it does where it was taken for text: its second byte is no UTF-8.
+const GZIP: [&str; 2] = ["\u{1f}\u{8b}", "\u{1f}\u{fffd}"];
+
+/// What a body may be encoded by, once the gateway has unpacked it; the header may be left from before.
+const UNPACKED: [&str; 3] = ["identity", "gzip", "deflate"];
+
+/// Refuses a body that no function can read.
+pub(crate) fn check(event: &Event) -> Result<(), ApiError> {
+    let codings = event.headers.content_encoding.iter().flat_map(|value| value.split(','));
+    let mut codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
+    if codings.any(|coding| !UNPACKED.iter().any(|known| known.eq_ignore_ascii_case(coding))) {
+        return Err(ApiError::UnsupportedMediaType("Content-Encoding must be gzip or identity"));
+    }
+    let body = event.body.as_deref().unwrap_or_default();
+    let is_gzip = match event.is_base64_encoded {
+        true => body.starts_with(GZIP_IN_BASE64),
+        false => GZIP.iter().any(|begin| body.starts_with(begin)),
+    };
+    match (is_gzip, &event.headers.content_encoding) {
+        (false, _) => Ok(()),
+        (true, None) => {
+            Err(ApiError::UnsupportedMediaType("The body is gzip, which Content-Encoding: gzip has to say"))
+        }
+        (true, Some(_)) => Err(ApiError::UnsupportedMediaType(
+            "The body is still gzip, or was packed twice: this API does not unpack it",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refused(body: &str, is_base64: bool, encoding: Value) -> Option<String> {
+        let headers = if encoding.is_null() { json!({}) } else { json!({"Content-Encoding": encoding}) };
+        let event = json!({"multiValueHeaders": headers, "body": body, "isBase64Encoded": is_base64});
+        check(&serde_json::from_value(event).unwrap()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_gateway_has_unpacked_is_read() {
+        for encoding in [Value::Null, json!(["gzip"]), json!(["GZIP"]), json!(["deflate"]), json!(["identity", "gzip"])]
+        {
+            assert_eq!(refused("{}", false, encoding.clone()), None, "{encoding}");
+        }
+        assert_eq!(refused("e30=", true, Value::Null), None);
+        assert_eq!(refused("", false, json!([""])), None);
+    }
+
+    #[test]
+    fn what_is_still_packed_is_named() {
+        for (body, is_base64) in [("\u{1f}\u{fffd}\u{8}", false), ("\u{1f}\u{8b}", false), ("H4sIAAAAAAAA", true)] {
+            assert!(refused(body, is_base64, Value::Null).unwrap().contains("Content-Encoding: gzip"), "{body}");
+            assert!(refused(body, is_base64, json!(["gzip"])).unwrap().contains("still gzip"), "{body}");
+        }
+        for coding in ["br", "zstd", "gzip, br", "x"] {
+            assert_eq!(refused("{}", false, json!([coding])).unwrap(), "Content-Encoding must be gzip or identity");
+        }
+    }
+}
