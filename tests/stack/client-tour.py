@@ -7,10 +7,13 @@ from importlib import import_module
 import strata_client.api
 from strata_client import AuthenticatedClient
 from strata_client.models import (
+    Batch,
+    BatchOperation,
+    BatchOperationOp,
     ConfigUpdate,
     Deleted,
     Error,
-    ErrorErrorCode,
+    ErrorBodyCode,
     GetStatsSeparator,
     Invalidate,
     JobState,
@@ -19,6 +22,8 @@ from strata_client.models import (
     Level1Status,
     Level2Status,
     Level3Status,
+    Patch,
+    PatchOnly,
     Put,
     PutEntryIfNoneMatch,
     Strategy,
@@ -63,11 +68,14 @@ def entries(suffix):
     found = take(f"get_entry{suffix}", key=KEY)
     assert (found.key, found.value) == (KEY, put.value), found
     assert found.metadata.expires_at > found.metadata.created_at
+    untaken.discard(f"head_entry{suffix}")
+    assert todo[f"head_entry{suffix}"].sync_detailed(key=KEY, client=client).status_code == 200
+    assert take(f"patch_entry{suffix}", key=KEY, body=Patch(ttl_seconds=7200, only=PatchOnly.LONGER)).changed
     absent = PutEntryIfNoneMatch.VALUE_0
-    assert refused(f"put_entry{suffix}", key=KEY, body=put, if_none_match=absent) == ErrorErrorCode.PRECONDITION_FAILED
+    assert refused(f"put_entry{suffix}", key=KEY, body=put, if_none_match=absent) == ErrorBodyCode.PRECONDITION_FAILED
     assert isinstance(take(f"delete_entry{suffix}", key=KEY), Deleted)
     missing = take(f"get_entry{suffix}", key=KEY).error
-    assert (missing.code, missing.details["key"]) == (ErrorErrorCode.CACHE_KEY_NOT_FOUND, KEY), missing
+    assert (missing.code, missing.details["key"]) == (ErrorBodyCode.CACHE_KEY_NOT_FOUND, KEY), missing
     take(f"put_entry{suffix}", key=KEY, body=Put(value=None))
 
 
@@ -76,14 +84,22 @@ def bulk():
     counted = take("invalidate", body=Invalidate(pattern="tenant/7/*", dry_run=True))
     assert (counted.invalidated_count, counted.sample_keys) == (1, [KEY]), counted
     both = Invalidate(pattern="tenant/7/*", tags=["customer"])
-    assert refused("invalidate", body=both) == ErrorErrorCode.INVALID_REQUEST
+    assert refused("invalidate", body=both) == ErrorBodyCode.INVALID_REQUEST
     assert take("invalidate", body=Invalidate(tags=["customer"], reason="tour")).invalidated_count == 0
+    operations = [
+        BatchOperation(op=BatchOperationOp.PUT, key=f"{KEY}:1", value=[1], ttl_seconds=60),
+        BatchOperation(op=BatchOperationOp.GET, key=KEY),
+    ]
+    stored, found = take("batch", body=Batch(operations=operations)).results
+    assert (stored.status, found.status, found.found, found.value) == (201, 200, True, None), (stored, found)
+    assert take("invalidate", body=Invalidate(keys=[f"{KEY}:1"], except_tags=["pinned"])).invalidated_count == 1
     listed = take("list_keys", prefix="tenant/7/", limit=10)
     assert [line.key for line in listed.keys] == [KEY], listed
     assert take("list_tags", prefix="customer").tags == []
     assert take("get_stats", separator=GetStatsSeparator.VALUE_1).depth == 1
     started = take("start_warming", body=Warm(keys=[KEY], strategy=Strategy.SCHEDULED), idempotency_key="tour")
     assert take("get_job", started.warming_job_id).state == JobState.SCHEDULED
+    assert started.warming_job_id in [job.job_id for job in take("list_jobs").jobs]
     assert take("cancel_job", started.warming_job_id).state == JobState.CANCELLED
 
 

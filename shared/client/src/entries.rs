@@ -352,7 +352,7 @@ impl Put<'_> {
         let call = call(Method::PUT, &self.key)
             .header(IF_NONE_MATCH, self.if_absent.then_some("*"))?
             .header(IF_MATCH, self.if_match)?
-            .json(&PutBody { value: &*self.value?, options: &self.options })?
+            .json(&PutBody { value: &self.value?, options: &self.options })?
             .repeat(if is_conditional { Repeat::Never } else { self.repeat });
         let reply = self.client.send(call).await?;
         let mut stored: Stored = reply.json()?;

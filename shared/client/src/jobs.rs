@@ -1,10 +1,17 @@
 //! What goes on behind the API: warm jobs, and invalidations that were too large for their request.
 
-use crate::{Result, call::Call, client::Client, retry::Repeat, timestamp::Timestamp, warm::Strategy};
+use crate::{
+    Result,
+    call::Call,
+    client::{Client, awaited},
+    retry::Repeat,
+    timestamp::Timestamp,
+    warm::Strategy,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How far a job is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -105,7 +112,37 @@ impl JobState {
     }
 }
 
+/// Some of the jobs of the API key: those that are not over first, then those that are, the last that ended first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobPage {
+    /// The jobs; there may be fewer than were asked for, and more to come.
+    pub jobs: Vec<Job>,
+    /// What to give as [`Jobs::after`] for those that come after these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 impl Client {
+    /// Lists the jobs of the API key that the token may see, for a week after they have ended.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/jobs.rs")]
+    /// ```
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs { client: self, state: None, after: None, limit: None }
+    }
+
+    /// How far a job is, as soon as it is further than now, or after so many whole seconds, at most 20.
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/job_after.rs")]
+    /// ```
+    pub async fn job_after(&self, id: &str, wait: Duration) -> Result<Job> {
+        let call = Call::new(Method::GET, &path(id)).query("wait", Some(wait.as_secs().to_string()));
+        self.send(call).await?.json()
+    }
+
     /// How far a job is. Of a job that is not known the error is [`Code::JobNotFound`](crate::Code::JobNotFound).
     ///
     /// ```no_run
@@ -128,3 +165,41 @@ impl Client {
 fn path(id: &str) -> String {
     format!("/warm/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))
 }
+
+/// See [`Client::jobs`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct Jobs<'a> {
+    client: &'a Client,
+    state: Option<JobState>,
+    after: Option<String>,
+    limit: Option<u64>,
+}
+
+impl Jobs<'_> {
+    /// Only those in this state.
+    pub fn state(mut self, state: JobState) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Those after the page that said this.
+    pub fn after(mut self, next: impl Into<String>) -> Self {
+        self.after = Some(next.into());
+        self
+    }
+
+    /// At most so many, 1 to 50; default 20.
+    pub fn limit(mut self, jobs: u64) -> Self {
+        self.limit = Some(jobs);
+        self
+    }
+
+    async fn send(self) -> Result<JobPage> {
+        let call = Call::new(Method::GET, "/warm").query("state", self.state.map(JobState::name));
+        let call = call.query("after", self.after).query("limit", self.limit.map(|limit| limit.to_string()));
+        self.client.send(call).await?.json()
+    }
+}
+
+awaited!(Jobs<'a> => JobPage);

@@ -53,7 +53,7 @@ pub use config::{Config, Configured, UpdateConfig};
 pub use entries::{Change, Delete, Deleted, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
 pub use error::{ApiError, Code, Error};
 pub use invalidate::{Invalidate, Invalidated, Reclaim, Selector};
-pub use jobs::{Job, JobKind, JobState};
+pub use jobs::{Job, JobKind, JobPage, JobState, Jobs};
 pub use journal::{FieldChange, Journal, Mutation, Mutations};
 pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
 pub use level::Level;

@@ -72,6 +72,7 @@ impl Case<'_> {
             scopes.contains(&asked.scope.as_str()) || asked.scope == "cache:journal" && scopes.contains(&"cache:admin");
         let owns_all = (!asked.names_mine() || tenant.owns(&tenant.mine()))
             && match asked.over.as_deref() {
+                Some("keys") if asked.narrows => tenant.owns_some_of(word),
                 Some("keys") => tenant.owns(word),
                 Some("patterns") => tenant.owns(&literal_prefix(word)),
                 _ => !asked.concerns_all,
@@ -115,10 +116,13 @@ impl Case<'_> {
             world::secrets(&said).difference(&world::secrets(&asked)).map(|secret| format!("it tells {secret}")),
         );
         let owned = world.keys(self.tenant).iter().filter(|key| self.tenant.owns(key)).count();
-        for field in ["invalidated_count", "estimated_keys"] {
-            if body[field].as_u64().is_some_and(|count| count > owned as u64) {
-                faults.push(format!("{field} counts more than the {owned} keys it owns"));
-            }
+        let of_tags = body["tags"].as_array().into_iter().flatten().map(|tag| &tag["entries"]);
+        let counts = of_tags.chain([&body["invalidated_count"], &body["estimated_keys"]]);
+        let too_many = counts.filter(|count| count.as_u64().is_some_and(|count| count > owned as u64));
+        faults.extend(too_many.map(|count| format!("it counts {count}, and only {owned} keys are its own")));
+        for (list, name) in [("keys", "key"), ("mutations", "key"), ("prefixes", "prefix")] {
+            let named = body[list].as_array().into_iter().flatten().filter_map(|one| one[name].as_str());
+            faults.extend(named.filter(|key| !tenant.owns(key)).map(|key| format!("it lists {key}")));
         }
         faults
     }

@@ -4,6 +4,7 @@
 
 mod contract;
 mod document;
+mod generators;
 mod tour;
 mod types;
 

@@ -40,7 +40,7 @@ impl TieredCache {
         if let Ok(decided) = self.meters().decide(api_key, needs, self.clock.now_ms()) {
             return decided;
         }
-        let is_exact = |(class, permits)| permits > 0 && self.meters().is_exact(class);
+        let is_exact = |(class, permits): (Class, u32)| permits > 0 && self.meters().is_exact(class);
         if needs.into_iter().any(is_exact) && self.view().uses(Level::L2) {
             self.link.meet().await;
         }

@@ -74,7 +74,8 @@ impl Import {
     }
 }
 
-/// Stores chunks side by side until there are no more.
+/// Stores chunks side by side until there are no more. Where the levels cannot keep up fewer are under way: half as many
+/// after each that met that, and one more after each that did not.
 async fn store_all(
     client: &Arc<Client>,
     mut chunks: mpsc::Receiver<Chunk>,
@@ -82,10 +83,11 @@ async fn store_all(
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let mut under_way = JoinSet::new();
+    let mut at_once = parallel;
     let mut next = chunks.recv().await;
     loop {
         // One that stores a key again waits for those before it.
-        let is_free = |chunk: &Chunk, others: usize| others < if chunk.waits { 1 } else { parallel };
+        let is_free = |chunk: &Chunk, others: usize| others < if chunk.waits { 1 } else { at_once };
         match next.take_if(|chunk| is_free(chunk, under_way.len())) {
             Some(chunk) => {
                 let client = client.clone();
@@ -93,7 +95,11 @@ async fn store_all(
                 next = chunks.recv().await;
             }
             None => match under_way.join_next().await {
-                Some(stored) => progress.note(stored.map_err(|why| Failure::at("storing", why))??)?,
+                Some(stored) => {
+                    let done = stored.map_err(|why| Failure::at("storing", why))??;
+                    at_once = if done.was_refused { (at_once / 2).max(1) } else { (at_once + 1).min(parallel) };
+                    progress.note(done)?;
+                }
                 None => return Ok(()),
             },
         }

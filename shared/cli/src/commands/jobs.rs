@@ -4,36 +4,83 @@ use crate::{
     exit::{Exit, Failure},
     output::count,
     session::Session,
+    table::Table,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
-use strata_client::{Job, JobState};
+use strata_client::{Job, JobKind, JobState};
 
+/// Jobs of a page: as many as the API gives.
+const PAGE: u64 = 50;
 /// Between two looks at a job.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Look at a job, follow it, or cancel it
+/// List jobs, look at one, follow it, or cancel it
 #[derive(Debug, Args)]
 pub struct Jobs {
-    /// The job's name, as `strata warm` or `strata invalidate` said it
-    id: String,
+    /// The job's name, as `strata warm` or `strata invalidate` said it; without it those of the API key are listed
+    id: Option<String>,
     /// Show a bar until the job has ended; exit code 9 unless it is done
-    #[arg(long, short)]
+    #[arg(long, short, requires = "id")]
     watch: bool,
     /// Cancel it; what it has loaded stays
-    #[arg(long, conflicts_with = "watch")]
+    #[arg(long, conflicts_with = "watch", requires = "id")]
     cancel: bool,
+    /// List at most so many
+    #[arg(long, short = 'n', default_value_t = 20, conflicts_with = "id")]
+    limit: u64,
 }
 
 impl Jobs {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
-        let id = &self.id;
+        let Some(id) = &self.id else { return list(session, self.limit).await };
         if self.watch {
             return watch(session, id).await;
         }
         let job = if self.cancel { session.client.cancel_job(id).await? } else { session.client.job(id).await? };
         show(session, &job)
+    }
+}
+
+/// Lists those that are not over, then those that are, the last that ended first.
+async fn list(session: &Session, limit: u64) -> Result<(), Failure> {
+    let (output, mut left, mut after) = (&session.output, limit, None::<String>);
+    let mut table = Table::new(["JOB", "KIND", "STATE", "DONE>", "MISSING>", "FAILED>", "REMAINING>", "CREATED"]);
+    while left > 0 {
+        let jobs = session.client.jobs().limit(left.min(PAGE));
+        let page = match after {
+            Some(after) => jobs.after(after).await?,
+            None => jobs.await?,
+        };
+        left = left.saturating_sub(page.jobs.len() as u64);
+        for job in &page.jobs {
+            if output.json {
+                output.json(job)?;
+                continue;
+            }
+            let remaining = job.remaining.map_or_else(|| "-".to_owned(), count);
+            let [done, missing, failed] = [job.done, job.missing, job.failed].map(count);
+            let created = job.created_at.to_string();
+            table.row([&job.job_id, kind(job), job.state.name(), &done, &missing, &failed, &remaining, &created]);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if output.json {
+        return Ok(());
+    }
+    let lines = table.lines(output.paint, |_, cell| cell.to_owned());
+    lines.iter().try_for_each(|line| output.line(line))
+}
+
+fn kind(job: &Job) -> &'static str {
+    match job.kind {
+        JobKind::Warm => "warm",
+        JobKind::Removal => "removal",
+        _ => "other",
     }
 }
 

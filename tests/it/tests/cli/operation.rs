@@ -88,6 +88,10 @@ async fn a_warm_job_is_waited_for_looked_at_and_cancelled() {
     let later = shell.strata(&["warm", "k", "-s", "scheduled"]).await.expect(0);
     let id = later.out.trim();
     assert!(shell.strata(&["jobs", id]).await.expect(0).out.contains("scheduled"));
+    let listed = shell.strata(&["jobs"]).await.expect(0).out;
+    let states: Vec<&str> = listed.lines().skip(1).filter_map(|line| line.split_whitespace().nth(2)).collect();
+    assert_eq!(states, ["scheduled", "done", "done"], "{listed}");
+    assert_eq!(shell.strata(&["jobs", "-n", "1", "--json"]).await.expect(0).json()["job_id"], id);
     assert!(shell.strata(&["jobs", id, "--cancel"]).await.expect(0).out.contains("cancelled"));
     shell.strata(&["jobs", id, "--watch"]).await.expect(9);
     shell.strata(&["jobs", "nobody"]).await.expect(3).says("JOB_NOT_FOUND");

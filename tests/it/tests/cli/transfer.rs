@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use std::{fs, io::Write, path::Path, process::Stdio};
 use strata_client::Timestamp;
-use strata_it::{Api, patient, stack::Options};
+use strata_it::{Api, configured, patient, stack::Options};
 
-/// Without limits, which others test.
+/// Without limits, which others test, and with all the time for a hundred at once that a busy machine takes.
 fn unlimited() -> Options {
-    patient().parameter("RateLimits", "off")
+    let levels = json!({"l2_config": {"timeout_ms": 10_000}, "l3_config": {"timeout_ms": 20_000}});
+    configured(levels).parameter("RateLimits", "off")
 }
 
 fn lines(numbers: std::ops::Range<usize>) -> String {
@@ -59,7 +60,8 @@ async fn what_is_exported_comes_back_the_same() {
     let shell = Shell::of(&api);
     let odd = r#"{"b":1.00,"a":"ü\u00e9\/","n":1e400,"s":[ 1 , 2 ]}"#;
     let mut text = lines(0..230);
-    text += &format!("{{\"key\":\"n:odd/ü \\\"x\\\"\",\"value\":{odd},\"ttl_seconds\":4000,\"tags\":[\"b\",\"a\"]}}\n");
+    text +=
+        &format!("{{\"key\":\"n:odd/ü \\\"x\\\"\",\"value\":{odd},\"ttl_seconds\":40000,\"tags\":[\"b\",\"a\"]}}\n");
     text += "{\"key\":\"n:null\",\"value\":null}\n{\"key\":\"other\",\"value\":1}\n";
     write(&shell, "in.jsonl", &text);
     shell.strata(&["import", "in.jsonl"]).await.expect(0).says("stored 233 entries");
@@ -75,9 +77,10 @@ async fn what_is_exported_comes_back_the_same() {
         assert_eq!((&done["stored"], &done["complete"]), (&json!(232), &json!(true)), "{name}");
         let again = shell.strata(&["export", "n:"]).await.expect(0);
         assert_eq!(without_times(&again.out), without_times(&first.out), "{name}");
-        let apart = expiries(&again.out).into_iter().zip(expiries(&first.out)).map(|(one, other)| (one - other).abs());
-        // What is in the table is what was left when it was sent; a busy machine takes its time until it arrives.
-        assert!(apart.max().unwrap() <= 30, "{name}");
+        // What was left when it was sent, to the second; a busy machine takes its time until it arrives.
+        let later = expiries(&again.out).into_iter().zip(expiries(&first.out)).map(|(again, first)| again - first);
+        let later: Vec<i64> = later.collect();
+        assert!(later.iter().all(|later| (-3..1000).contains(later)), "{name}: {later:?}");
     }
     assert!(!Path::new(&shell.home().join("out.jsonl.part")).exists());
 }
@@ -86,7 +89,7 @@ async fn what_is_exported_comes_back_the_same() {
 async fn what_is_listed_is_what_there_is() {
     let api = Api::with(unlimited()).await;
     let shell = Shell::of(&api);
-    shell.strata_with(&["import", "-"], &lines(0..1205)).await.expect(0);
+    shell.strata_with(&["import", "-", "--parallel", "2"], &lines(0..1205)).await.expect(0);
     shell.strata(&["put", "other", "[1]", "--tag", "t"]).await.expect(0);
     let listed = shell.strata(&["ls", "n:"]).await.expect(0).out;
     let expected: String = (0..1205).map(|number| format!("n:{number:05}\n")).collect();
@@ -126,7 +129,7 @@ async fn what_cannot_be_stored_is_named_and_the_rest_is_stored() {
 async fn a_killed_import_goes_on_where_it_stopped() {
     let api = Api::with(unlimited()).await;
     let shell = Shell::of(&api);
-    write(&shell, "many.jsonl", &lines(0..3000));
+    write(&shell, "many.jsonl", &lines(0..1500));
     let kept = shell.home().join(".local/state/strata/imports");
     let lines_done = || -> u64 {
         let file = fs::read_dir(&kept).ok().and_then(|mut files| files.next()).and_then(Result::ok);
@@ -135,18 +138,18 @@ async fn a_killed_import_goes_on_where_it_stopped() {
         kept.and_then(|kept| kept["lines"].as_u64()).unwrap_or(0)
     };
     let mut command = shell.command("strata");
-    command.args(["import", "many.jsonl", "--parallel", "2"]).stderr(Stdio::null());
+    command.args(["import", "many.jsonl", "--parallel", "1"]).stderr(Stdio::null());
     let mut killed = command.spawn().unwrap();
     eventually("the first checkpoint", async || lines_done() > 0).await;
     killed.kill().await.unwrap();
     let before = lines_done();
-    assert!((1..3000).contains(&before), "{before}");
-    let done = shell.strata(&["import", "many.jsonl", "--json"]).await.expect(0);
+    assert!((1..1500).contains(&before), "{before}");
+    let done = shell.strata(&["import", "many.jsonl", "--parallel", "2", "--json"]).await.expect(0);
     assert!(done.err.contains("going on after line"), "{done:?}");
-    assert_eq!(done.json()["stored"], 3000 - before);
-    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 3000);
+    assert_eq!(done.json()["stored"], 1500 - before);
+    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 1500);
     assert_eq!(lines_done(), 0, "it has ended");
-    assert_eq!(fresh(&api, "n:02999").await.value(), "2999");
+    assert_eq!(fresh(&api, "n:01499").await.value(), "1499");
 }
 
 #[tokio::test]

@@ -40,5 +40,7 @@ examples! {
     keys = "../../../../shared/client/examples/keys.rs",
     tags = "../../../../shared/client/examples/tags.rs",
     stats = "../../../../shared/client/examples/stats.rs",
+    jobs = "../../../../shared/client/examples/jobs.rs",
+    job_after = "../../../../shared/client/examples/job_after.rs",
     update_config = "../../../../shared/client/examples/update_config.rs",
 }

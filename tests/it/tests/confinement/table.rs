@@ -43,6 +43,9 @@ pub struct Asked {
     /// It cannot be understood, whatever it names.
     #[serde(default)]
     pub malformed: bool,
+    /// It asks for what begins with its word, and is answered with what of that the token may see.
+    #[serde(default)]
+    pub narrows: bool,
     /// It concerns all keys.
     #[serde(default)]
     pub concerns_all: bool,
@@ -94,6 +97,11 @@ impl Tenant {
     /// The key of somebody else.
     pub fn other(&self) -> String {
         format!("outsider-{}", self.me)
+    }
+
+    /// Whether some of what begins with `text` is its own.
+    pub fn owns_some_of(&self, text: &str) -> bool {
+        self.owns(text) || self.prefixes.iter().any(|prefix| prefix.as_bytes().starts_with(text.as_bytes()))
     }
 
     /// A key of its own; of one that may touch none, one that would be.

@@ -9,8 +9,8 @@ use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
 const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
-    ("functions/entries/src/get.rs", &[("Metadata", "Found/properties/metadata")]),
-    ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "Stored/properties/metadata")]),
+    ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
+    ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
@@ -33,7 +33,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
     ("functions/status/src/keys.rs", &[("Answered", "Keys"), ("Line", "ListedKey")]),
     ("functions/status/src/tags.rs", &[("Answered", "TagCounts"), ("Tag", "TagCount")]),
     ("functions/status/src/stats.rs", &[("Answered", "Stats"), ("Group", "PrefixSum"), ("Sum", "Sum")]),
-    ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "Error/properties/error")]),
+    ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "ErrorBody")]),
 ];
 
 /// Operations with a body, and the schema of it.

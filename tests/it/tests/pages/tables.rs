@@ -55,7 +55,7 @@ fn every_operation_is_listed_with_what_it_answers() {
 
 #[test]
 fn every_error_code_is_listed() {
-    let codes = DOCUMENT.pointer("/components/schemas/Error/properties/error/properties/code/enum").unwrap();
+    let codes = DOCUMENT.pointer("/components/schemas/ErrorBody/properties/code/enum").unwrap();
     assert_lists("docs/api.md", 0, codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap()));
 }
 
@@ -92,6 +92,16 @@ fn every_metric_is_listed() {
     let metrics: Vec<_> = all.iter().map(String::as_str).filter(|name| !units.contains(name)).collect();
     assert!(metrics.len() > 20, "{metrics:?}");
     assert_lists("docs/status.md", 0, metrics);
+}
+
+#[test]
+fn every_suite_of_the_benchmarks_is_listed() {
+    let source = fs::read_to_string(repository().join("tests/bench/src/suites.rs")).unwrap();
+    let names =
+        source.split("Suite { name: ").skip(1).map(|rest| rest.split([',', ':']).next().unwrap().trim_matches('"'));
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() > 10, "{names:?}");
+    assert_lists("docs/performance.md", 0, names);
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::{collections::BTreeMap, time::Duration};
 use strata_client::{Client, Code, Error, Outcome};
 
 /// Times that what was not stored is sent again, a little later each time.
-const TIMES: u32 = 8;
+const TIMES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What has become of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Done {
     pub last_line: u64,
     pub taken: u64,
     pub tally: Tally,
+    /// Some of it had to be sent again, for a level could not take it.
+    pub was_refused: bool,
     /// What could not be stored, and why.
     pub messages: Vec<String>,
 }
@@ -41,7 +44,8 @@ impl Done {
 /// Stores a chunk. Values are right whenever they are stored, so what may have happened is done again.
 pub async fn store(client: &Client, chunk: Chunk) -> Result<Done, Failure> {
     let Chunk { number, lines, wrong, last_line, taken, .. } = chunk;
-    let mut done = Done { number, last_line, taken, tally: Tally::default(), messages: Vec::new() };
+    let (tally, messages, was_refused) = (Tally::default(), Vec::new(), false);
+    let mut done = Done { number, last_line, taken, tally, was_refused, messages };
     for (line, why) in wrong {
         done.fail(format!("line {line}: {why}"));
     }
@@ -55,7 +59,7 @@ pub async fn store(client: &Client, chunk: Chunk) -> Result<Done, Failure> {
         }
         // Only where nothing came of it is it a matter of time.
         if done.tally == before {
-            tokio::time::sleep(PAUSE * 2u32.pow(round)).await;
+            tokio::time::sleep((PAUSE * 2u32.pow(round)).min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64())).await;
             round += 1;
         }
     }
@@ -80,7 +84,10 @@ async fn once(client: &Client, lines: Vec<Line>, is_last: bool, done: &mut Done)
     let outcomes = match client.batch(operations).repeat().await {
         Ok(outcomes) => outcomes,
         // What was not answered in time may be stored, and is stored again.
-        Err(error) if error.may_have_happened() && !is_last => return Ok(kept),
+        Err(error) if error.may_have_happened() && !is_last => {
+            done.was_refused = true;
+            return Ok(kept);
+        }
         // A batch is refused as a whole for what is wrong with some of it.
         Err(error) => return without_wrong(error, kept, done),
     };
@@ -94,6 +101,7 @@ async fn once(client: &Client, lines: Vec<Line>, is_last: bool, done: &mut Done)
             _ => done.fail(format!("{}: was not stored in time", line.key)),
         }
     }
+    done.was_refused |= !again.is_empty();
     Ok(again)
 }
 
