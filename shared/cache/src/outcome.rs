@@ -299,8 +299,7 @@ pub struct Mutation {
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
 #[derive(Debug)]
 pub enum CacheError {
-    /// A level that is needed for a correct answer cannot be reached. The mutation may have happened when it was
-    /// under way already.
+    /// A level that is needed for a correct answer cannot be reached; a mutation under way may have happened.
     Unavailable {
         /// The level.
         level: Level,
