@@ -51,7 +51,12 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 /// The operations, all of which the caller may ask for.
 fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
     let body = Body::of(&mut call.event)?;
-    let operations = request::read(&body, &call.principal.subject)?;
+    let mut operations = request::read(&body, &call.principal.subject)?;
+    for operation in &mut operations {
+        if let Ask::Mutate(Mutate::Put(_, put)) = &mut operation.ask {
+            put.api_key.clone_from(&call.principal.api_key);
+        }
+    }
     let needs = needs(&operations);
     for ((class, operations), scope) in needs.into_iter().zip([Scope::Write, Scope::Read]) {
         if operations > 0 {

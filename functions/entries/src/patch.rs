@@ -42,6 +42,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let body = Body::of(&mut call.event)?;
     let mut patch = patch_request::read(&body, condition)?;
     patch.by = std::mem::take(&mut call.principal.subject);
+    patch.api_key = std::mem::take(&mut call.principal.api_key);
     let Some(patched) = call.cache.patch(&key, &patch).await? else {
         let searched = call.cache.config().enabled().without(Level::L1);
         return Err(ApiError::KeyNotFound { key, searched, cache_status: None });

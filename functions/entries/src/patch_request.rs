@@ -23,6 +23,7 @@ pub fn read(body: &Body, condition: Condition) -> Result<Patch, ApiError> {
         remove_tags: fields.optional("remove_tags", lists::tags).unwrap_or_default(),
         condition,
         by: String::new(),
+        api_key: String::new(),
     };
     fields.finish()?;
     if has_only && !has_life {

@@ -38,6 +38,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let body = Body::of(&mut call.event)?;
     let mut put = put_request::read(&body, condition)?;
     put.by = std::mem::take(&mut call.principal.subject);
+    put.api_key = std::mem::take(&mut call.principal.api_key);
     drop(body);
     let stored = call.cache.put(&key, put).await?;
     call.trace.degraded = stored.degraded;

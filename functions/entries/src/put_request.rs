@@ -58,6 +58,7 @@ impl<'a> Said<'a> {
             levels: self.levels,
             condition,
             by: String::new(),
+            api_key: String::new(),
         })
     }
 }

@@ -2,13 +2,19 @@
 
 use serde::{Serialize, Serializer};
 use strata_api::{Answer, Call, Response, Timestamp, http::StatusCode};
-use strata_cache::{Config, Count, Counts, Health, Level, LevelStatus, Status, stats::Told};
+use strata_cache::{
+    Config, Count, Counts, Health, Level, LevelStatus, Quotas, Status, Stock,
+    quota::Quota,
+    stats::{Strain, Told},
+};
 
 #[derive(Serialize)]
 struct Answered {
     status: &'static str,
     levels: (Level1, Level2, Level3),
     overall_stats: Overall,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
     fleet: Fleet,
     last_updated: Timestamp,
 }
@@ -46,6 +52,12 @@ struct Level2 {
     memory_usage_mb: Mebibytes,
     connection_pool_size: u32,
     active_connections: u64,
+    /// Keys that Redis evicted in the last five to ten minutes; left out where there is nothing to compare with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evicted: Option<u64>,
+    /// Why the level is degraded, where that is not for being slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +89,25 @@ struct Fleet {
     journal_newest: Option<String>,
 }
 
+/// What the caller's API key stores, and may store.
+#[derive(Serialize)]
+struct Usage {
+    #[serde(flatten)]
+    used: Amounts,
+    /// Those that there are.
+    quotas: Amounts,
+}
+
+#[derive(Serialize)]
+struct Amounts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index_bytes: Option<u64>,
+}
+
 /// A share, rounded to thousandths.
 struct Ratio(f64);
 
@@ -86,12 +117,34 @@ struct Mebibytes(f64);
 
 /// Answers with the state of the fleet.
 pub async fn handle(call: Call<'_>) -> Answer {
-    let status = call.cache.status().await;
+    let mut status = call.cache.status(&call.principal.api_key).await;
+    if call.principal.prefixes().is_some() {
+        status = own(status);
+    }
     let now = Timestamp::floor(call.cache.clock().now_ms());
-    Response::json(StatusCode::OK, &answered(&status, &call.cache.config(), now))
+    let usage = status.stock.map(|stock| usage(stock, call.cache.quotas()));
+    Response::json(StatusCode::OK, &answered(&status, usage, &call.cache.config(), now))
 }
 
-fn answered(status: &Status, config: &Config, now: Timestamp) -> Answered {
+/// The same as a tenant is told it: what is its own, and nothing of what others store and ask. What is not counted for each
+/// API key is 0.
+fn own(status: Status) -> Status {
+    let Stock { entries, bytes, index_bytes } = status.stock.unwrap_or_default();
+    let nothing = |level: LevelStatus| LevelStatus { entries: 0, bytes: 0, memory_bytes: 0, ..level };
+    let l2 = LevelStatus { entries, bytes, memory_bytes: bytes + index_bytes, ..status.l2 };
+    let strain = Strain { evicted: status.strain.evicted.min(1), since_ms: None, ..status.strain };
+    let told = status.told.map(|_| Told::default());
+    Status { l1: nothing(status.l1), l2, l3: nothing(status.l3), strain, told, ..status }
+}
+
+fn usage(stock: Stock, quotas: Quotas) -> Usage {
+    let used = Quota::ALL.map(|quota| Some(stock.of(quota)));
+    let [used, quotas] = [used, Quota::ALL.map(|quota| quotas.of(quota))]
+        .map(|[entries, bytes, index_bytes]| Amounts { entries, bytes, index_bytes });
+    Usage { used, quotas }
+}
+
+fn answered(status: &Status, usage: Option<Usage>, config: &Config, now: Timestamp) -> Answered {
     let told = status.told.as_ref();
     // What a level did before it was switched off is history.
     let off = [(Level::L1, status.l1), (Level::L2, status.l2), (Level::L3, status.l3)]
@@ -113,6 +166,7 @@ fn answered(status: &Status, config: &Config, now: Timestamp) -> Answered {
             cache_demotion_count: counts[Count::Demotions],
             degraded_mutation_count: counts[Count::Degraded],
         },
+        usage,
         fleet: fleet(told, config),
         last_updated: now,
     }
@@ -135,8 +189,18 @@ fn levels(status: &Status, config: &Config, counts: &Counts, recent: &Counts) ->
         memory_usage_mb: Mebibytes::of(status.l2.memory_bytes),
         connection_pool_size: config.l2_config.max_connections,
         active_connections: status.told.as_ref().map_or(0, |told| told.containers),
+        evicted: status.strain.since_ms.map(|_| status.strain.evicted),
+        reason: reason(&status.strain),
     };
     (l1, l2, Level3 { common: common(Level::L3, status.l3), errors: counts[Count::L3Errors] })
+}
+
+fn reason(strain: &Strain) -> Option<String> {
+    match strain {
+        Strain { refused: Some(code), .. } => Some(format!("Redis refuses writes: {code}")),
+        Strain { evicted: 0, .. } => None,
+        Strain { .. } => Some("Redis is full and evicts".to_owned()),
+    }
 }
 
 fn common(level: Level, status: LevelStatus, counts: &Counts, recent: &Counts) -> Common {

@@ -6,7 +6,7 @@ use crate::cors::Cors;
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use strata_cache::{
-    Class, Config, Deployment, Limits,
+    Class, Config, Deployment, Limits, Quotas,
     config::{FIELDS, RedisUrl, Refusal},
 };
 
@@ -20,7 +20,8 @@ pub struct Settings {
     /// invocation, default 60000; `JOBS_PER_API_KEY`, how many warm jobs an API key may have unfinished, up to 1000, default
     /// 100, 0 for any number. `RATE_LIMIT_READ` (5000), `RATE_LIMIT_WRITE` (1000), `RATE_LIMIT_CONFIG` (10) and
     /// `RATE_LIMIT_BULK` (100): requests per minute and API key, 1 to 1,000,000; all of them off when `RATE_LIMITS`,
-    /// default `on`, is `off`. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
+    /// default `on`, is `off`. `QUOTA_ENTRIES` (1,000,000), `QUOTA_MB` (1024) and `QUOTA_INDEX_MB` (256): what one API key
+    /// may store in L2, 0 for any amount. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
     /// `iam-serverless` or `iam-replication-group`, which needs `REDIS_USER` and `REDIS_CACHE_NAME`, and `AWS_REGION` and
     /// credentials as Lambda sets them.
     pub deployment: Deployment,
@@ -81,7 +82,8 @@ fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deploym
         deployment.jobs_per_account =
             jobs.ok_or_else(|| SettingsError { variable: JOBS_PER_API_KEY, problem: problem() })?;
     }
-    deployment.limits = limits(lookup)?;
+    deployment.limits = limits(&lookup)?;
+    deployment.quotas = quotas(lookup)?;
     Ok(deployment)
 }
 
@@ -132,6 +134,16 @@ fn limits(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Limits, Set
         Some("off") => Ok(Limits::OFF),
         Some(_) => Err(SettingsError { variable: "RATE_LIMITS", problem: "must be on or off".to_owned() }),
     }
+}
+
+fn quotas(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Quotas, SettingsError> {
+    let quota = |variable, default| Ok(number(variable, lookup(variable))?.unwrap_or(default));
+    let megabytes = |variable, default| Ok(quota(variable, default)?.saturating_mul(1 << 20));
+    Ok(Quotas {
+        entries: quota("QUOTA_ENTRIES", 1_000_000)?,
+        bytes: megabytes("QUOTA_MB", 1024)?,
+        index_bytes: megabytes("QUOTA_INDEX_MB", 256)?,
+    })
 }
 
 fn cors(list: Option<String>) -> Result<Cors, SettingsError> {
@@ -252,6 +264,8 @@ mod tests {
             ("INVALIDATE_BUDGET_MS", "5"),
             ("JOB_SLICE_MS", "7"),
             ("RATE_LIMIT_BULK", "7"),
+            ("QUOTA_MB", "3"),
+            ("QUOTA_ENTRIES", "0"),
         ])
         .unwrap();
         let config = &settings.config;
@@ -267,6 +281,8 @@ mod tests {
         assert!(!format!("{settings:?}").contains("u:p"));
         let limits = settings.deployment.limits;
         assert_eq!(Class::ALL.map(|class| limits.of(class)), [Some(5000), Some(1000), Some(10), Some(7)]);
+        let expected = Quotas { entries: 0, bytes: 3 << 20, index_bytes: 256 << 20 };
+        assert_eq!(settings.deployment.quotas, expected);
     }
 
     #[test]
@@ -298,6 +314,7 @@ mod tests {
             ("RATE_LIMIT_READ", "0"),
             ("RATE_LIMIT_WRITE", "1000001"),
             ("RATE_LIMIT_CONFIG", "off"),
+            ("QUOTA_MB", "-1"),
             ("CACHE_CONFIG", "{"),
             ("CACHE_CONFIG", r#"{"l9_config":{}}"#),
             ("CACHE_CONFIG", r#"{"l1_config":{"enabled":"yes"}}"#),

@@ -58,6 +58,7 @@
 //!     levels: None,
 //!     condition: Condition::Always,
 //!     by: String::new(),
+//!     api_key: String::new(),
 //! };
 //! let stored = cache.put(&key, put).await?;
 //! assert!(stored.created);
@@ -90,6 +91,7 @@ mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
+pub mod quota;
 mod record;
 mod redis;
 mod register;
@@ -119,6 +121,7 @@ pub use outcome::{
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
+pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;

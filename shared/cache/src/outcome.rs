@@ -104,6 +104,8 @@ pub struct Put {
     pub condition: Condition,
     /// Who asked for it, for the journal; empty when nobody should be named.
     pub by: String,
+    /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
+    pub api_key: String,
 }
 
 /// A condition on the value a PUT replaces.
@@ -297,8 +299,7 @@ pub struct Mutation {
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
 #[derive(Debug)]
 pub enum CacheError {
-    /// A level that is needed for a correct answer cannot be reached. The mutation may have happened when it was
-    /// under way already.
+    /// A level that is needed for a correct answer cannot be reached; a mutation under way may have happened.
     Unavailable {
         /// The level.
         level: Level,

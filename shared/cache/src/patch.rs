@@ -24,6 +24,8 @@ pub struct Patch {
     pub condition: Condition,
     /// Who asked for it, for the journal; empty when nobody should be named.
     pub by: String,
+    /// The API key in whose stock it is from now on, see [`quota`](crate::quota); empty for nobody's.
+    pub api_key: String,
 }
 
 /// Which changes of a life are wanted.

@@ -162,8 +162,8 @@ mod switch {
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
-            "tagged[tag] = tagged[tag] or {}",
-            "if old[1] then break end tagged[tag] = tagged[tag] or {}",
+            "note(tagged.rows, set, 0, hash .. key)",
+            "if old[1] then break end note(tagged.rows, set, 0, hash .. key)",
         ),
         (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
         (Bug::OpenTakenForKnown, "local is_known = set == ARGV[10]", "local is_known = true"),

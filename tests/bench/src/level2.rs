@@ -55,6 +55,7 @@ pub(crate) fn put() -> Put {
         levels: None,
         condition: Condition::Always,
         by: String::new(),
+        api_key: String::new(),
     }
 }
 

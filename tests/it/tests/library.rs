@@ -210,6 +210,7 @@ impl Process {
             levels: Some(levels),
             condition: Condition::Always,
             by: String::new(),
+            api_key: String::new(),
         }
     }
 

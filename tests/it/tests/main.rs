@@ -15,6 +15,7 @@ mod engines;
 mod entries;
 mod events;
 mod http;
+mod indexes;
 mod invalidate;
 mod jobs;
 mod json;
@@ -27,6 +28,7 @@ mod openapi;
 mod outage;
 mod pages;
 mod prefetch;
+mod quota;
 mod races;
 
 mod status;

@@ -1,5 +1,6 @@
 //! The state and the statistics of the fleet: a known workload gives known numbers, and what is down is only said.
 
+mod strain;
 mod truth;
 
 use crate::support::{command, copy_name, get, put, wait_out_the_window};

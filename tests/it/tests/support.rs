@@ -72,6 +72,19 @@ pub fn shard(key: &str) -> String {
     format!("{:x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % 16)
 }
 
+/// The hash of a tag, as rows begin with it: its first two digits are in the name of their set.
+pub fn rows_of(tag: &str) -> String {
+    redis::Script::new(tag).get_hash()[..16].to_owned()
+}
+
+/// The names in Redis of copies and of what finds them.
+pub async fn copies_and_indexes(api: &Api) -> Vec<String> {
+    let mut names: Vec<String> = command(api, &["KEYS", "strata:cache:{e*"]).await;
+    names.retain(|name| ["}k:", "}index", "}r:", "}t:"].iter().any(|kind| name.contains(kind)));
+    names.sort();
+    names
+}
+
 /// The name of a key's copy in Redis.
 pub fn copy_name(key: &str) -> String {
     format!("strata:cache:{{e{}}}k:{key}", shard(key))

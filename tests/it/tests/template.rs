@@ -210,6 +210,9 @@ fn limits_are_the_contracts() {
         ("RATE_LIMIT_WRITE", "RateLimitWrite", json!(1000)),
         ("RATE_LIMIT_CONFIG", "RateLimitConfig", json!(10)),
         ("RATE_LIMIT_BULK", "RateLimitBulk", json!(100)),
+        ("QUOTA_ENTRIES", "QuotaEntries", json!(1_000_000)),
+        ("QUOTA_MB", "QuotaMegabytes", json!(1024)),
+        ("QUOTA_INDEX_MB", "QuotaIndexMegabytes", json!(256)),
         ("JOBS_PER_API_KEY", "JobsPerApiKey", json!(100)),
     ] {
         assert_eq!(variables[variable], json!({"Ref": parameter}));

@@ -80,12 +80,12 @@ impl Head {
         }
     }
 
-    pub(super) fn row(self, envelope: Option<Bytes>) -> Row {
+    pub(super) fn row(self, envelope: Option<Bytes>, owner: Option<Arc<str>>) -> Row {
         let content = match (self.kind, envelope) {
             (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
             (Kind::Elsewhere, _) => Content::Elsewhere { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,
         };
-        Row { version: self.version, content }
+        Row { version: self.version, content, owner }
     }
 }

@@ -5,18 +5,18 @@ use super::{
     client::{L3Error, Store},
     head::Kind,
     matches::Search,
-    rows::{Content, inline_body, row_key},
+    rows::{Content, inline_body, owner_of, row_key},
     text_of,
 };
 use crate::key::Key;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// What L3 has of a key.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// A live value.
-    Value(Bytes),
+    /// A live value, and in whose stock it is in L2.
+    Value(Bytes, Option<Arc<str>>),
     /// A live value in chunks, which is read by itself.
     Large,
     /// A live value is kept in L2 only.
@@ -53,9 +53,11 @@ impl Store {
     pub(crate) async fn load(&self, key: &Key) -> Result<Stored, L3Error> {
         let row = self.read_for_long(key.as_str()).await?;
         let now_ms = self.clock.now_ms();
-        Ok(match row.map(|row| row.content) {
-            Some(Content::Value { expires_at_ms, envelope }) if now_ms < expires_at_ms => Stored::Value(envelope),
-            Some(Content::Elsewhere { expires_at_ms }) if now_ms < expires_at_ms => Stored::Elsewhere,
+        Ok(match row.map(|row| (row.content, row.owner)) {
+            Some((Content::Value { expires_at_ms, envelope }, owner)) if now_ms < expires_at_ms => {
+                Stored::Value(envelope, owner)
+            }
+            Some((Content::Elsewhere { expires_at_ms }, _)) if now_ms < expires_at_ms => Stored::Elsewhere,
             _ => Stored::Gone,
         })
     }
@@ -66,7 +68,10 @@ impl Store {
         let stored = match head.kind {
             _ if head.is_expired(self.clock.now_ms()) => Stored::Gone,
             Kind::Value if head.chunks > 0 => Stored::Large,
-            Kind::Value => inline_body(item).map_or(Stored::Gone, Stored::Value),
+            Kind::Value => {
+                let owner = owner_of(&item);
+                inline_body(item).map_or(Stored::Gone, |envelope| Stored::Value(envelope, owner))
+            }
             Kind::Elsewhere => Stored::Elsewhere,
             Kind::Gone => Stored::Gone,
         };

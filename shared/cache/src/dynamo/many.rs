@@ -4,7 +4,7 @@ use super::{
     Item,
     client::{L3Error, Store},
     head::{Head, Kind},
-    rows::{Row, inline_body, row_key},
+    rows::{Row, inline_body, owner_of, row_key},
     text_of,
 };
 use crate::key::Key;
@@ -60,9 +60,12 @@ impl Store {
         Some((
             key,
             match head.chunks {
-                0 => Part::Row(head.row(inline_body(item).filter(|_| is_live))),
+                0 => {
+                    let owner = owner_of(&item);
+                    Part::Row(head.row(inline_body(item).filter(|_| is_live), owner))
+                }
                 _ if is_live => Part::Large(head),
-                _ => Part::Row(head.row(None)),
+                _ => Part::Row(head.row(None, None)),
             },
         ))
     }

@@ -41,6 +41,8 @@ pub(crate) struct Row {
     pub version: Version,
     /// What it says.
     pub content: Content,
+    /// In whose stock its value is in L2.
+    pub owner: Option<Arc<str>>,
 }
 
 /// What a row says.
@@ -61,6 +63,8 @@ pub(crate) struct WriteRow<'a> {
     pub version: Version,
     pub content: Write<'a>,
     pub expected: Expected,
+    /// In whose stock the value is in L2.
+    pub owner: Option<&'a str>,
 }
 
 /// What to write.
@@ -132,12 +136,15 @@ impl Store {
             match head.chunks {
                 // Its chunks may have gone before it.
                 _ if head.kind != Kind::Value || head.is_expired(self.clock.now_ms()) => {
-                    return Ok(Some(head.row(None)));
+                    return Ok(Some(head.row(None, None)));
                 }
-                0 => return Ok(Some(head.row(inline_body(item)))),
+                0 => {
+                    let owner = owner_of(&item);
+                    return Ok(Some(head.row(inline_body(item), owner)));
+                }
                 chunks => {
                     if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
-                        return Ok(Some(head.row(Some(envelope))));
+                        return Ok(Some(head.row(Some(envelope), owner_of(&item))));
                     }
                 }
             }
@@ -237,6 +244,9 @@ impl Store {
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
             ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
         ]);
+        if let Some(owner) = row.owner {
+            item.insert("owner".to_owned(), text(owner));
+        }
         if let Some(envelope) = envelope {
             item.insert("bytes".to_owned(), number(envelope.len()));
         }
@@ -332,6 +342,11 @@ pub(super) fn inline_body(mut item: Item) -> Option<Bytes> {
         Some(AttributeValue::B(body)) => Some(body.into_inner().into()),
         _ => None,
     }
+}
+
+/// In whose stock the value of a row is in L2.
+pub(super) fn owner_of(item: &Item) -> Option<Arc<str>> {
+    text_of(item, "owner").map(Arc::from)
 }
 
 /// The key of a row in the table.

@@ -184,7 +184,7 @@ fn renewal(api_key: Box<str>, name: Arc<str>, meter: &mut Meter, number: u64, cl
 
 /// What stands for an API key in Redis: its SHA-256, shortened to 128 bits. API keys may be secrets, and are chosen by
 /// others, who must not be able to find two that share a count.
-fn name(api_key: &str) -> Arc<str> {
+pub(crate) fn name(api_key: &str) -> Arc<str> {
     let digest = Sha256::digest(api_key.as_bytes());
     digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

@@ -40,7 +40,7 @@ mod meters;
 pub(crate) mod tests;
 
 pub(crate) use meter::{Lent, Report};
-pub(crate) use meters::{Meters, Renewal};
+pub(crate) use meters::{Meters, Renewal, name};
 
 /// Length of the window in which requests are counted, in seconds.
 pub const WINDOW_SECONDS: u32 = 60;

@@ -1,10 +1,17 @@
 //! L2: one hash per entry, written by script only over what is older.
 
+mod stock;
+mod sweep;
+
+pub(crate) use stock::{share, stock};
+pub(crate) use sweep::Slice;
+
 use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};
 use crate::{
     coherence::Certificate,
     key::Key,
     level::Levels,
+    quota::Share,
     register::Expected,
     selector::{Stretch, Tagged},
     shard::{SHARDS, shard},
@@ -59,6 +66,8 @@ pub(crate) struct WriteCopy<'a> {
     pub distrusted: Option<(Version, Position)>,
     /// What must stand there; used only when L2 is the register.
     pub expected: Expected,
+    /// Whose stock it is in; `None` for nobody's, or for that which a copy of this version is in already.
+    pub share: Option<Share>,
 }
 
 /// What a write or a removal did.
@@ -167,11 +176,7 @@ impl Copies {
         let names = copies.iter().map(|copy| self.keys.copy(copy.key));
         let keys: Vec<String> = [self.keys.index(shard)].into_iter().chain(names).collect();
         let mut call = scripts::STORE.call(&keys);
-        call.arg(operation.started_us)
-            .arg(operation.life_us)
-            .arg(self.since())
-            .arg(self.keys.copies(shard))
-            .arg(self.keys.tags(shard));
+        call.arg(operation.started_us).arg(operation.life_us).arg(self.since()).arg(self.keys.shard(shard));
         copies.iter().for_each(|copy| self.add(copy, &mut call));
         call
     }
@@ -198,7 +203,8 @@ impl Copies {
             .arg(expected)
             .arg(copy.envelope)
             .arg(lines(copy.tags))
-            .arg(copy.levels.bits());
+            .arg(copy.levels.bits())
+            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default());
     }
 
     /// The command that removes every copy of `key` older than `version`.
@@ -219,7 +225,7 @@ impl Copies {
             .arg(key)
             .arg(exact)
             .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.tags(shard(key)))
+            .arg(self.keys.shard(shard(key)))
             .arg(self.since());
         call
     }
@@ -233,11 +239,17 @@ impl Copies {
     /// after `after`. With a tag, of the keys that have it.
     pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
         let Stretch { shard, tag, prefix, exact } = page.stretch;
+        if let Some(tag) = tag {
+            let mut read = scripts::PAGE.call(&[self.keys.index(shard)]);
+            let after = page.after.unwrap_or_default();
+            read.arg(self.keys.shard(shard)).arg(tag).arg(prefix).arg(after).arg(page.limit);
+            return read;
+        }
         let (first, last) = range(prefix);
         let from = page.after.map_or(first, |after| [b"(", after.as_bytes()].concat());
         let to = if exact { [b"[", prefix.as_bytes()].concat() } else { last };
         let mut read = cmd("ZRANGEBYLEX");
-        read.arg(self.members(shard, tag)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
+        read.arg(self.keys.index(shard)).arg(from).arg(to).arg("LIMIT").arg(0).arg(page.limit);
         read
     }
 
@@ -250,21 +262,12 @@ impl Copies {
             .arg(version.map(Version::sortable).unwrap_or_default())
             .arg(u8::from(*tell_tags))
             .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
-            .arg(self.keys.copies(shard))
-            .arg(self.keys.tags(shard))
+            .arg(self.keys.shard(shard))
             .arg(lines(tags.any))
             .arg(self.since())
             .arg(lines(tags.all))
             .arg(lines(tags.none))
             .arg(keys);
-        call
-    }
-
-    /// The command that takes out of the index of a shard, or of those of its keys that have a tag, the `keys` whose copies
-    /// are gone.
-    pub(crate) fn sweep(&self, shard: u64, tag: Option<&str>, keys: &[String]) -> Cmd {
-        let mut call = scripts::SWEEP.call(&[self.members(shard, tag)]);
-        call.arg(self.keys.copies(shard)).arg(self.keys.tags(shard)).arg(tag.unwrap_or_default()).arg(keys);
         call
     }
 
@@ -287,14 +290,6 @@ impl Copies {
                 (call, touches)
             })
             .collect()
-    }
-
-    /// The name of the index of a shard, or of those of its keys that have a tag.
-    fn members(&self, shard: u64, tag: Option<&str>) -> String {
-        match tag {
-            Some(tag) => self.keys.tags(shard) + tag,
-            None => self.keys.index(shard),
-        }
     }
 }
 
@@ -327,9 +322,17 @@ impl Found {
     }
 }
 
-/// Reads the reply to [`Copies::page`].
-pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
-    read(reply, "an index")
+/// Reads the reply to [`Copies::page`]: at most `limit` keys, in order.
+pub(crate) fn keys(reply: Value, limit: usize) -> Result<Vec<String>, Down> {
+    let by_tag = matches!(&reply, Value::Array(parts) if matches!(parts.first(), Some(Value::Array(_))));
+    if !by_tag {
+        return read(reply, "an index");
+    }
+    let mut keys = read::<Vec<Vec<String>>>(reply, "an index of tags")?.concat();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.truncate(limit);
+    Ok(keys)
 }
 
 /// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too
@@ -352,11 +355,6 @@ impl Meant {
 /// Reads the reply to [`Copies::size`]; 0 where there is no copy.
 pub(crate) fn size(reply: Value) -> Result<usize, Down> {
     read(reply, "a size")
-}
-
-/// Reads the reply to [`Copies::sweep`]: how many keys were taken out.
-pub(crate) fn swept(reply: Value) -> Result<u64, Down> {
-    read(reply, "a sweep")
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

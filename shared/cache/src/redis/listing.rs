@@ -36,7 +36,7 @@ impl Copies {
     /// and have each of `tags`.
     pub(crate) fn tagged(&self, shard: u64, prefixes: &[Arc<str>], tags: &[&str]) -> Cmd {
         let mut call = scripts::TAGGED.call(&[self.keys.index(shard)]);
-        call.arg(self.keys.copies(shard)).arg(self.keys.tags(shard)).arg(FEW).arg(prefixes.len());
+        call.arg(self.keys.shard(shard)).arg(FEW).arg(prefixes.len());
         for (from, to) in prefixes.iter().map(|prefix| range(prefix)) {
             call.arg(from).arg(to);
         }

@@ -12,19 +12,30 @@
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
-//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last |
+//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
 //! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l` |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
-//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | the keys of that shard that have the tag, in order |
+//! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
+//! | `{e0}`…`{ef}` + `q:` + hash of an API key | hash | its book: what it stores in that shard, by the second it is struck out |
+//! | `{e0}`…`{ef}` + `p:` + hash of an API key | hash | the same as far as the sweep has counted |
+//! | `{e0}`…`{ef}` + `names` | set | whose books there are |
+//! | `{e0}`…`{ef}` + `pass` | string | up to which key the sweep has counted |
+//! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
+//! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
+//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
 //! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
 //! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
 //! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!
 //! Braces are Redis Cluster's hash tags: what one script touches lies in one slot, and entries spread over
 //! sixteen of them.
+//!
+//! Copies expire by themselves. What finds them (`index`, `r:`) must not: where Redis is full it evicts what has a time to
+//! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
+//! some of what is there, and maintenance goes through all of it.
 
 mod attempts;
 mod copies;
@@ -40,8 +51,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Touch, WriteCopy, evicted, keys, size, swept,
-    totals,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, share,
+    size, stock, totals,
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
@@ -52,7 +63,9 @@ pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
-pub(crate) use stats::{Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, reported};
+pub(crate) use stats::{
+    Evictions, Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, refusal, reported,
+};
 pub use target::RedisAccess;
 
 use crate::{config::Config, shard::shard};
@@ -98,20 +111,25 @@ impl Keyspace {
 
     /// What stands before a key in the name of its copy.
     pub(crate) fn copies(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}k:", self.0)
+        self.shard(shard) + "k:"
     }
 
     pub(crate) fn copy(&self, key: &str) -> String {
         self.copies(shard(key)) + key
     }
 
-    /// What stands before a tag in the name of its index.
-    pub(crate) fn tags(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}t:", self.0)
+    /// What stands before every name of a shard.
+    pub(crate) fn shard(&self, shard: u64) -> String {
+        format!("{}{{e{shard:x}}}", self.0)
     }
 
     pub(crate) fn index(&self, shard: u64) -> String {
-        format!("{}{{e{shard:x}}}index", self.0)
+        self.shard(shard) + "index"
+    }
+
+    /// The book of the API key that `name` stands for, in a shard.
+    pub(crate) fn book(&self, shard: u64, name: &str) -> String {
+        format!("{}q:{name}", self.shard(shard))
     }
 
     /// The limit of a class for the API key that `name` stands for.

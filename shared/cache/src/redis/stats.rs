@@ -1,5 +1,9 @@
 //! What the fleet has counted, and what Redis holds.
 
+mod strain;
+
+pub(crate) use strain::{Evictions, refusal};
+
 use super::{Down, Keyspace, link::read, scripts};
 use crate::{
     memory::Usage,
@@ -46,6 +50,9 @@ pub(crate) struct Standing {
     pub records: u64,
     /// The newest of them.
     pub newest: Option<Position>,
+    /// What Redis had evicted when that was asked last for the fleet, and the time before.
+    pub evicted: Option<Evictions>,
+    pub evicted_before: Option<Evictions>,
 }
 
 /// What Redis says it takes, in bytes; a cluster's nodes together. `None` where it does not say.
@@ -175,6 +182,8 @@ impl Standing {
             rows: number("census").map(|_| Amount { entries: sum("rows"), bytes: sum("row_bytes") }),
             records,
             newest: Position::parse(&newest),
+            evicted: counts.get("evicted").and_then(|text| Evictions::parse(text)),
+            evicted_before: counts.get("evicted_before").and_then(|text| Evictions::parse(text)),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What can be said of the fleet at one time.
 
 use super::Counts;
-use crate::version::Position;
+use crate::{quota::Stock, version::Position};
 
 /// The state of the cache as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,10 @@ pub struct Status {
     pub l2: LevelStatus,
     /// DynamoDB.
     pub l3: LevelStatus,
+    /// What keeps Redis from being of full use although it answers.
+    pub strain: Strain,
+    /// What is stored for the API key that was asked for; `None` where it is not known.
+    pub stock: Option<Stock>,
     /// What the containers have told; `None` when Redis, where they tell it, cannot be asked.
     pub told: Option<Told>,
 }
@@ -23,7 +27,8 @@ pub struct Status {
 pub enum Health {
     /// As it should.
     Healthy,
-    /// Slowly: it took more than half of the level's time. Of the whole: a level is not healthy.
+    /// Slowly: it took more than half of the level's time; or Redis takes no writes, or evicts. Of the whole: a level is not
+    /// healthy.
     Degraded,
     /// Not at all.
     Unhealthy,
@@ -57,8 +62,19 @@ pub struct LevelStatus {
     pub memory_bytes: u64,
 }
 
+/// What keeps Redis from being of full use although it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Strain {
+    /// The code with which a shard refused to write: `OOM`, `NOREPLICAS` or `MISCONF`.
+    pub refused: Option<String>,
+    /// Keys that Redis has evicted since `since_ms`.
+    pub evicted: u64,
+    /// Five to ten minutes ago, in milliseconds since the Unix epoch; `None` where maintenance has not run yet.
+    pub since_ms: Option<i64>,
+}
+
 /// What the containers have told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Told {
     /// Counts since `since_ms`.
     pub counts: Counts,

@@ -10,6 +10,7 @@ use crate::{
     level::{Level, Levels},
     outcome::{CacheError, Path, Step},
     planted::{Bug, planted},
+    quota::Share,
     record::Change,
     redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
     register::{Expected, Register},
@@ -34,6 +35,8 @@ pub(super) struct Begun {
     pub(super) before: Before,
     /// Whether own L1 held a live copy.
     pub(super) held: bool,
+    /// What Redis answered to what was asked besides.
+    pub(super) answers: Vec<Reply>,
 }
 
 /// What a mutation writes.
@@ -45,6 +48,8 @@ pub(super) struct Plan<'a> {
     /// The new value, and the levels to keep it in; `None` to delete.
     pub(super) value: Option<(&'a Entry, &'a Bytes)>,
     pub(super) expected: Expected,
+    /// Whose stock the new value is in.
+    pub(super) share: Option<Share>,
 }
 
 /// How a mutation ended.
@@ -88,6 +93,7 @@ impl View<'_> {
             version: begun.version,
             content: plan.row_content(),
             expected: plan.expected,
+            owner: plan.share.as_ref().map(|share| &*share.name),
         };
         if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
@@ -266,6 +272,7 @@ impl View<'_> {
                     levels: entry.levels,
                     distrusted: None,
                     expected: plan.expected,
+                    share: plan.share.clone(),
                 };
                 self.setup.copies.write(operation, &[copy])
             }

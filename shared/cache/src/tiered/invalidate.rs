@@ -92,7 +92,7 @@ impl View<'_> {
     async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
         let levels = request.levels.and(self.setup.config.enabled());
         for _ in 0..TRIES {
-            let CaughtUp { synced, followed } = self.get_ready(levels).await?;
+            let CaughtUp { synced, followed, .. } = self.get_ready(levels).await?;
             let recorded = match synced {
                 Ok(()) => self.record_invalidation(request, levels).await?,
                 Err(down) => Err(down),
@@ -118,7 +118,7 @@ impl View<'_> {
     async fn get_ready(&self, levels: Levels) -> Result<CaughtUp, Stop> {
         let needs_l3 = self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2));
         let probe = async { if needs_l3 { self.store.probe().await } else { Ok(()) } };
-        let (caught_up, probed) = join(self.catch_up_to_write(), probe).await;
+        let (caught_up, probed) = join(self.catch_up_to_write(Vec::new()), probe).await;
         let caught_up = caught_up?;
         probed.map_err(CacheError::from)?;
         Ok(caught_up)

@@ -12,6 +12,7 @@ use crate::{
     shard::{SHARDS, shard},
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// Entries to load.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub(super) struct Ground {
 /// What was found of one batch.
 #[derive(Default)]
 pub(super) struct Piece {
-    /// Envelopes to put into L2.
-    pub(super) values: Vec<(Key, Bytes)>,
+    /// Envelopes to put into L2, and in whose stock they are there.
+    pub(super) values: Vec<(Key, Bytes, Option<Arc<str>>)>,
     /// Keys to read one by one.
     pub(super) single: Vec<Key>,
     /// Keys that L2 has, as the only level.
@@ -118,7 +119,7 @@ impl View<'_> {
             }
             Batch::Page { number, selector, stretch, after, size } => {
                 let page = Page { stretch: *stretch, after: after.as_deref(), limit: *size };
-                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?)?;
+                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?, *size)?;
                 piece.next = Some((*number, page.last().filter(|_| page.len() == *size).cloned()));
                 page.retain(|key| selector.admits(key));
                 self.live_in_l2(vec![(stretch.shard, page)]).await?
@@ -169,7 +170,7 @@ impl Piece {
     /// Takes in what L3 has of a key. A tombstone that a page meets is nothing that anybody asked for.
     fn add(&mut self, key: Key, row: Stored) {
         match row {
-            Stored::Value(envelope) => self.values.push((key, envelope)),
+            Stored::Value(envelope, owner) => self.values.push((key, envelope, owner)),
             Stored::Large => self.single.push(key),
             Stored::Elsewhere => self.elsewhere.push(key),
             Stored::Gone => {}

@@ -11,7 +11,7 @@ use crate::{
     dynamo::{Due, Task},
     level::Level,
     outcome::{CacheError, Maintained},
-    redis::{Down, PAGE_KEYS, Page, Standing, is_counted, keys, size, swept},
+    redis::{Down, PAGE_KEYS, Page, Slice, Standing, is_counted, keys, size},
     register::Register,
     selector::{Invalidation, Stretch},
     shard::SHARDS,
@@ -32,15 +32,22 @@ const HOUR_MS: i64 = 3_600_000;
 /// every 4 KB.
 const CENSUS_HOURS: u64 = 24;
 
-/// Where a sweep of the indexes goes on: the indexes of a shard come in the order of their tags, that of all its keys
-/// first.
+/// From the end of one sweep of the indexes to the next: what has expired is gone from them within the hour.
+const SWEEP_MS: i64 = 1_800_000;
+/// One that took out as large a part of what it looked at, or a larger one, is followed by another at once.
+const MUCH: u64 = 8;
+
+/// Where a sweep of the indexes goes on, and what came of it so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 struct Sweeping {
     shard: u64,
-    /// The tag of the index it is at; `None` for that of all keys.
-    tag: Option<String>,
-    /// The last member that was seen.
-    after: Option<String>,
+    /// The index it is at; empty at the beginning of a shard.
+    index: String,
+    /// The last member that was seen there.
+    after: String,
+    looked: u64,
+    removed: u64,
 }
 
 /// How far a census has come. What is written while it goes on may be counted twice or not at all, until the next.
@@ -70,7 +77,8 @@ impl TieredCache {
         let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
         let counted = view.count_entries(&mut done, pace).await;
-        jobs.and(adopted).and(dropped).and(swept).and(counted).map(|()| done)
+        let sampled = view.sample_evictions().await;
+        jobs.and(adopted).and(dropped).and(swept).and(counted).and(sampled).map(|()| done)
     }
 }
 
@@ -122,10 +130,13 @@ impl View<'_> {
         }
         let Some(due) = self.claim(Task::Sweep, self.clock.now_ms()).await? else { return Ok(()) };
         let mut sweeping: Sweeping = serde_json::from_str(&due.progress).unwrap_or_default();
-        let swept = self.sweep_members(&mut sweeping, &mut done.members_swept, pace).await;
+        let before = sweeping.removed;
+        let swept = self.sweep_members(&mut sweeping, pace).await;
+        done.members_swept = sweeping.removed - before;
         done.sweep_finished = matches!(swept, Ok(true));
-        let hours = self.setup.config.l3_config.cleanup_interval_hours;
-        self.end_turn(&due, (!done.sweep_finished).then_some(&sweeping), hours).await?;
+        let found_much = sweeping.removed > 0 && sweeping.removed * MUCH >= sweeping.looked;
+        let pause_ms = if found_much { 0 } else { SWEEP_MS };
+        self.end_turn(&due, (!done.sweep_finished).then_some(&sweeping), pause_ms).await?;
         Ok(swept.map(drop)?)
     }
 
@@ -135,15 +146,12 @@ impl View<'_> {
         Ok(self.store.claim(task, due_by_ms, alone_until_ms).await?)
     }
 
-    /// Leaves what is left of a task to the next call; with nothing left it is due in so many hours.
-    async fn end_turn<T: Serialize>(&self, due: &Due, left: Option<&T>, hours: u64) -> Result<(), CacheError> {
+    /// Leaves what is left of a task to the next call; with nothing left it is due in so many ms.
+    async fn end_turn<T: Serialize>(&self, due: &Due, left: Option<&T>, pause_ms: i64) -> Result<(), CacheError> {
         let now_ms = self.clock.now_ms();
         let (progress, next_at_ms) = match left {
             Some(left) => (serde_json::to_string(left).expect("texts and numbers are always JSON"), now_ms),
-            None => {
-                let hours = i64::try_from(hours).unwrap_or(i64::MAX / HOUR_MS);
-                (String::new(), now_ms.saturating_add(hours.saturating_mul(HOUR_MS)))
-            }
+            None => (String::new(), now_ms.saturating_add(pause_ms)),
         };
         Ok(self.store.end_turn(due, &progress, next_at_ms).await?)
     }
@@ -168,7 +176,8 @@ impl View<'_> {
         };
         done.census_finished = matches!(told, Ok(true));
         let hours = self.setup.config.l3_config.cleanup_interval_hours.max(CENSUS_HOURS);
-        self.end_turn(&due, (!done.census_finished).then_some(&counting), hours).await?;
+        let pause_ms = i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_MS);
+        self.end_turn(&due, (!done.census_finished).then_some(&counting), pause_ms).await?;
         counted?;
         Ok(told.map(drop)?)
     }
@@ -197,7 +206,10 @@ impl View<'_> {
         after: Option<&str>,
         counted: &mut Breakdown,
     ) -> Result<Option<String>, Down> {
-        let page = self.index_page(shard, None, after).await?;
+        let stretch = Stretch { shard, tag: None, prefix: "", exact: false };
+        let page = self.setup.copies.page(&Page { stretch, after, limit: PAGE_KEYS });
+        let reply = self.bulk(vec![page]).await?.into_iter().next();
+        let page = keys(reply.ok_or(Down::Odd("no reply to a page"))?, PAGE_KEYS)?;
         let sizes = self.bulk(page.iter().map(|key| self.setup.copies.size(key)).collect()).await?;
         // What has expired, or is no copy, has no envelope.
         let sizes = sizes.into_iter().map(|reply| size(reply).unwrap_or_default());
@@ -207,40 +219,22 @@ impl View<'_> {
         Ok(page.last().filter(|_| page.len() == PAGE_KEYS).cloned())
     }
 
-    /// Takes out of the indexes what has no copy any more; returns whether it came to the end.
-    async fn sweep_members(&self, at: &mut Sweeping, removed: &mut u64, pace: Pace) -> Result<bool, Down> {
+    /// Takes out of the indexes what has no copy any more, a slice at a time, so that nobody waits for long; returns whether
+    /// it came to the end.
+    async fn sweep_members(&self, at: &mut Sweeping, pace: Pace) -> Result<bool, Down> {
         while at.shard < SHARDS {
-            let page = self.index_page(at.shard, at.tag.as_deref(), at.after.as_deref()).await?;
-            if !page.is_empty() {
-                let sweep = self.setup.copies.sweep(at.shard, at.tag.as_deref(), &page);
-                *removed += self.bulk(vec![sweep]).await?.into_iter().map(swept).sum::<Result<u64, _>>()?;
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE_KEYS => at.after = Some(last.clone()),
-                _ => self.next_index(at).await?,
-            }
+            let command = self.setup.copies.sweep(at.shard, &at.index, &at.after);
+            let reply = self.bulk(vec![command]).await?.into_iter().next();
+            let slice = Slice::parse(reply.ok_or(Down::Odd("no reply to a sweep"))?)?;
+            at.looked += slice.looked;
+            at.removed += slice.removed;
+            at.shard += u64::from(slice.next.is_none());
+            (at.index, at.after) = slice.next.unwrap_or_default();
             if pace.is_over() {
-                return Ok(at.shard >= SHARDS);
+                break;
             }
         }
-        Ok(true)
-    }
-
-    /// Goes to the index of the shard's next tag, or to the next shard. The names of the tags stand in the index of the
-    /// empty tag, which no entry can have.
-    async fn next_index(&self, at: &mut Sweeping) -> Result<(), Down> {
-        let tags = self.index_page(at.shard, Some(""), at.tag.as_deref()).await?;
-        *at = match tags.into_iter().next() {
-            Some(tag) => Sweeping { shard: at.shard, tag: Some(tag), after: None },
-            None => Sweeping { shard: at.shard + 1, tag: None, after: None },
-        };
-        Ok(())
-    }
-
-    async fn index_page(&self, shard: u64, tag: Option<&str>, after: Option<&str>) -> Result<Vec<String>, Down> {
-        let page = Page { stretch: Stretch { shard, tag, prefix: "", exact: false }, after, limit: PAGE_KEYS };
-        let reply = self.bulk(vec![self.setup.copies.page(&page)]).await?.into_iter().next();
-        keys(reply.ok_or(Down::Odd("no reply to a page"))?)
+        Ok(at.shard >= SHARDS)
     }
 }
 

@@ -37,6 +37,8 @@ mod read_rows;
 mod removal;
 mod riders;
 mod status;
+mod stock;
+mod strain;
 mod suspects;
 mod sweep;
 mod sync;
@@ -77,6 +79,7 @@ use crate::{
     outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
     planted::{Bug, planted},
+    quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
     version::Position,
@@ -99,6 +102,8 @@ pub struct Deployment {
     pub control_table: String,
     /// How much each API key may ask for.
     pub limits: Limits,
+    /// How much each API key may store.
+    pub quotas: Quotas,
     /// Where time comes from.
     pub clock: Clock,
     /// How long one invalidation removes before the rest goes on as a job; some seconds less than its caller waits.
@@ -121,11 +126,12 @@ impl Deployment {
     /// The largest such bound: what an account has unfinished is read with each request for one more, in one page.
     pub const MOST_JOBS: usize = 1000;
 
-    /// A deployment with that control table, no limits, the system's clock, default times, and Redis as its URL says.
+    /// A deployment with that control table, no limits or quotas, the system's clock, default times, and Redis as its URL says.
     pub fn new(control_table: impl Into<String>) -> Deployment {
         Deployment {
             control_table: control_table.into(),
             limits: Limits::OFF,
+            quotas: Quotas::default(),
             clock: Clock::system(),
             request_budget: Duration::from_secs(Deployment::REQUEST_SECONDS),
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
@@ -155,6 +161,8 @@ pub struct TieredCache {
     sync_times: SyncTimes,
     /// What each API key has used of its limits here.
     meters: Lock<Meters>,
+    /// What each API key has stored, as far as this container knows.
+    stocks: Lock<Stocks>,
     /// Whoever asks Redis for permits, one at a time: what it lends to one may be enough for the next.
     borrowing: tokio::sync::Mutex<()>,
     knowledge: Lock<Coherence>,
@@ -199,7 +207,8 @@ impl TieredCache {
         if !config.l2_config.enabled && !config.l3_config.enabled {
             return Err(OpenError::NoSharedLevel);
         }
-        let Deployment { control_table, limits, clock, request_budget, slice, jobs_per_account, redis } = deployment;
+        let Deployment { control_table, limits, quotas, clock, request_budget, slice, jobs_per_account, redis } =
+            deployment;
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
@@ -215,6 +224,7 @@ impl TieredCache {
             journal: Journal::new(&keys, link.is_cluster()),
             leases: Leases::new(keys),
             meters: Lock::new(Meters::new(limits)),
+            stocks: Lock::new(Stocks::new(quotas)),
             borrowing: tokio::sync::Mutex::default(),
             store: Store::new(&config.l3_config, control_table, clock.clone()),
             setup: Lock::new(Arc::new(setup)),

@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     clock::elapsed_ms,
+    level::Levels,
     many::{Attempt, Mutate, Mutated, Patience},
     outcome::CacheError,
+    quota::name_of,
     redis::Down,
 };
 use futures_util::stream::{self, StreamExt};
@@ -31,7 +33,7 @@ impl TieredCache {
     /// Makes many mutations, of a key each, as [`put`](TieredCache::put) and [`delete`](TieredCache::delete) make one.
     /// Says what came of each, in their order.
     pub async fn mutate_many(&self, mutations: &[Mutate], patience: Patience) -> Vec<Attempt> {
-        let shared = self.catch_up_for_all(mutations.len()).await;
+        let shared = self.catch_up_for_all(mutations).await;
         let room = &Semaphore::new(BYTES_AT_ONCE);
         let attempts: Vec<_> = mutations
             .iter()
@@ -56,8 +58,22 @@ impl TieredCache {
     }
 
     /// Syncs for all of them. Where that fails, or there is only one, each does so by itself.
-    async fn catch_up_for_all(&self, mutations: usize) -> bool {
-        mutations > 1 && matches!(self.view().catch_up_to_write().await, Ok(CaughtUp { synced: Ok(()), .. }))
+    async fn catch_up_for_all(&self, mutations: &[Mutate]) -> bool {
+        if mutations.len() < 2 {
+            return false;
+        }
+        let view = self.view();
+        // All of them are of one API key.
+        let put = mutations.iter().find_map(|mutation| match mutation {
+            Mutate::Put(key, put) => Some((key, put)),
+            Mutate::Delete { .. } => None,
+        });
+        let question = put.map(|(key, put)| view.stock_question(key, put, Levels::ALL, true)).unwrap_or_default();
+        let Ok(CaughtUp { synced: Ok(()), answers, .. }) = view.catch_up_to_write(question).await else { return false };
+        if let Some(name) = put.and_then(|(_, put)| name_of(&put.api_key)) {
+            view.learn_stock(&name, &answers);
+        }
+        true
     }
 
     async fn mutate(&self, mutation: &Mutate, shared: bool) -> Result<Mutated, CacheError> {
@@ -74,6 +90,6 @@ impl View<'_> {
         self.in_force()?;
         let age_ms = elapsed_ms(self.stamp().sent_ms, self.clock.steady_ms());
         let synced = if self.link.is_refusing() { Err(Down::Refusing) } else { Ok(()) };
-        Ok((age_ms <= SHARED_MS).then_some(CaughtUp { synced, followed: true }))
+        Ok((age_ms <= SHARED_MS).then_some(CaughtUp { synced, followed: true, answers: Vec::new() }))
     }
 }

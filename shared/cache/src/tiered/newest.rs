@@ -11,6 +11,7 @@ use crate::{
     level::Level,
     memory::Copy,
     outcome::{CacheError, Hit, Path, Step},
+    quota::share_of,
     redis::{Found, WriteCopy},
     register::Expected,
 };
@@ -24,6 +25,8 @@ pub(super) struct Newest {
     pub(super) level: Level,
     pub(super) reads: u64,
     pub(super) last_read_ms: i64,
+    /// In whose stock it is in L2, where L3 said so.
+    pub(super) owner: Option<Arc<str>>,
 }
 
 impl Newest {
@@ -58,6 +61,7 @@ impl Newest {
             levels: self.entry.levels,
             distrusted: distrusted.map(|found| (found.version, found.stamp)),
             expected: Expected::Anything,
+            share: share_of(self.owner.as_ref(), key, &self.entry, self.envelope.len()),
         }
     }
 
@@ -122,6 +126,7 @@ impl View<'_> {
                     level: Level::L2,
                     reads: found.reads,
                     last_read_ms: found.last_read_ms,
+                    owner: None,
                 })
             }
             Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
@@ -130,7 +135,8 @@ impl View<'_> {
                     // L2 keeps the counters of a copy that is only certified anew.
                     let known = copy.filter(|(found, _)| found.version == row.version);
                     let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
-                    Some(Newest { entry: Arc::new(entry), envelope, level: Level::L3, reads, last_read_ms })
+                    let (entry, owner) = (Arc::new(entry), row.owner);
+                    Some(Newest { entry, envelope, level: Level::L3, reads, last_read_ms, owner })
                 }
                 Ok(_) => None,
                 Err(error) => {

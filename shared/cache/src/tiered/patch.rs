@@ -26,6 +26,7 @@ use crate::{
     outcome::{CacheError, Path, Stored},
     patch::{Patch, Patched},
     planted::{Bug, planted},
+    quota::{name_of, share_of},
     record::Change,
     register::Expected,
     tags::Tags,
@@ -64,7 +65,8 @@ impl View<'_> {
     async fn patch(&self, key: &Key, patch: &Patch, written: &mut Option<Revision>) -> Result<Option<Patched>, Stop> {
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, Version::ZERO, Levels::ALL, &mut false, &mut path).await?;
+            let question = self.stock_question_of_patch(key, patch);
+            let begun = self.begin(key, Version::ZERO, Levels::ALL, (question, &mut false), &mut path).await?;
             let (expected, current) = self.current(key, begun.redis).await?;
             let revision = match written.take() {
                 Some(own) if expected == Expected::Version(own.entry.version) && !self.is_meant(key, &own.entry) => own,
@@ -83,7 +85,7 @@ impl View<'_> {
                 // By a new tag: the invalidation would remove what has it, though it was given only now.
                 return Err(CacheError::Contended.into());
             }
-            if let Some(patched) = self.replace(key, &patch.by, revision, (begun, expected), path, written).await? {
+            if let Some(patched) = self.replace(key, patch, revision, (begun, expected), path, written).await? {
                 return Ok(Some(patched));
             }
         }
@@ -95,21 +97,25 @@ impl View<'_> {
     async fn replace(
         &self,
         key: &Key,
-        by: &str,
+        patch: &Patch,
         revision: Revision,
         (mut begun, mut expected): (Begun, Expected),
         mut path: Path,
         written: &mut Option<Revision>,
     ) -> Result<Option<Patched>, Stop> {
         if planted(Bug::PatchTakenForPut) {
-            begun = self.begin(key, Version::ZERO, Levels::ALL, &mut false, &mut path).await?;
+            begun = self.begin(key, Version::ZERO, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
             expected = Expected::Anything;
         } else {
             begun.version = self.version_just_above(revision.entry.version);
         }
         let (entry, envelope) = revision.seal(begun.version, self.setup.config.serialization.format);
-        let (change, value) = (Change::Put, Some((&entry, &envelope)));
-        let ended = self.commit(&Plan { key, change, by, value, expected }, &begun, &mut path).await?;
+        let share = share_of(name_of(&patch.api_key).as_ref(), key, &entry, envelope.len());
+        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2)) {
+            self.allow_share(share, &begun.answers)?;
+        }
+        let (change, by, value) = (Change::Put, &*patch.by, Some((&entry, &envelope)));
+        let ended = self.commit(&Plan { key, change, by, value, expected, share }, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
         }
@@ -134,10 +140,10 @@ impl View<'_> {
     /// Removes exactly the version that was written.
     async fn withdraw(&self, key: &Key, by: &str, version: Version) -> Result<(), Stop> {
         let mut path = self.path();
-        let begun = self.begin(key, version, Levels::ALL, &mut false, &mut path).await?;
+        let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
         let expected = Expected::Version(version);
-        let plan = Plan { key, change: Change::Delete, by, value: None, expected };
+        let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);

@@ -16,12 +16,13 @@ use crate::{
     key::Key,
     level::Level,
     outcome::CacheError,
+    quota::share_of,
     redis::{Done, Down, Outcome, Reply, WriteCopy, is_refused},
     register::Expected,
     shard::shard,
 };
 use bytes::Bytes;
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use tokio::sync::Mutex;
 
 /// Most bytes of one pipeline, but for one value that is larger: what the network of a small container carries in 200 ms.
@@ -62,6 +63,7 @@ struct Ready {
     /// But for its text, which nobody reads here.
     entry: Entry,
     envelope: Bytes,
+    owner: Option<Arc<str>>,
 }
 
 /// A batch whose entries were sent to L2.
@@ -86,7 +88,8 @@ impl View<'_> {
             ..Sum::default()
         };
         let values = piece.values.into_iter();
-        let mut sent: Vec<Ready> = values.filter_map(|(key, value)| self.ready(key, value, &mut sum)).collect();
+        let mut sent: Vec<Ready> =
+            values.filter_map(|(key, value, owner)| self.ready(key, value, owner, &mut sum)).collect();
         sent.sort_by_key(|ready| shard(ready.key.as_str()));
         // One pipeline at a time: they share one connection, and what each may carry is meant for it alone.
         let _turn = turn.lock().await;
@@ -153,7 +156,7 @@ impl View<'_> {
     }
 
     /// The value, if it is one that L2 may have.
-    fn ready(&self, key: Key, envelope: Bytes, sum: &mut Sum) -> Option<Ready> {
+    fn ready(&self, key: Key, envelope: Bytes, owner: Option<Arc<str>>, sum: &mut Sum) -> Option<Ready> {
         match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
             Ok(entry) if entry.is_expired(self.clock.now_ms()) || self.is_hidden(Level::L3, &key, &entry) => {
                 sum.missing += 1;
@@ -163,7 +166,7 @@ impl View<'_> {
                 sum.fail(Failure::OtherLevels);
                 None
             }
-            Ok(entry) => Some(Ready { key, entry: Entry { text: Bytes::new(), ..entry }, envelope }),
+            Ok(entry) => Some(Ready { key, entry: Entry { text: Bytes::new(), ..entry }, envelope, owner }),
             Err(error) => {
                 tracing::warn!(%error, level = %Level::L3, "unreadable envelope");
                 sum.fail(Failure::Unreadable);
@@ -219,7 +222,7 @@ impl View<'_> {
     }
 
     fn owe_undo_all(&self, ready: &[Ready], stamp: Stamp) {
-        for Ready { key, entry, envelope } in ready {
+        for Ready { key, entry, envelope, .. } in ready {
             let written = Written { key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
             self.owe_undo(&written, stamp);
         }
@@ -251,6 +254,7 @@ impl Ready {
             levels: self.entry.levels,
             distrusted: None,
             expected: Expected::Anything,
+            share: share_of(self.owner.as_ref(), &self.key, &self.entry, self.envelope.len()),
         }
     }
 }

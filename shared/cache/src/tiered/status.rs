@@ -3,15 +3,16 @@
 //! One level after the other: there is one thread, and what one of them costs it, such as the start of DynamoDB's client,
 //! must not count as the other's time.
 
-use super::{TieredCache, view::View};
+use super::{TieredCache, stock::read_stock, view::View};
 use crate::{
     dynamo::L3Error,
     level::Level,
     memory::Usage,
     outcome::CacheError,
-    redis::{Batch, Down, Heap, Order, Standing, census, counted, drawn},
+    quota::{Stock, name_of},
+    redis::{Batch, Command, Down, Heap, Order, Reply, Standing, census, counted, drawn},
     shard::SHARDS,
-    stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Told},
+    stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Strain, Told},
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::time::{Duration, Instant};
@@ -24,14 +25,16 @@ struct Shared {
     standing: Standing,
     copies: Amount,
     heap: Heap,
+    strain: Strain,
+    stock: Option<Stock>,
 }
 
 impl TieredCache {
-    /// The state of the fleet. A level that is down is reported and is no error; nothing is waited for longer than
-    /// its level's timeout.
-    pub async fn status(&self) -> Status {
+    /// The state of the fleet, and what `api_key` stores; with an empty one, of the fleet alone. A level that is down is
+    /// reported and is no error; nothing is waited for longer than its level's timeout.
+    pub async fn status(&self, api_key: &str) -> Status {
         let view = self.caught_up().await.unwrap_or_else(|_| self.view());
-        view.look().await
+        view.look(api_key).await
     }
 
     /// What the last census counted: of L3, or of L2 where L3 is switched off. Maintenance makes one a day after the last;
@@ -45,8 +48,8 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    async fn look(&self) -> Status {
-        let (l2_health, shared) = self.look_at_l2().await;
+    async fn look(&self, api_key: &str) -> Status {
+        let (l2_health, shared) = self.look_at_l2(api_key).await;
         let l3 = self.look_at_l3().await;
         let rows = match (&shared, l3) {
             (Some(Shared { standing: Standing { rows: Some(rows), .. }, .. }), _) => *rows,
@@ -56,24 +59,36 @@ impl View<'_> {
         let l1 = self.l1_status(shared.as_ref());
         let l2 = level_status(l2_health, shared.as_ref().map(|shared| (shared.copies, shared.heap)));
         let l3 = level_status(l3, Some((rows, Heap(None))));
-        Status { health: overall(l1.health, [l2.health, l3.health]), l1, l2, l3, told: shared.map(told) }
+        let strain = shared.as_ref().map(|shared| shared.strain.clone()).unwrap_or_default();
+        let stock = shared.as_ref().and_then(|shared| shared.stock);
+        let health = overall(l1.health, [l2.health, l3.health]);
+        Status { health, l1, l2, l3, strain, stock, told: shared.map(told) }
     }
 
-    async fn look_at_l2(&self) -> (Health, Option<Shared>) {
+    async fn look_at_l2(&self, api_key: &str) -> (Health, Option<Shared>) {
         if !self.uses(Level::L2) {
             return (Health::Disabled, None);
         }
-        let batch = [self.fleet.standing(), self.fleet.heap()].into_iter().chain(self.fleet.draw()).collect::<Batch>();
+        let asked = [self.fleet.standing(), self.fleet.heap(), self.fleet.evictions()];
+        let stock: Vec<Command> = name_of(api_key).iter().flat_map(|name| self.setup.copies.stock(name)).collect();
+        let (trials, stocks) = (self.fleet.trials().count(), stock.len());
+        let batch = asked.into_iter().chain(self.fleet.trials()).chain(stock).chain(self.fleet.draw());
+        let batch = batch.collect::<Batch>();
         let began = Instant::now();
         let said = self.link.run(&batch, Order::Any).await.and_then(|replies| {
             let mut replies = replies.into_iter();
             let mut next = || replies.next().ok_or(Down::Odd("no reply"));
             let (standing, heap) = (Standing::parse(next()?)?, Heap::parse(next()?));
-            Ok(Shared { standing, heap, copies: drawn(replies)? })
+            let evictions = next()?;
+            let trials = replies.by_ref().take(trials).collect();
+            let strain = self.strain(&standing, evictions, trials);
+            let stock: Vec<Reply> = replies.by_ref().take(stocks).collect();
+            let stock = (!stock.is_empty()).then(|| read_stock(&stock)).transpose()?;
+            Ok(Shared { standing, heap, strain, stock, copies: drawn(replies)? })
         });
         let limit = Duration::from_millis(self.setup.config.l2_config.timeout_ms);
         let health = match health(&said, began.elapsed(), limit) {
-            Health::Healthy if self.link.is_refusing() => Health::Degraded,
+            Health::Healthy if self.link.is_refusing() || is_strained(&said) => Health::Degraded,
             health => health,
         };
         (health, said.ok())
@@ -165,6 +180,10 @@ impl View<'_> {
         let Usage { entries, text_bytes, bytes } = shared.map(|shared| shared.standing.usage).unwrap_or_default();
         LevelStatus { health: Health::Healthy, entries, bytes: text_bytes, memory_bytes: bytes }
     }
+}
+
+fn is_strained(said: &Result<Shared, Down>) -> bool {
+    said.as_ref().is_ok_and(|Shared { strain, .. }| strain.refused.is_some() || strain.evicted > 0)
 }
 
 fn health<T, E>(said: &Result<T, E>, took: Duration, limit: Duration) -> Health {

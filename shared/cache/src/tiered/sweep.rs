@@ -213,7 +213,8 @@ impl View<'_> {
             let stretch = stretches[*number];
             self.setup.copies.page(&Page { stretch, after: last.as_deref(), limit: PAGE_KEYS })
         });
-        let pages = self.bulk(pages.collect()).await?.into_iter().map(keys).collect::<Result<Vec<_>, _>>()?;
+        let pages = self.bulk(pages.collect()).await?.into_iter().map(|reply| keys(reply, PAGE_KEYS));
+        let pages = pages.collect::<Result<Vec<_>, _>>()?;
         let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
         let done = due.iter().zip(&pages).map(|((number, _), page)| (*number, next(page))).collect();
         let met = due.iter().zip(pages).map(|((number, _), page)| (stretches[*number].shard, page)).collect();

@@ -10,7 +10,7 @@ use crate::{
     level::Level,
     lock::whole,
     outcome::{CacheError, Path, Read, Step},
-    redis::{Copies, Down, Keyspace},
+    redis::{Command, Copies, Down, Keyspace, Reply},
     register::Register,
     version::Position,
 };
@@ -62,6 +62,8 @@ pub(super) struct CaughtUp {
     pub(super) synced: Result<(), Down>,
     /// Whether the configuration is known to be in force.
     pub(super) followed: bool,
+    /// The replies to what was asked with the sync; none where that failed.
+    pub(super) answers: Vec<Reply>,
 }
 
 impl From<CacheError> for Stop {
@@ -127,18 +129,23 @@ impl View<'_> {
 
     /// Learns of every change that was acknowledged: by a sync, or else of the configuration by the control table.
     pub(super) async fn catch_up(&self) -> Result<CaughtUp, Stop> {
+        self.catch_up_asking(Vec::new()).await
+    }
+
+    async fn catch_up_asking(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
         let synced = match self.uses(Level::L2) {
-            true => self.sync(Vec::new()).await.map(|_| ()),
+            true => self.sync(more).await,
             false => Err(Down::Skipped),
         };
         let followed = synced.is_ok() || self.follow(0).await;
         self.in_force()?;
-        Ok(CaughtUp { synced, followed })
+        let (synced, answers) = synced.map_or_else(|down| (Err(down), Vec::new()), |answers| (Ok(()), answers));
+        Ok(CaughtUp { synced, followed, answers })
     }
 
-    /// The same for a mutation: where Redis takes no writes it is as good as out of reach.
-    pub(super) async fn catch_up_to_write(&self) -> Result<CaughtUp, Stop> {
-        let mut caught_up = self.catch_up().await?;
+    /// The same for a mutation, which may ask something besides: where Redis takes no writes it is as good as out of reach.
+    pub(super) async fn catch_up_to_write(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
+        let mut caught_up = self.catch_up_asking(more).await?;
         if caught_up.synced.is_ok() && self.link.is_refusing() {
             caught_up.synced = Err(Down::Refusing);
         }

@@ -15,7 +15,9 @@ use crate::{
     key::Key,
     level::{Level, Levels},
     outcome::{CacheError, Deleted, Path, Put, Step, Stored},
+    quota::{name_of, share_of},
     record::Change,
+    redis::Command,
     register::{Expected, Register},
     version::Version,
 };
@@ -70,11 +72,17 @@ impl View<'_> {
         let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, *floor, named, shared, &mut path).await?;
+            let question = self.stock_question(key, put, named, *shared);
+            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, &begun);
+            let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
+            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
+                self.allow_share(share, &begun.answers)?;
+            }
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
-            let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, &envelope)), expected };
+            let value = Some((&entry, &envelope));
+            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -109,8 +117,9 @@ impl View<'_> {
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, shared, &mut path).await?;
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected: Expected::Anything };
+            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
+            let expected = Expected::Anything;
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
@@ -130,20 +139,22 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
-    /// Catches up, unless that was done for it and others, and takes a version greater than `floor`.
+    /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
+    /// `floor`.
     pub(super) async fn begin(
         &self,
         key: &Key,
         mut floor: Version,
         named: Levels,
-        shared: &mut bool,
+        (question, shared): (Vec<Command>, &mut bool),
         path: &mut Path,
     ) -> Result<Begun, Stop> {
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let caught_up = if std::mem::take(shared) { self.caught_up_with_others()? } else { None };
-        let CaughtUp { synced, followed } = match caught_up {
+        let is_shared = std::mem::take(shared) && question.is_empty();
+        let caught_up = if is_shared { self.caught_up_with_others()? } else { None };
+        let CaughtUp { synced, followed, answers } = match caught_up {
             Some(caught_up) => caught_up,
-            None => self.catch_up_to_write().await?,
+            None => self.catch_up_to_write(question).await?,
         };
         let redis = synced.is_ok();
         if let Err(down) = synced
@@ -168,7 +179,7 @@ impl View<'_> {
         let version = if redis { self.version_above(floor, stamp) } else { self.version_without_redis(floor) };
         let held = self.memory.get(key, began_ms).filter(|copy| self.settle_doubt(key, copy, None) != Some(false));
         let held = held.is_some_and(|copy| !self.is_hidden(Level::L1, key, &copy.entry));
-        Ok(Begun { stamp, version, redis, followed, began_ms, asked_ms, before, held })
+        Ok(Begun { stamp, version, redis, followed, began_ms, asked_ms, before, held, answers })
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {

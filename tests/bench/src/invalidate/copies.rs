@@ -33,7 +33,12 @@ impl Copies {
         config.l2_config.key_prefix = PREFIX.to_owned();
         config.l2_config.timeout_ms = TIMEOUT_MS;
         let deployment = Deployment::new("");
-        Ok(Copies { cache: TieredCache::open(deployment, config)?, bare: connect(url).await? })
+        let mut bare = connect(url).await?;
+        for shard in shards() {
+            // No release before this one runs beside.
+            cmd("SET").arg(format!("{PREFIX}{{e{shard}}}both")).arg(1).query_async::<()>(&mut bare).await?;
+        }
+        Ok(Copies { cache: TieredCache::open(deployment, config)?, bare })
     }
 
     /// Writes all entries of `tenant`, also over those that are there.
@@ -76,9 +81,10 @@ impl Copies {
         shards().map(|shard| format!("{PREFIX}{{e{shard}}}index")).collect()
     }
 
-    /// Names of the indexes of the tenant's tag.
-    pub fn tag_indexes(tenant: Tenant) -> Vec<String> {
-        shards().map(|shard| format!("{PREFIX}{{e{shard}}}t:{}", tenant.tag())).collect()
+    /// Names of the indexes of tags.
+    pub fn tag_indexes() -> Vec<String> {
+        let sets = |shard| (0..256).map(move |set| format!("{PREFIX}{{e{shard}}}r:{set:02x}"));
+        shards().flat_map(sets).collect()
     }
 
     /// Bytes that Redis has allocated for everything.
@@ -100,7 +106,7 @@ mod tests {
     async fn contents(copies: &mut Copies) -> BTreeMap<String, (String, Vec<String>)> {
         let mut contents = BTreeMap::new();
         let names: Vec<String> = cmd("KEYS").arg(format!("{PREFIX}{{e*")).query_async(&mut copies.bare).await.unwrap();
-        for name in names {
+        for name in names.into_iter().filter(|name| !name.ends_with("both")) {
             let kind: String = cmd("TYPE").arg(&name).query_async(&mut copies.bare).await.unwrap();
             let mut read = if kind == "zset" { cmd("ZRANGE") } else { cmd("HKEYS") };
             read.arg(&name);

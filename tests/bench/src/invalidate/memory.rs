@@ -1,6 +1,6 @@
 //! What Redis keeps an entry and its indexes in.
 
-use super::{copies::Copies, in_words, tenant::Tenant};
+use super::{copies::Copies, in_words};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,
@@ -28,7 +28,7 @@ pub async fn measure(databases: &mut [(usize, &mut Copies)]) -> RedisResult<Sect
 
 #[allow(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 async fn measure_one(size: usize, copies: &mut Copies) -> RedisResult<[Row; 3]> {
-    let tags: Vec<String> = Tenant::of(size).flat_map(Copies::tag_indexes).collect();
+    let tags: Vec<String> = Copies::tag_indexes();
     let [by_key, by_tag] = [usage(copies, &Copies::indexes()).await?, usage(copies, &tags).await?];
     let full = copies.used_memory().await?;
     for names in [Copies::indexes(), tags].concat().chunks(AT_ONCE) {

@@ -13,8 +13,8 @@ for i = 2, #ARGV, 2 do
   redis.call('PEXPIREAT', copy, expires)
   redis.call('ZADD', slot .. 'index', 0, key)
   for tag in string.gmatch(tags, '[^\n]+') do
-    redis.call('ZADD', slot .. 't:' .. tag, 0, key)
-    redis.call('ZADD', slot .. 't:', 0, tag)
+    local hash = redis.sha1hex(tag)
+    redis.call('ZADD', slot .. 'r:' .. string.sub(hash, 1, 2), 0, string.sub(hash, 3, 16) .. key)
   end
 end
 return #ARGV

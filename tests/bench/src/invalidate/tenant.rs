@@ -49,6 +49,7 @@ impl Tenant {
             levels: None,
             condition: Condition::Always,
             by: String::new(),
+            api_key: String::new(),
         }
     }
 

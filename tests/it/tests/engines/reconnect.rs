@@ -63,6 +63,7 @@ async fn put(cache: &TieredCache) -> Result<(), CacheError> {
             levels: None,
             condition: Condition::Always,
             by: String::new(),
+            api_key: String::new(),
         };
         let stored: Stored = cache.put(&Key::new(format!("key:{i}")).unwrap(), put).await?;
         assert!(stored.levels.has(Level::L2) && !stored.degraded, "{stored:?}");

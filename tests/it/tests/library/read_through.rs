@@ -29,6 +29,7 @@ fn if_there_is_none(text: &str) -> Put {
         levels: None, // all that are enabled
         condition: Condition::Absent,
         by: String::new(),
+        api_key: String::new(),
     }
 }
 

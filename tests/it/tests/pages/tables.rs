@@ -29,9 +29,17 @@ fn assert_lists<'w>(path: &str, column: usize, wanted: impl IntoIterator<Item = 
 /// The literals of a source file, tests left out, that consist of what `is_part` allows.
 fn literals(path: &str, is_part: impl Fn(char) -> bool) -> BTreeSet<String> {
     let source = fs::read_to_string(repository().join(path)).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
-    let quoted = source.split('"').skip(1).step_by(2).filter(|text| text.len() > 3 && text.chars().all(&is_part));
+    let quoted = without_tests(&source)
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.len() > 3 && text.chars().all(&is_part));
     quoted.map(str::to_owned).collect()
+}
+
+/// A source file without the tests at its end.
+fn without_tests(source: &str) -> &str {
+    source.split("#[cfg(test)]").next().unwrap()
 }
 
 #[test]
@@ -97,8 +105,10 @@ fn every_metric_is_listed() {
 #[test]
 fn every_suite_of_the_benchmarks_is_listed() {
     let source = fs::read_to_string(repository().join("tests/bench/src/suites.rs")).unwrap();
-    let names =
-        source.split("Suite { name: ").skip(1).map(|rest| rest.split([',', ':']).next().unwrap().trim_matches('"'));
+    let names = without_tests(&source)
+        .split("Suite { name: ")
+        .skip(1)
+        .map(|rest| rest.split([',', ':']).next().unwrap().trim_matches('"'));
     let names: Vec<&str> = names.collect();
     assert!(names.len() > 10, "{names:?}");
     assert_lists("docs/performance.md", 0, names);

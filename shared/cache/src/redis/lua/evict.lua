@@ -1,15 +1,15 @@
 -- Removes the copies of many keys of one shard that are older than an invalidation.
 -- KEYS: index of the shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version ('' to remove
---       nothing and only look), '1' to tell the tags of what is meant, life of the tombstones left behind (ms; '' for none), what stands before a key in the
---       name of its copy, what stands before a tag in the name of its index, tags of which a copy must have one (a line
---       feed before and after each; '' for any copy), since which position L2 is the register ('' when it is not),
---       tags of which it must have all, tags of which it must have none, keys...
+--       nothing and only look), '1' to tell the tags of what is meant, life of the tombstones left behind (ms; '' for
+--       none), what stands before every name of the shard, tags of which a copy must have one (a line feed before and
+--       after each; '' for any copy), since which position L2 is the register ('' when it is not), tags of which it must
+--       have all, tags of which it must have none, keys...
 -- Returns for each key, where a live copy was meant, its version, a space, its stamp ('' where this very command has
 -- removed it before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
-local version, tell_tags, tombstone, copies = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
-local tag_index, tags, since, all, none = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local version, tell_tags, tombstone, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
+local tags, since, all, none = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- How many of some tags a copy has, and how many they are.
 local function count(has, of)
@@ -34,20 +34,12 @@ end
 
 -- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
 -- would take most of the time.
-local met, removed, unindexed, untagged = {}, {}, {}, {}
+local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}, open_books(shard)
 
-local function leaves(key, of)
-  for tag in string.gmatch(of or '', '[^\n]+') do
-    local keys = untagged[tag] or {}
-    keys[#keys + 1] = key
-    untagged[tag] = keys
-  end
-end
-
-for i = 12, #ARGV do
+for i = 11, #ARGV do
   local key = ARGV[i]
-  local copy = copies .. key
-  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a')
+  local copy = shard .. 'k:' .. key
+  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a', 'q')
   local meant = old[1] and not old[2] and is_indexed(old[3]) and is_chosen(old[3]) and (version == '' or old[1] < version)
   -- Its own tombstone: the answer to the same command was lost.
   local own = old[2] and old[1] == version
@@ -57,28 +49,27 @@ for i = 12, #ARGV do
   elseif meant and is_there(old[1], old[2], old[4], since) then
     said = old[1] .. ' ' .. old[4] .. (tell_tags and old[3] or '')
   end
-  met[i - 11] = said
+  met[i - 10] = said
   if version ~= '' then
     if not old[1] then
       if foreign then removed[#removed + 1] = copy end
       unindexed[#unindexed + 1] = key
-      leaves(key, tags)
+      note_gone(gone, shard, tags, key)
     elseif not is_indexed(old[3]) then
-      if not old[2] then leaves(key, tags) end
+      if not old[2] then note_gone(gone, shard, tags, key, old[3]) end
     elseif meant then
       removed[#removed + 1] = copy
       unindexed[#unindexed + 1] = key
-      leaves(key, old[3])
+      note_gone(gone, shard, old[3], key)
+      enter(books, old[5], -1, key)
     end
   end
 end
 
 if #removed > 0 then redis.call('DEL', unpack(removed)) end
 if #unindexed > 0 then redis.call('ZREM', KEYS[1], unpack(unindexed)) end
-for tag, keys in pairs(untagged) do
-  redis.call('ZREM', tag_index .. tag, unpack(keys))
-  if redis.call('EXISTS', tag_index .. tag) == 0 then redis.call('ZREM', tag_index, tag) end
-end
+take_out(gone, shard)
+keep_books(books, now_us() / 1000)
 if tombstone ~= '' then
   for _, copy in ipairs(removed) do
     redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')

@@ -18,19 +18,6 @@ local function fields_of(copy, ...)
   return redis.call('HMGET', copy, ...), false
 end
 
--- Takes `key` out of the sorted set of `tag`, and the tag out of the set of tags when no key has it any more. That set
--- is the one of the empty tag, which no entry can have.
-local function forget(tag_index, tag, key)
-  local removed = redis.call('ZREM', tag_index .. tag, key)
-  if redis.call('EXISTS', tag_index .. tag) == 0 then redis.call('ZREM', tag_index, tag) end
-  return removed
-end
-
--- Takes `key` out of the sorted sets of `tags`, a text in which a line feed stands before and after each tag.
-local function untag(tag_index, tags, key)
-  for tag in string.gmatch(tags or '', '[^\n]+') do forget(tag_index, tag, key) end
-end
-
 -- Whether a copy that says `gone` when it is a tombstone, and is stamped `stamp`, counts as there. While L2 is the
 -- register it does only when it was stamped at or after `since`, the position at which that began ('' otherwise).
 local function is_there(version, gone, stamp, since)

@@ -2,14 +2,14 @@
 -- KEYS: copy, index of its shard
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version, key,
 --       stamp of the one copy of exactly that version to remove ('' for every older one),
---       life of the tombstone left behind (ms; '' for none), what stands before a tag in the name of its index, since
---       which position L2 is the register ('' when it is not)
+--       life of the tombstone left behind (ms; '' for none), what stands before every name of the shard, since which
+--       position L2 is the register ('' when it is not)
 -- Returns one {outcome, live, version that stood there, levels it named}; outcome 1 removed or nothing there, 0 a newer
 -- one stands, -1 too old.
 local version, exact = ARGV[3], ARGV[5]
 -- One copy that must not stay may go at any time: a newer certificate of the same version has another stamp.
 if exact == '' and is_late(now_us(), ARGV[1], ARGV[2]) then return {{-1, 0, '', 0}} end
-local old, foreign = fields_of(KEYS[1], 'v', 'a', 'gone', 't', 'b')
+local old, foreign = fields_of(KEYS[1], 'v', 'a', 'gone', 't', 'b', 'q')
 if foreign then redis.call('DEL', KEYS[1]) end
 local old_version = old[1] or ''
 local live = is_there(old[1], old[3], old[2], ARGV[8]) and 1 or 0
@@ -22,7 +22,12 @@ if old[1] then
   if not goes then return {{0, live, old_version, named}} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
-  untag(ARGV[7], old[4], ARGV[4])
+  local gone = {rows = {}, older = {}}
+  note_gone(gone, ARGV[7], old[4], ARGV[4])
+  take_out(gone, ARGV[7])
+  local books = open_books(ARGV[7])
+  enter(books, old[6], -1, ARGV[4])
+  keep_books(books, now_us() / 1000)
 end
 if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'v', version, 'a', '', 'gone', '1')

@@ -1,34 +1,69 @@
 -- Writes copies of entries of one shard, each over an older one.
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
---       register ('' when it is not), what stands before a key in the name of its copy, what stands before a tag in the
---       name of its index; then for each copy: version, stamp, certified at (ms), expires at (ms), key, version and stamp
---       of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be there ('' for
---       any, 'none' for no live copy), envelope, tags (a line feed before and after each), levels the PUT named (bits)
+--       register ('' when it is not), what stands before every name of the shard; then for each copy: version, stamp,
+--       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten whatever
+--       its age ('' for none), version that must be there ('' for any, 'none' for no live copy), envelope, tags (a line
+--       feed before and after each), levels the PUT named (bits), and whose stock it is in: name of the API key, bytes,
+--       bytes of indexes ('' for nobody's)
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
 -- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
 local now = now_us()
 local late = is_late(now, ARGV[1], ARGV[2])
-local since, copy_prefix, tag_index = ARGV[3], ARGV[4], ARGV[5]
+local since, shard = ARGV[3], ARGV[4]
 
--- What comes into an index is noted, and done in as few commands as there are indexes.
-local indexed, tagged = {}, {}
+-- How many members of an index are drawn for each that comes in, to see whether their copies are there still: of those
+-- that stand there, the dead are a quarter at most in the long run.
+local DRAWN = 4
+-- And how many at once.
+local MOST_DRAWN = 200
+-- How long the release before this one may run beside it, in ms.
+local HOUR = 3600000
+-- What that knows a tag by takes, about, beside the tag itself.
+local OLDER_BYTES = 600
 
--- Adds a member to those that a sorted set is to get: pairs of its score and itself.
-local function note(members, member)
-  members[#members + 1] = 0
-  members[#members + 1] = member
+-- What comes into an index is noted, and done in as few commands as there are indexes; what goes out of one goes first.
+local indexed, tagged, gone = {}, {rows = {}, older = {}}, {rows = {}, older = {}}
+local books, has_older = open_books(shard), nil
+
+-- Gives an index its new members, in each of which the key begins at `key_at`; returns whether it has grown. What grows
+-- also cleans itself; maintenance finds the others.
+local function grow(index, members, key_at)
+  local added = in_parts('ZADD', index, members)
+  if added == 0 then return false end
+  local dead = {}
+  for _, member in ipairs(redis.call('ZRANDMEMBER', index, -math.min(DRAWN * added, MOST_DRAWN))) do
+    if redis.call('EXISTS', shard .. 'k:' .. string.sub(member, key_at)) == 0 then dead[#dead + 1] = member end
+  end
+  in_parts('ZREM', index, dead)
+  return true
 end
 
--- Gives an index its new members; returns whether it has grown.
-local function grow(index, members)
-  return redis.call('ZADD', index, unpack(members)) > 0
+-- Whether tags are to be written as the release before this one knows them, too: it may look for copies by tag.
+local function is_older_beside()
+  if has_older ~= nil then return has_older end
+  local till = redis.call('GET', shard .. 'both')
+  if not till then
+    till = string.format('%.0f', math.floor(now / 1000) + HOUR)
+    redis.call('SET', shard .. 'both', till)
+  end
+  has_older = now / 1000 < tonumber(till)
+  return has_older
 end
 
-local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels)
+-- How a copy is entered into the book of whose stock it is in.
+local function entered(stock, expires, tags)
+  local name, bytes, index = string.match(stock, '^(%x+) (%d+) (%d+)$')
+  if tags ~= '' and is_older_beside() then
+    for tag in string.gmatch(tags, '[^\n]+') do index = index + OLDER_BYTES + 2 * #tag end
+  end
+  return string.format('%s %s %s %.0f', name, till_of(tonumber(expires), now / 1000), bytes, index)
+end
+
+local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels, stock)
   if late then return {-1, 0, '', 0} end
-  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b')
+  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b', 'q')
   if foreign then redis.call('DEL', copy) end
   local old_version = old[1] or ''
   local live = is_there(old[1], old[3], old[2], since) and 1 or 0
@@ -47,8 +82,10 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
     if old_version == version and (since ~= '' or old[2] >= stamp) then return {0, live, old_version, named} end
   end
 
-  if old[4] and old[4] ~= tags then untag(tag_index, old[4], key) end
-  if tonumber(expires) * 1000 <= now then
+  local has_expired = tonumber(expires) * 1000 <= now
+  if has_expired or old[4] ~= tags then note_gone(gone, shard, old[4], key) end
+  if has_expired or stock ~= '' or old_version ~= version then enter(books, old[6], -1, key) end
+  if has_expired then
     redis.call('DEL', copy)
     redis.call('ZREM', KEYS[1], key)
     return {1, live, old_version, named}
@@ -57,35 +94,35 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
   if old[1] and old_version ~= version then redis.call('DEL', copy) end
   local fields = {'e', envelope, 'v', version, 'a', stamp, 'w', certified, 'b', levels}
   if tags ~= '' then fields[11], fields[12] = 't', tags end
+  if stock ~= '' then
+    local said = entered(stock, expires, tags)
+    fields[#fields + 1], fields[#fields + 2] = 'q', said
+    enter(books, said, 1, key)
+  end
   redis.call('HSET', copy, unpack(fields))
   redis.call('PEXPIREAT', copy, expires)
-  note(indexed, key)
+  indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
   for tag in string.gmatch(tags, '[^\n]+') do
-    tagged[tag] = tagged[tag] or {}
-    note(tagged[tag], key)
+    local set, hash = rows_of(shard, tag)
+    note(tagged.rows, set, 0, hash .. key)
+    note(tagged.older, tag, 0, key)
   end
   return {1, live, old_version, named}
 end
 
 local outcomes = {}
 for i = 2, #KEYS do
-  local at = 6 + (i - 2) * 11
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 10))
+  local at = 5 + (i - 2) * 12
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 11))
 end
-if #indexed > 0 then
-  local has_grown, tags = grow(KEYS[1], indexed), {}
-  for tag, members in pairs(tagged) do
-    -- A tag whose index has not grown is among the tags already.
-    if grow(tag_index .. tag, members) then note(tags, tag) end
-  end
-  if #tags > 0 then redis.call('ZADD', tag_index, unpack(tags)) end
-  -- What grows also cleans itself: of one member, drawn at random, of one index, whose turn it is by the clock. The sweep
-  -- of maintenance finds the others.
-  if has_grown or #tags > 0 then
-    local turn = now % (#tags / 2 + 1)
-    local index = turn == 0 and KEYS[1] or tag_index .. tags[2 * turn]
-    local drawn = redis.call('ZRANDMEMBER', index)
-    if redis.call('EXISTS', copy_prefix .. drawn) == 0 then redis.call('ZREM', index, drawn) end
-  end
+take_out(gone, shard)
+if #indexed > 0 then grow(KEYS[1], indexed, 1) end
+for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
+local names = {}
+for tag, members in pairs(tagged.older) do
+  if is_older_beside() then grow(shard .. 't:' .. tag, members, 1) end
+  names[#names + 1], names[#names + 2] = 0, tag
 end
+in_parts('ZADD', shard .. 't:', names)
+keep_books(books, now / 1000)
 return outcomes

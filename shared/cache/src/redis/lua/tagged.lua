@@ -1,27 +1,37 @@
 -- Counts the keys of one shard that have each of some tags.
 -- KEYS: index of the shard
--- ARGV: what stands before a key in the name of its copy, what stands before a tag in the name of its index, up to how many
---       members of an index their copies are looked for, ranges of keys, from, to, from, to..., tags...
+-- ARGV: what stands before every name of the shard, up to how many members of an index their copies are looked for, ranges
+--       of keys, from, to, from, to..., tags...
 -- Returns a count for each tag: of the copies where there are few, else of the members, which may have expired.
-local copies, tag_index, few, ranges = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local first = 5 + 2 * ranges
+local shard, few, ranges = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local first = 4 + 2 * ranges
 
-local function count(index, from, to)
+-- The end of a range of keys where a hash stands before each.
+local function behind(hash, bound)
+  if bound == '-' then return '[' .. hash end
+  if bound == '+' then return '(' .. hash .. '\255' end
+  return string.sub(bound, 1, 1) .. hash .. string.sub(bound, 2)
+end
+
+local function count(index, from, to, key_at)
   local members = redis.call('ZLEXCOUNT', index, from, to)
   if members > few then return members end
   local there = 0
-  for _, key in ipairs(redis.call('ZRANGEBYLEX', index, from, to)) do
-    there = there + redis.call('EXISTS', copies .. key)
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', index, from, to)) do
+    there = there + redis.call('EXISTS', shard .. 'k:' .. string.sub(member, key_at))
   end
   return there
 end
 
 local counts = {}
 for i = first, #ARGV do
-  local sum = 0
-  for range = 5, first - 1, 2 do
-    sum = sum + count(tag_index .. ARGV[i], ARGV[range], ARGV[range + 1])
+  local sum, older = 0, 0
+  local set, hash = rows_of(shard, ARGV[i])
+  for range = 4, first - 1, 2 do
+    local from, to = ARGV[range], ARGV[range + 1]
+    sum = sum + count(set, behind(hash, from), behind(hash, to), ROW_DIGITS + 1)
+    older = older + count(shard .. 't:' .. ARGV[i], from, to, 1)
   end
-  counts[#counts + 1] = sum
+  counts[#counts + 1] = math.max(sum, older)
 end
 return counts

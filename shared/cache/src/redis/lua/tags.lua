@@ -1,0 +1,60 @@
+-- Which keys of a shard have which tags: rows, each of the hash of a tag and a key, in 256 sorted sets by the first two
+-- digits of the hash. Two tags of one hash are harmless: whoever finds a key by a tag asks its copy whether it has that.
+-- Names of the shard are made with what stands before all of them. None of these sets may have a time to live: Redis,
+-- when it is full, takes what has one, and an invalidation would not find the copies whose rows are gone.
+
+-- Digits of the hash that stand in a row, before the key: with those in the name of its set, 64 bits of SHA-1.
+local ROW_DIGITS = 14
+-- How many values one command is given at most: Lua cannot spread many more.
+local AT_ONCE = 4000
+
+-- The sorted set in which the keys of a tag stand, and what stands before each of them there.
+local function rows_of(shard, tag)
+  local hash = redis.sha1hex(tag)
+  return shard .. 'r:' .. string.sub(hash, 1, 2), string.sub(hash, 3, 2 + ROW_DIGITS)
+end
+
+-- Adds to the values of one of many names.
+local function note(noted, name, ...)
+  local values = noted[name] or {}
+  for _, value in ipairs({...}) do values[#values + 1] = value end
+  noted[name] = values
+end
+
+-- Gives a command all of these values, in parts; returns the sum of what it says.
+local function in_parts(command, name, values)
+  local sum = 0
+  for i = 1, #values, AT_ONCE do
+    sum = sum + redis.call(command, name, unpack(values, i, math.min(i + AT_ONCE - 1, #values)))
+  end
+  return sum
+end
+
+-- Notes that a key no longer has `tags`, a text in which a line feed stands before and after each; what it has still,
+-- `kept`, may have the same hash. `older` is how the release before this one knows them, which may run beside this one for
+-- a while: by a sorted set for each tag. All tags stand in that of the empty one, which no entry can have.
+local function note_gone(gone, shard, tags, key, kept)
+  local stays = {}
+  for tag in string.gmatch(kept or '', '[^\n]+') do stays[table.concat({rows_of(shard, tag)})] = true end
+  for tag in string.gmatch(tags or '', '[^\n]+') do
+    local set, hash = rows_of(shard, tag)
+    if not stays[set .. hash] then note(gone.rows, set, hash .. key) end
+    note(gone.older, tag, key)
+  end
+end
+
+-- Takes a tag off the list of all of them, unless some key has it.
+local function forget_unused(shard, tag)
+  local set, hash = rows_of(shard, tag)
+  if redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1] then return end
+  if redis.call('EXISTS', shard .. 't:' .. tag) == 0 then redis.call('ZREM', shard .. 't:', tag) end
+end
+
+-- Takes out what was noted.
+local function take_out(gone, shard)
+  for set, rows in pairs(gone.rows) do in_parts('ZREM', set, rows) end
+  for tag, keys in pairs(gone.older) do
+    in_parts('ZREM', shard .. 't:' .. tag, keys)
+    forget_unused(shard, tag)
+  end
+end
