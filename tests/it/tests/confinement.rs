@@ -164,7 +164,7 @@ async fn nothing_outside_is_read_changed_counted_or_disclosed() {
         faults.extend(case.faults(answer, &world).into_iter().map(told));
         allowed += usize::from(case.expected(&world) == Expected::Allowed);
         if case.scopes == ALL_SCOPES && case.expected(&world) != Expected::Allowed {
-            wordings.entry(std::ptr::from_ref(case.asked)).or_default().extend(case.wording(answer));
+            wordings.entry((std::ptr::from_ref(case.asked), &case.tenant.me)).or_default().extend(case.wording(answer));
         }
     }
     assert!(faults.is_empty(), "{} of {} cases: {:#?}", faults.len(), cases.len(), &faults[..faults.len().min(TOLD)]);
