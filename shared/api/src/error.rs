@@ -3,9 +3,6 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-#[cfg(test)]
-mod tests;
-
 use crate::{denial::Denial, principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;

@@ -76,6 +76,7 @@ fn may_be_sent_again(error: &Error, repeat: Repeat) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::error::ApiError;
     use serde_json::Value;

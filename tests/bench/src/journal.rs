@@ -155,7 +155,10 @@ fn hit_ratio(container: &Running, tap: &Tap) -> Result<Summary, Box<dyn Error>> 
 fn idle(entries: &Function, redis_url: &str) -> Result<Section, Box<dyn Error>> {
     let kept = |rate| {
         let container = holding(entries)?;
-        beside(redis_url, rate, || Ok(thread::sleep(IDLE)))?;
+        beside(redis_url, rate, || {
+            thread::sleep(IDLE);
+            Ok(())
+        })?;
         let mut kept = 0;
         for number in 0..HOT {
             let (_, answer) = container.api.invoke(&event::get(&hot(number)), 1)?;

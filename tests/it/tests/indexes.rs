@@ -118,7 +118,7 @@ async fn an_entry_takes_little_of_the_indexes() {
     let largest: Vec<String> = (0..50).map(|tag| format!("{tag:0>128}")).collect();
     put_tagged(&api, "customer:12345:profile:largest", &largest.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let (members, bytes) = taken(&api).await;
-    println!("largest tags: {members} members, {bytes} bytes");
+    eprintln!("largest tags: {members} members, {bytes} bytes");
     assert!(members == 101 && bytes <= 20 << 10, "{members} members, {bytes} bytes");
     invalidate(&api, json!({"tags": [largest[7]]})).await.expect(200);
     assert_eq!(taken(&api).await, (0, 0));
@@ -128,7 +128,7 @@ async fn an_entry_takes_little_of_the_indexes() {
         put_tagged(&api, &format!("customer:{number:08}:profile:main"), &["customer"]).await;
     }
     let (members, bytes) = taken(&api).await;
-    println!("usual: {members} members, {bytes} bytes, {} an entry", bytes / usual);
+    eprintln!("usual: {members} members, {bytes} bytes, {} an entry", bytes / usual);
     assert!((2 * usual..=2 * usual + 16).contains(&members), "one of each shard is the tag itself");
     assert!(bytes / usual <= 160, "{bytes} bytes of {usual} entries");
 }

@@ -192,7 +192,7 @@ async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
     }
     assert_eq!(refused, ["index_bytes", "bytes"]);
     let bytes = taken(&api).await;
-    println!("quotas of {quota} bytes, {bytes} taken");
+    eprintln!("quotas of {quota} bytes, {bytes} taken");
     assert!(bytes <= quota / 10 * 12 && bytes >= quota / 10 * 6, "quotas of {quota} bytes, {bytes} taken");
     invalidate(&api, json!({"pattern": "tenant:*"})).await.expect(200);
     assert_eq!(names(&api).await, [""; 0]);

@@ -90,7 +90,7 @@ struct Waits {
 }
 
 /// A request to send, but for who sends it.
-pub(self) struct Request {
+struct Request {
     pub(self) method: &'static str,
     pub(self) path: String,
     pub(self) body: String,

@@ -1,5 +1,7 @@
 //! The examples of the client's documentation, each run once.
 
+#![allow(clippy::print_stdout, reason = "examples tell what they found")]
+
 use super::client;
 use strata_it::{Api, stack::Claims};
 
