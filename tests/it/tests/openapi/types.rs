@@ -28,6 +28,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
             ("Level3", "Level3Status"),
             ("Overall", "Status/properties/overall_stats"),
             ("Fleet", "Status/properties/fleet"),
+            ("Usage", "Usage"),
         ],
     ),
     ("functions/status/src/keys.rs", &[("Answered", "Keys"), ("Line", "ListedKey")]),
