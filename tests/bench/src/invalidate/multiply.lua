@@ -15,6 +15,7 @@ for i = 2, #ARGV, 2 do
   for tag in string.gmatch(tags, '[^\n]+') do
     local hash = redis.sha1hex(tag)
     redis.call('ZADD', slot .. 'r:' .. string.sub(hash, 1, 2), 0, string.sub(hash, 3, 16) .. key)
+    redis.call('ZADD', slot .. 't:', 0, tag)
   end
 end
 return #ARGV
