@@ -58,7 +58,7 @@ pub use journal::{FieldChange, Journal, Mutation, Mutations};
 pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
 pub use level::Level;
 pub use retry::Retry;
-pub use status::{Fleet, Health, LevelHealth, LevelStatus, OverallStats, Status};
+pub use status::{Amounts, Fleet, Health, LevelHealth, LevelStatus, OverallStats, Status, Usage};
 pub use timestamp::Timestamp;
 pub use token::Token;
 pub use warm::{Strategy, Warm, Warming};

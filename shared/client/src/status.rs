@@ -14,6 +14,9 @@ pub struct Status {
     pub levels: Vec<LevelStatus>,
     /// Sums over the levels.
     pub overall_stats: OverallStats,
+    /// What the API key stores in Redis, and may store; not there while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// The containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<Fleet>,
@@ -93,6 +96,38 @@ pub struct LevelStatus {
     /// Containers that are connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_connections: Option<u64>,
+    /// Keys that Redis evicted in the last five to ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evicted: Option<u64>,
+    /// Why it is degraded, where that is not for being slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an API key stores in Redis, and may store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// What it stores.
+    #[serde(flatten)]
+    pub used: Amounts,
+    /// What it may; what is not limited is not there.
+    pub quotas: Amounts,
+}
+
+/// So much of what quotas count.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Amounts {
+    /// Entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+    /// Bytes of entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Bytes of the indexes that find them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_bytes: Option<u64>,
 }
 
 /// Sums over the levels.

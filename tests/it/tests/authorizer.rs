@@ -212,7 +212,7 @@ async fn unknown_routes_are_404() {
             request.send().await.expect_error(404, "ROUTE_NOT_FOUND");
         }
     }
-    api.request("POST", &entry("customer:1")).send().await.expect_error(404, "ROUTE_NOT_FOUND");
+    api.request("POST", &entry("customer:1")).send().await.expect_error(405, "METHOD_NOT_ALLOWED");
 }
 
 #[tokio::test]
