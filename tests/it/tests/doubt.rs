@@ -249,6 +249,7 @@ async fn the_first_sync_of_a_container_is_small_however_much_is_written() {
         invalidate(&api, json!({"pattern": format!("other:{number}:*")})).await.expect(200);
     }
     flood(&api, MANY).await;
+    api.stack.kill("entries-3").await;
     let sent = async || {
         let said: String = command(&api, &["INFO", "stats"]).await;
         let bytes = said.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));
