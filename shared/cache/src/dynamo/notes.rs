@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{selector::Written, version::Version};
 use aws_sdk_dynamodb::types::Put;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::future::try_join_all;
 use tokio::try_join;
 
 /// More notes than this begin a new epoch instead of being put into the journal one by one.
@@ -27,9 +27,6 @@ const MOST_REPLAYED: usize = 100;
 /// Over how many partitions the notes of a generation are spread: 2,000 of them a second, at two write units, are a
 /// quarter of what DynamoDB says one partition can take.
 const PARTITIONS: u64 = 16;
-/// Partitions that are read at once. Each wants a connection: a container with a fraction of a processor has no time to
-/// make sixteen of them before the first request is taken for lost.
-const AT_ONCE: usize = 4;
 /// How long an unread note stays, in seconds: a day, far longer than a container may go on without reading them.
 const KEEP_SECONDS: i64 = 86_400;
 /// Notes of one page of those that are deleted.
@@ -101,7 +98,7 @@ impl Store {
             true => Vec::new(),
             false => {
                 let partition = |index| self.notes_in(partition(number, index));
-                stream::iter((0..PARTITIONS).map(partition)).buffered(AT_ONCE).try_collect::<Vec<_>>().await?
+                try_join_all((0..PARTITIONS).map(partition)).await?
             }
         };
         let mut notes = Notes { bulletin, generation, quiet, ..Notes::default() };
@@ -151,7 +148,7 @@ impl Store {
     /// Deletes some notes of a generation that has ended from each of its partitions; returns how many.
     pub(crate) async fn drop_ended_notes(&self, generation: u64) -> Result<u64, L3Error> {
         let pages = (0..PARTITIONS).map(|index| self.drop_page(partition(generation, index)));
-        stream::iter(pages).buffered(AT_ONCE).try_fold(0, async |sum, count| Ok(sum + count)).await
+        Ok(try_join_all(pages).await?.into_iter().sum())
     }
 
     async fn drop_page(&self, partition: String) -> Result<u64, L3Error> {
