@@ -207,12 +207,14 @@ async fn a_token_does_not_outlive_itself_in_the_gateway() {
 #[tokio::test]
 async fn unknown_routes_are_404() {
     let api = Api::start().await;
-    for path in ["/", "/entry/x", "/entries/x/../../y?z", "/status/x"] {
+    for path in ["/", "/entry/x", "/status/x"] {
         for request in [api.request("POST", path), api.request("POST", path).anonymous()] {
             request.send().await.expect_error(404, "ROUTE_NOT_FOUND");
         }
     }
-    api.request("POST", &entry("customer:1")).send().await.expect_error(405, "METHOD_NOT_ALLOWED");
+    for path in ["/entries/x/../../y?z", &entry("customer:1")] {
+        api.request("POST", path).send().await.expect_error(405, "METHOD_NOT_ALLOWED");
+    }
 }
 
 #[tokio::test]
