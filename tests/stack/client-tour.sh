@@ -4,10 +4,12 @@
 # of a client it only warns of.
 set -eu
 
+# The generator runs programs of the same folder from within the one it writes to.
+tools=$(cd "$1" && pwd)
 rm -rf "$2/strata_client"
 mkdir -p "$2"
-PATH="$1:$PATH" "$1/openapi-python-client" generate --path openapi.yaml --meta none --fail-on-warning \
+PATH="$tools:$PATH" "$tools/openapi-python-client" generate --path openapi.yaml --meta none --fail-on-warning \
     --output-path "$2/strata_client"
 for script in tests/stack/client-example.py tests/stack/client-tour.py; do
-    PYTHONPATH="$2" PYTHONDONTWRITEBYTECODE=1 "$1/python" "$script"
+    PYTHONPATH="$2" PYTHONDONTWRITEBYTECODE=1 "$tools/python" "$script"
 done
