@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 37] = [
+const HUNTS: [(&str, &[Fault]); 36] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -67,7 +67,6 @@ const HUNTS: [(&str, &[Fault]); 37] = [
     ("BarrierNotHeeded", &[Fault::InvalidationsSlow]),
     ("OpenTakenForKnown", &[Fault::InvalidationsSlow]),
     ("EpochNotBegun", &[Fault::ReplicaPromoted]),
-    ("EpochNotBegun", &[Fault::SlotsMoved]),
 ];
 
 /// What came of looking for something.
