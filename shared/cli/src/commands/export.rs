@@ -1,6 +1,9 @@
 //! `strata export`: entries as lines of JSON, as `strata import` reads them.
 
-use super::import::Line;
+use super::{
+    import::Line,
+    which::{PAGE, Which},
+};
 use crate::{
     exit::{Exit, Failure},
     output::count,
@@ -18,8 +21,6 @@ use tokio::task::JoinSet;
 
 /// Limits are waited for, and a level that is away as well, but not a whole night.
 const RETRY: Retry = Retry { times: 10_000, patience: Duration::from_secs(3600) };
-/// Keys of a page: as many as the API gives.
-const PAGE: u64 = 1000;
 /// How hard zstd tries: its own default.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -28,11 +29,8 @@ const ZSTD_LEVEL: i32 = 3;
 /// Each line has `key`, `value` byte for byte, `tags` and `expires_at`.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// Only keys that begin with this
-    prefix: Option<String>,
-    /// Only entries with this tag
-    #[arg(long, short)]
-    tag: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Write to a file, compressed if it ends in .gz or .zst
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -60,7 +58,7 @@ impl Export {
     async fn write(&self, client: &Client, target: &mut Target) -> Result<(), Failure> {
         let mut cursor = None;
         loop {
-            let page = self.page(client, cursor).await?;
+            let page = self.which.page(client, PAGE, cursor).await?;
             for line in read(client, page.keys).await? {
                 target.line(&line)?;
             }
@@ -69,20 +67,6 @@ impl Export {
                 return Ok(());
             }
         }
-    }
-
-    async fn page(&self, client: &Client, cursor: Option<String>) -> Result<strata_client::KeyPage, Failure> {
-        let mut keys = client.keys().limit(PAGE);
-        if let Some(prefix) = &self.prefix {
-            keys = keys.prefix(prefix);
-        }
-        if let Some(tag) = &self.tag {
-            keys = keys.tag(tag);
-        }
-        if let Some(cursor) = cursor {
-            keys = keys.cursor(cursor);
-        }
-        Ok(keys.await?)
     }
 }
 

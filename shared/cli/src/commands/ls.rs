@@ -1,5 +1,6 @@
 //! `strata ls` and `strata tags`: what there is, page by page, however much.
 
+use super::which::{PAGE, Which};
 use crate::{
     exit::Failure,
     output::{bytes, count, visible},
@@ -8,17 +9,11 @@ use crate::{
 use clap::Args;
 use strata_client::ListedKey;
 
-/// Names of a page: as many as the API gives.
-const PAGE: u64 = 1000;
-
 /// List keys, by their bytes
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Only those that begin with this
-    prefix: Option<String>,
-    /// Only entries with this tag
-    #[arg(long, short)]
-    tag: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Show when they expire, how large they are, and their tags
     #[arg(long, short)]
     long: bool,
@@ -31,17 +26,7 @@ impl Ls {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         let (mut left, mut cursor) = (self.limit.unwrap_or(u64::MAX), None::<String>);
         while left > 0 {
-            let mut keys = session.client.keys().limit(left.min(PAGE));
-            if let Some(prefix) = &self.prefix {
-                keys = keys.prefix(prefix);
-            }
-            if let Some(tag) = &self.tag {
-                keys = keys.tag(tag);
-            }
-            if let Some(cursor) = cursor {
-                keys = keys.cursor(cursor);
-            }
-            let page = keys.await?;
+            let page = self.which.page(&session.client, left.min(PAGE), cursor).await?;
             left = left.saturating_sub(page.keys.len() as u64);
             for listed in &page.keys {
                 self.show(session, listed)?;

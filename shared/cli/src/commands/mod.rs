@@ -15,3 +15,4 @@ pub mod rm;
 pub mod status;
 pub mod top;
 pub mod warm;
+mod which;
