@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 const WINDOW: i64 = WINDOW_SECONDS as i64;
 /// How long a lease may be used, in ms.
 const LEASE_MS: i64 = LEASE_SECONDS as i64 * 1000;
-/// How old a use that Redis has counted may be for a request to be admitted by it, in seconds: the time that a request
-/// takes to ask. An older one leaves the window so much before what is admitted now.
-const COUNTED_SECONDS: i64 = 2;
+/// How many seconds before a request a use may have been counted by Redis that admits it: the time that a request takes to
+/// ask. The use leaves the window so much earlier.
+const COUNTED_SECONDS: i64 = 1;
 /// How long a busy container keeps what it used to itself when syncs could carry it, in ms.
 const REPORT_MS: i64 = 1000;
 
@@ -61,8 +61,10 @@ struct Spent {
 /// Permits that may be used without asking.
 #[derive(Debug, Default)]
 struct Lease {
-    /// Permits that Redis has counted as used, just now, for the request that asked.
+    /// Permits that Redis has counted as used for the request that asked.
     counted: u32,
+    /// The second of Redis time, or an earlier one, in which it has counted the first of them.
+    counted_second: i64,
     granted: u32,
     left: u32,
     life: Span,
@@ -160,7 +162,8 @@ impl Meter {
 
     /// Permits that Redis has counted as used, and nobody has used.
     fn counted(&self, now_ms: i64) -> u32 {
-        if self.lease.life.has(now_ms) { self.lease.counted } else { 0 }
+        let is_fresh = self.second(now_ms) - self.lease.counted_second <= COUNTED_SECONDS;
+        if is_fresh && self.lease.life.has(now_ms) { self.lease.counted } else { 0 }
     }
 
     /// Uses permits that a request was told it [may](Meter::decide) use, just now.
@@ -268,14 +271,13 @@ impl Meter {
         if let Some((second, permits)) = pending.admitted.filter(|_| !lent.counted) {
             self.owe(second, permits);
         }
-        let second = self.second(received_ms);
-        let asked = pending.report.asks.filter(|_| pending.admitted.is_none());
-        let is_fresh = |asks: &(i64, u32)| second - asks.0 <= COUNTED_SECONDS;
-        let counted = asked.filter(is_fresh).filter(|_| lent.counted).map_or(0, |(_, permits)| permits);
         // What was counted for one that then did not go on, for want of another permit, is there for the next.
-        let kept = self.counted(received_ms);
+        let kept = Some((self.lease.counted_second, self.counted(received_ms))).filter(|(_, permits)| *permits > 0);
+        let asked = pending.report.asks.filter(|_| pending.admitted.is_none() && lent.counted);
+        let counted = || kept.into_iter().chain(asked);
         self.lease = Lease {
-            counted: counted + kept,
+            counted: counted().map(|(_, permits)| permits).sum(),
+            counted_second: counted().map(|(second, _)| second).min().unwrap_or_default(),
             granted: lent.granted,
             // Uses since the report was made came from the lease before.
             left: lent.granted.saturating_sub(self.untold),

@@ -167,8 +167,8 @@ impl Fleet {
     }
 
     fn check_not_too_many(&self, at_ms: i64) {
-        // Uses are placed at most the way back of a reply too early.
-        let window_ms = i64::from(WINDOW_SECONDS - 1) * 1000 - WAY_MS;
+        // Uses are placed in the second before, in which their request asked, and the way back of a reply too early.
+        let window_ms = i64::from(WINDOW_SECONDS - 2) * 1000 - WAY_MS;
         let within: Vec<_> = self.since(at_ms - window_ms).collect();
         let mut lives: Vec<_> = within.iter().map(|admitted| admitted.life).collect();
         lives.sort_unstable();
@@ -217,7 +217,7 @@ fn run() -> impl Strategy<Value = (u32, Vec<i64>, Vec<Step>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn never_too_few_and_hardly_too_many((limit, skews_ms, steps) in run()) {
         let mut fleet = Fleet::new(limit, &skews_ms);

@@ -149,8 +149,18 @@ fn no_request_is_admitted_by_what_was_counted_long_before() {
         meter.answered(2, &answer, NOW + ms, NOW + ms);
         decide(&mut meter, NOW + ms, 1)
     };
-    assert!(late(2000).unwrap().is_ok());
-    assert_eq!(late(3000), None, "it asks again");
+    assert!(late(1000).unwrap().is_ok());
+    assert_eq!(late(2000), None, "it asks again");
+}
+
+#[test]
+fn what_was_counted_and_not_used_does_not_outlive_the_answers_that_follow() {
+    let mut meter = asking(Class::Config, 10);
+    meter.answered(2, &Lent { counted: true, ..lent(0, 1, 60) }, NOW, NOW);
+    let (later, time_us) = (NOW + 1900, (NOW + 1900) * 1000);
+    meter.report(3, later);
+    meter.answered(3, &Lent { time_us, ..lent(0, 1, 58) }, later, later);
+    assert_eq!(decide(&mut meter, NOW + 2000, 1), None, "it asks again");
 }
 
 #[test]
