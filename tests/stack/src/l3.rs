@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,8 +77,8 @@ pub struct L3 {
 }
 
 impl L3 {
-    /// Opens a port that leads to the engine at `engine`, `http://host:port`.
-    pub(crate) async fn open(engine: String) -> io::Result<Self> {
+    /// Opens a port on `address` that leads to the engine at `engine`, `http://host:port`.
+    pub(crate) async fn open(address: Ipv4Addr, engine: String) -> io::Result<Self> {
         let (fault, seen) = watch::channel(L3Fault::Ok);
         let forwarder = Forwarder {
             client: Client::builder(TokioExecutor::new()).build(connector()),
@@ -87,7 +88,7 @@ impl L3 {
             consumed: Arc::default(),
         };
         let consumed = Arc::clone(&forwarder.consumed);
-        let gate = Gate::open(move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
+        let gate = Gate::open(address, move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
         Ok(Self { gate, fault: Arc::new(fault), consumed, engine })
     }
 

@@ -17,6 +17,9 @@ strata-local token      prints a JWT for the running stack
 The stack takes these environment variables:
   PORT=3000                 the gateway's port on 127.0.0.1; 0 takes any free one
   CONTAINERS=2              containers per function
+  FUNCTIONS=                only these, with commas between them; without the authorizer every request is answered 500
+  ENGINES_AT=               an address of this machine on which functions that somebody else runs, in containers of
+                            Docker, find Redis and DynamoDB; nothing there asks for a password
   FREEZE=1                  0 leaves containers running between invocations
   L3=memory                 or a folder that keeps the tables
   REDIS_URL=                a Redis that runs already, instead of a private one
@@ -124,6 +127,12 @@ fn options() -> Result<Options, String> {
         .freeze(number("FREEZE", 1)? != 0)
         .l3(l3())
         .folder(local());
+    if let Some(address) = variable("ENGINES_AT") {
+        options = options.engines_at(parse("ENGINES_AT", &address)?);
+    }
+    if let Some(functions) = variable("FUNCTIONS") {
+        options = options.functions(functions.split(','));
+    }
     if let Some(url) = variable("REDIS_URL") {
         options = options.redis(RedisEngine::Url(url));
     }
@@ -190,5 +199,5 @@ fn number<T: FromStr>(name: &str, default: T) -> Result<T, String> {
 }
 
 fn parse<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name}={value} is no number that fits"))
+    value.parse().map_err(|_| format!("{name}={value} is not what it must be"))
 }

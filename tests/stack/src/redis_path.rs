@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,11 +79,11 @@ pub(crate) struct RedisPath {
 }
 
 impl RedisPath {
-    /// Opens a port that leads to the Redis at `upstream`, `host:port`.
-    pub(crate) async fn open(upstream: String) -> io::Result<Self> {
+    /// Opens a port on `address` that leads to the Redis at `upstream`, `host:port`.
+    pub(crate) async fn open(address: Ipv4Addr, upstream: String) -> io::Result<Self> {
         let (fault, seen) = watch::channel(PathFault::None);
-        let gate =
-            Gate::open(move |client, lifetime| connect(client, upstream.clone(), lifetime, seen.clone())).await?;
+        let serve = move |client, lifetime| connect(client, upstream.clone(), lifetime, seen.clone());
+        let gate = Gate::open(address, serve).await?;
         Ok(Self { gate, fault: Arc::new(fault) })
     }
 
@@ -233,7 +234,7 @@ mod tests {
     /// An echo server, a path to it, and a connection through the path.
     async fn connected() -> (RedisPath, TcpStream) {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let path = RedisPath::open(server.local_addr().unwrap().to_string()).await.unwrap();
+        let path = RedisPath::open(Ipv4Addr::LOCALHOST, server.local_addr().unwrap().to_string()).await.unwrap();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = server.accept().await.unwrap();
