@@ -4,6 +4,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help run test planted orders soak bench lint fuzz-api clients package token warm-tick binaries redis engines
+.PHONY: sam-local sam-invoke sam-test
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -70,6 +71,18 @@ fuzz-api: binaries redis $(TOOLS)/ready-to-read-api ## Send the running binaries
 
 clients: binaries redis $(TOOLS)/ready-to-read-api ## Make a typed client of openapi.yaml and have it take every operation (in target/clients)
 	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local tests/stack/client-tour.sh $(TOOLS)/bin $(TARGET)/clients
+
+# These three need a Docker engine, and are no part of `test`: it takes minutes where one is there.
+SAM_LOCAL = $(TOOLS)/bin/python tests/stack/sam-local.py $(TARGET)
+
+sam-local: binaries redis $(TOOLS)/ready ## Run the API in Lambda's own image, by `sam local start-api` (PORT; BINARIES=target/lambda/x86_64 for what `make package` built)
+	@$(SAM_LOCAL) start-api
+
+sam-invoke: binaries redis $(TOOLS)/ready ## Send a function one event, by `sam local invoke` (EVENT=events/status_get.json)
+	@$(SAM_LOCAL) invoke $(or $(EVENT),events/status_get.json)
+
+sam-test: binaries redis $(TOOLS)/ready ## Take every operation and every event by `sam local`; says "skipped" where there is no Docker
+	@$(SAM_LOCAL) with $(TOOLS)/bin/python tests/stack/sam-tour.py
 
 # One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:
 # aarch64-unknown-linux-gnu, as template.yaml has it, or x86_64-unknown-linux-gnu.

@@ -108,6 +108,7 @@ class Engines:
         return self.info
 
     def __exit__(self, *_):
+        RUNNING.unlink(missing_ok=True)
         self.process.terminate()
         self.process.wait()
 
@@ -169,6 +170,7 @@ def prepare(target, engine, info):
         names.update(own)
     (FOLDER / "template.json").write_text(json.dumps(template, indent=1))
     (FOLDER / "environment.json").write_text(json.dumps({"Parameters": values}, indent=1))
+    RUNNING.write_text(json.dumps({"pid": os.getpid(), "names": sorted(names)}))
     return names
 
 
@@ -203,7 +205,7 @@ def end(process):
 
 
 def running():
-    """What a server that runs has written of itself."""
+    """What a call that runs, and whose engines others may use, has written of itself."""
     try:
         said = json.loads(RUNNING.read_text())
         os.kill(said["pid"], 0)
@@ -231,13 +233,9 @@ def serve_until_interrupted(target, engine, command):
         server = serve(names, command, port)
         try:
             await_port(server, port)
-            RUNNING.write_text(json.dumps({"pid": os.getpid(), "names": sorted(names)}))
             greet(command, port, info)
             return server.wait()
-        except KeyboardInterrupt:
-            return 0
         finally:
-            RUNNING.unlink(missing_ok=True)
             end(server)
 
 
@@ -279,9 +277,14 @@ def main():
         return 0
     if command == "invoke":
         return invoke(target, engine, *rest)
+    if said := running():
+        sys.exit(f"process {said['pid']} serves already, and has its template in {FOLDER}")
     if command == "with":
         return beside(target, engine, rest)
     return serve_until_interrupted(target, engine, command)
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit(0)

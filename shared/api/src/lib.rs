@@ -50,7 +50,7 @@ pub use error::{Answer, ApiError, Problem};
 pub use event::Event;
 pub use headers::Headers;
 pub use lambda_http::http;
-pub use lambda_runtime::Error;
+pub use lambda_runtime::{Diagnostic, Error};
 pub use pipeline::App;
 pub use principal::{Principal, Scope};
 pub use query::Query;
