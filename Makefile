@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help run test planted orders soak bench lint fuzz-api clients package token warm-tick binaries redis engines
-.PHONY: sam-local sam-invoke sam-test
+.PHONY: sam-local sam-invoke sam-test parameters
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Where install-redis.sh puts a server when there is none on the machine.
@@ -21,7 +21,7 @@ READERS := schemathesis==4.32.5 hypothesis==6.170.15 hypothesis-graphql==0.13.5 
 	openapi-python-client==0.29.1 ruff==0.17.6
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
 	@exec $(TARGET)/debug/strata-local
@@ -57,6 +57,8 @@ soak: binaries redis ## Let clients and faults run for long and judge what they 
 bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes; SUITES=coherence,level2 SIZES=10000)
 	cargo run --release -p strata-bench
 
+PARAMETERS = $(TOOLS)/bin/python tests/stack/parameter-tables.py template.yaml
+
 lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -64,6 +66,10 @@ lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the tem
 	$(TOOLS)/bin/typos
 	$(TOOLS)/bin/taplo check --no-schema
 	tests/stack/lint-template.sh $(TOOLS)/bin template.yaml
+	$(PARAMETERS) | cmp - docs/parameters.md
+
+parameters: $(TOOLS)/ready ## Make docs/parameters.md of the template
+	$(PARAMETERS) >docs/parameters.md
 
 fuzz-api: binaries redis $(TOOLS)/ready-to-read-api ## Send the running binaries what openapi.yaml allows and forbids, and judge the answers (EXAMPLES=15 SEED)
 	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local \

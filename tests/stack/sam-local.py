@@ -96,13 +96,15 @@ class Engines:
         options = {"PORT": "0", "CONTAINERS": "1", "FUNCTIONS": "warmer", "ENGINES_AT": address}
         with log.open("w") as out:
             self.process = subprocess.Popen(
-                [target / "debug/strata-local"], stdout=out, env={**os.environ, **options}, start_new_session=True)
+                [target / "debug/strata-local"], stdout=out, stderr=out, env={**os.environ, **options},
+                start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         while not (ready := re.search(r"^ready http://127\.0\.0\.1:(\d+)/", log.read_text(), re.MULTILINE)):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                sys.exit("the engines do not start")
+                sys.exit(f"the engines do not start: {log.read_text()}")
             time.sleep(0.1)
-        self.info = json.loads((REPOSITORY / f"target/local/{ready[1]}/stack.json").read_text())
+        self.folder = REPOSITORY / "target/local" / ready[1]
+        self.info = json.loads((self.folder / "stack.json").read_text())
 
     def __enter__(self):
         return self.info
@@ -111,6 +113,7 @@ class Engines:
         RUNNING.unlink(missing_ok=True)
         self.process.terminate()
         self.process.wait()
+        shutil.rmtree(self.folder)
 
 
 def free_port():

@@ -74,7 +74,7 @@ def the_rest():
     api("PUT", "/config", {"l1_config": {"ttl_minutes": 90}})
     job = api("POST", "/warm", {"patterns": ["customer:*"]}, status=202)[1]["warming_job_id"]
     deadline = time.monotonic() + PATIENCE
-    while api("GET", f"/warm/{job}")[1]["state"] != "completed":
+    while api("GET", f"/warm/{job}")[1]["state"] != "done":
         assert time.monotonic() < deadline, "the warmer does not hear of jobs"
         time.sleep(0.5)
     api("DELETE", f"/warm/{job}")

@@ -83,7 +83,12 @@ fn every_variable_is_listed() {
 
 #[test]
 fn every_parameter_of_the_template_is_listed() {
-    assert_lists("docs/deployment.md", 0, TEMPLATE["Parameters"].as_object().unwrap().keys().map(String::as_str));
+    assert_lists("docs/parameters.md", 0, TEMPLATE["Parameters"].as_object().unwrap().keys().map(String::as_str));
+}
+
+#[test]
+fn every_output_of_the_template_is_listed() {
+    assert_lists("docs/parameters.md", 0, TEMPLATE["Outputs"].as_object().unwrap().keys().map(String::as_str));
 }
 
 #[test]
