@@ -23,7 +23,8 @@ pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
 async fn serve_requests(routes: &'static [Route]) -> Result<(), Error> {
     let (cache, function_timeout, cors) = start()?;
     let app = App { cache, routes, function_timeout, cors, metrics: Metrics::default() };
-    let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Infallible>(app.answer(event).await) }));
+    let runtime =
+        Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Infallible>(app.answer(event).await) }));
     beside_connecting(runtime.run(), &app.cache).await
 }
 

@@ -310,7 +310,7 @@ fn what(attempt: Attempt) -> What {
     }
 }
 
-fn named(key: &str) -> Key {
+pub fn named(key: &str) -> Key {
     Key::new(key).unwrap()
 }
 
