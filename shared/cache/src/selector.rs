@@ -2,7 +2,7 @@
 
 mod written;
 
-pub(crate) use self::written::{Invalidation, Written};
+pub(crate) use self::written::{Invalidation, WrittenInvalidation};
 
 use crate::{
     key::Key,
@@ -152,9 +152,9 @@ impl Selector {
     }
 
     /// Where to look for what is meant, always in the same order. One key lies in one shard.
-    pub(crate) fn stretches(&self) -> Vec<Stretch<'_>> {
-        let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| Stretch { shard, tag, prefix, exact: false });
-        let exactly = |key| Stretch { shard: shard(key), tag: None, prefix: key, exact: true };
+    pub(crate) fn stretches(&self) -> Vec<KeyRange<'_>> {
+        let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| KeyRange { shard, tag, prefix, exact: false });
+        let exactly = |key| KeyRange { shard: shard(key), tag: None, prefix: key, exact: true };
         match self {
             Selector::Pattern(pattern) if pattern.is_literal() => vec![exactly(pattern.prefix())],
             Selector::Pattern(pattern) => everywhere(None, pattern.prefix()).collect(),
@@ -226,7 +226,7 @@ impl Selector {
 
 /// A part of an index in which a selector's entries lie together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct KeyRange<'a> {
     /// The slot of Redis and partition of DynamoDB.
     pub shard: u64,
     /// Entries with this tag; `None` for all.
@@ -331,14 +331,14 @@ mod tests {
         let plain = [pattern("a:*"), any.clone(), all.clone(), named.clone()];
         let spared = [except(pattern("a:*"), &["t"]), except(any, &["t"]), except(all, &["t"]), except(named, &["t"])];
         for selector in plain.into_iter().chain(spared) {
-            let written = Written::new(Version(7), &selector, Levels::ALL, None, None).to_json();
-            let read = Written::read(Position::ZERO, &written).unwrap();
+            let written = WrittenInvalidation::new(Version(7), &selector, Levels::ALL, None, None).to_json();
+            let read = WrittenInvalidation::read(Position::ZERO, &written).unwrap();
             assert_eq!(read.selector, selector);
             let is_old = !matches!(selector, Selector::Pattern(_) | Selector::Tags { .. });
             assert_eq!(written.contains("select"), is_old, "{written}: a release without a word for it does not guess");
         }
         for odd in [r#"{"version":1,"levels":7,"select":{}}"#, r#"{"version":1,"levels":7,"select":{"all":[]}}"#] {
-            assert!(Written::read(Position::ZERO, odd).is_none());
+            assert!(WrittenInvalidation::read(Position::ZERO, odd).is_none());
         }
     }
 
@@ -356,7 +356,7 @@ mod tests {
     fn one_key_is_looked_for_where_it_lies() {
         let selector = pattern("customer:\\*");
         let key = "customer:*";
-        assert_eq!(selector.stretches(), [Stretch { shard: shard(key), tag: None, prefix: key, exact: true }]);
+        assert_eq!(selector.stretches(), [KeyRange { shard: shard(key), tag: None, prefix: key, exact: true }]);
         assert_eq!(pattern("customer:*").stretches().len(), 16);
     }
 

@@ -1,4 +1,4 @@
-//! DynamoDB: L3, the register of every key while it is switched on; jobs, and the notes of an outage.
+//! DynamoDB: L3, the source of truth of every key while it is switched on; jobs, and the notes of an outage.
 //!
 //! Only this folder speaks to DynamoDB. The table of entries, all of it read consistently:
 //!
@@ -13,7 +13,7 @@
 //! | pk | sk | what |
 //! |---|---|---|
 //! | `note` | `!document` | the configuration document, with its `version` |
-//! | `note` | `#` job | the barrier of a removal job that is not done |
+//! | `note` | `#` job | the open invalidation of a removal job that is not done |
 //! | `note#` generation `#0` … `#f` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
 //! | `notes` | `-` | which generation of notes is read |
 //! | `notes#ended` | generation | it has ended, and its notes may still be there |
@@ -44,8 +44,8 @@ mod control;
 mod document;
 mod generation;
 mod head;
+mod job_queue;
 mod jobs;
-mod line;
 mod listing;
 mod load;
 mod maintenance;
@@ -62,14 +62,14 @@ pub(crate) use accounts::{Held, any_slot, removal_slot};
 pub(crate) use bulletin::Bulletin;
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use generation::Generation;
+pub(crate) use job_queue::{Line, Place};
 pub(crate) use jobs::{Creation, JobRecord, NewJob};
-pub(crate) use line::{Line, Place};
 pub(crate) use listing::ListedRow;
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Doomed, Live, Match, Search, Which};
 pub(crate) use notes::{Note, Noted, Notes};
-pub(crate) use rows::{Before, Content, Row, Write, WriteRow, Written};
+pub(crate) use rows::{Before, Content, Row, RowWritten, Write, WriteRow};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;

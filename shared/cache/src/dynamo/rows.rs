@@ -12,8 +12,8 @@ use crate::{
     entry::Entry,
     level::Levels,
     planted::{Bug, planted},
-    register::Expected,
     shard::shard,
+    source_of_truth::Expected,
     stats::Kept,
     version::Version,
 };
@@ -51,7 +51,7 @@ pub(crate) enum Content {
     /// The newest value, until `expires_at_ms`.
     Value { expires_at_ms: i64, envelope: Bytes },
     /// The newest value is not kept here, and lives until `expires_at_ms`.
-    Elsewhere { expires_at_ms: i64 },
+    Stub { expires_at_ms: i64 },
     /// The key was deleted, or its value has expired.
     Gone,
 }
@@ -71,7 +71,7 @@ pub(crate) struct WriteRow<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Write<'a> {
     Value { entry: &'a Entry, envelope: &'a Bytes },
-    Elsewhere { entry: &'a Entry },
+    Stub { entry: &'a Entry },
     Gone,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Before {
 
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum RowWritten {
     /// The row is written; what stood there before.
     Yes(Before),
     /// A row of this version, which is not smaller, stands.
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
-    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
+    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
         let put = self.prepare(row).await?;
         let sent = self
             .client()
@@ -231,7 +231,7 @@ impl Store {
         let (entry, envelope) = match row.content {
             Write::Gone => return Ok(ConditionalPut::new(tombstone(row.key, row.version, now_ms), row)),
             Write::Value { entry, envelope } => (entry, Some(envelope)),
-            Write::Elsewhere { entry } => (entry, None),
+            Write::Stub { entry } => (entry, None),
         };
         let mut item = Item::from([
             ("pk".to_owned(), partition(row.key)),
@@ -270,19 +270,19 @@ impl Store {
     /// Why a conditional write was refused; its own chunks and index rows are of no use then.
     ///
     /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
-    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
+    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<RowWritten, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
             self.count(row);
             let live = matches!(row.content, Write::Gone);
-            return Ok(Written::Yes(Before { live, ..Before::default() }));
+            return Ok(RowWritten::Yes(Before { live, ..Before::default() }));
         }
         let standing = match standing {
             Some(item) => Some(Head::of(&item).version),
             None => self.head(row.key).await?.map(|head| head.version),
         };
         // What is named after the version that stands belongs to the row that stands.
-        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content
+        if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
             && standing != Some(row.version)
         {
             let chunks = match row.content {
@@ -292,8 +292,8 @@ impl Store {
             self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
         Ok(match standing {
-            Some(version) if version >= row.version => Written::Newer(version),
-            _ => Written::Unexpected,
+            Some(version) if version >= row.version => RowWritten::Newer(version),
+            _ => RowWritten::Unexpected,
         })
     }
 
@@ -303,12 +303,12 @@ impl Store {
     }
 
     /// What the row said that was replaced.
-    fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
+    fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> RowWritten {
         self.count(row);
-        let Some(before) = before else { return Written::Yes(Before::default()) };
+        let Some(before) = before else { return RowWritten::Yes(Before::default()) };
         let before = self.before_of(&before);
         self.count_gone(before.kept);
-        Written::Yes(before)
+        RowWritten::Yes(before)
     }
 }
 
@@ -321,7 +321,7 @@ impl WriteRow<'_> {
             Write::Value { envelope, .. } => {
                 item.get("body").and_then(|body| body.as_b().ok()).is_some_and(|body| body.as_ref() == envelope)
             }
-            Write::Elsewhere { .. } | Write::Gone => true,
+            Write::Stub { .. } | Write::Gone => true,
         };
         head.version == self.version && text_of(item, "kind") == Some(self.content.kind()) && same_value
     }
@@ -331,7 +331,7 @@ impl Write<'_> {
     const fn kind(self) -> &'static str {
         match self {
             Write::Value { .. } => "value",
-            Write::Elsewhere { .. } => "elsewhere",
+            Write::Stub { .. } => "elsewhere",
             Write::Gone => "gone",
         }
     }

@@ -4,78 +4,41 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
-mod admit;
-mod commit;
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
-mod condition;
-mod configure;
-mod counting;
-mod deliver;
-mod doubt;
-mod filling;
-mod history;
+mod fleet;
 mod invalidate;
 mod jobs;
-mod known_jobs;
-mod listing;
-mod load;
-mod maintain;
-mod merge;
-mod met;
-mod mutate_many;
-mod newest;
-mod notes;
+mod list;
 mod open_error;
-mod owed;
-mod patch;
-mod prefetch;
-mod promote;
+mod outbox;
 mod read;
-mod read_many;
-mod read_rows;
-mod removal;
-mod riders;
-mod status;
-mod stock;
-mod strain;
-mod suspects;
-mod sweep;
 mod sync;
-mod tag_listing;
 #[cfg(test)]
 mod tests;
-mod touched;
-mod turns;
-mod versions;
 mod view;
-mod wake;
 mod warm;
-mod warming;
 mod write;
 
 pub use self::open_error::OpenError;
 
 use self::{
-    owed::Owed,
-    prefetch::Prefetches,
-    suspects::Suspects,
-    sync::Unfinished,
-    touched::Touched,
-    versions::Taken,
+    outbox::{in_doubt::InDoubt, undelivered::Undelivered},
+    sync::{Unfinished, access_deltas::AccessDeltas},
     view::{Setup, Stop},
-    write::Attempts,
+    warm::prefetch::Prefetches,
+    write::{Attempts, versions::Taken},
 };
 use crate::{
     Clock, Config,
-    coherence::{Coherence, News, Stamp},
+    coherence::{AsOf, Coherence, SyncDelta},
     config::document::Document,
     dynamo::Store,
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
     lock::{Held, Lock},
-    memory::{Copy, Memory},
+    memory::{CachedEntry, Memory},
     outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
     planted::{Bug, planted},
@@ -169,19 +132,19 @@ pub struct TieredCache {
     /// An operation panicked: what is known, and what L1 holds, may be half of what it was to be.
     panicked: AtomicBool,
     /// What was read since the last sync, and the fleet does not know of yet.
-    touched: Lock<Touched>,
+    access_deltas: Lock<AccessDeltas>,
     /// What warm jobs named and L1 is to take in ahead of its readers.
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
     unfinished: Lock<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
-    suspects: Lock<Suspects>,
+    in_doubt: Lock<InDoubt>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
     /// Since when they cannot, in steady ms; `i64::MAX` when they can.
     notes_unread_ms: AtomicI64,
     /// The notes of this container that it has not seen in the journal yet.
-    owed: Owed,
+    undelivered: Undelivered,
     request_budget: Duration,
     slice: Duration,
     jobs_per_account: usize,
@@ -213,8 +176,8 @@ impl TieredCache {
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
         let setup = Setup::new(config.clone(), Document::default(), Position::ZERO);
-        let mut knowledge = Coherence::new(setup.register);
-        knowledge.configure(setup.register, config.l2_config.enabled);
+        let mut knowledge = Coherence::new(setup.source_of_truth);
+        knowledge.configure(setup.source_of_truth, config.l2_config.enabled);
         Ok(TieredCache {
             memory: Memory::new(&config.l1_config, clock.clone(), counters.clone()),
             fleet: Fleet::new(keys.clone()),
@@ -231,13 +194,13 @@ impl TieredCache {
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Lock::new(knowledge),
             panicked: AtomicBool::new(false),
-            touched: Lock::default(),
+            access_deltas: Lock::default(),
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
-            suspects: Lock::default(),
+            in_doubt: Lock::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
-            owed: Owed::default(),
+            undelivered: Undelivered::default(),
             request_budget,
             slice,
             jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
@@ -299,9 +262,9 @@ impl TieredCache {
         &self.clock
     }
 
-    /// The stamp of an operation that begins now.
-    fn stamp(&self) -> Stamp {
-        self.knowledge().stamp()
+    /// The as-of position of an operation that begins now.
+    fn as_of(&self) -> AsOf {
+        self.knowledge().as_of()
     }
 
     /// What this container knows. Whoever is about to trust L1 or L2 asks for it first: after a panic, in whatever
@@ -325,15 +288,15 @@ impl TieredCache {
     }
 
     /// Drops from L1 what a sync says is no longer certain.
-    fn heed(&self, news: &News) {
-        if news.clear {
+    fn apply_delta(&self, delta: &SyncDelta) {
+        if delta.clear {
             self.memory.clear();
             return;
         }
         let now_ms = self.clock.now_ms();
-        for change in &news.changes {
+        for change in &delta.changes {
             if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && News::covers(change, copy.entry.version, copy.stamp)
+                && SyncDelta::covers(change, copy.entry.version, copy.as_of)
             {
                 self.memory.remove(&change.0, now_ms);
             }
@@ -353,17 +316,17 @@ fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
 /// A value on its way into L1.
 struct Source {
     entry: Arc<Entry>,
-    stamp: Position,
+    as_of: Position,
     certified_ms: i64,
-    /// When the register itself was asked, in steady ms; `None` when only the journal vouches for the value.
+    /// When the source of truth itself was asked, in steady ms; `None` when only the journal vouches for the value.
     read_at_ms: Option<i64>,
     reads: u64,
     last_read_ms: i64,
 }
 
 impl Source {
-    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> Copy {
-        let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
+    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> CachedEntry {
+        let mut copy = CachedEntry::new(Arc::clone(&self.entry), self.as_of, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
         copy.reads = self.reads.into();
