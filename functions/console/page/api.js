@@ -79,11 +79,20 @@ export async function send(bearer, method, path, options = {}) {
   return { text, data: JSON.parse(text), status: answer.status, headers: answer.headers, requestId: id };
 }
 
-let free = 0;
+let last = -Infinity;
+let queue = Promise.resolve();
 
-/** Waits for the next turn to look: whatever looks, they are a second apart. */
-export async function turn() {
-  const now = performance.now();
-  free = Math.max(free, now) + PACE;
-  await new Promise((done) => setTimeout(done, free - PACE - now));
+/** Waits for the next turn to look: whatever looks, a second has passed since anything did. */
+export function turn() {
+  queue = queue.then(async () => {
+    const wait = last + PACE - performance.now();
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    last = performance.now();
+  });
+  return queue;
+}
+
+/** Looks at once, because somebody has opened a view; the next turn is a second later. */
+export function firstTurn() {
+  last = performance.now();
 }

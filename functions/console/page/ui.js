@@ -3,7 +3,7 @@
 import { h } from "./preact.js";
 import { useCallback, useEffect, useRef, useState } from "./hooks.js";
 import htm from "./htm.js";
-import { ApiError, turn } from "./api.js";
+import { ApiError, firstTurn, turn } from "./api.js";
 import { visible } from "./format.js";
 
 export const html = htm.bind(h);
@@ -124,8 +124,7 @@ export function useLook(look, seconds, inputs) {
     const once = async () => {
       if (document.hidden) return again(seconds);
       await turn();
-      if (isOver) return undefined;
-      return read();
+      return isOver ? undefined : read();
     };
     const read = async () => {
       try {
@@ -138,6 +137,7 @@ export function useLook(look, seconds, inputs) {
         if (problem.status !== 401) again(Math.max(seconds, problem.retryAfter ?? 5));
       }
     };
+    firstTurn();
     read();
     return () => {
       isOver = true;

@@ -37,7 +37,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// What a file may do where somebody opens it by itself: nothing.
 const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// With every answer.
-const ALWAYS: [(&str, &str); 5] = [
+const ALWAYS: [(&str, &str); 6] = [
+    // By the gateway's packing.
+    ("vary", "accept-encoding"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
