@@ -30,14 +30,14 @@ export function Chart({ label, data, range, shown }) {
   const latest = useRef(data);
   latest.current = data;
   useEffect(() => {
+    const element = place.current;
     const draw = () => {
       chart.current?.destroy();
-      chart.current = new uPlot(options(place.current.clientWidth, range, shown), latest.current, place.current);
+      chart.current = new uPlot(options(element.clientWidth, range, shown), latest.current, element);
     };
-    const resized = new ResizeObserver(() =>
-      chart.current?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => chart.current.setSize({ width: element.clientWidth, height: HEIGHT }));
     draw();
-    resized.observe(place.current);
+    resized.observe(element);
     DARK.addEventListener("change", draw);
     return () => {
       DARK.removeEventListener("change", draw);
