@@ -8,6 +8,8 @@ import { html } from "./ui.js";
 const HEIGHT = 180;
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
+const CLOCK = new Intl.DateTimeFormat("en", { timeStyle: "medium", hour12: false });
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 function options(width, range, shown) {
@@ -18,8 +20,8 @@ function options(width, range, shown) {
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range } },
-    axes: [axis, { ...axis, size: 60, values: (_, values) => values.map(shown) }],
-    series: [{}, ...LEVELS.map((level) => ({ label: level.short, stroke: colour(level.short), width: 2 }))],
+    axes: [{ ...axis, space: 90, values: (_, times) => times.map((at) => CLOCK.format(at * 1000)) }, { ...axis, size: 60, values: (_, values) => values.map(shown) }],
+    series: [{}, ...LEVELS.map((level) => ({ label: level.short, stroke: colour(level.short), width: 2, spanGaps: true }))],
   };
 }
 

@@ -36,10 +36,12 @@ fn watched() -> BTreeSet<Metric> {
     .collect()
 }
 
-/// Whether this is one of the functions that the API calls with requests.
+/// Whether this is one of the functions that the API calls with requests of callers who are known. Of the console, which
+/// anybody may load, the gateway's own alarm tells.
 fn is_behind_the_api(function: &Value) -> bool {
     let events = function["Properties"]["Events"].as_object();
-    events.is_some_and(|events| events.values().any(|event| event["Type"] == "Api"))
+    let is_call = |event: &Value| event["Type"] == "Api" && event["Properties"]["Auth"].is_null();
+    events.is_some_and(|events| events.values().any(is_call))
 }
 
 /// The metrics that the dashboard shows.
