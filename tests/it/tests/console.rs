@@ -185,13 +185,18 @@ async fn sample_events() {
 fn it_has_bounds_of_its_own_no_rights_and_no_network() {
     let resources = &TEMPLATE["Resources"];
     let function = &resources["ConsoleFunction"];
-    assert_eq!((&function["Condition"], &resources["ConsoleLogs"]["Condition"]), (&json!("HasConsole"), &json!("HasConsole")));
+    assert_eq!(
+        (&function["Condition"], &resources["ConsoleLogs"]["Condition"]),
+        (&json!("HasConsole"), &json!("HasConsole"))
+    );
     assert_eq!(TEMPLATE["Conditions"]["HasConsole"], json!({"Equals": [{"Ref": "Console"}, "on"]}));
     let properties = &function["Properties"];
     for missing in ["Policies", "VpcConfig"] {
         assert_eq!(properties[missing], Value::Null, "{missing}");
     }
-    assert!(TEMPLATE["Globals"]["Function"]["VpcConfig"].is_null() && TEMPLATE["Globals"]["Function"]["Policies"].is_null());
+    assert!(
+        TEMPLATE["Globals"]["Function"]["VpcConfig"].is_null() && TEMPLATE["Globals"]["Function"]["Policies"].is_null()
+    );
     let reserved = json!({"If": ["ReservesConsole", {"Ref": "ConsoleConcurrency"}, {"Ref": "AWS::NoValue"}]});
     assert_eq!(properties["ReservedConcurrentExecutions"], reserved);
     assert_ne!(TEMPLATE["Parameters"]["ConsoleConcurrency"]["Default"], 0);

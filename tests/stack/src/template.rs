@@ -298,9 +298,8 @@ mod tests {
     #[test]
     fn a_parameter_leaves_a_function_out() {
         let mut template = real();
-        let has_console = |template: &Template| {
-            template.functions().unwrap().iter().any(|function| function.name == "console")
-        };
+        let has_console =
+            |template: &Template| template.functions().unwrap().iter().any(|function| function.name == "console");
         assert!(has_console(&template));
         template.set("Console", "off").unwrap();
         assert!(!has_console(&template));
