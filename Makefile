@@ -76,8 +76,10 @@ fuzz-api: binaries redis $(TOOLS)/ready-to-read-api ## Send the running binaries
 clients: binaries redis $(TOOLS)/ready-to-read-api ## Make a typed client of openapi.yaml and have it take every operation (in target/clients)
 	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local tests/stack/client-tour.sh $(TOOLS)/bin $(TARGET)/clients
 
+# With time for each level: unoptimised builds share a busy machine with other suites.
 console-test: binaries redis $(TOOLS)/ready-to-click ## Click the console through in a browser (ARGS="-k journal" for some; pictures in target/console)
-	@RATE_LIMITS=on tests/stack/with-stack.sh $(TARGET)/debug/strata-local \
+	@RATE_LIMITS=on FUNCTION_ENV_CACHE_CONFIG='{"l2_config":{"timeout_ms":1000},"l3_config":{"timeout_ms":5000}}' \
+		tests/stack/with-stack.sh $(TARGET)/debug/strata-local \
 		$(TOOLS)/bin/python -m pytest -q -p no:cacheprovider tests/console $(ARGS)
 
 # One archive per function, as Lambda takes it. The toolchain must have the target, which `rustup target add` brings:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -73,9 +74,16 @@ def fault(what):
 
 @pytest.fixture
 def faults():
-    """Puts faults in force, and ends them with the test."""
+    """Puts faults in force, ends them with the test, and waits until the levels are used again."""
     yield fault
     fault({"redis": {"fault": "none"}, "l3": {"fault": "ok"}})
+    after = Caller("after-faults")
+    for _ in range(120):
+        status, answer = after.call("PUT", entry("after-faults"), {"value": 1})
+        if status < 300 and not answer.get("degraded"):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"the levels are not used again: {answer}")
 
 
 @pytest.fixture
