@@ -78,7 +78,8 @@ clients: binaries redis $(TOOLS)/ready-to-read-api ## Make a typed client of ope
 
 # With time for each level: unoptimised builds share a busy machine with other suites.
 console-test: binaries redis $(TOOLS)/ready-to-click ## Click the console through in a browser (ARGS="-k journal" for some; pictures in target/console)
-	@RATE_LIMITS=on FUNCTION_ENV_CACHE_CONFIG='{"l2_config":{"timeout_ms":1000},"l3_config":{"timeout_ms":5000}}' \
+	@RATE_LIMITS=on AXE_SCRIPT=$(TOOLS)/axe.min.js \
+		FUNCTION_ENV_CACHE_CONFIG='{"l2_config":{"timeout_ms":1000},"l3_config":{"timeout_ms":5000}}' \
 		tests/stack/with-stack.sh $(TARGET)/debug/strata-local \
 		$(TOOLS)/bin/python -m pytest -q -p no:cacheprovider tests/console $(ARGS)
 
