@@ -40,10 +40,10 @@ class Caller:
         told = subprocess.run([local, "token"], env=os.environ | settings, capture_output=True, text=True, check=True)
         self.token = told.stdout.strip()
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, **headers):
         """Status and JSON of the answer."""
         data = body.encode() if isinstance(body, str) else body and json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        headers |= {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{API}/{path}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -59,7 +59,8 @@ class Caller:
         assert status in (200, 201), answer
 
     def get(self, key):
-        return self.call("GET", entry(key))
+        """What is there now, whatever a container may still have for the coherence window."""
+        return self.call("GET", entry(key), **{"Cache-Control": "no-cache"})
 
 
 def entry(key):

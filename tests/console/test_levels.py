@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import expect, problem, sign_in
+from conftest import entry, expect, problem, sign_in
 
 
 def test_levels_are_told_in_words_and_drawn(console, caller, shot):
@@ -14,7 +14,7 @@ def test_levels_are_told_in_words_and_drawn(console, caller, shot):
     drawn = console.get_by_role("img", name=re.compile(r"^Hit ratio .* L1 \d"))
     caller.put("levels:1")
     for _ in range(60):
-        caller.get("levels:1")
+        caller.call("GET", entry("levels:1"))
         if drawn.count() == 1:
             break
         console.wait_for_timeout(500)

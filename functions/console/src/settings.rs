@@ -17,6 +17,7 @@ impl Settings {
     ///
     /// # Errors
     /// A variable is not UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "the one place of the console that reads the environment")]
     pub fn from_env() -> Result<Self, VarError> {
         let claim = |name: &str| match env::var(name) {
             Err(VarError::NotPresent) => Ok(String::new()),
