@@ -12,7 +12,8 @@ const CHOICES = {
   "compression.algorithm": ["lz4", "zstd"],
   "serialization.format": ["bincode", "json"],
 };
-const SECTIONS = { l1_config: "Memory (L1)", l2_config: "Redis (L2)", l3_config: "DynamoDB (L3)", compression: "Compression", serialization: "Serialization" };
+/** Names of sections; one that has none here is called by its own. */
+const SECTIONS = { l1_config: "Memory (L1)", l2_config: "Redis (L2)", l3_config: "DynamoDB (L3)", "": "Entries" };
 
 /** The document as `[path, value]`, a path being `section.field` or `field`. */
 function flat(document) {
@@ -93,15 +94,15 @@ export function Config({ bearer }) {
   const setting = (path) => html`<${Setting} key=${path} path=${path} value=${edits.get(path) ?? shown.fields.get(path)}
     mayChange=${mayChange} onValue=${edit(path)} error=${wrong(problem, path)} />`;
   const paths = shown ? [...shown.fields.keys()] : [];
+  const section = (path) => (path.includes(".") ? path.split(".")[0] : "");
+  const sections = [...new Set(paths.map(section))];
   const isStale = problem?.code === "PRECONDITION_FAILED";
   return html`<${Title}>Configuration<//>
     <${Problem} of=${loading.problem} />
     ${others.length > 0 && html`<div class="notice" role="status"><p>Somebody has changed ${others.map((path) => html`<code key=${path}>${path}</code> `)} meanwhile. What you have changed is still here.</p></div>`}
     ${shown && html`<form onSubmit=${(event) => event.preventDefault()}>
-      <div class="cards">${Object.entries(SECTIONS).map(([section, name]) => html`<fieldset key=${section} class="card"><legend>${name}</legend>
-        ${paths.filter((path) => path.startsWith(`${section}.`)).map(setting)}</fieldset>`)}
-        <fieldset class="card"><legend>Entries</legend>${paths.filter((path) => !path.includes(".")).map(setting)}</fieldset>
-      </div>
+      <div class="cards">${sections.map((one) => html`<fieldset key=${one} class="card"><legend>${SECTIONS[one] ?? one}</legend>
+        ${paths.filter((path) => section(path) === one).map(setting)}</fieldset>`)}</div>
     </form>`}
     <${Problem} of=${problem} beside=${paths} />
     ${isStale && html`<button onClick=${() => { sending.clear(); loading.run(); }}>Show what it is now</button>`}
