@@ -47,12 +47,18 @@ def test_with_the_table_down_a_write_is_refused_in_words(tab, caller, faults):
     page.get_by_label("Value").fill("1")
     page.get_by_role("button", name="Put").click()
     expect(problem(page)).to_contain_text("LEVEL_UNAVAILABLE")
-    expect(problem(page)).to_contain_text("Try again in 1 s.")
+    expect(problem(page)).to_contain_text("Wait 1 s before you try again.")
     expect(problem(page).locator(".request")).not_to_be_empty()
     faults({"l3": {"fault": "ok"}})
-    expect(page.locator("header .pill")).to_have_text("healthy")
-    page.get_by_role("button", name="Put").click()
-    expect(page.get_by_text("Created, in")).to_be_visible()
+    created = page.get_by_text("Created, in")
+    # The container that was refused skips the table for a moment longer.
+    for _ in range(60):
+        page.get_by_role("button", name="Put").click()
+        expect(page.get_by_role("button", name="Put")).to_be_enabled()
+        if created.count() == 1:
+            break
+        page.wait_for_timeout(500)
+    expect(created).to_be_visible()
 
 
 def test_an_api_that_is_out_of_reach_is_told(console):

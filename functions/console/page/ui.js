@@ -22,7 +22,8 @@ export function Problem({ of, beside = [] }) {
   if (!of) return null;
   const fields = Object.entries(of.fields ?? {}).filter(([field]) => !beside.includes(field.split("[")[0]));
   return html`<div class="notice problem" role="alert">
-    <p>${of.message}${of.retryAfter ? ` Try again in ${of.retryAfter} s.` : ""}</p>
+    <p>${of.message}</p>
+    ${of.retryAfter && html`<p>Wait ${of.retryAfter} s before you try again.</p>`}
     ${fields.length > 0 && html`<ul>${fields.map(([field, message]) => html`<li key=${field}><code>${field}</code> ${message}</li>`)}</ul>`}
     ${of.code && html`<p class="faint">${of.code}${of.requestId ? html` · request <code class="request">${of.requestId}</code>` : ""}</p>`}
   </div>`;
