@@ -9,6 +9,7 @@ mod client;
 mod coherence;
 mod config;
 mod confinement;
+mod console;
 mod degradation;
 mod doubt;
 mod engines;

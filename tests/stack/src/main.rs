@@ -92,6 +92,8 @@ fn greet(stack: &Stack) {
     let token = stack.token(Claims::default().ttl_seconds(SHOWN_TOKEN_TTL));
     let strata = strata();
     let strata = strata.display();
+    let has_console = stack.containers().iter().any(|container| container.function == "console");
+    let console = if has_console { format!("Console: {url}/console\n\n") } else { String::new() };
     println!(
         "ready {url}
 
@@ -107,7 +109,7 @@ export STRATA_URL={url} STRATA_TOKEN=$TOKEN
 {strata} invalidate 'customer:*'
 {strata} top
 
-The first line goes into the shell that runs the others. Logs: {}
+{console}The first line goes into the shell that runs the others. Logs: {}
 Faults: strata-local --help. Ctrl-C stops everything.",
         stack.logs_folder().display()
     );
