@@ -37,6 +37,7 @@
 //! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
 //! some of what is there, and maintenance goes through all of it.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;
