@@ -3,6 +3,7 @@
 //!
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
+mod notes;
 mod read_through;
 
 use std::collections::BTreeMap;
@@ -35,11 +36,16 @@ const REDIS_URL: &str = "LIBRARY_REDIS_URL";
 #[tokio::test]
 async fn many_operations_at_once_see_what_was_acknowledged() {
     let stack = Stack::start(Options::default().functions([""; 0])).await.unwrap();
+    run(&stack, "library::operations").await;
+}
+
+/// Runs a test of this binary in a process of its own, with the engines of the stack.
+async fn run(stack: &Stack, test: &str) {
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
     process
-        .args(["--exact", "library::operations", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env(REDIS_URL, stack.redis().url())
-        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().engine_endpoint())
+        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().endpoint())
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local");

@@ -9,6 +9,7 @@ mod client;
 mod coherence;
 mod config;
 mod confinement;
+mod crowded;
 mod degradation;
 mod doubt;
 mod engines;

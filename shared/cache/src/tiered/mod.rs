@@ -176,6 +176,8 @@ pub struct TieredCache {
     unfinished: Lock<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
     suspects: Lock<Suspects>,
+    /// Whoever puts outage notes into the journal, one at a time.
+    telling_notes: tokio::sync::Mutex<()>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
     /// Since when they cannot, in steady ms; `i64::MAX` when they can.
@@ -235,6 +237,7 @@ impl TieredCache {
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
             suspects: Lock::default(),
+            telling_notes: tokio::sync::Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
             owed: Owed::default(),

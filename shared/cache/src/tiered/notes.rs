@@ -24,6 +24,8 @@ const REPLAY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an outage has left, and what becomes of it.
 struct Found {
+    /// Redis time in microseconds when the reading began.
+    began_us: u64,
     notes: Notes,
     suspects: Suspects,
     /// The generation that is read from now on.
@@ -60,15 +62,20 @@ impl View<'_> {
         self.suspects.enter(whole)
     }
 
-    /// Which notes the sync that was just taken in has to heed: those of this container, `Some(true)`, or of anybody,
-    /// `Some(false)`. Until that is done nobody trusts anything by that sync, not other operations of this process either.
-    pub(super) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> Option<bool> {
-        let owed = self.owes_notes() && self.register() == Register::L3;
-        let due = owed || !self.suspects().is_empty() || knowledge.notes_are_due();
+    /// Whether the sync that was just taken in has notes to heed. Until that is done nobody trusts anything by that sync,
+    /// not other operations of this process either.
+    pub(super) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
+        let due = self.due_notes(knowledge).is_some();
         if due {
             knowledge.must_heed(sent);
         }
-        due.then_some(owed)
+        due
+    }
+
+    /// Which notes are to be put into the journal: those of this container, `Some(true)`, or of anybody, `Some(false)`.
+    fn due_notes(&self, knowledge: &Coherence) -> Option<bool> {
+        let owed = self.owes_notes() && self.register() == Register::L3;
+        (owed || !self.suspects().is_empty() || knowledge.notes_are_due()).then_some(owed)
     }
 
     /// Puts the notes of an outage into the journal, and the configuration document beside it, if nobody has looked for
@@ -77,20 +84,28 @@ impl View<'_> {
     /// # Errors
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
-    pub(super) async fn heed_notes(&self, heeding: Option<bool>) -> Result<(), Down> {
-        if let Some(owed) = heeding {
-            let standing = self.owed.standing();
-            match self.find_notes().await {
-                Ok(found) => {
-                    timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                    self.owed.told(standing);
-                    // The journal has them now. Notes that are not finished in time are found, and finished, again.
-                    self.finish_notes(&found).await;
-                }
-                Err(error) => self.go_on_without_notes(owed, &error)?,
-            }
+    pub(super) async fn heed_notes(&self, heeding: bool) -> Result<(), Down> {
+        if heeding && let Some(found) = self.tell_notes().await? {
+            // The journal has them now. Notes that are not finished in time are found, and finished, again.
+            self.finish_notes(&found).await;
         }
         self.put_back().await
+    }
+
+    /// One operation at a time: what one finds the others need not look for, and one looks into all partitions at once.
+    async fn tell_notes(&self) -> Result<Option<Found>, Down> {
+        let _alone = self.telling_notes.lock().await;
+        let due = self.due_notes(&self.knowledge());
+        let Some(owed) = due else { return Ok(None) };
+        let standing = self.owed.standing();
+        match self.find_notes().await {
+            Ok(found) => {
+                timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
+                self.owed.told(standing);
+                Ok(Some(found))
+            }
+            Err(error) => self.go_on_without_notes(owed, &error).map(|()| None),
+        }
     }
 
     /// Without the notes, what this container has may be older than what others have acknowledged, unless L3 is dead: then
@@ -142,12 +157,13 @@ impl View<'_> {
     }
 
     async fn read_notes(&self) -> Result<Found, L3Error> {
+        let began_us = self.stamp().started_us;
         let suspects = self.suspects().clone();
         let known_ms = self.knowledge().notes_known_ms(self.clock.now_ms(), self.clock.steady_ms());
         let notes = self.store.notes(known_ms).await?;
         let begins = self.register() == Register::L3 && (notes.too_many || suspects.are_too_many());
         let generation = if begins { self.store.end_generation(notes.generation).await? } else { notes.generation };
-        Ok(Found { notes, suspects, generation, begins })
+        Ok(Found { began_us, notes, suspects, generation, begins })
     }
 
     async fn replay_notes(&self, found: &Found) -> Result<(), Down> {
@@ -177,7 +193,7 @@ impl View<'_> {
             suspects.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
         let heeds = replays && !planted(Bug::GenerationEndedUnheard);
         let generation = if heeds { found.generation.number } else { 0 };
-        let checks = self.journal.notes_checked(stamp.started_us / 1000, generation);
+        let checks = self.journal.notes_checked(found.began_us / 1000, generation);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
         let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
