@@ -69,36 +69,36 @@
 //! # }
 //! ```
 
-mod open_invalidations;
 pub mod clock;
 pub mod codec;
 mod coherence;
 pub mod config;
 mod dynamo;
 pub mod entry;
-mod scan_checkpoint;
+mod invalidation_index;
 pub mod job;
 pub mod key;
-mod recent_changes;
 pub mod level;
 pub mod limits;
 pub mod listing;
 mod lock;
 mod many;
 pub mod memory;
+mod open_invalidations;
 pub mod outcome;
 mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
 pub mod quota;
+mod recent_changes;
 mod record;
 mod redis;
-mod source_of_truth;
+mod scan_checkpoint;
 pub mod selector;
 mod shard;
+mod source_of_truth;
 pub mod stats;
-mod invalidates;
 pub mod tags;
 pub mod tiered;
 pub mod version;

@@ -40,8 +40,9 @@ impl Summary {
 const BATCH: Duration = Duration::from_millis(4);
 /// Batches per side.
 const ROUNDS: usize = 31;
-/// Calls per side where each call is prepared, and where each is a hundred operations.
+/// Calls per side where each call is prepared.
 pub const PREPARED_TURNS: usize = 101;
+/// The same where each call is a hundred operations.
 pub const FEW_TURNS: usize = 31;
 
 /// Times `ours` and `baseline` in turns; microseconds per call.

@@ -9,7 +9,7 @@
 //! copy, and its sender alone decides how dear it is to find out which. They go into the window of recent changes, and
 //! leave doubt.
 
-use super::{FreshnessProof, Coherence};
+use super::{Coherence, FreshnessProof};
 use crate::{
     key::{Key, KeyHashing},
     level::Level,

@@ -10,7 +10,7 @@ use crate::{
     config::document::Document,
     key::Key,
     record::{Change, cut, named},
-    selector::Written,
+    selector::WrittenInvalidation,
     version::{Position, Version},
 };
 use redis::{Cmd, cmd};
@@ -143,13 +143,18 @@ impl Journal {
     }
 
     /// The command that appends the record of an invalidation that has nothing to remove.
-    pub(crate) fn invalidated(&self, operation: Operation, invalidation: &Written) -> Cmd {
+    pub(crate) fn invalidated(&self, operation: Operation, invalidation: &WrittenInvalidation) -> Cmd {
         self.invalidation(operation, &invalidation.to_json(), "", "")
     }
 
     /// The command that appends the record of an invalidation and keeps it open, unless too many are. It takes the place of
     /// those at `passed` whose operations have ended.
-    pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, passed: &[Position]) -> Cmd {
+    pub(crate) fn invalidate(
+        &self,
+        operation: Operation,
+        invalidation: &WrittenInvalidation,
+        passed: &[Position],
+    ) -> Cmd {
         let body = invalidation.to_json();
         let ended_ms = OPERATION_LIFE.as_millis();
         let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");

@@ -88,7 +88,7 @@ pub(crate) struct Link {
     connection: Lock<Option<Made>>,
     connecting: tokio::sync::Mutex<Attempts>,
     /// Connecting has been tried to its end, however that came.
-    counter: AtomicBool,
+    met: AtomicBool,
     clock: Clock,
     pause: Pause,
     /// It is read from, and nothing is written.
@@ -117,7 +117,7 @@ impl Link {
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
             connecting: tokio::sync::Mutex::default(),
-            counter: AtomicBool::new(false),
+            met: AtomicBool::new(false),
             clock: clock.clone(),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
@@ -152,13 +152,13 @@ impl Link {
             Ok(Err(error)) => tracing::warn!(%error, "redis is not reachable at start"),
             Err(_) => {}
         }
-        self.counter.store(true, Relaxed);
+        self.met.store(true, Relaxed);
     }
 
     /// Waits, once in a container's life and within the connection timeout, until connecting has come to an end: before
     /// that nobody knows whether Redis is out of reach.
     pub(crate) async fn meet(&self) {
-        if !self.counter.load(Relaxed) {
+        if !self.met.load(Relaxed) {
             self.connect().await;
         }
     }

@@ -9,7 +9,7 @@
 //! | `{j}open:` + position | string | that one was closed by a later one that meant as much |
 //! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
-//! | `{j}index:invalidates` | stream | invalidations of those generations, at the positions of their records |
+//! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
@@ -64,7 +64,7 @@ pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
 pub(crate) use stats::{
-    Evictions, Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, refusal, reported,
+    Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };
 pub use target::RedisAccess;
 

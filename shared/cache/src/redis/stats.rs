@@ -33,7 +33,7 @@ pub(crate) struct Fleet(Keyspace);
 
 /// What the fleet has told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct FleetTotals {
     /// Since counting began.
     pub counts: Counts,
     /// Of the last hour.
@@ -165,15 +165,15 @@ pub(crate) fn counted(reply: Value) -> Result<bool, Down> {
 type RawCounts = HashMap<String, String>;
 type RawStanding = (RawCounts, HashMap<String, u64>, u64, u64, u64, u64, u64, String);
 
-impl Standing {
+impl FleetTotals {
     /// Reads the reply to [`Fleet::standing`].
-    pub(crate) fn parse(reply: Value) -> Result<Standing, Down> {
+    pub(crate) fn parse(reply: Value) -> Result<FleetTotals, Down> {
         let raw = read::<RawStanding>(reply, "the fleet's statistics")?;
         let (counts, recent, containers, entries, text_bytes, bytes, records, newest) = raw;
         let number = |name: &str| counts.get(name)?.parse::<i64>().ok();
         // What was told late may make a sum negative for a while.
         let sum = |name: &str| u64::try_from(number(name).unwrap_or_default()).unwrap_or_default();
-        Ok(Standing {
+        Ok(FleetTotals {
             counts: Counts::from_names(counts.iter().map(|(name, value)| (&**name, value.parse().unwrap_or_default()))),
             recent: Counts::from_names(recent.iter().map(|(name, value)| (&**name, *value))),
             since_ms: number("since"),

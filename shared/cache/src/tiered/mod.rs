@@ -4,71 +4,34 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
-mod admit;
-mod commit;
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
-mod condition;
-mod configure;
-mod counting;
-mod deliver;
-mod mark_untrusted;
-mod filling;
-mod history;
+mod fleet;
 mod invalidate;
 mod jobs;
-mod known_jobs;
-mod listing;
-mod load;
-mod maintain;
-mod merge;
-mod counter;
-mod mutate_many;
-mod newest;
-mod notes;
+mod list;
 mod open_error;
-mod undelivered;
-mod patch;
-mod prefetch;
-mod promote;
+mod outbox;
 mod read;
-mod read_many;
-mod read_rows;
-mod removal;
-mod piggybacked;
-mod status;
-mod stock;
-mod strain;
-mod in_doubt;
-mod sweep;
 mod sync;
-mod tag_listing;
 #[cfg(test)]
 mod tests;
-mod access_deltas;
-mod turns;
-mod versions;
 mod view;
-mod wake;
 mod warm;
-mod warming;
 mod write;
 
 pub use self::open_error::OpenError;
 
 use self::{
-    undelivered::Undelivered,
-    prefetch::Prefetches,
-    in_doubt::InDoubt,
-    sync::Unfinished,
-    access_deltas::AccessDeltas,
-    versions::Taken,
+    outbox::{in_doubt::InDoubt, undelivered::Undelivered},
+    sync::{Unfinished, access_deltas::AccessDeltas},
     view::{Setup, Stop},
-    write::Attempts,
+    warm::prefetch::Prefetches,
+    write::{Attempts, versions::Taken},
 };
 use crate::{
     Clock, Config,
-    coherence::{Coherence, SyncDelta, AsOf},
+    coherence::{AsOf, Coherence, SyncDelta},
     config::document::Document,
     dynamo::Store,
     entry::Entry,
@@ -177,7 +140,7 @@ pub struct TieredCache {
     /// Mutations that L3 may have taken although nobody was told so.
     in_doubt: Lock<InDoubt>,
     /// Whoever puts outage notes into the journal, one at a time.
-    telling_notes: tokio::sync::Mutex<()>,
+    delivering: tokio::sync::Mutex<()>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
     /// Since when they cannot, in steady ms; `i64::MAX` when they can.
@@ -237,7 +200,7 @@ impl TieredCache {
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
             in_doubt: Lock::default(),
-            telling_notes: tokio::sync::Mutex::default(),
+            delivering: tokio::sync::Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
             undelivered: Undelivered::default(),

@@ -3,14 +3,14 @@
 //! One level after the other: there is one thread, and what one of them costs it, such as the start of DynamoDB's client,
 //! must not count as the other's time.
 
-use crate::tiered::{TieredCache, write::stock::read_stock, view::View};
+use crate::tiered::{TieredCache, view::View, write::stock::read_stock};
 use crate::{
     dynamo::L3Error,
     level::Level,
     memory::Usage,
     outcome::CacheError,
     quota::{Stock, name_of},
-    redis::{Batch, Command, Down, Heap, Order, Reply, Standing, census, counted, drawn},
+    redis::{Batch, Command, Down, FleetTotals, Heap, Order, Reply, census, counted, drawn},
     shard::SHARDS,
     stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Strain, Told},
 };
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 const SMALL_BYTES: u64 = 16 << 20;
 /// What Redis said.
 struct Shared {
-    standing: Standing,
+    standing: FleetTotals,
     copies: Amount,
     heap: Heap,
     strain: Strain,
@@ -52,7 +52,7 @@ impl View<'_> {
         let (l2_health, shared) = self.look_at_l2(api_key).await;
         let l3 = self.look_at_l3().await;
         let rows = match (&shared, l3) {
-            (Some(Shared { standing: Standing { rows: Some(rows), .. }, .. }), _) => *rows,
+            (Some(Shared { standing: FleetTotals { rows: Some(rows), .. }, .. }), _) => *rows,
             (known, Health::Healthy | Health::Degraded) => self.size_up_l3(known.is_some()).await,
             _ => Amount::default(),
         };
@@ -78,7 +78,7 @@ impl View<'_> {
         let said = self.link.run(&batch, Order::Any).await.and_then(|replies| {
             let mut replies = replies.into_iter();
             let mut next = || replies.next().ok_or(Down::Odd("no reply"));
-            let (standing, heap) = (Standing::parse(next()?)?, Heap::parse(next()?));
+            let (standing, heap) = (FleetTotals::parse(next()?)?, Heap::parse(next()?));
             let evictions = next()?;
             let trials = replies.by_ref().take(trials).collect();
             let strain = self.strain(&standing, evictions, trials);
@@ -214,7 +214,7 @@ fn level_status(health: Health, held: Option<(Amount, Heap)>) -> LevelStatus {
 }
 
 fn told(shared: Shared) -> Told {
-    let Standing { counts, recent, since_ms, containers, records, newest, .. } = shared.standing;
+    let FleetTotals { counts, recent, since_ms, containers, records, newest, .. } = shared.standing;
     Told { counts, recent, since_ms, containers, journal_records: records, journal_newest: newest }
 }
 

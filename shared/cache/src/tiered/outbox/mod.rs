@@ -1,7 +1,10 @@
 //! Outage notes: what Redis could not be told is told by whoever reaches it first; and the open invalidations of
 //! unfinished jobs, which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
-use crate::tiered::{outbox::undelivered::Leaving, outbox::in_doubt::InDoubt, view::View};
+pub(crate) mod in_doubt;
+pub(crate) mod undelivered;
+
+use crate::tiered::{outbox::in_doubt::InDoubt, outbox::undelivered::Leaving, view::View};
 use crate::{
     coherence::{Coherence, Sent},
     dynamo::{Generation, L3Error, Note, Noted, Notes},
@@ -12,8 +15,8 @@ use crate::{
     planted::{Bug, planted},
     record::Change,
     redis::{Command, Done, Down, Operation, Outcome, appended, checked},
+    selector::WrittenInvalidation,
     source_of_truth::SourceOfTruth,
-    selector::Written,
     version::{Position, Version},
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -62,8 +65,8 @@ impl View<'_> {
         self.in_doubt.enter(whole)
     }
 
-    /// Whether the sync that was just taken in has notes to apply. Until that is done nobody trusts anything by that
-    /// sync, not other operations of this process either.
+    /// Whether the sync that was just taken in has notes to apply. Until that is done nobody trusts anything by that sync,
+    /// not other operations of this process either.
     pub(crate) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
         let due = self.due_notes(knowledge).is_some();
         if due {
@@ -85,7 +88,7 @@ impl View<'_> {
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
     pub(crate) async fn heed_notes(&self, heeding: bool) -> Result<(), Down> {
-        if heeding && let Some(found) = self.tell_notes().await? {
+        if heeding && let Some(found) = self.deliver_notes().await? {
             // The journal has them now. Notes that are not finished in time are found, and finished, again.
             self.finish_notes(&found).await;
         }
@@ -93,15 +96,15 @@ impl View<'_> {
     }
 
     /// One operation at a time: what one finds the others need not look for, and one looks into all partitions at once.
-    async fn tell_notes(&self) -> Result<Option<Found>, Down> {
-        let _alone = self.telling_notes.lock().await;
+    async fn deliver_notes(&self) -> Result<Option<Found>, Down> {
+        let _alone = self.delivering.lock().await;
         let due = self.due_notes(&self.knowledge());
         let Some(undelivered) = due else { return Ok(None) };
-        let standing = self.undelivered.standing();
+        let snapshot = self.undelivered.snapshot();
         match self.find_notes().await {
             Ok(found) => {
                 timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                self.undelivered.told(standing);
+                self.undelivered.delivered(snapshot);
                 Ok(Some(found))
             }
             Err(error) => self.go_on_without_notes(undelivered, &error).map(|()| None),
@@ -213,7 +216,8 @@ impl View<'_> {
     fn lost_invalidations<'a>(&self, noted: &'a [String]) -> Vec<&'a str> {
         let knowledge = self.knowledge();
         let is_open = |body: &str| {
-            Written::read(Position::ZERO, body).is_some_and(|lost| knowledge.open_at(lost.version).is_some())
+            WrittenInvalidation::read(Position::ZERO, body)
+                .is_some_and(|lost| knowledge.open_at(lost.version).is_some())
         };
         noted.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
     }

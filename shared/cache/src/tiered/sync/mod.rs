@@ -1,9 +1,12 @@
 //! The sync: one round trip that tells this container what the others did, and them what it read.
 
+pub(crate) mod access_deltas;
+pub(crate) mod piggyback;
+
 use crate::tiered::view::View;
 use crate::{
     clock::elapsed_ms,
-    coherence::{Coherence, Looked, Sent, Since, AsOf},
+    coherence::{AsOf, Coherence, Looked, Sent, Since},
     key::Key,
     lock::{Held, whole},
     planted::{Panic, panic_at},
@@ -23,7 +26,7 @@ const MOST_UNFINISHED: usize = 1000;
 const ARRIVAL_MS: i64 = 1000;
 
 /// A write into L2.
-pub(crate) struct Written<'a> {
+pub(crate) struct CopyWrite<'a> {
     pub key: &'a Key,
     pub tags: &'a [Arc<str>],
     pub version: Version,
@@ -165,7 +168,7 @@ impl View<'_> {
     /// that something has happened to meanwhile is taken back.
     pub(crate) async fn then_check(
         &self,
-        written: &Written<'_>,
+        written: &CopyWrite<'_>,
         as_of: AsOf,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
@@ -175,7 +178,7 @@ impl View<'_> {
     /// The same of writes of many keys.
     pub(crate) async fn then_check_all(
         &self,
-        written: &[Written<'_>],
+        written: &[CopyWrite<'_>],
         as_of: AsOf,
         commands: Vec<Command>,
         after: After,
@@ -188,7 +191,7 @@ impl View<'_> {
 
     async fn check(
         &self,
-        written: &[Written<'_>],
+        written: &[CopyWrite<'_>],
         as_of: AsOf,
         commands: Vec<Command>,
         after: After,
@@ -199,13 +202,13 @@ impl View<'_> {
         let (replies, looked) = self.then_sync_about(about, commands, bytes, after).await?;
         let since: Vec<Since> = {
             let knowledge = self.knowledge();
-            let since = |of: &Written<'_>| knowledge.since(of.key, of.tags, as_of, of.version, looked.as_ref());
+            let since = |of: &CopyWrite<'_>| knowledge.since(of.key, of.tags, as_of, of.version, looked.as_ref());
             written.iter().map(since).collect()
         };
         let changed = written.iter().zip(&since).filter(|(_, since)| **since != Since::Unchanged);
         if self.source_of_truth() == SourceOfTruth::L3 {
             let operation = self.operation(as_of);
-            let undo = |(of, _): (&Written<'_>, _)| {
+            let undo = |(of, _): (&CopyWrite<'_>, _)| {
                 self.setup.copies.undo(operation, of.key.as_str(), of.version, as_of.position)
             };
             for undone in self.ask_all(changed.map(undo).collect(), 0).await? {
@@ -226,7 +229,7 @@ impl View<'_> {
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
-    pub(crate) fn schedule_compensation(&self, written: &Written<'_>, as_of: AsOf) {
+    pub(crate) fn schedule_compensation(&self, written: &CopyWrite<'_>, as_of: AsOf) {
         if self.source_of_truth() == SourceOfTruth::L2 {
             return;
         }
@@ -331,7 +334,7 @@ impl View<'_> {
 /// nobody waits for it any more, they are undone.
 struct Unchecked<'a> {
     view: &'a View<'a>,
-    written: &'a [Written<'a>],
+    written: &'a [CopyWrite<'a>],
     as_of: AsOf,
 }
 
