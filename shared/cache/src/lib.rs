@@ -53,6 +53,7 @@
 //! let put = Put {
 //!     text: r#"{"name":"John Doe"}"#.into(),
 //!     ttl_seconds: 3600,
+//!     idle_seconds: None,
 //!     tags: vec!["customer".into()],
 //!     compress: true,
 //!     levels: None,
@@ -97,6 +98,7 @@ mod redis;
 mod scan_checkpoint;
 pub mod selector;
 mod shard;
+pub mod sliding;
 mod source_of_truth;
 pub mod stats;
 pub mod tags;

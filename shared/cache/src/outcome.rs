@@ -94,6 +94,8 @@ pub struct Put {
     pub text: Bytes,
     /// Life in seconds, 1 to [`crate::MAX_TTL_SECONDS`].
     pub ttl_seconds: u32,
+    /// Ends it sooner when nobody reads it for so many seconds, 1 to [`crate::MAX_TTL_SECONDS`].
+    pub idle_seconds: Option<u32>,
     /// Tags; replaces those of the value before.
     pub tags: Vec<Arc<str>>,
     /// Whether compression is allowed; the configured threshold decides.

@@ -50,6 +50,7 @@ pub(crate) fn put() -> Put {
     Put {
         text: corpus::record(1).to_string().into(),
         ttl_seconds: 3600,
+        idle_seconds: None,
         tags: vec!["customer".into(), "active".into()],
         compress: true,
         levels: None,

@@ -5,6 +5,7 @@
 
 mod notes;
 mod read_through;
+mod sliding;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use strata_cache::config::RedisUrl;
 use strata_cache::{
-    Attempt, CacheError, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Lookup, Mutate, Mutated,
+    Attempt, CacheError, Clock, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Lookup, Mutate, Mutated,
     Patience, Pattern, Put, Read, Selector, TieredCache, Version,
 };
 use strata_it::stack::{Options, Stack};
@@ -78,17 +79,17 @@ async fn operations() {
 }
 
 fn cache() -> TieredCache {
-    cache_with_redis(true)
+    open(true, Clock::system())
 }
 
-fn cache_with_redis(enabled: bool) -> TieredCache {
+fn open(redis: bool, clock: Clock) -> TieredCache {
     let mut config = Config::default();
     config.l1_config.coherence_window_ms = WINDOW.as_millis().try_into().unwrap();
     config.l2_config.redis_url = RedisUrl::new(std::env::var(REDIS_URL).unwrap());
-    config.l2_config.enabled = enabled;
+    config.l2_config.enabled = redis;
     config.l2_config.timeout_ms = 2_000;
     config.l3_config.timeout_ms = 10_000;
-    TieredCache::open(Deployment::new("cache_control"), config).unwrap()
+    TieredCache::open(Deployment { clock, ..Deployment::new("cache_control") }, config).unwrap()
 }
 
 struct Process {
@@ -188,7 +189,7 @@ impl Process {
         for key in keys {
             assert_eq!(read_anew(&self.there, key).await, None);
         }
-        let (register, mut unanswered) = (cache_with_redis(false), 0);
+        let (register, mut unanswered) = (open(false, Clock::system()), 0);
         for _ in 0..10 {
             let attempts = self.here.mutate_many(&puts, patience(LONG, Duration::ZERO)).await;
             unanswered += attempts.iter().filter(|attempt| matches!(attempt, Attempt::Unanswered)).count();
@@ -211,6 +212,7 @@ impl Process {
         Put {
             text: self.values.fetch_add(1, Ordering::Relaxed).to_string().into(),
             ttl_seconds: 3600,
+            idle_seconds: None,
             tags: vec!["all".into()],
             compress: true,
             levels: Some(levels),
@@ -236,7 +238,7 @@ impl Process {
     /// Wherever a PUT is given up: what is read is what L3 has, and no copy of before.
     async fn settles_what_was_abandoned(&self) {
         let key = "abandoned";
-        let register = cache_with_redis(false);
+        let register = open(false, Clock::system());
         let mut abandoned = 0;
         // A PUT takes three to five.
         for polls in [1, 2, 3, 4, 5].repeat(6) {

@@ -228,11 +228,14 @@ impl TieredCache {
     /// # Errors
     /// When no level that can be reached is able to answer.
     pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
-        let found = loop {
+        let mut found = loop {
             if let Some(ended) = ended(self.view().get(key, read).await) {
                 break ended;
             }
         };
+        if let Ok(Lookup { hit: Some(hit), .. }) = &mut found {
+            self.put_off_end(key, hit).await;
+        }
         self.prefetch().await;
         found
     }

@@ -32,6 +32,7 @@ pub(super) fn source(version: Version, as_of: AsOf, read_at_ms: Option<i64>) -> 
         created_at_ms: NOW_MS,
         expires_at_ms: NOW_MS + 7_200_000,
         ttl_seconds: 7200,
+        sliding: None,
         tags: Tags::default(),
         levels: Levels::ALL,
         version,

@@ -44,6 +44,7 @@ impl Tenant {
         Put {
             text: corpus::record(self.0).to_string().into(),
             ttl_seconds: TTL_SECONDS,
+            idle_seconds: None,
             tags: vec![self.tag().into()],
             compress: true,
             levels: None,

@@ -58,6 +58,7 @@ async fn put(cache: &TieredCache) -> Result<(), CacheError> {
         let put = Put {
             text: "1".into(),
             ttl_seconds: 3600,
+            idle_seconds: None,
             tags: Vec::new(),
             compress: true,
             levels: None,

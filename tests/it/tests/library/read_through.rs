@@ -24,6 +24,7 @@ fn if_there_is_none(text: &str) -> Put {
     Put {
         text: text.to_owned().into(), // JSON
         ttl_seconds: 3600,
+        idle_seconds: None,
         tags: vec!["customer".into()],
         compress: true,
         levels: None, // all that are enabled
