@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Register, Rule},
+    scenario::{Register, Request, Rule},
     state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
