@@ -118,8 +118,7 @@ impl Turn<'_> {
             return false;
         }
         self.state.database.replace(Row { version, content: Content::Value });
-        let overlaps = self.operation().overlaps_job;
-        let outdated = self.state.land_patch(before, version, overlaps);
+        let outdated = self.state.land_patch(before, version);
         let operation = self.operation();
         (operation.version, operation.outdated) = (version, outdated);
         true
@@ -304,10 +303,11 @@ impl State {
         self.history.put(version, present)
     }
 
-    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates.
-    pub fn land_patch(&mut self, before: Version, version: Version, overlaps_job: bool) -> Floor {
+    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates. Every job that has not ended means
+    /// the value, and so what is made of it.
+    pub fn land_patch(&mut self, before: Version, version: Version) -> Floor {
         self.floors(&mut |floor| floor.inherit(before, version));
-        let present = self.history.current == Some(before) && self.shows(version, overlaps_job);
+        let present = self.history.current == Some(before) && self.shows(version, true);
         if !present {
             self.expect_nothing();
         }
