@@ -123,7 +123,9 @@ fn from_bincode(bytes: &[u8], slides: bool) -> Option<(Header, Option<Sliding>)>
     let (header, read) = bincode::serde::borrow_decode_from_slice(bytes, BINCODE).ok()?;
     let rest = &bytes[read..];
     let (sliding, read) = match slides {
-        true => bincode::serde::borrow_decode_from_slice(rest, BINCODE).map(|(sliding, read)| (Some(sliding), read)).ok()?,
+        true => {
+            bincode::serde::borrow_decode_from_slice(rest, BINCODE).map(|(sliding, read)| (Some(sliding), read)).ok()?
+        }
         false => (None, 0),
     };
     (read == rest.len()).then_some((header, sliding))

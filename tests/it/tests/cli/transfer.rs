@@ -91,7 +91,7 @@ async fn what_is_exported_comes_back_the_same() {
 #[tokio::test]
 async fn a_part_of_an_export_is_no_export() {
     let api = Api::with(unlimited()).await;
-    let shell = Shell::of(&api).set("STRATA_TOKEN", &api.stack.token(Claims::default().scopes(&["cache:write"])));
+    let shell = Shell::of(&api).set("STRATA_TOKEN", &api.stack.token(Claims::with_scopes(&["cache:write"])));
     write(&shell, "out.jsonl", "what was there before");
     shell.strata(&["export", "-o", "out.jsonl"]).await.expect(4).says("stopped after 0 entries");
     assert_eq!(std::fs::read_to_string(shell.home().join("out.jsonl")).unwrap(), "what was there before");

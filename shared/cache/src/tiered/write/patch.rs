@@ -37,6 +37,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// What a PATCH is about to write, or has written when something made it begin anew.
 struct Revision {
@@ -77,10 +78,12 @@ impl TieredCache {
         if !hit.entry.sliding.is_some_and(is_near) {
             return;
         }
-        match self.revise(key, Change::Read).boxed().await {
-            Ok(Some(Patched { entry, .. })) if entry.checksum == hit.entry.checksum => hit.entry = entry,
-            Ok(_) => {}
-            Err(error) => tracing::debug!(error = error.chain(), "the end of an entry that was read stays"),
+        // A reader waits for L3 no longer than for any one answer of it.
+        match timeout(self.store.timeout(), self.revise(key, Change::Read).boxed()).await {
+            Ok(Ok(Some(Patched { entry, .. }))) if entry.checksum == hit.entry.checksum => hit.entry = entry,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(error = error.chain(), "the end of an entry that was read stays"),
+            Err(_) => tracing::debug!("the end of an entry that was read may stay"),
         }
     }
 
@@ -150,7 +153,8 @@ impl View<'_> {
         }
         let (entry, envelope) = revision.seal(begun.version, self.setup.config.serialization.format);
         let share = share_of(revision.owner.as_ref(), key, &entry, envelope.len());
-        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked()) {
+        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked())
+        {
             self.allow_share(share, &begun.answers)?;
         }
         let (by, value) = (change.by(), Some((&entry, &envelope)));
