@@ -2,7 +2,7 @@
 
 use super::{named, open, run};
 use std::time::{SystemTime, UNIX_EPOCH};
-use strata_cache::{Clock, Condition, Key, Put, Read};
+use strata_cache::{Clock, Json, Key, Put, Read};
 use strata_it::stack::{Options, Stack};
 
 const ENTRIES: usize = 40;
@@ -38,15 +38,5 @@ async fn reads() {
 }
 
 fn session() -> Put {
-    Put {
-        text: "7".into(),
-        ttl_seconds: 86_400,
-        idle_seconds: Some(IDLE_SECONDS),
-        tags: Vec::new(),
-        compress: true,
-        levels: None,
-        condition: Condition::Always,
-        by: String::new(),
-        api_key: String::new(),
-    }
+    Put::new(Json::of(&7).unwrap(), 86_400).idle(IDLE_SECONDS)
 }
