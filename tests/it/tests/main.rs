@@ -10,6 +10,7 @@ mod coherence;
 mod config;
 mod confinement;
 mod console;
+mod crowded;
 mod degradation;
 mod doubt;
 mod engines;

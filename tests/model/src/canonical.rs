@@ -60,7 +60,8 @@ impl State {
         for container in &mut self.containers {
             container.moments(visit);
         }
-        self.history.current.iter_mut().for_each(visit);
+        self.history.current.iter_mut().for_each(&mut *visit);
+        visit(&mut self.history.born);
     }
 
     /// Every floor there is.
@@ -94,9 +95,12 @@ impl Container {
             visit(&mut memory.unswept);
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
-        if let Some(Operation { stamp, version, barrier, seen, looked, notes, hidden, .. }) = &mut self.operation {
+        if let Some(Operation { stamp, version, barrier, replaces, seen, looked, notes, hidden, .. }) =
+            &mut self.operation
+        {
             visit(stamp);
             visit(version);
+            visit(replaces);
             visit(barrier);
             visit(hidden);
             if let Some((version, stamp)) = seen {

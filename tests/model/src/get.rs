@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Register, Rule},
+    scenario::{Register, Request, Rule},
     state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
@@ -157,7 +157,8 @@ impl Turn<'_> {
         }
         let noted = self.state.history.degraded;
         self.operation().noted = noted;
-        self.next(Step::ReadRow);
+        let patches = self.operation().request == Request::Patch;
+        self.next(if patches { Step::ReadPatched } else { Step::ReadRow });
     }
 
     /// Reads L3, which decides.
@@ -196,7 +197,7 @@ impl Turn<'_> {
     }
 
     /// The row of L3, unless an open barrier says that it does not exist.
-    fn newest_row(&mut self) -> Option<Row> {
+    pub fn newest_row(&mut self) -> Option<Row> {
         let rules = self.scenario.rules;
         let hidden = self.operation().hidden;
         let database = &self.state.database;

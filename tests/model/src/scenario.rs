@@ -27,6 +27,8 @@ pub enum Request {
     Put,
     /// Puts a value into L1 and L2 only.
     PutAbove,
+    /// Says something else of the value that stands in L3, without sending it.
+    Patch,
     /// Deletes the key.
     Delete,
     /// Invalidates a pattern that matches the key, in every level.
@@ -112,6 +114,10 @@ pub enum Rule {
     JobsWithoutRedis,
     /// A version that is drawn without Redis is above that of every job.
     VersionAboveJobs,
+    /// A PATCH replaces exactly what it has read, by the version just above that. Without, it is a PUT.
+    PatchIsNoPut,
+    /// Its version is just above that of the value, and not one of its own time.
+    PatchJustAbove,
 }
 
 /// The rules in force: all, or all but one.

@@ -64,6 +64,7 @@ impl Turn<'_> {
             Step::ReadCopy => self.read_copy(),
             Step::ReadJobs => self.read_jobs(),
             Step::ReadRow => self.read_row(),
+            Step::ReadPatched => self.read_patched(),
             Step::Promote => self.promote(),
             Step::DropCopy => self.drop_copy(),
             Step::Check => self.check(),
@@ -110,6 +111,7 @@ impl Turn<'_> {
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
+            Request::Patch => self.next(Step::ReadPatched),
             Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
                 let version = self.draw();
                 self.operation().version = version;
@@ -126,7 +128,7 @@ impl Turn<'_> {
         }
         let note_last = self.scenario.rules.has(Rule::NoteLast);
         match self.operation().request {
-            Request::Get => self.next(Step::ReadJobs),
+            Request::Get | Request::Patch => self.next(Step::ReadJobs),
             Request::PutAbove | Request::InvalidateAsJob => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if note_last => self.next(Step::Scan),

@@ -33,10 +33,12 @@ The response header x-strata-container names the container that answered; the re
 x-strata-pin: NAME chooses it.
 
 Faults:   curl http://127.0.0.1:3000/_strata/faults -d '{\"redis\":{\"container\":\"entries-1\",\"fault\":\"cut\"}}'
-  redis   none, cut, stall, stall_replies, delay (ms), narrow (kb_per_second, ms), reset; without a container: of all;
+  redis   none, cut, stall, stall_replies, delay (ms), narrow (kb_per_second, ms),
+          slow_to_connect (ms), reset; without a container: of all;
           the containers of config share their way to Redis
   l3      ok, stopped, slow (ms), throttling, failing (k, of), conflicting (k, of),
-          sick (ms, throttled, failing, of), control_throttling, as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
+          sick (ms, throttled, failing, of), crowded (at_once, ms), control_throttling,
+          as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
   GET shows what is in force.
 
 The token is for the stack on PORT, and takes these:

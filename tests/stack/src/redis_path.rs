@@ -33,6 +33,11 @@ pub enum PathFault {
         /// How late, in milliseconds.
         ms: u64,
     },
+    /// A new connection carries nothing at first; commands and replies are not delayed after that.
+    SlowToConnect {
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
     /// Each direction of a connection carries so much and no more; commands arrive late besides.
     Narrow {
         /// How much, in thousands of bytes a second; at least one.
@@ -47,7 +52,7 @@ impl PathFault {
         match self {
             Self::Stall => true,
             Self::StallReplies => direction == Direction::Replies,
-            Self::None | Self::Cut | Self::Delay { .. } | Self::Narrow { .. } => false,
+            Self::None | Self::Cut | Self::Delay { .. } | Self::SlowToConnect { .. } | Self::Narrow { .. } => false,
         }
     }
 
@@ -151,6 +156,11 @@ impl RedisPaths {
         self.set(PathFault::Narrow { kb_per_second, ms }).await;
     }
 
+    /// Lets new connections wait so long.
+    pub async fn connect_slowly(&self, ms: u64) {
+        self.set(PathFault::SlowToConnect { ms }).await;
+    }
+
     /// Drops the connections that exist, once; new ones are served.
     pub async fn reset(&self) {
         for path in self.selected() {
@@ -173,6 +183,10 @@ impl RedisPaths {
 async fn connect(client: TcpStream, upstream: String, mut lifetime: Lifetime, fault: watch::Receiver<PathFault>) {
     // A cut looks like a reset to the client, not like a server that said goodbye.
     let _ = client.set_zero_linger();
+    let fault_at_first = *fault.borrow();
+    if let PathFault::SlowToConnect { ms } = fault_at_first {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
     let Ok(server) = TcpStream::connect(&upstream).await else { return };
     let _ = server.set_nodelay(true);
     let (from_client, to_client) = client.into_split();

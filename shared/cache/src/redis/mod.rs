@@ -37,6 +37,7 @@
 //! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
 //! some of what is there, and maintenance goes through all of it.
 
+mod attempts;
 mod copies;
 mod iam;
 mod journal;
@@ -50,8 +51,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, share,
-    size, stock, totals,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
+    share, size, stock, totals,
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{

@@ -25,6 +25,7 @@ use crate::{
     quota::{name_of, share_of},
     record::Change,
     redis::Command,
+    sliding::Sliding,
     source_of_truth::{Expected, SourceOfTruth},
     version::Version,
 };
@@ -195,11 +196,14 @@ impl View<'_> {
     }
 
     fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
+        let latest_ms = begun.began_ms + i64::from(put.ttl_seconds) * 1000;
+        let sliding = put.idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms });
         let attributes = Attributes {
             version: begun.version,
             created_at_ms: begun.began_ms,
-            expires_at_ms: begun.began_ms + i64::from(put.ttl_seconds) * 1000,
+            expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(begun.began_ms)),
             ttl_seconds: put.ttl_seconds,
+            sliding,
             tags: put.tags.clone(),
             levels: named,
         };
