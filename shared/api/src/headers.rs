@@ -19,6 +19,14 @@ pub struct Headers {
     pub if_match: Option<String>,
     /// `If-None-Match`.
     pub if_none_match: Option<String>,
+    /// `Fill-Lease`.
+    pub fill_lease: Option<String>,
+    /// `Fill-Token`.
+    pub fill_token: Option<String>,
+    /// `Prefer`.
+    pub prefer: Option<String>,
+    /// `Cache-Position`.
+    pub cache_position: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
 }
@@ -37,6 +45,10 @@ impl Headers {
             Name::IdempotencyKey => Some(&mut self.idempotency_key),
             Name::IfMatch => Some(&mut self.if_match),
             Name::IfNoneMatch => Some(&mut self.if_none_match),
+            Name::FillLease => Some(&mut self.fill_lease),
+            Name::FillToken => Some(&mut self.fill_token),
+            Name::Prefer => Some(&mut self.prefer),
+            Name::CachePosition => Some(&mut self.cache_position),
             Name::Origin => Some(&mut self.origin),
             Name::Authorization | Name::Other => None,
         }
@@ -52,17 +64,25 @@ enum Name {
     IdempotencyKey,
     IfMatch,
     IfNoneMatch,
+    FillLease,
+    FillToken,
+    Prefer,
+    CachePosition,
     Origin,
     Other,
 }
 
-const NAMES: [(&str, Name); 7] = [
+const NAMES: [(&str, Name); 11] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
     ("content-encoding", Name::ContentEncoding),
     ("idempotency-key", Name::IdempotencyKey),
     ("if-match", Name::IfMatch),
     ("if-none-match", Name::IfNoneMatch),
+    ("fill-lease", Name::FillLease),
+    ("fill-token", Name::FillToken),
+    ("prefer", Name::Prefer),
+    ("cache-position", Name::CachePosition),
     ("origin", Name::Origin),
 ];
 

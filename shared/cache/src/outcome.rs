@@ -4,6 +4,7 @@ use crate::{
     config::{FieldChange, Refusal},
     dynamo::L3Error,
     entry::Entry,
+    fill::FillToken,
     job::Job,
     level::{Level, Levels},
     redis::Down,
@@ -106,6 +107,21 @@ pub struct Put {
     pub by: String,
     /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
     pub api_key: String,
+    /// Store it only where nothing has touched the key since the miss that this is of. It bears no condition beside it.
+    pub fill: Option<FillToken>,
+    /// By which part of itself its life may be shortened, 0 to 0.5: by chance, so that what is put together does not expire
+    /// together.
+    pub ttl_jitter: f64,
+}
+
+impl Put {
+    /// How long the value is to live, in ms: its life, or less by chance, but a second at least.
+    pub(crate) fn life_ms(&self) -> i64 {
+        let life_ms = i64::from(self.ttl_seconds) * 1000;
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a year in ms is below 2^53")]
+        let less_ms = (life_ms as f64 * self.ttl_jitter.clamp(0.0, 1.0) * fastrand::f64()) as i64;
+        (life_ms - less_ms).max(1000)
+    }
 }
 
 /// A condition on the value a PUT replaces.
@@ -317,6 +333,8 @@ pub enum CacheError {
     },
     /// The PUT names a level that is switched off.
     Disabled(Level),
+    /// Something has touched the key since the miss whose token the PUT has, or that cannot be ruled out; nothing changed.
+    LeaseLost,
     /// Values that the configuration, or a warm job, may not have.
     Refused(Vec<Refusal>),
     /// More keys match than were allowed; nothing was removed.
@@ -379,6 +397,7 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
+            CacheError::LeaseLost => f.write_str("the key was touched since the miss"),
             CacheError::Disabled(level) => write!(f, "{level} is switched off"),
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),

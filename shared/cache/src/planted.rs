@@ -73,6 +73,10 @@ pub(crate) enum Bug {
     BatchNotSynced,
     /// Of keys that are invalidated by name one is not meant.
     KeyLeftOut,
+    /// A fill is stored whatever the journal says.
+    FillNotFenced,
+    /// A fill has a version of its own time, and not that of its miss.
+    FillAtPut,
 }
 
 /// A place at which an operation can be made to panic.

@@ -56,6 +56,8 @@ pub(crate) fn put() -> Put {
         condition: Condition::Always,
         by: String::new(),
         api_key: String::new(),
+        fill: None,
+        ttl_jitter: 0.0,
     }
 }
 

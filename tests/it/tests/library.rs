@@ -211,6 +211,8 @@ impl Process {
             condition: Condition::Always,
             by: String::new(),
             api_key: String::new(),
+            fill: None,
+            ttl_jitter: 0.0,
         }
     }
 

@@ -14,6 +14,7 @@ mod doubt;
 mod engines;
 mod entries;
 mod events;
+mod fill;
 mod http;
 mod indexes;
 mod invalidate;

@@ -94,7 +94,8 @@ impl Container {
             visit(&mut memory.unswept);
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
-        if let Some(Operation { stamp, version, barrier, seen, looked, notes, hidden, .. }) = &mut self.operation {
+        if let Some(operation) = &mut self.operation {
+            let Operation { stamp, version, barrier, seen, looked, notes, hidden, .. } = operation;
             visit(stamp);
             visit(version);
             visit(barrier);
@@ -105,6 +106,11 @@ impl Container {
             }
             looked.iter_mut().for_each(|index| index.moments(visit));
             notes.iter_mut().for_each(|note| note.moments(visit));
+            let Operation { seen_row, since, found, .. } = operation;
+            seen_row.iter_mut().for_each(|row| visit(&mut row.version));
+            visit(&mut since.0);
+            visit(&mut since.1);
+            found.iter_mut().for_each(|note| note.moments(visit));
         }
     }
 }

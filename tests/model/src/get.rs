@@ -177,7 +177,7 @@ impl Turn<'_> {
                 let copy = held.or(seen.map(|(version, _)| version));
                 copy.filter(|version| *version == row.version)
             }
-            Content::Gone => None,
+            Content::Gone | Content::Pending => None,
         });
         match value {
             Some(version) if reachable => {
@@ -196,14 +196,14 @@ impl Turn<'_> {
     }
 
     /// The row of L3, unless an open barrier says that it does not exist.
-    fn newest_row(&mut self) -> Option<Row> {
+    pub fn newest_row(&mut self) -> Option<Row> {
         let rules = self.scenario.rules;
         let hidden = self.operation().hidden;
         let database = &self.state.database;
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
         let row = row.filter(|row| row.version >= hidden);
         let known = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
-        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules.has(Rule::MarkersGo)));
+        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules));
         row.filter(|row| !rules.has(Rule::Barrier) || !hidden(row))
     }
 

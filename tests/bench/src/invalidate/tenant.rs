@@ -50,6 +50,8 @@ impl Tenant {
             condition: Condition::Always,
             by: String::new(),
             api_key: String::new(),
+            fill: None,
+            ttl_jitter: 0.0,
         }
     }
 

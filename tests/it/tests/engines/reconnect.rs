@@ -64,6 +64,8 @@ async fn put(cache: &TieredCache) -> Result<(), CacheError> {
             condition: Condition::Always,
             by: String::new(),
             api_key: String::new(),
+            fill: None,
+            ttl_jitter: 0.0,
         };
         let stored: Stored = cache.put(&Key::new(format!("key:{i}")).unwrap(), put).await?;
         assert!(stored.levels.has(Level::L2) && !stored.degraded, "{stored:?}");

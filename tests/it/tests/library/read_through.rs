@@ -30,6 +30,8 @@ fn if_there_is_none(text: &str) -> Put {
         condition: Condition::Absent,
         by: String::new(),
         api_key: String::new(),
+        fill: None,
+        ttl_jitter: 0.0,
     }
 }
 
