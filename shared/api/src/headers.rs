@@ -25,8 +25,6 @@ pub struct Headers {
     pub fill_token: Option<String>,
     /// `Prefer`.
     pub prefer: Option<String>,
-    /// `Cache-Position`.
-    pub cache_position: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
 }
@@ -48,7 +46,6 @@ impl Headers {
             Name::FillLease => Some(&mut self.fill_lease),
             Name::FillToken => Some(&mut self.fill_token),
             Name::Prefer => Some(&mut self.prefer),
-            Name::CachePosition => Some(&mut self.cache_position),
             Name::Origin => Some(&mut self.origin),
             Name::Authorization | Name::Other => None,
         }
@@ -67,12 +64,11 @@ enum Name {
     FillLease,
     FillToken,
     Prefer,
-    CachePosition,
     Origin,
     Other,
 }
 
-const NAMES: [(&str, Name); 11] = [
+const NAMES: [(&str, Name); 10] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
     ("content-encoding", Name::ContentEncoding),
@@ -82,7 +78,6 @@ const NAMES: [(&str, Name); 11] = [
     ("fill-lease", Name::FillLease),
     ("fill-token", Name::FillToken),
     ("prefer", Name::Prefer),
-    ("cache-position", Name::CachePosition),
     ("origin", Name::Origin),
 ];
 
