@@ -73,7 +73,7 @@ pub(crate) enum Bug {
     BatchNotSynced,
     /// Of keys that are invalidated by name one is not meant.
     KeyLeftOut,
-    /// A fill is stored whatever the journal says.
+    /// A fill is stored whatever the journal and the notes say.
     FillNotFenced,
     /// A fill has a version of its own time, and not that of its miss.
     FillAtPut,

@@ -20,7 +20,7 @@ const LOST: Outcome = Outcome::Unknown { status: 503, killed: false };
 const KILLED: Outcome = Outcome::Unknown { status: 502, killed: true };
 
 fn plain(value: u64) -> Put {
-    Put { key: 0, value, ttl: HOUR, tags: vec![], levels: &[] }
+    Put { key: 0, value, ttl: HOUR, tags: vec![], levels: &[], loaded: None }
 }
 
 fn put(start: u64, end: u64, process: &str, value: u64) -> Operation {
@@ -162,6 +162,16 @@ fn an_invalidation_touches_every_match() {
     assert_wrong(Rule::Stale, vec![tagged(), sweep_tag(20, 30, 3), read(2000, "b", found(1))]);
     assert_fine(vec![tagged(), sweep(20, 30, &[1]), read(2000, "b", found(1))]);
     assert_fine(vec![tagged(), sweep_tag(20, 30, 4), read(2000, "b", found(1))]);
+}
+
+#[test]
+fn what_was_loaded_at_a_miss_is_as_old_as_that() {
+    let filled = || put_like(40, 50, Put { loaded: Some(ms(15)), ..plain(1) });
+    for end in [delete(20, 30, "a"), sweep(20, 30, &[0]), put(20, 30, "a", 2)] {
+        assert_wrong(Rule::Stale, vec![filled(), end, read(2000, "b", found(1))]);
+    }
+    assert_fine(vec![filled(), delete(10, 30, "a"), read(2000, "b", found(1))]);
+    assert_fine(vec![with(filled(), Outcome::Refused(412)), delete(20, 30, "a"), read(2000, "b", Outcome::Absent)]);
 }
 
 #[test]
