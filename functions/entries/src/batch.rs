@@ -9,7 +9,9 @@ use crate::{
     batch_request::{self as request, Ask, Operation},
 };
 use std::time::Duration;
-use strata_api::{Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, fill};
+use strata_api::{
+    Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, fill,
+};
 use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 

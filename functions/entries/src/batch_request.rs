@@ -235,7 +235,11 @@ mod tests {
         assert_refused(json!({"op": "get", "key": "b", "if_match": "x"}), "if_match", "entity tags");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "if_none_match": "\"x\""}), "if_none_match", "*");
         assert_refused(json!({"op": "put", "key": "b"}), "value", "is required");
-        assert_refused(json!({"op": "put", "key": "b", "value": 1, "fill_token": "x"}), "fill_token", "must be the Fill-Token");
+        assert_refused(
+            json!({"op": "put", "key": "b", "value": 1, "fill_token": "x"}),
+            "fill_token",
+            "must be the Fill-Token",
+        );
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "fill_token": 1}), "fill_token", "a string");
         assert_refused(json!({"op": "get", "key": "b", "fill_token": "x"}), "fill_token", "put only");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "ttl_seconds": 0}), "ttl_seconds", "1 to");

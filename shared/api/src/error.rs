@@ -3,7 +3,9 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{denial::Denial, fill_offer::FillOffer, principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
+use crate::{
+    denial::Denial, fill_offer::FillOffer, principal::Scope, rate_limit, response::Response, timestamp::Timestamp,
+};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -42,7 +42,8 @@ pub fn lease(headers: &Headers, principal: &Principal) -> Result<Option<Lease>, 
 fn wait(headers: &Headers) -> Result<Duration, Problem> {
     let wrong = || Problem::new("Prefer", format!("must have a wait of 1 to {MAX_WAIT_SECONDS} seconds, if any"));
     for preference in headers.prefer.iter().flat_map(|value| value.split(',')) {
-        let (name, value) = preference.split(';').next().unwrap_or_default().split_once('=').unwrap_or((preference, ""));
+        let (name, value) =
+            preference.split(';').next().unwrap_or_default().split_once('=').unwrap_or((preference, ""));
         if name.trim().eq_ignore_ascii_case("wait") {
             let seconds = value.trim().trim_matches('"');
             let seconds = whole(seconds, 1..=MAX_WAIT_SECONDS).ok_or_else(wrong)?;

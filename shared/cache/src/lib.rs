@@ -94,6 +94,7 @@ mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
+mod put;
 pub mod quota;
 mod recent_changes;
 mod record;

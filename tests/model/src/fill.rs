@@ -71,7 +71,8 @@ impl Turn<'_> {
         let operation = self.operation();
         let (seen, version) = (operation.seen_row, operation.version);
         let row = self.state.database.row;
-        let is_seen = if rules.has(Rule::FillAsSeen) { row == seen } else { row.is_none_or(|row| row.version < version) };
+        let is_seen =
+            if rules.has(Rule::FillAsSeen) { row == seen } else { row.is_none_or(|row| row.version < version) };
         if !is_seen {
             return self.end();
         }
@@ -172,9 +173,7 @@ impl Turn<'_> {
             return;
         }
         for container in &mut self.state.containers {
-            let late = |operation: &mut Operation| {
-                operation.request == Request::Fill && operation.step == Step::Pend
-            };
+            let late = |operation: &mut Operation| operation.request == Request::Fill && operation.step == Step::Pend;
             container.operation.take_if(late);
         }
     }

@@ -66,7 +66,9 @@ fn fills_with_a_gap_a_trim_and_an_eviction() {
 /// Two mutations while a value is loaded.
 #[test]
 fn a_fill_and_two_mutations() {
-    for [first, second] in [[Delete, Invalidate], [Invalidate, Invalidate], [Put, Delete], [Invalidate, InvalidateAbove]] {
+    for [first, second] in
+        [[Delete, Invalidate], [Invalidate, Invalidate], [Put, Delete], [Invalidate, InvalidateAbove]]
+    {
         for scenario in empty() {
             holds(scenario.clone().ask(&[Fill], &[first, second], &[]));
             holds(scenario.ask(&[Fill], &[first], &[]).with(Budget { cut: 1, crash: 1, ..NO_FAULTS }));

@@ -16,7 +16,8 @@ impl Coherence {
         if planted(Bug::FillNotFenced) {
             return true;
         }
-        let known = fenced.invalidations.as_ref().filter(|_| !self.has_unreadable_invalidation() && !self.is_settling());
+        let known =
+            fenced.invalidations.as_ref().filter(|_| !self.has_unreadable_invalidation() && !self.is_settling());
         let unbroken = self.epoch == token.epoch && self.epoch <= token.since && self.switched <= token.since;
         let is_alive = self.time_us.saturating_sub(token.version.micros()) <= u64::from(token.seconds) * 1_000_000
             && token.version.micros() <= self.time_us;

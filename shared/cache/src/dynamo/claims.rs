@@ -9,7 +9,7 @@ use super::{
     head::Kind,
     matches::{index_key, tags_attribute},
     number,
-    rows::{KEEP_SECONDS, row_key, tombstone},
+    rows::{Before, KEEP_SECONDS, row_key, tombstone},
     text,
 };
 use crate::{entry::Entry, version::Version};
@@ -91,8 +91,8 @@ pub(super) fn is_claim(item: &Item) -> bool {
 pub(super) const CLAIMED: &str = "#v = :new AND claim = :claim";
 
 impl Store {
-    /// Claims a row that is as it was seen; returns whether it is claimed now.
-    pub(crate) async fn claim_row(&self, claim: Claim<'_>) -> Result<bool, L3Error> {
+    /// Claims a row that is as it was seen; returns what it said before, or nothing where it is not claimed.
+    pub(crate) async fn claim_row(&self, claim: Claim<'_>) -> Result<Option<Before>, L3Error> {
         let own = "(#v = :own AND claim = :claim)";
         let seen = match claim.seen {
             None => "attribute_not_exists(#v)",
@@ -120,12 +120,12 @@ impl Store {
         }
         match put.send().await {
             Ok(put) => {
-                if let Some(before) = put.attributes.filter(|before| !is_claim(before)) {
-                    self.tidy_after(claim.key, &before).await;
-                }
-                Ok(true)
+                let before = put.attributes.filter(|before| !is_claim(before));
+                let before = before.map(|before| self.before_of(&before)).unwrap_or_default();
+                self.count_gone(before.kept);
+                Ok(Some(before))
             }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
     }

@@ -195,7 +195,7 @@ impl Store {
         Ok(got.item.map(|item| self.before_of(&item)))
     }
 
-    fn before_of(&self, item: &Item) -> Before {
+    pub(super) fn before_of(&self, item: &Item) -> Before {
         let tags = tags_of(item).into_iter().map(Arc::from).collect();
         self.head_of(item).before(tags, self.clock.now_ms())
     }

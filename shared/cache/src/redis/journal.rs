@@ -3,7 +3,8 @@
 mod replies;
 
 pub(crate) use self::replies::{
-    Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published,
+    opened,
 };
 use super::{Keyspace, scripts};
 use crate::{

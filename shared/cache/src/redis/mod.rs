@@ -57,11 +57,11 @@ pub(crate) use copies::{
     Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, share,
     size, stock, totals,
 };
-pub use iam::{CacheKind, Iam};
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
+pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fenced, Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS,
-    Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Fenced, Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
+    SYNC_RECORDS, Said, SyncReply, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

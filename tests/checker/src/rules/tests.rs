@@ -2,6 +2,8 @@
 use super::*;
 use crate::history::{Action, Incident, Patch, Put, Scope};
 
+mod fills;
+
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -162,16 +164,6 @@ fn an_invalidation_touches_every_match() {
     assert_wrong(Rule::Stale, vec![tagged(), sweep_tag(20, 30, 3), read(2000, "b", found(1))]);
     assert_fine(vec![tagged(), sweep(20, 30, &[1]), read(2000, "b", found(1))]);
     assert_fine(vec![tagged(), sweep_tag(20, 30, 4), read(2000, "b", found(1))]);
-}
-
-#[test]
-fn what_was_loaded_at_a_miss_is_as_old_as_that() {
-    let filled = || put_like(40, 50, Put { loaded: Some(ms(15)), ..plain(1) });
-    for end in [delete(20, 30, "a"), sweep(20, 30, &[0]), put(20, 30, "a", 2)] {
-        assert_wrong(Rule::Stale, vec![filled(), end, read(2000, "b", found(1))]);
-    }
-    assert_fine(vec![filled(), delete(10, 30, "a"), read(2000, "b", found(1))]);
-    assert_fine(vec![with(filled(), Outcome::Refused(412)), delete(20, 30, "a"), read(2000, "b", Outcome::Absent)]);
 }
 
 #[test]

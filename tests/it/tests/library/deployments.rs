@@ -40,5 +40,7 @@ fn put() -> Put {
         condition: Condition::Always,
         by: String::new(),
         api_key: String::new(),
+        fill: None,
+        ttl_jitter: 0.0,
     }
 }

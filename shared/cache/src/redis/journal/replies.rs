@@ -87,8 +87,7 @@ const VERSION_DIGITS: usize = 20;
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply =
-    (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, RawSaid);
+type RawReply = (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, RawSaid);
 type RawSaid = (Vec<String>, Vec<String>);
 type RawOpen = (String, u8, Vec<(String, String)>);
 type RawPublished = (String, String, String, u8);

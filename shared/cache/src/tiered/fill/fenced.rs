@@ -85,8 +85,11 @@ impl View<'_> {
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let version = if planted(Bug::FillAtPut) { self.version(self.as_of()) } else { token.version };
         let (entry, envelope) = self.seal(&payload, put, named, (version, began_ms));
-        self.claim_for_fill(key, &entry, token, filling).await?;
-        let Synced { replies: answers, as_of, fenced, .. } = self.fence(key, put, token, named).await?;
+        let before = self.claim_for_fill(key, &entry, token, filling).await?;
+        // What belongs to the row before is of no use any more.
+        let dropped = self.store.drop_replaced(key.as_str(), &before);
+        let (synced, ()) = join!(self.fence(key, put, token, named), dropped);
+        let Synced { replies: answers, as_of, fenced, .. } = synced?;
         let fenced = fenced.ok_or(CacheError::LeaseLost)?;
         if !self.knowledge().proves(token, key, &entry.tags, &fenced) {
             return Err(CacheError::LeaseLost.into());
@@ -121,8 +124,14 @@ impl View<'_> {
         }
     }
 
-    /// Claims the row, and makes sure that no note means it.
-    async fn claim_for_fill(&self, key: &Key, entry: &Entry, token: &FillToken, filling: &mut Filling) -> Result<(), Stop> {
+    /// Claims the row, and makes sure that no note means it; returns what the row said before.
+    async fn claim_for_fill(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        token: &FillToken,
+        filling: &mut Filling,
+    ) -> Result<Before, Stop> {
         let claim = Claim { key: key.as_str(), entry, seen: token.seen, name: filling.name };
         let known_ms = self.knowledge().notes_known_ms(self.clock.now_ms(), self.clock.steady_ms());
         let began = Instant::now();
@@ -131,16 +140,14 @@ impl View<'_> {
             self.store.index_for_long(key.as_str(), entry),
             self.store.notes(known_ms)
         );
-        if !claimed.map_err(CacheError::from)? {
-            return Err(CacheError::LeaseLost.into());
-        }
+        let before = claimed.map_err(CacheError::from)?.ok_or(CacheError::LeaseLost)?;
         filling.claimed = Some(Entry { text: Bytes::new(), ..entry.clone() });
         indexed.map_err(CacheError::from)?;
         let notes = notes.map_err(CacheError::from)?;
         if began.elapsed() > CLAIM_TIME || is_noted(&notes, key, entry, token) {
             return Err(CacheError::LeaseLost.into());
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Reads the journal from the miss on. Without Redis nothing can be proven.

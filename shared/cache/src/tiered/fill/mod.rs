@@ -78,12 +78,7 @@ impl TieredCache {
     }
 
     /// The same without waiting for anybody.
-    async fn look_or_lease(
-        &self,
-        key: &Key,
-        read: Read,
-        wanted: Wanted,
-    ) -> Result<(Lookup, Option<Fill>), CacheError> {
+    async fn look_or_lease(&self, key: &Key, read: Read, wanted: Wanted) -> Result<(Lookup, Option<Fill>), CacheError> {
         let mut tries = 0;
         loop {
             match ended(self.view().look_for_fill(key, read, wanted).await) {

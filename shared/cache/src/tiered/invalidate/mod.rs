@@ -9,8 +9,8 @@ pub(crate) mod removal;
 pub(crate) mod sweep;
 
 use crate::tiered::{
-    fill::OUTWAIT,
     TieredCache, ended,
+    fill::OUTWAIT,
     invalidate::match_counter::MatchCounter,
     invalidate::removal::Handover,
     invalidate::sweep::{Act, Pace, Sweep},

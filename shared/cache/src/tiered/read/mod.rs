@@ -140,13 +140,7 @@ impl View<'_> {
 
     /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
     /// now: one round trip.
-    async fn ask_redis(
-        &self,
-        key: &Key,
-        read: Read,
-        miss: Option<&mut Miss>,
-        path: &mut Path,
-    ) -> Result<Asked, Down> {
+    async fn ask_redis(&self, key: &Key, read: Read, miss: Option<&mut Miss>, path: &mut Path) -> Result<Asked, Down> {
         let due = miss.is_some() || read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
