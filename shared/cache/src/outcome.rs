@@ -10,7 +10,6 @@ use crate::{
     selector::Selector,
     version::Position,
 };
-use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
 pub use crate::put::{Condition, Put};
