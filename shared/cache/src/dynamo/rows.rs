@@ -311,6 +311,8 @@ impl Store {
     /// What the row said that was replaced.
     fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> RowWritten {
         self.count(row);
+        // What belongs to the claim of a fill belongs to its value.
+        let before = before.filter(|before| Head::of(before).version != row.version);
         let Some(before) = before else { return RowWritten::Yes(Before::default()) };
         let before = self.before_of(&before);
         self.count_gone(before.kept);
