@@ -75,8 +75,6 @@ pub(crate) enum Bug {
     KeyLeftOut,
     /// A fill is stored whatever the journal and the notes say.
     FillNotFenced,
-    /// A fill has a version of its own time, and not that of its miss.
-    FillAtPut,
 }
 
 /// A place at which an operation can be made to panic.

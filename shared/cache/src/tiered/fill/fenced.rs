@@ -83,7 +83,7 @@ impl View<'_> {
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
         let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let version = if planted(Bug::FillAtPut) { self.version(self.as_of()) } else { token.version };
+        let version = token.version;
         let (entry, envelope) = self.seal(&payload, put, named, (version, began_ms));
         let before = self.claim_for_fill(key, &entry, token, filling).await?;
         // What belongs to the row before is of no use any more.
