@@ -145,8 +145,9 @@ fn operation(raw: &str, body: &Body, principal: &Principal) -> Result<Operation,
             };
             match said.expect("a put was read").put(body, condition) {
                 Ok(put) => {
-                    let by = principal.subject.clone();
-                    Ask::Mutate(Mutate::Put(key.clone(), strata_cache::Put { by, fill, ..put }))
+                    let mut put = put.by(&*principal.subject);
+                    put.fill = fill;
+                    Ask::Mutate(Mutate::Put(key.clone(), put))
                 }
                 Err(error) => Ask::Refused(Some(error)),
             }
@@ -218,7 +219,7 @@ mod tests {
             matches!(&operations[1].ask, Ask::Mutate(Mutate::Delete { key, by }) if key.as_str() == "b" && by == "s")
         );
         let Ask::Mutate(Mutate::Put(key, put)) = &operations[2].ask else { panic!() };
-        assert_eq!((key.as_str(), &put.text[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
+        assert_eq!((key.as_str(), &put.value.text()[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
         assert_eq!((put.ttl_seconds, &put.condition, put.by.as_str()), (5, &Condition::Absent, "s"));
     }
 

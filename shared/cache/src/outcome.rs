@@ -12,8 +12,6 @@ use crate::{
 };
 use std::{fmt, sync::Arc};
 
-pub use crate::put::{Condition, Put};
-
 /// How to read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Read {
@@ -86,6 +84,20 @@ impl Path {
             .map(|(level, _)| level)
             .collect()
     }
+}
+
+/// A condition on the value a PUT replaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// None.
+    #[default]
+    Always,
+    /// There is no live value (`If-None-Match: *`).
+    Absent,
+    /// There is a live value (`If-Match: *`).
+    Present,
+    /// There is a live value with one of these checksums (`If-Match`).
+    Matches(Vec<u128>),
 }
 
 /// What a PUT did.

@@ -1,17 +1,26 @@
-//! What is asked of the cache when a value is stored.
+//! What a PUT stores.
 
-use crate::{fill::FillToken, level::Levels};
-use bytes::Bytes;
+use crate::{
+    config::Refusal,
+    entry::{MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS},
+    fill::FillToken,
+    json::Json,
+    level::Levels,
+    outcome::Condition,
+    tags::is_tag,
+};
 use std::sync::Arc;
 
-/// A value to store.
+/// A value to store: by default without tags, in all levels that are enabled, compressed where that makes it smaller,
+/// and whatever is there now.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Put {
-    /// The JSON text, checked by the caller to be one JSON value in UTF-8.
-    pub text: Bytes,
-    /// Life in seconds, 1 to [`crate::MAX_TTL_SECONDS`].
+    /// The value.
+    pub value: Json,
+    /// Life in seconds, 1 to [`MAX_TTL_SECONDS`].
     pub ttl_seconds: u32,
-    /// Tags; replaces those of the value before.
+    /// Tags, at most [`MAX_TAGS`]; they replace those of the value before.
     pub tags: Vec<Arc<str>>,
     /// Whether compression is allowed; the configured threshold decides.
     pub compress: bool,
@@ -31,6 +40,57 @@ pub struct Put {
 }
 
 impl Put {
+    /// A PUT of `value` that lives for `ttl_seconds`.
+    pub fn new(value: Json, ttl_seconds: u32) -> Put {
+        Put {
+            value,
+            ttl_seconds,
+            tags: Vec::new(),
+            compress: true,
+            levels: None,
+            condition: Condition::Always,
+            by: String::new(),
+            api_key: String::new(),
+            fill: None,
+            ttl_jitter: 0.0,
+        }
+    }
+
+    /// With these tags: 1 to [`MAX_TAG_BYTES`] bytes each, without control characters.
+    #[must_use]
+    pub fn tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Put {
+        self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Into these levels only; none of them may be switched off.
+    #[must_use]
+    pub fn levels(mut self, levels: Levels) -> Put {
+        self.levels = Some(levels);
+        self
+    }
+
+    /// Only under this condition.
+    #[must_use]
+    pub fn only_if(mut self, condition: Condition) -> Put {
+        self.condition = condition;
+        self
+    }
+
+    /// On behalf of `by`, as the journal is to say.
+    #[must_use]
+    pub fn by(mut self, by: impl Into<String>) -> Put {
+        self.by = by.into();
+        self
+    }
+
+    /// What was loaded at a miss, with its token.
+    #[must_use]
+    pub fn fill(mut self, token: FillToken) -> Put {
+        self.fill = Some(token);
+        self
+    }
+
     /// How long the value is to live, in ms: its life, or less by chance, but a second at least.
     pub(crate) fn life_ms(&self) -> i64 {
         let life_ms = i64::from(self.ttl_seconds) * 1000;
@@ -38,18 +98,38 @@ impl Put {
         let less_ms = (life_ms as f64 * self.ttl_jitter.clamp(0.0, 1.0) * fastrand::f64()) as i64;
         (life_ms - less_ms).max(1000)
     }
+
+    /// What of it no entry may have.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        if !(1..=MAX_TTL_SECONDS).contains(&self.ttl_seconds) {
+            let message = format!("must be from 1 to {MAX_TTL_SECONDS}");
+            refusals.push(Refusal { field: "ttl_seconds", message });
+        }
+        if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
+            let message =
+                format!("must be at most {MAX_TAGS}, of 1 to {MAX_TAG_BYTES} bytes without control characters");
+            refusals.push(Refusal { field: "tags", message });
+        }
+        refusals
+    }
 }
 
-/// A condition on the value a PUT replaces.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// None.
-    #[default]
-    Always,
-    /// There is no live value (`If-None-Match: *`).
-    Absent,
-    /// There is a live value (`If-Match: *`).
-    Present,
-    /// There is a live value with one of these checksums (`If-Match`).
-    Matches(Vec<u128>),
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_no_entry_may_have_is_refused() {
+        let put = |ttl_seconds| Put::new(Json::of("1").unwrap(), ttl_seconds);
+        let refused = |put: Put| put.refusals().into_iter().map(|refusal| refusal.field).collect::<Vec<_>>();
+        assert_eq!(refused(put(1).tags(["a"; MAX_TAGS])), [""; 0]);
+        assert_eq!(refused(put(0)), ["ttl_seconds"]);
+        assert_eq!(refused(put(MAX_TTL_SECONDS + 1)), ["ttl_seconds"]);
+        assert_eq!(refused(put(1).tags(["a"; MAX_TAGS + 1])), ["tags"]);
+        for tag in ["", "two\nlines", &"a".repeat(MAX_TAG_BYTES + 1)] {
+            assert_eq!(refused(put(1).tags([tag])), ["tags"], "{tag:?}");
+        }
+    }
 }

@@ -23,8 +23,9 @@ use crate::{
     fill::FillToken,
     key::Key,
     level::{Level, Levels},
-    outcome::{CacheError, Put, Stored},
+    outcome::{CacheError, Stored},
     planted::{Bug, planted},
+    put::Put,
     quota::{name_of, share_of},
     record::Change,
     selector::WrittenInvalidation,
@@ -81,7 +82,7 @@ impl View<'_> {
         self.allow(put)?;
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
+        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let version = token.version;
         let (entry, envelope) = self.seal(&payload, put, named, (version, began_ms));
