@@ -25,7 +25,7 @@ pub fn fill_of_put(
     headers: &Headers,
     condition: &Condition,
     principal: &Principal,
-) -> Result<Option<FillToken>, ApiError> {
+) -> Result<Option<Box<FillToken>>, ApiError> {
     if headers.fill_lease.is_some() {
         return Err(Problem::new("Fill-Lease", "is not supported with this request").into());
     }
@@ -33,7 +33,7 @@ pub fn fill_of_put(
     if *condition != Condition::Always {
         return Err(Problem::new("Fill-Token", "must not be sent together with If-Match or If-None-Match").into());
     }
-    fill::token("Fill-Token", text, principal).map(Some)
+    fill::token("Fill-Token", text, principal).map(|token| Some(Box::new(token)))
 }
 
 /// Refuses conditions where none can be kept.

@@ -33,7 +33,7 @@ pub struct Put {
     /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
     pub api_key: String,
     /// Store it only where nothing has touched the key since the miss that this is of. It bears no condition beside it.
-    pub fill: Option<FillToken>,
+    pub fill: Option<Box<FillToken>>,
     /// By which part of itself its life may be shortened, 0 to 0.5: by chance, so that what is put together does not expire
     /// together.
     pub ttl_jitter: f64,
@@ -87,7 +87,7 @@ impl Put {
     /// What was loaded at a miss, with its token.
     #[must_use]
     pub fn fill(mut self, token: FillToken) -> Put {
-        self.fill = Some(token);
+        self.fill = Some(Box::new(token));
         self
     }
 
