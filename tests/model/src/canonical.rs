@@ -74,8 +74,8 @@ impl State {
         for container in &mut self.containers {
             visit(&mut container.synced);
             container.memory.iter_mut().for_each(|memory| visit(&mut memory.read));
-            if let Some(Operation { floor, outdated, noted, .. }) = &mut container.operation {
-                [floor, outdated, noted].into_iter().for_each(&mut *visit);
+            if let Some(Operation { floor, outdated, noted, preloaded, .. }) = &mut container.operation {
+                [floor, outdated, noted, preloaded].into_iter().for_each(&mut *visit);
             }
         }
     }

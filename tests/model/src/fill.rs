@@ -65,8 +65,7 @@ impl Turn<'_> {
     pub fn pend(&mut self) {
         let rules = self.scenario.rules;
         if !rules.has(Rule::FillAtMiss) {
-            let version = self.draw();
-            self.operation().version = version;
+            self.take_another_version();
         }
         let operation = self.operation();
         let (seen, version) = (operation.seen_row, operation.version);
@@ -80,6 +79,17 @@ impl Turn<'_> {
             self.state.database.replace(Row { version, content: Content::Pending });
         }
         self.next(Step::Fence);
+    }
+
+    /// Only a mistake: what was loaded is no newer for that.
+    fn take_another_version(&mut self) {
+        let (before, version) = (self.operation().version, self.draw());
+        self.operation().version = version;
+        self.state.floors(&mut |floor| {
+            if floor.preloaded.has(before) {
+                floor.preloaded.add(version);
+            }
+        });
     }
 
     /// Reads the journal, and whether anything was invalidated since the miss.
@@ -157,7 +167,7 @@ impl Turn<'_> {
         let under_way = |step| matches!(step, Step::FindNotes | Step::Pend | Step::Fence);
         fills.filter(|fill| !above || under_way(fill.step)).for_each(|fill| loads.add(fill.version));
         let operation = self.container().operation.as_mut().expect("it is the operation that begins");
-        operation.preloaded.unite(loads);
+        operation.preloaded.preloaded.unite(loads);
     }
 
     /// Whether an invalidate without Redis leaves a note before it removes anything. Only fills depend on it, so that

@@ -1,7 +1,7 @@
 //! An operation under way: where it is, and what it carries.
 
 use crate::{
-    history::{Floor, Versions},
+    history::Floor,
     scenario::Request,
     state::{Index, Note, Position, Row, Version},
 };
@@ -59,7 +59,7 @@ pub struct Operation {
     /// Of a fill: its value is loaded.
     pub loaded: bool,
     /// Of a mutation: the fills that had loaded before it began. Nothing of the protocol reads it.
-    pub preloaded: Versions,
+    pub preloaded: Floor,
     /// Of an invalidate without Redis: it has removed from L3.
     pub swept: bool,
     /// Whether a job has begun meanwhile, which may count as later than it. Nothing of the protocol reads it.
@@ -199,7 +199,7 @@ impl Operation {
             found: Vec::new(),
             outlived: false,
             loaded: false,
-            preloaded: Versions::default(),
+            preloaded: Floor::default(),
             swept: false,
             overlaps_job: false,
         }

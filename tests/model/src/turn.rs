@@ -236,7 +236,7 @@ impl Turn<'_> {
     /// Acknowledges a mutation.
     pub fn acknowledge(&mut self, degraded: bool) {
         let mut outdated = self.operation().outdated;
-        outdated.preloaded = self.operation().preloaded;
+        outdated.raise(self.operation().preloaded);
         self.state.history.acknowledge(outdated, degraded);
         self.container().synced.raise(outdated);
     }
