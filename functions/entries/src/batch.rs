@@ -9,7 +9,9 @@ use crate::{
     batch_request::{self as request, Ask, Operation},
 };
 use std::time::Duration;
-use strata_api::{Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body};
+use strata_api::{
+    Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, fill,
+};
 use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 
@@ -50,8 +52,9 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 
 /// The operations, all of which the caller may ask for.
 fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
+    fill::none(&call.event.headers)?;
     let body = Body::of(&mut call.event)?;
-    let mut operations = request::read(&body, &call.principal.subject)?;
+    let mut operations = request::read(&body, &call.principal)?;
     for operation in &mut operations {
         if let Ask::Mutate(Mutate::Put(_, put)) = &mut operation.ask {
             put.api_key.clone_from(&call.principal.api_key);

@@ -4,7 +4,7 @@ use crate::{conditions, put_request};
 use serde_json::from_str;
 use std::{borrow::Cow, collections::HashMap};
 use strata_api::{
-    ApiError, Headers, Problem,
+    ApiError, Headers, Principal, Problem,
     body::{Body, Fields},
     etag::{self, Tags},
     lists,
@@ -17,7 +17,7 @@ const MOST_OPERATIONS: usize = 100;
 const MOST_PROBLEMS: usize = 20;
 
 /// The fields that an operation may have besides those of a PUT.
-const OWN_FIELDS: [&str; 4] = ["op", "key", "if_match", "if_none_match"];
+const OWN_FIELDS: [&str; 5] = ["op", "key", "if_match", "if_none_match", "fill_token"];
 /// All fields, own ones first.
 const FIELDS: [&str; OWN_FIELDS.len() + put_request::FIELDS.len()] = {
     let mut fields = [""; OWN_FIELDS.len() + put_request::FIELDS.len()];
@@ -62,8 +62,8 @@ enum Op {
     Delete,
 }
 
-/// The operations that `body` lists, on behalf of `subject`. All that is wrong with them is reported together.
-pub(crate) fn read(body: &Body, subject: &str) -> Result<Vec<Operation>, ApiError> {
+/// The operations that `body` lists, on behalf of `principal`. All that is wrong with them is reported together.
+pub(crate) fn read(body: &Body, principal: &Principal) -> Result<Vec<Operation>, ApiError> {
     let mut fields = Fields::parse(body.as_str(), &["operations"])?;
     let raw = fields.required("operations").unwrap_or("[]");
     let listed = fields.optional("operations", |_| {
@@ -77,7 +77,7 @@ pub(crate) fn read(body: &Body, subject: &str) -> Result<Vec<Operation>, ApiErro
             "body" => format!("operations[{at}]"),
             field => format!("operations[{at}].{field}"),
         };
-        match operation(raw.get(), body, subject) {
+        match operation(raw.get(), body, principal) {
             Ok(operation) => match places.insert(operation.key.clone(), at) {
                 None => operations.push(operation),
                 Some(first) => {
@@ -97,7 +97,7 @@ pub(crate) fn read(body: &Body, subject: &str) -> Result<Vec<Operation>, ApiErro
     if problems.is_empty() { Ok(operations) } else { Err(ApiError::Invalid(problems)) }
 }
 
-fn operation(raw: &str, body: &Body, subject: &str) -> Result<Operation, ApiError> {
+fn operation(raw: &str, body: &Body, principal: &Principal) -> Result<Operation, ApiError> {
     let mut fields = Fields::parse(raw, &FIELDS)?;
     fields.required("op");
     let op = fields.optional("op", |raw| match from_str::<Cow<'_, str>>(raw).as_deref() {
@@ -114,11 +114,14 @@ fn operation(raw: &str, body: &Body, subject: &str) -> Result<Operation, ApiErro
     let tags = |raw: &str| from_str(raw).map_err(|_| "must be a string of entity tags");
     let if_match = fields.optional("if_match", tags);
     let if_none_match = fields.optional("if_none_match", tags);
-    let headers = Headers { if_match, if_none_match, ..Headers::default() };
+    let token = |raw: &str| from_str(raw).map_err(|_| "must be a string");
+    let fill_token = fields.optional("fill_token", token);
+    let headers = Headers { if_match, if_none_match, fill_token, ..Headers::default() };
     let said = match op {
         Some(Op::Put) => Some(put_request::Said::take(&mut fields)),
         Some(_) => {
-            put_request::FIELDS.iter().for_each(|name| fields.refuse(name, "is a field of put only"));
+            let of_put = put_request::FIELDS.iter().chain(&["fill_token"]);
+            of_put.for_each(|name| fields.refuse(name, "is a field of put only"));
             None
         }
         None => None,
@@ -133,11 +136,19 @@ fn operation(raw: &str, body: &Body, subject: &str) -> Result<Operation, ApiErro
             if_match: etag::if_match(&headers).map_err(own)?,
             if_none_match: etag::if_none_match(&headers).map_err(own)?,
         },
-        Op::Delete => Ask::Mutate(Mutate::Delete { key: key.clone(), by: subject.to_owned() }),
+        Op::Delete => Ask::Mutate(Mutate::Delete { key: key.clone(), by: principal.subject.clone() }),
         Op::Put => {
             let condition = conditions::of_put(&headers).map_err(own_error)?;
+            let fill = match conditions::fill_of_put(&headers, &condition, principal) {
+                Err(lost @ ApiError::LeaseLost) => return Ok(Operation { key, ask: Ask::Refused(Some(lost)) }),
+                fill => fill.map_err(own_error)?,
+            };
             match said.expect("a put was read").put(body, condition) {
-                Ok(put) => Ask::Mutate(Mutate::Put(key.clone(), put.by(subject))),
+                Ok(put) => {
+                    let mut put = put.by(&*principal.subject);
+                    put.fill = fill;
+                    Ask::Mutate(Mutate::Put(key.clone(), put))
+                }
                 Err(error) => Ask::Refused(Some(error)),
             }
         }
@@ -150,6 +161,7 @@ fn own(problem: Problem) -> Problem {
     let field = match problem.field.as_str() {
         "If-Match" => "if_match",
         "If-None-Match" => "if_none_match",
+        "Fill-Token" => "fill_token",
         other => other,
     };
     Problem { field: field.to_owned(), ..problem }
@@ -171,7 +183,10 @@ mod tests {
     use strata_cache::Condition;
 
     fn read(body: &str) -> Result<Vec<Operation>, ApiError> {
-        super::read(&Body::new(Some(body.to_owned()), false)?, "s")
+        let context = json!({"sub": "s", "exp": "2000000000", "scopes": "[]"});
+        let event = json!({"requestContext": {"authorizer": context}});
+        let principal = Principal::of(&serde_json::from_value(event).unwrap(), 0)?;
+        super::read(&Body::new(Some(body.to_owned()), false)?, &principal)
     }
 
     /// The field and the message of each problem.
@@ -221,6 +236,13 @@ mod tests {
         assert_refused(json!({"op": "get", "key": "b", "if_match": "x"}), "if_match", "entity tags");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "if_none_match": "\"x\""}), "if_none_match", "*");
         assert_refused(json!({"op": "put", "key": "b"}), "value", "is required");
+        assert_refused(
+            json!({"op": "put", "key": "b", "value": 1, "fill_token": "x"}),
+            "fill_token",
+            "must be the Fill-Token",
+        );
+        assert_refused(json!({"op": "put", "key": "b", "value": 1, "fill_token": 1}), "fill_token", "a string");
+        assert_refused(json!({"op": "get", "key": "b", "fill_token": "x"}), "fill_token", "put only");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "ttl_seconds": 0}), "ttl_seconds", "1 to");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "tag": []}), "tag", "did you mean tags");
         assert_refused(json!(1), "", "must be a JSON object");

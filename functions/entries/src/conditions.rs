@@ -1,10 +1,11 @@
 //! The condition of a request on an entry: entity tags of the value, which are its checksum.
 
 use strata_api::{
-    ApiError, Headers, Problem,
+    ApiError, Headers, Principal, Problem,
     etag::{Tag, Tags, if_match, if_none_match},
+    fill,
 };
-use strata_cache::Condition;
+use strata_cache::{Condition, FillToken};
 
 /// The condition of a PUT. A condition that cannot be kept is refused: ignoring it would overwrite what the caller
 /// wants to keep.
@@ -19,8 +20,25 @@ pub fn of_put(headers: &Headers) -> Result<Condition, ApiError> {
     }
 }
 
+/// The token of a PUT that fills. It says already what must stand, so that no condition goes with it.
+pub fn fill_of_put(
+    headers: &Headers,
+    condition: &Condition,
+    principal: &Principal,
+) -> Result<Option<Box<FillToken>>, ApiError> {
+    if headers.fill_lease.is_some() {
+        return Err(Problem::new("Fill-Lease", "is not supported with this request").into());
+    }
+    let Some(text) = &headers.fill_token else { return Ok(None) };
+    if *condition != Condition::Always {
+        return Err(Problem::new("Fill-Token", "must not be sent together with If-Match or If-None-Match").into());
+    }
+    fill::token("Fill-Token", text, principal).map(|token| Some(Box::new(token)))
+}
+
 /// Refuses conditions where none can be kept.
 pub fn none(headers: &Headers) -> Result<(), Problem> {
+    fill::none(headers)?;
     let sent = [("If-Match", &headers.if_match), ("If-None-Match", &headers.if_none_match)];
     match sent.into_iter().find(|(_, value)| value.is_some()) {
         Some((name, _)) => Err(Problem::new(name, "is not supported with this method")),

@@ -3,11 +3,12 @@
 use crate::{address, cache_status};
 use serde::Serialize;
 use strata_api::{
-    Answer, ApiError, CACHE_STATUS, Call, Response, Timestamp, Woven,
+    Answer, ApiError, CACHE_STATUS, Call, Response, Scope, Timestamp, Woven,
     etag::{self, Tags},
+    fill,
     http::{StatusCode, header},
 };
-use strata_cache::{Hit, Key, Read};
+use strata_cache::{Hit, Key, Lease, Read};
 
 #[derive(Serialize)]
 struct Metadata {
@@ -29,10 +30,20 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
     let if_match = etag::if_match(&call.event.headers)?;
     let if_none_match = etag::if_none_match(&call.event.headers)?;
-    let found = call.cache.get(&key, Read { no_cache: call.event.headers.no_cache() }).await?;
+    let lease = lease(&call)?;
+    let read = Read { no_cache: call.event.headers.no_cache() };
+    let (found, fill) = match &lease {
+        Some(lease) => call.cache.get_or_lease(&key, read, lease).await?,
+        None => (call.cache.get(&key, read).await?, None),
+    };
     let Some(hit) = found.hit else {
-        let cache_status = Some(cache_status::of(&found.path, None));
-        return Err(ApiError::KeyNotFound { key, searched: found.path.searched(), cache_status });
+        let (searched, cache_status) = (found.path.searched(), cache_status::of(&found.path, None));
+        return Err(match fill {
+            Some(fill) => {
+                ApiError::KeyToFill { key, searched, cache_status, fill: fill::offer(&fill, &call.principal) }
+            }
+            None => ApiError::KeyNotFound { key, searched, cache_status: Some(cache_status) },
+        });
     };
     call.trace.level = Some(hit.level);
     let left = seconds_left(&hit, call.cache.clock().now_ms());
@@ -43,6 +54,18 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     };
     let response = response.header(header::ETAG, etag);
     Ok(response.header(CACHE_STATUS, cache_status::of(&found.path, Some(left))))
+}
+
+/// The lease that the request asks for. Whoever takes one keeps others from loading, and so must be allowed to write.
+fn lease(call: &Call<'_>) -> Result<Option<Lease>, ApiError> {
+    if call.event.http_method == "HEAD" {
+        fill::none(&call.event.headers)?;
+    }
+    let lease = fill::lease(&call.event.headers, &call.principal)?;
+    if lease.is_some() {
+        call.principal.require(Scope::Write)?;
+    }
+    Ok(lease)
 }
 
 /// How long the entry has to live.

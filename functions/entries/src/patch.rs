@@ -6,6 +6,7 @@ use std::{ops::Not, sync::Arc};
 use strata_api::{
     Answer, ApiError, Call, Response, Timestamp,
     body::Body,
+    fill,
     http::{StatusCode, header},
 };
 use strata_cache::{Key, Level, Patched};
@@ -40,6 +41,7 @@ struct Metadata<'a> {
 /// Changes the entry of the request's key as the request's body says.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
+    fill::none(&call.event.headers)?;
     let condition = conditions::of_put(&call.event.headers)?;
     let body = Body::of(&mut call.event)?;
     let mut patch = patch_request::read(&body, condition)?;

@@ -35,8 +35,10 @@ struct Metadata {
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
     let condition = conditions::of_put(&call.event.headers)?;
+    let fill = conditions::fill_of_put(&call.event.headers, &condition, &call.principal)?;
     let body = Body::of(&mut call.event)?;
     let mut put = put_request::read(&body, condition)?;
+    put.fill = fill;
     put.by = std::mem::take(&mut call.principal.subject);
     put.api_key = std::mem::take(&mut call.principal.api_key);
     drop(body);

@@ -13,9 +13,12 @@ use strata_cache::{Condition, Json, Level, Levels, MAX_TTL_SECONDS, Put};
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
 
+/// By which part of itself a life may be shortened at most.
+const MAX_TTL_JITTER: f64 = 0.5;
+
 /// The fields of a PUT.
-pub(crate) const FIELDS: [&str; 6] =
-    ["value", "ttl_seconds", "idle_seconds", "tags", "compression_enabled", "cache_levels"];
+pub(crate) const FIELDS: [&str; 7] =
+    ["value", "ttl_seconds", "ttl_jitter", "idle_seconds", "tags", "compression_enabled", "cache_levels"];
 
 /// The PUT that `body` asks for. All that is wrong with it is reported together; what the configuration does not allow
 /// is for the cache to say, which first makes sure that it knows the one in force.
@@ -30,6 +33,7 @@ pub fn read(body: &Body, condition: Condition) -> Result<Put, ApiError> {
 pub(crate) struct Said<'a> {
     value: Option<&'a str>,
     ttl_seconds: Option<u32>,
+    ttl_jitter: Option<f64>,
     idle_seconds: Option<u32>,
     tags: Option<Vec<Arc<str>>>,
     compress: Option<bool>,
@@ -44,6 +48,7 @@ impl<'a> Said<'a> {
         Said {
             value: fields.required("value"),
             ttl_seconds: fields.optional("ttl_seconds", ttl),
+            ttl_jitter: fields.optional("ttl_jitter", jitter),
             idle_seconds: fields.optional("idle_seconds", |raw| match ttl(raw) {
                 Ok(_) if !lasts => Err("needs L2_REDIS or L3_DATABASE among cache_levels".into()),
                 read => read,
@@ -64,6 +69,7 @@ impl<'a> Said<'a> {
         put.tags = self.tags.unwrap_or_default();
         put.compress = self.compress.unwrap_or(true);
         put.levels = self.levels;
+        put.ttl_jitter = self.ttl_jitter.unwrap_or_default();
         Ok(put)
     }
 }
@@ -80,6 +86,12 @@ fn check_answer(value: &str) -> Result<(), ApiError> {
 pub(crate) fn ttl(raw: &str) -> Result<u32, Cow<'static, str>> {
     let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
+}
+
+/// A part of a life.
+fn jitter(raw: &str) -> Result<f64, Cow<'static, str>> {
+    let jitter = from_str(raw).ok().filter(|jitter| (0.0..=MAX_TTL_JITTER).contains(jitter));
+    jitter.ok_or_else(|| format!("must be a number from 0 to {MAX_TTL_JITTER}").into())
 }
 
 #[cfg(test)]
@@ -138,6 +150,17 @@ mod tests {
         assert_eq!((problems.len(), problems[0].field.as_str()), (1, "idle_seconds"));
         assert!(problems[0].message.contains("needs L2_REDIS or L3_DATABASE"), "{problems:?}");
         assert!(put(&body("L2_REDIS")).is_ok() && put(&body("L3_DATABASE")).is_ok());
+    }
+
+    #[test]
+    fn jitter_is_half_of_a_life_at_most() {
+        assert_eq!(put(r#"{"value":1}"#).unwrap().ttl_jitter, 0.0);
+        for (jitter, taken) in [("0", 0.0), ("0.5", 0.5), ("1e-1", 0.1)] {
+            assert_eq!(put(&format!(r#"{{"value":1,"ttl_jitter":{jitter}}}"#)).unwrap().ttl_jitter, taken);
+        }
+        for jitter in [json!(-0.1), json!(0.51), json!(1), json!("0.1"), json!(null), json!([])] {
+            assert_refused("ttl_jitter", jitter, "a number from 0 to 0.5");
+        }
     }
 
     #[test]

@@ -2,16 +2,11 @@
 //! caller only.
 //!
 //! A page may end at a name that its reader is not to know, such as another tenant's tag that was passed over. So the place
-//! is enciphered: with a stream that is made of its own keyed hash, which stands before it and proves that nothing was
-//! changed (a synthetic initialization vector). The hash is over list and caller too. It gives no right: whoever asks for
-//! a page is asked for theirs again.
+//! is sealed, for its list and caller. It gives no right: whoever asks for a page is asked for theirs again.
 
-use crate::{error::Problem, keyed, principal::Principal};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crate::{error::Problem, principal::Principal, sealed};
 use std::borrow::Cow;
 
-/// Bytes of the hash that stands before the place.
-const HASH_BYTES: usize = 16;
 /// Longest cursor that is read, in characters: of a key of 512 bytes and one more it has 706.
 const MAX_CHARS: usize = 1024;
 
@@ -29,10 +24,7 @@ impl CursorOf {
 
     /// The cursor for the page that begins at `place`.
     pub fn seal(&self, place: &str) -> String {
-        let hash = self.hash(place);
-        let mut sealed = hash.to_be_bytes().to_vec();
-        sealed.extend(stream(hash, place.as_bytes()));
-        URL_SAFE_NO_PAD.encode(sealed)
+        sealed::seal("cursor", &self.0, place.as_bytes())
     }
 
     /// The place that a cursor holds.
@@ -41,30 +33,10 @@ impl CursorOf {
     /// When it was not made by [`seal`](CursorOf::seal) for the same list and caller.
     pub fn open(&self, cursor: &str) -> Result<String, Cow<'static, str>> {
         const WRONG: &str = "must be the next of a page of the same list, which has the same parameters but for limit";
-        self.opened(cursor).ok_or(WRONG.into())
+        let cursor = Some(cursor).filter(|cursor| cursor.len() <= MAX_CHARS);
+        let place = cursor.and_then(|cursor| sealed::open("cursor", &self.0, cursor));
+        place.and_then(|place| String::from_utf8(place).ok()).ok_or(WRONG.into())
     }
-
-    fn opened(&self, cursor: &str) -> Option<String> {
-        let sealed = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CHARS)?).ok()?;
-        let (hash, place) = sealed.split_first_chunk::<HASH_BYTES>()?;
-        let hash = u128::from_be_bytes(*hash);
-        let place = String::from_utf8(stream(hash, place)).ok()?;
-        (self.hash(&place) == hash).then_some(place)
-    }
-
-    fn hash(&self, place: &str) -> u128 {
-        keyed::hash("cursor", &format!("{}{place}", self.0))
-    }
-}
-
-/// `text` with the stream of `hash` added or, which is the same, taken away.
-fn stream(hash: u128, text: &[u8]) -> Vec<u8> {
-    let blocks = text.chunks(HASH_BYTES).zip(0_u32..);
-    let changed = blocks.flat_map(|(block, number)| {
-        let key = keyed::hash("cursor stream", &format!("{hash:032x} {number}")).to_be_bytes();
-        block.iter().zip(key).map(|(byte, key)| byte ^ key).collect::<Vec<u8>>()
-    });
-    changed.collect()
 }
 
 /// A problem with the parameter that carries a cursor.
@@ -76,6 +48,7 @@ pub fn misplaced() -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -3,7 +3,9 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{denial::Denial, principal::Scope, rate_limit, response::Response, timestamp::Timestamp};
+use crate::{
+    denial::Denial, fill_offer::FillOffer, principal::Scope, rate_limit, response::Response, timestamp::Timestamp,
+};
 use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,6 +29,17 @@ pub enum ApiError {
         searched: Levels,
         /// What each level did, for the `Cache-Status` header of a read.
         cache_status: Option<String>,
+    },
+    /// No live entry has this key, and this is what is to be done to fill it.
+    KeyToFill {
+        /// The key.
+        key: Key,
+        /// The levels that were looked into.
+        searched: Levels,
+        /// What each level did, for the `Cache-Status` header.
+        cache_status: String,
+        /// What is to be done.
+        fill: FillOffer,
     },
     /// There is no job of this name.
     JobNotFound(String),
@@ -61,6 +74,8 @@ pub enum ApiError {
         /// The most it may have.
         limit: u64,
     },
+    /// Something has touched the key since the miss of the request's token, or that cannot be ruled out.
+    LeaseLost,
     /// The condition of the request does not hold.
     PreconditionFailed,
     /// More keys match than the request allows; nothing was removed.
@@ -132,6 +147,7 @@ impl From<CacheError> for ApiError {
         match error {
             CacheError::Unavailable { level, cause } => ApiError::LevelUnavailable { level, cause },
             CacheError::PreconditionFailed => ApiError::PreconditionFailed,
+            CacheError::LeaseLost => ApiError::LeaseLost,
             CacheError::TooLarge { size_bytes, max_bytes } => ApiError::EntryTooLarge { size_bytes, max_bytes },
             CacheError::Disabled(level) => {
                 Problem::new("cache_levels", format!("must not name {level}, which is disabled")).into()
@@ -180,7 +196,7 @@ impl ApiError {
     /// The status and the contract's code.
     pub const fn class(&self) -> (StatusCode, &'static str) {
         match self {
-            ApiError::KeyNotFound { .. } => (StatusCode::NOT_FOUND, "CACHE_KEY_NOT_FOUND"),
+            ApiError::KeyNotFound { .. } | ApiError::KeyToFill { .. } => (StatusCode::NOT_FOUND, "CACHE_KEY_NOT_FOUND"),
             ApiError::JobNotFound(_) => (StatusCode::NOT_FOUND, "JOB_NOT_FOUND"),
             ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
             ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
@@ -194,6 +210,7 @@ impl ApiError {
             | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
+            ApiError::LeaseLost => (StatusCode::PRECONDITION_FAILED, "LEASE_LOST"),
             ApiError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
             ApiError::TooManyMatches { .. } => (StatusCode::CONFLICT, "TOO_MANY_MATCHES"),
             ApiError::EntryTooLarge { .. } | ApiError::AnswerTooLarge { .. } => {
@@ -209,7 +226,7 @@ impl ApiError {
     /// The message for the client.
     fn message(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            ApiError::KeyNotFound { .. } => "The specified cache key was not found",
+            ApiError::KeyNotFound { .. } | ApiError::KeyToFill { .. } => "The specified cache key was not found",
             ApiError::JobNotFound(_) => "There is no such job, or it ended over a week ago",
             ApiError::RouteNotFound => "There is no such resource, or it does not have this method",
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => return invalid_message(problems),
@@ -224,6 +241,9 @@ impl ApiError {
             ApiError::RateLimited(_) => "The API key has made as many requests of this kind as it may; try again later",
             ApiError::QuotaExceeded { quota, used, limit } => {
                 return Cow::Owned(format!("The API key has {used} {}, of at most {limit}", quota.replace('_', " ")));
+            }
+            ApiError::LeaseLost => {
+                "The key may have been changed or invalidated since the miss; read it again, and load anew if it is missing"
             }
             ApiError::PreconditionFailed => "The condition of the request does not hold for the current value",
             ApiError::TooManyMatches { .. } => "More entries match than max_affected allows; nothing was removed",
@@ -242,6 +262,9 @@ impl ApiError {
         match self {
             ApiError::KeyNotFound { key, searched, .. } => {
                 json!({"key": key.as_str(), "searched_levels": searched.names()})
+            }
+            ApiError::KeyToFill { key, searched, fill, .. } => {
+                json!({"key": key.as_str(), "searched_levels": searched.names(), "fill": fill.told()})
             }
             ApiError::JobNotFound(id) => json!({"job_id": id}),
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
@@ -268,6 +291,7 @@ impl ApiError {
             | ApiError::PrefixForbidden
             | ApiError::Confined
             | ApiError::UnsupportedMediaType(_)
+            | ApiError::LeaseLost
             | ApiError::PreconditionFailed
             | ApiError::OutOfTime
             | ApiError::Unanswered
@@ -307,6 +331,9 @@ impl ApiError {
         match self {
             ApiError::KeyNotFound { cache_status: Some(cache_status), .. } => {
                 response.header(crate::CACHE_STATUS, cache_status.clone())
+            }
+            ApiError::KeyToFill { cache_status, fill, .. } => {
+                fill.with_headers(response.header(crate::CACHE_STATUS, cache_status.clone()))
             }
             ApiError::Unauthorized(denial) => response.header(header::WWW_AUTHENTICATE, denial.challenge()),
             ApiError::RateLimited(standing) => {

@@ -19,6 +19,12 @@ pub struct Headers {
     pub if_match: Option<String>,
     /// `If-None-Match`.
     pub if_none_match: Option<String>,
+    /// `Fill-Lease`.
+    pub fill_lease: Option<String>,
+    /// `Fill-Token`.
+    pub fill_token: Option<String>,
+    /// `Prefer`.
+    pub prefer: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
 }
@@ -37,6 +43,9 @@ impl Headers {
             Name::IdempotencyKey => Some(&mut self.idempotency_key),
             Name::IfMatch => Some(&mut self.if_match),
             Name::IfNoneMatch => Some(&mut self.if_none_match),
+            Name::FillLease => Some(&mut self.fill_lease),
+            Name::FillToken => Some(&mut self.fill_token),
+            Name::Prefer => Some(&mut self.prefer),
             Name::Origin => Some(&mut self.origin),
             Name::Authorization | Name::Other => None,
         }
@@ -52,17 +61,23 @@ enum Name {
     IdempotencyKey,
     IfMatch,
     IfNoneMatch,
+    FillLease,
+    FillToken,
+    Prefer,
     Origin,
     Other,
 }
 
-const NAMES: [(&str, Name); 7] = [
+const NAMES: [(&str, Name); 10] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
     ("content-encoding", Name::ContentEncoding),
     ("idempotency-key", Name::IdempotencyKey),
     ("if-match", Name::IfMatch),
     ("if-none-match", Name::IfNoneMatch),
+    ("fill-lease", Name::FillLease),
+    ("fill-token", Name::FillToken),
+    ("prefer", Name::Prefer),
     ("origin", Name::Origin),
 ];
 

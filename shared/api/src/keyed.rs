@@ -21,7 +21,7 @@ impl Keyed {
     }
 
     /// The purpose keeps the hashes of one text for two purposes apart.
-    fn hash(&self, purpose: &str, text: &str) -> u128 {
+    fn hash(&self, purpose: &str, text: impl AsRef<[u8]>) -> u128 {
         let digest = self.0.clone().chain_update(purpose).chain_update([0]).chain_update(text).finalize();
         digest.iter().take(16).fold(0, |hash, byte| hash << 8 | u128::from(*byte))
     }
@@ -32,7 +32,7 @@ pub(crate) fn init(secret: &str) {
     KEYED.get_or_init(|| Keyed::with(secret.as_bytes()));
 }
 
-pub(crate) fn hash(purpose: &str, text: &str) -> u128 {
+pub(crate) fn hash(purpose: &str, text: impl AsRef<[u8]>) -> u128 {
     KEYED.get_or_init(|| Keyed::with(&fastrand::u128(..).to_le_bytes())).hash(purpose, text)
 }
 

@@ -9,12 +9,12 @@
 //! # Layout
 //! | module | room for |
 //! |---|---|
-//! | [`event`], [`headers`], [`etag`], [`body`], `encoding`, [`query`], [`cursor`], [`lists`], [`warming`] | reading requests |
+//! | [`event`], [`headers`], [`etag`], [`body`], `encoding`, [`query`], [`cursor`], [`fill`], [`lists`], [`warming`] | reading requests |
 //! | [`principal`], [`denial`] | who is calling, scopes, key prefixes; why a caller is not known |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
-//! | [`error`], [`response`], [`timestamp`], [`answer_size`], [`cors`] | writing answers |
-//! | [`settings`], [`telemetry`], [`keyed`], [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes, metrics, start-up |
+//! | [`error`], [`fill_offer`], [`response`], [`timestamp`], [`answer_size`], [`cors`] | writing answers |
+//! | [`settings`], [`telemetry`], [`keyed`], `sealed`, [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes and seals, metrics, start-up |
 
 pub mod answer_size;
 pub mod body;
@@ -25,6 +25,8 @@ mod encoding;
 pub mod error;
 pub mod etag;
 pub mod event;
+pub mod fill;
+pub mod fill_offer;
 pub mod headers;
 pub mod keyed;
 pub mod lists;
@@ -36,6 +38,7 @@ pub mod query;
 pub mod rate_limit;
 pub mod response;
 pub mod route;
+mod sealed;
 pub mod serve;
 pub mod settings;
 pub mod telemetry;
@@ -48,6 +51,7 @@ pub use cursor::CursorOf;
 pub use denial::Denial;
 pub use error::{Answer, ApiError, Problem};
 pub use event::Event;
+pub use fill_offer::FillOffer;
 pub use headers::Headers;
 pub use lambda_http::http;
 pub use lambda_runtime::{Diagnostic, Error};

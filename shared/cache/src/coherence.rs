@@ -2,6 +2,7 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
+mod fence;
 mod gaps;
 mod learn;
 mod order;
@@ -334,6 +335,11 @@ impl Coherence {
     pub(crate) fn masks(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
         let open_invalidations = [&self.open, &self.noted];
         !planted(Bug::BarrierNotHeeded) && open_invalidations.into_iter().any(|all| all.mask(level, key, tags, version))
+    }
+
+    /// Whether all that the journal says is understood, and nothing is missing.
+    pub(crate) fn is_certain(&self) -> bool {
+        !self.has_unreadable_invalidation() && !self.is_settling() && self.notes_were_read()
     }
 
     /// Whether the journal may say too little: a level was switched a moment ago.

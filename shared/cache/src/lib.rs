@@ -33,6 +33,7 @@
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
+//! | [`fill`] | leases to load what is missing, and tokens that keep what was loaded from being stored too late |
 //! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
@@ -67,6 +68,7 @@ mod coherence;
 pub mod config;
 mod dynamo;
 pub mod entry;
+pub mod fill;
 mod invalidation_index;
 pub mod job;
 pub mod json;
@@ -104,6 +106,7 @@ pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
+pub use fill::{Fill, FillToken, Lease};
 pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use json::Json;
 pub use key::{Key, KeyError};

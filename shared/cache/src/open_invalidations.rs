@@ -84,6 +84,12 @@ impl OpenInvalidations {
         self.known.iter().any(|invalidation| invalidation.masks(level, key.as_str(), tags, version))
     }
 
+    /// Whether one means the key that was recorded after a position, or is newer than a version.
+    pub(crate) fn newer_means(&self, since: Position, version: Version, key: &Key, tags: &[Arc<str>]) -> bool {
+        let mut newer = self.known.iter().filter(|open| open.at > since || open.version > version);
+        newer.any(|open| open.selector.touches(key.as_str(), tags))
+    }
+
     /// The greatest version of one of them.
     pub(crate) fn newest(&self) -> Version {
         self.known.iter().map(|invalidation| invalidation.version).max().unwrap_or(Version::ZERO)

@@ -295,6 +295,8 @@ pub enum CacheError {
     },
     /// The PUT names a level that is switched off.
     Disabled(Level),
+    /// Something has touched the key since the miss whose token the PUT has, or that cannot be ruled out; nothing changed.
+    LeaseLost,
     /// Values that the configuration, or a warm job, may not have.
     Refused(Vec<Refusal>),
     /// More keys match than were allowed; nothing was removed.
@@ -357,6 +359,7 @@ impl fmt::Display for CacheError {
             CacheError::Unavailable { level, .. } => write!(f, "{level} is not available"),
             CacheError::PreconditionFailed => f.write_str("the precondition does not hold"),
             CacheError::TooLarge { size_bytes, max_bytes } => write!(f, "{size_bytes} bytes, of at most {max_bytes}"),
+            CacheError::LeaseLost => f.write_str("the key was touched since the miss"),
             CacheError::Disabled(level) => write!(f, "{level} is switched off"),
             CacheError::Refused(refusals) => write!(f, "{} values are refused", refusals.len()),
             CacheError::TooMany { matched } => write!(f, "{matched} keys match"),

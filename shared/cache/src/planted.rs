@@ -73,6 +73,8 @@ pub(crate) enum Bug {
     BatchNotSynced,
     /// Of keys that are invalidated by name one is not meant.
     KeyLeftOut,
+    /// A fill is stored whatever the journal and the notes say.
+    FillNotFenced,
 }
 
 /// A place at which an operation can be made to panic.

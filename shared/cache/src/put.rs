@@ -3,6 +3,7 @@
 use crate::{
     config::Refusal,
     entry::{MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS},
+    fill::FillToken,
     json::Json,
     level::Levels,
     outcome::Condition,
@@ -33,6 +34,11 @@ pub struct Put {
     pub by: String,
     /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
     pub api_key: String,
+    /// Store it only where nothing has touched the key since the miss that this is of. It bears no condition beside it.
+    pub fill: Option<Box<FillToken>>,
+    /// By which part of itself its life may be shortened, 0 to 0.5: by chance, so that what is put together does not expire
+    /// together.
+    pub ttl_jitter: f64,
 }
 
 impl Put {
@@ -48,6 +54,8 @@ impl Put {
             condition: Condition::Always,
             by: String::new(),
             api_key: String::new(),
+            fill: None,
+            ttl_jitter: 0.0,
         }
     }
 
@@ -84,6 +92,21 @@ impl Put {
     pub fn by(mut self, by: impl Into<String>) -> Put {
         self.by = by.into();
         self
+    }
+
+    /// What was loaded at a miss, with its token.
+    #[must_use]
+    pub fn fill(mut self, token: FillToken) -> Put {
+        self.fill = Some(Box::new(token));
+        self
+    }
+
+    /// How long the value is to live, in ms: its life, or less by chance, but a second at least.
+    pub(crate) fn life_ms(&self) -> i64 {
+        let life_ms = i64::from(self.ttl_seconds) * 1000;
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a year in ms is below 2^53")]
+        let less_ms = (life_ms as f64 * self.ttl_jitter.clamp(0.0, 1.0) * fastrand::f64()) as i64;
+        (life_ms - less_ms).max(1000)
     }
 
     /// What of it no entry may have.

@@ -21,4 +21,6 @@ pub(crate) enum Expected {
     Absent,
     /// Exactly that version.
     Version(Version),
+    /// The claim of that name, of the same version.
+    Claim(u64),
 }

@@ -106,6 +106,7 @@ codes! {
     JobNotFound = "JOB_NOT_FOUND": "404: there is no such job, none that the token may see, or it is forgotten.",
     LevelUnavailable = "LEVEL_UNAVAILABLE": "503: a level this needs cannot be reached, or others kept changing the key.",
     MethodNotAllowed = "METHOD_NOT_ALLOWED": "405: the path has no such method.",
+    LeaseLost = "LEASE_LOST": "412: the key may have been touched since the miss of the token.",
     PreconditionFailed = "PRECONDITION_FAILED": "412: the condition does not hold.",
     QuotaExceeded = "QUOTA_EXCEEDED": "429: the API key has as much of something as it may; `details` says of what.",
     RateLimited = "RATE_LIMITED": "429: a limit is reached. Nothing was done.",

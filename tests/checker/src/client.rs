@@ -44,14 +44,33 @@ pub(crate) struct Client<'a> {
 impl Client<'_> {
     /// Does one operation in the container.
     pub(crate) async fn perform(&self, container: &str, action: Action) -> Operation {
-        let request = self.request(&action).bearer(&self.token).pin(container);
+        let request = self.request(&action);
+        self.send(container, action, request).await.0
+    }
+
+    async fn send(&self, container: &str, action: Action, request: Request) -> (Operation, Answer) {
+        let request = request.bearer(&self.token).pin(container);
         let process = self.rig.process(container);
         let start = self.clock.now();
         let answer = request.send().await;
         let end = self.clock.now();
         let same = self.rig.process(container) == process;
         let outcome = self.outcome(&action, &answer, !same);
-        Operation { start, end, process: same.then_some(process), action, outcome }
+        (Operation { start, end, process: same.then_some(process), action, outcome }, answer)
+    }
+
+    /// Reads a key in one container; where it is missing and the lease is granted, loads the value for a while and puts it
+    /// in another container.
+    pub(crate) async fn fill(&self, [first, second]: [&str; 2], put: Put, load: Duration) -> Vec<Operation> {
+        let action = Action::Get { key: put.key, no_cache: false };
+        let request = self.request(&action).header("fill-lease", "10");
+        let (missed, answer) = self.send(first, action, request).await;
+        let Some(token) = answer.header("fill-token").map(str::to_owned) else { return vec![missed] };
+        tokio::time::sleep(load).await;
+        let action = Action::Put(Put { loaded: Some(missed.end), ..put });
+        let request = self.request(&action).header("fill-token", token);
+        let (filled, _) = self.send(second, action, request).await;
+        vec![missed, filled]
     }
 
     /// Does operations in the container, in one request: a batch where they are several.

@@ -3,6 +3,7 @@
 mod aimed;
 mod clock;
 mod failover;
+mod fills;
 mod flood;
 mod invalidations;
 mod journal;
@@ -100,6 +101,8 @@ pub enum Fault {
     ManyNotes,
     /// More invalidations are begun than are finished.
     ManyOpen,
+    /// L3 is slow while what is missing is filled, and others make an end of it.
+    FillsSlow,
     /// L3 is slow while values are changed by PATCH, and others make an end of them.
     PatchesSlow,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
@@ -108,7 +111,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 34] = [
+    pub const ALL: [Fault; 35] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -141,6 +144,7 @@ impl Fault {
         Fault::WritesLate,
         Fault::RedisEmptied,
         Fault::PromotionsSlow,
+        Fault::FillsSlow,
         Fault::PatchesSlow,
         Fault::InvalidationsSlow,
     ];
@@ -172,6 +176,7 @@ impl Fault {
                 | Fault::L3SickForLong
                 | Fault::ManyOpen
                 | Fault::WritesLate
+                | Fault::FillsSlow
                 | Fault::PatchesSlow
                 | Fault::InvalidationsSlow
         )
@@ -200,6 +205,7 @@ impl Fault {
                     | Fault::L3Failing
                     | Fault::L3Slow
                     | Fault::WritesLate
+                    | Fault::FillsSlow
                     | Fault::PatchesSlow
                     | Fault::InvalidationsSlow
             )
@@ -237,6 +243,7 @@ impl Fault {
             Fault::ContainersKilled => return aimed::kill_in_mutations(client, rng).await,
             Fault::WritesLate => return aimed::delay_first_attempts(client, rng).await,
             Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
+            Fault::FillsSlow => return fills::race_ends(client, rng).await,
             Fault::PatchesSlow => return patches::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,

@@ -77,6 +77,8 @@ pub struct Put {
     pub tags: Vec<TagId>,
     /// The levels it names; empty for all.
     pub levels: &'static [&'static str],
+    /// When it was known that the key is missing, where that is what the value was loaded for: it is as old as that.
+    pub loaded: Option<Duration>,
 }
 
 /// Another life and other tags for a value.

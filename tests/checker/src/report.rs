@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn put(key: KeyId, value: u64) -> Action {
-        Action::Put(Put { key, value, ttl: HOUR, tags: vec![], levels: &[] })
+        Action::Put(Put { key, value, ttl: HOUR, tags: vec![], levels: &[], loaded: None })
     }
 
     #[test]

@@ -91,6 +91,11 @@ impl Run<'_> {
         let client = self.client(number);
         let mut operations = Vec::new();
         while self.clock.now() < LOAD {
+            if let Some((Action::Put(put), load)) = self.workload.fill(&mut rng) {
+                let [first, second] = [0, 1].map(|_| self.rig.container("entries", &mut rng));
+                operations.extend(client.fill([&first, &second], put, load).await);
+                continue;
+            }
             let actions = self.workload.request(&mut rng);
             let container = self.rig.container(Client::function(&actions[0]), &mut rng);
             operations.extend(client.perform_all(&container, actions).await);

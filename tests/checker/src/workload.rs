@@ -18,6 +18,10 @@ const PATTERNS: u32 = 2;
 const BY_NAME: u32 = 2;
 /// Of a hundred requests of a client, those that are a batch of operations.
 const BATCHES: u32 = 15;
+/// Of a hundred turns of a client, those that read a key and, where it is missing, fill it.
+const FILLS: u32 = 15;
+/// Longest time that a value takes to be loaded for that.
+const LOAD_MS: u64 = 300;
 /// Of a hundred reads, those with `no-cache`.
 const NO_CACHE: u32 = 25;
 /// Of a hundred PUTs, those that name their levels.
@@ -72,6 +76,15 @@ impl Workload {
             _ => Action::Delete { key },
         };
         Keys::some(rng).into_iter().map(|key| operation(key, rng)).collect()
+    }
+
+    /// A PUT of what is to be loaded where its key is missing, and how long that takes; `None` for anything else.
+    pub(crate) fn fill(&self, rng: &mut Rng) -> Option<(Action, Duration)> {
+        let put = (rng.u32(..100) < FILLS).then(|| {
+            let key = Keys::removable(rng);
+            self.put_with(key, Keys::tags(key, rng), &[], rng)
+        });
+        put.map(|put| (put, Duration::from_millis(rng.u64(..LOAD_MS))))
     }
 
     pub(crate) fn read(&self, rng: &mut Rng) -> Action {
@@ -131,7 +144,7 @@ impl Workload {
         rng: &mut Rng,
     ) -> Action {
         let ttl = Duration::from_secs(Keys::ttl_seconds(key, rng));
-        Action::Put(Put { key, value, ttl, tags, levels })
+        Action::Put(Put { key, value, ttl, tags, levels, loaded: None })
     }
 
     /// A PUT of the quiet key into all levels; without tags, so that it is one write into L3 and no other.

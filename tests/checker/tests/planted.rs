@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 36] = [
+const HUNTS: [(&str, &[Fault]); 37] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -60,6 +60,7 @@ const HUNTS: [(&str, &[Fault]); 36] = [
     ("L3VersionNotCompared", &[Fault::WritesLate]),
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
     ("PatchTakenForPut", &[Fault::PatchesSlow]),
+    ("FillNotFenced", &[Fault::FillsSlow]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

@@ -75,8 +75,8 @@ impl State {
         for container in &mut self.containers {
             visit(&mut container.synced);
             container.memory.iter_mut().for_each(|memory| visit(&mut memory.read));
-            if let Some(Operation { floor, outdated, noted, .. }) = &mut container.operation {
-                [floor, outdated, noted].into_iter().for_each(&mut *visit);
+            if let Some(Operation { floor, outdated, noted, preloaded, .. }) = &mut container.operation {
+                [floor, outdated, noted, preloaded].into_iter().for_each(&mut *visit);
             }
         }
     }
@@ -95,9 +95,8 @@ impl Container {
             visit(&mut memory.unswept);
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
-        if let Some(Operation { stamp, version, barrier, replaces, seen, looked, notes, hidden, .. }) =
-            &mut self.operation
-        {
+        if let Some(operation) = &mut self.operation {
+            let Operation { stamp, version, barrier, replaces, seen, looked, notes, hidden, .. } = operation;
             visit(stamp);
             visit(version);
             visit(replaces);
@@ -109,6 +108,11 @@ impl Container {
             }
             looked.iter_mut().for_each(|index| index.moments(visit));
             notes.iter_mut().for_each(|note| note.moments(visit));
+            let Operation { seen_row, since, found, .. } = operation;
+            seen_row.iter_mut().for_each(|row| visit(&mut row.version));
+            visit(&mut since.0);
+            visit(&mut since.1);
+            found.iter_mut().for_each(|note| note.moments(visit));
         }
     }
 }

@@ -178,7 +178,7 @@ impl Turn<'_> {
                 let copy = held.or(seen.map(|(version, _)| version));
                 copy.filter(|version| *version == row.version)
             }
-            Content::Gone => None,
+            Content::Gone | Content::Pending => None,
         });
         match value {
             Some(version) if reachable => {
@@ -204,7 +204,7 @@ impl Turn<'_> {
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
         let row = row.filter(|row| row.version >= hidden);
         let known = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
-        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules.has(Rule::MarkersGo)));
+        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules));
         row.filter(|row| !rules.has(Rule::Barrier) || !hidden(row))
     }
 

@@ -11,11 +11,13 @@ use crate::state::Version;
 pub struct Versions(u64);
 
 impl Versions {
-    fn add(&mut self, version: Version) {
+    /// Puts one more into it.
+    pub fn add(&mut self, version: Version) {
         self.0 |= 1 << version;
     }
 
-    fn unite(&mut self, other: Versions) {
+    /// Takes in another set.
+    pub fn unite(&mut self, other: Versions) {
         self.0 |= other.0;
     }
 
@@ -43,6 +45,8 @@ pub struct Floor {
     pub overwritten: Versions,
     /// Values that were deleted or invalidated.
     pub removed: Versions,
+    /// Values that a fill had loaded before a mutation began.
+    pub preloaded: Versions,
     /// Nothing: a value is stored in L3 for sure, and no removal has begun since.
     pub present: bool,
 }
@@ -67,6 +71,7 @@ impl Floor {
     pub fn rename(&mut self, names: &[Option<Version>; 256]) {
         self.overwritten = self.overwritten.renamed(names);
         self.removed = self.removed.renamed(names);
+        self.preloaded = self.preloaded.renamed(names);
     }
 
     /// What is forbidden by this and was not by another.
@@ -74,6 +79,7 @@ impl Floor {
         Floor {
             overwritten: Versions(self.overwritten.0 & !other.overwritten.0),
             removed: Versions(self.removed.0 & !other.removed.0),
+            preloaded: Versions(self.preloaded.0 & !other.preloaded.0),
             present: false,
         }
     }
@@ -81,13 +87,14 @@ impl Floor {
     fn below(self, version: Version) -> Floor {
         let older = (1 << version.min(63)) - 1;
         let (overwritten, removed) = (self.overwritten.0 & older, self.removed.0 & older);
-        Floor { overwritten: Versions(overwritten), removed: Versions(removed), present: false }
+        Floor { overwritten: Versions(overwritten), removed: Versions(removed), ..Floor::default() }
     }
 
     /// Takes in another floor: what either forbids.
     pub fn raise(&mut self, other: Floor) {
         self.overwritten.unite(other.overwritten);
         self.removed.unite(other.removed);
+        self.preloaded.unite(other.preloaded);
         self.present |= other.present;
     }
 }
@@ -109,6 +116,8 @@ pub struct History {
     pub stale: bool,
     /// A read returned a value whose removal was acknowledged before it started.
     pub resurrected: bool,
+    /// A read returned a value that was loaded before a mutation that was acknowledged before the read started.
+    pub prefilled: bool,
     /// A read missed a value that was acknowledged as stored in L3 before it started.
     pub lost: bool,
 }
@@ -160,6 +169,7 @@ impl History {
             Some(version) => {
                 self.stale |= floor.overwritten.has(version);
                 self.resurrected |= floor.removed.has(version);
+                self.prefilled |= floor.preloaded.has(version);
             }
             None => self.lost |= floor.present,
         }
@@ -167,6 +177,6 @@ impl History {
 
     /// Whether a property has been broken.
     pub fn is_broken(&self) -> bool {
-        self.stale || self.resurrected || self.lost
+        self.stale || self.resurrected || self.prefilled || self.lost
     }
 }

@@ -28,6 +28,8 @@ impl Turn<'_> {
         });
         if barrier.database {
             self.state.expect_nothing();
+        } else {
+            self.outdate_loads();
         }
         self.operation().barrier = at;
         match (opened, self.scenario.register) {
@@ -46,6 +48,7 @@ impl Turn<'_> {
         let operation = self.operation();
         let (request, reachable) = (operation.request, operation.reachable);
         if !reachable {
+            self.outwait_fills();
             let version = self.version_without_redis();
             self.operation().version = version;
         }
@@ -70,7 +73,7 @@ impl Turn<'_> {
         let rules = self.scenario.rules;
         let version = if rules.has(Rule::RemovalByVersion) { version } else { Version::MAX };
         let row = self.state.database.row.filter(|row| row.version < version);
-        row.is_some_and(|row| row.is_meant_by(request == Request::InvalidateAbove, rules.has(Rule::MarkersGo)))
+        row.is_some_and(|row| row.is_meant_by(request == Request::InvalidateAbove, rules))
     }
 
     /// What takes effect here is the removal of everything from L3, or of markers only.
@@ -81,7 +84,8 @@ impl Turn<'_> {
             Request::InvalidateAbove => self.land_removal_above(version),
             _ => self.state.land_removal(version),
         };
-        self.operation().outdated = outdated;
+        let operation = self.operation();
+        (operation.outdated, operation.swept, operation.left_in) = (outdated, true, None);
         let note_last = self.scenario.rules.has(Rule::NoteLast);
         match (reachable, note_last) {
             (true, _) => self.next(Step::RemoveCopies),
@@ -216,15 +220,17 @@ impl Barrier {
 
 impl Row {
     /// Whether an open barrier says that it does not exist.
-    pub fn is_hidden_by(self, barrier: Barrier, markers_go: bool) -> bool {
-        self.version < barrier.version && self.is_meant_by(!barrier.database, markers_go)
+    pub fn is_hidden_by(self, barrier: Barrier, rules: Rules) -> bool {
+        self.version < barrier.version && self.is_meant_by(!barrier.database, rules)
     }
 
-    /// Whether an invalidate means it. A marker stands for a value above L3, and goes with it.
-    fn is_meant_by(self, above_only: bool, markers_go: bool) -> bool {
+    /// Whether an invalidate means it. A marker stands for a value above L3, and goes with it; the
+    /// claim of a fill always goes.
+    fn is_meant_by(self, above_only: bool, rules: Rules) -> bool {
         match self.content {
             Content::Gone => false,
-            Content::Elsewhere => !above_only || markers_go,
+            Content::Pending => rules.has(Rule::ClaimsGo),
+            Content::Elsewhere => !above_only || rules.has(Rule::MarkersGo),
             Content::Value => !above_only,
         }
     }

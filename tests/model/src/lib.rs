@@ -8,8 +8,9 @@
 //!
 //! One key, and one pattern that matches it. Two containers and a new one, each with one operation at a time, in steps
 //! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
-//! PATCH, with L3 as the register; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged before it has removed everything
-//! (a job). L3 as the register, and L2 where L3 is switched off.
+//! PATCH, with L3 as the register; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged
+//! before it has removed everything (a job). A fill: a miss, a load, and a PUT that is stored only where nothing has
+//! touched the key since the miss. L3 as the register, and L2 where L3 is switched off.
 //!
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
@@ -21,8 +22,8 @@
 //!
 //! # What must hold
 //!
-//! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED) and [P3](properties::NEVER_LOST), judged by the
-//! [history] of the register. A read after a sync must respect what was acknowledged before that sync; so Δ is zero. A
+//! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED), [P3](properties::NEVER_LOST) and
+//! [P7](properties::NEVER_PREFILLED), judged by the [history] of the register. A read after a sync must respect what was acknowledged before that sync; so Δ is zero. A
 //! read within the window, without a sync, may come at any time, and must respect what was acknowledged before the
 //! container's last sync was sent, and by itself: that is what a window of any length promises. A degraded mutation must
 //! be respected from when the outage notes were read, which is Λ.
@@ -75,13 +76,30 @@
 //! | D6 | an index without invalidations | `rules::a_gap_brings` |
 //! | D7 | what the index has forgotten passes for untouched | `rules::what_the_index_forgot` |
 //!
+//! Of fills, all in `fills`:
+//!
+//! | | schedule | without |
+//! |---|---|---|
+//! | B1 | the journal is read, then L3 written: an invalidation in between finds nothing to remove | [`Rule::FillClaims`](scenario::Rule::FillClaims) |
+//! | B3 | the claim has the version of the PUT: an invalidation of before passes it over | [`Rule::FillAtMiss`](scenario::Rule::FillAtMiss) |
+//! | B4 | the claim replaces whatever is older, such as a value put without Redis | [`Rule::FillAsSeen`](scenario::Rule::FillAsSeen) |
+//! | B5 | an invalidation without Redis is known by its note only | [`Rule::FillReadsNotes`](scenario::Rule::FillReadsNotes) |
+//! | B6 | its note becomes a record after the journal was read, and is gone when the notes are | [`Rule::FillNotesFirst`](scenario::Rule::FillNotesFirst) |
+//! | B7 | a failover loses the record | [`Rule::FillInEpoch`](scenario::Rule::FillInEpoch) |
+//! | B8 | the index has forgotten the record | [`Rule::FillInHistory`](scenario::Rule::FillInHistory) |
+//! | B9 | a DELETE of nothing leaves nothing that the claim would find | [`Rule::TombstoneOfNothing`](scenario::Rule::TombstoneOfNothing) |
+//! | B10 | an invalidation passes the claim over | [`Rule::ClaimsGo`](scenario::Rule::ClaimsGo) |
+//! | B11 | the notes are read, one is left and L3 swept, and only then the claim is there | [`Rule::WaitsForClaims`](scenario::Rule::WaitsForClaims) |
+//! | B12 | an invalidation without Redis sweeps L3 before anybody can know of it | [`Rule::NoteFirst`](scenario::Rule::NoteFirst) |
+//! | B13 | the generation of its note has ended, and the epoch that takes its place has not begun | [`Rule::FillInGeneration`](scenario::Rule::FillInGeneration) |
+//!
 //! # Layout
 //!
 //! | file | what |
 //! |---|---|
 //! | [`state`], [`operation`], [`scenario`] | what there is, what is under way, what a run starts with |
 //! | [`knowledge`] | which copies the journal lets a container trust |
-//! | [`turn`], `get`, `write`, `invalidate`, `notes` | the steps |
+//! | [`turn`], `get`, `write`, `fill`, `invalidate`, `notes` | the steps |
 //! | [`faults`] | what goes wrong |
 //! | [`history`], [`properties`] | what must hold |
 //! | `canonical` | which states count as the same |
@@ -96,6 +114,7 @@ pub mod state;
 pub mod turn;
 
 mod canonical;
+mod fill;
 mod get;
 mod invalidate;
 mod notes;

@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     scenario::Request,
-    state::{Index, Note, Position, Version},
+    state::{Index, Note, Position, Row, Version},
 };
 
 /// How often an operation begins anew when others overtake it, less than the real one does. Then it ends in an error.
@@ -50,6 +50,20 @@ pub struct Operation {
     pub raised: bool,
     /// What the notes of jobs hide, read where Redis could not be asked: everything below this version.
     pub hidden: Version,
+    /// Of a fill: the row at its miss.
+    pub seen_row: Option<Row>,
+    /// Of a fill: up to where the journal was known at its miss, and in which epoch.
+    pub since: (Position, Position),
+    /// Of a fill: the outage notes that were found for it.
+    pub found: Vec<Note>,
+    /// Of a fill: another generation of notes has begun since its miss.
+    pub outlived: bool,
+    /// Of a fill: its value is loaded.
+    pub loaded: bool,
+    /// Of a mutation: the fills that had loaded before it began. Nothing of the protocol reads it.
+    pub preloaded: Floor,
+    /// Of an invalidate without Redis: it has removed from L3.
+    pub swept: bool,
     /// Whether a job has begun meanwhile, which may count as later than it. Nothing of the protocol reads it.
     pub overlaps_job: bool,
 }
@@ -124,6 +138,20 @@ pub enum Step {
     RestoreBarrier,
     /// Deletes the note of a job that is done.
     DropJob,
+    /// Reads L3 for a fill, which goes on where nothing is there.
+    Miss,
+    /// Loads the value of a fill from where it comes from.
+    Load,
+    /// Reads the outage notes for a fill, beside the next step.
+    FindNotes,
+    /// Claims the row for a fill.
+    Pend,
+    /// Reads the journal from the miss on.
+    Fence,
+    /// Gives the row up again.
+    TakeBack,
+    /// Puts the value in the place of the claim.
+    Flip,
 }
 
 impl Step {
@@ -171,6 +199,13 @@ impl Operation {
             left_in: None,
             raised: false,
             hidden: 0,
+            seen_row: None,
+            since: (0, 0),
+            found: Vec::new(),
+            outlived: false,
+            loaded: false,
+            preloaded: Floor::default(),
+            swept: false,
             overlaps_job: false,
         }
     }

@@ -14,6 +14,9 @@ use stateright::{Model, Property};
 pub const NEVER_STALE: &str = "P1 no read returns an older value than one acknowledged before it started";
 /// P2: no read that starts after an acknowledged removal returns what was removed.
 pub const NEVER_RESURRECTED: &str = "P2 no read returns a value whose removal was acknowledged before it started";
+/// P7: no fill brings back what it had loaded before a mutation.
+pub const NEVER_PREFILLED: &str =
+    "P7 no read returns a value that was loaded before a mutation that was acknowledged before the read started";
 /// P3: a value that was acknowledged as stored in L3 is found.
 pub const NEVER_LOST: &str = "P3 no read misses a value that was acknowledged as stored in L3 before it started";
 
@@ -75,6 +78,10 @@ impl Model for Scenario {
                 let at_stake = state.history.degraded.removed != Versions::default();
                 !at_stake || !state.history.resurrected && !model.read_at_once(state).resurrected
             }),
+            Property::always(NEVER_PREFILLED, |model: &Scenario, state: &State| {
+                let at_stake = state.history.degraded.preloaded != Versions::default();
+                !at_stake || !state.history.prefilled && !model.read_at_once(state).prefilled
+            }),
             Property::always(NEVER_LOST, |model: &Scenario, state: &State| {
                 let at_stake = state.history.degraded.present;
                 !state.history.lost && (!at_stake || !model.read_at_once(state).lost)
@@ -119,6 +126,7 @@ impl Scenario {
         }
         history.stale |= state.history.stale;
         history.resurrected |= state.history.resurrected;
+        history.prefilled |= state.history.prefilled;
         history.lost |= state.history.lost;
     }
 

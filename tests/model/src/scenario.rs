@@ -29,6 +29,8 @@ pub enum Request {
     PutAbove,
     /// Says something else of the value that stands in L3, without sending it.
     Patch,
+    /// Misses the key, loads its value, and puts it into every level unless something has touched the key meanwhile.
+    Fill,
     /// Deletes the key.
     Delete,
     /// Invalidates a pattern that matches the key, in every level.
@@ -43,6 +45,11 @@ impl Request {
     /// Whether it is one of the invalidates.
     pub fn invalidates(self) -> bool {
         matches!(self, Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob)
+    }
+
+    /// Whether it changes what there is, and does not only bring it here.
+    pub fn changes(self) -> bool {
+        !matches!(self, Request::Get | Request::Fill)
     }
 }
 
@@ -118,6 +125,32 @@ pub enum Rule {
     PatchIsNoPut,
     /// Its version is just above that of the value, and not one of its own time.
     PatchJustAbove,
+    /// A fill claims its row before it looks into the journal, and its value takes the place of the claim.
+    FillClaims,
+    /// A fill has the version of its miss, and not of its PUT.
+    FillAtMiss,
+    /// A fill claims the row only as it was at the miss, and not whatever is older.
+    FillAsSeen,
+    /// A fill looks for invalidations in the journal since its miss.
+    FillFenced,
+    /// A fill does not outlive what the index has of invalidations.
+    FillInHistory,
+    /// A fill does not outlive its epoch.
+    FillInEpoch,
+    /// A fill reads the outage notes.
+    FillReadsNotes,
+    /// A fill reads them before it looks into the journal.
+    FillNotesFirst,
+    /// A fill does not outlive a generation of notes.
+    FillInGeneration,
+    /// A DELETE of a key that is not there leaves a tombstone.
+    TombstoneOfNothing,
+    /// What an invalidate removes from L3, it removes claims of as well.
+    ClaimsGo,
+    /// An invalidate without Redis leaves a note before it removes anything from L3.
+    NoteFirst,
+    /// And waits between the two for longer than a fill may take from sending for the notes to having its claim.
+    WaitsForClaims,
 }
 
 /// The rules in force: all, or all but one.
@@ -147,6 +180,8 @@ pub struct Scenario {
     pub budget: Budget,
     /// Whether the value that stands in the register at the start has copies above it, in the L1 of A and B as well.
     pub warm: bool,
+    /// What stands in L3 at the start instead of a value, if there is none.
+    pub instead: Option<Option<Content>>,
 }
 
 /// The version that stands at the start.
@@ -156,7 +191,7 @@ impl Scenario {
     /// A run with a value in every level at the start, no requests and no faults.
     pub fn new(register: Register) -> Scenario {
         let scripts = [Vec::new(), Vec::new(), Vec::new()];
-        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), warm: true }
+        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), warm: true, instead: None }
     }
 
     /// Asks A, B and the new container for these.
@@ -187,17 +222,32 @@ impl Scenario {
         self
     }
 
+    /// Starts without a value: with nothing in L3, or with that.
+    #[must_use]
+    pub fn without_value(mut self, row: Option<Content>) -> Scenario {
+        (self.warm, self.instead) = (false, Some(row));
+        self
+    }
+
+    /// Whether anybody fills.
+    pub fn fills(&self) -> bool {
+        self.scripts.iter().flatten().any(|request| *request == Request::Fill)
+    }
+
     /// The state that it starts in: the epoch, the first value's PUT, and its record.
     pub fn start(&self) -> State {
         let journal =
             vec![Record { at: GAP, event: Event::Epoch }, Record { at: 3 * GAP, event: Event::Changed(FIRST) }];
         let with_l3 = self.register == Register::L3;
         let copy = Some(SharedCopy { version: FIRST, stamp: GAP, gone: false }).filter(|_| self.warm || !with_l3);
-        let row = Some(Row { version: FIRST, content: Content::Value }).filter(|_| with_l3);
+        let content = self.instead.unwrap_or(Some(Content::Value)).filter(|_| with_l3);
+        let row = content.map(|content| Row { version: FIRST, content });
         let database = Database { row, ..Database::default() };
         let mut history = History::default();
-        let outdated = history.put(FIRST, with_l3);
-        history.acknowledge(outdated, false);
+        if self.instead.is_none() {
+            let outdated = history.put(FIRST, with_l3);
+            history.acknowledge(outdated, false);
+        }
         let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
         let index = Index { floor: GAP, last: 3 * GAP, latest: FIRST, greatest: FIRST, swept: 0 };
         let redis = Redis {

@@ -176,6 +176,8 @@ pub enum Content {
     Value,
     /// The value is in L2 only: a marker.
     Elsewhere,
+    /// A fill has claimed the row, and its value is not there yet: nothing, to readers.
+    Pending,
     /// The key is deleted: a tombstone.
     Gone,
 }

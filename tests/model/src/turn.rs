@@ -46,6 +46,9 @@ impl Turn<'_> {
             floor.raise(acknowledged);
         }
         container.operation = Some(Operation::new(request, floor));
+        if request.changes() && request != Request::InvalidateAbove {
+            self.outdate_loads();
+        }
         if sync { self.run() } else { self.read_in_window() }
     }
 
@@ -85,6 +88,13 @@ impl Turn<'_> {
             Step::HeedJob => self.heed_job(),
             Step::RestoreBarrier => self.restore_barrier(),
             Step::DropJob => self.drop_job(),
+            Step::Miss => self.miss(),
+            Step::Load => self.load(),
+            Step::FindNotes => self.find_notes(),
+            Step::Pend => self.pend(),
+            Step::Fence => self.fence(),
+            Step::TakeBack => self.take_back(),
+            Step::Flip => self.flip(),
         }
     }
 
@@ -110,6 +120,7 @@ impl Turn<'_> {
         self.restamp();
         match self.operation().request {
             Request::Get => self.read_synced(),
+            Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
             Request::Patch => self.next(Step::ReadPatched),
             Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
@@ -126,13 +137,17 @@ impl Turn<'_> {
         if self.scenario.register == Register::L2 {
             return self.end();
         }
-        let note_last = self.scenario.rules.has(Rule::NoteLast);
+        let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
             Request::Get | Request::Patch => self.next(Step::ReadJobs),
-            Request::PutAbove | Request::InvalidateAsJob => self.end(),
+            Request::Fill | Request::PutAbove | Request::InvalidateAsJob => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
-            _ if note_last => self.next(Step::Scan),
-            _ => self.next(Step::ReadGeneration),
+            _ if scan_first => self.next(Step::Scan),
+            _ => {
+                let version = self.version_without_redis();
+                self.operation().version = version;
+                self.next(Step::ReadGeneration);
+            }
         }
     }
 
@@ -222,7 +237,8 @@ impl Turn<'_> {
 
     /// Acknowledges a mutation.
     pub fn acknowledge(&mut self, degraded: bool) {
-        let outdated = self.operation().outdated;
+        let mut outdated = self.operation().outdated;
+        outdated.raise(self.operation().preloaded);
         self.state.history.acknowledge(outdated, degraded);
         self.container().synced.raise(outdated);
     }

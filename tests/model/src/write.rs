@@ -86,7 +86,7 @@ impl Turn<'_> {
     /// Other containers hear of it when the notes are read.
     fn noted(&mut self) {
         let request = self.operation().request;
-        if request.invalidates() && !self.scenario.rules.has(Rule::NoteLast) {
+        if request.invalidates() && !self.operation().swept {
             return self.next(Step::Scan);
         }
         // A value that was to be kept above L3 only is stored nowhere: that is an error.
@@ -220,6 +220,7 @@ impl Turn<'_> {
         let undone = self.redis(|redis| redis.undo(version, stamp)).is_some();
         match request {
             Request::Get => self.answer(Some(version)),
+            Request::Fill if undone => self.finish_write(false),
             _ if undone => self.overtaken(),
             _ => self.redis_went_away(),
         }
@@ -267,6 +268,10 @@ impl Turn<'_> {
         };
         if self.state.database.row.is_some_and(|row| row.version >= version) {
             return false;
+        }
+        let nothing = content == Content::Gone && self.state.database.row.is_none();
+        if nothing && !self.scenario.rules.has(Rule::TombstoneOfNothing) {
+            return true;
         }
         self.state.database.replace(Row { version, content });
         let outdated = match content {

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod check;
+mod fills;
 mod protocol;
 mod rules;
 mod traces;

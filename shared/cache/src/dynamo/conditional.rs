@@ -1,6 +1,6 @@
 //! The condition under which a row replaces another: only one of a smaller version, or exactly what was seen.
 
-use super::{Item, number, rows::WriteRow};
+use super::{Item, claims::CLAIMED, number, rows::WriteRow};
 use crate::{
     planted::{Bug, planted},
     source_of_truth::Expected,
@@ -25,6 +25,7 @@ impl ConditionalPut {
             }
             Expected::Anything => ("attribute_not_exists(#v) OR #v < :new", Some(Item::from([new]))),
             Expected::Absent => ("attribute_not_exists(#v)", None),
+            Expected::Claim(name) => (CLAIMED, Some(Item::from([new, (":claim".to_owned(), number(name))]))),
             Expected::Version(seen) => {
                 ("#v = :seen AND #v < :new", Some(Item::from([new, (":seen".to_owned(), number(seen.0))])))
             }

@@ -2,6 +2,7 @@
 
 use super::{
     Item,
+    claims::{Standing, StandingKind},
     client::Floors,
     number_of,
     rows::{Before, Content, Row},
@@ -28,6 +29,8 @@ pub(crate) struct Head {
     pub(super) bytes: u64,
     pub(super) chunks: usize,
     pub(super) levels: Levels,
+    /// What stands there, whatever it counts for.
+    pub(super) standing: StandingKind,
 }
 
 impl Head {
@@ -66,13 +69,15 @@ impl Head {
     }
 
     pub(super) fn of(item: &Item) -> Head {
+        let kind = match text_of(item, "kind") {
+            Some("value") => Kind::Value,
+            Some("elsewhere") => Kind::Stub,
+            _ => Kind::Gone,
+        };
         Head {
             version: Version(number_of(item, "version").unwrap_or_default()),
-            kind: match text_of(item, "kind") {
-                Some("value") => Kind::Value,
-                Some("elsewhere") => Kind::Stub,
-                _ => Kind::Gone,
-            },
+            kind,
+            standing: StandingKind::of_row(kind, item),
             expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
             bytes: number_of(item, "bytes").unwrap_or_default(),
             chunks: number_of(item, "chunks").unwrap_or_default(),
@@ -86,6 +91,7 @@ impl Head {
             (Kind::Stub, _) => Content::Stub { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,
         };
-        Row { version: self.version, content, owner }
+        let standing = Standing { version: self.version, kind: self.standing };
+        Row { version: self.version, content, owner, standing }
     }
 }

@@ -333,7 +333,7 @@ fn tag_partition(shard: u64, tag: &str) -> String {
     format!("t#{shard:x}#{tag}")
 }
 
-fn index_key(key: &str, version: Version, tag: &str) -> Item {
+pub(super) fn index_key(key: &str, version: Version, tag: &str) -> Item {
     Item::from([
         ("pk".to_owned(), text(tag_partition(shard(key), tag))),
         ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),

@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim` |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //! | `deployment` | `-` | which deployment the table belongs to: its control table and the `key_prefix` of its Redis keys |
@@ -39,6 +39,7 @@ mod batches;
 mod bulletin;
 mod census;
 mod chunks;
+mod claims;
 mod client;
 mod conditional;
 mod control;
@@ -62,6 +63,7 @@ mod waits;
 
 pub(crate) use accounts::{Held, any_slot, removal_slot};
 pub(crate) use bulletin::Bulletin;
+pub(crate) use claims::{Claim, Standing, StandingKind};
 pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use deployment::Identity;
 pub(crate) use generation::Generation;

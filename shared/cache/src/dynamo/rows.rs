@@ -2,6 +2,7 @@
 
 use super::{
     Item,
+    claims::{Standing, is_claim},
     client::{BULK_FACTOR, L3Error, Store},
     conditional::ConditionalPut,
     head::{Head, Kind},
@@ -27,7 +28,7 @@ use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 
 /// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
-const KEEP_SECONDS: i64 = 3600;
+pub(super) const KEEP_SECONDS: i64 = 3600;
 /// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
 /// tags inside the envelope.
 const INLINE_BYTES: usize = 390_000;
@@ -43,6 +44,8 @@ pub(crate) struct Row {
     pub content: Content,
     /// In whose stock its value is in L2.
     pub owner: Option<Arc<str>>,
+    /// What stands there, whatever it counts for.
+    pub standing: Standing,
 }
 
 /// What a row says.
@@ -192,7 +195,7 @@ impl Store {
         Ok(got.item.map(|item| self.before_of(&item)))
     }
 
-    fn before_of(&self, item: &Item) -> Before {
+    pub(super) fn before_of(&self, item: &Item) -> Before {
         let tags = tags_of(item).into_iter().map(Arc::from).collect();
         self.head_of(item).before(tags, self.clock.now_ms())
     }
@@ -261,7 +264,10 @@ impl Store {
             None => {}
         }
         if !entry.tags.is_empty() {
-            self.write_index(row.key, entry).await?;
+            // Those of a fill are there since it claimed the row.
+            if !matches!(row.expected, Expected::Claim(_)) {
+                self.write_index(row.key, entry).await?;
+            }
             item.insert("tags".to_owned(), tags_attribute(&entry.tags));
         }
         Ok(ConditionalPut::new(item, row))
@@ -305,6 +311,8 @@ impl Store {
     /// What the row said that was replaced.
     fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> RowWritten {
         self.count(row);
+        // What belongs to the claim of a fill belongs to its value.
+        let before = before.filter(|before| Head::of(before).version != row.version);
         let Some(before) = before else { return RowWritten::Yes(Before::default()) };
         let before = self.before_of(&before);
         self.count_gone(before.kept);
@@ -323,7 +331,8 @@ impl WriteRow<'_> {
             }
             Write::Stub { .. } | Write::Gone => true,
         };
-        head.version == self.version && text_of(item, "kind") == Some(self.content.kind()) && same_value
+        let is_written = head.version == self.version && !is_claim(item);
+        is_written && text_of(item, "kind") == Some(self.content.kind()) && same_value
     }
 }
 

@@ -189,7 +189,7 @@ impl Copies {
         let expected = match copy.expected {
             // While L3 decides, what stands in L2 says nothing.
             _ if self.source_of_truth.is_none() => String::new(),
-            Expected::Anything => String::new(),
+            Expected::Anything | Expected::Claim(_) => String::new(),
             Expected::Absent => "none".to_owned(),
             Expected::Version(version) => version.sortable(),
         };

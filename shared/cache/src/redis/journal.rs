@@ -3,7 +3,8 @@
 mod replies;
 
 pub(crate) use self::replies::{
-    Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published,
+    opened,
 };
 use super::{Keyspace, scripts};
 use crate::{
@@ -69,6 +70,8 @@ pub(crate) struct Question<'a> {
     pub always: bool,
     /// What happened to these since the cursor, where there is a gap.
     pub hot: &'a [Key],
+    /// The invalidations after this position are asked for.
+    pub fence: Option<Position>,
 }
 
 impl Journal {
@@ -107,7 +110,8 @@ impl Journal {
             .arg(hashes(question.keys.iter().copied()))
             .arg(u8::from(question.always))
             .arg(hashes(question.hot))
-            .arg(open_set);
+            .arg(open_set)
+            .arg(question.fence.map(|since| since.to_string()).unwrap_or_default());
         call
     }
 

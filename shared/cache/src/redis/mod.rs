@@ -21,6 +21,9 @@
 //! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
 //! | `{e0}`…`{ef}` + `q:` + hash of an API key | hash | its book: what it stores in that shard, by the second it is struck out |
 //! | `{e0}`…`{ef}` + `p:` + hash of an API key | hash | the same as far as the sweep has counted |
+//! | `{e0}`…`{ef}` + `f:` + key | string | who has the lease to fill that key |
+//! | `{e0}`…`{ef}` + `w:` + key | sorted set | who waits for that, by until when |
+//! | `{l:` + hash of an API key + `}waiting` | sorted set | who waits of that API key |
 //! | `{e0}`…`{ef}` + `names` | set | whose books there are |
 //! | `{e0}`…`{ef}` + `pass` | string | up to which key the sweep has counted |
 //! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
@@ -39,6 +42,7 @@
 
 mod attempts;
 mod copies;
+mod fills;
 mod iam;
 mod journal;
 mod limits;
@@ -54,10 +58,11 @@ pub(crate) use copies::{
     Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
     share, size, stock, totals,
 };
+pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS,
-    Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Fenced, Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
+    SYNC_RECORDS, Said, SyncReply, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

@@ -37,6 +37,9 @@ scripts! {
     SWEEP = "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";
     HEADS = "lua/heads.lua";
     TAGGED = "lua/tags.lua", "lua/tagged.lua";
+    FILL = "lua/fill.lua";
+    RELEASE = "lua/release.lua";
+    WAIT = "lua/wait.lua";
     LEASE = "lua/lease.lua";
     REPORT = "lua/report.lua";
     STANDING = "lua/standing.lua";

@@ -6,6 +6,7 @@
 
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
+mod fill;
 mod fleet;
 mod invalidate;
 mod jobs;

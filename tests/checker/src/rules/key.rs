@@ -109,7 +109,8 @@ impl<'a> KeyHistory<'a> {
         read: &'b Operation,
         no_cache: bool,
     ) -> impl Iterator<Item = usize> + 'b {
-        let stored_by = self.effect_end(at);
+        // What was loaded at a miss is as old as that, whenever it was stored.
+        let stored_by = put.loaded.unwrap_or_else(|| self.effect_end(at));
         self.mutations.iter().copied().filter(move |&place| {
             let mutation = &self.history.operations[place];
             place != at

@@ -2,6 +2,8 @@
 use super::*;
 use crate::history::{Action, Incident, Patch, Put, Scope};
 
+mod fills;
+
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -20,7 +22,7 @@ const LOST: Outcome = Outcome::Unknown { status: 503, killed: false };
 const KILLED: Outcome = Outcome::Unknown { status: 502, killed: true };
 
 fn plain(value: u64) -> Put {
-    Put { key: 0, value, ttl: HOUR, tags: vec![], levels: &[] }
+    Put { key: 0, value, ttl: HOUR, tags: vec![], levels: &[], loaded: None }
 }
 
 fn put(start: u64, end: u64, process: &str, value: u64) -> Operation {

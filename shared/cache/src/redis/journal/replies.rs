@@ -4,6 +4,7 @@ use crate::{
     open_invalidations::OpenInvalidations,
     record::Record,
     redis::{Down, link::read},
+    selector::{Invalidation, WrittenInvalidation},
     version::{Position, Version},
 };
 use redis::Value;
@@ -25,6 +26,15 @@ pub(crate) struct Recorded {
     pub greatest: Version,
     /// Where the last record of it stands.
     pub last: Position,
+}
+
+/// What a sync says to a fill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fenced {
+    /// The newest record.
+    pub end: Position,
+    /// The invalidations after the position that was asked about; `None` where some are not known, or not understood.
+    pub invalidations: Option<Vec<Invalidation>>,
 }
 
 /// What a sync learnt.
@@ -52,6 +62,8 @@ pub(crate) struct SyncReply {
     pub count: u64,
     /// What the index says, if it was asked.
     pub said: Option<Said>,
+    /// What a fill asked for.
+    pub fenced: Option<Fenced>,
     /// The records, oldest first.
     pub records: Vec<Record>,
 }
@@ -75,8 +87,8 @@ const VERSION_DIGITS: usize = 20;
 /// Fields of a raw record.
 pub(crate) type Fields = HashMap<String, String>;
 
-type RawReply =
-    (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, Vec<String>);
+type RawReply = (u64, u64, String, String, RawOpen, u8, Vec<(String, Fields)>, RawPublished, u64, String, u64, RawSaid);
+type RawSaid = (Vec<String>, Vec<String>);
 type RawOpen = (String, u8, Vec<(String, String)>);
 type RawPublished = (String, String, String, u8);
 
@@ -106,12 +118,13 @@ impl SyncReply {
             gap: None,
             count: 0,
             said: None,
+            fenced: None,
             records: Vec::new(),
         }
     }
 
     pub(crate) fn parse(reply: Value) -> Result<SyncReply, Down> {
-        let (seconds, micros, epoch, notes, open, gap, raw, published, ahead_us, newest, count, said) =
+        let (seconds, micros, epoch, notes, open, gap, raw, published, ahead_us, newest, count, (said, fenced)) =
             read::<RawReply>(reply, "a sync")?;
         let gap =
             if gap == 1 { Some(Position::parse(&newest).ok_or(Down::Odd("the end of the journal"))?) } else { None };
@@ -136,8 +149,20 @@ impl SyncReply {
             gap,
             count,
             said: Said::read(&said)?,
+            fenced: Fenced::read(&fenced)?,
             records,
         })
+    }
+}
+
+impl Fenced {
+    fn read(fenced: &[String]) -> Result<Option<Fenced>, Down> {
+        let [end, is_whole, invalidations @ ..] = fenced else { return Ok(None) };
+        let end = Position::parse(end).ok_or(Down::Odd("the end of the journal"))?;
+        let read = |pair: &[String]| WrittenInvalidation::read(Position::parse(&pair[0])?, &pair[1]);
+        let (pairs, rest) = invalidations.as_chunks::<2>();
+        let all: Option<Vec<Invalidation>> = pairs.iter().map(|pair| read(pair)).collect();
+        Ok(Some(Fenced { end, invalidations: all.filter(|_| is_whole == "1" && rest.is_empty()) }))
     }
 }
 

@@ -3,10 +3,12 @@
 --
 -- It is kept in generations, which are forgotten as a whole: that bounds its memory. The hash `index` has the numbers of
 -- the `newest` and the `oldest`, the record that each began with (`from` and its number), when the newest began (`began`,
--- ms), how many invalidations it has (`sweeps`) and those before it had then (`held`), the last record that the index has
+-- ms), after which position and in which generation all invalidations are still there (`kept`), how many it has (`sweeps`) and those before it had then (`held`), the last record that the index has
 -- seen (`at`), and how many it has seen since ever (`count`). Keys are named by 8 bytes of hash: where two share one, each
 -- is taken for touched when the other is, which costs a question to L3 and never an answer.
 local GENERATIONS, MOST_KEYS, MOST_SWEEPS, MOST_MS = 4, 50000, 250, 200000
+-- How long invalidations are kept for fills at least, also where their generations are forgotten (ms), and most of them.
+local KEPT_MS, MOST_KEPT = 70000, 5000
 -- Warm records, which a container that comes to a gap is to hear of all the same.
 local MOST_NAMED = 4
 -- A field that each generation has from its beginning: without it the generation was evicted.
@@ -45,6 +47,29 @@ local function unseen(journal, at)
   return #records <= MOST_HARMLESS and #records or nil
 end
 
+-- After which position the index has every invalidation. A release that does not keep them for longer has begun the newest
+-- generation where that is not said.
+local function kept_after(known)
+  local newest, after = string.match(known['kept'] or '', '^(%d+) (%d+%-%d+)$')
+  return newest == known['newest'] and after or known['from' .. known['oldest']]
+end
+
+-- Forgets invalidations that neither a generation nor a fill asks for any more; returns after which position all are kept.
+local function trim_sweeps(index, known, from, now_ms, keep)
+  local after = from
+  if keep then
+    local old = string.format('%.0f-0', tonumber(now_ms) - KEPT_MS)
+    if is_before(old, after) then after = old end
+    local kept = kept_after(known)
+    if is_before(after, kept) then after = kept end
+  end
+  redis.call('XTRIM', index .. ':sweeps', 'MINID', after)
+  if redis.call('XTRIM', index .. ':sweeps', 'MAXLEN', MOST_KEPT) > 0 then
+    after = redis.call('XRANGE', index .. ':sweeps', '-', '+', 'COUNT', 1)[1][1]
+  end
+  return after
+end
+
 -- Begins a generation with the record `id`. Of those before, the newest are kept, or none.
 local function begin_generation(index, known, id, now_ms, keep)
   local newest = tonumber(known and known['newest'] or '0') + 1
@@ -55,9 +80,9 @@ local function begin_generation(index, known, id, now_ms, keep)
     redis.call('HDEL', index, 'from' .. number)
   end
   local from = first < newest and known['from' .. first] or id
-  redis.call('XTRIM', index .. ':sweeps', 'MINID', from)
+  local after = trim_sweeps(index, known, from, now_ms, keep)
   redis.call('HSET', index, 'newest', newest, 'oldest', first, 'from' .. newest, id, 'began', now_ms, 'sweeps', 0,
-    'held', redis.call('XLEN', index .. ':sweeps'))
+    'held', redis.call('XLEN', index .. ':sweeps'), 'kept', newest .. ' ' .. after)
   redis.call('HSET', index .. ':' .. newest, BEGUN, id)
   return newest
 end

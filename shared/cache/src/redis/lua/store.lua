@@ -101,6 +101,8 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
   end
   redis.call('HSET', copy, unpack(fields))
   redis.call('PEXPIREAT', copy, expires)
+  -- Whoever was to fill it need not any more.
+  redis.call('DEL', shard .. 'f:' .. key)
   indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
   for tag in string.gmatch(tags, '[^\n]+') do
     local set, hash = rows_of(shard, tag)

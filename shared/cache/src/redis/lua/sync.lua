@@ -3,14 +3,17 @@
 -- ARGV: cursor or '' for a container that has none, most records to return after it, most bytes of them, how many records
 --       the container knows that there were, '1' in cluster mode, version of the configuration document that the container
 --       has, hashes of keys to look up, '1' to look them up also where there is no gap, hashes of keys to look up since the
---       cursor where there is one, name of the set of open invalidations that it has
+--       cursor where there is one, name of the set of open invalidations that it has, position after which a fill asks for
+--       invalidations ('' for none)
 -- Returns {seconds, microseconds, epoch, notes checked at, open, gap (0 or 1), records, configuration, microseconds in
 -- the greatest version that was ahead of time when it was recorded, 0 for none, position of the newest record where there
--- is a gap, records there were, what the index says}; open is {name of the set of them, '' for the empty one, 1 when the
+-- is a gap, records there were, {what the index says, what a fill asks for}}; open is {name of the set of them, '' for the empty one, 1 when the
 -- container has it, else 0 and a list of positions and invalidations}, records one of positions and fields, newest first,
 -- configuration is {version ('' when it is lost), document ('' when the container has it), position at which a level was
 -- switched ('' for none), 1 while operations of before may go on}; what the index says is nothing when it was not asked, else the position after which
 -- it has everything and for each key the greatest version and the last position in one text, '' for nothing.
+-- What a fill asks for is nothing when it was not asked, else the position of the newest record, 1 where all invalidations
+-- since follow (else 0, and none), and the position and text of each.
 -- After a gap the records are the invalidations that lie in it, the newest where they are too many, and what was warmed in
 -- the last minute.
 local t = redis.call('TIME')
@@ -133,4 +136,23 @@ if gap == 1 then
     records[#records + 1] = record
   end
 end
-return {t[1], t[2], meta[2], meta[3] or '', open, gap, records, config, meta[7] or 0, newest, count, said}
+
+-- The invalidations recorded after a position. More than these many, or bytes of them, are not told.
+local MOST_ASKED, MOST_ASKED_BYTES = 1000, 65536
+local function invalidations_after(since)
+  local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
+  local known = read_index(KEYS[4])
+  local is_whole = known and unseen(KEYS[1], known['at'])
+    and redis.call('XLEN', KEYS[4] .. ':sweeps') >= tonumber(known['held']) + tonumber(known['sweeps'])
+  if not is_whole or is_before(since, kept_after(known)) then return {last, '0'} end
+  local told, left = {last, '1'}, MOST_ASKED_BYTES
+  for i, sweep in ipairs(redis.call('XRANGE', KEYS[4] .. ':sweeps', '(' .. since, '+', 'COUNT', MOST_ASKED + 1)) do
+    left = left - #sweep[2][2]
+    if left < 0 or i > MOST_ASKED then return {last, '0'} end
+    told[#told + 1], told[#told + 2] = sweep[1], sweep[2][2]
+  end
+  return told
+end
+
+local fenced = ARGV[11] ~= '' and invalidations_after(ARGV[11]) or {}
+return {t[1], t[2], meta[2], meta[3] or '', open, gap, records, config, meta[7] or 0, newest, count, {said, fenced}}

@@ -10,6 +10,7 @@ pub(crate) mod sweep;
 
 use crate::tiered::{
     TieredCache, ended,
+    fill::OUTWAIT,
     invalidate::match_counter::MatchCounter,
     invalidate::removal::Handover,
     invalidate::sweep::{Act, Pace, Sweep},
@@ -30,6 +31,7 @@ use crate::{
 };
 use futures_util::future::join;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// How often an invalidation begins anew when its record is lost.
 const TRIES: usize = 3;
@@ -237,6 +239,8 @@ impl View<'_> {
         let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
         if let Some(note) = &again {
             self.leave_note(note).await?;
+            // A fill that has not found the note has claimed its row by then.
+            sleep(OUTWAIT).await;
         }
         let counter = MatchCounter::of(levels);
         let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, counter: &counter };

@@ -43,7 +43,7 @@ impl View<'_> {
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let said = Said::parse(replies.next().ok_or(Down::Odd("no reply of the index"))?)?;
         let looked = said.map(|said| Looked::of(keys.iter().copied(), &said, as_of.generation));
-        Ok(Synced { replies: replies.collect(), looked, as_of })
+        Ok(Synced { replies: replies.collect(), looked, as_of, fenced: None })
     }
 
     /// Whether L3 has the very version of a copy in L1 that nobody else can vouch for. A marker says nothing: of the value

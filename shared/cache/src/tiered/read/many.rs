@@ -149,11 +149,11 @@ impl View<'_> {
         let (held, unheld): (Vec<usize>, Vec<usize>) = open.iter().partition(|at| is_held(at));
         let unseen_bytes = UNSEEN_BYTES / unheld.len().clamp(1, MOST_CALLS);
         let (commands, places) = self.reads(many, &unheld, unseen_bytes);
-        let Synced { replies, looked, as_of } = match syncs {
-            true => self.sync_about(About { keys: &keys, always: !unsure.is_empty() }, commands).await?,
+        let Synced { replies, looked, as_of, .. } = match syncs {
+            true => self.sync_about(About { keys: &keys, always: !unsure.is_empty(), fence: None }, commands).await?,
             false if unsure.is_empty() => {
                 let replies = self.ask_all(commands, 0).await?;
-                Synced { replies, looked: None, as_of: before }
+                Synced::unasked(replies, before)
             }
             false => self.ask_index(&unsure, commands).await?,
         };

@@ -8,6 +8,7 @@ pub(crate) mod promote;
 pub(crate) mod rows;
 
 use crate::tiered::{
+    fill::Miss,
     fleet::configure::FOLLOW_INTERVAL_MS,
     read::newest::Newest,
     sync::{About, Synced},
@@ -53,7 +54,7 @@ pub(crate) enum Shared {
 impl View<'_> {
     pub(crate) async fn get(&self, key: &Key, read: Read) -> Result<Lookup, Stop> {
         let mut path = self.path();
-        let found = match self.look_up(key, read, &mut path).await {
+        let found = match self.look_up(key, read, None, &mut path).await {
             Err(Stop::Superseded) => return Err(Stop::Superseded),
             Err(Stop::Failed(error)) => Err(error),
             Ok(hit) => Ok(hit),
@@ -62,7 +63,14 @@ impl View<'_> {
         Ok(found.map(|hit| Lookup { hit, path })?)
     }
 
-    async fn look_up(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, Stop> {
+    /// Looks for the value; of a `miss` that is to be filled, learns what it was.
+    pub(crate) async fn look_up(
+        &self,
+        key: &Key,
+        read: Read,
+        mut miss: Option<&mut Miss>,
+        path: &mut Path,
+    ) -> Result<Option<Hit>, Stop> {
         if !self.uses(Level::L2) {
             self.follow(FOLLOW_INTERVAL_MS).await;
             self.in_force()?;
@@ -73,14 +81,14 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(self.get_without_redis(key, read, path).await?);
         }
-        let asked = self.ask_redis(key, read, path).await;
+        let asked = self.ask_redis(key, read, miss.as_deref_mut(), path).await;
         if asked.is_err() {
             self.follow(FOLLOW_INTERVAL_MS).await;
         }
         self.in_force()?;
         match asked.and_then(|asked| self.get_from_redis(key, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
-            Ok(Err(shared)) => Ok(self.get_from_register(key, read, Some(shared), path).await?),
+            Ok(Err(shared)) => Ok(self.get_from_register(key, read, miss, Some(shared), path).await?),
             Err(down) => {
                 path.l2 = Step::Unavailable;
                 tracing::debug!(%down, "L2 skipped");
@@ -91,7 +99,7 @@ impl View<'_> {
                 if self.source_of_truth() == SourceOfTruth::L2 {
                     return Err(CacheError::from(down).into());
                 }
-                Ok(self.get_from_register(key, read, None, path).await?)
+                Ok(self.get_from_register(key, read, None, None, path).await?)
             }
         }
     }
@@ -132,20 +140,24 @@ impl View<'_> {
 
     /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
     /// now: one round trip.
-    async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
-        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
+    async fn ask_redis(&self, key: &Key, read: Read, miss: Option<&mut Miss>, path: &mut Path) -> Result<Asked, Down> {
+        let due = miss.is_some() || read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
         let before = self.as_of();
         let known = before.position;
-        let read_copy = || self.setup.copies.read(key.as_str());
+        let wanted = miss.as_ref().map(|miss| miss.wanted);
+        let read_copy = || match wanted {
+            Some(wanted) => self.setup.copies.read_or_lease(key.as_str(), wanted, false),
+            None => self.setup.copies.read(key.as_str()),
+        };
         let unsure = self.is_unsure(key, held);
         let more = if held { Vec::new() } else { vec![read_copy()] };
-        let Synced { mut replies, looked, as_of } = match due {
-            true => self.sync_about(About { keys: &[key], always: unsure }, more).await?,
+        let Synced { mut replies, looked, as_of, .. } = match due {
+            true => self.sync_about(About { keys: &[key], always: unsure, fence: None }, more).await?,
             false if unsure => self.ask_index(&[key], more).await?,
-            false if held => Synced { replies: Vec::new(), looked: None, as_of: before },
-            false => Synced { replies: vec![self.ask(read_copy()).await?], looked: None, as_of: before },
+            false if held => Synced::unasked(Vec::new(), before),
+            false => Synced::unasked(vec![self.ask(read_copy()).await?], before),
         };
         if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
             let settled = self.confirm_or_drop(key, &copy, looked.as_ref());
@@ -160,6 +172,10 @@ impl View<'_> {
         let reply = match replies.pop() {
             Some(reply) => reply,
             None => self.ask(read_copy()).await?,
+        };
+        let reply = match miss {
+            Some(miss) => miss.take_lease(reply)?,
+            None => reply,
         };
         Ok(Asked::Redis { reply, known, as_of, looked })
     }
@@ -208,6 +224,7 @@ impl View<'_> {
         &self,
         key: &Key,
         read: Read,
+        mut miss: Option<&mut Miss>,
         shared: Option<Shared>,
         path: &mut Path,
     ) -> Result<Option<Hit>, CacheError> {
@@ -216,12 +233,15 @@ impl View<'_> {
         let known_ms = self.learn_open_invalidations(reachable, self.window_ms(read)).await?;
         if self.source_of_truth() == SourceOfTruth::L2 {
             if let Some(Shared::Distrusted(found, _)) = shared {
-                self.drop_copy(key, as_of, &found).await;
+                self.drop_copy(key, as_of, &found, None).await;
             }
             return Ok(None);
         }
         let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let row = self.store.read(key.as_str()).await?;
+        if let Some(miss) = &mut miss {
+            miss.seen = row.as_ref().map(|row| row.standing);
+        }
         let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let as_of = if late { self.as_of() } else { as_of };
         let distrusted = match shared {
@@ -234,7 +254,7 @@ impl View<'_> {
         let value = self.newest(key, row, distrusted.as_ref(), path);
         let Some(value) = value.filter(|value| !self.is_masked(value.level, key, &value.entry)) else {
             if reachable && let Some((found, _)) = distrusted {
-                self.drop_copy(key, as_of, &found).await;
+                self.drop_copy(key, as_of, &found, miss).await;
             }
             return Ok(None);
         };
@@ -257,7 +277,7 @@ impl View<'_> {
     async fn promote(&self, key: &Key, as_of: AsOf, value: &Newest, asked_ms: i64, distrusted: Option<Found>) -> bool {
         if !value.entry.levels.has(Level::L2) {
             if let Some(found) = distrusted {
-                self.drop_copy(key, as_of, &found).await;
+                self.drop_copy(key, as_of, &found, None).await;
             }
             return true;
         }
@@ -286,13 +306,23 @@ impl View<'_> {
         }
     }
 
-    /// Removes a copy that L3 does not confirm.
-    async fn drop_copy(&self, key: &Key, as_of: AsOf, found: &Found) {
+    /// Removes a copy that L3 does not confirm; of a miss that is to be filled, takes the lease with that.
+    async fn drop_copy(&self, key: &Key, as_of: AsOf, found: &Found, miss: Option<&mut Miss>) {
         if self.link.is_refusing() {
             return;
         }
         let undo = self.setup.copies.undo(self.operation(as_of), key.as_str(), found.version, found.as_of);
-        if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
+        let lease = miss.as_ref().map(|miss| self.setup.copies.read_or_lease(key.as_str(), miss.wanted, true));
+        let dropped = match self.ask_all([undo].into_iter().chain(lease).collect(), 0).await {
+            Ok(replies) => {
+                let mut replies = replies.into_iter();
+                let undone = replies.next().ok_or(Down::Odd("no reply")).and_then(Outcome::parse).map(drop);
+                let taken = miss.zip(replies.next()).map_or(Ok(()), |(miss, reply)| miss.take_lease(reply).map(drop));
+                undone.and(taken)
+            }
+            Err(down) => Err(down),
+        };
+        if let Err(down) = dropped {
             tracing::debug!(%down, "a stale copy in L2 is left to be found out again");
         }
     }
@@ -313,7 +343,7 @@ impl View<'_> {
             }
             self.memory.remove(key, now_ms);
         }
-        self.get_from_register(key, read, None, path).await
+        self.get_from_register(key, read, None, None, path).await
     }
 
     /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.

@@ -136,7 +136,7 @@ impl View<'_> {
             return Ok(());
         }
         let keys: Vec<_> = sent.iter().map(|ready| &ready.key).collect();
-        let Synced { looked, .. } = self.sync_about(About { keys: &keys, always: false }, Vec::new()).await?;
+        let Synced { looked, .. } = self.sync_about(About { keys: &keys, ..About::default() }, Vec::new()).await?;
         let mut changed = Vec::new();
         for (ready, outcome) in sent.iter().zip(outcomes) {
             let unchanged = self.since(ready, ground.as_of, looked.as_ref()) == Since::Unchanged;

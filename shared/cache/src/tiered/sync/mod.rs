@@ -10,7 +10,7 @@ use crate::{
     key::Key,
     lock::{Held, whole},
     planted::{Panic, panic_at},
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, SyncReply},
+    redis::{Batch, Command, Down, Fenced, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, SyncReply},
     source_of_truth::SourceOfTruth,
     stats::Count,
     version::{Position, Version},
@@ -40,6 +40,8 @@ pub(crate) struct About<'a> {
     pub keys: &'a [&'a Key],
     /// Also where the sync tells all that has happened since the last one.
     pub always: bool,
+    /// The invalidations after this position are asked for, for a fill.
+    pub fence: Option<Position>,
 }
 
 /// What a sync that follows on commands comes after.
@@ -70,6 +72,15 @@ pub(crate) struct Synced {
     pub looked: Option<Looked>,
     /// The as-of position of what those commands read.
     pub as_of: AsOf,
+    /// What a fill asked for.
+    pub fenced: Option<Fenced>,
+}
+
+impl Synced {
+    /// Replies that came without a sync, of what was known at `as_of`.
+    pub(crate) fn unasked(replies: Vec<Reply>, as_of: AsOf) -> Synced {
+        Synced { replies, looked: None, as_of, fenced: None }
+    }
 }
 
 /// What a write into L2 and the look into the journal after it gave.
@@ -107,10 +118,11 @@ impl View<'_> {
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         self.sync_times.add(began.elapsed());
-        let (looked, as_of, heeding) = {
-            let reply = self.reply_to_sync(replies.next())?;
+        let (looked, as_of, fenced, heeding) = {
+            let mut reply = self.reply_to_sync(replies.next())?;
+            let fenced = reply.fenced.take();
             let (looked, as_of, mut knowledge) = self.learn(reply, &sent, about, &hot)?;
-            (looked, as_of, self.heeding(&sent, &mut knowledge))
+            (looked, as_of, fenced, self.heeding(&sent, &mut knowledge))
         };
         let answers = replies.by_ref().take(count).collect();
         piggybacked.settle(replies);
@@ -126,7 +138,7 @@ impl View<'_> {
         }
         heeded?;
         self.prefetches.allow(began.elapsed() < self.prefetch_time());
-        Ok(Synced { replies: answers, looked, as_of })
+        Ok(Synced { replies: answers, looked, as_of, fenced })
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -198,7 +210,7 @@ impl View<'_> {
     ) -> Result<Checked, Down> {
         let keys: Vec<&Key> = written.iter().map(|written| written.key).collect();
         let bytes = written.iter().map(|written| written.bytes).sum();
-        let about = About { keys: &keys, always: false };
+        let about = About { keys: &keys, ..About::default() };
         let (replies, looked) = self.then_sync_about(about, commands, bytes, after).await?;
         let since: Vec<Since> = {
             let knowledge = self.knowledge();
@@ -282,7 +294,7 @@ impl View<'_> {
 
     fn sync_command(&self, sent: &Sent, about: About<'_>, hot: &[Key]) -> Command {
         let document = self.setup().document.version;
-        let question = Question { keys: about.keys, always: about.always, hot };
+        let question = Question { keys: about.keys, always: about.always, hot, fence: about.fence };
         let knowledge = self.knowledge();
         self.journal.sync(sent.cursor, knowledge.count(), document, knowledge.open().set(), &question)
     }

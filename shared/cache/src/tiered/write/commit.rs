@@ -186,8 +186,11 @@ impl View<'_> {
         };
         // An invalidation may have passed L3 before this value got there; or L3 only points to the copy in L2 that was
         // just taken back.
+        // A fill is not repeated: it is older than whatever came.
+        let is_fill = matches!(plan.expected, Expected::Claim(_));
         let must_repeat = match since {
             Since::Unchanged => false,
+            _ if is_fill && plan.names(Level::L3) => false,
             Since::Changed => !plan.names(Level::L3),
             Since::Invalidated => true,
         };

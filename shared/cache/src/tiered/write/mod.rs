@@ -59,6 +59,9 @@ impl TieredCache {
         if !refusals.is_empty() {
             return Err(CacheError::Refused(refusals));
         }
+        if let Some(token) = &put.fill {
+            return self.fill_with(key, put, token).await;
+        }
         loop {
             if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
                 return self.count_mutation(ended, |stored| stored.degraded);
@@ -87,7 +90,7 @@ impl View<'_> {
             let question = self.stock_question(key, put, named, *shared);
             let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
             self.allow(put)?;
-            let (entry, envelope) = self.seal(&payload, put, named, &begun);
+            let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
             let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
             if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
                 self.allow_share(share, &begun.answers)?;
@@ -114,7 +117,7 @@ impl View<'_> {
     }
 
     /// What the configuration allows, once it is known to be the one in force.
-    fn allow(&self, put: &Put) -> Result<(), CacheError> {
+    pub(crate) fn allow(&self, put: &Put) -> Result<(), CacheError> {
         let (size_bytes, max_bytes) = (put.value.text().len(), self.setup.config.max_entry_bytes());
         if size_bytes > max_bytes {
             return Err(CacheError::TooLarge { size_bytes, max_bytes });
@@ -195,13 +198,20 @@ impl View<'_> {
         Ok(Begun { as_of, version, redis, followed, began_ms, asked_ms, before, held, answers })
     }
 
-    fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
-        let latest_ms = begun.began_ms + i64::from(put.ttl_seconds) * 1000;
+    /// The entry that is put, and its envelope, with a version and the time at which it was put.
+    pub(crate) fn seal(
+        &self,
+        payload: &Payload,
+        put: &Put,
+        named: Levels,
+        (version, now_ms): (Version, i64),
+    ) -> (Entry, Bytes) {
+        let latest_ms = now_ms + put.life_ms();
         let sliding = put.idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms });
         let attributes = Attributes {
-            version: begun.version,
-            created_at_ms: begun.began_ms,
-            expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(begun.began_ms)),
+            version,
+            created_at_ms: now_ms,
+            expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(now_ms)),
             ttl_seconds: put.ttl_seconds,
             sliding,
             tags: put.tags.clone(),

@@ -1,0 +1,208 @@
+//! Claims: a fill takes the row of its key before it looks into the journal, and puts its value there only after that.
+//!
+//! A claim is written as a stub that has expired, with the name of whoever claims. So every release reads nothing there,
+//! and whatever removes or replaces a stub does so with a claim.
+
+use super::{
+    Item,
+    client::{L3Error, Store},
+    head::Kind,
+    matches::{index_key, tags_attribute},
+    number,
+    rows::{Before, KEEP_SECONDS, row_key, tombstone},
+    text,
+};
+use crate::{entry::Entry, version::Version};
+use aws_sdk_dynamodb::{error::SdkError, types::ReturnValue};
+use futures_util::future::try_join_all;
+
+/// The attribute that says whose claim a row is.
+const CLAIM: &str = "claim";
+
+/// What stands in a row, exactly: no two rows of a key that say different things are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub version: Version,
+    pub kind: StandingKind,
+}
+
+/// Of which kind that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StandingKind {
+    Value,
+    Stub,
+    Gone,
+    Claim,
+}
+
+/// A row that a fill claims.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub key: &'a str,
+    /// What is to be put there.
+    pub entry: &'a Entry,
+    /// What stood there at the miss.
+    pub seen: Option<Standing>,
+    /// Whose it is: the same name again is the same claim.
+    pub name: u64,
+}
+
+impl StandingKind {
+    /// As a token has it.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            StandingKind::Value => 1,
+            StandingKind::Stub => 2,
+            StandingKind::Gone => 3,
+            StandingKind::Claim => 4,
+        }
+    }
+
+    /// What [`number`](StandingKind::number) made a number of.
+    pub(crate) fn of(number: u8) -> Option<StandingKind> {
+        let kinds = [StandingKind::Value, StandingKind::Stub, StandingKind::Gone, StandingKind::Claim];
+        kinds.into_iter().find(|kind| kind.number() == number)
+    }
+
+    pub(super) fn of_row(kind: Kind, item: &Item) -> StandingKind {
+        match kind {
+            _ if is_claim(item) => StandingKind::Claim,
+            Kind::Value => StandingKind::Value,
+            Kind::Stub => StandingKind::Stub,
+            Kind::Gone => StandingKind::Gone,
+        }
+    }
+
+    const fn kind(self) -> &'static str {
+        match self {
+            StandingKind::Value => "value",
+            StandingKind::Stub | StandingKind::Claim => "elsewhere",
+            StandingKind::Gone => "gone",
+        }
+    }
+}
+
+/// Whether a row is a claim.
+pub(super) fn is_claim(item: &Item) -> bool {
+    item.contains_key(CLAIM)
+}
+
+/// What must hold for a value to take the place of the claim of that name.
+pub(super) const CLAIMED: &str = "#v = :new AND claim = :claim";
+
+impl Store {
+    /// Claims a row that is as it was seen; returns what it said before, or nothing where it is not claimed.
+    pub(crate) async fn claim_row(&self, claim: Claim<'_>) -> Result<Option<Before>, L3Error> {
+        let own = "(#v = :own AND claim = :claim)";
+        let seen = match claim.seen {
+            None => "attribute_not_exists(#v)",
+            Some(Standing { kind: StandingKind::Claim, .. }) => {
+                "(#v = :seen AND #k = :kind AND attribute_exists(claim))"
+            }
+            Some(_) => "(#v = :seen AND #k = :kind AND attribute_not_exists(claim))",
+        };
+        let mut put = self
+            .client()
+            .await?
+            .put_item()
+            .table_name(&self.entries)
+            .set_item(Some(self.claimed(claim)))
+            .condition_expression(format!("{seen} OR {own}"))
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_values(":own", number(claim.entry.version.0))
+            .expression_attribute_values(":claim", number(claim.name))
+            .return_values(ReturnValue::AllOld);
+        if let Some(Standing { version, kind }) = claim.seen {
+            put = put
+                .expression_attribute_names("#k", "kind")
+                .expression_attribute_values(":seen", number(version.0))
+                .expression_attribute_values(":kind", text(kind.kind()));
+        }
+        match put.send().await {
+            Ok(put) => {
+                let before = put.attributes.filter(|before| !is_claim(before));
+                let before = before.map(|before| self.before_of(&before)).unwrap_or_default();
+                self.count_gone(before.kept);
+                Ok(Some(before))
+            }
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn claimed(&self, claim: Claim<'_>) -> Item {
+        let mut item = row_key(claim.key);
+        item.extend([
+            ("version".to_owned(), number(claim.entry.version.0)),
+            ("kind".to_owned(), text(StandingKind::Claim.kind())),
+            ("expires_at".to_owned(), number(0)),
+            ("levels".to_owned(), number(0)),
+            (CLAIM.to_owned(), number(claim.name)),
+            ("ttl".to_owned(), number(self.clock.now_ms() / 1000 + KEEP_SECONDS)),
+        ]);
+        if !claim.entry.tags.is_empty() {
+            item.insert("tags".to_owned(), tags_attribute(&claim.entry.tags));
+        }
+        item
+    }
+
+    /// Gives a claim up: nothing stands in its place.
+    pub(crate) async fn unclaim(&self, claim: Claim<'_>) -> Result<(), L3Error> {
+        let Claim { key, entry, name, .. } = claim;
+        let put = self
+            .client()
+            .await?
+            .put_item()
+            .table_name(&self.entries)
+            .set_item(Some(tombstone(key, entry.version, self.clock.now_ms())))
+            .condition_expression(CLAIMED)
+            .expression_attribute_names("#v", "version")
+            .expression_attribute_values(":new", number(entry.version.0))
+            .expression_attribute_values(":claim", number(name));
+        match put.send().await {
+            Ok(_) => {
+                self.discard(key, entry.version, 0, entry.tags.iter().map(|tag| &**tag)).await;
+                Ok(())
+            }
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Writes the index rows of a fill's tags, all at once. One that stands for longer stays: a token may be used twice, and
+    /// what came first may live longer.
+    pub(crate) async fn index_for_long(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
+        let rows = entry.tags.iter().map(async |tag| {
+            let mut item = index_key(key, entry.version, tag);
+            let ttl = number(entry.expires_at_ms / 1000 + 1);
+            item.insert("ttl".to_owned(), ttl.clone());
+            let put = self.client().await?.put_item().table_name(&self.entries).set_item(Some(item));
+            let sent = put
+                .condition_expression("attribute_not_exists(#ttl) OR #ttl < :ttl")
+                .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":ttl", ttl)
+                .send()
+                .await;
+            match sent {
+                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+                sent => sent.map(drop).map_err(|error| self.failed(error)),
+            }
+        });
+        try_join_all(rows).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamo::text_of;
+
+    #[test]
+    fn a_claim_is_a_stub_to_releases_that_know_of_none() {
+        let mut item = Item::from([("kind".to_owned(), text(StandingKind::Claim.kind()))]);
+        assert_eq!(text_of(&item, "kind"), Some("elsewhere"));
+        assert_eq!(StandingKind::of_row(Kind::Stub, &item), StandingKind::Stub);
+        item.insert(CLAIM.to_owned(), number(1));
+        assert_eq!(StandingKind::of_row(Kind::Stub, &item), StandingKind::Claim);
+    }
+}
