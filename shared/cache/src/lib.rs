@@ -37,6 +37,7 @@
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
+//! | [`explain`] | why a read is answered as it is |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
@@ -76,6 +77,7 @@ mod coherence;
 pub mod config;
 mod dynamo;
 pub mod entry;
+pub mod explain;
 mod frontier;
 pub mod job;
 pub mod key;
@@ -109,6 +111,7 @@ pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
+pub use explain::{CopyFacts, Explained, LevelFacts, Prediction, Reason, Verdict};
 pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};

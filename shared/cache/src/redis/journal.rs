@@ -1,7 +1,9 @@
 //! The journal: one stream of the fleet's newest mutations, and the sync that reads it.
 
+mod past;
 mod replies;
 
+pub(crate) use self::past::Told;
 pub(crate) use self::replies::{
     Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published, opened,
 };

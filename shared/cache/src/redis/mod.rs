@@ -56,7 +56,7 @@ pub(crate) use copies::{
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
     Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS,
-    Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Said, SyncReply, Told, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

@@ -66,7 +66,7 @@ fn closed(fields: &Fields) -> Option<(Position, u64)> {
     Some((Position::parse(fields.get("of")?)?, fields.get("matched")?.parse().ok()?))
 }
 
-fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option<Mutation> {
+pub(super) fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option<Mutation> {
     let text = |name: &str| fields.get(name).filter(|text| !text.is_empty()).cloned();
     let kind = text("kind").filter(|kind| ["put", "delete", "invalidate", "config"].contains(&kind.as_str()))?;
     let written = fields.get("body").and_then(|body| serde_json::from_str::<Written>(body).ok());

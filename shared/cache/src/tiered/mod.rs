@@ -13,6 +13,7 @@ mod configure;
 mod counting;
 mod deliver;
 mod doubt;
+mod explain;
 mod filling;
 mod history;
 mod invalidate;

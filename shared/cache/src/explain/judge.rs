@@ -1,0 +1,275 @@
+//! The verdict: what a read finds that is made here and now, and why.
+//!
+//! It follows the read itself (`tiered`): the copy in L1 while the window lasts; else a sync and L2; else the register,
+//! which decides.
+
+use super::{
+    Explained, Prediction, Reason, Verdict,
+    facts::{Asked, Certified, Facts, Held, Row, Says, Shared},
+    levels,
+    past::Culprit,
+};
+use crate::{
+    level::{Level, Levels},
+    register::Register,
+    version::Version,
+};
+
+/// How long a row of L3 stays at least, in ms; `KEEP_SECONDS` of `dynamo/rows.rs`.
+const ROW_KEPT_MS: i64 = 3_600_000;
+/// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2.
+const OVER_MS: u64 = crate::redis::HISTORY.as_secs() * 1000;
+
+/// What the register says of a key.
+#[derive(Debug, Clone)]
+pub(super) enum Newest {
+    /// There is a value, in that level; and the levels that its PUT named.
+    Live { version: Version, level: Level, levels: Levels },
+    /// There is none, or none that a shared level could give; with the version that the register has.
+    Gone { version: Option<Version>, culprit: Culprit },
+    /// It cannot be asked.
+    NotKnown,
+}
+
+/// Judges; the container speaks for itself.
+pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced_ms: Option<i64>) -> Explained {
+    let newest = facts.newest();
+    let (verdict, prediction, (reason, cause)) = facts.verdict(&newest);
+    let never = reason == Some(Reason::NeverStored);
+    let known_since_ms = facts.past.known_since_ms(facts.register, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
+    let levels = levels::of(facts, &newest, prediction);
+    Explained { verdict, reason, prediction, cause, known_since_ms, levels, container, window_ms, synced_ms }
+}
+
+/// A verdict, what follows from it, and why.
+type Judged = (Verdict, Prediction, (Option<Reason>, Option<crate::Mutation>));
+
+fn hit(level: Level) -> Judged {
+    (Verdict::Hit, Prediction::Found(level), (None, None))
+}
+
+fn because(verdict: Verdict, prediction: Prediction, (reason, cause): Culprit) -> Judged {
+    (verdict, prediction, (Some(reason), cause))
+}
+
+impl Facts<'_> {
+    pub(super) fn newest(&self) -> Newest {
+        if self.past.is_blind {
+            return Newest::NotKnown;
+        }
+        match self.register {
+            Register::L3 => self.newest_by_l3(),
+            Register::L2 => self.newest_by_l2(),
+        }
+    }
+
+    fn newest_by_l3(&self) -> Newest {
+        let gone = |version, reason| Newest::Gone { version, culprit: (reason, None) };
+        let row = match &self.l3 {
+            Asked::Disabled | Asked::Unavailable => return Newest::NotKnown,
+            Asked::Said(None) if self.past.last.is_some() => return gone(None, Reason::Unknown),
+            Asked::Said(None) => return gone(None, Reason::NeverStored),
+            Asked::Said(Some(row)) => row,
+        };
+        let version = Some(row.version);
+        if row.is_from_before {
+            return gone(version, Reason::LevelDisabled);
+        }
+        match row.says {
+            Says::Gone => Newest::Gone { version, culprit: self.past.left(row.version, self.key) },
+            _ if self.now_ms >= row.expires_at_ms => gone(version, Reason::Expired),
+            Says::Value => match self.hidden(row, Level::L3) {
+                Some(culprit) => Newest::Gone { version, culprit },
+                None => Newest::Live { version: row.version, level: Level::L3, levels: row.levels },
+            },
+            Says::Elsewhere => match self.hidden(row, Level::L2) {
+                Some(culprit) => Newest::Gone { version, culprit },
+                None => self.newest_elsewhere(row),
+            },
+        }
+    }
+
+    /// The value that L3 only points to.
+    fn newest_elsewhere(&self, row: &Row) -> Newest {
+        let gone = |culprit| Newest::Gone { version: Some(row.version), culprit };
+        if !row.levels.has(Level::L2) {
+            return gone((Reason::OtherLevels, None));
+        }
+        let copy = match &self.l2 {
+            Asked::Disabled => return gone((Reason::LevelDisabled, None)),
+            Asked::Unavailable => return Newest::NotKnown,
+            Asked::Said(Some(Shared::Copy(copy, _))) if copy.version == row.version => copy,
+            Asked::Said(_) => {
+                let since = self.past.last.as_ref().filter(|last| last.greatest == row.version).map(|last| last.at);
+                let swept = since.and_then(|at| self.past.swept(Level::L2, self.key, &row.tags, at));
+                return gone(swept.map_or((Reason::EvictedHere, None), |swept| swept.culprit()));
+            }
+        };
+        match self.past.swept(Level::L2, self.key, &copy.tags, copy.stamp) {
+            Some(swept) => gone(swept.culprit()),
+            None => Newest::Live { version: row.version, level: Level::L2, levels: row.levels },
+        }
+    }
+
+    fn newest_by_l2(&self) -> Newest {
+        let gone = |version, culprit| Newest::Gone { version, culprit };
+        match &self.l2 {
+            Asked::Disabled | Asked::Unavailable => Newest::NotKnown,
+            Asked::Said(Some(Shared::Copy(copy, _))) => {
+                let version = Some(copy.version);
+                if self.now_ms >= copy.expires_at_ms {
+                    return gone(version, (Reason::Expired, None));
+                }
+                if copy.stamp < self.past.switched {
+                    return gone(version, (Reason::LevelDisabled, None));
+                }
+                match self.past.swept(Level::L2, self.key, &copy.tags, copy.stamp) {
+                    Some(swept) => gone(version, swept.culprit()),
+                    None => Newest::Live { version: copy.version, level: Level::L2, levels: copy.levels },
+                }
+            }
+            Asked::Said(Some(Shared::Tombstone(version))) => {
+                let put = self.past.put(*version).filter(|put| put.kind == "put");
+                // A PUT that names other levels removes what is older.
+                let culprit = match put {
+                    Some(put) => (Reason::OtherLevels, Some(put)),
+                    None => self.past.left(*version, self.key),
+                };
+                gone(Some(*version), culprit)
+            }
+            Asked::Said(Some(Shared::Unreadable) | None) => {
+                let culprit = match &self.past.last {
+                    None => (Reason::NeverStored, None),
+                    Some(last) => self.past.suspect(self.key, last.at).unwrap_or_else(|| match last.culprit() {
+                        deleted @ (Reason::Deleted, _) => deleted,
+                        // Whether its time was over, or Redis had no room for it, nobody has written down.
+                        _ => (Reason::Unknown, None),
+                    }),
+                };
+                let version = self.past.last.as_ref().map(|last| last.greatest);
+                gone(version, culprit)
+            }
+        }
+    }
+
+    /// What hides a row whose value is kept in `level`.
+    fn hidden(&self, row: &Row, level: Level) -> Option<Culprit> {
+        let open = self.past.hides(level, self.key, &row.tags, row.version);
+        match open {
+            Some(open) => Some((Reason::HiddenByOpenInvalidation, open.culprit().1)),
+            None => row.is_hidden.then_some((Reason::HiddenByOpenInvalidation, None)),
+        }
+    }
+
+    fn verdict(&self, newest: &Newest) -> Judged {
+        if let Some(held) = self.l1.there()
+            && let Some(judged) = self.by_memory(held, newest)
+        {
+            return judged;
+        }
+        match newest {
+            Newest::Live { version, level, .. } => hit(self.nearest(*version, *level)),
+            Newest::Gone { culprit, .. } => because(Verdict::Miss, Prediction::Absent, culprit.clone()),
+            Newest::NotKnown => self.without_register(),
+        }
+    }
+
+    /// The verdict where L1 answers; `None` where it does not.
+    fn by_memory(&self, held: &Held, newest: &Newest) -> Option<Judged> {
+        let stale = |culprit| Some(because(Verdict::Stale, Prediction::Found(Level::L1), culprit));
+        if !held.answers && self.of_memory(held, newest).is_err() && !self.is_pointed_at(held) {
+            return None;
+        }
+        match newest {
+            Newest::NotKnown => Some(hit(Level::L1)),
+            Newest::Live { version, .. } if *version == held.copy.version => Some(hit(Level::L1)),
+            Newest::Gone { version, culprit } if *version == Some(held.copy.version) => match culprit.0 {
+                // It is in this memory that the value is kept, alone by now.
+                Reason::OtherLevels | Reason::EvictedHere | Reason::Unknown => Some(hit(Level::L1)),
+                _ => stale(culprit.clone()),
+            },
+            Newest::Live { version, .. } => stale((Reason::Overwritten, self.past.put(*version))),
+            Newest::Gone { culprit, .. } => stale(culprit.clone()),
+        }
+    }
+
+    /// Whether L3 points to that very value, and L2, which has it too, cannot be asked.
+    fn is_pointed_at(&self, held: &Held) -> bool {
+        let is_same = |row: &Row| row.says == Says::Elsewhere && row.version == held.copy.version && !row.is_hidden;
+        matches!(self.l2, Asked::Unavailable) && held.is_settled && self.l3.there().is_some_and(is_same)
+    }
+
+    /// What speaks against the copy in L1 once it has been asked what happened.
+    pub(super) fn of_memory(&self, held: &Held, newest: &Newest) -> Result<(), Culprit> {
+        let copy = &held.copy;
+        let by_journal = match (&self.l2, held.good_until) {
+            (Asked::Said(_), Some(until)) => {
+                self.past.of_copy(Level::L1, self.key, &copy.tags, copy.version, until.max(copy.stamp))
+            }
+            _ => Err((Reason::UnconfirmedCopy, None)),
+        };
+        let is_confirmed = match (newest, &self.l2) {
+            (Newest::Live { version, .. }, Asked::Said(_)) => *version == copy.version,
+            // Nobody but L3 can say so, and it does of the version alone.
+            (_, Asked::Disabled) => self.l3.there().is_some_and(|row| row.version == copy.version && !row.is_hidden),
+            _ => false,
+        };
+        match by_journal {
+            Err((Reason::JournalGap | Reason::UnconfirmedCopy, _)) if is_confirmed => Ok(()),
+            by_journal => by_journal,
+        }
+    }
+
+    /// The nearest shared level that may answer with the newest value.
+    fn nearest(&self, version: Version, level: Level) -> Level {
+        match self.l2.there() {
+            Some(Shared::Copy(copy, at_ms)) if copy.version == version && self.of_shared(copy, *at_ms).is_ok() => {
+                Level::L2
+            }
+            _ => level,
+        }
+    }
+
+    /// What speaks against the copy in L2.
+    pub(super) fn of_shared(&self, copy: &Certified, certified_ms: i64) -> Result<(), Culprit> {
+        if self.now_ms >= copy.expires_at_ms {
+            return Err((Reason::Expired, None));
+        }
+        if self.register == Register::L2 {
+            return match self.newest_by_l2() {
+                Newest::Gone { culprit, .. } => Err(culprit),
+                _ => Ok(()),
+            };
+        }
+        let known = self.past.of_copy(Level::L2, self.key, &copy.tags, copy.version, copy.stamp);
+        let floor = self.past.floor.zip(self.past.swept).map(|(floor, swept)| floor.max(swept));
+        let is_over = floor.is_some_and(|floor| floor.ms + OVER_MS <= self.past.now_ms);
+        match known {
+            // What the index does not reach back to has long ended, and is in L2.
+            Err((Reason::JournalGap, _)) if is_over => self.of_certificate(copy, certified_ms),
+            Err(culprit) => Err(culprit),
+            Ok(()) => self.of_certificate(copy, certified_ms),
+        }
+    }
+
+    fn of_certificate(&self, copy: &Certified, certified_ms: i64) -> Result<(), Culprit> {
+        let is_old = self.now_ms.saturating_sub(certified_ms) > self.revalidate_ms;
+        if is_old || copy.stamp < self.past.epoch { Err((Reason::UnconfirmedCopy, None)) } else { Ok(()) }
+    }
+
+    /// The verdict where whoever decides cannot be asked.
+    fn without_register(&self) -> Judged {
+        let held = self.l1.there().map(|held| self.of_memory(held, &Newest::NotKnown));
+        let shared = match self.l2.there() {
+            Some(Shared::Copy(copy, certified_ms)) => Some(self.of_shared(copy, *certified_ms)),
+            _ => None,
+        };
+        match (shared, held) {
+            (Some(Ok(())), _) if self.register == Register::L3 && !self.past.is_blind => hit(Level::L2),
+            (Some(Err(culprit)), _) | (_, Some(Err(culprit))) => {
+                because(Verdict::Stale, Prediction::Unavailable, culprit)
+            }
+            _ => because(Verdict::Miss, Prediction::Unavailable, (Reason::LevelUnavailable, None)),
+        }
+    }
+}
