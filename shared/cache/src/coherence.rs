@@ -2,29 +2,29 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
-mod doubt;
+mod mark_untrusted;
 mod learn;
-mod news;
+mod delta;
 mod notes;
 mod order;
 mod removed;
 mod walk;
 
-use self::{doubt::Gaps, order::Order, walk::Walk};
+use self::{mark_untrusted::Gaps, order::Order, walk::Walk};
 pub(crate) use self::{
-    doubt::{Held, Looked},
-    news::News,
+    mark_untrusted::{Held, Looked},
+    delta::SyncDelta,
     notes::{LAMBDA_MS, NOTES_INTERVAL_MS},
     order::Sent,
 };
 use crate::{
-    barriers::Barriers,
+    open_invalidations::OpenInvalidations,
     key::Key,
-    ledger::Ledger,
+    recent_changes::RecentChanges,
     level::Level,
     planted::{Bug, planted},
     redis::{HISTORY, OPERATION_LIFE, SYNC_RECORDS},
-    register::Register,
+    source_of_truth::SourceOfTruth,
     selector::Invalidation,
     version::{Position, Version},
 };
@@ -39,7 +39,7 @@ mod tests;
 /// A container's knowledge.
 #[derive(Debug)]
 pub(crate) struct Coherence {
-    register: Register,
+    source_of_truth: SourceOfTruth,
     /// Whether the journal is read at all: L2 is switched on.
     reads_journal: bool,
     /// Where L2 or L3 was switched on or off last.
@@ -50,27 +50,27 @@ pub(crate) struct Coherence {
     published: Option<u64>,
     /// Position of the newest record read; `None` before the first sync.
     cursor: Option<Position>,
-    /// The ledger holds every put and delete after this position.
-    reach: Position,
-    /// The ledger holds every invalidation after this position.
+    /// The window of recent changes holds every put and delete after this position.
+    low_watermark: Position,
+    /// The window of recent changes holds every invalidation after this position.
     swept: Position,
     /// How many records there were at the last sync, and how many come in a second.
     count: u64,
     pace: u64,
     epoch: Position,
-    ledger: Ledger,
+    recent_changes: RecentChanges,
     /// The greatest version that the journal or the control table has told of.
     newest: Version,
     /// Invalidations that have not removed all they mean yet.
-    open: Barriers,
+    open: OpenInvalidations,
     /// The same by the control table, when Redis could not be asked or had lost them.
-    noted: Barriers,
+    noted: OpenInvalidations,
     /// Steady time at which the control table was asked for them.
     noted_ms: i64,
     /// Counts how often L1 was emptied, or something was missed; a fill that began before does not go in.
     generation: u64,
     gaps: Gaps,
-    /// A copy in L1 that was known to be good here or later is good: nothing has come since but what L1 has heeded.
+    /// A copy in L1 that was known to be good here or later is good: nothing has come since but what L1 has applied.
     settled: Position,
     walk: Walk,
     /// Counts the mutations that the journal does not tell of; a fill that began before does not go in.
@@ -83,13 +83,13 @@ pub(crate) struct Coherence {
     received: Option<Instant>,
     notes_checked_ms: u64,
     /// The last sync brought notes that could not be put into the journal: it does not do for trusting anything.
-    doubted: bool,
+    untrusted: bool,
     order: Order,
 }
 
 /// What an operation carries of the sync it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct AsOf {
     /// The cursor: what is read from L3 from now on is certified up to here.
     pub position: Position,
     pub generation: u64,
@@ -103,9 +103,9 @@ pub(crate) struct Stamp {
 
 /// The certificate of a copy in L2.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Certificate {
+pub(crate) struct FreshnessProof {
     pub version: Version,
-    pub stamp: Position,
+    pub as_of: Position,
     pub certified_ms: i64,
 }
 
@@ -121,23 +121,23 @@ pub(crate) enum Since {
 }
 
 impl Coherence {
-    pub(crate) fn new(register: Register) -> Coherence {
+    pub(crate) fn new(source_of_truth: SourceOfTruth) -> Coherence {
         Coherence {
-            register,
+            source_of_truth,
             reads_journal: true,
             switched: Position::ZERO,
             settling: false,
             published: None,
             cursor: None,
-            reach: Position::ZERO,
+            low_watermark: Position::ZERO,
             swept: Position::ZERO,
             count: 0,
             pace: 0,
             epoch: Position::ZERO,
-            ledger: Ledger::default(),
+            recent_changes: RecentChanges::default(),
             newest: Version::ZERO,
-            open: Barriers::default(),
-            noted: Barriers::default(),
+            open: OpenInvalidations::default(),
+            noted: OpenInvalidations::default(),
             noted_ms: i64::MIN,
             generation: 0,
             gaps: Gaps::default(),
@@ -145,7 +145,7 @@ impl Coherence {
             walk: Walk::default(),
             fills: 0,
             sent_ms: i64::MIN,
-            doubted: false,
+            untrusted: false,
             order: Order::default(),
             time_us: 0,
             received: None,
@@ -154,8 +154,8 @@ impl Coherence {
     }
 
     /// Goes by another configuration from now on.
-    pub(crate) fn configure(&mut self, register: Register, reads_journal: bool) {
-        self.register = register;
+    pub(crate) fn configure(&mut self, source_of_truth: SourceOfTruth, reads_journal: bool) {
+        self.source_of_truth = source_of_truth;
         self.reads_journal = reads_journal;
     }
 
@@ -182,7 +182,7 @@ impl Coherence {
 
     /// Whether what was known at `known_ms`, or at the last sync, is too old for a read at `now_ms`, all in steady time.
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
-        let sent_ms = if self.doubted { i64::MIN } else { self.sent_ms };
+        let sent_ms = if self.untrusted { i64::MIN } else { self.sent_ms };
         let age = now_ms.saturating_sub(sent_ms.max(known_ms));
         let kept = !planted(Bug::WindowNotKept) || self.cursor.is_none();
         kept && (window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms)
@@ -198,9 +198,9 @@ impl Coherence {
         self.cursor.unwrap_or_default()
     }
 
-    /// The stamp of an operation that begins now.
-    pub(crate) fn stamp(&self) -> Stamp {
-        Stamp {
+    /// The as-of position of an operation that begins now.
+    pub(crate) fn as_of(&self) -> AsOf {
+        AsOf {
             position: self.cursor.unwrap_or(Position::ZERO),
             generation: self.generation,
             fills: self.fills,
@@ -214,30 +214,30 @@ impl Coherence {
         &self,
         key: &Key,
         tags: &[Arc<str>],
-        copy: &Certificate,
+        copy: &FreshnessProof,
         looked: Option<&Looked>,
         now_ms: i64,
         revalidate_ms: i64,
     ) -> bool {
         let asked = !planted(Bug::LedgerNotAsked);
-        if self.is_blind() || (asked && self.is_swept(Level::L2, key, tags, copy.stamp)) {
+        if self.has_unreadable_invalidation() || (asked && self.is_invalidated(Level::L2, key, tags, copy.as_of)) {
             return false;
         }
-        if self.register == Register::L2 {
-            return copy.stamp >= self.switched;
+        if self.source_of_truth == SourceOfTruth::L2 {
+            return copy.as_of >= self.switched;
         }
-        let covered = asked && self.covers(key, copy.version, copy.stamp);
+        let covered = asked && self.covers(key, copy.version, copy.as_of);
         !self.is_settling()
             && !covered
-            && copy.stamp >= self.epoch
-            && (copy.stamp >= self.known_after()
+            && copy.as_of >= self.epoch
+            && (copy.as_of >= self.known_after()
                 || self.is_over(self.known_after())
                 || looked.is_some_and(|looked| self.is_untouched(key, copy, looked)))
             && now_ms - copy.certified_ms <= revalidate_ms
     }
 
     /// The open invalidations by the journal.
-    pub(crate) fn open(&self) -> &Barriers {
+    pub(crate) fn open(&self) -> &OpenInvalidations {
         &self.open
     }
 
@@ -258,7 +258,7 @@ impl Coherence {
     }
 
     /// Whether an open invalidation is of a release that this one does not understand: it may mean anything.
-    pub(crate) fn is_blind(&self) -> bool {
+    pub(crate) fn has_unreadable_invalidation(&self) -> bool {
         self.open.any_unreadable() || self.noted.any_unreadable()
     }
 
@@ -276,34 +276,34 @@ impl Coherence {
     }
 
     /// Whether an invalidation covers a copy in own L1 that was known to be good at `known`.
-    pub(crate) fn has_swept(&self, key: &Key, tags: &[Arc<str>], known: Position) -> bool {
-        self.is_swept(Level::L1, key, tags, known)
+    pub(crate) fn has_invalidated(&self, key: &Key, tags: &[Arc<str>], known: Position) -> bool {
+        self.is_invalidated(Level::L1, key, tags, known)
     }
 
     /// Whether an invalidation is known that was recorded after a position and means what a level has of the key.
-    pub(crate) fn is_swept(&self, level: Level, key: &Key, tags: &[Arc<str>], stamp: Position) -> bool {
-        self.ledger.sweeps(level, key, tags, stamp) || self.open.sweep(level, key, tags, stamp)
+    pub(crate) fn is_invalidated(&self, level: Level, key: &Key, tags: &[Arc<str>], as_of: Position) -> bool {
+        self.recent_changes.invalidates(level, key, tags, as_of) || self.open.sweep(level, key, tags, as_of)
     }
 
     /// Whether a known put or delete covers the copy.
-    fn covers(&self, key: &Key, version: Version, stamp: Position) -> bool {
-        self.ledger.covers(key, version, stamp)
+    fn covers(&self, key: &Key, version: Version, as_of: Position) -> bool {
+        self.recent_changes.covers(key, version, as_of)
     }
 
-    /// Whether a copy certified at `certified` may go into L1, by an operation that began at `stamp`.
+    /// Whether a copy certified at `certified` may go into L1, by an operation that began at `as_of`.
     pub(crate) fn allows_fill(
         &self,
         key: &Key,
         tags: &[Arc<str>],
-        stamp: Stamp,
+        as_of: AsOf,
         version: Version,
         certified: Position,
     ) -> bool {
-        let covered = self.covers(key, version, certified) || self.is_swept(Level::L1, key, tags, certified);
-        !self.restarted_since(stamp)
-            && stamp.position >= self.swept
-            && stamp.fills == self.fills
-            && (self.register == Register::L2 || (certified >= self.epoch && !self.is_settling()))
+        let covered = self.covers(key, version, certified) || self.is_invalidated(Level::L1, key, tags, certified);
+        !self.restarted_since(as_of)
+            && as_of.position >= self.swept
+            && as_of.fills == self.fills
+            && (self.source_of_truth == SourceOfTruth::L2 || (certified >= self.epoch && !self.is_settling()))
             && (!covered || planted(Bug::FilledThoughCovered))
     }
 
@@ -313,27 +313,27 @@ impl Coherence {
         &self,
         key: &Key,
         tags: &[Arc<str>],
-        stamp: Stamp,
+        as_of: AsOf,
         version: Version,
         looked: Option<&Looked>,
     ) -> Since {
-        let swept = Level::ALL.into_iter().any(|level| self.is_swept(level, key, tags, stamp.position));
-        if swept || stamp.position < self.swept {
+        let swept = Level::ALL.into_iter().any(|level| self.is_invalidated(level, key, tags, as_of.position));
+        if swept || as_of.position < self.swept {
             return Since::Invalidated;
         }
-        let unchanged = match self.restarted_since(stamp) {
-            false => !self.covers(key, version, stamp.position),
-            true if self.register == Register::L2 => false,
-            true => self.is_known_unchanged(key, version, stamp.position, stamp.position, looked) == Some(true),
+        let unchanged = match self.restarted_since(as_of) {
+            false => !self.covers(key, version, as_of.position),
+            true if self.source_of_truth == SourceOfTruth::L2 => false,
+            true => self.is_known_unchanged(key, version, as_of.position, as_of.position, looked) == Some(true),
         };
         if unchanged { Since::Unchanged } else { Since::Changed }
     }
 
     /// Whether a row of L3 counts as removed already, whose value is kept in `level`: an invalidation that means it has
     /// not come to it yet.
-    pub(crate) fn hides(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
-        let barriers = [&self.open, &self.noted];
-        !planted(Bug::BarrierNotHeeded) && barriers.into_iter().any(|all| all.hide(level, key, tags, version))
+    pub(crate) fn masks(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
+        let open_invalidations = [&self.open, &self.noted];
+        !planted(Bug::BarrierNotHeeded) && open_invalidations.into_iter().any(|all| all.mask(level, key, tags, version))
     }
 
     /// Whether the journal may say too little: a level was switched a moment ago.
@@ -341,14 +341,14 @@ impl Coherence {
         self.settling && self.reads_journal
     }
 
-    /// Whether L1 has been emptied, or something was missed, since the stamp.
-    fn restarted_since(&self, stamp: Stamp) -> bool {
-        stamp.generation != self.generation
+    /// Whether L1 has been emptied, or something was missed, since the as-of position.
+    fn restarted_since(&self, as_of: AsOf) -> bool {
+        as_of.generation != self.generation
     }
 
-    /// The ledger holds every record after this position.
+    /// The window of recent changes holds every record after this position.
     fn known_after(&self) -> Position {
-        self.reach.max(self.swept)
+        self.low_watermark.max(self.swept)
     }
 
     /// Whether every operation has ended that was recorded before a position, and what it left in L2 with it.

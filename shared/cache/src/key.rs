@@ -1,7 +1,8 @@
 //! Cache keys: opaque UTF-8 text that every level can hold as it is.
 //!
-//! A key is looked up several times on its way through a request, in L1 and in the ledger, so it is hashed once, when it
-//! is made. Clients choose keys: the hash is SipHash with a seed of this process, so that nobody can make keys collide.
+//! A key is looked up several times on its way through a request, in L1 and in the window of recent changes, so it is
+//! hashed once, when it is made. Clients choose keys: the hash is SipHash with a seed of this process, so that nobody
+//! can make keys collide.
 
 use std::{
     cmp::Ordering,

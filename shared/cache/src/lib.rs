@@ -28,12 +28,12 @@
 //! | file | what |
 //! |---|---|
 //! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
-//! | `coherence`, `ledger`, `barriers`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
+//! | `coherence`, `recent_changes`, `open_invalidations`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
 //! | `lock` | the way into what threads share, and what a panic leaves of it |
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
-//! | [`job`], [`warm`], `frontier` | work that is larger than a request, and how far it has come |
+//! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
@@ -70,7 +70,7 @@
 //! # }
 //! ```
 
-mod barriers;
+mod open_invalidations;
 pub mod clock;
 pub mod codec;
 mod coherence;
@@ -78,10 +78,10 @@ pub mod config;
 mod dynamo;
 pub mod entry;
 pub mod explain;
-mod frontier;
+mod scan_checkpoint;
 pub mod job;
 pub mod key;
-mod ledger;
+mod recent_changes;
 pub mod level;
 pub mod limits;
 pub mod listing;
@@ -96,11 +96,11 @@ mod planted;
 pub mod quota;
 mod record;
 mod redis;
-mod register;
+mod source_of_truth;
 pub mod selector;
 mod shard;
 pub mod stats;
-mod sweeps;
+mod invalidates;
 pub mod tags;
 pub mod tiered;
 pub mod version;

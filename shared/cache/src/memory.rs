@@ -24,7 +24,7 @@ mod stay;
 mod usage;
 
 pub(crate) use self::deadlines::Place;
-pub use self::{copy::Copy, usage::Usage};
+pub use self::{copy::CachedEntry, usage::Usage};
 
 use self::{
     bounds::Bounds,
@@ -95,7 +95,7 @@ impl Memory {
     }
 
     /// The copy of `key` that is live at `now_ms`. One that is not is dropped.
-    pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    pub fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         self.held().get(key, now_ms)
     }
 
@@ -106,22 +106,22 @@ impl Memory {
 
     /// The copy of `key` that is live at `now_ms`, without a read: what is dropped to make room is chosen as if nobody had
     /// asked. It looks through all that there is.
-    pub(crate) fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    pub(crate) fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         self.held().peek(key, now_ms)
     }
 
     /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
-    pub fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+    pub fn insert(&self, key: Key, copy: Arc<CachedEntry>) -> bool {
         self.held().insert(key, copy)
     }
 
     /// Drops the copy of `key` and returns it if it was live at `now_ms`.
-    pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    pub fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         self.held().remove(key, now_ms)
     }
 
     /// Drops the copies that `matches` says yes to and returns their number. `matches` must not use the memory.
-    pub fn remove_matching(&self, matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
+    pub fn remove_matching(&self, matches: impl FnMut(&Key, &CachedEntry) -> bool) -> usize {
         self.held().remove_matching(matches)
     }
 
@@ -133,7 +133,7 @@ impl Memory {
 
     /// Some of what is held, at most so many copies, from `place` on, and where to go on; no such place where that was the
     /// last. What comes in or leaves meanwhile may be passed over.
-    pub(crate) fn some(&self, place: Place, most: usize) -> (Vec<Arc<Copy>>, Option<Place>) {
+    pub(crate) fn some(&self, place: Place, most: usize) -> (Vec<Arc<CachedEntry>>, Option<Place>) {
         let (listed, next) = self.held().residents.deadlines.some(place, most);
         // Taken up when the list is left alone again: the last reference to a copy ends there.
         (listed.iter().filter_map(Weak::upgrade).collect(), next)
@@ -165,7 +165,7 @@ impl Memory {
 
 /// The copies under one configuration.
 struct Held {
-    copies: Cache<Key, Arc<Copy>, KeyHashing>,
+    copies: Cache<Key, Arc<CachedEntry>, KeyHashing>,
     bounds: Bounds,
     residents: Arc<Residents>,
 }
@@ -176,7 +176,7 @@ impl Held {
         let idle = Duration::from_secs(config.idle_timeout_minutes.saturating_mul(60)).min(MAX_IDLE);
         let copies = Cache::builder()
             .max_capacity(bounds.total)
-            .weigher(move |key: &Key, copy: &Arc<Copy>| {
+            .weigher(move |key: &Key, copy: &Arc<CachedEntry>| {
                 u32::try_from(bounds.weight(bytes(key, copy))).unwrap_or(u32::MAX)
             })
             .time_to_idle(idle)
@@ -185,7 +185,7 @@ impl Held {
         Held { copies, bounds, residents: Arc::new(Residents::new(clock, counters, idle_ms, bounds)) }
     }
 
-    fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    fn get(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         let copy = self.copies.get(key)?;
         if copy.is_live(now_ms) || planted(Bug::ExpiryLeftToMemory) {
             return Some(copy);
@@ -198,13 +198,13 @@ impl Held {
         self.copies.contains_key(key) && self.get(key, now_ms).is_some()
     }
 
-    fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         let found =
             self.copies.contains_key(key).then(|| self.copies.iter().find(|held| held.key() == key)).flatten()?;
         Some(Arc::clone(found.value())).filter(|copy| copy.is_live(now_ms))
     }
 
-    fn insert(&self, key: Key, copy: Arc<Copy>) -> bool {
+    fn insert(&self, key: Key, copy: Arc<CachedEntry>) -> bool {
         let replaced = self.replace(&key);
         let bytes = bytes(&key, &copy);
         if self.bounds.weight(bytes) > self.bounds.total {
@@ -233,7 +233,7 @@ impl Held {
     }
 
     /// Ends the stay of the copy of `key` that is about to be replaced, and returns it.
-    fn replace(&self, key: &Key) -> Option<Arc<Copy>> {
+    fn replace(&self, key: &Key) -> Option<Arc<CachedEntry>> {
         // Only what is there is read: a read of what is not would make its admission likelier.
         let replaced = self.copies.contains_key(key).then(|| self.copies.get(key)).flatten()?;
         replaced.leave();
@@ -265,7 +265,7 @@ impl Held {
         !expired.is_empty()
     }
 
-    fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<Copy>> {
+    fn remove(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
         let live = self.get(key, now_ms);
         if let Some(copy) = &live {
             copy.leave();
@@ -275,7 +275,7 @@ impl Held {
         live
     }
 
-    fn remove_matching(&self, mut matches: impl FnMut(&Key, &Copy) -> bool) -> usize {
+    fn remove_matching(&self, mut matches: impl FnMut(&Key, &CachedEntry) -> bool) -> usize {
         // Found first, removed after: the iterator holds locks that removing needs.
         let keys: Vec<Key> = self
             .copies
@@ -292,7 +292,7 @@ impl Held {
     }
 
     /// The copies that are live at `now_ms` and fit into `bounds`, those that were read last first.
-    fn newest(&self, bounds: Bounds, now_ms: i64) -> Vec<(Key, Arc<Copy>)> {
+    fn newest(&self, bounds: Bounds, now_ms: i64) -> Vec<(Key, Arc<CachedEntry>)> {
         let live = self.copies.iter().filter(|held| held.value().is_live(now_ms));
         let mut copies: Vec<_> = live.map(|held| (held.key().clone(), Arc::clone(held.value()))).collect();
         copies.sort_by_key(|(_, copy)| Reverse(copy.last_read_ms.load(Relaxed)));
@@ -326,7 +326,7 @@ fn ttl_ms(config: &L1Config) -> i64 {
     i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)
 }
 
-fn bytes(key: &Key, copy: &Copy) -> u64 {
+fn bytes(key: &Key, copy: &CachedEntry) -> u64 {
     let tags: u64 = copy.entry.tags.iter().map(|tag| tag.len() as u64 + TAG_OVERHEAD_BYTES).sum();
     OVERHEAD_BYTES + key.as_str().len() as u64 + copy.entry.text.len() as u64 + tags
 }

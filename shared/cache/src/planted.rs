@@ -19,7 +19,7 @@ pub(crate) enum Bug {
     StampTakenAfterRead,
     /// Own L1 is filled with what has been overtaken.
     FilledThoughCovered,
-    /// A copy in L2 is trusted whatever the ledger has of its key.
+    /// A copy in L2 is trusted whatever the window of recent changes has of its key.
     LedgerNotAsked,
     /// A sync that does not follow on the last one is taken for one that does.
     GapNotNoticed,
@@ -78,12 +78,12 @@ pub(crate) enum Bug {
 /// A place at which an operation can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Panic {
-    /// The journal's news are known, and L1 has heeded none of them.
+    /// The journal's a delta are known, and L1 has applied none of them.
     NewsUnheeded,
     /// A copy goes into L1.
     Fill,
-    /// The replies to what rode along with a sync are heeded.
-    Riders,
+    /// The replies to what rode along with a sync are applied.
+    Piggybacked,
 }
 
 /// Whether this mistake is to be made.
@@ -138,7 +138,7 @@ mod switch {
         Some(PathBuf::from(std::env::var_os("STRATA_PLANTED_FOLDER")?).join(container))
     });
 
-    /// How often the news of the journal came, for the mistake that is about a panic then.
+    /// How often the delta of the journal came, for the mistake that is about a panic then.
     static NEWS: AtomicU64 = AtomicU64::new(0);
 
     /// Panics when there is a file with the place's name, which is gone then.

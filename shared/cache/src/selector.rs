@@ -152,9 +152,9 @@ impl Selector {
     }
 
     /// Where to look for what is meant, always in the same order. One key lies in one shard.
-    pub(crate) fn stretches(&self) -> Vec<Stretch<'_>> {
-        let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| Stretch { shard, tag, prefix, exact: false });
-        let exactly = |key| Stretch { shard: shard(key), tag: None, prefix: key, exact: true };
+    pub(crate) fn stretches(&self) -> Vec<KeyRange<'_>> {
+        let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| KeyRange { shard, tag, prefix, exact: false });
+        let exactly = |key| KeyRange { shard: shard(key), tag: None, prefix: key, exact: true };
         match self {
             Selector::Pattern(pattern) if pattern.is_literal() => vec![exactly(pattern.prefix())],
             Selector::Pattern(pattern) => everywhere(None, pattern.prefix()).collect(),
@@ -226,7 +226,7 @@ impl Selector {
 
 /// A part of an index in which a selector's entries lie together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct KeyRange<'a> {
     /// The slot of Redis and partition of DynamoDB.
     pub shard: u64,
     /// Entries with this tag; `None` for all.
@@ -356,7 +356,7 @@ mod tests {
     fn one_key_is_looked_for_where_it_lies() {
         let selector = pattern("customer:\\*");
         let key = "customer:*";
-        assert_eq!(selector.stretches(), [Stretch { shard: shard(key), tag: None, prefix: key, exact: true }]);
+        assert_eq!(selector.stretches(), [KeyRange { shard: shard(key), tag: None, prefix: key, exact: true }]);
         assert_eq!(pattern("customer:*").stretches().len(), 16);
     }
 

@@ -5,7 +5,7 @@ use std::{hint::black_box, sync::Arc};
 use strata_cache::{
     Clock, Key,
     config::L1Config,
-    memory::{Copy, Memory},
+    memory::{CachedEntry, Memory},
     stats::Counters,
 };
 
@@ -21,45 +21,45 @@ trait Map: Clone + 'static {
     const GET: &'static str;
     const INSERT: &'static str;
 
-    fn read(&self, key: &Key) -> Option<Arc<Copy>>;
-    fn write(&self, key: Key, copy: Arc<Copy>);
+    fn read(&self, key: &Key) -> Option<Arc<CachedEntry>>;
+    fn write(&self, key: Key, copy: Arc<CachedEntry>);
 }
 
-impl Map for mini_moka::sync::Cache<Key, Arc<Copy>> {
+impl Map for mini_moka::sync::Cache<Key, Arc<CachedEntry>> {
     const GET: &'static str = "mini-moka get";
     const INSERT: &'static str = "mini-moka insert";
 
-    fn read(&self, key: &Key) -> Option<Arc<Copy>> {
+    fn read(&self, key: &Key) -> Option<Arc<CachedEntry>> {
         self.get(key)
     }
 
-    fn write(&self, key: Key, copy: Arc<Copy>) {
+    fn write(&self, key: Key, copy: Arc<CachedEntry>) {
         self.insert(key, copy);
     }
 }
 
-impl Map for moka::sync::Cache<Key, Arc<Copy>> {
+impl Map for moka::sync::Cache<Key, Arc<CachedEntry>> {
     const GET: &'static str = "moka get";
     const INSERT: &'static str = "moka insert";
 
-    fn read(&self, key: &Key) -> Option<Arc<Copy>> {
+    fn read(&self, key: &Key) -> Option<Arc<CachedEntry>> {
         self.get(key)
     }
 
-    fn write(&self, key: Key, copy: Arc<Copy>) {
+    fn write(&self, key: Key, copy: Arc<CachedEntry>) {
         self.insert(key, copy);
     }
 }
 
-impl Map for Arc<quick_cache::sync::Cache<Key, Arc<Copy>>> {
+impl Map for Arc<quick_cache::sync::Cache<Key, Arc<CachedEntry>>> {
     const GET: &'static str = "quick_cache get";
     const INSERT: &'static str = "quick_cache insert";
 
-    fn read(&self, key: &Key) -> Option<Arc<Copy>> {
+    fn read(&self, key: &Key) -> Option<Arc<CachedEntry>> {
         self.get(key)
     }
 
-    fn write(&self, key: Key, copy: Arc<Copy>) {
+    fn write(&self, key: Key, copy: Arc<CachedEntry>) {
         self.insert(key, copy);
     }
 }

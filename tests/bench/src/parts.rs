@@ -11,7 +11,7 @@ use strata_cache::{
     Entry, Key, Levels, Position, Version,
     codec::{Attributes, Payload, decode, encode},
     config::{Algorithm, CompressionConfig, Format, L1Config},
-    memory::Copy,
+    memory::CachedEntry,
 };
 
 /// Two calls that do the same work as far as the user of the baseline is concerned.
@@ -163,6 +163,6 @@ pub(crate) fn sealed(text: &Bytes) -> Arc<Entry> {
 }
 
 /// A copy of it for L1.
-pub(crate) fn copy(entry: &Arc<Entry>) -> Arc<Copy> {
-    Arc::new(Copy::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
+pub(crate) fn copy(entry: &Arc<Entry>) -> Arc<CachedEntry> {
+    Arc::new(CachedEntry::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
 }

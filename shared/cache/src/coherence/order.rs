@@ -4,7 +4,7 @@
 //! and of the time is out of date. One that does not join what is known, because that was forgotten meanwhile, says too
 //! little. What it joins without a gap is taken in as if it had been asked for from there.
 
-use super::{Coherence, News, Stamp};
+use super::{Coherence, SyncDelta, AsOf};
 use crate::{
     planted::{Bug, planted},
     redis::{Down, SyncReply},
@@ -18,8 +18,8 @@ pub(super) struct Order {
     sent: u64,
     /// The newest whose reply was taken in.
     learnt: u64,
-    /// The newest of those that brought notes which are not heeded.
-    doubted: u64,
+    /// The newest of those that brought notes which are not applied.
+    untrusted: u64,
 }
 
 /// A sync on its way: what was known when it was sent.
@@ -58,9 +58,9 @@ impl Coherence {
         Sent { cursor, at_ms, generation, fills, number: self.order.sent }
     }
 
-    /// Takes in the reply to a sync, whatever came in between, and lets L1 `heed` it. Returns the stamp of what was read
-    /// beside it: no fill goes in by that which was read before L1 was emptied by another. The news are missing where what
-    /// was known is newer.
+    /// Takes in the reply to a sync, whatever came in between, and lets L1 `apply_delta` it. Returns the as-of position
+    /// of what was read beside it: no fill goes in by that which was read before L1 was emptied by another. The delta
+    /// are missing where what was known is newer.
     ///
     /// # Errors
     /// When what the reply follows on was forgotten meanwhile: nothing is learnt by it.
@@ -68,9 +68,9 @@ impl Coherence {
         &mut self,
         reply: SyncReply,
         sent: &Sent,
-        heed: impl FnOnce(&News),
-    ) -> Result<(Stamp, Option<News>), Down> {
-        let news = match self.place(&reply, sent) {
+        apply_delta: impl FnOnce(&SyncDelta),
+    ) -> Result<(AsOf, Option<SyncDelta>), Down> {
+        let delta = match self.place(&reply, sent) {
             Place::Apart => return Err(Down::Odd("records after what is not known any more")),
             Place::Late => {
                 self.sent_ms = self.sent_ms.max(sent.at_ms);
@@ -78,21 +78,21 @@ impl Coherence {
             }
             Place::Next => {
                 let sent_ms = self.sent_ms.max(sent.at_ms);
-                let news = self.apply(reply, sent_ms);
-                // The cursor moves last: should L1 not come to the end of the news, nothing is known of the journal.
+                let delta = self.apply(reply, sent_ms);
+                // The cursor moves last: should L1 not come to the end of the delta, nothing is known of the journal.
                 let cursor = self.cursor;
                 if !planted(Bug::PanicPassedOver) {
                     (self.cursor, self.sent_ms) = (None, i64::MIN);
                 }
-                heed(&news);
+                apply_delta(&delta);
                 (self.cursor, self.sent_ms) = (cursor, sent_ms);
-                Some(news)
+                Some(delta)
             }
         };
         self.order.learnt = self.order.learnt.max(sent.number);
-        let began_anew = news.as_ref().is_some_and(|news| news.clear || news.gap);
+        let began_anew = delta.as_ref().is_some_and(|delta| delta.clear || delta.gap);
         let generation = if began_anew { self.generation } else { sent.generation };
-        Ok((Stamp { generation, fills: sent.fills, ..self.stamp() }, news))
+        Ok((AsOf { generation, fills: sent.fills, ..self.as_of() }, delta))
     }
 
     fn place(&self, reply: &SyncReply, sent: &Sent) -> Place {
@@ -111,27 +111,27 @@ impl Coherence {
         if reply.epoch == self.epoch && !is_newer { Place::Late } else { Place::Next }
     }
 
-    /// The sync brings notes that must be heeded before anything is trusted by it.
+    /// The sync brings notes that must be applied before anything is trusted by it.
     pub(crate) fn must_heed(&mut self, sent: &Sent) {
-        self.order.doubted = self.order.doubted.max(sent.number);
-        self.doubt(true);
+        self.order.untrusted = self.order.untrusted.max(sent.number);
+        self.mark_untrusted(true);
     }
 
-    /// Whether the notes were heeded that the sync had to heed.
+    /// Whether the notes were applied that the sync had to apply.
     pub(crate) fn heeded(&mut self, sent: &Sent, heeded: bool) {
         if !heeded {
             self.must_heed(sent);
-        } else if self.order.doubted <= sent.number {
-            self.doubt(false);
+        } else if self.order.untrusted <= sent.number {
+            self.mark_untrusted(false);
         }
     }
 
-    /// A mutation has ended that the journal does not tell of: what others have read before goes into L1 no more. Returns
-    /// the stamp by which its own value may.
-    pub(crate) fn overtake_fills(&mut self, stamp: Stamp) -> Stamp {
-        let allowed = stamp.fills == self.fills;
+    /// A mutation has ended that the journal does not tell of: what others have read before goes into L1 no more.
+    /// Returns the as-of position by which its own value may.
+    pub(crate) fn overtake_fills(&mut self, as_of: AsOf) -> AsOf {
+        let allowed = as_of.fills == self.fills;
         self.bar_fills();
-        if allowed { Stamp { fills: self.fills, ..stamp } } else { stamp }
+        if allowed { AsOf { fills: self.fills, ..as_of } } else { as_of }
     }
 
     /// What was read before now goes into L1 no more.
@@ -142,9 +142,9 @@ impl Coherence {
     /// Forgets everything: an operation panicked, and what it was at may be half done. No fill that began before goes in.
     pub(crate) fn forget(&mut self) {
         let (generation, fills) = (self.generation + 1, self.fills + 1);
-        let order = Order { learnt: 0, doubted: 0, ..self.order };
+        let order = Order { learnt: 0, untrusted: 0, ..self.order };
         let reads_journal = self.reads_journal;
-        *self = Coherence { generation, fills, order, reads_journal, ..Coherence::new(self.register) };
+        *self = Coherence { generation, fills, order, reads_journal, ..Coherence::new(self.source_of_truth) };
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
     use crate::{
         key::Key,
         record::{Event, Record},
-        register::Register,
+        source_of_truth::SourceOfTruth,
         version::Version,
     };
 
@@ -184,14 +184,14 @@ mod tests {
 
     /// What is known when the journal was read up to its first record, by sync number 1.
     fn synced() -> Coherence {
-        let mut knowledge = Coherence::new(Register::L3);
+        let mut knowledge = Coherence::new(SourceOfTruth::L3);
         let first = knowledge.send(10);
         learn(&mut knowledge, gap(10, 5), &first);
         knowledge
     }
 
     #[track_caller]
-    fn learn(knowledge: &mut Coherence, reply: SyncReply, sent: &Sent) -> (Stamp, Option<News>) {
+    fn learn(knowledge: &mut Coherence, reply: SyncReply, sent: &Sent) -> (AsOf, Option<SyncDelta>) {
         knowledge.learn(reply, sent, |_| {}).expect("it follows on what is known")
     }
 
@@ -201,11 +201,11 @@ mod tests {
         let (first, second) = (knowledge.send(20), knowledge.send(30));
         learn(&mut knowledge, reply(40, &[15, 25]), &second);
         let before = format!("{knowledge:?}");
-        let (_, news) = learn(&mut knowledge, reply(20, &[15]), &first);
-        assert_eq!((news, format!("{knowledge:?}")), (None, before.clone()));
-        let stamp = learn(&mut knowledge, gap(20, 15), &first).0;
+        let (_, delta) = learn(&mut knowledge, reply(20, &[15]), &first);
+        assert_eq!((delta, format!("{knowledge:?}")), (None, before.clone()));
+        let as_of = learn(&mut knowledge, gap(20, 15), &first).0;
         assert_eq!(format!("{knowledge:?}"), before, "nor one that begins anew");
-        assert_eq!((stamp.position, stamp.sent_ms, stamp.started_us), (at(25), 30, (T0 + 40) * 1000));
+        assert_eq!((as_of.position, as_of.sent_ms, as_of.started_us), (at(25), 30, (T0 + 40) * 1000));
     }
 
     #[test]
@@ -214,10 +214,10 @@ mod tests {
         let (first, second) = (knowledge.send(20), knowledge.send(30));
         learn(&mut knowledge, reply(40, &[]), &second);
         learn(&mut knowledge, reply(20, &[]), &first);
-        assert_eq!(knowledge.stamp().started_us, (T0 + 40) * 1000);
+        assert_eq!(knowledge.as_of().started_us, (T0 + 40) * 1000);
         let third = knowledge.send(50);
         learn(&mut knowledge, reply(35, &[]), &third);
-        assert_eq!(knowledge.stamp().started_us, (T0 + 35) * 1000, "the clock of Redis was put back");
+        assert_eq!(knowledge.as_of().started_us, (T0 + 35) * 1000, "the clock of Redis was put back");
     }
 
     #[test]
@@ -225,35 +225,35 @@ mod tests {
         let mut knowledge = synced();
         let (first, second) = (knowledge.send(20), knowledge.send(30));
         learn(&mut knowledge, reply(40, &[15]), &second);
-        let (_, news) = learn(&mut knowledge, reply(50, &[15, 45]), &first);
-        assert_eq!(news.expect("some are new").changes, [(key(), Version(45), at(45))]);
-        assert_eq!(knowledge.stamp().sent_ms, 30, "as fresh as the latest");
+        let (_, delta) = learn(&mut knowledge, reply(50, &[15, 45]), &first);
+        assert_eq!(delta.expect("some are new").changes, [(key(), Version(45), at(45))]);
+        assert_eq!(knowledge.as_of().sent_ms, 30, "as fresh as the latest");
     }
 
     #[test]
     fn several_beginnings_empty_l1_once() {
-        let mut knowledge = Coherence::new(Register::L3);
+        let mut knowledge = Coherence::new(SourceOfTruth::L3);
         let (first, second) = (knowledge.send(10), knowledge.send(20));
-        let is_cleared = |news: Option<News>| news.is_some_and(|news| news.clear);
+        let is_cleared = |delta: Option<SyncDelta>| delta.is_some_and(|delta| delta.clear);
         assert!(is_cleared(learn(&mut knowledge, gap(10, 6), &first).1));
-        let (third, news) = (knowledge.send(30), learn(&mut knowledge, gap(20, 15), &second).1);
-        assert!(news.is_some_and(|news| news.gap && !news.clear), "what lies between is not known");
+        let (third, delta) = (knowledge.send(30), learn(&mut knowledge, gap(20, 15), &second).1);
+        assert!(delta.is_some_and(|delta| delta.gap && !delta.clear), "what lies between is not known");
         let generation = knowledge.generation();
-        let (stamp, news) = learn(&mut knowledge, gap(12, 10), &third);
-        assert_eq!((news, knowledge.generation()), (None, generation), "an earlier end of the journal");
-        assert!(knowledge.restarted_since(stamp), "what was read beside it may be older than that");
+        let (as_of, delta) = learn(&mut knowledge, gap(12, 10), &third);
+        assert_eq!((delta, knowledge.generation()), (None, generation), "an earlier end of the journal");
+        assert!(knowledge.restarted_since(as_of), "what was read beside it may be older than that");
     }
 
     #[test]
     fn what_was_asked_for_before_a_panic_says_too_little_after_it() {
         let mut knowledge = synced();
-        let (stamp, sent) = (knowledge.stamp(), knowledge.send(20));
+        let (as_of, sent) = (knowledge.as_of(), knowledge.send(20));
         knowledge.forget();
         assert!(knowledge.learn(reply(20, &[15]), &sent, |_| {}).is_err());
-        assert!(knowledge.is_due(i64::MIN, 20, 1000) && knowledge.restarted_since(stamp));
+        assert!(knowledge.is_due(i64::MIN, 20, 1000) && knowledge.restarted_since(as_of));
         let sent = knowledge.send(30);
         assert_eq!(sent.cursor, None);
-        assert!(learn(&mut knowledge, gap(30, 15), &sent).1.is_some_and(|news| news.clear));
+        assert!(learn(&mut knowledge, gap(30, 15), &sent).1.is_some_and(|delta| delta.clear));
     }
 
     #[test]
@@ -271,9 +271,9 @@ mod tests {
     #[test]
     fn a_mutation_that_nobody_is_told_of_overtakes_fills_but_its_own() {
         let mut knowledge = synced();
-        let (reader, writer, slower) = (knowledge.stamp(), knowledge.stamp(), knowledge.stamp());
+        let (reader, writer, slower) = (knowledge.as_of(), knowledge.as_of(), knowledge.as_of());
         let own = knowledge.overtake_fills(writer);
-        let may_fill = |knowledge: &Coherence, stamp| knowledge.allows_fill(&key(), &[], stamp, Version(5), at(5));
+        let may_fill = |knowledge: &Coherence, as_of| knowledge.allows_fill(&key(), &[], as_of, Version(5), at(5));
         assert!(!may_fill(&knowledge, reader) && may_fill(&knowledge, own));
         let late = knowledge.overtake_fills(slower);
         assert!(!may_fill(&knowledge, late), "another one has ended since it began");

@@ -8,7 +8,7 @@ use crate::{
     selector::{Invalidation, Selector},
 };
 
-mod doubt;
+mod mark_untrusted;
 
 const T0: u64 = 1_700_000_000_000;
 
@@ -34,8 +34,8 @@ fn gap(ms: u64, end: u64, floor: u64, records: Vec<Record>) -> SyncReply {
     SyncReply { gap: Some(at(end)), said, ..reply(ms, records) }
 }
 
-fn copy(version: u64, stamp: u64) -> Certificate {
-    Certificate { version: Version(version), stamp: at(stamp), certified_ms: 0 }
+fn copy(version: u64, as_of: u64) -> FreshnessProof {
+    FreshnessProof { version: Version(version), as_of: at(as_of), certified_ms: 0 }
 }
 
 fn invalidation(ms: u64, pattern: &str, version: u64, levels: Levels) -> Arc<Invalidation> {
@@ -46,7 +46,7 @@ fn invalidation(ms: u64, pattern: &str, version: u64, levels: Levels) -> Arc<Inv
 
 /// A container that has read the journal from its epoch on.
 fn synced() -> Coherence {
-    let mut knowledge = Coherence::new(Register::L3);
+    let mut knowledge = Coherence::new(SourceOfTruth::L3);
     let epoch = Record { at: at(0), event: Event::Epoch };
     assert!(knowledge.apply(gap(10, 0, 0, vec![epoch]), 10).clear);
     knowledge
@@ -60,7 +60,7 @@ fn the_window_ends_with_the_last_sync() {
     assert!(!knowledge.is_due(500, 1500, 1000), "the register itself was asked at 500");
     assert!(knowledge.is_due(i64::MIN, 10, 0), "a window of nothing is always over");
     assert!(knowledge.is_due(i64::MIN, 9, 1000), "a clock that went back");
-    assert!(Coherence::new(Register::L3).is_due(i64::MIN, 10, 86_400_000), "never synced");
+    assert!(Coherence::new(SourceOfTruth::L3).is_due(i64::MIN, 10, 86_400_000), "never synced");
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_record_takes_trust_from_older_copies_only() {
     let mut knowledge = synced();
     let k = key("k");
     assert!(knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
-    let news = knowledge.apply(reply(20, vec![put(15, "k", 2)]), 20);
-    assert_eq!(news, News { changes: vec![(k.clone(), Version(2), at(15))], ..News::default() });
+    let delta = knowledge.apply(reply(20, vec![put(15, "k", 2)]), 20);
+    assert_eq!(delta, SyncDelta { changes: vec![(k.clone(), Version(2), at(15))], ..SyncDelta::default() });
     assert!(!knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
     assert!(knowledge.trusts(&k, &[], &copy(1, 15), None, 0, 1000), "certified after the record");
     assert!(knowledge.trusts(&k, &[], &copy(2, 0), None, 0, 1000), "the record's own put");
@@ -106,19 +106,19 @@ fn pruning_keeps_2t() {
     assert!(knowledge.covers(&key("k"), Version(1), at(10)));
     knowledge.apply(reply(71_001, vec![]), 0);
     assert!(!knowledge.covers(&key("k"), Version(1), at(10)));
-    assert_eq!(knowledge.reach, at(1000));
+    assert_eq!(knowledge.low_watermark, at(1000));
 }
 
 #[test]
 fn a_sync_whose_notes_are_not_heeded_opens_no_window() {
     let mut knowledge = synced();
     assert!(!knowledge.is_due(i64::MIN, 1_000, 1_000));
-    knowledge.doubt(true);
+    knowledge.mark_untrusted(true);
     assert!(knowledge.is_due(i64::MIN, 1_000, 1_000));
     assert!(!knowledge.is_due(900, 1_000, 1_000), "what L3 itself was asked for");
     knowledge.apply(reply(20, Vec::new()), 1_000);
     assert!(knowledge.is_due(i64::MIN, 1_000, 1_000), "another look into the journal says nothing of the notes");
-    knowledge.doubt(false);
+    knowledge.mark_untrusted(false);
     assert!(!knowledge.is_due(i64::MIN, 1_000, 1_000));
 }
 
@@ -137,33 +137,33 @@ fn notes_are_read_by_someone_within_lambda() {
 fn an_invalidation_takes_trust_in_the_levels_it_names() {
     let mut knowledge = synced();
     let k = key("customer:1");
-    let stamp = knowledge.stamp();
+    let as_of = knowledge.as_of();
     let upper = Levels::NONE.with(Level::L1).with(Level::L2);
     let swept = invalidation(15, "customer:*", 9, upper);
     let record = Record { at: at(15), event: Event::Invalidated(swept) };
-    let news = knowledge.apply(reply(20, vec![record]), 20);
-    assert!(news.swept);
+    let delta = knowledge.apply(reply(20, vec![record]), 20);
+    assert!(delta.swept);
     assert!(!knowledge.trusts(&k, &[], &copy(99, 14), None, 0, 1000), "whatever its version");
     assert!(knowledge.trusts(&k, &[], &copy(1, 15), None, 0, 1000), "L3 may be promoted again afterwards");
     assert!(knowledge.trusts(&key("other"), &[], &copy(1, 0), None, 0, 1000));
-    assert!(!knowledge.hides(Level::L3, &k, &[], Version(1)), "L3 is not among its levels");
-    assert_eq!(knowledge.since(&k, &[], stamp, Version(99), None), Since::Invalidated);
-    assert_eq!(knowledge.since(&k, &[], knowledge.stamp(), Version(99), None), Since::Unchanged);
+    assert!(!knowledge.masks(Level::L3, &k, &[], Version(1)), "L3 is not among its levels");
+    assert_eq!(knowledge.since(&k, &[], as_of, Version(99), None), Since::Invalidated);
+    assert_eq!(knowledge.since(&k, &[], knowledge.as_of(), Version(99), None), Since::Unchanged);
 }
 
 #[test]
 fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     let mut knowledge = synced();
     let open = r#"{"version":9,"levels":7,"pattern":"customer:*"}"#;
-    let open = Barriers::read([(Some(at(15)), open)].into_iter());
+    let open = OpenInvalidations::read([(Some(at(15)), open)].into_iter());
     knowledge.apply(SyncReply { open: Some(open), ..gap(90_000, 80_000, 0, vec![]) }, 20);
     let k = key("customer:1");
-    assert!(knowledge.hides(Level::L3, &k, &[], Version(8)));
-    assert!(!knowledge.hides(Level::L3, &k, &[], Version(9)), "put after it");
-    assert!(!knowledge.hides(Level::L3, &key("other"), &[], Version(8)));
+    assert!(knowledge.masks(Level::L3, &k, &[], Version(8)));
+    assert!(!knowledge.masks(Level::L3, &k, &[], Version(9)), "put after it");
+    assert!(!knowledge.masks(Level::L3, &key("other"), &[], Version(8)));
     assert!(!knowledge.trusts(&k, &[], &copy(8, 14), None, 0, 1000), "its record is older than the ledger reaches");
     knowledge.apply(reply(90_010, vec![]), 30);
-    assert!(!knowledge.hides(Level::L3, &k, &[], Version(8)), "closed");
+    assert!(!knowledge.masks(Level::L3, &k, &[], Version(8)), "closed");
 }
 
 fn switched(ms: u64, at_ms: u64, settling: bool) -> SyncReply {
@@ -176,12 +176,12 @@ fn while_a_switch_settles_only_l3_is_trusted() {
     let mut knowledge = synced();
     let k = key("k");
     assert!(knowledge.apply(switched(60, 50, true), 60).clear);
-    let stamp = knowledge.stamp();
+    let as_of = knowledge.as_of();
     assert!(!knowledge.trusts(&k, &[], &copy(1, 55), None, 0, 1000));
-    assert!(!knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)));
-    knowledge.configure(Register::L3, false);
-    assert!(knowledge.allows_fill(&k, &[], stamp, Version(1), at(55)), "without L2 nobody goes by the journal");
-    knowledge.configure(Register::L3, true);
+    assert!(!knowledge.allows_fill(&k, &[], as_of, Version(1), at(55)));
+    knowledge.configure(SourceOfTruth::L3, false);
+    assert!(knowledge.allows_fill(&k, &[], as_of, Version(1), at(55)), "without L2 nobody goes by the journal");
+    knowledge.configure(SourceOfTruth::L3, true);
     knowledge.apply(switched(70, 50, false), 70);
     assert!(knowledge.trusts(&k, &[], &copy(1, 55), None, 0, 1000));
 }
@@ -191,7 +191,7 @@ fn settling_ends_with_an_epoch_from_which_l1_and_l2_are_trusted_again() {
     let mut knowledge = synced();
     let k = key("k");
     knowledge.apply(switched(60, 50, true), 60);
-    let while_settling = knowledge.stamp();
+    let while_settling = knowledge.as_of();
     let epoch = Record { at: at(70), event: Event::Epoch };
     let ended = SyncReply { epoch: at(70), records: vec![epoch], ..switched(80, 50, false) };
     assert!(knowledge.apply(ended, 80).clear, "L1 is emptied once more");
@@ -201,14 +201,14 @@ fn settling_ends_with_an_epoch_from_which_l1_and_l2_are_trusted_again() {
     );
     assert!(knowledge.trusts(&k, &[], &copy(1, 70), None, 0, 1000));
     assert!(!knowledge.allows_fill(&k, &[], while_settling, Version(1), at(70)));
-    assert!(knowledge.allows_fill(&k, &[], knowledge.stamp(), Version(1), at(70)));
+    assert!(knowledge.allows_fill(&k, &[], knowledge.as_of(), Version(1), at(70)));
 }
 
 #[test]
 fn with_l2_as_the_register_copies_from_before_it_was_do_not_exist() {
     let mut knowledge = synced();
     let k = key("k");
-    knowledge.configure(Register::L2, true);
+    knowledge.configure(SourceOfTruth::L2, true);
     assert!(knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000));
     knowledge.apply(switched(60, 50, false), 60);
     assert!(!knowledge.trusts(&k, &[], &copy(1, 49), None, 0, 1000));
@@ -226,10 +226,10 @@ fn with_l2_as_the_register_copies_from_before_it_was_do_not_exist() {
 #[test]
 fn a_switch_by_another_way_refuses_fills_from_before() {
     let mut knowledge = synced();
-    let before = knowledge.stamp();
+    let before = knowledge.as_of();
     knowledge.begin_anew();
     assert!(!knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)));
-    assert!(knowledge.allows_fill(&key("k"), &[], knowledge.stamp(), Version(1), at(0)));
+    assert!(knowledge.allows_fill(&key("k"), &[], knowledge.as_of(), Version(1), at(0)));
 }
 
 fn warm(ms: u64, name: &str) -> Record {
@@ -239,14 +239,14 @@ fn warm(ms: u64, name: &str) -> Record {
 #[test]
 fn a_warm_record_is_handed_on_and_changes_nothing_else() {
     let mut knowledge = synced();
-    let (k, before) = (key("k"), knowledge.stamp());
-    let news = knowledge.apply(reply(20, vec![warm(15, "k")]), 20);
-    assert_eq!(news, News { warmed: vec![(k.clone(), 7)], ..News::default() });
+    let (k, before) = (key("k"), knowledge.as_of());
+    let delta = knowledge.apply(reply(20, vec![warm(15, "k")]), 20);
+    assert_eq!(delta, SyncDelta { warmed: vec![(k.clone(), 7)], ..SyncDelta::default() });
     assert!(knowledge.trusts(&k, &[], &copy(1, 0), None, 0, 1000));
     assert!(knowledge.allows_fill(&k, &[], before, Version(1), at(0)));
     assert_eq!(knowledge.since(&k, &[], before, Version(1), None), Since::Unchanged);
     assert_eq!(knowledge.cursor(), Some(at(15)));
-    assert_eq!(knowledge.apply(reply(30, vec![warm(15, "k")]), 30), News::default(), "known already");
+    assert_eq!(knowledge.apply(reply(30, vec![warm(15, "k")]), 30), SyncDelta::default(), "known already");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
     knowledge.apply(reply(30, vec![Record { at: at(25), event }]), 30);
     assert_eq!(knowledge.newest(), Version(9));
     let written = |version| format!(r#"{{"version":{version},"levels":7,"pattern":"a:*"}}"#);
-    let open = Barriers::read([(Some(at(35)), written(11).as_str())].into_iter());
+    let open = OpenInvalidations::read([(Some(at(35)), written(11).as_str())].into_iter());
     knowledge.apply(SyncReply { open: Some(open), ..reply(40, vec![]) }, 40);
     assert_eq!(knowledge.newest(), Version(11));
     knowledge.take_noted(&[written(13)], 50);
@@ -274,21 +274,21 @@ fn what_begins_exceeds_every_version_that_was_told_of() {
 fn what_is_open_stays_as_it_was_until_another_set_comes() {
     let mut knowledge = synced();
     let text = r#"{"version":9,"levels":7,"pattern":"a:*"}"#;
-    let open = || Barriers::read([(Some(at(15)), text)].into_iter()).named("one".to_owned());
+    let open = || OpenInvalidations::read([(Some(at(15)), text)].into_iter()).named("one".to_owned());
     knowledge.apply(SyncReply { open: Some(open()), ..reply(20, vec![]) }, 20);
     for learnt in [reply(30, vec![]), gap(30, 25, 0, vec![])] {
         knowledge.apply(SyncReply { open: None, ..learnt }, 30);
         assert_eq!(knowledge.open(), &open());
-        assert!(knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
+        assert!(knowledge.masks(Level::L3, &key("a:1"), &[], Version(8)));
     }
     knowledge.apply(reply(40, vec![]), 40);
     assert_eq!(knowledge.open().set(), "", "closed");
-    assert!(!knowledge.hides(Level::L3, &key("a:1"), &[], Version(8)));
+    assert!(!knowledge.masks(Level::L3, &key("a:1"), &[], Version(8)));
 }
 
 #[test]
 fn redis_has_reached_what_it_said_and_the_time_since_its_answer() {
-    assert_eq!(Coherence::new(Register::L3).reached_us(Instant::now()), 0);
+    assert_eq!(Coherence::new(SourceOfTruth::L3).reached_us(Instant::now()), 0);
     let mut knowledge = synced();
     let told = reply(20, vec![]);
     let received = told.received;

@@ -1,6 +1,6 @@
 //! The bulletin: what every container must know that cannot ask Redis, in one partition that stays small whatever an
-//! outage leaves behind, so that each degraded mutation can read it: the configuration document, and the barriers of
-//! unfinished removal jobs.
+//! outage leaves behind, so that each degraded mutation can read it: the configuration document, and the open
+//! invalidations of unfinished removal jobs.
 
 use super::{
     Item,
@@ -12,13 +12,13 @@ use aws_sdk_dynamodb::types::{Delete, Put};
 
 /// Its partition. The release before kept its notes here as well.
 pub(super) const PARTITION: &str = "note";
-/// Stands before a job's id in the sort key of its barrier.
+/// Stands before a job's id in the sort key of its open invalidation.
 const BARRIER: char = '#';
 /// Sorts after the bulletin, and before notes of the release before, which begin with digits.
 pub(super) const END: &str = "0";
 
-/// Most barriers, and most bytes of their texts, that may stand at a time: every mutation without Redis reads them, which
-/// costs a unit for each 4 KB.
+/// Most open invalidations, and most bytes of their texts, that may stand at a time: every mutation without Redis reads
+/// them, which costs a unit for each 4 KB.
 const MOST_BARRIERS: usize = 100;
 const MOST_BARRIER_BYTES: usize = 12 << 10;
 
@@ -27,36 +27,36 @@ const MOST_BARRIER_BYTES: usize = 12 << 10;
 pub(crate) struct Bulletin {
     /// The configuration document, the empty one when nothing was ever changed; `None` when it cannot be read.
     pub document: Option<Document>,
-    /// The texts of the barriers of unfinished jobs.
-    pub barriers: Vec<String>,
+    /// The texts of the open invalidations of unfinished jobs.
+    pub open_invalidations: Vec<String>,
 }
 
 impl Bulletin {
-    /// Whether another barrier of that text may stand.
+    /// Whether another open invalidation of that text may stand.
     pub(crate) fn has_room_for(&self, barrier: &str) -> bool {
-        let bytes: usize = self.barriers.iter().map(String::len).sum();
-        self.barriers.is_empty() || self.barriers.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
+        let bytes: usize = self.open_invalidations.iter().map(String::len).sum();
+        self.open_invalidations.is_empty() || self.open_invalidations.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
     }
 
     fn take(&mut self, item: &Item) {
         match text_of(item, "sk") {
             Some(document::NAME) => self.document = document::read(item),
             Some(sort) if sort.starts_with(BARRIER) => {
-                self.barriers.push(text_of(item, "body").unwrap_or_default().to_owned());
+                self.open_invalidations.push(text_of(item, "body").unwrap_or_default().to_owned());
             }
             _ => {}
         }
     }
 }
 
-/// The request that leaves the barrier of a job, for a transaction.
+/// The request that leaves the open invalidation of a job, for a transaction.
 pub(super) fn put_barrier(table: &str, job: &str, body: &str) -> Put {
     let mut item = barrier_key(job);
     item.insert("body".to_owned(), text(body));
     Put::builder().table_name(table).set_item(Some(item)).build().expect("both are given")
 }
 
-/// The request that takes the barrier of a job away, for a transaction.
+/// The request that takes the open invalidation of a job away, for a transaction.
 pub(super) fn delete_barrier(table: &str, job: &str) -> Delete {
     Delete::builder().table_name(table).set_key(Some(barrier_key(job))).build().expect("both are given")
 }

@@ -3,7 +3,7 @@
 use super::{Item, number, rows::WriteRow};
 use crate::{
     planted::{Bug, planted},
-    register::Expected,
+    source_of_truth::Expected,
 };
 use std::collections::HashMap;
 

@@ -27,7 +27,7 @@ pub(crate) enum Standing {
     /// It holds the value, live or not.
     Value,
     /// It points to one that other levels have.
-    Elsewhere,
+    Stub,
     /// It is a tombstone.
     Gone,
 }
@@ -39,7 +39,7 @@ impl Store {
         let head = Head::of(&item);
         let standing = match head.kind {
             Kind::Value => Standing::Value,
-            Kind::Elsewhere => Standing::Elsewhere,
+            Kind::Stub => Standing::Stub,
             Kind::Gone => Standing::Gone,
         };
         Ok(Some(FoundRow {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Value,
-    Elsewhere,
+    Stub,
     Gone,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Head {
 impl Head {
     /// The same, or nothing where the row is from before its level was switched on again.
     pub(super) fn above(self, floors: Floors) -> Head {
-        let floor = if self.kind == Kind::Elsewhere { floors.l2.max(floors.l3) } else { floors.l3 };
+        let floor = if self.kind == Kind::Stub { floors.l2.max(floors.l3) } else { floors.l3 };
         if self.version < floor { Head { kind: Kind::Gone, ..self } } else { self }
     }
 
@@ -70,7 +70,7 @@ impl Head {
             version: Version(number_of(item, "version").unwrap_or_default()),
             kind: match text_of(item, "kind") {
                 Some("value") => Kind::Value,
-                Some("elsewhere") => Kind::Elsewhere,
+                Some("elsewhere") => Kind::Stub,
                 _ => Kind::Gone,
             },
             expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
@@ -83,7 +83,7 @@ impl Head {
     pub(super) fn row(self, envelope: Option<Bytes>, owner: Option<Arc<str>>) -> Row {
         let content = match (self.kind, envelope) {
             (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
-            (Kind::Elsewhere, _) => Content::Elsewhere { expires_at_ms: self.expires_at_ms },
+            (Kind::Stub, _) => Content::Stub { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,
         };
         Row { version: self.version, content, owner }

@@ -67,7 +67,7 @@ pub(crate) struct NewJob<'a> {
     /// When maintenance calls it while it is scheduled, in ms since the Unix epoch.
     pub run_at_ms: i64,
     pub estimate: Option<Estimate>,
-    /// The barrier that stands until it is done.
+    /// The open invalidation that stands until it is done.
     pub barrier: Option<&'a str>,
     /// On whose account it is, and what it holds of that while it is not over; `None` for nobody's.
     pub account: Option<(&'a str, &'a str)>,
@@ -92,7 +92,7 @@ impl<'a> NewJob<'a> {
 }
 
 impl Store {
-    /// Accepts a job, and leaves its barrier, together or not at all.
+    /// Accepts a job, and leaves its open invalidation, together or not at all.
     pub(crate) async fn create_job(&self, new: &NewJob<'_>) -> Result<Creation, L3Error> {
         let now_ms = self.clock.now_ms();
         let put = |item| Put::builder().table_name(&self.control).set_item(Some(item));
@@ -194,8 +194,8 @@ impl Store {
         self.transact(updates([state].into_iter().chain(row))).await
     }
 
-    /// Ends a job in the state it has in `record`, and lifts its barrier, together or not at all; returns whether `owner`
-    /// still held it.
+    /// Ends a job in the state it has in `record`, and lifts its open invalidation, together or not at all; returns
+    /// whether `owner` still held it.
     pub(crate) async fn end_job(&self, record: &JobRecord, owner: &str) -> Result<bool, L3Error> {
         let now_ms = self.clock.now_ms();
         let set = "SET #state = :state, #updated = :now, #finished = :now, #done = :done, #missing = :missing, \

@@ -92,7 +92,7 @@ impl Store {
             let is_there = head.kind != Kind::Gone && !head.is_expired(now_ms);
             is_there.then(|| ListedRow {
                 version: head.version,
-                elsewhere: head.kind == Kind::Elsewhere,
+                elsewhere: head.kind == Kind::Stub,
                 entry: Listed {
                     key,
                     expires_at_ms: head.expires_at_ms,

@@ -20,7 +20,7 @@ pub(crate) enum Stored {
     /// A live value in chunks, which is read by itself.
     Large,
     /// A live value is kept in L2 only.
-    Elsewhere,
+    Stub,
     /// Nothing.
     Gone,
 }
@@ -57,7 +57,7 @@ impl Store {
             Some((Content::Value { expires_at_ms, envelope }, owner)) if now_ms < expires_at_ms => {
                 Stored::Value(envelope, owner)
             }
-            Some((Content::Elsewhere { expires_at_ms }, _)) if now_ms < expires_at_ms => Stored::Elsewhere,
+            Some((Content::Stub { expires_at_ms }, _)) if now_ms < expires_at_ms => Stored::Stub,
             _ => Stored::Gone,
         })
     }
@@ -72,7 +72,7 @@ impl Store {
                 let owner = owner_of(&item);
                 inline_body(item).map_or(Stored::Gone, |envelope| Stored::Value(envelope, owner))
             }
-            Kind::Elsewhere => Stored::Elsewhere,
+            Kind::Stub => Stored::Stub,
             Kind::Gone => Stored::Gone,
         };
         Some((key, stored))

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     entry::Entry,
-    selector::{Selector, Stretch},
+    selector::{Selector, KeyRange},
     shard::shard,
     version::Version,
 };
@@ -36,7 +36,7 @@ const PAGE_ROWS: i32 = 100;
 /// A page of the rows to look for in one partition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search<'a> {
-    pub stretch: Stretch<'a>,
+    pub key_range: KeyRange<'a>,
     /// The sort key after which it begins.
     pub after: Option<&'a str>,
     /// Whether it matters which tags the values have.
@@ -107,7 +107,7 @@ impl Store {
             .into_iter()
             .flatten()
             .filter_map(
-                |item| if search.stretch.tag.is_some() { self.index_row(&item) } else { self.row(&item, now_ms) },
+                |item| if search.key_range.tag.is_some() { self.index_row(&item) } else { self.row(&item, now_ms) },
             )
             .collect();
         let last = found.last_evaluated_key.as_ref().and_then(|item| text_of(item, "sk")).map(str::to_owned);
@@ -116,7 +116,7 @@ impl Store {
 
     /// The query for a page of a stretch, with all that its rows say.
     pub(super) async fn rows_of(&self, search: Search<'_>) -> Result<QueryFluentBuilder, L3Error> {
-        let Stretch { shard, tag, prefix, exact } = search.stretch;
+        let KeyRange { shard, tag, prefix, exact } = search.key_range;
         let name = tag.map_or_else(|| partition_name(shard), |tag| tag_partition(shard, tag));
         let after = search.after.map(|sk| Item::from([("pk".to_owned(), text(&name)), ("sk".to_owned(), text(sk))]));
         let mut values = Item::from([(":pk".to_owned(), text(name))]);
@@ -323,7 +323,7 @@ impl Doomed<'_> {
             Which::Seen(seen) if seen < head.version => Which::Seen(head.version),
             Which::SeenBelow(..) | Which::Seen(_) => return None,
         };
-        let of_kind = head.kind == Kind::Elsewhere || (head.kind == Kind::Value && !self.markers);
+        let of_kind = head.kind == Kind::Stub || (head.kind == Kind::Value && !self.markers);
         let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
         (of_kind && self.selector.touches(key, &tags)).then_some(Doomed { version, ..*self })
     }

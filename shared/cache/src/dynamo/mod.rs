@@ -1,4 +1,4 @@
-//! DynamoDB: L3, the register of every key while it is switched on; jobs, and the notes of an outage.
+//! DynamoDB: L3, the source of truth of every key while it is switched on; jobs, and the notes of an outage.
 //!
 //! Only this folder speaks to DynamoDB. The table of entries, all of it read consistently:
 //!
@@ -13,7 +13,7 @@
 //! | pk | sk | what |
 //! |---|---|---|
 //! | `note` | `!document` | the configuration document, with its `version` |
-//! | `note` | `#` job | the barrier of a removal job that is not done |
+//! | `note` | `#` job | the open invalidation of a removal job that is not done |
 //! | `note#` generation `#0` … `#f` | time `#` random | a mutation that was acknowledged while Redis could not be reached |
 //! | `notes` | `-` | which generation of notes is read |
 //! | `notes#ended` | generation | it has ended, and its notes may still be there |

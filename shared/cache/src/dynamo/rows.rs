@@ -12,7 +12,7 @@ use crate::{
     entry::Entry,
     level::Levels,
     planted::{Bug, planted},
-    register::Expected,
+    source_of_truth::Expected,
     shard::shard,
     stats::Kept,
     version::Version,
@@ -51,7 +51,7 @@ pub(crate) enum Content {
     /// The newest value, until `expires_at_ms`.
     Value { expires_at_ms: i64, envelope: Bytes },
     /// The newest value is not kept here, and lives until `expires_at_ms`.
-    Elsewhere { expires_at_ms: i64 },
+    Stub { expires_at_ms: i64 },
     /// The key was deleted, or its value has expired.
     Gone,
 }
@@ -71,7 +71,7 @@ pub(crate) struct WriteRow<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Write<'a> {
     Value { entry: &'a Entry, envelope: &'a Bytes },
-    Elsewhere { entry: &'a Entry },
+    Stub { entry: &'a Entry },
     Gone,
 }
 
@@ -231,7 +231,7 @@ impl Store {
         let (entry, envelope) = match row.content {
             Write::Gone => return Ok(ConditionalPut::new(tombstone(row.key, row.version, now_ms), row)),
             Write::Value { entry, envelope } => (entry, Some(envelope)),
-            Write::Elsewhere { entry } => (entry, None),
+            Write::Stub { entry } => (entry, None),
         };
         let mut item = Item::from([
             ("pk".to_owned(), partition(row.key)),
@@ -282,7 +282,7 @@ impl Store {
             None => self.head(row.key).await?.map(|head| head.version),
         };
         // What is named after the version that stands belongs to the row that stands.
-        if let Write::Value { entry, .. } | Write::Elsewhere { entry } = row.content
+        if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
             && standing != Some(row.version)
         {
             let chunks = match row.content {
@@ -321,7 +321,7 @@ impl WriteRow<'_> {
             Write::Value { envelope, .. } => {
                 item.get("body").and_then(|body| body.as_b().ok()).is_some_and(|body| body.as_ref() == envelope)
             }
-            Write::Elsewhere { .. } | Write::Gone => true,
+            Write::Stub { .. } | Write::Gone => true,
         };
         head.version == self.version && text_of(item, "kind") == Some(self.content.kind()) && same_value
     }
@@ -331,7 +331,7 @@ impl Write<'_> {
     const fn kind(self) -> &'static str {
         match self {
             Write::Value { .. } => "value",
-            Write::Elsewhere { .. } => "elsewhere",
+            Write::Stub { .. } => "elsewhere",
             Write::Gone => "gone",
         }
     }

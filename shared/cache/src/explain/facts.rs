@@ -4,7 +4,7 @@ use super::past::Past;
 use crate::{
     key::Key,
     level::Levels,
-    register::Register,
+    source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Facts<'a> {
     pub key: &'a Key,
     /// Milliseconds since the Unix epoch.
     pub now_ms: i64,
-    pub register: Register,
+    pub source_of_truth: SourceOfTruth,
     /// V in milliseconds.
     pub revalidate_ms: i64,
     pub l1: Asked<Held>,
@@ -49,7 +49,7 @@ pub(crate) struct Facts<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Certified {
     pub version: Version,
-    pub stamp: Position,
+    pub as_of: Position,
     pub expires_at_ms: i64,
     pub tags: Vec<Arc<str>>,
     /// The levels that its PUT named.
@@ -90,7 +90,7 @@ pub(crate) struct Row {
     /// It is from before its level was switched on again.
     pub is_from_before: bool,
     /// An invalidation that this container knows of means it, and has not come to it.
-    pub is_hidden: bool,
+    pub is_masked: bool,
 }
 
 /// What a row says.
@@ -99,7 +99,7 @@ pub(crate) enum Says {
     /// The value is here.
     Value,
     /// It is in other levels.
-    Elsewhere,
+    Stub,
     /// It is gone.
     Gone,
 }

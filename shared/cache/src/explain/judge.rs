@@ -1,7 +1,7 @@
 //! The verdict: what a read finds that is made here and now, and why.
 //!
-//! It follows the read itself (`tiered`): the copy in L1 while the window lasts; else a sync and L2; else the register,
-//! which decides.
+//! It follows the read itself (`tiered`): the copy in L1 while the window lasts; else a sync and L2; else the source of
+//! truth, which decides.
 
 use super::{
     Explained, Prediction, Reason, Verdict,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     level::{Level, Levels},
-    register::Register,
+    source_of_truth::SourceOfTruth,
     version::Version,
 };
 
@@ -20,12 +20,12 @@ const ROW_KEPT_MS: i64 = 3_600_000;
 /// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2.
 const OVER_MS: u64 = crate::redis::HISTORY.as_secs() * 1000;
 
-/// What the register says of a key.
+/// What the source of truth says of a key.
 #[derive(Debug, Clone)]
 pub(super) enum Newest {
     /// There is a value, in that level; and the levels that its PUT named.
     Live { version: Version, level: Level, levels: Levels },
-    /// There is none, or none that a shared level could give; with the version that the register has.
+    /// There is none, or none that a shared level could give; with the version that the source of truth has.
     Gone { version: Option<Version>, culprit: Culprit },
     /// It cannot be asked.
     NotKnown,
@@ -36,7 +36,7 @@ pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced
     let newest = facts.newest();
     let (verdict, prediction, (reason, cause)) = facts.verdict(&newest);
     let never = reason == Some(Reason::NeverStored);
-    let known_since_ms = facts.past.known_since_ms(facts.register, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
+    let known_since_ms = facts.past.known_since_ms(facts.source_of_truth, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
     let levels = levels::of(facts, &newest, prediction);
     Explained { verdict, reason, prediction, cause, known_since_ms, levels, container, window_ms, synced_ms }
 }
@@ -54,12 +54,12 @@ fn because(verdict: Verdict, prediction: Prediction, (reason, cause): Culprit) -
 
 impl Facts<'_> {
     pub(super) fn newest(&self) -> Newest {
-        if self.past.is_blind {
+        if self.past.has_unreadable_invalidation {
             return Newest::NotKnown;
         }
-        match self.register {
-            Register::L3 => self.newest_by_l3(),
-            Register::L2 => self.newest_by_l2(),
+        match self.source_of_truth {
+            SourceOfTruth::L3 => self.newest_by_l3(),
+            SourceOfTruth::L2 => self.newest_by_l2(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Facts<'_> {
                 Some(culprit) => Newest::Gone { version, culprit },
                 None => Newest::Live { version: row.version, level: Level::L3, levels: row.levels },
             },
-            Says::Elsewhere => match self.hidden(row, Level::L2) {
+            Says::Stub => match self.hidden(row, Level::L2) {
                 Some(culprit) => Newest::Gone { version, culprit },
                 None => self.newest_elsewhere(row),
             },
@@ -105,7 +105,7 @@ impl Facts<'_> {
                 return gone(swept.map_or((Reason::EvictedHere, None), |swept| swept.culprit()));
             }
         };
-        match self.past.swept(Level::L2, self.key, &copy.tags, copy.stamp) {
+        match self.past.swept(Level::L2, self.key, &copy.tags, copy.as_of) {
             Some(swept) => gone(swept.culprit()),
             None => Newest::Live { version: row.version, level: Level::L2, levels: row.levels },
         }
@@ -120,10 +120,10 @@ impl Facts<'_> {
                 if self.now_ms >= copy.expires_at_ms {
                     return gone(version, (Reason::Expired, None));
                 }
-                if copy.stamp < self.past.switched {
+                if copy.as_of < self.past.switched {
                     return gone(version, (Reason::LevelDisabled, None));
                 }
-                match self.past.swept(Level::L2, self.key, &copy.tags, copy.stamp) {
+                match self.past.swept(Level::L2, self.key, &copy.tags, copy.as_of) {
                     Some(swept) => gone(version, swept.culprit()),
                     None => Newest::Live { version: copy.version, level: Level::L2, levels: copy.levels },
                 }
@@ -154,10 +154,10 @@ impl Facts<'_> {
 
     /// What hides a row whose value is kept in `level`.
     fn hidden(&self, row: &Row, level: Level) -> Option<Culprit> {
-        let open = self.past.hides(level, self.key, &row.tags, row.version);
+        let open = self.past.masks(level, self.key, &row.tags, row.version);
         match open {
             Some(open) => Some((Reason::HiddenByOpenInvalidation, open.culprit().1)),
-            None => row.is_hidden.then_some((Reason::HiddenByOpenInvalidation, None)),
+            None => row.is_masked.then_some((Reason::HiddenByOpenInvalidation, None)),
         }
     }
 
@@ -195,7 +195,7 @@ impl Facts<'_> {
 
     /// Whether L3 points to that very value, and L2, which has it too, cannot be asked.
     fn is_pointed_at(&self, held: &Held) -> bool {
-        let is_same = |row: &Row| row.says == Says::Elsewhere && row.version == held.copy.version && !row.is_hidden;
+        let is_same = |row: &Row| row.says == Says::Stub && row.version == held.copy.version && !row.is_masked;
         matches!(self.l2, Asked::Unavailable) && held.is_settled && self.l3.there().is_some_and(is_same)
     }
 
@@ -204,14 +204,14 @@ impl Facts<'_> {
         let copy = &held.copy;
         let by_journal = match (&self.l2, held.good_until) {
             (Asked::Said(_), Some(until)) => {
-                self.past.of_copy(Level::L1, self.key, &copy.tags, copy.version, until.max(copy.stamp))
+                self.past.of_copy(Level::L1, self.key, &copy.tags, copy.version, until.max(copy.as_of))
             }
             _ => Err((Reason::UnconfirmedCopy, None)),
         };
         let is_confirmed = match (newest, &self.l2) {
             (Newest::Live { version, .. }, Asked::Said(_)) => *version == copy.version,
             // Nobody but L3 can say so, and it does of the version alone.
-            (_, Asked::Disabled) => self.l3.there().is_some_and(|row| row.version == copy.version && !row.is_hidden),
+            (_, Asked::Disabled) => self.l3.there().is_some_and(|row| row.version == copy.version && !row.is_masked),
             _ => false,
         };
         match by_journal {
@@ -235,13 +235,13 @@ impl Facts<'_> {
         if self.now_ms >= copy.expires_at_ms {
             return Err((Reason::Expired, None));
         }
-        if self.register == Register::L2 {
+        if self.source_of_truth == SourceOfTruth::L2 {
             return match self.newest_by_l2() {
                 Newest::Gone { culprit, .. } => Err(culprit),
                 _ => Ok(()),
             };
         }
-        let known = self.past.of_copy(Level::L2, self.key, &copy.tags, copy.version, copy.stamp);
+        let known = self.past.of_copy(Level::L2, self.key, &copy.tags, copy.version, copy.as_of);
         let floor = self.past.floor.zip(self.past.swept).map(|(floor, swept)| floor.max(swept));
         let is_over = floor.is_some_and(|floor| floor.ms + OVER_MS <= self.past.now_ms);
         match known {
@@ -254,7 +254,7 @@ impl Facts<'_> {
 
     fn of_certificate(&self, copy: &Certified, certified_ms: i64) -> Result<(), Culprit> {
         let is_old = self.now_ms.saturating_sub(certified_ms) > self.revalidate_ms;
-        if is_old || copy.stamp < self.past.epoch { Err((Reason::UnconfirmedCopy, None)) } else { Ok(()) }
+        if is_old || copy.as_of < self.past.epoch { Err((Reason::UnconfirmedCopy, None)) } else { Ok(()) }
     }
 
     /// The verdict where whoever decides cannot be asked.
@@ -265,7 +265,7 @@ impl Facts<'_> {
             _ => None,
         };
         match (shared, held) {
-            (Some(Ok(())), _) if self.register == Register::L3 && !self.past.is_blind => hit(Level::L2),
+            (Some(Ok(())), _) if self.source_of_truth == SourceOfTruth::L3 && !self.past.has_unreadable_invalidation => hit(Level::L2),
             (Some(Err(culprit)), _) | (_, Some(Err(culprit))) => {
                 because(Verdict::Stale, Prediction::Unavailable, culprit)
             }

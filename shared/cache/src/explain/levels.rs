@@ -25,7 +25,7 @@ fn nothing(level: Level, reason: Option<Reason>) -> LevelFacts {
 fn copy_of(copy: &Certified) -> CopyFacts {
     CopyFacts {
         version: copy.version,
-        as_of: Some(copy.stamp),
+        as_of: Some(copy.as_of),
         expires_at_ms: Some(copy.expires_at_ms),
         tags: copy.tags.clone(),
     }
@@ -80,7 +80,7 @@ impl Facts<'_> {
         };
         let against = match (row.says, newest) {
             (Says::Value, Newest::Live { .. }) => Ok(()),
-            (Says::Elsewhere, Newest::Live { .. }) => Err((Reason::OtherLevels, None)),
+            (Says::Stub, Newest::Live { .. }) => Err((Reason::OtherLevels, None)),
             (_, Newest::Gone { culprit, .. }) => Err(culprit.clone()),
             _ => Err((Reason::UnconfirmedCopy, None)),
         };

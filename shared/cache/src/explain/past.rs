@@ -5,7 +5,7 @@ use crate::{
     key::Key,
     level::Level,
     outcome::Mutation,
-    register::Register,
+    source_of_truth::SourceOfTruth,
     selector::{Invalidation, Selector},
     version::{Position, Version},
 };
@@ -24,11 +24,11 @@ pub(crate) struct Past {
     /// The last that put or deleted it.
     pub last: Option<Changed>,
     /// Invalidations, oldest first.
-    pub sweeps: Vec<Swept>,
+    pub invalidates: Vec<Swept>,
     /// Those that have not removed all they mean.
     pub open: Vec<Swept>,
     /// Some of those may mean anything: a later release began them.
-    pub is_blind: bool,
+    pub has_unreadable_invalidation: bool,
     /// Redis time in milliseconds.
     pub now_ms: u64,
 }
@@ -73,14 +73,14 @@ fn by(selector: &Selector) -> Reason {
 impl Past {
     /// The first invalidation recorded after `since` that means what `level` has of the key.
     pub(super) fn swept(&self, level: Level, key: &Key, tags: &[Arc<str>], since: Position) -> Option<&Swept> {
-        let all = self.sweeps.iter().chain(&self.open);
+        let all = self.invalidates.iter().chain(&self.open);
         let covering = all.filter(|swept| swept.invalidation.covers(level, key.as_str(), tags, since));
         covering.min_by_key(|swept| swept.invalidation.at)
     }
 
     /// The open invalidation that hides a value of that version, kept in `level`.
-    pub(super) fn hides(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> Option<&Swept> {
-        self.open.iter().find(|swept| swept.invalidation.hides(level, key.as_str(), tags, version))
+    pub(super) fn masks(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> Option<&Swept> {
+        self.open.iter().find(|swept| swept.invalidation.masks(level, key.as_str(), tags, version))
     }
 
     /// What has put or deleted the key after `since`, but for what gave it `version`.
@@ -118,7 +118,7 @@ impl Past {
         if self.last.as_ref().is_some_and(|last| last.has(tombstone)) {
             return (Reason::Deleted, self.put(tombstone));
         }
-        if let Some(swept) = self.sweeps.iter().chain(&self.open).find(|swept| swept.invalidation.version == tombstone)
+        if let Some(swept) = self.invalidates.iter().chain(&self.open).find(|swept| swept.invalidation.version == tombstone)
         {
             return swept.culprit();
         }
@@ -137,7 +137,7 @@ impl Past {
             let Invalidation { at, levels, selector, .. } = &swept.invalidation;
             *at > since && levels.has(Level::L2) && selector.admits(key.as_str())
         };
-        let mut meant: Vec<&Swept> = self.sweeps.iter().chain(&self.open).filter(is_meant).collect();
+        let mut meant: Vec<&Swept> = self.invalidates.iter().chain(&self.open).filter(is_meant).collect();
         meant.sort_by_key(|swept| swept.invalidation.at);
         meant.dedup_by_key(|swept| swept.invalidation.at);
         let certain = meant.iter().find(|swept| !swept.invalidation.selector.is_by_tag());
@@ -149,14 +149,14 @@ impl Past {
         }
     }
 
-    /// Since when all that happened to a key is known, in milliseconds since the Unix epoch, where `register` decides and a
-    /// row stays for `kept_ms` at least.
-    pub(super) fn known_since_ms(&self, register: Register, now_ms: i64, kept_ms: i64) -> Option<i64> {
+    /// Since when all that happened to a key is known, in milliseconds since the Unix epoch, where `source_of_truth`
+    /// decides and a row stays for `kept_ms` at least.
+    pub(super) fn known_since_ms(&self, source_of_truth: SourceOfTruth, now_ms: i64, kept_ms: i64) -> Option<i64> {
         let by_position = |at: Position| i64::try_from(at.ms).unwrap_or(i64::MAX);
         let by_index = self.floor.zip(self.swept).map(|(floor, swept)| by_position(floor.max(swept)));
-        let since_ms = match register {
-            Register::L2 => by_index,
-            Register::L3 => Some(by_index.unwrap_or(i64::MAX).min(now_ms.saturating_sub(kept_ms))),
+        let since_ms = match source_of_truth {
+            SourceOfTruth::L2 => by_index,
+            SourceOfTruth::L3 => Some(by_index.unwrap_or(i64::MAX).min(now_ms.saturating_sub(kept_ms))),
         };
         since_ms.map(|since_ms| since_ms.max(by_position(self.switched)))
     }

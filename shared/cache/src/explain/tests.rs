@@ -11,7 +11,7 @@ use crate::{
     level::{Level, Levels},
     outcome::Mutation,
     pattern::Pattern,
-    register::Register,
+    source_of_truth::SourceOfTruth,
     selector::{Invalidation, Selector},
     version::{Position, Version},
 };
@@ -83,7 +83,7 @@ fn by_key() -> Selector {
 fn copy(ms_ago: u64) -> Certified {
     Certified {
         version: version(ms_ago),
-        stamp: at(ms_ago + 1),
+        as_of: at(ms_ago + 1),
         expires_at_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
@@ -102,7 +102,7 @@ fn row(says: Says, ms_ago: u64) -> Row {
         tags: tags(),
         levels: Levels::ALL,
         is_from_before: false,
-        is_hidden: false,
+        is_masked: false,
     }
 }
 
@@ -121,7 +121,7 @@ fn nothing() -> Facts<'static> {
     Facts {
         key: &KEY,
         now_ms: NOW,
-        register: Register::L3,
+        source_of_truth: SourceOfTruth::L3,
         revalidate_ms: 3_600_000,
         l1: Asked::Said(None),
         l2: Asked::Said(None),
@@ -140,7 +140,7 @@ fn put(ms_ago: u64) -> Facts<'static> {
 }
 
 fn by_redis(mut facts: Facts<'static>) -> Facts<'static> {
-    facts.register = Register::L2;
+    facts.source_of_truth = SourceOfTruth::L2;
     facts.l3 = Asked::Disabled;
     facts
 }
@@ -208,16 +208,16 @@ fn what_is_gone_says_why() {
     let selectors = [by_pattern(), by_tag(), by_key(), Selector::Except { of: Box::new(by_key()), tags: Vec::new() }];
     let reasons = [Reason::InvalidatedByPattern, Reason::InvalidatedByTag, Reason::InvalidatedByKey];
     for (selector, reason) in selectors.into_iter().zip(reasons.into_iter().chain([Reason::InvalidatedByKey])) {
-        facts.past.sweeps = swept(selector, 900, Levels::ALL);
+        facts.past.invalidates = swept(selector, 900, Levels::ALL);
         assert_eq!(expect_miss(&facts, reason).cause.unwrap().kind, "invalidate");
     }
-    facts.past.sweeps = swept(by_key(), 800, Levels::ALL);
+    facts.past.invalidates = swept(by_key(), 800, Levels::ALL);
     expect_miss(&facts, Reason::Unknown);
     let mut facts = put(5000);
     facts.past.open = swept(by_tag(), 900, Levels::ALL);
     expect_miss(&facts, Reason::HiddenByOpenInvalidation);
     let mut facts = put(5000);
-    facts.l3 = said(Row { is_hidden: true, ..row(Says::Value, 5000) });
+    facts.l3 = said(Row { is_masked: true, ..row(Says::Value, 5000) });
     expect_miss(&facts, Reason::HiddenByOpenInvalidation);
     facts.l3 = said(Row { is_from_before: true, ..row(Says::Value, 5000) });
     expect_miss(&facts, Reason::LevelDisabled);
@@ -225,20 +225,20 @@ fn what_is_gone_says_why() {
 
 fn what_is_in_other_levels() {
     let mut facts = put(5000);
-    facts.l3 = said(row(Says::Elsewhere, 5000));
+    facts.l3 = said(row(Says::Stub, 5000));
     expect(&facts, Verdict::Hit, FOUND(Level::L2), None);
     facts.l2 = Asked::Said(None);
     expect_miss(&facts, Reason::EvictedHere);
-    facts.past.sweeps = swept(by_tag(), 900, Levels::ALL.without(Level::L3));
+    facts.past.invalidates = swept(by_tag(), 900, Levels::ALL.without(Level::L3));
     expect_miss(&facts, Reason::InvalidatedByTag);
     let tombstone = Row { version: version(5000).next(), ..row(Says::Gone, 5000) };
     facts.l3 = said(tombstone);
     expect_miss(&facts, Reason::InvalidatedByTag);
-    facts.past.sweeps.extend(swept(by_tag(), 800, Levels::ALL));
+    facts.past.invalidates.extend(swept(by_tag(), 800, Levels::ALL));
     expect_miss(&facts, Reason::Unknown);
-    facts.past.sweeps = Vec::new();
+    facts.past.invalidates = Vec::new();
     let memory = Levels::NONE.with(Level::L1);
-    facts.l3 = said(Row { levels: memory, ..row(Says::Elsewhere, 5000) });
+    facts.l3 = said(Row { levels: memory, ..row(Says::Stub, 5000) });
     expect_miss(&facts, Reason::OtherLevels);
     facts.l1 = held(5000, false);
     expect(&facts, Verdict::Hit, FOUND(Level::L1), None);
@@ -278,10 +278,10 @@ fn without_whoever_decides() {
     (facts.l2, facts.past) = (Asked::Unavailable, Past::default());
     facts.l1 = held(5000, false);
     expect(&facts, Verdict::Hit, FOUND(Level::L3), None);
-    facts.l3 = said(row(Says::Elsewhere, 5000));
+    facts.l3 = said(row(Says::Stub, 5000));
     expect(&facts, Verdict::Hit, FOUND(Level::L1), None);
     let mut facts = put(5000);
-    facts.past.is_blind = true;
+    facts.past.has_unreadable_invalidation = true;
     facts.l2 = Asked::Said(None);
     expect(&facts, Verdict::Miss, unavailable, Some(Reason::LevelUnavailable));
 }
@@ -295,14 +295,14 @@ fn while_redis_decides() {
     expect_miss(&facts, Reason::LevelDisabled);
     let mut facts = by_redis(put(5000));
     facts.l2 = said(Shared::Tombstone(version(900)));
-    facts.past.sweeps = swept(by_pattern(), 900, Levels::ALL);
+    facts.past.invalidates = swept(by_pattern(), 900, Levels::ALL);
     expect_miss(&facts, Reason::InvalidatedByPattern);
     facts.past.last = changed("delete", 900);
     expect_miss(&facts, Reason::Deleted);
     facts.past.last = changed("put", 900);
     expect_miss(&facts, Reason::OtherLevels);
     facts.l2 = Asked::Said(None);
-    facts.past.sweeps = Vec::new();
+    facts.past.invalidates = Vec::new();
     expect_miss(&facts, Reason::Unknown);
     facts.past.last = changed("delete", 900);
     expect_miss(&facts, Reason::Deleted);

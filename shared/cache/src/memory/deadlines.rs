@@ -5,7 +5,7 @@
 //! through all copies for those that have expired would make one request wait for it; here they stand together. A copy
 //! that has left before its time stays listed, as a weak reference, until its second has come or there are many of them.
 
-use super::{Copy, Usage};
+use super::{CachedEntry, Usage};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -39,12 +39,12 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 struct Second {
     held: Usage,
-    listed: Vec<Weak<Copy>>,
+    listed: Vec<Weak<CachedEntry>>,
 }
 
 impl Deadlines {
     /// A copy is there that has the size of `usage`.
-    pub(super) fn add(&self, copy: &Arc<Copy>, usage: Usage) {
+    pub(super) fn add(&self, copy: &Arc<CachedEntry>, usage: Usage) {
         let mut seconds = self.seconds();
         let second = seconds.by_second.entry(second_of(copy)).or_default();
         second.held = second.held.plus(usage);
@@ -57,7 +57,7 @@ impl Deadlines {
     }
 
     /// A copy is there no more.
-    pub(super) fn end(&self, copy: &Copy, usage: Usage) {
+    pub(super) fn end(&self, copy: &CachedEntry, usage: Usage) {
         let mut seconds = self.seconds();
         let at = second_of(copy);
         let Some(second) = seconds.by_second.get_mut(&at) else { return };
@@ -77,7 +77,7 @@ impl Deadlines {
     }
 
     /// Some copies that have expired by `now_ms`, at most so many; each is handed out once.
-    pub(super) fn take_expired(&self, now_ms: i64, most: usize) -> Vec<Weak<Copy>> {
+    pub(super) fn take_expired(&self, now_ms: i64, most: usize) -> Vec<Weak<CachedEntry>> {
         let mut seconds = self.seconds();
         let mut taken = Vec::new();
         for (_, second) in seconds.by_second.range_mut(..=now_ms.div_euclid(1000)) {
@@ -92,7 +92,7 @@ impl Deadlines {
     }
 
     /// Some of the listed copies, at most so many, from `place` on, and where the next one stands.
-    pub(super) fn some(&self, place: Place, most: usize) -> (Vec<Weak<Copy>>, Option<Place>) {
+    pub(super) fn some(&self, place: Place, most: usize) -> (Vec<Weak<CachedEntry>>, Option<Place>) {
         let seconds = self.seconds();
         let mut some = Vec::with_capacity(most.min(seconds.listed));
         for (at, second) in seconds.by_second.range(place.second..) {
@@ -136,6 +136,6 @@ impl Seconds {
     }
 }
 
-fn second_of(copy: &Copy) -> i64 {
+fn second_of(copy: &CachedEntry) -> i64 {
     copy.deadline_ms.div_euclid(1000) + i64::from(copy.deadline_ms.rem_euclid(1000) > 0)
 }

@@ -4,7 +4,7 @@
 //! out on purpose ends its stay first; what leaves without that, before its time is over, was evicted. Reading a copy
 //! costs nothing more.
 
-use super::{Bounds, Copy, Usage, deadlines::Deadlines};
+use super::{Bounds, CachedEntry, Usage, deadlines::Deadlines};
 use crate::{
     Clock,
     key::Key,
@@ -77,7 +77,7 @@ pub(super) struct Stay {
 
 impl Stay {
     /// Begins the stay of `copy`, which takes so many bytes, under `key`.
-    pub(super) fn begin(residents: &Arc<Residents>, key: &Key, copy: &Arc<Copy>, bytes: u64) {
+    pub(super) fn begin(residents: &Arc<Residents>, key: &Key, copy: &Arc<CachedEntry>, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let stay = Stay { residents: Arc::clone(residents), key: key.shared(), bytes, ended: AtomicBool::new(false) };
         let usage = stay.usage(copy);
@@ -88,7 +88,7 @@ impl Stay {
     }
 
     /// Ends the stay of `copy` on purpose: what comes now is no eviction. Returns whether it had not ended before.
-    pub(super) fn end(&self, copy: &Copy) -> bool {
+    pub(super) fn end(&self, copy: &CachedEntry) -> bool {
         let ends = !self.ended.swap(true, AcqRel);
         if ends {
             self.residents.add(-1, self.usage(copy));
@@ -103,12 +103,12 @@ impl Stay {
     }
 
     /// Ends it in the same way; returns the key of the copy if that is still there.
-    pub(super) fn end_of(&self, copy: &Copy) -> Option<Key> {
+    pub(super) fn end_of(&self, copy: &CachedEntry) -> Option<Key> {
         self.end(copy).then(|| Key::again(&self.key))
     }
 
     /// Ends the stay of `copy`, which is dropped. Unless that was its end before, or its time is over, it was evicted.
-    pub(super) fn end_unasked(&self, copy: &Copy) {
+    pub(super) fn end_unasked(&self, copy: &CachedEntry) {
         if self.end(copy) && !self.is_over(copy) {
             let below = !copy.entry.levels.and(LOWER).is_empty();
             self.residents.counters.add(Count::Evictions, 1);
@@ -116,12 +116,12 @@ impl Stay {
         }
     }
 
-    fn usage(&self, copy: &Copy) -> Usage {
+    fn usage(&self, copy: &CachedEntry) -> Usage {
         Usage { entries: 1, text_bytes: copy.entry.text.len() as u64, bytes: self.bytes.into() }
     }
 
     /// Whether time has ended the stay: the copy expired, or nobody read it for the idle time.
-    fn is_over(&self, copy: &Copy) -> bool {
+    fn is_over(&self, copy: &CachedEntry) -> bool {
         let now_ms = self.residents.clock.now_ms();
         let used_ms = copy.made_ms.max(copy.last_read_ms.load(Relaxed));
         now_ms >= copy.deadline_ms || now_ms.saturating_sub(used_ms) >= self.residents.idle_ms

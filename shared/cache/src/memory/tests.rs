@@ -40,12 +40,12 @@ fn entry(bytes: usize, version: u64) -> Arc<Entry> {
     })
 }
 
-fn copy(bytes: usize, version: u64) -> Arc<Copy> {
+fn copy(bytes: usize, version: u64) -> Arc<CachedEntry> {
     copy_under(&L1Config::default(), bytes, version)
 }
 
-fn copy_under(config: &L1Config, bytes: usize, version: u64) -> Arc<Copy> {
-    Arc::new(Copy::new(entry(bytes, version), Position::ZERO, NOW, config))
+fn copy_under(config: &L1Config, bytes: usize, version: u64) -> Arc<CachedEntry> {
+    Arc::new(CachedEntry::new(entry(bytes, version), Position::ZERO, NOW, config))
 }
 
 /// Reads `key` until its copy is taken, as requests that miss and fill would.
@@ -69,21 +69,21 @@ fn returns_what_was_inserted_until_it_is_removed() {
 fn is_gone_through_part_by_part() {
     let memory = memory(&L1Config::default());
     for number in 0..100 {
-        let mut copy = Copy::new(entry(10, 1), Position::ZERO, NOW, &L1Config::default());
+        let mut copy = CachedEntry::new(entry(10, 1), Position::ZERO, NOW, &L1Config::default());
         copy.deadline_ms -= 1000 * (number % 7);
         assert!(memory.insert(key(usize::try_from(number).unwrap()), Arc::new(copy)));
     }
     memory.remove(&key(50), NOW);
-    let (mut place, mut met, mut parts) = (Some(Place::default()), Vec::new(), 0);
+    let (mut place, mut counter, mut parts) = (Some(Place::default()), Vec::new(), 0);
     while let Some(at) = place {
         let (copies, next) = memory.some(at, 9);
-        met.extend(copies.iter().map(|copy| copy.key().unwrap()));
+        counter.extend(copies.iter().map(|copy| copy.key().unwrap()));
         (place, parts) = (next, parts + 1);
     }
-    met.sort();
+    counter.sort();
     let mut held: Vec<Key> = (0..100).filter(|number| *number != 50).map(key).collect();
     held.sort();
-    assert_eq!((met, parts), (held, 12));
+    assert_eq!((counter, parts), (held, 12));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn ends(levels: Levels, end: impl FnOnce(&Memory, &Clock)) -> (u64, u64) {
     let memory = Memory::new(&config(10, 1), clock.clone(), counters.clone());
     for number in 0..10 {
         let entry = Entry { levels, ..entry(1, 1).as_ref().clone() };
-        memory.insert(key(number), Arc::new(Copy::new(entry.into(), Position::ZERO, NOW, &L1Config::default())));
+        memory.insert(key(number), Arc::new(CachedEntry::new(entry.into(), Position::ZERO, NOW, &L1Config::default())));
     }
     end(&memory, &clock);
     drop(memory);
@@ -274,9 +274,9 @@ fn full_and_read(most: usize) -> (Memory, Clock) {
 }
 
 /// A copy that lives for so long from `now_ms` on.
-fn living(now_ms: i64, life_ms: i64) -> Arc<Copy> {
+fn living(now_ms: i64, life_ms: i64) -> Arc<CachedEntry> {
     let entry = Entry { expires_at_ms: now_ms + life_ms, ..entry(1, 1).as_ref().clone() };
-    Arc::new(Copy::new(entry.into(), Position::ZERO, now_ms, &L1Config::default()))
+    Arc::new(CachedEntry::new(entry.into(), Position::ZERO, now_ms, &L1Config::default()))
 }
 
 /// Reads each key once, and fills what is not there; returns how many were.
@@ -389,7 +389,7 @@ fn a_shorter_stay_counts_from_when_it_is_known() {
     let memory = memory(&L1Config::default());
     let mut long = entry(10, 1);
     Arc::get_mut(&mut long).unwrap().expires_at_ms = NOW + 3_600_000;
-    let copy = Arc::new(Copy::new(long, Position::ZERO, NOW, &L1Config::default()));
+    let copy = Arc::new(CachedEntry::new(long, Position::ZERO, NOW, &L1Config::default()));
     copy.reads.store(3, Relaxed);
     memory.insert(key(1), copy);
     memory.resize(&L1Config { ttl_minutes: 1, ..L1Config::default() }, NOW + 1000);

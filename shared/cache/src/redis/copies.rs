@@ -8,12 +8,12 @@ pub(crate) use sweep::Slice;
 
 use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};
 use crate::{
-    coherence::Certificate,
+    coherence::FreshnessProof,
     key::Key,
     level::Levels,
     quota::Share,
-    register::Expected,
-    selector::{Stretch, Tagged},
+    source_of_truth::Expected,
+    selector::{KeyRange, Tagged},
     shard::{SHARDS, shard},
     version::{Position, Version},
 };
@@ -21,7 +21,7 @@ use bytes::Bytes;
 use redis::{Cmd, Value, cmd};
 use std::sync::Arc;
 
-/// How long an L2 tombstone stays when L2 is the register: 2T, by when every older operation has ended.
+/// How long an L2 tombstone stays when L2 is the source of truth: 2T, by when every older operation has ended.
 const TOMBSTONE_MS: u64 = 70_000;
 
 /// Names copies and makes their commands.
@@ -30,7 +30,7 @@ pub(crate) struct Copies {
     pub(super) keys: Keyspace,
     /// While L2 decides which value of a key is the newest (L3 is switched off): since which position. Copies from before
     /// do not exist.
-    register: Option<Position>,
+    source_of_truth: Option<Position>,
 }
 
 /// A copy as it stands in Redis.
@@ -41,7 +41,7 @@ pub(crate) struct Found {
     /// Which mutation it comes from.
     pub version: Version,
     /// The journal position at which L3 had that version.
-    pub stamp: Position,
+    pub as_of: Position,
     /// When that was last confirmed, in ms by the clock of the container that did.
     pub certified_ms: i64,
     /// Reads of the value by the fleet.
@@ -55,7 +55,7 @@ pub(crate) struct Found {
 pub(crate) struct WriteCopy<'a> {
     pub key: &'a str,
     pub version: Version,
-    pub stamp: Position,
+    pub as_of: Position,
     pub certified_ms: i64,
     pub expires_at_ms: i64,
     pub envelope: &'a [u8],
@@ -64,7 +64,7 @@ pub(crate) struct WriteCopy<'a> {
     pub levels: Levels,
     /// A distrusted copy that was seen and may be overwritten whatever its version.
     pub distrusted: Option<(Version, Position)>,
-    /// What must stand there; used only when L2 is the register.
+    /// What must stand there; used only when L2 is the source of truth.
     pub expected: Expected,
     /// Whose stock it is in; `None` for nobody's, or for that which a copy of this version is in already.
     pub share: Option<Share>,
@@ -119,8 +119,8 @@ pub(crate) struct Eviction<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meant {
     pub version: Version,
-    /// Its stamp; `None` where it was removed before, by a command whose answer was lost.
-    pub stamp: Option<Position>,
+    /// Its as-of position; `None` where it was removed before, by a command whose answer was lost.
+    pub as_of: Option<Position>,
     /// Its tags, where they were asked for.
     pub tags: Vec<Arc<str>>,
 }
@@ -128,7 +128,7 @@ pub(crate) struct Meant {
 /// A page of an index.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page<'a> {
-    pub stretch: Stretch<'a>,
+    pub key_range: KeyRange<'a>,
     pub after: Option<&'a str>,
     /// Most keys of it.
     pub limit: usize,
@@ -152,8 +152,8 @@ pub(super) fn range(prefix: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 impl Copies {
-    pub(crate) fn new(keys: Keyspace, register: Option<Position>) -> Copies {
-        Copies { keys, register }
+    pub(crate) fn new(keys: Keyspace, source_of_truth: Option<Position>) -> Copies {
+        Copies { keys, source_of_truth }
     }
 
     /// The command that reads the copy of `key`.
@@ -183,18 +183,18 @@ impl Copies {
 
     fn add(&self, copy: &WriteCopy<'_>, call: &mut Cmd) {
         let (seen_version, seen_stamp) = match copy.distrusted {
-            Some((version, stamp)) => (version.sortable(), stamp.sortable()),
+            Some((version, as_of)) => (version.sortable(), as_of.sortable()),
             None => (String::new(), String::new()),
         };
         let expected = match copy.expected {
             // While L3 decides, what stands in L2 says nothing.
-            _ if self.register.is_none() => String::new(),
+            _ if self.source_of_truth.is_none() => String::new(),
             Expected::Anything => String::new(),
             Expected::Absent => "none".to_owned(),
             Expected::Version(version) => version.sortable(),
         };
         call.arg(copy.version.sortable())
-            .arg(copy.stamp.sortable())
+            .arg(copy.as_of.sortable())
             .arg(copy.certified_ms)
             .arg(copy.expires_at_ms)
             .arg(copy.key)
@@ -209,12 +209,12 @@ impl Copies {
 
     /// The command that removes every copy of `key` older than `version`.
     pub(crate) fn remove(&self, operation: Operation, key: &str, version: Version) -> Cmd {
-        self.removal(operation, key, version, "", self.register.is_some())
+        self.removal(operation, key, version, "", self.source_of_truth.is_some())
     }
 
-    /// The command that removes exactly the copy of that version and stamp.
-    pub(crate) fn undo(&self, operation: Operation, key: &str, version: Version, stamp: Position) -> Cmd {
-        self.removal(operation, key, version, &stamp.sortable(), false)
+    /// The command that removes exactly the copy of that version and as-of position.
+    pub(crate) fn undo(&self, operation: Operation, key: &str, version: Version, as_of: Position) -> Cmd {
+        self.removal(operation, key, version, &as_of.sortable(), false)
     }
 
     fn removal(&self, operation: Operation, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
@@ -232,13 +232,13 @@ impl Copies {
 
     /// As scripts read it: empty while L3 decides.
     pub(super) fn since(&self) -> String {
-        self.register.map(Position::sortable).unwrap_or_default()
+        self.source_of_truth.map(Position::sortable).unwrap_or_default()
     }
 
     /// The command that reads the next keys of a shard which an invalidation may mean: at most `page.limit`, those
     /// after `after`. With a tag, of the keys that have it.
     pub(crate) fn page(&self, page: &Page<'_>) -> Cmd {
-        let Stretch { shard, tag, prefix, exact } = page.stretch;
+        let KeyRange { shard, tag, prefix, exact } = page.key_range;
         if let Some(tag) = tag {
             let mut read = scripts::PAGE.call(&[self.keys.index(shard)]);
             let after = page.after.unwrap_or_default();
@@ -261,7 +261,7 @@ impl Copies {
             .arg(operation.life_us)
             .arg(version.map(Version::sortable).unwrap_or_default())
             .arg(u8::from(*tell_tags))
-            .arg(if self.register.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
+            .arg(if self.source_of_truth.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.shard(shard))
             .arg(lines(tags.any))
             .arg(self.since())
@@ -297,8 +297,8 @@ type RawCopy = (Option<Vec<u8>>, Option<String>, Option<String>, Option<i64>, Op
 
 impl Found {
     /// What it rests on.
-    pub(crate) fn certificate(&self) -> Certificate {
-        Certificate { version: self.version, stamp: self.stamp, certified_ms: self.certified_ms }
+    pub(crate) fn certificate(&self) -> FreshnessProof {
+        FreshnessProof { version: self.version, as_of: self.as_of, certified_ms: self.certified_ms }
     }
 
     /// The version of a tombstone in the reply to [`Copies::read`].
@@ -316,14 +316,14 @@ impl Found {
         if Meaning::of_reply(&reply) == Some(Meaning::WrongType) {
             return Ok(None);
         }
-        let (envelope, version, stamp, certified_ms, reads, last_read_ms) = read::<RawCopy>(reply, "a copy")?;
+        let (envelope, version, as_of, certified_ms, reads, last_read_ms) = read::<RawCopy>(reply, "a copy")?;
         let (Some(envelope), Some(version)) = (envelope, version.as_deref().and_then(Version::parse)) else {
             return Ok(None);
         };
         Ok(Some(Found {
             envelope: envelope.into(),
             version,
-            stamp: stamp.as_deref().and_then(Position::parse).unwrap_or(Position::ZERO),
+            as_of: as_of.as_deref().and_then(Position::parse).unwrap_or(Position::ZERO),
             certified_ms: certified_ms.unwrap_or_default(),
             reads: reads.unwrap_or_default(),
             last_read_ms: last_read_ms.unwrap_or_default(),
@@ -347,17 +347,17 @@ pub(crate) fn keys(reply: Value, limit: usize) -> Result<Vec<String>, Down> {
 /// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too
 /// old to go on.
 pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<Option<Meant>>>, Down> {
-    let met: Vec<String> = read(reply, "an eviction")?;
-    Ok((met.len() == keys).then(|| met.iter().map(|met| Meant::parse(met)).collect()))
+    let counter: Vec<String> = read(reply, "an eviction")?;
+    Ok((counter.len() == keys).then(|| counter.iter().map(|counter| Meant::parse(counter)).collect()))
 }
 
 impl Meant {
-    /// Reads a version, a space, a stamp, and the tags, each in a line of its own.
+    /// Reads a version, a space, an as-of position, and the tags, each in a line of its own.
     fn parse(text: &str) -> Option<Meant> {
         let mut lines = text.split('\n');
-        let (version, stamp) = lines.next()?.split_once(' ')?;
+        let (version, as_of) = lines.next()?.split_once(' ')?;
         let tags = lines.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
-        Some(Meant { version: Version::parse(version)?, stamp: Position::parse(stamp), tags })
+        Some(Meant { version: Version::parse(version)?, as_of: Position::parse(as_of), tags })
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) struct Link {
     connection: Lock<Option<Connection>>,
     connecting: tokio::sync::Mutex<()>,
     /// Connecting has been tried to its end, however that came.
-    met: AtomicBool,
+    counter: AtomicBool,
     pause: Pause,
     /// It is read from, and nothing is written.
     refusing: Pause,
@@ -106,7 +106,7 @@ impl Link {
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
             connecting: tokio::sync::Mutex::new(()),
-            met: AtomicBool::new(false),
+            counter: AtomicBool::new(false),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
         })
@@ -140,13 +140,13 @@ impl Link {
             Ok(Err(error)) => tracing::warn!(%error, "redis is not reachable at start"),
             Err(_) => {}
         }
-        self.met.store(true, Relaxed);
+        self.counter.store(true, Relaxed);
     }
 
     /// Waits, once in a container's life and within the connection timeout, until connecting has come to an end: before
     /// that nobody knows whether Redis is out of reach.
     pub(crate) async fn meet(&self) {
-        if !self.met.load(Relaxed) {
+        if !self.counter.load(Relaxed) {
             self.connect().await;
         }
     }
@@ -157,7 +157,7 @@ impl Link {
     }
 
     /// Spares Redis more writes for a moment, where it takes none.
-    pub(crate) fn heed(&self, down: &Down) {
+    pub(crate) fn apply_delta(&self, down: &Down) {
         if down.is_refusal() {
             self.spare();
         }

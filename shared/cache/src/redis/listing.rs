@@ -20,7 +20,7 @@ const FEW: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Head {
     pub version: Version,
-    pub stamp: Position,
+    pub as_of: Position,
     pub entry: Described,
 }
 
@@ -61,8 +61,8 @@ pub(crate) fn counts(reply: Value) -> Result<Vec<u64>, Down> {
 }
 
 impl Head {
-    fn of((version, stamp, head, _): RawHead) -> Option<Head> {
-        let (version, stamp) = (Version::parse(&version)?, Position::parse(&stamp)?);
-        Some(Head { version, stamp, entry: codec::describe(&head).ok()? })
+    fn of((version, as_of, head, _): RawHead) -> Option<Head> {
+        let (version, as_of) = (Version::parse(&version)?, Position::parse(&as_of)?);
+        Some(Head { version, as_of, entry: codec::describe(&head).ok()? })
     }
 }

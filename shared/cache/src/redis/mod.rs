@@ -9,14 +9,14 @@
 //! | `{j}open:` + position | string | that one was closed by a later one that meant as much |
 //! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
-//! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
+//! | `{j}index:invalidates` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
 //! | `{j}stats:` + number | hash | the same of five minutes only |
 //! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, stamp `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, as-of position `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
 //! | `{e0}`…`{ef}` + `q:` + hash of an API key | hash | its book: what it stores in that shard, by the second it is struck out |

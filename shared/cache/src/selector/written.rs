@@ -22,13 +22,13 @@ pub(crate) struct Invalidation {
 }
 
 impl Invalidation {
-    /// Whether it covers a copy in `level` that was certified at `stamp`.
-    pub(crate) fn covers(&self, level: Level, key: &str, tags: &[Arc<str>], stamp: Position) -> bool {
-        self.at > stamp && self.levels.has(level) && self.selector.touches(key, tags)
+    /// Whether it covers a copy in `level` that was certified at `as_of`.
+    pub(crate) fn covers(&self, level: Level, key: &str, tags: &[Arc<str>], as_of: Position) -> bool {
+        self.at > as_of && self.levels.has(level) && self.selector.touches(key, tags)
     }
 
     /// Whether, while it is open, a row of L3 of that version counts as removed already, whose value is kept in `level`.
-    pub(crate) fn hides(&self, level: Level, key: &str, tags: &[Arc<str>], version: Version) -> bool {
+    pub(crate) fn masks(&self, level: Level, key: &str, tags: &[Arc<str>], version: Version) -> bool {
         version < self.version && self.levels.has(level) && self.selector.touches(key, tags)
     }
 

@@ -7,7 +7,7 @@
 use super::{TieredCache, sync::About, tests::source};
 use crate::{
     Clock, Config, Deployment, Read, Selector,
-    barriers::Barriers,
+    open_invalidations::OpenInvalidations,
     coherence::Since,
     key::Key,
     level::{Level, Levels},
@@ -70,7 +70,7 @@ impl Shared {
         let gap = (cursor.is_none() || newer.len() > MOST_RECORDS).then_some(end);
         let records = if gap.is_some() { Vec::new() } else { newer };
         let notes_checked_ms = NOW_MS.unsigned_abs();
-        let open = Barriers::read(self.open.iter().map(|(at, text)| (Some(*at), text.as_str())));
+        let open = OpenInvalidations::read(self.open.iter().map(|(at, text)| (Some(*at), text.as_str())));
         let open = Some(open);
         SyncReply { epoch: at(0), gap, records, open, notes_checked_ms, ..SyncReply::at(NOW_US + self.time_us) }
     }
@@ -163,17 +163,17 @@ impl World {
         loop {
             let asked_ms = self.clock.steady_ms();
             self.sync();
-            let (view, stamp) = (self.cache.view(), self.cache.stamp());
-            let version = self.cache.version_above(floor, stamp);
+            let (view, as_of) = (self.cache.view(), self.cache.as_of());
+            let version = self.cache.version_above(floor, as_of);
             if let Err(newer) = self.shared(|shared| shared.write(key, version)) {
                 floor = newer;
                 continue;
             }
             self.then_sync(|shared| shared.append(key, version));
-            let since = self.cache.knowledge().since(key, &[], stamp, version, None);
+            let since = self.cache.knowledge().since(key, &[], as_of, version, None);
             view.forget(key, &mut view.path());
             if since == Since::Unchanged {
-                view.fill(key, stamp, &source(version, stamp, Some(asked_ms)));
+                view.fill(key, as_of, &source(version, as_of, Some(asked_ms)));
             }
             return self.shared(|shared| shared.acknowledge(key, version));
         }
@@ -183,7 +183,7 @@ impl World {
     fn put_without_redis(&self, key: &Key) {
         let mut floor = Version::ZERO;
         loop {
-            let (asked_ms, stamp) = (self.clock.steady_ms(), self.cache.stamp());
+            let (asked_ms, as_of) = (self.clock.steady_ms(), self.cache.as_of());
             floor = floor.max(self.row(key));
             let version = self.cache.version_without_redis(floor);
             if let Err(newer) = self.shared(|shared| shared.write(key, version)) {
@@ -191,7 +191,7 @@ impl World {
                 continue;
             }
             let view = self.cache.view();
-            let own = self.cache.knowledge().overtake_fills(stamp);
+            let own = self.cache.knowledge().overtake_fills(as_of);
             view.forget(key, &mut view.path());
             view.fill(key, own, &source(version, own, Some(asked_ms)));
             self.shared(|shared| shared.acknowledge(key, version));
@@ -230,7 +230,7 @@ impl World {
         let found = found.unwrap_or_else(|| {
             self.sync();
             let held = self.cache.memory.get(key, self.clock.now_ms());
-            let held = held.filter(|copy| view.settle_doubt(key, copy, None) == Some(true));
+            let held = held.filter(|copy| view.confirm_or_drop(key, copy, None) == Some(true));
             held.map_or_else(|| self.load(key), |copy| copy.entry.version)
         });
         let is_gone =
@@ -240,14 +240,14 @@ impl World {
     }
 
     fn load(&self, key: &Key) -> Version {
-        let (stamp, read_at_ms) = (self.cache.stamp(), self.clock.steady_ms());
+        let (as_of, read_at_ms) = (self.cache.as_of(), self.clock.steady_ms());
         let version = self.row(key);
         thread::yield_now();
-        if self.cache.knowledge().hides(Level::L3, key, &[], version) {
+        if self.cache.knowledge().masks(Level::L3, key, &[], version) {
             return Version::ZERO;
         }
         if version > Version::ZERO {
-            self.cache.view().fill(key, stamp, &source(version, stamp, Some(read_at_ms)));
+            self.cache.view().fill(key, as_of, &source(version, as_of, Some(read_at_ms)));
         }
         version
     }

@@ -14,7 +14,7 @@ use crate::{
     },
     key::Key,
     level::Level,
-    memory::Copy,
+    memory::CachedEntry,
     outcome::Read,
     redis::{Batch, Down, Fields, Found, Order, Reply, Told},
     selector::Written,
@@ -55,15 +55,15 @@ impl View<'_> {
             ),
             false => Asked::Disabled,
         };
-        let (now_ms, register, revalidate_ms) = (self.clock.now_ms(), self.register(), self.revalidate_ms());
-        let facts = Facts { key, now_ms, register, revalidate_ms, l1, l2, l3, past };
+        let (now_ms, source_of_truth, revalidate_ms) = (self.clock.now_ms(), self.source_of_truth(), self.revalidate_ms());
+        let facts = Facts { key, now_ms, source_of_truth, revalidate_ms, l1, l2, l3, past };
         let window_ms = self.window_ms(Read::default());
         judge(&facts, self.reporter.container().to_owned(), window_ms, synced_ms)
     }
 
     /// When the journal was read last, in ms since the Unix epoch.
     fn synced_ms(&self) -> Option<i64> {
-        let sent_ms = self.stamp().sent_ms;
+        let sent_ms = self.as_of().sent_ms;
         let age_ms = elapsed_ms(sent_ms, self.clock.steady_ms());
         (sent_ms != i64::MIN).then(|| self.clock.now_ms().saturating_sub_unsigned(age_ms))
     }
@@ -81,7 +81,7 @@ impl View<'_> {
         let answers = good == Some(true) && (!is_due || self.is_recent(&copy, now_ms));
         let certified = Certified {
             version: copy.entry.version,
-            stamp: copy.stamp,
+            as_of: copy.as_of,
             expires_at_ms: copy.entry.expires_at_ms,
             tags: copy.entry.tags.to_vec(),
             levels: copy.entry.levels,
@@ -91,13 +91,13 @@ impl View<'_> {
     }
 
     /// Whether the copy is good, as far as this container knows without asking; nothing becomes of it.
-    fn opinion(&self, key: &Key, copy: &Copy) -> Option<bool> {
+    fn opinion(&self, key: &Key, copy: &CachedEntry) -> Option<bool> {
         let (known, knowledge) = (copy.known(), self.knowledge());
         if known >= knowledge.settled() {
             return Some(true);
         }
         let (tags, version) = (&copy.entry.tags, copy.entry.version);
-        knowledge.confirms(&coherence::Held { key, tags, version, stamp: copy.stamp, known }, None)
+        knowledge.confirms(&coherence::Held { key, tags, version, as_of: copy.as_of, known }, None)
     }
 
     async fn ask_redis_why(&self, key: &Key) -> Result<(Asked<Shared>, Past), Down> {
@@ -117,7 +117,7 @@ impl View<'_> {
         };
         let copy = Certified {
             version: found.version,
-            stamp: found.stamp,
+            as_of: found.as_of,
             expires_at_ms: entry.expires_at_ms,
             tags: entry.tags.to_vec(),
             levels: entry.levels,
@@ -129,16 +129,16 @@ impl View<'_> {
         let FoundRow { version, standing, expires_at_ms, tags, levels, is_from_before } = found;
         let (says, level) = match standing {
             Standing::Value => (Says::Value, Level::L3),
-            Standing::Elsewhere => (Says::Elsewhere, Level::L2),
+            Standing::Stub => (Says::Stub, Level::L2),
             Standing::Gone => (Says::Gone, Level::L3),
         };
-        let is_hidden = self.knowledge().hides(level, key, &tags, version);
-        Row { version, says, expires_at_ms, tags, levels, is_from_before, is_hidden }
+        let is_masked = self.knowledge().masks(level, key, &tags, version);
+        Row { version, says, expires_at_ms, tags, levels, is_from_before, is_masked }
     }
 }
 
 fn past(told: Told) -> Past {
-    let Told { now_ms, epoch, switched, floor, swept, last, open, sweeps } = told;
+    let Told { now_ms, epoch, switched, floor, swept, last, open, invalidates } = told;
     let last = last.map(|(recorded, fields)| {
         let version = fields.get("version").and_then(|version| Version::parse(version));
         Changed {
@@ -149,9 +149,9 @@ fn past(told: Told) -> Past {
     });
     let count = open.len();
     let open: Vec<Swept> = open.into_iter().filter_map(swept_by).collect();
-    let is_blind = open.len() < count;
-    let sweeps = sweeps.into_iter().rev().filter_map(swept_by).collect();
-    Past { epoch, switched, floor, swept, last, sweeps, open, is_blind, now_ms }
+    let has_unreadable_invalidation = open.len() < count;
+    let invalidates = invalidates.into_iter().rev().filter_map(swept_by).collect();
+    Past { epoch, switched, floor, swept, last, invalidates, open, has_unreadable_invalidation, now_ms }
 }
 
 fn swept_by((at, body): (Position, String)) -> Option<Swept> {

@@ -12,7 +12,7 @@ mod condition;
 mod configure;
 mod counting;
 mod deliver;
-mod doubt;
+mod mark_untrusted;
 mod explain;
 mod filling;
 mod history;
@@ -23,12 +23,12 @@ mod listing;
 mod load;
 mod maintain;
 mod merge;
-mod met;
+mod counter;
 mod mutate_many;
 mod newest;
 mod notes;
 mod open_error;
-mod owed;
+mod undelivered;
 mod patch;
 mod prefetch;
 mod promote;
@@ -36,17 +36,17 @@ mod read;
 mod read_many;
 mod read_rows;
 mod removal;
-mod riders;
+mod piggybacked;
 mod status;
 mod stock;
 mod strain;
-mod suspects;
+mod in_doubt;
 mod sweep;
 mod sync;
 mod tag_listing;
 #[cfg(test)]
 mod tests;
-mod touched;
+mod access_deltas;
 mod turns;
 mod versions;
 mod view;
@@ -58,25 +58,25 @@ mod write;
 pub use self::open_error::OpenError;
 
 use self::{
-    owed::Owed,
+    undelivered::Undelivered,
     prefetch::Prefetches,
-    suspects::Suspects,
+    in_doubt::InDoubt,
     sync::Unfinished,
-    touched::Touched,
+    access_deltas::AccessDeltas,
     versions::Taken,
     view::{Setup, Stop},
     write::Attempts,
 };
 use crate::{
     Clock, Config,
-    coherence::{Coherence, News, Stamp},
+    coherence::{Coherence, SyncDelta, AsOf},
     config::document::Document,
     dynamo::Store,
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
     lock::{Held, Lock},
-    memory::{Copy, Memory},
+    memory::{CachedEntry, Memory},
     outcome::{CacheError, Deleted, Lookup, Put, Read, Stored},
     pause::Pause,
     planted::{Bug, planted},
@@ -170,19 +170,19 @@ pub struct TieredCache {
     /// An operation panicked: what is known, and what L1 holds, may be half of what it was to be.
     panicked: AtomicBool,
     /// What was read since the last sync, and the fleet does not know of yet.
-    touched: Lock<Touched>,
+    access_deltas: Lock<AccessDeltas>,
     /// What warm jobs named and L1 is to take in ahead of its readers.
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
     unfinished: Lock<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
-    suspects: Lock<Suspects>,
+    in_doubt: Lock<InDoubt>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
     /// Since when they cannot, in steady ms; `i64::MAX` when they can.
     notes_unread_ms: AtomicI64,
     /// The notes of this container that it has not seen in the journal yet.
-    owed: Owed,
+    undelivered: Undelivered,
     request_budget: Duration,
     slice: Duration,
     jobs_per_account: usize,
@@ -214,8 +214,8 @@ impl TieredCache {
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
         let setup = Setup::new(config.clone(), Document::default(), Position::ZERO);
-        let mut knowledge = Coherence::new(setup.register);
-        knowledge.configure(setup.register, config.l2_config.enabled);
+        let mut knowledge = Coherence::new(setup.source_of_truth);
+        knowledge.configure(setup.source_of_truth, config.l2_config.enabled);
         Ok(TieredCache {
             memory: Memory::new(&config.l1_config, clock.clone(), counters.clone()),
             fleet: Fleet::new(keys.clone()),
@@ -232,13 +232,13 @@ impl TieredCache {
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Lock::new(knowledge),
             panicked: AtomicBool::new(false),
-            touched: Lock::default(),
+            access_deltas: Lock::default(),
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
-            suspects: Lock::default(),
+            in_doubt: Lock::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
-            owed: Owed::default(),
+            undelivered: Undelivered::default(),
             request_budget,
             slice,
             jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
@@ -300,9 +300,9 @@ impl TieredCache {
         &self.clock
     }
 
-    /// The stamp of an operation that begins now.
-    fn stamp(&self) -> Stamp {
-        self.knowledge().stamp()
+    /// The as-of position of an operation that begins now.
+    fn as_of(&self) -> AsOf {
+        self.knowledge().as_of()
     }
 
     /// What this container knows. Whoever is about to trust L1 or L2 asks for it first: after a panic, in whatever
@@ -326,15 +326,15 @@ impl TieredCache {
     }
 
     /// Drops from L1 what a sync says is no longer certain.
-    fn heed(&self, news: &News) {
-        if news.clear {
+    fn apply_delta(&self, delta: &SyncDelta) {
+        if delta.clear {
             self.memory.clear();
             return;
         }
         let now_ms = self.clock.now_ms();
-        for change in &news.changes {
+        for change in &delta.changes {
             if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && News::covers(change, copy.entry.version, copy.stamp)
+                && SyncDelta::covers(change, copy.entry.version, copy.as_of)
             {
                 self.memory.remove(&change.0, now_ms);
             }
@@ -354,17 +354,17 @@ fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
 /// A value on its way into L1.
 struct Source {
     entry: Arc<Entry>,
-    stamp: Position,
+    as_of: Position,
     certified_ms: i64,
-    /// When the register itself was asked, in steady ms; `None` when only the journal vouches for the value.
+    /// When the source of truth itself was asked, in steady ms; `None` when only the journal vouches for the value.
     read_at_ms: Option<i64>,
     reads: u64,
     last_read_ms: i64,
 }
 
 impl Source {
-    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> Copy {
-        let mut copy = Copy::new(Arc::clone(&self.entry), self.stamp, clock.now_ms(), &config.l1_config);
+    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> CachedEntry {
+        let mut copy = CachedEntry::new(Arc::clone(&self.entry), self.as_of, clock.now_ms(), &config.l1_config);
         copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
         copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
         copy.reads = self.reads.into();

@@ -3,7 +3,7 @@
 use super::{Source, TieredCache, sync::About};
 use crate::{
     Clock, Config, Deployment, Read,
-    coherence::Stamp,
+    coherence::AsOf,
     config::Format,
     entry::Entry,
     key::Key,
@@ -25,8 +25,8 @@ const NOW_MS: i64 = 1_700_000_000_000;
 /// Δ.
 const WINDOW_MS: i64 = 1000;
 
-/// A value on its way into L1, which the register has confirmed at `read_at_ms`.
-pub(super) fn source(version: Version, stamp: Stamp, read_at_ms: Option<i64>) -> Source {
+/// A value on its way into L1, which the source of truth has confirmed at `read_at_ms`.
+pub(super) fn source(version: Version, as_of: AsOf, read_at_ms: Option<i64>) -> Source {
     let entry = Entry {
         text: Bytes::from_static(b"1"),
         created_at_ms: NOW_MS,
@@ -41,7 +41,7 @@ pub(super) fn source(version: Version, stamp: Stamp, read_at_ms: Option<i64>) ->
         format: Format::Bincode,
     };
     let entry = Arc::new(entry);
-    Source { entry, stamp: stamp.position, certified_ms: NOW_MS, read_at_ms, reads: 0, last_read_ms: 0 }
+    Source { entry, as_of: as_of.position, certified_ms: NOW_MS, read_at_ms, reads: 0, last_read_ms: 0 }
 }
 
 fn key() -> Key {
@@ -71,8 +71,8 @@ fn container() -> (TieredCache, Clock) {
     let deployment = Deployment { clock: clock.clone(), ..Deployment::new("control") };
     let cache = TieredCache::open(deployment, Config::default()).expect("the defaults go together");
     sync(&cache, first(1));
-    let stamp = cache.stamp();
-    cache.view().fill(&key(), stamp, &source(Version(1), stamp, None)).expect("nothing speaks against it");
+    let as_of = cache.as_of();
+    cache.view().fill(&key(), as_of, &source(Version(1), as_of, None)).expect("nothing speaks against it");
     assert_eq!(in_memory(&cache), Some(1));
     (cache, clock)
 }
@@ -93,9 +93,9 @@ fn in_memory(cache: &TieredCache) -> Option<u64> {
 #[test]
 fn an_invalidation_takes_what_it_means_and_nothing_else() {
     let (cache, _) = container();
-    let stamp = cache.stamp();
+    let as_of = cache.as_of();
     let other = Key::new("other").expect("a test's key is valid");
-    cache.view().fill(&other, stamp, &source(Version(1), stamp, None)).expect("nothing speaks against it");
+    cache.view().fill(&other, as_of, &source(Version(1), as_of, None)).expect("nothing speaks against it");
     let swept = |seq: u64, pattern: &str| {
         let selector = Selector::Pattern(Pattern::new(pattern).expect("a test's pattern is valid"));
         let invalidation = Invalidation { at: at(seq), version: Version(seq), selector, levels: Levels::ALL };
@@ -116,7 +116,7 @@ fn an_invalidation_takes_what_it_means_and_nothing_else() {
 #[test]
 fn a_panic_in_any_operation_empties_memory_and_forgets_the_journal() {
     let (cache, _) = container();
-    let before = cache.stamp();
+    let before = cache.as_of();
     let operation = AssertUnwindSafe(|| {
         let _view = cache.view();
         panic!("somewhere");
@@ -127,8 +127,8 @@ fn a_panic_in_any_operation_empties_memory_and_forgets_the_journal() {
     let late = cache.view().fill(&key(), before, &source(Version(1), before, None));
     assert!(late.is_none(), "what was read before does not go in");
     sync(&cache, first(2));
-    let stamp = cache.stamp();
-    assert!(cache.view().fill(&key(), stamp, &source(Version(2), stamp, None)).is_some(), "it goes on");
+    let as_of = cache.as_of();
+    assert!(cache.view().fill(&key(), as_of, &source(Version(2), as_of, None)).is_some(), "it goes on");
     assert_eq!(in_memory(&cache), Some(2));
 }
 
@@ -156,8 +156,8 @@ fn a_panic_takes_no_debt_away() {
     let view = cache.view();
     let sent = view.send();
     assert_eq!(view.heeding(&sent, &mut cache.knowledge()), Some(true));
-    let suspects = cache.suspects.enter(crate::lock::whole);
-    assert!(suspects.iter().eq(&[(key(), Version(7))]));
+    let in_doubt = cache.in_doubt.enter(crate::lock::whole);
+    assert!(in_doubt.iter().eq(&[(key(), Version(7))]));
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn a_wall_clock_that_is_put_back_does_not_lengthen_the_window() {
 fn what_the_register_confirmed_is_trusted_no_longer_for_a_clock_that_is_put_back() {
     let (cache, clock) = container();
     clock.set(NOW_MS + 5_000);
-    let stamp = cache.stamp();
-    let confirmed = source(Version(1), stamp, Some(clock.steady_ms()));
-    cache.view().fill(&key(), stamp, &confirmed).expect("nothing speaks against it");
+    let as_of = cache.as_of();
+    let confirmed = source(Version(1), as_of, Some(clock.steady_ms()));
+    cache.view().fill(&key(), as_of, &confirmed).expect("nothing speaks against it");
     assert_eq!(in_memory(&cache), Some(1), "long after the last sync");
     clock.set(NOW_MS + 4_500);
     clock.tick(500);
@@ -192,9 +192,9 @@ fn expiry_goes_by_the_wall_clock() {
     clock.set(NOW_MS + 7_200_000 - 1);
     sync(&cache, reply(&[]));
     assert!(cache.memory.get(&key(), clock.now_ms()).is_none(), "L1 keeps it no longer than V");
-    let stamp = cache.stamp();
-    let later = Source { certified_ms: clock.now_ms(), ..source(Version(1), stamp, None) };
-    cache.view().fill(&key(), stamp, &later).expect("nothing speaks against it");
+    let as_of = cache.as_of();
+    let later = Source { certified_ms: clock.now_ms(), ..source(Version(1), as_of, None) };
+    cache.view().fill(&key(), as_of, &later).expect("nothing speaks against it");
     assert_eq!(in_memory(&cache), Some(1));
     clock.set(NOW_MS + 7_200_000);
     assert_eq!(in_memory(&cache), None);

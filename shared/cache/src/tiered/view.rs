@@ -1,8 +1,9 @@
 //! One operation's view of the cache: the configuration it began with.
 //!
 //! The configuration may change while operations are under way. Each takes it once and goes by it to its end, so that a
-//! mutation never begins with one register and ends with another. Where an operation learns of another configuration
-//! before it did anything (every mutation begins with a sync, every read that is due as well), it begins anew.
+//! mutation never begins with one source of truth and ends with another. Where an operation learns of another
+//! configuration before it did anything (every mutation begins with a sync, every read that is due as well), it begins
+//! anew.
 
 use super::TieredCache;
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     lock::whole,
     outcome::{CacheError, Path, Read, Step},
     redis::{Command, Copies, Down, Keyspace, Reply},
-    register::Register,
+    source_of_truth::SourceOfTruth,
     version::Position,
 };
 use std::{
@@ -26,7 +27,7 @@ pub(super) struct Setup {
     pub(super) config: Arc<Config>,
     /// What of it was changed by the API.
     pub(super) document: Document,
-    pub(super) register: Register,
+    pub(super) source_of_truth: SourceOfTruth,
     /// Where a level was switched last.
     pub(super) switched: Position,
     pub(super) copies: Copies,
@@ -34,10 +35,10 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(config: Config, document: Document, switched: Position) -> Setup {
-        let register = if config.l3_config.enabled { Register::L3 } else { Register::L2 };
-        let since = (register == Register::L2).then_some(switched);
+        let source_of_truth = if config.l3_config.enabled { SourceOfTruth::L3 } else { SourceOfTruth::L2 };
+        let since = (source_of_truth == SourceOfTruth::L2).then_some(switched);
         let copies = Copies::new(Keyspace::new(&config), since);
-        Setup { config: Arc::new(config), document, register, switched, copies }
+        Setup { config: Arc::new(config), document, source_of_truth, switched, copies }
     }
 }
 
@@ -114,8 +115,8 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    pub(super) fn register(&self) -> Register {
-        self.setup.register
+    pub(super) fn source_of_truth(&self) -> SourceOfTruth {
+        self.setup.source_of_truth
     }
 
     pub(super) fn uses(&self, level: Level) -> bool {

@@ -14,7 +14,7 @@ use std::{error::Error, hint::black_box, process, sync::Arc};
 use strata_cache::{
     Clock, Key, Position,
     config::L1Config,
-    memory::{Copy, Memory},
+    memory::{CachedEntry, Memory},
     stats::Counters,
 };
 
@@ -75,7 +75,7 @@ fn fill(size: usize) -> Result<(Memory, u64), Box<dyn Error>> {
     for number in 0..size {
         let (key, text) = (key(number), Bytes::from(corpus::record(number).to_string()));
         bytes += (key.as_str().len() + text.len()) as u64;
-        memory.insert(key, Arc::new(Copy::new(sealed(&text), Position::ZERO, 0, &config)));
+        memory.insert(key, Arc::new(CachedEntry::new(sealed(&text), Position::ZERO, 0, &config)));
     }
     let missing = (0..size).filter(|number| memory.get(&key(*number), 0).is_none()).count();
     if missing == 0 { Ok((memory, bytes)) } else { Err(format!("{missing} of {size} entries are not in L1").into()) }

@@ -1,7 +1,7 @@
 //! What Redis says to the commands of the journal.
 
 use crate::{
-    barriers::Barriers,
+    open_invalidations::OpenInvalidations,
     record::Record,
     redis::{Down, link::read},
     version::{Position, Version},
@@ -39,7 +39,7 @@ pub(crate) struct SyncReply {
     /// Redis time in ms when the outage notes were read last; 0 for never.
     pub notes_checked_ms: u64,
     /// Invalidations that have not removed all they mean; `None` where the container has that set.
-    pub open: Option<Barriers>,
+    pub open: Option<OpenInvalidations>,
     /// A version that was ahead of Redis time when it was recorded, the greatest of those; zero for none. Its record may
     /// be gone.
     pub ahead: Version,
@@ -100,7 +100,7 @@ impl SyncReply {
             received: Instant::now(),
             epoch: Position::ZERO,
             notes_checked_ms: 0,
-            open: Some(Barriers::default()),
+            open: Some(OpenInvalidations::default()),
             ahead: Version::ZERO,
             published: Published::default(),
             gap: None,
@@ -129,7 +129,7 @@ impl SyncReply {
             notes_checked_ms: notes.parse().unwrap_or_default(),
             open: (is_known == 0).then(|| {
                 let open = open.iter().map(|(id, body)| (Position::parse(id), body.as_str()));
-                Barriers::read(open).named(open_set)
+                OpenInvalidations::read(open).named(open_set)
             }),
             ahead: if ahead_us > 0 { Version::at(ahead_us, u16::MAX) } else { Version::ZERO },
             published: published.into(),

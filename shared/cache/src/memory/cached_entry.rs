@@ -1,0 +1,103 @@
+//! A copy in L1: a value, and what is known of it.
+
+use super::{stay::Stay, ttl_ms};
+use crate::{config::L1Config, entry::Entry, key::Key, version::Position};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+};
+
+/// A certified copy of a value: at the journal's position `as_of`, this was the key's value.
+#[derive(Debug)]
+pub struct Copy {
+    /// The value.
+    pub entry: Arc<Entry>,
+    /// The journal's position at which it was current.
+    pub as_of: Position,
+    /// The journal's position up to which nothing is known to have happened to it, as a [word](Position::packed).
+    known: AtomicU64,
+    /// When it was last known to be current, in [steady](Clock::steady_ms) milliseconds; `i64::MIN` for never.
+    pub read_at_ms: AtomicI64,
+    /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
+    pub deadline_ms: i64,
+    /// How often its value was read: by the fleet as of the last sync, and by this container since.
+    pub reads: AtomicU64,
+    /// When it was last read, in milliseconds since the Unix epoch; the value's creation if never.
+    pub last_read_ms: AtomicI64,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub(super) made_ms: i64,
+    /// Its stay in a memory, once it is in one.
+    pub(super) stay: OnceLock<Stay>,
+}
+
+impl Copy {
+    /// A copy of `entry` that is current at `as_of`, made at `now_ms`. Its counters start at zero.
+    pub fn new(entry: Arc<Entry>, as_of: Position, now_ms: i64, config: &L1Config) -> CachedEntry {
+        CachedEntry {
+            as_of,
+            known: AtomicU64::new(as_of.packed()),
+            read_at_ms: AtomicI64::new(i64::MIN),
+            deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
+            reads: AtomicU64::new(0),
+            last_read_ms: entry.created_at_ms.into(),
+            made_ms: now_ms,
+            stay: OnceLock::new(),
+            entry,
+        }
+    }
+
+    /// The same copy, made anew at `now_ms` and gone at `deadline_ms` at the latest.
+    pub(super) fn until(&self, deadline_ms: i64, now_ms: i64) -> CachedEntry {
+        CachedEntry {
+            entry: Arc::clone(&self.entry),
+            as_of: self.as_of,
+            known: self.known.load(Relaxed).into(),
+            read_at_ms: self.read_at_ms.load(Relaxed).into(),
+            deadline_ms: self.deadline_ms.min(deadline_ms),
+            reads: self.reads.load(Relaxed).into(),
+            last_read_ms: self.last_read_ms.load(Relaxed).into(),
+            made_ms: now_ms,
+            stay: OnceLock::new(),
+        }
+    }
+
+    /// The journal's position up to which nothing is known to have happened to it.
+    pub(crate) fn known(&self) -> Position {
+        Position::unpacked(self.known.load(Relaxed))
+    }
+
+    /// Remembers that up to there nothing has.
+    pub(crate) fn know(&self, until: Position) {
+        self.known.fetch_max(until.packed(), Relaxed);
+    }
+
+    /// The key under which it is in a memory, unless it has left.
+    pub(crate) fn key(&self) -> Option<Key> {
+        self.stay.get()?.key()
+    }
+
+    /// Remembers that the source of truth still had this version at `asked_ms`, in steady milliseconds.
+    pub fn confirm(&self, asked_ms: i64) {
+        self.read_at_ms.fetch_max(asked_ms, Relaxed);
+    }
+
+    /// Whether it may still be returned at `now_ms`, as far as time decides.
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        now_ms < self.deadline_ms
+    }
+
+    /// Says that the copy leaves the memory on purpose.
+    pub(super) fn leave(&self) {
+        if let Some(stay) = self.stay.get() {
+            stay.end(self);
+        }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if let Some(stay) = self.stay.get() {
+            stay.end_unasked(self);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Changing the configuration while containers run, and following a change.
+//!
+//! The control table has the record: a change that is there survives the loss of Redis and of every container. Beside
+//! the journal lies the same document, so that a sync brings it in its own round trip when it is another than the
+//! container has. Where that is lost, or older than what a container knows, the first one to notice puts it back.
+//! Without Redis, and with L2 switched off, containers ask the control table: reads once in Λ, mutations always.
+//!
+//! # Switching a level
+//!
+//! A switch of L2 or L3 is a record that begins an epoch: L1 is emptied, and every older copy in L2 waits for L3 to
+//! confirm it. What may still be under way, for T after it began, is the question:
+//!
+//! - **L3 off.** From the record on L2 decides, and a copy stamped before the record does not exist. Whoever writes
+//!   with the configuration before has synced before the record, so all that its operations still bring into L2 is
+//!   stamped before it as well.
+//! - **L3 on.** Its rows are from before it was switched off. They are all of smaller versions than the *floor* that the
+//!   document names from then on, and rows below the floor count as tombstones. No operation of the configuration
+//!   before writes L3, what it writes into L2 is stamped before the record, and L3 does not confirm it. A write from
+//!   before L3 was switched off, however late, has a version below the floor.
+//! - **L2 off.** Containers of the configuration before go by the journal, others have stopped to write it. Whoever can
+//!   read it learns of the switch with the next sync. If Redis was not told, they learn by the control table, within Λ;
+//!   so for Λ and T mutations leave the notes of an outage, and say that they are degraded.
+//! - **L2 on.** Containers of the configuration before write L3 without telling the journal, for Λ and T. So for that
+//!   time L1 and L2 are filled, or not, but L3 answers alone; then another epoch begins. A value that was kept in L2
+//!   only, and is from before, does not come back: L3 points to it with a version below L2's own floor.
+
+use crate::tiered::{TieredCache, view::Setup, write::TRIES};
+use crate::{
+    coherence::{Coherence, NOTES_INTERVAL_MS},
+    config::{
+        Assignment, Config, FieldChange,
+        document::{Document, Moment, Update},
+    },
+    dynamo::{Bulletin, Floors},
+    lock::whole,
+    outcome::{CacheError, Configured},
+    redis::{Down, Published, SETTLE, is_published},
+    version::Position,
+};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// How long a configuration is taken to be in force where Redis does not tell, in ms.
+pub(crate) const FOLLOW_INTERVAL_MS: i64 = NOTES_INTERVAL_MS as i64;
+
+/// Whether Redis has a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Yes,
+    No,
+    /// It has another that is as new or newer.
+    Overtaken,
+}
+
+impl TieredCache {
+    /// The configuration in force, and its version: what the next update goes by. Without the control table, as Redis
+    /// says it is; without both, as this container knew it last.
+    ///
+    /// # Errors
+    /// When neither could ever be asked.
+    pub async fn configuration(&self) -> Result<(Config, u64), CacheError> {
+        let _ = self.view().sync(Vec::new()).await;
+        match self.store.document().await {
+            Ok(document) => self.adopt_document(document),
+            Err(error) if self.followed_ms.load(Relaxed) == i64::MIN => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "the configuration is told as it was last known"),
+        }
+        let setup = self.setup();
+        Ok((setup.config.as_ref().clone(), setup.document.version))
+    }
+
+    /// Changes fields of the configuration on behalf of `by`, for every container and for good. With `expected`, only if
+    /// its version is one of those.
+    ///
+    /// # Errors
+    /// When a value is refused, the version is another, or the control table cannot be reached; then nothing is changed,
+    /// but for a table that failed while it wrote.
+    pub async fn configure(
+        &self,
+        assignments: &[Assignment],
+        by: &str,
+        expected: Option<&[u64]>,
+    ) -> Result<Configured, CacheError> {
+        self.count_mutation(self.try_configure(assignments, by, expected).await, |configured| configured.degraded)
+    }
+
+    async fn try_configure(
+        &self,
+        assignments: &[Assignment],
+        by: &str,
+        expected: Option<&[u64]>,
+    ) -> Result<Configured, CacheError> {
+        // For the time of Redis. Without it the control table is changed all the same.
+        let _ = self.view().sync(Vec::new()).await;
+        let mut overtaken = false;
+        for _ in 0..TRIES {
+            let standing = self.store.document().await?;
+            let known = self.newest(&standing);
+            if expected.is_some_and(|versions| !versions.contains(&known.version)) {
+                return Err(CacheError::PreconditionFailed);
+            }
+            let update = known.update(&self.base, assignments, self.moment(by)).map_err(CacheError::Refused)?;
+            let Update { document, changed, mends, .. } = update;
+            let stored = changed.is_empty() && !mends && !overtaken && known == standing;
+            let document = if stored { known } else { document };
+            if !stored && !self.store.write_document(&document, standing.version).await? {
+                continue;
+            }
+            match self.publish(&document).await {
+                Told::Overtaken if !self.is_built_upon(&document).await? => overtaken = true,
+                told => return Ok(configured(&document, changed, told == Told::No)),
+            }
+        }
+        Err(CacheError::Contended)
+    }
+
+    /// The document that the next update begins with. It is another than the one of the control table only where the
+    /// table was put back to an earlier state: Redis and the containers go on with what they have.
+    fn newest(&self, standing: &Document) -> Document {
+        let known = &self.setup().document;
+        if known.version >= standing.version { known.clone() } else { standing.clone() }
+    }
+
+    /// Whether the control table has a document after this one: an update that began with this one's fields.
+    async fn is_built_upon(&self, document: &Document) -> Result<bool, CacheError> {
+        let standing = self.store.document().await?;
+        Ok(standing.version > document.version)
+    }
+
+    fn moment<'a>(&self, by: &'a str) -> Moment<'a> {
+        let (now_ms, version) = (self.clock.now_ms(), self.version_above_all());
+        Moment { by, now_ms, version, writer: fastrand::u64(..) }
+    }
+
+    /// Tells Redis of a document, unless there never was one, and goes by it.
+    async fn publish(&self, document: &Document) -> Told {
+        if document.version == 0 {
+            return Told::Yes;
+        }
+        let told = match self.tell(document).await {
+            Ok(true) => Told::Yes,
+            Ok(false) => Told::Overtaken,
+            Err(down) => {
+                tracing::warn!(%down, "redis was not told of a configuration: it is found in the control table");
+                Told::No
+            }
+        };
+        // Does nothing where the sync has done it, or has brought a newer one.
+        self.adopt_document(document.clone());
+        told
+    }
+
+    async fn tell(&self, document: &Document) -> Result<bool, Down> {
+        let replies = self.view().then_sync(vec![self.journal.configure(document)], 0).await?;
+        is_published(replies.into_iter().next().ok_or(Down::Odd("no reply"))?)
+    }
+
+    /// Asks the control table for the configuration, unless it was known less than `interval_ms` ago. Returns whether it
+    /// is known now.
+    pub(crate) async fn follow(&self, interval_ms: i64) -> bool {
+        let now_ms = self.clock.steady_ms();
+        if now_ms.saturating_sub(self.followed_ms.load(Relaxed)) < interval_ms {
+            return true;
+        }
+        match self.store.bulletin().await {
+            Ok(Bulletin { document: Some(document), open_invalidations, .. }) => {
+                self.adopt_document(document);
+                self.knowledge().take_noted(&open_invalidations, now_ms);
+                self.followed_ms.fetch_max(now_ms, Relaxed);
+                true
+            }
+            Ok(Bulletin { document: None, .. }) => {
+                tracing::warn!(
+                    "the configuration document is unreadable: the configuration stays as it was last known"
+                );
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the configuration stays as it was last known");
+                false
+            }
+        }
+    }
+
+    /// Goes by a document of the control table, if it is newer than the one known.
+    fn adopt_document(&self, document: Document) {
+        let mut knowledge = self.knowledge();
+        let switched = self.setup().switched;
+        self.go_by(Some(document), switched, &mut knowledge);
+    }
+
+    /// Goes by what a sync said of the configuration.
+    pub(crate) fn adopt_published(&self, published: &Published, sent_ms: i64, knowledge: &mut Coherence) {
+        let document = published.document.as_deref().map(serde_json::from_str::<Document>);
+        let document = document.and_then(|read| {
+            read.inspect_err(|error| tracing::warn!(%error, "unreadable configuration document")).ok()
+        });
+        self.go_by(document, published.switched, knowledge);
+        self.followed_ms.fetch_max(sent_ms, Relaxed);
+    }
+
+    fn go_by(&self, document: Option<Document>, switched: Position, knowledge: &mut Coherence) {
+        let before = self.setup();
+        let document = document.filter(|document| document.version > before.document.version);
+        let switched = switched.max(before.switched);
+        if document.is_none() && switched == before.switched {
+            return;
+        }
+        let document = document.unwrap_or_else(|| before.document.clone());
+        let config = document.over(&self.base).unwrap_or_else(|| {
+            tracing::error!(
+                version = document.version,
+                "the configuration contradicts this deployment and is passed over"
+            );
+            before.config.as_ref().clone()
+        });
+        if document.switched > before.document.version {
+            knowledge.begin_anew();
+            self.memory.clear();
+        }
+        if config.l1_config != before.config.l1_config {
+            self.memory.resize(&config.l1_config, self.clock.now_ms());
+        }
+        self.link.set_timeouts(&config.l2_config);
+        self.store.set_timeout_ms(config.l3_config.timeout_ms);
+        self.store.raise_floors(Floors { l3: document.l3_floor, l2: document.l2_floor });
+        let setup = Setup::new(config, document, switched);
+        knowledge.configure(setup.source_of_truth, setup.config.l2_config.enabled);
+        *self.setup.enter(whole) = Arc::new(setup);
+    }
+
+    /// Whether operations of the configuration before a switch may still go on.
+    pub(crate) fn is_settling(&self) -> bool {
+        let document = &self.setup().document;
+        let settle_ms = i64::try_from(SETTLE.as_millis()).expect("a constant of seconds");
+        document.switched > 0 && self.clock.now_ms() < document.switched_at_ms.saturating_add(settle_ms)
+    }
+
+    /// The document to put back where what Redis has is older than what this container knows, or lost.
+    pub(crate) fn unpublished(&self) -> Option<Document> {
+        let document = &self.setup().document;
+        let published = self.knowledge().published().unwrap_or_default();
+        (document.version > published).then(|| document.clone())
+    }
+}
+
+fn configured(document: &Document, changed: Vec<FieldChange>, degraded: bool) -> Configured {
+    Configured { version: document.version, updated_at_ms: document.updated_at_ms, changed, degraded }
+}

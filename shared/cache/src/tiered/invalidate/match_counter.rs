@@ -1,0 +1,56 @@
+//! What a sweep met: distinct keys, each counted once however many levels hold it.
+
+use crate::{
+    level::{Level, Levels},
+    lock::{Held, Lock, whole},
+    outcome::{Invalidated, Reclaim},
+};
+use std::collections::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Most sample keys of a dry run.
+const SAMPLES: usize = 20;
+
+/// The keys that were met.
+pub(crate) struct MatchCounter {
+    /// The levels that were asked for.
+    pub(crate) levels: Levels,
+    census: Lock<Census>,
+}
+
+#[derive(Default)]
+struct Census {
+    keys: HashSet<u64>,
+    levels: Levels,
+    samples: Vec<String>,
+}
+
+impl MatchCounter {
+    pub(crate) fn of(levels: Levels) -> MatchCounter {
+        MatchCounter { levels, census: Lock::default() }
+    }
+
+    /// Counts a live value. Where a lower level holds one, the L1 of some container may as well.
+    pub(crate) fn add(&self, level: Level, key: &str) {
+        let mut census = self.census();
+        census.levels = census.levels.with(level).with(Level::L1).and(self.levels);
+        if census.keys.insert(xxh3_64(key.as_bytes())) && census.samples.len() < SAMPLES {
+            census.samples.push(key.to_owned());
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.census().keys.len() as u64
+    }
+
+    pub(crate) fn into_invalidated(self, degraded: bool, reclaim: Reclaim) -> Invalidated {
+        let census = self.census.into_inner();
+        let mut samples = census.samples;
+        samples.sort_unstable();
+        Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded, reclaim }
+    }
+
+    fn census(&self) -> Held<'_, Census> {
+        self.census.enter(whole)
+    }
+}

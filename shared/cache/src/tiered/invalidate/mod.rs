@@ -1,0 +1,311 @@
+//! Invalidating by pattern or tag: a record that makes the effect complete at once, then the removal of what is meant.
+//!
+//! The record goes into the journal and stays *open* until everything it means is removed: meanwhile no container
+//! returns a copy certified before it, nor a row of L3 of a smaller version. What is found costs by what matches,
+//! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
+
+use crate::tiered::{
+    TieredCache, ended,
+    invalidate::match_counter::MatchCounter,
+    invalidate::removal::Handover,
+    invalidate::sweep::{Act, Pace, Sweep},
+    view::{CaughtUp, Stop, View},
+};
+use crate::{
+    dynamo::Noted,
+    scan_checkpoint::ScanCheckpoint,
+    key::Key,
+    level::{Level, Levels},
+    memory::CachedEntry,
+    outcome::{CacheError, Invalidate, Invalidated, Reclaim},
+    planted::{Bug, planted},
+    redis::{Down, Opened, closed, opened},
+    source_of_truth::SourceOfTruth,
+    selector::{Invalidation, Selector, Written},
+    version::{Position, Version},
+};
+use futures_util::future::join;
+use std::time::Duration;
+
+/// How often an invalidation begins anew when its record is lost.
+const TRIES: usize = 3;
+/// How much longer than its budget a request may take to finish the page it is at: with the default budget of 20 s and
+/// the time to leave a job, less than the gateway waits (29 s).
+const GRACE: Duration = Duration::from_secs(4);
+
+impl TieredCache {
+    /// Invalidates what a selector means. When this returns, every read that starts more than Δ later finds nothing of
+    /// it that was there before, also where its removal goes on as a job.
+    ///
+    /// # Errors
+    /// When more matches than allowed, or a level that is named cannot be reached; then it may be done in part.
+    pub async fn invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
+        self.count_mutation(self.try_invalidate(request).await, |invalidated| invalidated.degraded)
+    }
+
+    async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
+        let pace = Pace::of(self.request_budget, GRACE);
+        if request.dry_run || request.max_affected.is_some() {
+            let counter = loop {
+                if let Some(ended) = ended(self.view().count_meant(request, pace).await) {
+                    break ended?;
+                }
+            };
+            match request.max_affected {
+                _ if request.dry_run => return Ok(counter.into_invalidated(false, Reclaim::Complete)),
+                Some(most) if counter.count() > most => return Err(CacheError::TooMany { matched: counter.count() }),
+                _ => {}
+            }
+        }
+        // One after another: what is open at once is bounded.
+        let mut parts = request.selector.parts().into_iter();
+        let mut whole = self.invalidate_part(request, parts.next(), pace).await?;
+        for part in parts {
+            whole.add(self.invalidate_part(request, Some(part), pace).await?);
+        }
+        Ok(whole)
+    }
+
+    async fn invalidate_part(
+        &self,
+        request: &Invalidate,
+        part: Option<Selector>,
+        pace: Pace,
+    ) -> Result<Invalidated, CacheError> {
+        let selector = part.unwrap_or_else(|| request.selector.clone());
+        let request = Invalidate { selector, ..request.clone() };
+        loop {
+            if let Some(ended) = ended(self.view().invalidate(&request, pace).await) {
+                return ended;
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    async fn count_meant(&self, request: &Invalidate, pace: Pace) -> Result<MatchCounter, Stop> {
+        let levels = request.levels.and(self.setup.config.enabled());
+        let caught_up = self.catch_up().await?;
+        Ok(self.census(request, levels, caught_up, pace).await?)
+    }
+
+    async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
+        let levels = request.levels.and(self.setup.config.enabled());
+        for _ in 0..TRIES {
+            let CaughtUp { synced, followed, .. } = self.get_ready(levels).await?;
+            let recorded = match synced {
+                Ok(()) => self.record_invalidation(request, levels).await?,
+                Err(down) => Err(down),
+            };
+            match recorded {
+                Ok((written, meant)) => {
+                    let account = request.account.as_deref();
+                    if let Some((counter, reclaim)) = self.remove_meant(&written, &meant, account, pace).await? {
+                        return Ok(counter.into_invalidated(false, reclaim));
+                    }
+                }
+                Err(down) if self.source_of_truth() == SourceOfTruth::L2 => {
+                    return Err(CacheError::from(down).into());
+                }
+                Err(_) => return Ok(self.invalidate_without_redis(request, levels, followed, pace).await?),
+            }
+        }
+        Err(CacheError::Contended.into())
+    }
+
+    /// Catches up, and makes sure that L3 answers where something is to be removed from it: what cannot begin leaves no
+    /// record, which says that copies are not to be trusted and which only L3 could help to be rid of.
+    async fn get_ready(&self, levels: Levels) -> Result<CaughtUp, Stop> {
+        let needs_l3 = self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2));
+        let probe = async { if needs_l3 { self.store.probe().await } else { Ok(()) } };
+        let (caught_up, probed) = join(self.catch_up_to_write(Vec::new()), probe).await;
+        let caught_up = caught_up?;
+        probed.map_err(CacheError::from)?;
+        Ok(caught_up)
+    }
+
+    /// Counts what a selector means, and removes nothing.
+    async fn census(
+        &self,
+        request: &Invalidate,
+        levels: Levels,
+        caught_up: CaughtUp,
+        pace: Pace,
+    ) -> Result<MatchCounter, CacheError> {
+        let counter = MatchCounter::of(levels);
+        let sweep = Sweep { selector: &request.selector, act: Act::Look, counter: &counter };
+        let mut scan_checkpoint = ScanCheckpoint::default();
+        let mut done = true;
+        if levels.has(Level::L3) || levels.has(Level::L2) {
+            // What is open counts as removed.
+            self.learn_open_invalidations(caught_up.synced.is_ok(), 0).await?;
+        }
+        if levels.has(Level::L3) {
+            done = self.sweep_l3(sweep, &mut scan_checkpoint.l3, pace).await?;
+        }
+        if done && levels.has(Level::L2) {
+            caught_up.synced?;
+            done = self.sweep_l2(sweep, &mut scan_checkpoint.l2, pace).await?;
+        }
+        self.look_into_memory(sweep);
+        if done { Ok(counter) } else { Err(CacheError::OutOfTime) }
+    }
+
+    /// Appends the record, which is in effect from then on. The inner error is that Redis was not told of it, as far as is
+    /// known.
+    async fn record_invalidation(
+        &self,
+        request: &Invalidate,
+        levels: Levels,
+    ) -> Result<Result<(Written, Invalidation), Down>, CacheError> {
+        let as_of = self.as_of();
+        let written = request.written(self.version(as_of), levels);
+        let meant = |at| Invalidation { at, version: written.version, selector: request.selector.clone(), levels };
+        let passed = self.knowledge().open().passed_by(&meant(Position::ZERO));
+        let command = self.journal.invalidate(self.operation(as_of), &written, &passed);
+        match self.ask(command).await.and_then(opened) {
+            Ok(Opened::At(at)) => Ok(Ok((written.clone(), meant(at)))),
+            Ok(Opened::Late) => Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+            Ok(Opened::Full) => Err(CacheError::unavailable(Level::L3, "too many invalidations have not ended")),
+            Err(down) => {
+                tracing::warn!(%down, "redis was not told of an invalidation: a note is left");
+                self.link.apply_delta(&down);
+                Ok(Err(down))
+            }
+        }
+    }
+
+    /// Removes what a record means; `None` when the record was lost on the way.
+    async fn remove_meant(
+        &self,
+        written: &Written,
+        meant: &Invalidation,
+        account: Option<&str>,
+        pace: Pace,
+    ) -> Result<Option<(MatchCounter, Reclaim)>, CacheError> {
+        let counter = MatchCounter::of(meant.levels);
+        let mut scan_checkpoint = ScanCheckpoint::default();
+        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(meant.version), counter: &counter };
+        self.look_into_memory(sweep);
+        let early = planted(Bug::BarrierClosedEarly) && self.close(meant, counter.count()).await?;
+        // Where L3 fails, the record stays open, and with it the effect: what is left is removed by the same request again,
+        // or by maintenance.
+        let closed = match self.sweep(sweep, &mut scan_checkpoint, pace).await {
+            Ok(true) if early => Ok(Some(true)),
+            Ok(true) => self.close(meant, counter.count()).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match closed {
+            Ok(Some(closed)) => return Ok(closed.then_some((counter, Reclaim::Complete))),
+            Ok(None) => {}
+            Err(CacheError::Unavailable { level: Level::L2, cause }) => {
+                tracing::warn!(%cause, "what is left of an invalidation in redis goes on as a job");
+            }
+            Err(error) => return Err(error),
+        }
+        let rest = Handover { written, at: Some(meant.at), scan_checkpoint, done: counter.count(), account };
+        let job = self.leave_to_job(rest).await?;
+        // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
+        self.ensure_open(written, &written.to_json()).await?;
+        Ok(Some((counter, Reclaim::InProgress { job: Some(job) })))
+    }
+
+    /// Closes a record of which nothing is left, and those before that meant no more, and reads the journal up to
+    /// there, so that own L1 applies it as well. False when it was lost.
+    pub(crate) async fn close(&self, done: &Invalidation, matched: u64) -> Result<bool, CacheError> {
+        let passed = self.knowledge().open().passed_by(done);
+        let reply = self.then_sync(vec![self.journal.close(done.at, matched, &passed)], 0).await?;
+        reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
+    }
+
+    /// Without Redis, L3 is all there is to remove from; a note makes whoever reaches Redis first do the rest.
+    async fn invalidate_without_redis(
+        &self,
+        request: &Invalidate,
+        levels: Levels,
+        followed: bool,
+        pace: Pace,
+    ) -> Result<Invalidated, CacheError> {
+        let written = request.written(self.version_above_all(), levels);
+        // Whoever reads the note takes versions above it, and it hides nothing.
+        let noted = || Written { version: self.version_without_redis(Version::ZERO), ..written.clone() };
+        let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
+        if let Some(note) = &again {
+            self.leave_note(note).await?;
+        }
+        let counter = MatchCounter::of(levels);
+        let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, counter: &counter };
+        self.look_into_memory(sweep);
+        let mut reclaim = if again.is_some() { Reclaim::InProgress { job: None } } else { Reclaim::Complete };
+        if levels.has(Level::L3) || levels.has(Level::L2) {
+            let mut scan_checkpoint = ScanCheckpoint::default();
+            if !self.sweep_l3(sweep, &mut scan_checkpoint.l3, pace).await? {
+                let account = request.account.as_deref();
+                let rest = Handover { written: &written, at: None, scan_checkpoint, done: counter.count(), account };
+                reclaim = Reclaim::InProgress { job: Some(self.leave_to_job(rest).await?) };
+                // Its own reads apply it at once.
+                self.learn_open_invalidations(false, 0).await?;
+            }
+        }
+        let degraded = again.is_some();
+        if let Some(again) = again {
+            // Whoever took up the first note may have certified, after that, what was still in L3.
+            self.leave_note(&again).await?;
+        }
+        if levels.has(Level::L1) {
+            // What others have read before goes into L1 no more.
+            self.knowledge().bar_fills();
+            self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
+        }
+        Ok(counter.into_invalidated(degraded, reclaim))
+    }
+
+    /// Does in L2 what an invalidation that only L3 saw has left to do.
+    pub(crate) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
+        if levels.has(Level::L2) {
+            let version = self.version(self.as_of());
+            let sweep = Sweep { selector, act: Act::Remove(version), counter: &MatchCounter::of(levels) };
+            let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
+            if !self.sweep_l2(sweep, &mut ScanCheckpoint::default().l2, pace).await? {
+                return Err(Down::TimedOut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what own L1 has of a sweep's selector.
+    fn look_into_memory(&self, sweep: Sweep<'_>) {
+        let Sweep { selector, act, counter } = sweep;
+        if !counter.levels.has(Level::L1) {
+            return;
+        }
+        let (now_ms, knowledge) = (self.clock.now_ms(), self.knowledge());
+        let look_at = |key: &Key, copy: &CachedEntry| {
+            let entry = &copy.entry;
+            if copy.is_live(now_ms)
+                && selector.touches(key.as_str(), &entry.tags)
+                && !knowledge.has_invalidated(key, &entry.tags, copy.known())
+                && !knowledge.masks_before(act.own(), Level::L1, key.as_str(), &entry.tags, entry.version)
+            {
+                counter.add(Level::L1, key.as_str());
+            }
+            false
+        };
+        let Some(keys) = selector.keys() else {
+            self.memory.remove_matching(look_at);
+            return;
+        };
+        for key in keys.texts().iter().map(Key::again) {
+            if let Some(copy) = self.memory.get(&key, now_ms) {
+                look_at(&key, &copy);
+            }
+        }
+    }
+}
+
+impl Invalidate {
+    fn written(&self, version: Version, levels: Levels) -> Written {
+        Written::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
+    }
+}

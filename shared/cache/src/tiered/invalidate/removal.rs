@@ -1,0 +1,159 @@
+//! Removal jobs: what an invalidation has no time to remove, behind an open invalidation that hides all of it
+//! meanwhile.
+//!
+//! The open invalidation stands in Redis, as an open record, and in the control table until the job is done. A part of
+//! the removal counts for the record under which it was done only: when Redis has lost the record, what was removed may
+//! have been promoted again since, so that the record is put back with the same version and the removal begins anew.
+
+use crate::tiered::{
+    jobs::{Halt, Lease},
+    invalidate::match_counter::MatchCounter,
+    invalidate::sweep::{Act, Pace, Sweep},
+    view::View,
+};
+use crate::{
+    dynamo::{Creation, JobRecord, NewJob, removal_slot},
+    scan_checkpoint::ScanCheckpoint,
+    job::{Counters, REMOVAL},
+    level::Level,
+    outcome::CacheError,
+    redis::appended,
+    selector::{Invalidation, Written},
+    version::Position,
+};
+use serde::{Deserialize, Serialize};
+
+/// How often a record that is lost again is put back at once.
+const TRIES: usize = 3;
+
+/// What an invalidation leaves to a job.
+pub(crate) struct Handover<'a> {
+    pub written: &'a Written,
+    /// Where its record stands, if Redis has it.
+    pub at: Option<Position>,
+    pub scan_checkpoint: ScanCheckpoint,
+    /// Keys removed already.
+    pub done: u64,
+    /// On whose account it goes on. It is never refused for what that has unfinished: what has begun must be ended.
+    pub account: Option<&'a str>,
+}
+
+/// How far a removal has come.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    /// Where the record stood under which it has come so far.
+    at: Option<String>,
+    scan_checkpoint: ScanCheckpoint,
+}
+
+impl View<'_> {
+    /// Makes a job of the rest of a removal; returns its name. From then on the open invalidation outlives Redis.
+    ///
+    /// # Errors
+    /// Also when too many are unfinished: then its record stays open, and maintenance makes a job of it later.
+    pub(crate) async fn leave_to_job(&self, rest: Handover<'_>) -> Result<String, CacheError> {
+        let id = job_of(rest.written);
+        let body = rest.written.to_json();
+        if !self.store.bulletin().await?.has_room_for(&body) {
+            return Err(CacheError::unavailable(Level::L3, "too many invalidations are unfinished"));
+        }
+        let progress = Progress { at: rest.at.map(|at| at.to_string()), scan_checkpoint: rest.scan_checkpoint };
+        let progress = progress.to_json();
+        let counters = Counters { done: rest.done, ..Counters::default() };
+        let slot = removal_slot(&id);
+        let account = rest.account.map(|account| (account, slot.as_str()));
+        let ready = NewJob::ready(&id, REMOVAL, &body);
+        let new = NewJob { progress: &progress, counters, barrier: Some(&body), account, ..ready };
+        if self.store.create_job(&new).await? != Creation::Made {
+            // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
+            let standing = self.store.job(&id).await?;
+            if standing.is_none_or(|standing| standing.body != body) {
+                return Err(CacheError::Contended);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Makes a job of an invalidation whose container is gone; where that job is done already, closes it.
+    pub(crate) async fn adopt(&self, abandoned: &Invalidation) -> Result<bool, CacheError> {
+        let written = abandoned.written();
+        let (id, body) = (job_of(&written), written.to_json());
+        if !self.store.bulletin().await?.has_room_for(&body) {
+            return Ok(false);
+        }
+        let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
+        if self.store.create_job(&new).await? == Creation::Made {
+            return Ok(true);
+        }
+        let record = self.store.job(&id).await?;
+        if record.is_some_and(|record| record.job.is_over()) {
+            self.close(abandoned, 0).await?;
+        }
+        Ok(false)
+    }
+
+    /// Goes on with a removal; returns whether nothing is left.
+    pub(crate) async fn removal_part(&self, lease: &mut Lease, pace: Pace) -> Result<bool, Halt> {
+        let written = read(&lease.record)?;
+        let mut progress: Progress = serde_json::from_str(&lease.record.progress).unwrap_or_default();
+        let at = self.ensure_open(&written, &lease.record.body).await?;
+        if progress.at != at {
+            progress = Progress { at, scan_checkpoint: ScanCheckpoint::default() };
+        }
+        let counter = MatchCounter::of(written.levels().and(self.setup.config.enabled()));
+        let meant = written.clone().recorded_at(Position::ZERO).ok_or_else(not_understood)?;
+        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(written.version), counter: &counter };
+        let swept = self.sweep(sweep, &mut progress.scan_checkpoint, pace).await;
+        lease.record.job.counters.done += counter.count();
+        lease.record.progress = progress.to_json();
+        // Done only if the record has stood all the time.
+        Ok(swept? && self.ensure_open(&written, &lease.record.body).await? == progress.at)
+    }
+
+    /// Closes the record of a removal that is done. What fails here leaves a record that hides nothing any more, and
+    /// maintenance closes it.
+    pub(crate) async fn close(&self, record: &JobRecord) {
+        let Ok(written) = read(record) else { return };
+        let Some(at) = self.knowledge().open_at(written.version) else { return };
+        let Some(done) = written.recorded_at(at) else { return };
+        if let Err(error) = self.close(&done, record.job.counters.done).await {
+            tracing::warn!(%error, "the record of a removal that is done stays open");
+        }
+    }
+
+    /// Makes sure that the record of a removal is open and that this container has read it, and says where it stands;
+    /// `None` with L2 switched off.
+    pub(crate) async fn ensure_open(&self, written: &Written, body: &str) -> Result<Option<String>, CacheError> {
+        if !self.uses(Level::L2) {
+            return Ok(None);
+        }
+        for _ in 0..TRIES {
+            self.sync(Vec::new()).await?;
+            if let Some(at) = self.knowledge().open_at(written.version) {
+                return Ok(Some(at.to_string()));
+            }
+            let raised = self.ask(self.journal.raise(self.operation(self.as_of()), body)).await;
+            raised.and_then(appended)?;
+        }
+        Err(CacheError::Contended)
+    }
+}
+
+impl Progress {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are always JSON")
+    }
+}
+
+/// The name of the job that does the rest of an invalidation: always the same, so that it is made once.
+fn job_of(written: &Written) -> String {
+    format!("{REMOVAL}-{:x}", written.version.0)
+}
+
+fn read(record: &JobRecord) -> Result<Written, CacheError> {
+    serde_json::from_str(&record.body).map_err(|_| not_understood())
+}
+
+fn not_understood() -> CacheError {
+    CacheError::unavailable(Level::L3, "a removal of a later release")
+}

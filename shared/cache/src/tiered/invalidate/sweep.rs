@@ -1,0 +1,261 @@
+//! Going through what a selector means in the shared levels: a page of each partition at a time, by index, and cut off
+//! between two pages when the time is up.
+
+use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
+use crate::{
+    dynamo::{Doomed, L3Error, Live, Match, Search, Which},
+    scan_checkpoint::{Front, ScanCheckpoint},
+    key::Key,
+    level::Level,
+    outcome::CacheError,
+    redis::{
+        Batch, Command, Down, Eviction, Meant, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys,
+    },
+    source_of_truth::SourceOfTruth,
+    selector::{Selector, KeyRange},
+    version::Version,
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Removals in flight in one partition of L3.
+const REMOVALS_AT_ONCE: usize = 2;
+
+/// What to do with a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Count it.
+    Look,
+    /// Remove it when it is older than this.
+    Remove(Version),
+    /// Remove the version that was seen, or what has taken its place, because Redis time cannot be asked.
+    RemoveSeen,
+}
+
+impl Act {
+    /// The version of the invalidation that it does the work of; a greater one than any where that has none, or hides
+    /// nothing.
+    pub(crate) fn own(self) -> Version {
+        match self {
+            Act::Remove(version) => version,
+            Act::Look | Act::RemoveSeen => Version(u64::MAX),
+        }
+    }
+}
+
+/// What to look for, and what becomes of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep<'a> {
+    pub selector: &'a Selector,
+    pub act: Act,
+    pub counter: &'a MatchCounter,
+}
+
+/// How long a sweep goes on: it begins no page after `until`, and gives up the page it is at at `latest`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    until: Instant,
+    latest: Instant,
+}
+
+impl Pace {
+    /// Begins pages for `time`, and finishes one for `grace` more.
+    pub(crate) fn of(time: Duration, grace: Duration) -> Pace {
+        let until = Instant::now() + time;
+        Pace { until, latest: until + grace }
+    }
+
+    /// The same, but ending after `time` if that is earlier.
+    pub(crate) fn at_most(self, time: Duration) -> Pace {
+        Pace { until: self.until.min(Instant::now() + time), ..self }
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+impl View<'_> {
+    /// Goes on through both shared levels; returns whether it came to the end. At least one page is done, so that any
+    /// number of cut-off calls comes to the end.
+    pub(crate) async fn sweep(
+        &self,
+        sweep: Sweep<'_>,
+        scan_checkpoint: &mut ScanCheckpoint,
+        pace: Pace,
+    ) -> Result<bool, CacheError> {
+        let levels = sweep.counter.levels;
+        // A row that only points to L2 goes with what it points to.
+        if self.uses(Level::L3) && (levels.has(Level::L3) || levels.has(Level::L2)) {
+            let done = self.sweep_l3(sweep, &mut scan_checkpoint.l3, pace).await;
+            if !done? {
+                return Ok(false);
+            }
+        }
+        if self.uses(Level::L2) && levels.has(Level::L2) {
+            let done = self.sweep_l2(sweep, &mut scan_checkpoint.l2, pace).await;
+            return Ok(done?);
+        }
+        Ok(true)
+    }
+
+    /// Goes through what L3 has of the selector, all partitions at once.
+    pub(crate) async fn sweep_l3(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, L3Error> {
+        let stretches = sweep.selector.stretches();
+        loop {
+            let due = front.due(stretches.len());
+            if due.is_empty() {
+                return Ok(true);
+            }
+            let at_once = due.len();
+            let pages = due.into_iter().map(async |(number, last): (usize, Option<String>)| {
+                Ok((number, self.sweep_page(sweep, stretches[number], last).await?))
+            });
+            let round = stream::iter(pages).buffer_unordered(at_once).try_collect::<Vec<_>>();
+            let Ok(done) = timeout_at(pace.latest, round).await else { return Ok(false) };
+            for (number, last) in done? {
+                front.advance(number, last);
+            }
+            if pace.is_over() {
+                return Ok(front.due(stretches.len()).is_empty());
+            }
+        }
+    }
+
+    /// One page of a stretch; returns where the next one begins.
+    async fn sweep_page(
+        &self,
+        sweep: Sweep<'_>,
+        key_range: KeyRange<'_>,
+        last: Option<String>,
+    ) -> Result<Option<String>, L3Error> {
+        let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().masks_by_tag());
+        let (matches, last) = self.store.search(Search { key_range, after: last.as_deref(), tags }).await?;
+        stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
+            .map(|found| self.sweep_row(found, key_range.tag.is_some(), sweep))
+            .buffer_unordered(REMOVALS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        Ok(last)
+    }
+
+    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let needs_tags = sweep.selector.needs_tags();
+        if needs_tags {
+            let tags =
+                if by_tag { self.store.tags_of(&found.key, found.version).await? } else { Some(found.tags.clone()) };
+            if !tags.is_some_and(|tags| sweep.selector.touches(&found.key, &tags)) {
+                return Ok(());
+            }
+        }
+        // Of the very version whose tags are known.
+        let of_seen = by_tag || needs_tags;
+        let (selector, markers) = (sweep.selector, !sweep.counter.levels.has(Level::L3));
+        let doomed = |version| Doomed { version, selector, markers };
+        let live = match sweep.act {
+            Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
+            Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
+            Act::Remove(version) if of_seen => {
+                self.store.remove(&found.key, doomed(Which::SeenBelow(version, found.version))).await?
+            }
+            Act::Remove(version) => self.store.remove(&found.key, doomed(Which::Below(version))).await?,
+            Act::RemoveSeen => self.store.remove(&found.key, doomed(Which::Seen(found.version))).await?,
+        };
+        if let Some(Live { version, tags }) = live
+            && !self.knowledge().masks_before(sweep.act.own(), Level::L3, &found.key, &tags, version)
+        {
+            sweep.counter.add(Level::L3, &found.key);
+        }
+        Ok(())
+    }
+
+    /// Whether a read would find nothing in a copy that was met in L2.
+    fn is_void(&self, sweep: Sweep<'_>, key: &str, copy: &Meant) -> bool {
+        // What was removed before, by a command whose answer was lost, says no more.
+        let Some(as_of) = copy.as_of else { return false };
+        if self.source_of_truth() == SourceOfTruth::L3 && copy.version < self.store.floors().l3 {
+            return true;
+        }
+        let knowledge = self.knowledge();
+        let is_stale = || Key::new(key).is_ok_and(|key| knowledge.overtakes(&key, copy.version, as_of));
+        knowledge.covers_before(sweep.act.own(), key, &copy.tags, as_of) || (sweep.act == Act::Look && is_stale())
+    }
+
+    /// Goes through what L2 has of the selector, all shards at once, a page of each in one round trip.
+    pub(crate) async fn sweep_l2(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, Down> {
+        let stretches = sweep.selector.stretches();
+        loop {
+            let due = front.due(stretches.len());
+            if due.is_empty() {
+                return Ok(true);
+            }
+            let Ok(done) = timeout_at(pace.latest, self.sweep_l2_pages(sweep, &stretches, due)).await else {
+                return Ok(false);
+            };
+            for (number, last) in done? {
+                front.advance(number, last);
+            }
+            if pace.is_over() {
+                return Ok(front.due(stretches.len()).is_empty());
+            }
+        }
+    }
+
+    /// One page of each stretch that is due; returns where the next ones begin.
+    async fn sweep_l2_pages(
+        &self,
+        sweep: Sweep<'_>,
+        stretches: &[KeyRange<'_>],
+        due: Vec<(usize, Option<String>)>,
+    ) -> Result<Vec<(usize, Option<String>)>, Down> {
+        let pages = due.iter().map(|(number, last)| {
+            let key_range = stretches[*number];
+            self.setup.copies.page(&Page { key_range, after: last.as_deref(), limit: PAGE_KEYS })
+        });
+        let pages = self.bulk(pages.collect()).await?.into_iter().map(|reply| keys(reply, PAGE_KEYS));
+        let pages = pages.collect::<Result<Vec<_>, _>>()?;
+        let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
+        let done = due.iter().zip(&pages).map(|((number, _), page)| (*number, next(page))).collect();
+        let counter = due.iter().zip(pages).map(|((number, _), page)| (stretches[*number].shard, page)).collect();
+        self.evict(sweep, counter).await?;
+        Ok(done)
+    }
+
+    async fn evict(&self, sweep: Sweep<'_>, pages: Vec<(u64, Vec<String>)>) -> Result<(), Down> {
+        let operation = self.bulk_operation();
+        let version = match sweep.act {
+            Act::Remove(version) => Some(version),
+            Act::Look | Act::RemoveSeen => None,
+        };
+        let pages: Vec<(u64, Vec<String>)> = pages
+            .into_iter()
+            .map(|(shard, keys)| (shard, keys.into_iter().filter(|key| sweep.selector.admits(key)).collect::<Vec<_>>()))
+            .filter(|(_, keys)| !keys.is_empty())
+            .collect();
+        let tags = sweep.selector.tagged();
+        let eviction = Eviction { version, tags, tell_tags: self.knowledge().masks_by_tag() };
+        let commands =
+            pages.iter().map(|(shard, keys)| self.setup.copies.evict(operation, *shard, &eviction, keys)).collect();
+        for ((_, keys), reply) in pages.iter().zip(self.bulk(commands).await?) {
+            let live = evicted(reply, keys.len())?.ok_or(Down::Odd("the operation took too long"))?;
+            let live = keys.iter().zip(live).filter_map(|(key, live)| Some((key, live?)));
+            live.filter(|(key, copy)| !self.is_void(sweep, key, copy))
+                .for_each(|(key, _)| sweep.counter.add(Level::L2, key));
+        }
+        Ok(())
+    }
+
+    /// Removal goes on for as long as the request or a part of a slice does: what is removed is older than a version that
+    /// is fixed.
+    pub(crate) fn bulk_operation(&self) -> Operation {
+        Operation { started_us: self.as_of().started_us, life_us: OPERATION_LIFE.as_micros() as u64 }
+    }
+
+    pub(crate) async fn bulk(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Down> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.run_bulk(&Batch::from_iter(commands), Order::Any).await
+    }
+}

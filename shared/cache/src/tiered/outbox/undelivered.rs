@@ -1,0 +1,90 @@
+//! Whether this container has left notes that are not in the journal yet.
+//!
+//! Notes are left and read by several operations at once. Whoever reads them has read those only that were written by
+//! then: a note that is on its way meanwhile goes on being owed.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+/// Notes of this container.
+#[derive(Debug, Default)]
+pub(crate) struct Undelivered {
+    /// How many it began to leave, and how many of these are written or given up.
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// Of those begun, the first so many are in the journal.
+    told: AtomicU64,
+}
+
+/// A note on its way to the control table, until this is dropped.
+#[must_use]
+pub(crate) struct Leaving<'a>(&'a Undelivered);
+
+/// The notes that whoever begins to read now finds; `None` while another is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing(Option<u64>);
+
+impl Undelivered {
+    /// From now on a note is owed.
+    pub(crate) fn leave(&self) -> Leaving<'_> {
+        self.begun.fetch_add(1, SeqCst);
+        Leaving(self)
+    }
+
+    /// Whether any note is not in the journal yet.
+    pub(crate) fn any(&self) -> bool {
+        self.told.load(SeqCst) != self.begun.load(SeqCst)
+    }
+
+    /// What there is, to be asked before the notes are read.
+    pub(crate) fn standing(&self) -> Standing {
+        // In this order: one that begins in between is on its way.
+        let ended = self.ended.load(SeqCst);
+        Standing(Some(ended).filter(|ended| *ended == self.begun.load(SeqCst)))
+    }
+
+    /// The notes that stood are in the journal.
+    pub(crate) fn told(&self, standing: Standing) {
+        if let Some(notes) = standing.0 {
+            self.told.fetch_max(notes, SeqCst);
+        }
+    }
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_owed_until_it_is_told() {
+        let undelivered = Undelivered::default();
+        assert!(!undelivered.any());
+        drop(undelivered.leave());
+        let standing = undelivered.standing();
+        assert!(undelivered.any());
+        undelivered.told(standing);
+        assert!(!undelivered.any());
+    }
+
+    #[test]
+    fn a_note_that_came_while_they_were_read_goes_on_being_owed() {
+        let undelivered = Undelivered::default();
+        drop(undelivered.leave());
+        let standing = undelivered.standing();
+        drop(undelivered.leave());
+        undelivered.told(standing);
+        assert!(undelivered.any(), "it was written after they were read");
+        let on_its_way = undelivered.leave();
+        let standing = undelivered.standing();
+        drop(on_its_way);
+        undelivered.told(standing);
+        assert!(undelivered.any(), "it was on its way when they were read");
+        undelivered.told(undelivered.standing());
+        assert!(!undelivered.any());
+    }
+}

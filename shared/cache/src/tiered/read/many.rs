@@ -1,0 +1,331 @@
+//! Reading many keys at once: the levels in the order in which a read of one key asks them, with the round trips of one.
+//!
+//! All keys are read as of one position of the journal: where a sync is due, L1 is asked after it, for all of them. What
+//! is held in memory meanwhile is bounded by what the caller can use, however large the values are.
+
+use crate::tiered::{
+    TieredCache,
+    fleet::configure::FOLLOW_INTERVAL_MS,
+    read::Shared,
+    sync::{About, Synced},
+    view::{Stop, View},
+};
+use crate::{
+    coherence::{Looked, AsOf},
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::CachedEntry,
+    outcome::{CacheError, Hit, Lookup, Path, Read, Step},
+    planted::{Bug, planted},
+    redis::{Command, Copied, Down, Found, Reply},
+    source_of_truth::SourceOfTruth,
+    version::Position,
+};
+use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
+
+/// Operations of a batch that are under way at once, and so connections to DynamoDB: a hundred take three turns.
+pub(crate) const AT_ONCE: usize = 34;
+/// Most bytes of envelopes that Redis sends before their sizes are known: half of what it can in its time, see
+/// `l2_config.timeout_ms`, through the network of a small container.
+const UNSEEN_BYTES: usize = 1 << 20;
+/// Most calls of the script that reads, one for each shard.
+const MOST_CALLS: usize = 16;
+
+/// One key of many.
+pub(crate) struct Wanted<'k> {
+    pub(crate) key: &'k Key,
+    pub(crate) path: Path,
+    /// What L2 has, and only L3 can confirm.
+    pub(crate) doubtful: Option<(Box<Found>, Option<Arc<Entry>>)>,
+    pub(crate) state: State,
+}
+
+/// How far the read of one key has come.
+pub(crate) enum State {
+    Open,
+    Found(Result<Option<Hit>, CacheError>),
+    /// There is no room for its value.
+    Left,
+}
+
+/// The keys of a batch, and the room for their values.
+pub(crate) struct Many<'k> {
+    pub(crate) wanted: Vec<Wanted<'k>>,
+    most_bytes: usize,
+    bytes: usize,
+}
+
+/// What a reading of L2 rests on.
+struct Ground {
+    known: Position,
+    as_of: AsOf,
+    looked: Option<Looked>,
+}
+
+impl TieredCache {
+    /// Reads many keys, each once, as [`get`](TieredCache::get) reads one: never a value older than one acknowledged more
+    /// than Δ before this began. All are read as of one position of the journal.
+    ///
+    /// What came of each, in their order; `None` for a key that is not read, because the values before it have
+    /// `most_bytes` of JSON text together, or DynamoDB would not read more at present. The value that is found first is
+    /// always returned.
+    pub async fn get_many(
+        &self,
+        keys: &[Key],
+        read: Read,
+        most_bytes: usize,
+    ) -> Vec<Option<Result<Lookup, CacheError>>> {
+        let found = loop {
+            match self.view().get_many(keys, read, most_bytes).await {
+                Ok(found) => break found,
+                Err(Stop::Superseded) => {}
+                Err(Stop::Failed(error)) => {
+                    let text = error.chain();
+                    break keys.iter().map(|_| Some(Err(CacheError::unavailable(Level::L3, text.clone())))).collect();
+                }
+            }
+        };
+        self.prefetch().await;
+        found
+    }
+}
+
+impl View<'_> {
+    async fn get_many(
+        &self,
+        keys: &[Key],
+        read: Read,
+        most_bytes: usize,
+    ) -> Result<Vec<Option<Result<Lookup, CacheError>>>, Stop> {
+        let mut many = Many::of(keys, self.path(), most_bytes);
+        let by_redis = self.uses(Level::L2);
+        if !by_redis {
+            self.follow(FOLLOW_INTERVAL_MS).await;
+            self.in_force()?;
+        }
+        // Asked before L1 is, once for all: see `get_from_memory`.
+        let now_ms = self.clock.steady_ms();
+        let (is_due, settled) = self.outlook(now_ms);
+        let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || is_due);
+        let syncs = by_redis && (is_due || self.owes_notes());
+        for wanted in &mut many.wanted {
+            let may_be_trusted = |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
+            if let Some(hit) = self.get_if(wanted.key, &mut wanted.path, settled, may_be_trusted) {
+                many.bytes += wanted.found(Ok(Some(hit)));
+            }
+        }
+        if many.is_open() && by_redis {
+            let asked = self.ask_redis_for_many(&mut many, read, syncs).await;
+            if asked.is_err() {
+                self.follow(FOLLOW_INTERVAL_MS).await;
+            }
+            self.in_force()?;
+            if let Err(down) = asked {
+                self.go_on_without_redis(&mut many, read, &down);
+            }
+        }
+        self.get_many_from_register(&mut many, read).await;
+        Ok(many.wanted.into_iter().map(|wanted| self.ended(wanted)).collect())
+    }
+
+    /// Reads L2 for the keys that L1 cannot answer, with the sync or the question to the index that is due; and once more
+    /// for what L1 held until then, and for what there was no room.
+    async fn ask_redis_for_many(&self, many: &mut Many<'_>, read: Read, syncs: bool) -> Result<(), Down> {
+        // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
+        let before = self.as_of();
+        let open = many.open();
+        let is_held = |at: &usize| many.wanted[*at].path.l1 == Step::Stale;
+        let keys: Vec<&Key> = open.iter().map(|at| many.wanted[*at].key).collect();
+        let unsure = open.iter().zip(&keys).filter(|(at, key)| self.is_unsure(key, is_held(at)));
+        let unsure: Vec<&Key> = unsure.map(|(_, key)| *key).collect();
+        let (held, unheld): (Vec<usize>, Vec<usize>) = open.iter().partition(|at| is_held(at));
+        let unseen_bytes = UNSEEN_BYTES / unheld.len().clamp(1, MOST_CALLS);
+        let (commands, places) = self.reads(many, &unheld, unseen_bytes);
+        let Synced { replies, looked, as_of } = match syncs {
+            true => self.sync_about(About { keys: &keys, always: !unsure.is_empty() }, commands).await?,
+            false if unsure.is_empty() => {
+                let replies = self.ask_all(commands, 0).await?;
+                Synced { replies, looked: None, as_of: before }
+            }
+            false => self.ask_index(&unsure, commands).await?,
+        };
+        let ground = Ground { known: before.position, as_of, looked };
+        let mut again = self.settle_held(many, &held, read, &ground).await;
+        for (reply, places) in replies.into_iter().zip(places) {
+            again.extend(self.take_copies(many, reply, &places, &ground));
+        }
+        again.sort_unstable();
+        let mut room = many.room();
+        let mut has_room = |(_, bytes): &(usize, usize)| {
+            let has_room = *bytes <= room || room == many.room();
+            room = room.saturating_sub(*bytes);
+            has_room
+        };
+        let (again, left): (Vec<_>, Vec<_>) = again.into_iter().partition(&mut has_room);
+        left.into_iter().for_each(|(at, _)| many.wanted[at].state = State::Left);
+        let bytes = again.iter().map(|(_, bytes)| bytes).sum();
+        let places: Vec<usize> = again.into_iter().map(|(at, _)| at).collect();
+        let (commands, places) = self.reads(many, &places, many.room().max(bytes));
+        for (reply, places) in self.ask_all(commands, bytes).await?.into_iter().zip(places) {
+            for (at, _) in self.take_copies(many, reply, &places, &ground) {
+                many.wanted[at].state = State::Left;
+            }
+        }
+        Ok(())
+    }
+
+    /// The commands that read the copies of keys, and the places of those that each reads.
+    fn reads(&self, many: &Many<'_>, places: &[usize], most_of_each: usize) -> (Vec<Command>, Vec<Vec<usize>>) {
+        let names: Vec<&str> = places.iter().map(|at| many.wanted[*at].key.as_str()).collect();
+        let reads = self.setup.copies.read_all(&names, most_of_each).into_iter();
+        reads.map(|(command, of)| (command, of.into_iter().map(|at| places[at]).collect())).unzip()
+    }
+
+    /// Answers with what L1 held before the sync and holds still, as far as somebody vouches for it; returns the places of
+    /// the keys that L2 must be asked for, and about how many bytes it has of each.
+    async fn settle_held(
+        &self,
+        many: &mut Many<'_>,
+        held: &[usize],
+        read: Read,
+        ground: &Ground,
+    ) -> Vec<(usize, usize)> {
+        let (mut gone, mut untrusted) = (Vec::new(), Vec::new());
+        for &at in held {
+            let wanted = &mut many.wanted[at];
+            let copy = self.memory.get(wanted.key, self.clock.now_ms());
+            let settled = copy.as_ref().map(|copy| self.confirm_or_drop(wanted.key, copy, ground.looked.as_ref()));
+            match (copy, settled) {
+                (Some(copy), Some(Some(true))) => {
+                    wanted.path.l1 = Step::Hit;
+                    many.bytes += wanted.found(Ok(Some(self.hit(wanted.key, &copy, Level::L1))));
+                }
+                (Some(copy), Some(None)) => untrusted.push((at, wanted.key, copy, wanted.path)),
+                (copy, _) => gone.push((at, copy.map_or(0, |copy| copy.entry.stored_bytes))),
+            }
+        }
+        let confirming: Vec<_> = untrusted
+            .into_iter()
+            .map(|(at, key, copy, mut path)| async move {
+                let is_good = self.confirm(key, &copy, read, &mut path).await;
+                (at, copy, path, is_good)
+            })
+            .collect();
+        let confirmed: Vec<_> = stream::iter(confirming).buffer_unordered(AT_ONCE).collect().await;
+        for (at, copy, path, is_good) in confirmed {
+            let wanted = &mut many.wanted[at];
+            wanted.path = path;
+            if is_good {
+                many.bytes += wanted.found(Ok(Some(self.hit(wanted.key, &copy, Level::L3))));
+            } else {
+                gone.push((at, copy.entry.stored_bytes));
+            }
+        }
+        gone
+    }
+
+    /// Judges the copies that a reply brings of the keys at these places; returns those that it had no room for, and their
+    /// bytes.
+    fn take_copies(&self, many: &mut Many<'_>, reply: Reply, places: &[usize], ground: &Ground) -> Vec<(usize, usize)> {
+        let copies = match Copied::parse(reply, places.len()) {
+            Ok(copies) => copies,
+            Err(down) => {
+                tracing::debug!(%down, "a shard of L2 skipped");
+                places.iter().for_each(|at| many.wanted[*at].path.l2 = Step::Unavailable);
+                return Vec::new();
+            }
+        };
+        let mut left = Vec::new();
+        for (&at, copied) in places.iter().zip(copies) {
+            match copied {
+                Copied::Left(bytes) => left.push((at, bytes)),
+                Copied::Read(Some(found)) if !many.has_room() => left.push((at, found.envelope.len())),
+                Copied::Read(found) => self.take_copy(many, at, found, ground),
+            }
+        }
+        left
+    }
+
+    fn take_copy(&self, many: &mut Many<'_>, at: usize, found: Option<Found>, ground: &Ground) {
+        let wanted = &mut many.wanted[at];
+        match self.judge(wanted.key, found, ground.looked.as_ref(), &mut wanted.path) {
+            Shared::Trusted(found, entry) => {
+                let source = self.source_in_redis(ground.known, &found, entry);
+                let hit = self.deliver(wanted.key, ground.as_of, source, Level::L2);
+                many.bytes += wanted.found(Ok(Some(hit)));
+            }
+            Shared::Distrusted(found, entry) => wanted.doubtful = Some((found, entry)),
+            Shared::Nothing => {}
+        }
+    }
+
+    /// Redis cannot be asked: what L3 has confirmed a moment ago is answered by L1, and the rest by L3.
+    fn go_on_without_redis(&self, many: &mut Many<'_>, read: Read, down: &Down) {
+        tracing::debug!(%down, "L2 skipped");
+        for wanted in many.wanted.iter_mut().filter(|wanted| wanted.is_open()) {
+            wanted.path.l2 = Step::Unavailable;
+            if let Some(hit) = self.get_from_memory(wanted.key, read, &mut wanted.path) {
+                many.bytes += wanted.found(Ok(Some(hit)));
+            } else if self.source_of_truth() == SourceOfTruth::L2 {
+                wanted.found(Err(CacheError::unavailable(Level::L2, down.to_string())));
+            }
+        }
+    }
+
+    fn ended(&self, wanted: Wanted<'_>) -> Option<Result<Lookup, CacheError>> {
+        let State::Found(found) = wanted.state else { return None };
+        self.count_lookup(&wanted.path, &found);
+        Some(found.map(|hit| Lookup { hit, path: wanted.path }))
+    }
+}
+
+impl<'k> Many<'k> {
+    fn of(keys: &'k [Key], path: Path, most_bytes: usize) -> Many<'k> {
+        let wanted = |key| Wanted { key, path, doubtful: None, state: State::Open };
+        Many { wanted: keys.iter().map(wanted).collect(), most_bytes, bytes: 0 }
+    }
+
+    /// The places of the keys that nobody has answered for.
+    pub(crate) fn open(&self) -> Vec<usize> {
+        (0..self.wanted.len()).filter(|at| self.wanted[*at].is_open()).collect()
+    }
+
+    fn is_open(&self) -> bool {
+        self.wanted.iter().any(Wanted::is_open)
+    }
+
+    /// Bytes of values for which there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.most_bytes.saturating_sub(self.bytes)
+    }
+
+    /// Whether there is room for one more value; there is for the first.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes == 0 || self.room() > 0
+    }
+
+    /// Answers for the key at a place.
+    pub(crate) fn answer(&mut self, at: usize, found: Result<Option<Hit>, CacheError>) {
+        self.bytes += self.wanted[at].found(found);
+    }
+}
+
+impl Wanted<'_> {
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether L2 was asked and answered.
+    pub(crate) fn is_in_reach_of_redis(&self) -> bool {
+        !matches!(self.path.l2, Step::Unavailable | Step::Disabled)
+    }
+
+    /// Answers; returns the bytes of the value.
+    fn found(&mut self, found: Result<Option<Hit>, CacheError>) -> usize {
+        let bytes = found.as_ref().ok().and_then(Option::as_ref).map_or(0, |hit| hit.entry.text.len());
+        self.state = State::Found(found);
+        bytes
+    }
+}

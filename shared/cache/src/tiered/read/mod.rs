@@ -1,0 +1,317 @@
+//! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
+
+use crate::tiered::{
+    fleet::configure::FOLLOW_INTERVAL_MS,
+    read::newest::Newest,
+    sync::{About, Synced},
+    view::{Stop, View},
+};
+use crate::{
+    codec,
+    coherence::{Looked, Since, AsOf},
+    config::LARGEST_ENTRY_BYTES,
+    entry::Entry,
+    key::Key,
+    level::Level,
+    memory::CachedEntry,
+    outcome::{CacheError, Hit, Lookup, Path, Read, Step},
+    planted::{Bug, planted},
+    redis::{Down, Found, Outcome, Reply},
+    source_of_truth::SourceOfTruth,
+    version::Position,
+};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// What a read of L1 and L2 gave.
+enum Asked {
+    /// L1 has a copy that nothing covers.
+    Memory(Arc<CachedEntry>),
+    /// L3 has the version of the copy that L1 has.
+    Confirmed(Arc<CachedEntry>),
+    /// L2 was read under `as_of`; what was known before reached to `known`. The index was asked where that does not
+    /// reach back.
+    Redis { reply: Reply, known: Position, as_of: AsOf, looked: Option<Looked> },
+}
+
+/// What L2 had to say.
+pub(crate) enum Shared {
+    /// A copy that may be returned.
+    Trusted(Box<Found>, Arc<Entry>),
+    /// A copy that only L3 can confirm.
+    Distrusted(Box<Found>, Option<Arc<Entry>>),
+    /// Nothing.
+    Nothing,
+}
+
+impl View<'_> {
+    pub(crate) async fn get(&self, key: &Key, read: Read) -> Result<Lookup, Stop> {
+        let mut path = self.path();
+        let found = match self.look_up(key, read, &mut path).await {
+            Err(Stop::Superseded) => return Err(Stop::Superseded),
+            Err(Stop::Failed(error)) => Err(error),
+            Ok(hit) => Ok(hit),
+        };
+        self.count_lookup(&path, &found);
+        Ok(found.map(|hit| Lookup { hit, path })?)
+    }
+
+    async fn look_up(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, Stop> {
+        if !self.uses(Level::L2) {
+            self.follow(FOLLOW_INTERVAL_MS).await;
+            self.in_force()?;
+        }
+        if let Some(hit) = self.get_from_memory(key, read, path) {
+            return Ok(Some(hit));
+        }
+        if !self.uses(Level::L2) {
+            return Ok(self.get_without_redis(key, read, path).await?);
+        }
+        let asked = self.ask_redis(key, read, path).await;
+        if asked.is_err() {
+            self.follow(FOLLOW_INTERVAL_MS).await;
+        }
+        self.in_force()?;
+        match asked.and_then(|asked| self.get_from_redis(key, asked, path)) {
+            Ok(Ok(hit)) => Ok(Some(hit)),
+            Ok(Err(shared)) => Ok(self.get_from_register(key, read, Some(shared), path).await?),
+            Err(down) => {
+                path.l2 = Step::Unavailable;
+                tracing::debug!(%down, "L2 skipped");
+                let held = planted(Bug::MemoryTrustedWithoutRedis).then(|| self.memory.get(key, self.clock.now_ms()));
+                if let Some(copy) = held.flatten() {
+                    return Ok(Some(self.hit(key, &copy, Level::L1)));
+                }
+                if self.source_of_truth() == SourceOfTruth::L2 {
+                    return Err(CacheError::from(down).into());
+                }
+                Ok(self.get_from_register(key, read, None, path).await?)
+            }
+        }
+    }
+
+    /// The copy in L1, if what the container knows of the journal is fresh enough to trust it.
+    pub(crate) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
+        // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
+        let now_ms = self.clock.steady_ms();
+        let (is_due, settled) = self.outlook(now_ms);
+        self.get_if(key, path, settled, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
+    }
+
+    /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it: where it is known to be
+    /// good where what was `settled` says, nothing is asked for that.
+    pub(crate) fn get_if(
+        &self,
+        key: &Key,
+        path: &mut Path,
+        settled: Position,
+        may_be_trusted: impl Fn(&Copy) -> bool,
+    ) -> Option<Hit> {
+        if path.l1 == Step::Disabled {
+            return None;
+        }
+        path.l1 = Step::Miss;
+        let copy = self.memory.get(key, self.clock.now_ms())?;
+        let is_good = if copy.known() >= settled { Some(true) } else { self.confirm_or_drop(key, &copy, None) };
+        if is_good == Some(false) {
+            return None;
+        }
+        path.l1 = Step::Stale;
+        if is_good.is_none() || !may_be_trusted(&copy) {
+            return None;
+        }
+        path.l1 = Step::Hit;
+        Some(self.hit(key, &copy, Level::L1))
+    }
+
+    /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
+    /// now: one round trip.
+    async fn ask_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Asked, Down> {
+        let due = read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
+        let held = path.l1 == Step::Stale;
+        // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
+        let before = self.as_of();
+        let known = before.position;
+        let read_copy = || self.setup.copies.read(key.as_str());
+        let unsure = self.is_unsure(key, held);
+        let more = if held { Vec::new() } else { vec![read_copy()] };
+        let Synced { mut replies, looked, as_of } = match due {
+            true => self.sync_about(About { keys: &[key], always: unsure }, more).await?,
+            false if unsure => self.ask_index(&[key], more).await?,
+            false if held => Synced { replies: Vec::new(), looked: None, as_of: before },
+            false => Synced { replies: vec![self.ask(read_copy()).await?], looked: None, as_of: before },
+        };
+        if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
+            let settled = self.confirm_or_drop(key, &copy, looked.as_ref());
+            if settled == Some(true) {
+                path.l1 = Step::Hit;
+                return Ok(Asked::Memory(copy));
+            }
+            if settled.is_none() && self.confirm(key, &copy, read, path).await {
+                return Ok(Asked::Confirmed(copy));
+            }
+        }
+        let reply = match replies.pop() {
+            Some(reply) => reply,
+            None => self.ask(read_copy()).await?,
+        };
+        Ok(Asked::Redis { reply, known, as_of, looked })
+    }
+
+    /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
+    fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+        let (reply, known, as_of, looked) = match asked {
+            Asked::Memory(copy) => return Ok(Ok(self.hit(key, &copy, Level::L1))),
+            Asked::Confirmed(copy) => return Ok(Ok(self.hit(key, &copy, Level::L3))),
+            Asked::Redis { reply, known, as_of, looked } => (reply, known, as_of, looked),
+        };
+        Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
+            Shared::Trusted(found, entry) => {
+                Ok(self.deliver(key, as_of, self.source_in_redis(known, &found, entry), Level::L2))
+            }
+            other => Err(other),
+        })
+    }
+
+    /// Whether the copy that was found may be returned.
+    pub(crate) fn judge(&self, key: &Key, found: Option<Found>, looked: Option<&Looked>, path: &mut Path) -> Shared {
+        path.l2 = Step::Miss;
+        let Some(found) = found else { return Shared::Nothing };
+        let now_ms = self.clock.now_ms();
+        let entry = match codec::decode(&found.envelope, LARGEST_ENTRY_BYTES) {
+            Ok(entry) if !entry.is_expired(now_ms) => Arc::new(entry),
+            Ok(_) => return Shared::Nothing,
+            Err(error) => {
+                tracing::warn!(%error, level = %Level::L2, "unreadable envelope");
+                return Shared::Distrusted(Box::new(found), None);
+            }
+        };
+        let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
+        let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
+        if trusted {
+            path.l2 = Step::Hit;
+            Shared::Trusted(Box::new(found), entry)
+        } else {
+            path.l2 = Step::Stale;
+            Shared::Distrusted(Box::new(found), Some(entry))
+        }
+    }
+
+    /// Asks L3, which decides, and brings what it says up into L2 and L1.
+    async fn get_from_register(
+        &self,
+        key: &Key,
+        read: Read,
+        shared: Option<Shared>,
+        path: &mut Path,
+    ) -> Result<Option<Hit>, CacheError> {
+        let as_of = self.as_of();
+        let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
+        let known_ms = self.learn_open_invalidations(reachable, self.window_ms(read)).await?;
+        if self.source_of_truth() == SourceOfTruth::L2 {
+            if let Some(Shared::Distrusted(found, _)) = shared {
+                self.drop_copy(key, as_of, &found).await;
+            }
+            return Ok(None);
+        }
+        let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
+        let row = self.store.read(key.as_str()).await?;
+        let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
+        let as_of = if late { self.as_of() } else { as_of };
+        let distrusted = match shared {
+            Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
+            _ => None,
+        };
+        if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, path) {
+            return answer;
+        }
+        let value = self.newest(key, row, distrusted.as_ref(), path);
+        let Some(value) = value.filter(|value| !self.is_masked(value.level, key, &value.entry)) else {
+            if reachable && let Some((found, _)) = distrusted {
+                self.drop_copy(key, as_of, &found).await;
+            }
+            return Ok(None);
+        };
+        let level = value.level;
+        // The window counts from when it was known what is open: a row that is hidden since may still be there.
+        let source = value.source(as_of, asked_ms, read_at_ms.min(known_ms));
+        let confirmed =
+            !reachable || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
+        let hit = if confirmed { self.deliver(key, as_of, source, level) } else { self.hand_over(key, source, level) };
+        Ok(Some(hit))
+    }
+
+    /// Whether an invalidation that is still removing means the value, which is kept in `level`.
+    pub(crate) fn is_masked(&self, level: Level, key: &Key, entry: &Entry) -> bool {
+        self.knowledge().masks(level, key, &entry.tags, entry.version)
+    }
+
+    /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.
+    /// Returns whether nothing did.
+    async fn promote(&self, key: &Key, as_of: AsOf, value: &Newest, asked_ms: i64, distrusted: Option<Found>) -> bool {
+        if !value.entry.levels.has(Level::L2) {
+            if let Some(found) = distrusted {
+                self.drop_copy(key, as_of, &found).await;
+            }
+            return true;
+        }
+        if self.link.is_refusing() {
+            // Only what is written is looked after.
+            return true;
+        }
+        let copy = value.copy(key, as_of, asked_ms, distrusted.as_ref());
+        let write = self.setup.copies.write(self.operation(as_of), &[copy]);
+        let written = value.written(key);
+        if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {
+            return self.ask(write).await.is_ok();
+        }
+        match self.then_check(&written, as_of, vec![write]).await {
+            Ok(checked) => {
+                let unchanged = checked.since() == Since::Unchanged;
+                if unchanged && let Some(Ok(outcome)) = checked.replies.into_iter().next().map(Outcome::parse) {
+                    self.count_promotion(value.entry.version, outcome);
+                }
+                unchanged || planted(Bug::FilledThoughCovered)
+            }
+            Err(down) => {
+                tracing::debug!(%down, "promotion to L2 skipped");
+                false
+            }
+        }
+    }
+
+    /// Removes a copy that L3 does not confirm.
+    async fn drop_copy(&self, key: &Key, as_of: AsOf, found: &Found) {
+        if self.link.is_refusing() {
+            return;
+        }
+        let undo = self.setup.copies.undo(self.operation(as_of), key.as_str(), found.version, found.as_of);
+        if let Err(down) = self.ask(undo).await.and_then(Outcome::parse) {
+            tracing::debug!(%down, "a stale copy in L2 is left to be found out again");
+        }
+    }
+
+    /// L1 and L3 alone: a copy in L1 that is older than Δ is compared with the version that L3 has.
+    async fn get_without_redis(&self, key: &Key, read: Read, path: &mut Path) -> Result<Option<Hit>, CacheError> {
+        let (now_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
+        if path.l1 == Step::Stale
+            && let Some(copy) = self.memory.get(key, now_ms)
+        {
+            let known_ms = self.learn_open_invalidations(false, self.window_ms(read)).await?;
+            let head = self.store.head(key.as_str()).await?;
+            let hidden = self.is_masked(Level::L3, key, &copy.entry);
+            if !hidden && head.is_some_and(|head| head.version == copy.entry.version) {
+                path.l1 = Step::Hit;
+                copy.confirm(asked_ms.min(known_ms));
+                return Ok(Some(self.hit(key, &copy, Level::L1)));
+            }
+            self.memory.remove(key, now_ms);
+        }
+        self.get_from_register(key, read, None, path).await
+    }
+
+    /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
+    pub(crate) fn is_recent(&self, copy: &CachedEntry, now_ms: i64) -> bool {
+        let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
+        age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
+    }
+}

@@ -1,0 +1,142 @@
+//! What rides along with a sync: commands that need no round trip of their own, and what becomes of their replies.
+
+use crate::tiered::{sync::Unfinished, view::View};
+use crate::{
+    clock::elapsed_ms,
+    limits::Renewal,
+    planted::{Panic, panic_at},
+    redis::{Command, MEMORY_MS, Outcome, Reply, Touch, is_refused, reported},
+    stats::Holding,
+};
+use std::collections::VecDeque;
+
+/// Most writes that one sync undoes: a request waits for it.
+const MOST_UNDONE: usize = 100;
+
+/// What the reply to a command that rode along means.
+pub(crate) enum Rider {
+    /// The fleet's numbers of reads of these copies.
+    AccessDeltas(Vec<Touch>),
+    /// This write, whose end was not known, is undone.
+    Undone(Unfinished),
+    /// A report of used permits, and new ones.
+    Renewed(Renewal),
+    /// The fleet has this container's report of that number.
+    Reported(u64),
+}
+
+/// The piggybacked commands of a sync on its way. However that ends, what must not be lost with it is kept for the next
+/// one.
+pub(crate) struct Riding<'a> {
+    view: &'a View<'a>,
+    piggybacked: VecDeque<Rider>,
+}
+
+impl Riding<'_> {
+    /// Heeds the replies to the commands that rode along.
+    pub(crate) fn settle(mut self, replies: impl Iterator<Item = Reply>) {
+        panic_at(Panic::Piggybacked);
+        for reply in replies {
+            let Some(piggybacked_command) = self.piggybacked.pop_front() else { return };
+            self.view.settle(piggybacked_command, reply);
+        }
+    }
+}
+
+impl Drop for Riding<'_> {
+    fn drop(&mut self) {
+        self.view.requeue(self.piggybacked.drain(..));
+    }
+}
+
+impl View<'_> {
+    /// The commands for the next sync to take along. Each of them writes.
+    pub(crate) fn piggybacked(&self) -> (Vec<Command>, Riding<'_>) {
+        if self.link.is_refusing() {
+            return self.riding([]);
+        }
+        let touches = self.setup.copies.touch(self.take_touched());
+        let touches = touches.into_iter().map(|(command, touches)| (command, Rider::AccessDeltas(touches)));
+        let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
+        let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
+        self.riding(touches.chain(undone).chain(renewals).chain(self.report()))
+    }
+
+    fn riding(&self, piggybacked: impl IntoIterator<Item = (Command, Rider)>) -> (Vec<Command>, Riding<'_>) {
+        let (commands, piggybacked) = piggybacked.into_iter().unzip();
+        (commands, Riding { view: self, piggybacked })
+    }
+
+    fn settle(&self, piggybacked_command: Rider, reply: Reply) {
+        match piggybacked_command {
+            Rider::AccessDeltas(touches) => self.settle_touched(&touches, reply),
+            Rider::Undone(write) => self.settle_undone(write, reply),
+            Rider::Renewed(renewal) => {
+                if let Err(down) = self.settle_renewal(&renewal, reply) {
+                    tracing::warn!(%down, "no permits from Redis");
+                }
+            }
+            // Nothing was done: it is sent again.
+            Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
+            Rider::Reported(number) => {
+                // Also where the script failed: counting too little is better than counting twice.
+                self.reporter.arrived(number);
+                if let Some(census_ms) = reported(reply) {
+                    self.store.tally.learn_census(census_ms);
+                }
+            }
+        }
+    }
+
+    /// An undo that failed is not done.
+    fn settle_undone(&self, write: Unfinished, reply: Reply) {
+        if let Err(down) = Outcome::parse(reply) {
+            tracing::warn!(%down, "a write whose end is not known stays to be undone");
+            self.requeue([Rider::Undone(write)]);
+        }
+    }
+
+    /// Keeps for the next sync what must not be lost with this one. Reads of single values are; permits and reports are
+    /// made anew by who asks for them.
+    fn requeue(&self, piggybacked: impl IntoIterator<Item = Rider>) {
+        let undone = piggybacked.into_iter().filter_map(|piggybacked_command| match piggybacked_command {
+            Rider::Undone(write) => Some(write),
+            Rider::AccessDeltas(_) | Rider::Renewed(_) | Rider::Reported(_) => None,
+        });
+        self.unfinished().extend(undone);
+    }
+
+    /// The report of what this container has changed in L3, where it has not told that yet.
+    pub(crate) fn piggybacked_rows(&self) -> (Vec<Command>, Riding<'_>) {
+        self.riding(self.store.tally.has_changes().then(|| self.report()).flatten())
+    }
+
+    /// What this container has counted since its last report.
+    fn report(&self) -> Option<(Command, Rider)> {
+        let now_ms = self.clock.now_ms();
+        let held = || Holding {
+            usage: self.memory.usage(now_ms),
+            forecast: self.memory.forecast(now_ms, now_ms.saturating_add(MEMORY_MS)),
+        };
+        let report = self.reporter.report(&self.counters, &self.store.tally, held, now_ms)?;
+        Some((self.fleet.report(&report), Rider::Reported(report.number)))
+    }
+
+    /// The commands that undo writes which can arrive no more, the first of them.
+    fn undo_unfinished(&self) -> Vec<(Command, Unfinished)> {
+        let operation = self.operation(self.as_of());
+        let now_ms = self.clock.steady_ms();
+        let mut unfinished = self.unfinished();
+        let mut room = MOST_UNDONE;
+        let due = unfinished.extract_if(.., |write| {
+            let is_due = elapsed_ms(write.since_ms, now_ms) >= write.grace_ms.unsigned_abs() && room > 0;
+            room -= usize::from(is_due);
+            is_due
+        });
+        let due: Vec<Unfinished> = due.collect();
+        drop(unfinished);
+        let undo =
+            |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.as_of);
+        due.into_iter().map(|write| (undo(&write), write)).collect()
+    }
+}

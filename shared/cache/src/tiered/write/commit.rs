@@ -1,0 +1,353 @@
+//! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
+//! last.
+
+use crate::tiered::{sync, view::View};
+use crate::{
+    clock::elapsed_ms,
+    coherence::{Since, AsOf},
+    dynamo::{Before, L3Error, Noted, Write, WriteRow, Written},
+    entry::Entry,
+    key::Key,
+    level::{Level, Levels},
+    outcome::{CacheError, Path, Step},
+    planted::{Bug, planted},
+    quota::Share,
+    record::Change,
+    redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
+    source_of_truth::{Expected, SourceOfTruth},
+    version::Version,
+};
+use bytes::Bytes;
+use futures_util::future::join;
+use std::sync::Arc;
+
+/// A mutation under way.
+pub(crate) struct Begun {
+    pub(crate) as_of: AsOf,
+    pub(crate) version: Version,
+    /// Whether Redis could be asked.
+    pub(crate) redis: bool,
+    /// Whether the configuration is known to be in force.
+    pub(crate) followed: bool,
+    pub(crate) began_ms: i64,
+    /// The same in steady ms.
+    pub(crate) asked_ms: i64,
+    /// What L3 said, where that had to be read first.
+    pub(crate) before: Before,
+    /// Whether own L1 held a live copy.
+    pub(crate) held: bool,
+    /// What Redis answered to what was asked besides.
+    pub(crate) answers: Vec<Reply>,
+}
+
+/// What a mutation writes.
+pub(crate) struct Plan<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) change: Change,
+    /// Who asked for it.
+    pub(crate) by: &'a str,
+    /// The new value, and the levels to keep it in; `None` to delete.
+    pub(crate) value: Option<(&'a Entry, &'a Bytes)>,
+    pub(crate) expected: Expected,
+    /// Whose stock the new value is in.
+    pub(crate) share: Option<Share>,
+}
+
+/// How a mutation ended.
+pub(crate) enum Ended {
+    Done(Effect),
+    /// Something newer than this version stands, or what was expected does not: begin anew.
+    Overtaken(Version),
+    /// It is written, but an invalidation or another mutation may have passed it: begin anew over what it wrote.
+    Repeat {
+        /// Whether it replaced a live value.
+        replaced: bool,
+    },
+}
+
+/// What a mutation did to the shared levels.
+#[derive(Default)]
+pub(crate) struct Effect {
+    /// Where the new value is.
+    pub(crate) stored: Levels,
+    /// Where a live value was.
+    pub(crate) was_live: Levels,
+    /// The levels that value was put into.
+    pub(crate) named: Levels,
+    pub(crate) degraded: bool,
+    /// Own L1 may hold the new value.
+    pub(crate) may_fill: bool,
+}
+
+impl View<'_> {
+    pub(crate) async fn commit(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        match self.source_of_truth() {
+            SourceOfTruth::L3 => self.commit_to_l3(plan, begun, path).await,
+            SourceOfTruth::L2 => self.commit_to_l2(plan, begun, path).await,
+        }
+    }
+
+    /// L3, then the journal and L2.
+    async fn commit_to_l3(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        let row = WriteRow {
+            key: plan.key.as_str(),
+            version: begun.version,
+            content: plan.row_content(),
+            expected: plan.expected,
+            owner: plan.share.as_ref().map(|share| &*share.name),
+        };
+        if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
+            return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
+        }
+        let noted = !begun.redis && self.owes_note(begun.followed);
+        let leaving = noted.then(|| self.owe_note());
+        let untold = Untold { view: self, key: plan.key, version: begun.version };
+        let written = match noted && !planted(Bug::NoteNotLeft) {
+            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(Written::Yes(Before::default())),
+            true => self.store.write_with_note(&row).await,
+            false => self.store.write(&row).await,
+        };
+        let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
+        drop(leaving);
+        let replaced = match written {
+            Ok(Written::Newer(version)) => return Ok(untold.overtaken_by(version)),
+            Ok(Written::Unexpected) => return Ok(untold.overtaken_by(begun.version)),
+            Ok(Written::Yes(before)) => {
+                // What was read before counts where the write does not tell.
+                let before = if noted { begun.before.clone() } else { before };
+                let replaced = before.clone();
+                if noted {
+                    self.store.count_gone(before.kept);
+                }
+                let before = self.unless_hidden(plan.key, before);
+                effect.named = before.named;
+                effect.was_live = if before.live { Levels::NONE.with(Level::L3) } else { Levels::NONE };
+                if noted && self.uses(Level::L2) {
+                    // L2 cannot be asked: what was put there is taken to have been there.
+                    effect.was_live = effect.was_live.or(before.named.and(Levels::NONE.with(Level::L2)));
+                }
+                replaced
+            }
+            Err(error) => {
+                if !error.may_have_happened() {
+                    untold.settle();
+                }
+                return Err(self.l3_failed(plan.key, path, error));
+            }
+        };
+        path.l3 = Step::Hit;
+        if plan.names(Level::L3) {
+            effect.stored = effect.stored.with(Level::L3);
+        }
+        let dropped = self.store.drop_replaced(plan.key.as_str(), &replaced);
+        if !begun.redis {
+            untold.settle();
+            dropped.await;
+            return Ok(Ended::Done(effect));
+        }
+        join(self.commit_to_redis(plan, begun, effect, path, untold), dropped).await.0
+    }
+
+    /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
+    async fn commit_to_redis(
+        &self,
+        plan: &Plan<'_>,
+        begun: &Begun,
+        mut effect: Effect,
+        path: &mut Path,
+        untold: Untold<'_>,
+    ) -> Result<Ended, CacheError> {
+        let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
+        let told = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
+            Ok(checked) => {
+                let since = checked.since();
+                self.told(checked.replies).map(|outcome| (outcome, since))
+            }
+            Err(down) => Err(down.into()),
+        };
+        let (outcome, since) = match told {
+            Ok(told) => {
+                untold.settle();
+                told
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
+                path.l2 = Step::Unavailable;
+                let left = self.leave_note(&plan.note(begun.version)).await;
+                left.map_err(|error| self.l3_failed(plan.key, path, error))?;
+                untold.settle();
+                effect.degraded = true;
+                effect.may_fill = false;
+                if effect.stored.is_empty() && plan.value.is_some() {
+                    return Err(CacheError::unavailable(Level::L2, cause));
+                }
+                return Ok(Ended::Done(effect));
+            }
+        };
+        // An invalidation may have passed L3 before this value got there; or L3 only points to the copy in L2 that was
+        // just taken back.
+        let must_repeat = match since {
+            Since::Unchanged => false,
+            Since::Changed => !plan.names(Level::L3),
+            Since::Invalidated => true,
+        };
+        if must_repeat && plan.value.is_some() {
+            return Ok(Ended::Repeat { replaced: outcome.was_live || !effect.was_live.is_empty() });
+        }
+        let unchanged = since == Since::Unchanged;
+        path.l2 = Step::Hit;
+        effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
+        if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
+            effect.was_live = effect.was_live.with(Level::L2);
+        }
+        if plan.names(Level::L2) && outcome.done == Done::Yes && unchanged {
+            effect.stored = effect.stored.with(Level::L2);
+        }
+        Ok(Ended::Done(effect))
+    }
+
+    /// L2, then the journal.
+    async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+        let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
+        let untold = Untold { view: self, key: plan.key, version: begun.version };
+        let checked = self.then_check(&plan.written(begun), begun.as_of, commands).await?;
+        let since = checked.since();
+        let mut replies = checked.replies;
+        replies.reverse();
+        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        untold.settle();
+        match outcome.done {
+            Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
+                return Ok(Ended::Repeat { replaced: outcome.was_live });
+            }
+            Done::Yes => {}
+            Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+            Done::Newer | Done::Unexpected => {
+                return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
+            }
+        }
+        path.l2 = Step::Hit;
+        let l2 = Levels::NONE.with(Level::L2);
+        Ok(Ended::Done(Effect {
+            stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
+            was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
+            named: outcome.named,
+            degraded: false,
+            may_fill: since == Since::Unchanged,
+        }))
+    }
+
+    /// What a row said, or nothing where an open invalidation means it: that value has ceased to exist before it was
+    /// replaced.
+    fn unless_hidden(&self, key: &Key, before: Before) -> Before {
+        let level = if before.live { Level::L3 } else { Level::L2 };
+        let hidden = self.knowledge().masks(level, key, &before.tags, before.version);
+        if hidden { Before::default() } else { before }
+    }
+
+    /// The same of the copy in L2 that was replaced, as far as its key tells: what L3 had of it is from before a switch, or
+    /// an open invalidation means it.
+    fn was_hidden(&self, key: &Key, outcome: &Outcome) -> bool {
+        let floor = if self.source_of_truth() == SourceOfTruth::L3 { self.store.floors().l3 } else { Version::ZERO };
+        let hidden = |version| version < floor || self.knowledge().masks(Level::L2, key, &[], version);
+        outcome.before.is_some_and(hidden)
+    }
+
+    fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
+        self.journal.append(self.operation(begun.as_of), plan.change, plan.key.as_str(), begun.version, plan.by)
+    }
+
+    /// Writes the copy in L2, or removes what is older where the plan does not name L2.
+    fn copy_command(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
+        let operation = self.operation(begun.as_of);
+        match plan.value {
+            Some((entry, envelope)) if entry.levels.has(Level::L2) => {
+                let copy = WriteCopy {
+                    key: plan.key.as_str(),
+                    version: begun.version,
+                    as_of: begun.as_of.position,
+                    certified_ms: begun.began_ms,
+                    expires_at_ms: entry.expires_at_ms,
+                    envelope,
+                    tags: &entry.tags,
+                    levels: entry.levels,
+                    distrusted: None,
+                    expected: plan.expected,
+                    share: plan.share.clone(),
+                };
+                self.setup.copies.write(operation, &[copy])
+            }
+            _ => {
+                let version = if planted(Bug::OlderCopyLeft) { Version::ZERO } else { begun.version };
+                self.setup.copies.remove(operation, plan.key.as_str(), version)
+            }
+        }
+    }
+
+    /// Reads the replies to a record and a copy command, in that order.
+    fn told(&self, replies: Vec<Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+        let mut replies = replies.into_iter();
+        let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
+            return Err("redis left a command unanswered".into());
+        };
+        let record = appended(record).inspect_err(|down| self.link.apply_delta(down));
+        record?.ok_or("the operation took too long")?;
+        Ok(Outcome::parse(copy)?)
+    }
+
+    pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
+        self.forget(key, path);
+        path.l3 = Step::Unavailable;
+        error.into()
+    }
+}
+
+/// A mutation that the source of truth may have taken and that nobody is told of yet. Should its operation end so, by
+/// an error, a panic or because nobody waits for it any more, every container is made to ask the source of truth.
+struct Untold<'a> {
+    view: &'a View<'a>,
+    key: &'a Key,
+    version: Version,
+}
+
+impl Untold<'_> {
+    /// The others know, or there is nothing to know.
+    fn settle(self) {
+        std::mem::forget(self);
+    }
+
+    fn overtaken_by(self, version: Version) -> Ended {
+        self.settle();
+        Ended::Overtaken(version)
+    }
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        self.view.suspect(self.key, self.version);
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn note(&self, version: Version) -> Noted {
+        Noted::Changed { key: self.key.as_str().to_owned(), version }
+    }
+
+    fn written(&self, begun: &Begun) -> sync::Written<'a> {
+        let (tags, bytes): (&[Arc<str>], usize) =
+            self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
+        sync::Written { key: self.key, tags, version: begun.version, bytes }
+    }
+
+    fn names(&self, level: Level) -> bool {
+        self.value.is_some_and(|(entry, _)| entry.levels.has(level))
+    }
+
+    fn row_content(&self) -> Write<'a> {
+        match self.value {
+            None => Write::Gone,
+            Some((entry, envelope)) if entry.levels.has(Level::L3) => Write::Value { entry, envelope },
+            Some((entry, _)) => Write::Stub { entry },
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Many mutations at once, side by side: each as safe as alone, and none of them with the others.
+//!
+//! What one begins with, the sync that tells what must be exceeded, is one for all that begin a moment after it: each is
+//! asked for before it.
+
+use crate::tiered::{
+    TieredCache,
+    read::many::AT_ONCE,
+    view::{CaughtUp, Stop, View},
+    write::Attempts,
+};
+use crate::{
+    clock::elapsed_ms,
+    level::Levels,
+    many::{Attempt, Mutate, Mutated, Patience},
+    outcome::CacheError,
+    quota::name_of,
+    redis::Down,
+};
+use futures_util::stream::{self, StreamExt};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+/// How old a sync may be that a mutation begins with, in ms: its operation lives that much shorter.
+const SHARED_MS: u64 = 1000;
+/// Bytes of values that are on their way at once. They share one connection to Redis, and each has its time as if it were
+/// alone: so many take half of `l2_config.timeout_ms` through the network of a small container.
+const BYTES_AT_ONCE: usize = 1 << 20;
+
+impl TieredCache {
+    /// Makes many mutations, of a key each, as [`put`](TieredCache::put) and [`delete`](TieredCache::delete) make one.
+    /// Says what came of each, in their order.
+    pub async fn mutate_many(&self, mutations: &[Mutate], patience: Patience) -> Vec<Attempt> {
+        let shared = self.catch_up_for_all(mutations).await;
+        let room = &Semaphore::new(BYTES_AT_ONCE);
+        let attempts: Vec<_> = mutations
+            .iter()
+            .enumerate()
+            .map(|(at, mutation)| async move {
+                let bytes = mutation.bytes().min(BYTES_AT_ONCE);
+                let _room = room.acquire_many(bytes.try_into().unwrap_or(u32::MAX)).await;
+                (at, self.attempt(mutation, patience, shared).await)
+            })
+            .collect();
+        let mut attempts: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
+        attempts.sort_by_key(|(at, _)| *at);
+        attempts.into_iter().map(|(_, attempt)| attempt).collect()
+    }
+
+    async fn attempt(&self, mutation: &Mutate, patience: Patience, shared: bool) -> Attempt {
+        if Instant::now() >= patience.begin_until {
+            return Attempt::NotBegun;
+        }
+        let ended = timeout_at(patience.end_until, self.mutate(mutation, shared)).await;
+        ended.map_or(Attempt::Unanswered, Attempt::Ended)
+    }
+
+    /// Syncs for all of them. Where that fails, or there is only one, each does so by itself.
+    async fn catch_up_for_all(&self, mutations: &[Mutate]) -> bool {
+        if mutations.len() < 2 {
+            return false;
+        }
+        let view = self.view();
+        // All of them are of one API key.
+        let put = mutations.iter().find_map(|mutation| match mutation {
+            Mutate::Put(key, put) => Some((key, put)),
+            Mutate::Delete { .. } => None,
+        });
+        let question = put.map(|(key, put)| view.stock_question(key, put, Levels::ALL, true)).unwrap_or_default();
+        let Ok(CaughtUp { synced: Ok(()), answers, .. }) = view.catch_up_to_write(question).await else { return false };
+        if let Some(name) = put.and_then(|(_, put)| name_of(&put.api_key)) {
+            view.learn_stock(&name, &answers);
+        }
+        true
+    }
+
+    async fn mutate(&self, mutation: &Mutate, shared: bool) -> Result<Mutated, CacheError> {
+        match mutation {
+            Mutate::Put(key, put) => self.put_with(key, put, Attempts::beginning(shared)).await.map(Mutated::Stored),
+            Mutate::Delete { key, by } => self.delete_with(key, by, shared).await.map(Mutated::Deleted),
+        }
+    }
+}
+
+impl View<'_> {
+    /// What is known by a sync that was made for many mutations, if it was made a moment ago.
+    pub(crate) fn caught_up_with_others(&self) -> Result<Option<CaughtUp>, Stop> {
+        self.in_force()?;
+        let age_ms = elapsed_ms(self.as_of().sent_ms, self.clock.steady_ms());
+        let synced = if self.link.is_refusing() { Err(Down::Refusing) } else { Ok(()) };
+        Ok((age_ms <= SHARED_MS).then_some(CaughtUp { synced, followed: true, answers: Vec::new() }))
+    }
+}

@@ -1,0 +1,232 @@
+//! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
+
+use crate::tiered::{
+    Source, TieredCache,
+    write::commit::{Begun, Effect, Ended, Plan},
+    ended,
+    view::{CaughtUp, Stop, View},
+};
+use crate::{
+    clock::elapsed_ms,
+    codec::{self, Attributes, Payload},
+    coherence::AsOf,
+    dynamo::Before,
+    entry::Entry,
+    key::Key,
+    level::{Level, Levels},
+    outcome::{CacheError, Deleted, Path, Put, Step, Stored},
+    quota::{name_of, share_of},
+    record::Change,
+    redis::Command,
+    source_of_truth::{Expected, SourceOfTruth},
+    version::Version,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// How often an operation begins anew when others overtake it.
+pub(crate) const TRIES: usize = 6;
+
+/// What a PUT has done so far, also under a configuration that is not in force any more.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    /// A version that its next one must exceed.
+    floor: Version,
+    /// What it has written already, when something made it begin anew, and whether that replaced a live value.
+    own: Option<(Version, bool)>,
+    /// A sync was made for it and others, a moment ago.
+    shared: bool,
+}
+
+impl Attempts {
+    /// None so far. `shared`: a sync was made for it and others, a moment ago.
+    pub(crate) fn beginning(shared: bool) -> Attempts {
+        Attempts { shared, ..Attempts::default() }
+    }
+}
+
+impl TieredCache {
+    pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
+                return self.count_mutation(ended, |stored| stored.degraded);
+            }
+        }
+    }
+
+    /// `shared`: a sync was made for it and others, a moment ago.
+    pub(crate) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
+                return self.count_mutation(ended, |deleted| deleted.degraded);
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
+        let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
+        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
+        let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
+        let Attempts { floor, own, shared } = before;
+        for _ in 0..TRIES {
+            let mut path = self.path();
+            let question = self.stock_question(key, put, named, *shared);
+            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
+            self.allow(put)?;
+            let (entry, envelope) = self.seal(&payload, put, named, &begun);
+            let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
+            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
+                self.allow_share(share, &begun.answers)?;
+            }
+            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
+            let value = Some((&entry, &envelope));
+            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share };
+            match self.commit(&plan, &begun, &mut path).await? {
+                Ended::Overtaken(version) => *floor = version,
+                Ended::Repeat { replaced } => {
+                    *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
+                    *floor = begun.version;
+                }
+                Ended::Done(effect) => {
+                    let mut stored = self.stored(key, entry, &begun, effect, path);
+                    if let Some((_, replaced)) = *own {
+                        stored.created = !replaced;
+                    }
+                    return Ok(stored);
+                }
+            }
+        }
+        Err(CacheError::Contended.into())
+    }
+
+    /// What the configuration allows, once it is known to be the one in force.
+    fn allow(&self, put: &Put) -> Result<(), CacheError> {
+        let (size_bytes, max_bytes) = (put.text.len(), self.setup.config.max_entry_bytes());
+        if size_bytes > max_bytes {
+            return Err(CacheError::TooLarge { size_bytes, max_bytes });
+        }
+        match put.levels.into_iter().flat_map(Levels::iter).find(|level| !self.uses(*level)) {
+            Some(level) => Err(CacheError::Disabled(level)),
+            None => Ok(()),
+        }
+    }
+
+    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
+        let mut floor = Version::ZERO;
+        for _ in 0..TRIES {
+            let mut path = self.path();
+            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
+            let expected = Expected::Anything;
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
+            match self.commit(&plan, &begun, &mut path).await? {
+                Ended::Overtaken(version) => floor = version,
+                Ended::Repeat { .. } => floor = begun.version,
+                Ended::Done(effect) => {
+                    self.own_stamp(&begun, &effect);
+                    self.forget(key, &mut path);
+                    let mut levels = effect.was_live;
+                    if begun.held
+                        || (!levels.is_empty() && effect.named.and(self.setup.config.enabled()).has(Level::L1))
+                    {
+                        levels = levels.with(Level::L1);
+                    }
+                    return Ok(Deleted { levels, degraded: effect.degraded, path });
+                }
+            }
+        }
+        Err(CacheError::Contended.into())
+    }
+
+    /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
+    /// `floor`.
+    pub(crate) async fn begin(
+        &self,
+        key: &Key,
+        mut floor: Version,
+        named: Levels,
+        (question, shared): (Vec<Command>, &mut bool),
+        path: &mut Path,
+    ) -> Result<Begun, Stop> {
+        let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
+        let is_shared = std::mem::take(shared) && question.is_empty();
+        let caught_up = if is_shared { self.caught_up_with_others()? } else { None };
+        let CaughtUp { synced, followed, answers } = match caught_up {
+            Some(caught_up) => caught_up,
+            None => self.catch_up_to_write(question).await?,
+        };
+        let redis = synced.is_ok();
+        if let Err(down) = synced
+            && self.uses(Level::L2)
+        {
+            if self.source_of_truth() == SourceOfTruth::L2 || !named.has(Level::L3) {
+                return Err(CacheError::from(down).into());
+            }
+            path.l2 = Step::Unavailable;
+        }
+        let mut before = Before::default();
+        let as_of = self.as_of();
+        if !redis {
+            // Redis time cannot be asked: L3 and what is open say what must be exceeded. Catching up may have read that.
+            let since_began = elapsed_ms(asked_ms, self.clock.steady_ms()) + 1;
+            let (found, known) = tokio::join!(self.store.before(key.as_str()), self.learn_open_invalidations(false, since_began));
+            before = found.map_err(|error| self.l3_failed(key, path, error))?.unwrap_or_default();
+            // What is open now is exceeded; what opens later is a mutation at the same time.
+            known?;
+            floor = floor.max(before.version);
+        }
+        let version = if redis { self.version_above(floor, as_of) } else { self.version_without_redis(floor) };
+        let held = self.memory.get(key, began_ms).filter(|copy| self.confirm_or_drop(key, copy, None) != Some(false));
+        let held = held.is_some_and(|copy| !self.is_masked(Level::L1, key, &copy.entry));
+        Ok(Begun { as_of, version, redis, followed, began_ms, asked_ms, before, held, answers })
+    }
+
+    fn seal(&self, payload: &Payload, put: &Put, named: Levels, begun: &Begun) -> (Entry, Bytes) {
+        let attributes = Attributes {
+            version: begun.version,
+            created_at_ms: begun.began_ms,
+            expires_at_ms: begun.began_ms + i64::from(put.ttl_seconds) * 1000,
+            ttl_seconds: put.ttl_seconds,
+            tags: put.tags.clone(),
+            levels: named,
+        };
+        codec::encode(payload, attributes, self.setup.config.serialization.format)
+    }
+
+    /// The as-of position by which a mutation's own value may go into L1. What others have read before may not, also
+    /// where the journal does not say so.
+    fn own_stamp(&self, begun: &Begun, effect: &Effect) -> AsOf {
+        let is_told = begun.redis && !effect.degraded;
+        if is_told { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
+    }
+
+    pub(crate) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
+        let as_of = self.own_stamp(begun, &effect);
+        self.forget(key, &mut path);
+        let entry = Arc::new(entry);
+        let mut levels = effect.stored;
+        let source = Source {
+            entry: Arc::clone(&entry),
+            as_of: begun.as_of.position,
+            certified_ms: begun.began_ms,
+            read_at_ms: Some(begun.asked_ms),
+            reads: 0,
+            last_read_ms: 0,
+        };
+        if effect.may_fill && self.fill(key, as_of, &source).is_some() {
+            levels = levels.with(Level::L1);
+            path.l1 = Step::Hit;
+        }
+        let created = effect.was_live.is_empty() && !begun.held;
+        Stored { entry, created, levels, degraded: effect.degraded, path }
+    }
+
+    /// Drops the key from own L1.
+    pub(crate) fn forget(&self, key: &Key, path: &mut Path) {
+        if self.uses(Level::L1) {
+            let held = self.memory.remove(key, self.clock.now_ms()).is_some();
+            path.l1 = if held { Step::Hit } else { Step::Miss };
+        }
+    }
+}
