@@ -2,30 +2,30 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
-mod mark_untrusted;
+mod gaps;
 mod learn;
-mod delta;
-mod notes;
 mod order;
+mod outbox;
 mod removed;
+mod sync_delta;
 mod walk;
 
-use self::{mark_untrusted::Gaps, order::Order, walk::Walk};
+use self::{gaps::Gaps, order::Order, walk::Walk};
 pub(crate) use self::{
-    mark_untrusted::{Held, Looked},
-    delta::SyncDelta,
-    notes::{LAMBDA_MS, NOTES_INTERVAL_MS},
+    gaps::{Held, Looked},
     order::Sent,
+    outbox::{LAMBDA_MS, NOTES_INTERVAL_MS},
+    sync_delta::SyncDelta,
 };
 use crate::{
-    open_invalidations::OpenInvalidations,
     key::Key,
-    recent_changes::RecentChanges,
     level::Level,
+    open_invalidations::OpenInvalidations,
     planted::{Bug, planted},
+    recent_changes::RecentChanges,
     redis::{HISTORY, OPERATION_LIFE, SYNC_RECORDS},
-    source_of_truth::SourceOfTruth,
     selector::Invalidation,
+    source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };
 use std::{

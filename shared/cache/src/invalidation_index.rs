@@ -289,7 +289,8 @@ mod tests {
         let forgotten = invalidates.add(&one(most + 1)).expect("there is no room for it");
         assert_eq!(forgotten, at(most / 2 + 1));
         assert!(
-            !invalidates.cover(Level::L1, "7:x", &[], at(0)) && invalidates.cover(Level::L1, &format!("{most}:x"), &[], at(0))
+            !invalidates.cover(Level::L1, "7:x", &[], at(0))
+                && invalidates.cover(Level::L1, &format!("{most}:x"), &[], at(0))
         );
         assert_eq!(invalidates.patterns.weight, MOST_PATTERNS / 2);
         assert_eq!(invalidates.forget(at(most / 2)), None);

@@ -70,7 +70,6 @@
 //! # }
 //! ```
 
-mod open_invalidations;
 pub mod clock;
 pub mod codec;
 mod coherence;
@@ -78,29 +77,31 @@ pub mod config;
 mod dynamo;
 pub mod entry;
 pub mod explain;
-mod scan_checkpoint;
+mod invalidation_index;
 pub mod job;
 pub mod key;
-mod recent_changes;
 pub mod level;
 pub mod limits;
 pub mod listing;
 mod lock;
 mod many;
 pub mod memory;
+mod mutation_filter;
+mod open_invalidations;
 pub mod outcome;
 mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
 pub mod quota;
+mod recent_changes;
 mod record;
 mod redis;
-mod source_of_truth;
+mod scan_checkpoint;
 pub mod selector;
 mod shard;
+mod source_of_truth;
 pub mod stats;
-mod invalidates;
 pub mod tags;
 pub mod tiered;
 pub mod version;
@@ -118,9 +119,10 @@ pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
+pub use mutation_filter::MutationFilter;
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained,
-    Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
+    CacheError, Condition, Configured, Deleted, History, HistoryQuery, Hit, Invalidate, Invalidated, Jobs, Lookup,
+    Maintained, Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};

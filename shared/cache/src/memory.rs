@@ -18,13 +18,13 @@
 //!   nothing.
 
 mod bounds;
-mod copy;
+mod cached_entry;
 mod deadlines;
 mod stay;
 mod usage;
 
 pub(crate) use self::deadlines::Place;
-pub use self::{copy::CachedEntry, usage::Usage};
+pub use self::{cached_entry::CachedEntry, usage::Usage};
 
 use self::{
     bounds::Bounds,

@@ -6,7 +6,7 @@
 use crate::{
     key::Key,
     level::Level,
-    selector::{Invalidation, Written},
+    selector::{Invalidation, WrittenInvalidation},
     version::{Position, Version},
 };
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl OpenInvalidations {
     pub(crate) fn read<'a>(written: impl Iterator<Item = (Option<Position>, &'a str)>) -> OpenInvalidations {
         let mut open_invalidations = OpenInvalidations::default();
         for (at, text) in written {
-            match at.and_then(|at| Written::read(at, text)) {
+            match at.and_then(|at| WrittenInvalidation::read(at, text)) {
                 Some(invalidation) => open_invalidations.known.push(Arc::new(invalidation)),
                 None => open_invalidations.unreadable = true,
             }
@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn what_a_later_release_wrote_is_not_passed_over() {
         for text in [r#"{"version":9,"levels":7,"prefixes":["a:"]}"#, "[]"] {
-            let open_invalidations = OpenInvalidations::read([(Some(Position::ZERO), KNOWN), (Some(Position::ZERO), text)].into_iter());
+            let open_invalidations =
+                OpenInvalidations::read([(Some(Position::ZERO), KNOWN), (Some(Position::ZERO), text)].into_iter());
             assert!(open_invalidations.any_unreadable(), "{text}");
             assert_eq!(open_invalidations.before(u64::MAX).len(), 1);
         }

@@ -78,7 +78,7 @@ pub(crate) enum Bug {
 /// A place at which an operation can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Panic {
-    /// The journal's a delta are known, and L1 has applied none of them.
+    /// The journal's delta is known, and L1 has applied none of it.
     NewsUnheeded,
     /// A copy goes into L1.
     Fill,
@@ -138,7 +138,7 @@ mod switch {
         Some(PathBuf::from(std::env::var_os("STRATA_PLANTED_FOLDER")?).join(container))
     });
 
-    /// How often the delta of the journal came, for the mistake that is about a panic then.
+    /// How often a delta of the journal came, for the mistake that is about a panic then.
     static NEWS: AtomicU64 = AtomicU64::new(0);
 
     /// Panics when there is a file with the place's name, which is gone then.

@@ -7,10 +7,10 @@
 //! records too: it is asked for anew, and never trusted for too long.
 
 use crate::{
+    invalidation_index::InvalidationIndex,
     key::{Key, KeyHashing},
     level::Level,
     selector::Invalidation,
-    invalidates::InvalidationIndex,
     version::{Position, Version},
 };
 use std::{

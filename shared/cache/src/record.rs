@@ -2,7 +2,7 @@
 
 use crate::{
     key::Key,
-    selector::{Invalidation, Written},
+    selector::{Invalidation, WrittenInvalidation},
     version::{Position, Version},
 };
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
@@ -68,7 +68,7 @@ impl Record {
                 }
             }
             Some("invalidate") => text("body")
-                .and_then(|body| Written::read(at, body))
+                .and_then(|body| WrittenInvalidation::read(at, body))
                 .map_or(Event::Unknown, |invalidation| Event::Invalidated(Arc::new(invalidation))),
             Some("closed") => Event::Closed,
             Some("epoch") => Event::Epoch,

@@ -2,7 +2,7 @@
 
 mod written;
 
-pub(crate) use self::written::{Invalidation, Written};
+pub(crate) use self::written::{Invalidation, WrittenInvalidation};
 
 use crate::{
     key::Key,
@@ -331,14 +331,14 @@ mod tests {
         let plain = [pattern("a:*"), any.clone(), all.clone(), named.clone()];
         let spared = [except(pattern("a:*"), &["t"]), except(any, &["t"]), except(all, &["t"]), except(named, &["t"])];
         for selector in plain.into_iter().chain(spared) {
-            let written = Written::new(Version(7), &selector, Levels::ALL, None, None).to_json();
-            let read = Written::read(Position::ZERO, &written).unwrap();
+            let written = WrittenInvalidation::new(Version(7), &selector, Levels::ALL, None, None).to_json();
+            let read = WrittenInvalidation::read(Position::ZERO, &written).unwrap();
             assert_eq!(read.selector, selector);
             let is_old = !matches!(selector, Selector::Pattern(_) | Selector::Tags { .. });
             assert_eq!(written.contains("select"), is_old, "{written}: a release without a word for it does not guess");
         }
         for odd in [r#"{"version":1,"levels":7,"select":{}}"#, r#"{"version":1,"levels":7,"select":{"all":[]}}"#] {
-            assert!(Written::read(Position::ZERO, odd).is_none());
+            assert!(WrittenInvalidation::read(Position::ZERO, odd).is_none());
         }
     }
 

@@ -89,7 +89,7 @@ async fn a_container_that_went_on_with_them_would_return_what_is_old() {
 #[tokio::test]
 async fn a_panic_elsewhere_empties_l1_as_well() {
     let container = Panicking::start("").await;
-    for (number, place) in ["Fill", "Riders"].into_iter().enumerate() {
+    for (number, place) in ["Fill", "Piggybacked"].into_iter().enumerate() {
         let fresh = format!("fresh:{number}");
         container.api.put(&entry(&fresh), r#"{"value":1}"#).pin("entries-1").send().await.expect(201);
         tokio::time::sleep(WINDOW).await;

@@ -14,6 +14,7 @@ mod doubt;
 mod engines;
 mod entries;
 mod events;
+mod explain;
 mod http;
 mod indexes;
 mod invalidate;

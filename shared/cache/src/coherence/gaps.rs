@@ -9,7 +9,7 @@
 //! copy, and its sender alone decides how dear it is to find out which. They go into the window of recent changes, and
 //! leave doubt.
 
-use super::{FreshnessProof, Coherence};
+use super::{Coherence, FreshnessProof};
 use crate::{
     key::{Key, KeyHashing},
     level::Level,
@@ -140,7 +140,7 @@ impl Coherence {
     }
 
     /// What the index has of a key; `None` when it was not asked about it in this generation.
-    fn recorded(&self, key: &Key, looked: &Looked) -> Option<Option<Recorded>> {
+    pub(crate) fn recorded(&self, key: &Key, looked: &Looked) -> Option<Option<Recorded>> {
         looked.keys.get(key).copied().filter(|_| looked.generation == self.generation)
     }
 }

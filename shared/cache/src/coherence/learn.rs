@@ -2,8 +2,8 @@
 
 use super::{Coherence, SyncDelta};
 use crate::{
-    open_invalidations::OpenInvalidations,
     level::Level,
+    open_invalidations::OpenInvalidations,
     planted::{Bug, planted},
     record::{Event, Record},
     redis::SyncReply,
@@ -53,7 +53,7 @@ impl Coherence {
         delta
     }
 
-    /// What L1 holds and has not applied this delta is doubted from now on. Before them the journal was read up to
+    /// What L1 holds and has not applied this delta is doubted from now on. Before it the journal was read up to
     /// `known`.
     fn unsettle(&mut self, known: Option<Position>, delta: &SyncDelta) {
         if delta.clear {

@@ -4,7 +4,7 @@
 //! and of the time is out of date. One that does not join what is known, because that was forgotten meanwhile, says too
 //! little. What it joins without a gap is taken in as if it had been asked for from there.
 
-use super::{Coherence, SyncDelta, AsOf};
+use super::{AsOf, Coherence, SyncDelta};
 use crate::{
     planted::{Bug, planted},
     redis::{Down, SyncReply},
@@ -59,8 +59,8 @@ impl Coherence {
     }
 
     /// Takes in the reply to a sync, whatever came in between, and lets L1 `apply_delta` it. Returns the as-of position
-    /// of what was read beside it: no fill goes in by that which was read before L1 was emptied by another. The delta
-    /// are missing where what was known is newer.
+    /// of what was read beside it: no fill goes in by that which was read before L1 was emptied by another. There is no
+    /// delta where what was known is newer.
     ///
     /// # Errors
     /// When what the reply follows on was forgotten meanwhile: nothing is learnt by it.

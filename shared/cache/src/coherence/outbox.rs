@@ -1,7 +1,9 @@
 //! What is known of the outage notes, and of the open invalidations that the control table keeps.
 
 use super::Coherence;
-use crate::{open_invalidations::OpenInvalidations, clock::elapsed_ms, source_of_truth::SourceOfTruth, version::Position};
+use crate::{
+    clock::elapsed_ms, open_invalidations::OpenInvalidations, source_of_truth::SourceOfTruth, version::Position,
+};
 
 /// Λ: the bound for a mutation that Redis was not told of, in ms.
 pub(crate) const LAMBDA_MS: i64 = 10_000;
@@ -27,7 +29,8 @@ impl Coherence {
         if self.source_of_truth == SourceOfTruth::L2 {
             return;
         }
-        let noted = OpenInvalidations::read(open_invalidations.iter().map(|body| (Some(Position::ZERO), body.as_str())));
+        let noted =
+            OpenInvalidations::read(open_invalidations.iter().map(|body| (Some(Position::ZERO), body.as_str())));
         self.newest = self.newest.max(noted.newest());
         // Another operation may have asked later, and got its answer sooner.
         if asked_ms >= self.noted_ms {

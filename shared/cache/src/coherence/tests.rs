@@ -8,7 +8,7 @@ use crate::{
     selector::{Invalidation, Selector},
 };
 
-mod mark_untrusted;
+mod gaps;
 
 const T0: u64 = 1_700_000_000_000;
 

@@ -134,7 +134,7 @@ pub(super) fn free(table: &str, account: &str, slot: &str) -> Delete {
 pub(super) fn keep(table: &str, account: &str, (job, finished_ms, ttl): (&str, i64, i64)) -> Put {
     let item = Item::from([
         ("pk".to_owned(), partition(account)),
-        ("sk".to_owned(), text(format!("{}.{job}", super::line::at(finished_ms)))),
+        ("sk".to_owned(), text(format!("{}.{job}", super::job_queue::at(finished_ms)))),
         ("job".to_owned(), text(job)),
         ("ttl".to_owned(), super::number(ttl)),
     ]);

@@ -35,7 +35,8 @@ impl Bulletin {
     /// Whether another open invalidation of that text may stand.
     pub(crate) fn has_room_for(&self, barrier: &str) -> bool {
         let bytes: usize = self.open_invalidations.iter().map(String::len).sum();
-        self.open_invalidations.is_empty() || self.open_invalidations.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
+        self.open_invalidations.is_empty()
+            || self.open_invalidations.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
     }
 
     fn take(&mut self, item: &Item) {

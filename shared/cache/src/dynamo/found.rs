@@ -1,12 +1,16 @@
 //! What stands under a key, whatever that is: for people who want to know why.
 
 use super::{
+    Item,
     client::{L3Error, Store},
     head::{Head, Kind},
-    rows::tags_of,
+    names,
+    rows::{row_key, tags_of},
+    text_of,
 };
-use crate::{level::Levels, version::Version};
-use std::sync::Arc;
+use crate::{key::Key, level::Levels, version::Version};
+use std::{collections::HashMap, sync::Arc};
+use tokio::time::timeout;
 
 /// A row but for its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,5 +54,15 @@ impl Store {
             levels: head.levels,
             is_from_before: self.head_of(&item).kind != head.kind,
         }))
+    }
+
+    /// The versions of the rows of keys, as far as there are any, consistently and within the level's timeout.
+    pub(crate) async fn versions(&self, keys: &[&Key]) -> Result<HashMap<Key, Version>, L3Error> {
+        let wanted = keys.iter().map(|key| row_key(key.as_str())).collect();
+        let projection = ("sk, #version".to_owned(), names(&["version"]));
+        let read = timeout(self.timeout(), self.read_batches(wanted, Some(&projection)));
+        let items = read.await.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into())))?;
+        let version = |item: &Item| Some((Key::new(text_of(item, "sk")?).ok()?, Head::of(item).version));
+        Ok(items.iter().filter_map(version).collect())
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Line {
 
 /// What becomes of a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Standing {
+pub(super) enum QueueState {
     /// Somebody works on the job, and need not be heard of until then.
     Taken { until_ms: i64 },
     /// It waits for another turn, and somebody was called.
@@ -163,14 +163,14 @@ impl Place {
 }
 
 /// The request that changes a row, for a transaction. A job that is over has none, and gets none.
-pub(super) fn stand(table: &str, run_at_ms: i64, job: &str, standing: Standing) -> Update {
+pub(super) fn upsert(table: &str, run_at_ms: i64, job: &str, standing: QueueState) -> Update {
     let (update, written, value) = match standing {
-        Standing::Taken { until_ms } => ("SET #until = :value", &["until"][..], Some(until_ms)),
-        Standing::Back { now_ms } => {
+        QueueState::Taken { until_ms } => ("SET #until = :value", &["until"][..], Some(until_ms)),
+        QueueState::Back { now_ms } => {
             ("SET #since = :value, #called = :value REMOVE #until", &["since", "called", "until"][..], Some(now_ms))
         }
-        Standing::Parked => ("REMOVE #called, #until", &["called", "until"][..], None),
-        Standing::Called { now_ms } => ("SET #called = :value REMOVE #until", &["called", "until"][..], Some(now_ms)),
+        QueueState::Parked => ("REMOVE #called, #until", &["called", "until"][..], None),
+        QueueState::Called { now_ms } => ("SET #called = :value REMOVE #until", &["called", "until"][..], Some(now_ms)),
     };
     let values = value.map(|value| HashMap::from([(":value".to_owned(), number(value))]));
     Update::builder()

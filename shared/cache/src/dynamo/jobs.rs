@@ -1,6 +1,6 @@
 //! Jobs in the control table, each in a partition of its own, so that the stream's order never makes one job wait for
 //! another: an item of how far it is, which is written often and stays small, and one of what it is to do, which is
-//! written once. While it is not over it stands in the [line](super::line), and with its [account](super::accounts).
+//! written once. While it is not over it stands in the [line](super::job_queue), and with its [account](super::accounts).
 //!
 //! Whoever works on a job holds it by name: every write is conditional on still being the owner. One that has not been
 //! heard of for a while is nobody's.
@@ -9,12 +9,12 @@ use super::{
     Item, accounts,
     bulletin::{delete_barrier, put_barrier},
     client::{L3Error, Store},
-    line::{self, Place, Standing},
+    job_queue::{self, Place, QueueState},
     names, number, number_of, text, text_of,
 };
 use crate::{
     job::{Counters, Estimate, Job, JobState, REMOVAL},
-    selector::{Selector, Written},
+    selector::{Selector, WrittenInvalidation},
     version::Position,
     warm::Warm,
 };
@@ -163,7 +163,7 @@ impl Store {
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", number(self.clock.now_ms()))
             .expression_attribute_values(":silent", number(silent_since_ms));
-        let row = line::stand(&self.control, place.run_at_ms, &place.job, Standing::Taken { until_ms });
+        let row = job_queue::upsert(&self.control, place.run_at_ms, &place.job, QueueState::Taken { until_ms });
         let taken = self.transact(updates([state.build().expect("all are given"), row])).await?;
         if taken { self.job(&place.job).await } else { Ok(None) }
     }
@@ -174,8 +174,8 @@ impl Store {
         let now_ms = self.clock.now_ms();
         let (release, standing) = match record.job.state {
             JobState::Running => ("", None),
-            JobState::Ready => (" REMOVE #owner", Some(Standing::Back { now_ms })),
-            _ => (" REMOVE #owner", Some(Standing::Parked)),
+            JobState::Ready => (" REMOVE #owner", Some(QueueState::Back { now_ms })),
+            _ => (" REMOVE #owner", Some(QueueState::Parked)),
         };
         let set = "SET #state = :state, #progress = :progress, #updated = :now, #done = :done, #missing = :missing, \
                    #failed = :failed, #errors = :errors, #error = :error";
@@ -190,7 +190,8 @@ impl Store {
             .set_expression_attribute_values(Some(record.outcome(owner, now_ms)))
             .expression_attribute_values(":progress", text(&record.progress));
         let state = state.build().expect("all are given");
-        let row = standing.map(|standing| line::stand(&self.control, record.job.run_at_ms, &record.job.id, standing));
+        let row =
+            standing.map(|standing| job_queue::upsert(&self.control, record.job.run_at_ms, &record.job.id, standing));
         self.transact(updates([state].into_iter().chain(row))).await
     }
 
@@ -255,8 +256,9 @@ impl Store {
 
     /// The requests that take away what says that a job is not over.
     pub(super) fn marks(&self, record: &JobRecord) -> Vec<Delete> {
-        let row =
-            Delete::builder().table_name(&self.control).set_key(Some(line::key(record.job.run_at_ms, &record.job.id)));
+        let row = Delete::builder()
+            .table_name(&self.control)
+            .set_key(Some(job_queue::key(record.job.run_at_ms, &record.job.id)));
         let slot = record.is_on_account().then(|| accounts::free(&self.control, &record.account, &record.slot));
         [row.build().expect("both are given")].into_iter().chain(slot).collect()
     }
@@ -290,7 +292,7 @@ impl NewJob<'_> {
         Place {
             job: self.id.to_owned(),
             run_at_ms,
-            account: self.account.map_or(line::NOBODY, |(account, _)| account).to_owned(),
+            account: self.account.map_or(job_queue::NOBODY, |(account, _)| account).to_owned(),
             is_removal: self.kind == REMOVAL,
             since_ms: run_at_ms,
             called_ms: (self.state == JobState::Ready).then_some(now_ms),
@@ -350,7 +352,7 @@ impl JobRecord {
 
 /// What a job of that kind is to remove.
 fn removed(kind: &str, body: &str) -> Option<Selector> {
-    let meant = (kind == REMOVAL).then(|| Written::read(Position::ZERO, body))?;
+    let meant = (kind == REMOVAL).then(|| WrittenInvalidation::read(Position::ZERO, body))?;
     meant.map(|invalidation| invalidation.selector)
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     entry::Entry,
-    selector::{Selector, KeyRange},
+    selector::{KeyRange, Selector},
     shard::shard,
     version::Version,
 };

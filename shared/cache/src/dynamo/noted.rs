@@ -4,7 +4,7 @@ use super::{
     client::{L3Error, Store},
     control::is_refused,
     notes::{Noted, put as note_of},
-    rows::{Before, WriteRow, Written},
+    rows::{Before, RowWritten, WriteRow},
 };
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::{
 impl Store {
     /// Writes a row over one of a smaller version, together with a note that Redis was not told, in the generation that was
     /// read last; and makes sure that the note is in the one that is read.
-    pub(crate) async fn write_with_note(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
+    pub(crate) async fn write_with_note(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
         let generation = self.known_generation();
         let written = self.write_and_note(row, generation).await?;
-        if matches!(written, Written::Yes(_)) {
+        if matches!(written, RowWritten::Yes(_)) {
             let note = Noted::Changed { key: row.key.to_owned(), version: row.version };
             let sure = self.make_sure_of_note(&note, Some(generation)).await;
             // The row is written.
@@ -27,7 +27,7 @@ impl Store {
         Ok(written)
     }
 
-    async fn write_and_note(&self, row: &WriteRow<'_>, generation: u64) -> Result<Written, L3Error> {
+    async fn write_and_note(&self, row: &WriteRow<'_>, generation: u64) -> Result<RowWritten, L3Error> {
         let put = self.prepare(row).await?;
         let entry = Put::builder()
             .table_name(&self.entries)
@@ -51,7 +51,7 @@ impl Store {
             // A transaction does not tell what it replaced: the caller has read that before.
             Ok(_) => {
                 self.count(row);
-                Ok(Written::Yes(Before::default()))
+                Ok(RowWritten::Yes(Before::default()))
             }
             Err(SdkError::ServiceError(error)) if is_refused(error.err()) => {
                 let reasons = match error.into_err() {

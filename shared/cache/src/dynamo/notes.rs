@@ -17,7 +17,7 @@ use super::{
     generation::Generation,
     number, number_of, text, text_of,
 };
-use crate::{selector::Written, version::Version};
+use crate::{selector::WrittenInvalidation, version::Version};
 use aws_sdk_dynamodb::types::Put;
 use futures_util::future::try_join_all;
 use tokio::try_join;
@@ -50,7 +50,7 @@ pub(crate) enum Noted {
     /// A key was put or deleted.
     Changed { key: String, version: Version },
     /// An invalidation removed what it means from L3.
-    Invalidated(Box<Written>),
+    Invalidated(Box<WrittenInvalidation>),
 }
 
 /// The notes that were found.

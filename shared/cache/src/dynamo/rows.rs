@@ -12,8 +12,8 @@ use crate::{
     entry::Entry,
     level::Levels,
     planted::{Bug, planted},
-    source_of_truth::Expected,
     shard::shard,
+    source_of_truth::Expected,
     stats::Kept,
     version::Version,
 };
@@ -93,7 +93,7 @@ pub(crate) struct Before {
 
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum RowWritten {
     /// The row is written; what stood there before.
     Yes(Before),
     /// A row of this version, which is not smaller, stands.
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
-    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<Written, L3Error> {
+    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
         let put = self.prepare(row).await?;
         let sent = self
             .client()
@@ -270,12 +270,12 @@ impl Store {
     /// Why a conditional write was refused; its own chunks and index rows are of no use then.
     ///
     /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
-    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<Written, L3Error> {
+    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<RowWritten, L3Error> {
         if standing.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
             self.count(row);
             let live = matches!(row.content, Write::Gone);
-            return Ok(Written::Yes(Before { live, ..Before::default() }));
+            return Ok(RowWritten::Yes(Before { live, ..Before::default() }));
         }
         let standing = match standing {
             Some(item) => Some(Head::of(&item).version),
@@ -292,8 +292,8 @@ impl Store {
             self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
         Ok(match standing {
-            Some(version) if version >= row.version => Written::Newer(version),
-            _ => Written::Unexpected,
+            Some(version) if version >= row.version => RowWritten::Newer(version),
+            _ => RowWritten::Unexpected,
         })
     }
 
@@ -303,12 +303,12 @@ impl Store {
     }
 
     /// What the row said that was replaced.
-    fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> Written {
+    fn replaced(&self, row: &WriteRow<'_>, before: Option<Item>) -> RowWritten {
         self.count(row);
-        let Some(before) = before else { return Written::Yes(Before::default()) };
+        let Some(before) = before else { return RowWritten::Yes(Before::default()) };
         let before = self.before_of(&before);
         self.count_gone(before.kept);
-        Written::Yes(before)
+        RowWritten::Yes(before)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     client::{L3Error, Store},
+    job_queue::{self, Place, QueueState},
     jobs::{NewJob, STATE, deletes, key, updates},
-    line::{self, Place, Standing},
     names, number, text,
 };
 use crate::job::{Job, JobState};
@@ -33,7 +33,7 @@ impl Store {
             .expression_attribute_values(":unanswered", number(unanswered_ms))
             .expression_attribute_values(":silent", number(silent_since_ms))
             .expression_attribute_values(":now", number(now_ms));
-        let row = line::stand(&self.control, place.run_at_ms, &place.job, Standing::Called { now_ms });
+        let row = job_queue::upsert(&self.control, place.run_at_ms, &place.job, QueueState::Called { now_ms });
         self.transact(updates([state.build().expect("all are given"), row])).await
     }
 
@@ -45,8 +45,9 @@ impl Store {
             Some(record) if record.job.is_over() => self.marks(record),
             Some(_) => return Ok(()),
             None => {
-                let row =
-                    Delete::builder().table_name(&self.control).set_key(Some(line::key(place.run_at_ms, &place.job)));
+                let row = Delete::builder()
+                    .table_name(&self.control)
+                    .set_key(Some(job_queue::key(place.run_at_ms, &place.job)));
                 vec![row.build().expect("both are given")]
             }
         };
@@ -62,7 +63,7 @@ impl Store {
             let new = NewJob { run_at_ms, ..NewJob::ready(id, kind, "") };
             Place { called_ms, ..new.place(0) }.put(&self.control, kind)
         });
-        let former = Delete::builder().table_name(&self.control).set_key(Some(line::former_key(id)));
+        let former = Delete::builder().table_name(&self.control).set_key(Some(job_queue::former_key(id)));
         let mut writes = deletes([former.build().expect("both are given")]);
         writes.extend(place.map(|put| TransactWriteItem::builder().put(put).build()));
         self.transact(writes).await.map(drop)

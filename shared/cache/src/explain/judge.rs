@@ -17,7 +17,7 @@ use crate::{
 
 /// How long a row of L3 stays at least, in ms; `KEEP_SECONDS` of `dynamo/rows.rs`.
 const ROW_KEPT_MS: i64 = 3_600_000;
-/// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2.
+/// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2, and tombstones are not any more.
 const OVER_MS: u64 = crate::redis::HISTORY.as_secs() * 1000;
 
 /// What the source of truth says of a key.
@@ -138,13 +138,17 @@ impl Facts<'_> {
                 gone(Some(*version), culprit)
             }
             Asked::Said(Some(Shared::Unreadable) | None) => {
+                let over_ms = self.past.now_ms.saturating_sub(OVER_MS);
                 let culprit = match &self.past.last {
                     None => (Reason::NeverStored, None),
-                    Some(last) => self.past.suspect(self.key, last.at).unwrap_or_else(|| match last.culprit() {
-                        deleted @ (Reason::Deleted, _) => deleted,
-                        // Whether its time was over, or Redis had no room for it, nobody has written down.
-                        _ => (Reason::Unknown, None),
-                    }),
+                    // What was removed since would have left a tombstone.
+                    Some(last) => {
+                        self.past.suspect(self.key, last.at, over_ms).unwrap_or_else(|| match last.culprit() {
+                            deleted @ (Reason::Deleted, _) => deleted,
+                            // Whether its time was over, or Redis had no room for it, nobody has written down.
+                            _ => (Reason::Unknown, None),
+                        })
+                    }
                 };
                 let version = self.past.last.as_ref().map(|last| last.greatest);
                 gone(version, culprit)
@@ -167,30 +171,50 @@ impl Facts<'_> {
         {
             return judged;
         }
+        if let Some(judged) = self.by_redis(newest) {
+            return judged;
+        }
         match newest {
-            Newest::Live { version, level, .. } => hit(self.nearest(*version, *level)),
+            Newest::Live { level, .. } => hit(*level),
             Newest::Gone { culprit, .. } => because(Verdict::Miss, Prediction::Absent, culprit.clone()),
-            Newest::NotKnown => self.without_register(),
+            Newest::NotKnown => self.without_source_of_truth(),
         }
     }
 
     /// The verdict where L1 answers; `None` where it does not.
     fn by_memory(&self, held: &Held, newest: &Newest) -> Option<Judged> {
-        let stale = |culprit| Some(because(Verdict::Stale, Prediction::Found(Level::L1), culprit));
-        if !held.answers && self.of_memory(held, newest).is_err() && !self.is_pointed_at(held) {
+        let against = self.of_memory(held, newest);
+        if !held.answers && against.is_err() && !self.is_pointed_at(held) {
             return None;
         }
-        match newest {
-            Newest::NotKnown => Some(hit(Level::L1)),
-            Newest::Live { version, .. } if *version == held.copy.version => Some(hit(Level::L1)),
-            Newest::Gone { version, culprit } if *version == Some(held.copy.version) => match culprit.0 {
-                // It is in this memory that the value is kept, alone by now.
-                Reason::OtherLevels | Reason::EvictedHere | Reason::Unknown => Some(hit(Level::L1)),
-                _ => stale(culprit.clone()),
-            },
-            Newest::Live { version, .. } => stale((Reason::Overwritten, self.past.put(*version))),
-            Newest::Gone { culprit, .. } => stale(culprit.clone()),
+        let stale = |culprit| Some(because(Verdict::Stale, Prediction::Found(Level::L1), culprit));
+        match (newest, against) {
+            (Newest::NotKnown, _) => Some(hit(Level::L1)),
+            (Newest::Live { version, .. }, _) if *version == held.copy.version => Some(hit(Level::L1)),
+            (Newest::Live { version, .. }, _) => stale((Reason::Overwritten, self.past.put(*version))),
+            // Only other levels were meant, or it was put into this one alone.
+            (Newest::Gone { .. }, Ok(())) => Some(hit(Level::L1)),
+            (Newest::Gone { version, culprit }, Err((Reason::JournalGap | Reason::UnconfirmedCopy, _))) => {
+                if *version == Some(held.copy.version) { Some(hit(Level::L1)) } else { stale(culprit.clone()) }
+            }
+            (Newest::Gone { .. }, Err(culprit)) => stale(culprit),
         }
+    }
+
+    /// The verdict where L2 answers although it does not decide; `None` where it does not answer.
+    fn by_redis(&self, newest: &Newest) -> Option<Judged> {
+        let Some(Shared::Copy(copy, certified_ms)) = self.l2.there() else { return None };
+        let answers = self.source_of_truth == SourceOfTruth::L3 && !self.past.has_unreadable_invalidation;
+        if !answers || self.of_shared(copy, *certified_ms).is_err() {
+            return None;
+        }
+        Some(match newest {
+            Newest::Live { version, .. } if *version != copy.version => {
+                let culprit = (Reason::Overwritten, self.past.put(*version));
+                because(Verdict::Stale, Prediction::Found(Level::L2), culprit)
+            }
+            _ => hit(Level::L2),
+        })
     }
 
     /// Whether L3 points to that very value, and L2, which has it too, cannot be asked.
@@ -217,16 +241,6 @@ impl Facts<'_> {
         match by_journal {
             Err((Reason::JournalGap | Reason::UnconfirmedCopy, _)) if is_confirmed => Ok(()),
             by_journal => by_journal,
-        }
-    }
-
-    /// The nearest shared level that may answer with the newest value.
-    fn nearest(&self, version: Version, level: Level) -> Level {
-        match self.l2.there() {
-            Some(Shared::Copy(copy, at_ms)) if copy.version == version && self.of_shared(copy, *at_ms).is_ok() => {
-                Level::L2
-            }
-            _ => level,
         }
     }
 
@@ -257,19 +271,16 @@ impl Facts<'_> {
         if is_old || copy.as_of < self.past.epoch { Err((Reason::UnconfirmedCopy, None)) } else { Ok(()) }
     }
 
-    /// The verdict where whoever decides cannot be asked.
-    fn without_register(&self) -> Judged {
-        let held = self.l1.there().map(|held| self.of_memory(held, &Newest::NotKnown));
+    /// The verdict where whoever decides cannot be asked, and nobody else may answer.
+    fn without_source_of_truth(&self) -> Judged {
         let shared = match self.l2.there() {
-            Some(Shared::Copy(copy, certified_ms)) => Some(self.of_shared(copy, *certified_ms)),
+            Some(Shared::Copy(copy, certified_ms)) => self.of_shared(copy, *certified_ms).err(),
             _ => None,
         };
-        match (shared, held) {
-            (Some(Ok(())), _) if self.source_of_truth == SourceOfTruth::L3 && !self.past.has_unreadable_invalidation => hit(Level::L2),
-            (Some(Err(culprit)), _) | (_, Some(Err(culprit))) => {
-                because(Verdict::Stale, Prediction::Unavailable, culprit)
-            }
-            _ => because(Verdict::Miss, Prediction::Unavailable, (Reason::LevelUnavailable, None)),
+        let held = || self.of_memory(self.l1.there()?, &Newest::NotKnown).err();
+        match shared.or_else(held) {
+            Some(culprit) => because(Verdict::Stale, Prediction::Unavailable, culprit),
+            None => because(Verdict::Miss, Prediction::Unavailable, (Reason::LevelUnavailable, None)),
         }
     }
 }

@@ -5,8 +5,8 @@ use crate::{
     key::Key,
     level::Level,
     outcome::Mutation,
-    source_of_truth::SourceOfTruth,
     selector::{Invalidation, Selector},
+    source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) struct Past {
     /// The last that put or deleted it.
     pub last: Option<Changed>,
     /// Invalidations, oldest first.
-    pub invalidates: Vec<Swept>,
+    pub invalidations: Vec<Swept>,
     /// Those that have not removed all they mean.
     pub open: Vec<Swept>,
     /// Some of those may mean anything: a later release began them.
@@ -73,7 +73,7 @@ fn by(selector: &Selector) -> Reason {
 impl Past {
     /// The first invalidation recorded after `since` that means what `level` has of the key.
     pub(super) fn swept(&self, level: Level, key: &Key, tags: &[Arc<str>], since: Position) -> Option<&Swept> {
-        let all = self.invalidates.iter().chain(&self.open);
+        let all = self.invalidations.iter().chain(&self.open);
         let covering = all.filter(|swept| swept.invalidation.covers(level, key.as_str(), tags, since));
         covering.min_by_key(|swept| swept.invalidation.at)
     }
@@ -118,26 +118,27 @@ impl Past {
         if self.last.as_ref().is_some_and(|last| last.has(tombstone)) {
             return (Reason::Deleted, self.put(tombstone));
         }
-        if let Some(swept) = self.invalidates.iter().chain(&self.open).find(|swept| swept.invalidation.version == tombstone)
+        if let Some(swept) =
+            self.invalidations.iter().chain(&self.open).find(|swept| swept.invalidation.version == tombstone)
         {
             return swept.culprit();
         }
         // An invalidation of the upper levels alone leaves one just above the value it removes.
         let is_just_above = |last: &&Changed| last.greatest.next() == tombstone;
         match self.last.as_ref().filter(is_just_above) {
-            Some(last) => self.suspect(key, last.at).unwrap_or((Reason::Unknown, None)),
+            Some(last) => self.suspect(key, last.at, u64::MAX).unwrap_or((Reason::Unknown, None)),
             None => (Reason::Unknown, None),
         }
     }
 
-    /// What has taken away, after `since`, a value of which neither tags nor expiry are known any more: what certainly
+    /// What has taken away, after `since` and before `until_ms` of Redis time, a value of which neither tags nor expiry are known any more: what certainly
     /// meant it; else whatever may have, if that is one alone.
-    pub(super) fn suspect(&self, key: &Key, since: Position) -> Option<Culprit> {
+    pub(super) fn suspect(&self, key: &Key, since: Position, until_ms: u64) -> Option<Culprit> {
         let is_meant = |swept: &&Swept| {
             let Invalidation { at, levels, selector, .. } = &swept.invalidation;
-            *at > since && levels.has(Level::L2) && selector.admits(key.as_str())
+            *at > since && at.ms < until_ms && levels.has(Level::L2) && selector.admits(key.as_str())
         };
-        let mut meant: Vec<&Swept> = self.invalidates.iter().chain(&self.open).filter(is_meant).collect();
+        let mut meant: Vec<&Swept> = self.invalidations.iter().chain(&self.open).filter(is_meant).collect();
         meant.sort_by_key(|swept| swept.invalidation.at);
         meant.dedup_by_key(|swept| swept.invalidation.at);
         let certain = meant.iter().find(|swept| !swept.invalidation.selector.is_by_tag());

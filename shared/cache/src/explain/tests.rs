@@ -11,8 +11,8 @@ use crate::{
     level::{Level, Levels},
     outcome::Mutation,
     pattern::Pattern,
-    source_of_truth::SourceOfTruth,
     selector::{Invalidation, Selector},
+    source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };
 use std::{
@@ -208,15 +208,16 @@ fn what_is_gone_says_why() {
     let selectors = [by_pattern(), by_tag(), by_key(), Selector::Except { of: Box::new(by_key()), tags: Vec::new() }];
     let reasons = [Reason::InvalidatedByPattern, Reason::InvalidatedByTag, Reason::InvalidatedByKey];
     for (selector, reason) in selectors.into_iter().zip(reasons.into_iter().chain([Reason::InvalidatedByKey])) {
-        facts.past.invalidates = swept(selector, 900, Levels::ALL);
+        facts.past.invalidations = swept(selector, 900, Levels::ALL);
         assert_eq!(expect_miss(&facts, reason).cause.unwrap().kind, "invalidate");
     }
-    facts.past.invalidates = swept(by_key(), 800, Levels::ALL);
+    facts.past.invalidations = swept(by_key(), 800, Levels::ALL);
     expect_miss(&facts, Reason::Unknown);
     let mut facts = put(5000);
     facts.past.open = swept(by_tag(), 900, Levels::ALL);
     expect_miss(&facts, Reason::HiddenByOpenInvalidation);
     let mut facts = put(5000);
+    facts.l2 = Asked::Unavailable;
     facts.l3 = said(Row { is_masked: true, ..row(Says::Value, 5000) });
     expect_miss(&facts, Reason::HiddenByOpenInvalidation);
     facts.l3 = said(Row { is_from_before: true, ..row(Says::Value, 5000) });
@@ -229,14 +230,14 @@ fn what_is_in_other_levels() {
     expect(&facts, Verdict::Hit, FOUND(Level::L2), None);
     facts.l2 = Asked::Said(None);
     expect_miss(&facts, Reason::EvictedHere);
-    facts.past.invalidates = swept(by_tag(), 900, Levels::ALL.without(Level::L3));
+    facts.past.invalidations = swept(by_tag(), 900, Levels::ALL.without(Level::L3));
     expect_miss(&facts, Reason::InvalidatedByTag);
     let tombstone = Row { version: version(5000).next(), ..row(Says::Gone, 5000) };
     facts.l3 = said(tombstone);
     expect_miss(&facts, Reason::InvalidatedByTag);
-    facts.past.invalidates.extend(swept(by_tag(), 800, Levels::ALL));
+    facts.past.invalidations.extend(swept(by_tag(), 800, Levels::ALL));
     expect_miss(&facts, Reason::Unknown);
-    facts.past.invalidates = Vec::new();
+    facts.past.invalidations = Vec::new();
     let memory = Levels::NONE.with(Level::L1);
     facts.l3 = said(Row { levels: memory, ..row(Says::Stub, 5000) });
     expect_miss(&facts, Reason::OtherLevels);
@@ -295,14 +296,14 @@ fn while_redis_decides() {
     expect_miss(&facts, Reason::LevelDisabled);
     let mut facts = by_redis(put(5000));
     facts.l2 = said(Shared::Tombstone(version(900)));
-    facts.past.invalidates = swept(by_pattern(), 900, Levels::ALL);
+    facts.past.invalidations = swept(by_pattern(), 900, Levels::ALL);
     expect_miss(&facts, Reason::InvalidatedByPattern);
     facts.past.last = changed("delete", 900);
     expect_miss(&facts, Reason::Deleted);
     facts.past.last = changed("put", 900);
     expect_miss(&facts, Reason::OtherLevels);
     facts.l2 = Asked::Said(None);
-    facts.past.invalidates = Vec::new();
+    facts.past.invalidations = Vec::new();
     expect_miss(&facts, Reason::Unknown);
     facts.past.last = changed("delete", 900);
     expect_miss(&facts, Reason::Deleted);

@@ -9,7 +9,7 @@ use std::sync::{
 
 /// A certified copy of a value: at the journal's position `as_of`, this was the key's value.
 #[derive(Debug)]
-pub struct Copy {
+pub struct CachedEntry {
     /// The value.
     pub entry: Arc<Entry>,
     /// The journal's position at which it was current.
@@ -30,7 +30,7 @@ pub struct Copy {
     pub(super) stay: OnceLock<Stay>,
 }
 
-impl Copy {
+impl CachedEntry {
     /// A copy of `entry` that is current at `as_of`, made at `now_ms`. Its counters start at zero.
     pub fn new(entry: Arc<Entry>, as_of: Position, now_ms: i64, config: &L1Config) -> CachedEntry {
         CachedEntry {
@@ -94,7 +94,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for CachedEntry {
     fn drop(&mut self) {
         if let Some(stay) = self.stay.get() {
             stay.end_unasked(self);

@@ -12,9 +12,9 @@ use crate::{
     key::Key,
     level::Levels,
     quota::Share,
-    source_of_truth::Expected,
     selector::{KeyRange, Tagged},
     shard::{SHARDS, shard},
+    source_of_truth::Expected,
     version::{Position, Version},
 };
 use bytes::Bytes;

@@ -12,7 +12,7 @@ use crate::{
     config::document::Document,
     key::Key,
     record::{Change, cut, named},
-    selector::Written,
+    selector::WrittenInvalidation,
     version::{Position, Version},
 };
 use redis::{Cmd, cmd};
@@ -48,6 +48,15 @@ pub(crate) struct Operation {
     pub started_us: u64,
     /// How long it may take, in microseconds.
     pub life_us: u64,
+}
+
+/// From where the journal is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    /// On from after this.
+    After(Position),
+    /// Back from before this, or from the end.
+    Before(Option<Position>),
 }
 
 /// Names the journal and makes its commands.
@@ -145,13 +154,18 @@ impl Journal {
     }
 
     /// The command that appends the record of an invalidation that has nothing to remove.
-    pub(crate) fn invalidated(&self, operation: Operation, invalidation: &Written) -> Cmd {
+    pub(crate) fn invalidated(&self, operation: Operation, invalidation: &WrittenInvalidation) -> Cmd {
         self.invalidation(operation, &invalidation.to_json(), "", "")
     }
 
     /// The command that appends the record of an invalidation and keeps it open, unless too many are. It takes the place of
     /// those at `passed` whose operations have ended.
-    pub(crate) fn invalidate(&self, operation: Operation, invalidation: &Written, passed: &[Position]) -> Cmd {
+    pub(crate) fn invalidate(
+        &self,
+        operation: Operation,
+        invalidation: &WrittenInvalidation,
+        passed: &[Position],
+    ) -> Cmd {
         let body = invalidation.to_json();
         let ended_ms = OPERATION_LIFE.as_millis();
         let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");
@@ -197,17 +211,17 @@ impl Journal {
         call
     }
 
-    /// The command that reads the raw records after `since`, oldest first; without it, the newest, newest first.
-    pub(crate) fn history(&self, since: Option<Position>, limit: usize) -> Cmd {
-        let mut read = match since {
-            Some(since) => {
+    /// The command that reads raw records after a position, oldest first; or before one, newest first.
+    pub(crate) fn history(&self, from: From, limit: usize) -> Cmd {
+        let mut read = match from {
+            From::After(since) => {
                 let mut read = cmd("XRANGE");
                 read.arg(&self.journal).arg(format!("({since}")).arg("+");
                 read
             }
-            None => {
+            From::Before(before) => {
                 let mut read = cmd("XREVRANGE");
-                read.arg(&self.journal).arg("+").arg("-");
+                read.arg(&self.journal).arg(before.map_or_else(|| "+".to_owned(), |at| format!("({at}"))).arg("-");
                 read
             }
         };

@@ -9,11 +9,11 @@
 //! | `{j}open:` + position | string | that one was closed by a later one that meant as much |
 //! | `{j}index` | hash | what the index of the journal holds: its generations, its newest record, how many it has seen |
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
-//! | `{j}index:invalidates` | stream | invalidations of those generations, at the positions of their records |
+//! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
-//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
-//! | `{j}stats:` + number | hash | the same of five minutes only |
+//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times; the greatest age of a copy that an audit found |
+//! | `{j}stats:` + number | hash | the same of one minute only |
 //! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, as-of position `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
@@ -55,15 +55,15 @@ pub(crate) use copies::{
 };
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE, SYNC_RECORDS,
-    Said, SyncReply, Told, appended, checked, closed, history, is_published, opened,
+    Fields, From, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
+    SYNC_RECORDS, Said, SyncReply, Told, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
 pub(crate) use stats::{
-    Evictions, Fleet, Heap, MEMORY_MS, Standing, census, counted, drawn, is_counted, refusal, reported,
+    Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };
 pub use target::RedisAccess;
 

@@ -40,14 +40,14 @@ impl Invalidation {
     }
 
     /// The same as it is written down; who began it, and why, stands in its record only.
-    pub(crate) fn written(&self) -> Written {
-        Written::new(self.version, &self.selector, self.levels, None, None)
+    pub(crate) fn written(&self) -> WrittenInvalidation {
+        WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None)
     }
 }
 
 /// An invalidation as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct WrittenInvalidation {
     pub version: Version,
     pub levels: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,14 +65,14 @@ pub(crate) struct Written {
     pub by: Option<String>,
 }
 
-impl Written {
+impl WrittenInvalidation {
     pub(crate) fn new(
         version: Version,
         selector: &Selector,
         levels: Levels,
         reason: Option<&str>,
         by: Option<&str>,
-    ) -> Written {
+    ) -> WrittenInvalidation {
         let (mut pattern, mut tags, mut within, mut select) = (None, None, None, None);
         match selector {
             Selector::Pattern(of) => pattern = Some(of.as_str().to_owned()),
@@ -82,7 +82,16 @@ impl Written {
             }
         }
         let by = by.map(|by| cut(by).into_owned());
-        Written { version, levels: levels.bits(), pattern, tags, within, select, reason: reason.map(str::to_owned), by }
+        WrittenInvalidation {
+            version,
+            levels: levels.bits(),
+            pattern,
+            tags,
+            within,
+            select,
+            reason: reason.map(str::to_owned),
+            by,
+        }
     }
 
     pub(crate) fn levels(&self) -> Levels {
@@ -95,12 +104,12 @@ impl Written {
 
     /// What was written down under `id`; `None` for what this release cannot read.
     pub(crate) fn read(id: Position, json: &str) -> Option<Invalidation> {
-        serde_json::from_str::<Written>(json).ok()?.recorded_at(id)
+        serde_json::from_str::<WrittenInvalidation>(json).ok()?.recorded_at(id)
     }
 
     /// The invalidation whose record stands at `id`.
     pub(crate) fn recorded_at(self, id: Position) -> Option<Invalidation> {
-        let Written { version, levels, pattern, tags, within, select, .. } = self;
+        let WrittenInvalidation { version, levels, pattern, tags, within, select, .. } = self;
         let selector = match (pattern, tags, select) {
             (Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
             (None, Some(any), None) => Selector::Tags { any, within },

@@ -7,14 +7,14 @@
 use super::{TieredCache, sync::About, tests::source};
 use crate::{
     Clock, Config, Deployment, Read, Selector,
-    open_invalidations::OpenInvalidations,
     coherence::Since,
     key::Key,
     level::{Level, Levels},
+    open_invalidations::OpenInvalidations,
     pattern::Pattern,
     record::{Event, Record},
     redis::SyncReply,
-    selector::Written,
+    selector::WrittenInvalidation,
     version::{Position, Version},
 };
 use shuttle::{
@@ -214,7 +214,7 @@ impl World {
         self.shared(|shared| {
             let (at, version) = (at(shared.journal.len()), shared.foreign());
             let selector = Selector::Pattern(Pattern::new(key.as_str()).expect("a number is a pattern"));
-            let written = Written::new(version, &selector, Levels::ALL, None, None);
+            let written = WrittenInvalidation::new(version, &selector, Levels::ALL, None, None);
             let invalidation = written.clone().recorded_at(at).expect("it is of this release");
             shared.journal.push(Record { at, event: Event::Invalidated(Arc::new(invalidation)) });
             shared.open.push((at, written.to_json()));

@@ -4,72 +4,34 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
-mod admit;
-mod commit;
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
-mod condition;
-mod configure;
-mod counting;
-mod deliver;
-mod mark_untrusted;
-mod explain;
-mod filling;
-mod history;
+mod fleet;
 mod invalidate;
 mod jobs;
-mod known_jobs;
-mod listing;
-mod load;
-mod maintain;
-mod merge;
-mod counter;
-mod mutate_many;
-mod newest;
-mod notes;
+mod list;
 mod open_error;
-mod undelivered;
-mod patch;
-mod prefetch;
-mod promote;
+mod outbox;
 mod read;
-mod read_many;
-mod read_rows;
-mod removal;
-mod piggybacked;
-mod status;
-mod stock;
-mod strain;
-mod in_doubt;
-mod sweep;
 mod sync;
-mod tag_listing;
 #[cfg(test)]
 mod tests;
-mod access_deltas;
-mod turns;
-mod versions;
 mod view;
-mod wake;
 mod warm;
-mod warming;
 mod write;
 
 pub use self::open_error::OpenError;
 
 use self::{
-    undelivered::Undelivered,
-    prefetch::Prefetches,
-    in_doubt::InDoubt,
-    sync::Unfinished,
-    access_deltas::AccessDeltas,
-    versions::Taken,
+    outbox::{in_doubt::InDoubt, undelivered::Undelivered},
+    sync::{Unfinished, access_deltas::AccessDeltas, audit::Audits},
     view::{Setup, Stop},
-    write::Attempts,
+    warm::prefetch::Prefetches,
+    write::{Attempts, versions::Taken},
 };
 use crate::{
     Clock, Config,
-    coherence::{Coherence, SyncDelta, AsOf},
+    coherence::{AsOf, Coherence, SyncDelta},
     config::document::Document,
     dynamo::Store,
     entry::Entry,
@@ -160,6 +122,7 @@ pub struct TieredCache {
     counters: Counters,
     reporter: Reporter,
     sync_times: SyncTimes,
+    audits: Audits,
     /// What each API key has used of its limits here.
     meters: Lock<Meters>,
     /// What each API key has stored, as far as this container knows.
@@ -222,6 +185,7 @@ impl TieredCache {
             counters,
             reporter: Reporter::new(),
             sync_times: SyncTimes::default(),
+            audits: Audits::default(),
             journal: Journal::new(&keys, link.is_cluster()),
             leases: Leases::new(keys),
             meters: Lock::new(Meters::new(limits)),

@@ -31,7 +31,7 @@ pub(crate) struct Told {
     pub last: Option<(Recorded, Fields)>,
     /// The invalidations that are open, and those there were, by the position and the body of their records.
     pub open: Vec<(Position, String)>,
-    pub invalidates: Vec<(Position, String)>,
+    pub invalidations: Vec<(Position, String)>,
 }
 
 impl Journal {
@@ -50,7 +50,7 @@ type RawTold = (u64, String, String, String, String, String, Fields, Bodies, Bod
 impl Told {
     /// Reads the reply to [`Journal::past`].
     pub(crate) fn parse(reply: Value) -> Result<Told, Down> {
-        let (now_ms, epoch, switched, floor, swept, said, record, open, invalidates) =
+        let (now_ms, epoch, switched, floor, swept, said, record, open, invalidations) =
             read::<RawTold>(reply, "the past of a key")?;
         let placed = |bodies: Bodies| {
             let placed = |(at, body): (String, String)| Some((Position::parse(&at)?, body));
@@ -67,7 +67,7 @@ impl Told {
             swept: Position::parse(&swept),
             last: recorded.map(|recorded| (recorded, record)),
             open: placed(open),
-            invalidates: placed(invalidates),
+            invalidations: placed(invalidations),
         })
     }
 }

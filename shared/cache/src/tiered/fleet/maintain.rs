@@ -3,18 +3,18 @@
 
 use crate::tiered::{
     TieredCache,
-    jobs::{GRACE, SILENCE_MS},
     invalidate::sweep::Pace,
+    jobs::{GRACE, SILENCE_MS},
     view::View,
 };
 use crate::{
     dynamo::{Due, Task},
     level::Level,
     outcome::{CacheError, Maintained},
-    redis::{Down, PAGE_KEYS, Page, Slice, Standing, is_counted, keys, size},
-    source_of_truth::SourceOfTruth,
+    redis::{Down, FleetTotals, PAGE_KEYS, Page, Slice, is_counted, keys, size},
     selector::{Invalidation, KeyRange},
     shard::SHARDS,
+    source_of_truth::SourceOfTruth,
     stats::{Breakdown, Census},
     version::Position,
 };
@@ -161,8 +161,8 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let rows_known =
-            !self.uses(Level::L3) || self.ask(self.fleet.standing()).await.and_then(Standing::parse)?.rows.is_some();
+        let rows_known = !self.uses(Level::L3)
+            || self.ask(self.fleet.standing(0)).await.and_then(FleetTotals::parse)?.rows.is_some();
         let known = rows_known && self.ask(self.fleet.is_counted()).await.and_then(is_counted)?;
         // Where nothing is known, a census is due whenever the last one was. Two at a time only cost more.
         let due_by_ms = if known { self.clock.now_ms() } else { i64::MAX };

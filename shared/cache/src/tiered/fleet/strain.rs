@@ -4,7 +4,7 @@ use crate::tiered::view::View;
 use crate::{
     level::Level,
     outcome::CacheError,
-    redis::{Batch, Down, Evictions, Order, Reply, Standing, refusal},
+    redis::{Batch, Down, Evictions, FleetTotals, Order, Reply, refusal},
     stats::Strain,
 };
 
@@ -14,7 +14,7 @@ const SAMPLE_MS: i64 = 300_000;
 
 impl View<'_> {
     /// What the replies to the trials, and to the question for evictions, say.
-    pub(crate) fn strain(&self, standing: &Standing, evictions: Reply, trials: Vec<Reply>) -> Strain {
+    pub(crate) fn strain(&self, standing: &FleetTotals, evictions: Reply, trials: Vec<Reply>) -> Strain {
         // Not every Redis says it.
         let now = Evictions::of(evictions, self.clock.now_ms()).ok();
         let known = now.zip(standing.evicted_before.or(standing.evicted));
@@ -27,10 +27,10 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let batch = Batch::from_iter([self.fleet.standing(), self.fleet.evictions()]);
+        let batch = Batch::from_iter([self.fleet.standing(0), self.fleet.evictions()]);
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let mut next = || replies.next().ok_or(Down::Odd("no reply"));
-        let standing = Standing::parse(next()?)?;
+        let standing = FleetTotals::parse(next()?)?;
         let Ok(now) = Evictions::of(next()?, self.clock.now_ms()) else { return Ok(()) };
         let last = standing.evicted.filter(|last| last.at_ms <= now.at_ms);
         if last.is_none_or(|last| now.at_ms - last.at_ms >= SAMPLE_MS) {

@@ -4,6 +4,10 @@
 //! returns a copy certified before it, nor a row of L3 of a smaller version. What is found costs by what matches,
 //! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
 
+pub(crate) mod match_counter;
+pub(crate) mod removal;
+pub(crate) mod sweep;
+
 use crate::tiered::{
     TieredCache, ended,
     invalidate::match_counter::MatchCounter,
@@ -13,15 +17,15 @@ use crate::tiered::{
 };
 use crate::{
     dynamo::Noted,
-    scan_checkpoint::ScanCheckpoint,
     key::Key,
     level::{Level, Levels},
     memory::CachedEntry,
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
     planted::{Bug, planted},
     redis::{Down, Opened, closed, opened},
+    scan_checkpoint::ScanCheckpoint,
+    selector::{Invalidation, Selector, WrittenInvalidation},
     source_of_truth::SourceOfTruth,
-    selector::{Invalidation, Selector, Written},
     version::{Position, Version},
 };
 use futures_util::future::join;
@@ -157,7 +161,7 @@ impl View<'_> {
         &self,
         request: &Invalidate,
         levels: Levels,
-    ) -> Result<Result<(Written, Invalidation), Down>, CacheError> {
+    ) -> Result<Result<(WrittenInvalidation, Invalidation), Down>, CacheError> {
         let as_of = self.as_of();
         let written = request.written(self.version(as_of), levels);
         let meant = |at| Invalidation { at, version: written.version, selector: request.selector.clone(), levels };
@@ -178,7 +182,7 @@ impl View<'_> {
     /// Removes what a record means; `None` when the record was lost on the way.
     async fn remove_meant(
         &self,
-        written: &Written,
+        written: &WrittenInvalidation,
         meant: &Invalidation,
         account: Option<&str>,
         pace: Pace,
@@ -229,7 +233,7 @@ impl View<'_> {
     ) -> Result<Invalidated, CacheError> {
         let written = request.written(self.version_above_all(), levels);
         // Whoever reads the note takes versions above it, and it hides nothing.
-        let noted = || Written { version: self.version_without_redis(Version::ZERO), ..written.clone() };
+        let noted = || WrittenInvalidation { version: self.version_without_redis(Version::ZERO), ..written.clone() };
         let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
         if let Some(note) = &again {
             self.leave_note(note).await?;
@@ -305,7 +309,7 @@ impl View<'_> {
 }
 
 impl Invalidate {
-    fn written(&self, version: Version, levels: Levels) -> Written {
-        Written::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
+    fn written(&self, version: Version, levels: Levels) -> WrittenInvalidation {
+        WrittenInvalidation::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
     }
 }

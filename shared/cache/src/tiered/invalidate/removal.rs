@@ -6,19 +6,19 @@
 //! have been promoted again since, so that the record is put back with the same version and the removal begins anew.
 
 use crate::tiered::{
-    jobs::{Halt, Lease},
     invalidate::match_counter::MatchCounter,
     invalidate::sweep::{Act, Pace, Sweep},
+    jobs::{Halt, Lease},
     view::View,
 };
 use crate::{
     dynamo::{Creation, JobRecord, NewJob, removal_slot},
-    scan_checkpoint::ScanCheckpoint,
     job::{Counters, REMOVAL},
     level::Level,
     outcome::CacheError,
     redis::appended,
-    selector::{Invalidation, Written},
+    scan_checkpoint::ScanCheckpoint,
+    selector::{Invalidation, WrittenInvalidation},
     version::Position,
 };
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ const TRIES: usize = 3;
 
 /// What an invalidation leaves to a job.
 pub(crate) struct Handover<'a> {
-    pub written: &'a Written,
+    pub written: &'a WrittenInvalidation,
     /// Where its record stands, if Redis has it.
     pub at: Option<Position>,
     pub scan_checkpoint: ScanCheckpoint,
@@ -43,6 +43,7 @@ pub(crate) struct Handover<'a> {
 struct Progress {
     /// Where the record stood under which it has come so far.
     at: Option<String>,
+    #[serde(rename = "frontier")]
     scan_checkpoint: ScanCheckpoint,
 }
 
@@ -112,7 +113,7 @@ impl View<'_> {
 
     /// Closes the record of a removal that is done. What fails here leaves a record that hides nothing any more, and
     /// maintenance closes it.
-    pub(crate) async fn close(&self, record: &JobRecord) {
+    pub(crate) async fn close_rest(&self, record: &JobRecord) {
         let Ok(written) = read(record) else { return };
         let Some(at) = self.knowledge().open_at(written.version) else { return };
         let Some(done) = written.recorded_at(at) else { return };
@@ -123,7 +124,11 @@ impl View<'_> {
 
     /// Makes sure that the record of a removal is open and that this container has read it, and says where it stands;
     /// `None` with L2 switched off.
-    pub(crate) async fn ensure_open(&self, written: &Written, body: &str) -> Result<Option<String>, CacheError> {
+    pub(crate) async fn ensure_open(
+        &self,
+        written: &WrittenInvalidation,
+        body: &str,
+    ) -> Result<Option<String>, CacheError> {
         if !self.uses(Level::L2) {
             return Ok(None);
         }
@@ -146,11 +151,11 @@ impl Progress {
 }
 
 /// The name of the job that does the rest of an invalidation: always the same, so that it is made once.
-fn job_of(written: &Written) -> String {
+fn job_of(written: &WrittenInvalidation) -> String {
     format!("{REMOVAL}-{:x}", written.version.0)
 }
 
-fn read(record: &JobRecord) -> Result<Written, CacheError> {
+fn read(record: &JobRecord) -> Result<WrittenInvalidation, CacheError> {
     serde_json::from_str(&record.body).map_err(|_| not_understood())
 }
 

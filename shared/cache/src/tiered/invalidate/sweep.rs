@@ -4,15 +4,15 @@
 use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
 use crate::{
     dynamo::{Doomed, L3Error, Live, Match, Search, Which},
-    scan_checkpoint::{Front, ScanCheckpoint},
     key::Key,
     level::Level,
     outcome::CacheError,
     redis::{
         Batch, Command, Down, Eviction, Meant, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys,
     },
+    scan_checkpoint::{Front, ScanCheckpoint},
+    selector::{KeyRange, Selector},
     source_of_truth::SourceOfTruth,
-    selector::{Selector, KeyRange},
     version::Version,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};

@@ -3,6 +3,10 @@
 //! A call is no more than that: which job it is worked on decides the [line](crate::tiered::jobs::turns), so that who has called often
 //! is not served often. There is a call at least for each job that waits, and one that finds none is over.
 
+pub(crate) mod lookup;
+pub(crate) mod turns;
+pub(crate) mod wake;
+
 use crate::tiered::{TieredCache, invalidate::sweep::Pace, jobs::turns::Turns};
 use crate::{
     dynamo::{JobRecord, L3Error, Place},
@@ -144,7 +148,7 @@ impl TieredCache {
             return Err(Halt::Lost);
         }
         if lease.record.job.kind == REMOVAL {
-            self.view().close(&lease.record).await;
+            self.view().close_rest(&lease.record).await;
         }
         Ok(Slice::Done)
     }

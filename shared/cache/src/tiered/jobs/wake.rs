@@ -2,7 +2,7 @@
 //! nobody came for. What is due is found by time, so that what waits for later costs nothing; and what is to be called
 //! for, of each account in turn.
 
-use crate::tiered::{jobs::SILENCE_MS, invalidate::sweep::Pace, jobs::turns::Turns, view::View};
+use crate::tiered::{invalidate::sweep::Pace, jobs::SILENCE_MS, jobs::turns::Turns, view::View};
 use crate::{
     dynamo::{L3Error, Place},
     outcome::{CacheError, Maintained},

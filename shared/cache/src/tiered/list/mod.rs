@@ -3,11 +3,15 @@
 //! What L3 has is read consistently, so that an acknowledged mutation is in the next page, and what an open invalidation
 //! hides is left out. Nothing is kept between two pages.
 
+pub(crate) mod filling;
+pub(crate) mod merge;
+pub(crate) mod tags;
+
 use crate::tiered::{
     TieredCache, ended,
+    invalidate::sweep::Act,
     list::filling::Filling,
     list::merge::{Due, Merge, share},
-    invalidate::sweep::Act,
     view::{CaughtUp, Stop, View},
 };
 use crate::{
@@ -18,9 +22,9 @@ use crate::{
     listing::{List, Listed, Listing, Mark},
     outcome::CacheError,
     redis::{Down, Head, Page, heads, keys},
-    source_of_truth::SourceOfTruth,
     selector::KeyRange,
     shard::{SHARDS, shard},
+    source_of_truth::SourceOfTruth,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashMap;
@@ -147,7 +151,12 @@ impl View<'_> {
     }
 
     /// The same of an index of L2, whose members cost next to nothing.
-    pub(crate) async fn read_names(&self, key_range: KeyRange<'_>, due: &[Due], limit: usize) -> Result<Vec<Part>, Down> {
+    pub(crate) async fn read_names(
+        &self,
+        key_range: KeyRange<'_>,
+        due: &[Due],
+        limit: usize,
+    ) -> Result<Vec<Part>, Down> {
         let pages = due.iter().map(|Due { shard, behind }| {
             let key_range = KeyRange { shard: *shard, ..key_range };
             self.setup.copies.page(&Page { key_range, after: behind.as_deref(), limit })

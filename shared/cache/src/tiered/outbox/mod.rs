@@ -1,7 +1,10 @@
 //! Outage notes: what Redis could not be told is told by whoever reaches it first; and the open invalidations of
 //! unfinished jobs, which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
-use crate::tiered::{outbox::undelivered::Leaving, outbox::in_doubt::InDoubt, view::View};
+pub(crate) mod in_doubt;
+pub(crate) mod undelivered;
+
+use crate::tiered::{outbox::in_doubt::InDoubt, outbox::undelivered::Leaving, view::View};
 use crate::{
     coherence::{Coherence, Sent},
     dynamo::{Generation, L3Error, Note, Noted, Notes},
@@ -12,8 +15,8 @@ use crate::{
     planted::{Bug, planted},
     record::Change,
     redis::{Command, Done, Down, Operation, Outcome, appended, checked},
+    selector::WrittenInvalidation,
     source_of_truth::SourceOfTruth,
-    selector::Written,
     version::{Position, Version},
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -80,11 +83,11 @@ impl View<'_> {
     /// may be trusted.
     pub(crate) async fn heed_notes(&self, heeding: Option<bool>) -> Result<(), Down> {
         if let Some(undelivered) = heeding {
-            let standing = self.undelivered.standing();
+            let snapshot = self.undelivered.snapshot();
             match self.find_notes().await {
                 Ok(found) => {
                     timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                    self.undelivered.told(standing);
+                    self.undelivered.delivered(snapshot);
                     // The journal has them now. Notes that are not finished in time are found, and finished, again.
                     self.finish_notes(&found).await;
                 }
@@ -198,7 +201,8 @@ impl View<'_> {
     fn lost_invalidations<'a>(&self, noted: &'a [String]) -> Vec<&'a str> {
         let knowledge = self.knowledge();
         let is_open = |body: &str| {
-            Written::read(Position::ZERO, body).is_some_and(|lost| knowledge.open_at(lost.version).is_some())
+            WrittenInvalidation::read(Position::ZERO, body)
+                .is_some_and(|lost| knowledge.open_at(lost.version).is_some())
         };
         noted.iter().map(String::as_str).filter(|body| !is_open(body)).collect()
     }

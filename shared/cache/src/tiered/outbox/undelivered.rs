@@ -1,7 +1,7 @@
 //! Whether this container has left notes that are not in the journal yet.
 //!
 //! Notes are left and read by several operations at once. Whoever reads them has read those only that were written by
-//! then: a note that is on its way meanwhile goes on being owed.
+//! then: a note that is on its way meanwhile goes on being undelivered.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -12,7 +12,7 @@ pub(crate) struct Undelivered {
     begun: AtomicU64,
     ended: AtomicU64,
     /// Of those begun, the first so many are in the journal.
-    told: AtomicU64,
+    delivered: AtomicU64,
 }
 
 /// A note on its way to the control table, until this is dropped.
@@ -21,10 +21,10 @@ pub(crate) struct Leaving<'a>(&'a Undelivered);
 
 /// The notes that whoever begins to read now finds; `None` while another is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing(Option<u64>);
+pub(crate) struct Snapshot(Option<u64>);
 
 impl Undelivered {
-    /// From now on a note is owed.
+    /// From now on a note is undelivered.
     pub(crate) fn leave(&self) -> Leaving<'_> {
         self.begun.fetch_add(1, SeqCst);
         Leaving(self)
@@ -32,20 +32,20 @@ impl Undelivered {
 
     /// Whether any note is not in the journal yet.
     pub(crate) fn any(&self) -> bool {
-        self.told.load(SeqCst) != self.begun.load(SeqCst)
+        self.delivered.load(SeqCst) != self.begun.load(SeqCst)
     }
 
     /// What there is, to be asked before the notes are read.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         // In this order: one that begins in between is on its way.
         let ended = self.ended.load(SeqCst);
-        Standing(Some(ended).filter(|ended| *ended == self.begun.load(SeqCst)))
+        Snapshot(Some(ended).filter(|ended| *ended == self.begun.load(SeqCst)))
     }
 
     /// The notes that stood are in the journal.
-    pub(crate) fn told(&self, standing: Standing) {
-        if let Some(notes) = standing.0 {
-            self.told.fetch_max(notes, SeqCst);
+    pub(crate) fn delivered(&self, snapshot: Snapshot) {
+        if let Some(notes) = snapshot.0 {
+            self.delivered.fetch_max(notes, SeqCst);
         }
     }
 }
@@ -61,30 +61,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_owed_until_it_is_told() {
+    fn a_note_is_undelivered_until_it_is_delivered() {
         let undelivered = Undelivered::default();
         assert!(!undelivered.any());
         drop(undelivered.leave());
-        let standing = undelivered.standing();
+        let snapshot = undelivered.snapshot();
         assert!(undelivered.any());
-        undelivered.told(standing);
+        undelivered.delivered(snapshot);
         assert!(!undelivered.any());
     }
 
     #[test]
-    fn a_note_that_came_while_they_were_read_goes_on_being_owed() {
+    fn a_note_that_came_while_they_were_read_goes_on_being_undelivered() {
         let undelivered = Undelivered::default();
         drop(undelivered.leave());
-        let standing = undelivered.standing();
+        let snapshot = undelivered.snapshot();
         drop(undelivered.leave());
-        undelivered.told(standing);
+        undelivered.delivered(snapshot);
         assert!(undelivered.any(), "it was written after they were read");
         let on_its_way = undelivered.leave();
-        let standing = undelivered.standing();
+        let snapshot = undelivered.snapshot();
         drop(on_its_way);
-        undelivered.told(standing);
+        undelivered.delivered(snapshot);
         assert!(undelivered.any(), "it was on its way when they were read");
-        undelivered.told(undelivered.standing());
+        undelivered.delivered(undelivered.snapshot());
         assert!(!undelivered.any());
     }
 }

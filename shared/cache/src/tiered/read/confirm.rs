@@ -115,7 +115,13 @@ impl View<'_> {
     }
 
     /// The same, by what is known.
-    fn confirm_or_drop_by(&self, key: &Key, copy: &CachedEntry, looked: Option<&Looked>, knowledge: &Coherence) -> Option<bool> {
+    fn confirm_or_drop_by(
+        &self,
+        key: &Key,
+        copy: &CachedEntry,
+        looked: Option<&Looked>,
+        knowledge: &Coherence,
+    ) -> Option<bool> {
         let known = copy.known();
         if known >= knowledge.settled() {
             return Some(true);

@@ -11,7 +11,7 @@ use crate::tiered::{
     view::{Stop, View},
 };
 use crate::{
-    coherence::{Looked, AsOf},
+    coherence::{AsOf, Looked},
     entry::Entry,
     key::Key,
     level::Level,
@@ -111,7 +111,8 @@ impl View<'_> {
         let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || is_due);
         let syncs = by_redis && (is_due || self.owes_notes());
         for wanted in &mut many.wanted {
-            let may_be_trusted = |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
+            let may_be_trusted =
+                |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
             if let Some(hit) = self.get_if(wanted.key, &mut wanted.path, settled, may_be_trusted) {
                 many.bytes += wanted.found(Ok(Some(hit)));
             }

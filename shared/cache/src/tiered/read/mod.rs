@@ -1,5 +1,13 @@
 //! Reading: L1 while the window lasts, else a sync and L2 in one round trip, else L3 and up again.
 
+pub(crate) mod confirm;
+pub(crate) mod deliver;
+mod explain;
+pub(crate) mod many;
+pub(crate) mod newest;
+pub(crate) mod promote;
+pub(crate) mod rows;
+
 use crate::tiered::{
     fleet::configure::FOLLOW_INTERVAL_MS,
     read::newest::Newest,
@@ -8,7 +16,7 @@ use crate::tiered::{
 };
 use crate::{
     codec,
-    coherence::{Looked, Since, AsOf},
+    coherence::{AsOf, Looked, Since},
     config::LARGEST_ENTRY_BYTES,
     entry::Entry,
     key::Key,
@@ -104,7 +112,7 @@ impl View<'_> {
         key: &Key,
         path: &mut Path,
         settled: Position,
-        may_be_trusted: impl Fn(&Copy) -> bool,
+        may_be_trusted: impl Fn(&CachedEntry) -> bool,
     ) -> Option<Hit> {
         if path.l1 == Step::Disabled {
             return None;

@@ -1,6 +1,6 @@
 //! What L3 says of a key: its newest value, or where that is.
 
-use crate::tiered::{Source, sync::Written, view::View};
+use crate::tiered::{Source, sync::CopyWrite, view::View};
 use crate::{
     codec,
     coherence::AsOf,
@@ -66,8 +66,8 @@ impl Newest {
     }
 
     /// What is written with that.
-    pub(crate) fn written<'a>(&'a self, key: &'a Key) -> Written<'a> {
-        Written { key, tags: &self.entry.tags, version: self.entry.version, bytes: self.envelope.len() }
+    pub(crate) fn written<'a>(&'a self, key: &'a Key) -> CopyWrite<'a> {
+        CopyWrite { key, tags: &self.entry.tags, version: self.entry.version, bytes: self.envelope.len() }
     }
 }
 

@@ -3,13 +3,13 @@
 
 use crate::tiered::{
     jobs::Halt,
-    warm::load::{Ground, Piece},
-    sync::{About, Synced, Written},
+    sync::{About, CopyWrite, Synced},
     view::View,
+    warm::load::{Ground, Piece},
 };
 use crate::{
     codec,
-    coherence::{Looked, Since, AsOf},
+    coherence::{AsOf, Looked, Since},
     config::LARGEST_ENTRY_BYTES,
     entry::Entry,
     job::Job,
@@ -18,8 +18,8 @@ use crate::{
     outcome::CacheError,
     quota::share_of,
     redis::{Done, Down, Outcome, Reply, WriteCopy, is_refused},
-    source_of_truth::Expected,
     shard::shard,
+    source_of_truth::Expected,
 };
 use bytes::Bytes;
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -223,7 +223,7 @@ impl View<'_> {
 
     fn owe_undo_all(&self, ready: &[Ready], as_of: AsOf) {
         for Ready { key, entry, envelope, .. } in ready {
-            let written = Written { key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
+            let written = CopyWrite { key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
             self.schedule_compensation(&written, as_of);
         }
     }

@@ -2,20 +2,20 @@
 //! round trip.
 
 use crate::tiered::{
+    read::many::{Many, State},
     read::newest::Newest,
     read::promote::{CALL_COPIES, outcomes},
-    read::many::{Many, State},
     sync::After,
     view::View,
 };
 use crate::{
-    coherence::{Since, AsOf},
+    coherence::{AsOf, Since},
     key::Key,
     level::Level,
     outcome::{CacheError, Read},
     redis::{Found, WriteCopy},
-    source_of_truth::SourceOfTruth,
     shard::shard,
+    source_of_truth::SourceOfTruth,
 };
 
 /// A value that L3 has given, on its way up.

@@ -1,9 +1,13 @@
 //! The sync: one round trip that tells this container what the others did, and them what it read.
 
+pub(crate) mod access_deltas;
+pub(crate) mod audit;
+pub(crate) mod piggyback;
+
 use crate::tiered::view::View;
 use crate::{
     clock::elapsed_ms,
-    coherence::{Coherence, Looked, Sent, Since, AsOf},
+    coherence::{AsOf, Coherence, Looked, Sent, Since},
     key::Key,
     lock::{Held, whole},
     planted::{Panic, panic_at},
@@ -12,6 +16,7 @@ use crate::{
     stats::Count,
     version::{Position, Version},
 };
+use futures_util::future::join;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -23,7 +28,7 @@ const MOST_UNFINISHED: usize = 1000;
 const ARRIVAL_MS: i64 = 1000;
 
 /// A write into L2.
-pub(crate) struct Written<'a> {
+pub(crate) struct CopyWrite<'a> {
     pub key: &'a Key,
     pub tags: &'a [Arc<str>],
     pub version: Version,
@@ -98,11 +103,22 @@ impl View<'_> {
         let count = more.len();
         let began = Instant::now();
         let hot = self.hot_keys();
+        let sample = self.sample();
+        let keys: Vec<&Key> = about.keys.iter().copied().chain(sample.iter().map(|(key, _)| key)).collect();
+        let about = About { keys: &keys, always: about.always || !sample.is_empty() };
         let sent = self.send();
         let sync = self.sync_command(&sent, about, &hot);
         let (riding, piggybacked) = self.piggybacked();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
-        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        let (replies, truth) = match sample.is_empty() {
+            true => (self.link.run(&batch, Order::Any).await, None),
+            false => {
+                let (replies, truth) =
+                    Box::pin(join(self.link.run(&batch, Order::Any), self.read_truth(&sample))).await;
+                (replies, Some(truth))
+            }
+        };
+        let mut replies = replies?.into_iter();
         self.sync_times.add(began.elapsed());
         let (looked, as_of, heeding) = {
             let reply = self.reply_to_sync(replies.next())?;
@@ -122,6 +138,9 @@ impl View<'_> {
             self.link.leave_alone();
         }
         heeded?;
+        if let Some(truth) = truth {
+            self.audit(&sample, truth, looked.as_ref());
+        }
         self.prefetches.allow(began.elapsed() < self.prefetch_time());
         Ok(Synced { replies: answers, looked, as_of })
     }
@@ -165,7 +184,7 @@ impl View<'_> {
     /// that something has happened to meanwhile is taken back.
     pub(crate) async fn then_check(
         &self,
-        written: &Written<'_>,
+        written: &CopyWrite<'_>,
         as_of: AsOf,
         commands: Vec<Command>,
     ) -> Result<Checked, Down> {
@@ -175,7 +194,7 @@ impl View<'_> {
     /// The same of writes of many keys.
     pub(crate) async fn then_check_all(
         &self,
-        written: &[Written<'_>],
+        written: &[CopyWrite<'_>],
         as_of: AsOf,
         commands: Vec<Command>,
         after: After,
@@ -188,7 +207,7 @@ impl View<'_> {
 
     async fn check(
         &self,
-        written: &[Written<'_>],
+        written: &[CopyWrite<'_>],
         as_of: AsOf,
         commands: Vec<Command>,
         after: After,
@@ -199,13 +218,13 @@ impl View<'_> {
         let (replies, looked) = self.then_sync_about(about, commands, bytes, after).await?;
         let since: Vec<Since> = {
             let knowledge = self.knowledge();
-            let since = |of: &Written<'_>| knowledge.since(of.key, of.tags, as_of, of.version, looked.as_ref());
+            let since = |of: &CopyWrite<'_>| knowledge.since(of.key, of.tags, as_of, of.version, looked.as_ref());
             written.iter().map(since).collect()
         };
         let changed = written.iter().zip(&since).filter(|(_, since)| **since != Since::Unchanged);
         if self.source_of_truth() == SourceOfTruth::L3 {
             let operation = self.operation(as_of);
-            let undo = |(of, _): (&Written<'_>, _)| {
+            let undo = |(of, _): (&CopyWrite<'_>, _)| {
                 self.setup.copies.undo(operation, of.key.as_str(), of.version, as_of.position)
             };
             for undone in self.ask_all(changed.map(undo).collect(), 0).await? {
@@ -226,7 +245,7 @@ impl View<'_> {
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
-    pub(crate) fn schedule_compensation(&self, written: &Written<'_>, as_of: AsOf) {
+    pub(crate) fn schedule_compensation(&self, written: &CopyWrite<'_>, as_of: AsOf) {
         if self.source_of_truth() == SourceOfTruth::L2 {
             return;
         }
@@ -331,7 +350,7 @@ impl View<'_> {
 /// nobody waits for it any more, they are undone.
 struct Unchecked<'a> {
     view: &'a View<'a>,
-    written: &'a [Written<'a>],
+    written: &'a [CopyWrite<'a>],
     as_of: AsOf,
 }
 

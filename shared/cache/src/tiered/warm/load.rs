@@ -7,9 +7,9 @@ use crate::{
     key::Key,
     outcome::CacheError,
     redis::{Down, Eviction, Page, evicted, keys, size},
-    source_of_truth::SourceOfTruth,
-    selector::{Selector, KeyRange},
+    selector::{KeyRange, Selector},
     shard::{SHARDS, shard},
+    source_of_truth::SourceOfTruth,
 };
 use bytes::Bytes;
 use std::sync::Arc;

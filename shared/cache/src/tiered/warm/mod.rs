@@ -1,5 +1,9 @@
 //! Accepting, reporting and cancelling warm jobs. What runs them is in [`crate::tiered::warm::run`].
 
+pub(crate) mod load;
+pub(crate) mod prefetch;
+pub(crate) mod run;
+
 use crate::tiered::{
     TieredCache,
     invalidate::match_counter::MatchCounter,
@@ -8,10 +12,10 @@ use crate::tiered::{
 };
 use crate::{
     dynamo::{Creation, Held, JobRecord, NewJob, any_slot},
-    scan_checkpoint::ScanCheckpoint,
     job::{Estimate, Job, JobState, WARM},
     level::{Level, Levels},
     outcome::{CacheError, Warming},
+    scan_checkpoint::ScanCheckpoint,
     selector::Selector,
     warm::{Strategy, Warm},
 };

@@ -11,7 +11,7 @@
 
 use crate::tiered::{TieredCache, read::Shared, view::View};
 use crate::{
-    coherence::{Looked, AsOf},
+    coherence::{AsOf, Looked},
     key::{Key, MAX_KEY_BYTES},
     level::Level,
     lock::{Held, Lock, emptied},

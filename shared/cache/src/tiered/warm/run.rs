@@ -6,21 +6,21 @@
 //! whose Redis has lost what it had (the journal began another epoch) begins anew.
 
 use crate::tiered::{
+    invalidate::sweep::Pace,
     jobs::{Halt, Lease},
+    read::promote::{Failure, Load, Sum},
+    view::View,
     warm::load::{Batch, Ground},
     warm::prefetch::{has_room, worth_naming},
-    read::promote::{Failure, Load, Sum},
-    invalidate::sweep::Pace,
-    view::View,
 };
 use crate::{
-    scan_checkpoint::Front,
     job::{Counters, Job},
     key::Key,
     level::Level,
     outcome::CacheError,
     redis::Down,
-    selector::{Selector, KeyRange},
+    scan_checkpoint::Front,
+    selector::{KeyRange, Selector},
     version::Position,
     warm::{Strategy, Warm},
 };

@@ -4,8 +4,8 @@
 use crate::tiered::{sync, view::View};
 use crate::{
     clock::elapsed_ms,
-    coherence::{Since, AsOf},
-    dynamo::{Before, L3Error, Noted, Write, WriteRow, Written},
+    coherence::{AsOf, Since},
+    dynamo::{Before, L3Error, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -103,16 +103,16 @@ impl View<'_> {
         let leaving = noted.then(|| self.owe_note());
         let untold = Untold { view: self, key: plan.key, version: begun.version };
         let written = match noted && !planted(Bug::NoteNotLeft) {
-            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(Written::Yes(Before::default())),
+            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(RowWritten::Yes(Before::default())),
             true => self.store.write_with_note(&row).await,
             false => self.store.write(&row).await,
         };
         let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
         drop(leaving);
         let replaced = match written {
-            Ok(Written::Newer(version)) => return Ok(untold.overtaken_by(version)),
-            Ok(Written::Unexpected) => return Ok(untold.overtaken_by(begun.version)),
-            Ok(Written::Yes(before)) => {
+            Ok(RowWritten::Newer(version)) => return Ok(untold.overtaken_by(version)),
+            Ok(RowWritten::Unexpected) => return Ok(untold.overtaken_by(begun.version)),
+            Ok(RowWritten::Yes(before)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
                 let replaced = before.clone();
@@ -333,10 +333,10 @@ impl<'a> Plan<'a> {
         Noted::Changed { key: self.key.as_str().to_owned(), version }
     }
 
-    fn written(&self, begun: &Begun) -> sync::Written<'a> {
+    fn written(&self, begun: &Begun) -> sync::CopyWrite<'a> {
         let (tags, bytes): (&[Arc<str>], usize) =
             self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
-        sync::Written { key: self.key, tags, version: begun.version, bytes }
+        sync::CopyWrite { key: self.key, tags, version: begun.version, bytes }
     }
 
     fn names(&self, level: Level) -> bool {

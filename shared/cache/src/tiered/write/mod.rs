@@ -1,10 +1,16 @@
 //! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
 
+pub(crate) mod commit;
+pub(crate) mod condition;
+pub(crate) mod many;
+pub(crate) mod patch;
+pub(crate) mod stock;
+pub(crate) mod versions;
+
 use crate::tiered::{
-    Source, TieredCache,
-    write::commit::{Begun, Effect, Ended, Plan},
-    ended,
+    Source, TieredCache, ended,
     view::{CaughtUp, Stop, View},
+    write::commit::{Begun, Effect, Ended, Plan},
 };
 use crate::{
     clock::elapsed_ms,
@@ -170,7 +176,8 @@ impl View<'_> {
         if !redis {
             // Redis time cannot be asked: L3 and what is open say what must be exceeded. Catching up may have read that.
             let since_began = elapsed_ms(asked_ms, self.clock.steady_ms()) + 1;
-            let (found, known) = tokio::join!(self.store.before(key.as_str()), self.learn_open_invalidations(false, since_began));
+            let (found, known) =
+                tokio::join!(self.store.before(key.as_str()), self.learn_open_invalidations(false, since_began));
             before = found.map_err(|error| self.l3_failed(key, path, error))?.unwrap_or_default();
             // What is open now is exceeded; what opens later is a mutation at the same time.
             known?;

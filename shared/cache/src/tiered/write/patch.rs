@@ -10,12 +10,11 @@
 //! it has written, as if the invalidation had come right behind it.
 
 use crate::tiered::{
-    TieredCache,
-    write::commit::{Begun, Ended, Plan},
-    write::condition::Current,
-    ended,
+    TieredCache, ended,
     view::{Stop, View},
     write::TRIES,
+    write::commit::{Begun, Ended, Plan},
+    write::condition::Current,
 };
 use crate::{
     codec::{self, Attributes, Payload},

@@ -1,9 +1,10 @@
 //! What is asked of everybody for an explanation. Nothing is changed by it: no sync, no fill, no read that counts.
 
-use super::{TieredCache, history::mutation, view::View};
+use crate::tiered::{TieredCache, fleet::history::mutation, view::View};
 use crate::{
     clock::elapsed_ms,
-    codec, coherence,
+    codec,
+    coherence::{self, Coherence},
     config::LARGEST_ENTRY_BYTES,
     dynamo::{FoundRow, Standing},
     explain::{
@@ -17,7 +18,7 @@ use crate::{
     memory::CachedEntry,
     outcome::Read,
     redis::{Batch, Down, Fields, Found, Order, Reply, Told},
-    selector::Written,
+    selector::WrittenInvalidation,
     version::{Position, Version},
 };
 use std::collections::HashMap;
@@ -55,7 +56,8 @@ impl View<'_> {
             ),
             false => Asked::Disabled,
         };
-        let (now_ms, source_of_truth, revalidate_ms) = (self.clock.now_ms(), self.source_of_truth(), self.revalidate_ms());
+        let (now_ms, source_of_truth, revalidate_ms) =
+            (self.clock.now_ms(), self.source_of_truth(), self.revalidate_ms());
         let facts = Facts { key, now_ms, source_of_truth, revalidate_ms, l1, l2, l3, past };
         let window_ms = self.window_ms(Read::default());
         judge(&facts, self.reporter.container().to_owned(), window_ms, synced_ms)
@@ -92,7 +94,12 @@ impl View<'_> {
 
     /// Whether the copy is good, as far as this container knows without asking; nothing becomes of it.
     fn opinion(&self, key: &Key, copy: &CachedEntry) -> Option<bool> {
-        let (known, knowledge) = (copy.known(), self.knowledge());
+        self.opinion_by(key, copy, &self.knowledge())
+    }
+
+    /// The same, by what is known.
+    pub(crate) fn opinion_by(&self, key: &Key, copy: &CachedEntry, knowledge: &Coherence) -> Option<bool> {
+        let known = copy.known();
         if known >= knowledge.settled() {
             return Some(true);
         }
@@ -138,7 +145,7 @@ impl View<'_> {
 }
 
 fn past(told: Told) -> Past {
-    let Told { now_ms, epoch, switched, floor, swept, last, open, invalidates } = told;
+    let Told { now_ms, epoch, switched, floor, swept, last, open, invalidations } = told;
     let last = last.map(|(recorded, fields)| {
         let version = fields.get("version").and_then(|version| Version::parse(version));
         Changed {
@@ -150,12 +157,12 @@ fn past(told: Told) -> Past {
     let count = open.len();
     let open: Vec<Swept> = open.into_iter().filter_map(swept_by).collect();
     let has_unreadable_invalidation = open.len() < count;
-    let invalidates = invalidates.into_iter().rev().filter_map(swept_by).collect();
-    Past { epoch, switched, floor, swept, last, invalidates, open, has_unreadable_invalidation, now_ms }
+    let invalidations = invalidations.into_iter().rev().filter_map(swept_by).collect();
+    Past { epoch, switched, floor, swept, last, invalidations, open, has_unreadable_invalidation, now_ms }
 }
 
 fn swept_by((at, body): (Position, String)) -> Option<Swept> {
-    let invalidation = Written::read(at, &body)?;
+    let invalidation = WrittenInvalidation::read(at, &body)?;
     let fields: Fields = HashMap::from([("kind".to_owned(), "invalidate".to_owned()), ("body".to_owned(), body)]);
     Some(Swept { invalidation, mutation: mutation(at, &fields, None)? })
 }
