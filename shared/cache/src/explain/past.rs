@@ -131,8 +131,8 @@ impl Past {
         }
     }
 
-    /// What has taken away, after `since` and before `until_ms` of Redis time, a value of which neither tags nor expiry are known any more: what certainly
-    /// meant it; else whatever may have, if that is one alone.
+    /// What has taken away, after `since` and before `until_ms` of Redis time, a value of which neither tags nor expiry are
+    /// known any more: what certainly meant it; else whatever may have, if that is one alone.
     pub(super) fn suspect(&self, key: &Key, since: Position, until_ms: u64) -> Option<Culprit> {
         let is_meant = |swept: &&Swept| {
             let Invalidation { at, levels, selector, .. } = &swept.invalidation;

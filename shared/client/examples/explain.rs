@@ -1,0 +1,12 @@
+use strata_client::{Client, Error};
+
+/// Asks why there is no value.
+pub async fn run(client: &Client) -> Result<(), Error> {
+    client.put("session:9", &"value").await?;
+    client.delete("session:9").await?;
+    let explained = client.explain("session:9").await?;
+    assert_eq!((explained.verdict.as_str(), explained.reason.as_deref()), ("miss", Some("deleted")));
+    let cause = explained.cause.expect("it was a moment ago");
+    println!("deleted at {} by {:?}", cause.at, cause.by);
+    Ok(())
+}
