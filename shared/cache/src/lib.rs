@@ -77,6 +77,7 @@ pub mod config;
 mod dynamo;
 pub mod entry;
 pub mod explain;
+mod history;
 mod invalidation_index;
 pub mod job;
 pub mod key;
@@ -86,7 +87,6 @@ pub mod listing;
 mod lock;
 mod many;
 pub mod memory;
-mod mutation_filter;
 mod open_invalidations;
 pub mod outcome;
 mod patch;
@@ -113,16 +113,16 @@ pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
 pub use explain::{CopyFacts, Explained, LevelFacts, Prediction, Reason, Verdict};
+pub use history::{History, HistoryQuery, MutationFilter};
 pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
-pub use mutation_filter::MutationFilter;
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, History, HistoryQuery, Hit, Invalidate, Invalidated, Jobs, Lookup,
-    Maintained, Mutation, Path, Put, Read, Reclaim, Step, Stored, Warming,
+    CacheError, Condition, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path,
+    Put, Read, Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};

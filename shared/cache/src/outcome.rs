@@ -6,7 +6,6 @@ use crate::{
     entry::Entry,
     job::Job,
     level::{Level, Levels},
-    mutation_filter::MutationFilter,
     redis::Down,
     selector::Selector,
     version::Position,
@@ -253,28 +252,6 @@ pub struct Configured {
     pub changed: Vec<FieldChange>,
     /// Redis could not be told: other containers follow within 10 s instead of Δ.
     pub degraded: bool,
-}
-
-/// Which page of the journal.
-#[derive(Debug, Clone, Default)]
-pub struct HistoryQuery {
-    /// What was recorded after this, oldest first; without it the newest.
-    pub since: Option<Position>,
-    /// Most mutations of it.
-    pub limit: usize,
-    /// Which of them.
-    pub filter: MutationFilter,
-}
-
-/// A page of the journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    /// Oldest first.
-    pub mutations: Vec<Mutation>,
-    /// The next page is what comes after this position.
-    pub next: Option<Position>,
-    /// The search ended here for want of time: what is older was not looked through.
-    pub searched_since: Option<Position>,
 }
 
 /// A mutation as the journal tells of it.

@@ -33,6 +33,8 @@ struct Known {
     /// The levels of its value: as an invalidation of others leaves it.
     levels: Vec<&'static str>,
     expected: Expected,
+    /// What has taken it from some of its levels.
+    taken: Expected,
     /// It expires in a moment: nothing else is done to it.
     ends: bool,
 }
@@ -101,7 +103,7 @@ impl Run<'_> {
         let answer = self.api.put(&entry(&key), body.to_string()).pin(container).send().await;
         assert!([200, 201].contains(&answer.status), "{answer:?}");
         self.count("put");
-        let known = Known { levels: named(levels, self.l3), expected: one(""), ends: false };
+        let known = Known { levels: named(levels, self.l3), expected: one(""), taken: Expected::new(), ends: false };
         self.known.insert(key, known);
     }
 
@@ -112,14 +114,15 @@ impl Run<'_> {
         self.count("expired");
         // Without L3 nobody remembers when it was over.
         let expected = one(if self.l3 { "expired" } else { "unknown" });
-        self.known.insert(key, Known { levels: Vec::new(), expected, ends: true });
+        self.known.insert(key, Known { levels: Vec::new(), expected, taken: Expected::new(), ends: true });
     }
 
     async fn delete(&mut self, key: String) {
         let container = self.container();
         self.api.delete(&entry(&key)).pin(container).send().await;
         self.count("deleted");
-        self.known.insert(key, Known { levels: Vec::new(), expected: one("deleted"), ends: false });
+        self.known
+            .insert(key, Known { levels: Vec::new(), expected: one("deleted"), taken: Expected::new(), ends: false });
     }
 
     async fn invalidate(
@@ -145,10 +148,14 @@ impl Run<'_> {
             }
             let below = known.levels.iter().filter(|level| **level != "L1_MEMORY" && !gone.contains(level)).count();
             let was = known.levels.clone();
+            if was.iter().any(|level| gone.contains(level)) {
+                known.taken.insert(reason);
+            }
             known.levels.retain(|level| !gone.contains(level));
             let is_pointed_at = !was.contains(&"L3_DATABASE") && self.l3;
             if below == 0 && was.iter().any(|level| gone.contains(level)) {
-                known.expected = one(reason);
+                // Where several have each taken a part, each may be said to have done it.
+                known.expected = known.taken.clone();
                 if is_pointed_at && !gone.contains(&"L3_DATABASE") {
                     // The row that pointed to it says that it is gone, and not by whom: others may have meant it as well.
                     known.expected.insert("unknown");

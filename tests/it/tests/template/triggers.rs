@@ -59,6 +59,7 @@ const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("invalidate", "/cache/journal", &["GET"]),
     ("warm", "/cache/warm", &["GET", "POST"]),
     ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),
+    ("entries", "/cache/explain", &["GET"]),
     ("status", "/cache/status", &["GET"]),
     ("status", "/cache/keys", &["GET"]),
     ("status", "/cache/tags", &["GET"]),

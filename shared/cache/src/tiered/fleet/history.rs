@@ -2,8 +2,9 @@
 
 use crate::tiered::TieredCache;
 use crate::{
+    history::{History, HistoryQuery},
     level::Levels,
-    outcome::{CacheError, History, HistoryQuery, Mutation},
+    outcome::{CacheError, Mutation},
     redis::{Fields, From, history},
     selector::WrittenInvalidation,
     version::Position,

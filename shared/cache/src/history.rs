@@ -1,6 +1,28 @@
-//! Which mutations somebody looks for in the journal.
+//! What somebody asks of the journal: which of its mutations, page by page.
 
-use crate::{key::Key, outcome::Mutation, pattern::Pattern, record::cut};
+use crate::{key::Key, outcome::Mutation, pattern::Pattern, record::cut, version::Position};
+
+/// Which page of the journal.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryQuery {
+    /// What was recorded after this, oldest first; without it the newest.
+    pub since: Option<Position>,
+    /// Most mutations of it.
+    pub limit: usize,
+    /// Which of them.
+    pub filter: MutationFilter,
+}
+
+/// A page of the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Oldest first.
+    pub mutations: Vec<Mutation>,
+    /// The next page is what comes after this position.
+    pub next: Option<Position>,
+    /// The search ended here for want of time: what is older was not looked through.
+    pub searched_since: Option<Position>,
+}
 
 /// What is looked for: whatever all of the parts that are given admit.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +77,6 @@ fn may_touch_under(mutation: &Mutation, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::version::Position;
 
     fn mutation(kind: &str) -> Mutation {
         Mutation {
