@@ -61,7 +61,7 @@ pub(crate) enum Bug {
     IndexLeftOnOverwrite,
     /// Another server is taken for the one before.
     EpochNotBegun,
-    /// The first tag of a copy is not looked for among those that were invalidated.
+    /// The tags of a copy are not looked for among those that were invalidated.
     TagMissed,
     /// What a sync had no time to look over counts as good.
     RestForgotten,

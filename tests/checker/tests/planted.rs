@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Most mistakes show in what the faults themselves do; a few clients are enough besides, for several stacks at a time.
 const CLIENTS: usize = 2;
 /// How many seeds a mistake may take to be found.
-const BUDGET: std::ops::RangeInclusive<u64> = 1..=12;
+const BUDGET: std::ops::RangeInclusive<u64> = 1..=40;
 /// Seeds on which a build without a mistake must be clean, for every list of faults.
 const CLEAN: std::ops::RangeInclusive<u64> = 1..=2;
 /// Stacks at a time; they wait more than they work.

@@ -3,6 +3,7 @@
 //!
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
+mod deployments;
 mod read_through;
 
 use std::collections::BTreeMap;
@@ -68,6 +69,7 @@ async fn operations() {
     process.agrees(&done).await;
     process.settles_what_was_abandoned().await;
     read_through::reads(&process.here).await;
+    deployments::are_told_apart(&process.here, config).await;
     process.keeps_to_its_time().await;
 }
 
@@ -76,13 +78,17 @@ fn cache() -> TieredCache {
 }
 
 fn cache_with_redis(enabled: bool) -> TieredCache {
+    TieredCache::open(Deployment::new("cache_control"), config(enabled)).unwrap()
+}
+
+fn config(redis: bool) -> Config {
     let mut config = Config::default();
     config.l1_config.coherence_window_ms = WINDOW.as_millis().try_into().unwrap();
     config.l2_config.redis_url = RedisUrl::new(std::env::var(REDIS_URL).unwrap());
-    config.l2_config.enabled = enabled;
-    config.l2_config.timeout_ms = 2_000;
+    config.l2_config.enabled = redis;
+    config.l2_config.timeout_ms = 10_000;
     config.l3_config.timeout_ms = 10_000;
-    TieredCache::open(Deployment::new("cache_control"), config).unwrap()
+    config
 }
 
 struct Process {

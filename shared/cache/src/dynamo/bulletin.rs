@@ -9,6 +9,7 @@ use super::{
 };
 use crate::config::document::Document;
 use aws_sdk_dynamodb::types::{Delete, Put};
+use tokio::try_join;
 
 /// Its partition. The release before kept its notes here as well.
 pub(super) const PARTITION: &str = "note";
@@ -64,7 +65,15 @@ pub(super) fn delete_barrier(table: &str, job: &str) -> Delete {
 
 impl Store {
     /// Reads the bulletin, consistently.
+    ///
+    /// # Errors
+    /// Also when the tables belong to another deployment.
     pub(crate) async fn bulletin(&self) -> Result<Bulletin, L3Error> {
+        // Asked once: it need not make every other future larger.
+        try_join!(self.read_bulletin(), Box::pin(self.belong())).map(|(bulletin, ())| bulletin)
+    }
+
+    async fn read_bulletin(&self) -> Result<Bulletin, L3Error> {
         let mut bulletin = Bulletin { document: Some(Document::default()), ..Bulletin::default() };
         let mut after = None;
         loop {

@@ -3,6 +3,7 @@
 use super::{
     Item,
     answers::{Answers, Listener},
+    deployment::{Foreign, Identity},
     head::Head,
     retries::Conflicts,
 };
@@ -25,8 +26,8 @@ use std::{
     error::Error,
     fmt,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -59,6 +60,14 @@ pub(crate) struct Store {
     pub(crate) tally: RowTally,
     /// See [`Floors`].
     floors: Lock<Floors>,
+    /// What the table of entries must belong to.
+    pub(super) identity: Identity,
+    /// Whether L3 is switched on, so that there is a table of entries.
+    uses_entries: AtomicBool,
+    /// It is known that it does.
+    pub(super) belongs: OnceLock<()>,
+    /// It belongs to another, and is left alone for good.
+    pub(super) foreign: OnceLock<Foreign>,
 }
 
 /// A client and the time that its operations have.
@@ -85,15 +94,17 @@ pub(crate) enum L3Error {
     Refused(Box<dyn Error + Send + Sync>),
     /// It failed or did not answer in time; what was asked may have happened.
     Failed(Box<dyn Error + Send + Sync>),
+    /// Its tables belong to another deployment.
+    Foreign(Box<Foreign>),
 }
 
 impl Store {
-    pub(crate) fn new(config: &L3Config, control: String, clock: Clock) -> Store {
+    pub(crate) fn new(config: &L3Config, identity: Identity, clock: Clock) -> Store {
         let region = config.database_url.strip_prefix("dynamodb://").and_then(|url| url.split('/').next());
         Store {
             client: OnceCell::new(),
             entries: config.table_name.clone(),
-            control,
+            control: identity.control.clone(),
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
@@ -102,6 +113,10 @@ impl Store {
             clock,
             tally: RowTally::default(),
             floors: Lock::default(),
+            identity,
+            uses_entries: AtomicBool::new(config.enabled),
+            belongs: OnceLock::new(),
+            foreign: OnceLock::new(),
         }
     }
 
@@ -122,6 +137,9 @@ impl Store {
 
     /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
     pub(super) async fn client(&self) -> Result<Client, L3Error> {
+        if let Some(foreign) = self.foreign.get() {
+            return Err(L3Error::Foreign(Box::new(foreign.clone())));
+        }
         if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
@@ -136,9 +154,15 @@ impl Store {
         self.client().await.is_ok() && is_first
     }
 
-    /// Gives every operation so long from now on.
-    pub(crate) fn set_timeout_ms(&self, timeout_ms: u64) {
-        self.timeout_ms.store(timeout_ms, Relaxed);
+    /// Goes by that configuration from now on.
+    pub(crate) fn configure(&self, config: &L3Config) {
+        self.timeout_ms.store(config.timeout_ms, Relaxed);
+        self.uses_entries.store(config.enabled, Relaxed);
+    }
+
+    /// Whether there is a table of entries.
+    pub(super) fn uses_entries(&self) -> bool {
+        self.uses_entries.load(Relaxed)
     }
 
     /// How long one operation may take with its retries.
@@ -259,6 +283,7 @@ impl fmt::Display for L3Error {
             L3Error::Skipped => f.write_str("dynamodb is skipped after a failure"),
             L3Error::Refused(_) => f.write_str("dynamodb refused"),
             L3Error::Failed(_) => f.write_str("dynamodb failed"),
+            L3Error::Foreign(_) => f.write_str("the tables are not this deployment's"),
         }
     }
 }
@@ -268,6 +293,7 @@ impl Error for L3Error {
         match self {
             L3Error::Skipped => None,
             L3Error::Refused(error) | L3Error::Failed(error) => Some(&**error),
+            L3Error::Foreign(foreign) => Some(&**foreign),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
+//! | `deployment` | `-` | which deployment the table belongs to: its control table and the `key_prefix` of its Redis keys |
 //!
 //! and of the control table:
 //!
@@ -41,6 +42,7 @@ mod chunks;
 mod client;
 mod conditional;
 mod control;
+mod deployment;
 mod document;
 mod found;
 mod generation;
@@ -62,6 +64,7 @@ mod waits;
 pub(crate) use accounts::{Held, any_slot, removal_slot};
 pub(crate) use bulletin::Bulletin;
 pub(crate) use client::{Floors, L3Error, Store};
+pub(crate) use deployment::Identity;
 pub(crate) use found::{FoundRow, Standing};
 pub(crate) use generation::Generation;
 pub(crate) use job_queue::{Line, Place};

@@ -157,7 +157,7 @@ impl Link {
     }
 
     /// Spares Redis more writes for a moment, where it takes none.
-    pub(crate) fn apply_delta(&self, down: &Down) {
+    pub(crate) fn note_refusal(&self, down: &Down) {
         if down.is_refusal() {
             self.spare();
         }

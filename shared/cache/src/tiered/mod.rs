@@ -33,7 +33,7 @@ use crate::{
     Clock, Config,
     coherence::{AsOf, Coherence, SyncDelta},
     config::document::Document,
-    dynamo::Store,
+    dynamo::{self, Store},
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
@@ -173,6 +173,7 @@ impl TieredCache {
         }
         let Deployment { control_table, limits, quotas, clock, request_budget, slice, jobs_per_account, redis } =
             deployment;
+        let key_prefix = config.l2_config.key_prefix.clone();
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
         let counters = Counters::default();
@@ -191,7 +192,11 @@ impl TieredCache {
             meters: Lock::new(Meters::new(limits)),
             stocks: Lock::new(Stocks::new(quotas)),
             borrowing: tokio::sync::Mutex::default(),
-            store: Store::new(&config.l3_config, control_table, clock.clone()),
+            store: Store::new(
+                &config.l3_config,
+                dynamo::Identity { control: control_table, key_prefix },
+                clock.clone(),
+            ),
             setup: Lock::new(Arc::new(setup)),
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Lock::new(knowledge),

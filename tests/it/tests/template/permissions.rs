@@ -50,7 +50,7 @@ const OPERATIONS: [(&str, &str); 13] = [
 
 /// What each function asks of a table, by the function's binary: of the entries, and of the control table. What a sync
 /// may have to take up is the configuration, and notes, which become records of the journal and are deleted then.
-const NEEDS: [(&str, &str, &[&str]); 11] = [
+const NEEDS: [(&str, &str, &[&str]); 12] = [
     // One entry with its chunks; a new value's chunks and index rows, and the removal of the old one's.
     ("entries", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem"]),
     // Notes of its own as well, of mutations that Redis was not told of.
@@ -62,10 +62,12 @@ const NEEDS: [(&str, &str, &[&str]); 11] = [
     // Counts, lists, and a probe; it changes nothing but what a sync takes up.
     ("status", "EntriesTable", &["BatchGetItem", "DescribeTable", "GetItem", "Query"]),
     ("status", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // The document; entries are none of its business.
+    // Whose table it is; entries are none of its business.
+    ("config", "EntriesTable", &["GetItem"]),
+    // The document.
     ("config", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // An estimate of what a pattern matches.
-    ("warm", "EntriesTable", &["Query"]),
+    // Whose table it is, and an estimate of what a pattern matches.
+    ("warm", "EntriesTable", &["GetItem", "Query"]),
     // Jobs: made, reported and cancelled, which takes them off the list of those that are undone.
     ("warm", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     // As an invalidation; and values to load, with their chunks.
@@ -105,6 +107,17 @@ fn entries_may_write_notes_alone_into_the_control_table() {
         let expected =
             if writes { json!(["note#*", "notes", "notes#ended"]) } else { json!(["note", "note#*", "notes"]) };
         assert_eq!(*partitions, expected);
+    }
+}
+
+/// Where no entry is read, the right to one row alone says whose table it is.
+#[test]
+fn who_reads_no_entries_may_look_whose_table_it_is() {
+    for binary in ["config", "warm"] {
+        let statements = function(binary)["Policies"][0]["Statement"].as_array().unwrap();
+        let owner = statements.iter().find(|statement| statement["Sid"] == "TableOwner").unwrap();
+        assert_eq!(owner["Action"], json!(["dynamodb:GetItem"]));
+        assert_eq!(owner["Condition"], json!({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["deployment"]}}));
     }
 }
 

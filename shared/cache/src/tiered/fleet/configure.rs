@@ -221,7 +221,7 @@ impl TieredCache {
             self.memory.resize(&config.l1_config, self.clock.now_ms());
         }
         self.link.set_timeouts(&config.l2_config);
-        self.store.set_timeout_ms(config.l3_config.timeout_ms);
+        self.store.configure(&config.l3_config);
         self.store.raise_floors(Floors { l3: document.l3_floor, l2: document.l2_floor });
         let setup = Setup::new(config, document, switched);
         knowledge.configure(setup.source_of_truth, setup.config.l2_config.enabled);

@@ -173,7 +173,7 @@ impl View<'_> {
             Ok(Opened::Full) => Err(CacheError::unavailable(Level::L3, "too many invalidations have not ended")),
             Err(down) => {
                 tracing::warn!(%down, "redis was not told of an invalidation: a note is left");
-                self.link.apply_delta(&down);
+                self.link.note_refusal(&down);
                 Ok(Err(down))
             }
         }

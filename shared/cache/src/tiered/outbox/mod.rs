@@ -105,6 +105,9 @@ impl View<'_> {
             return Err(Down::Odd("outage notes of this container are not in the journal yet"));
         }
         tracing::warn!(%error, "outage notes could not be read");
+        if matches!(error, L3Error::Foreign(_)) {
+            return Err(Down::Odd("the tables belong to another deployment"));
+        }
         let unread_ms = self.notes_unread_ms.load(Relaxed);
         let unknown = self.source_of_truth() == SourceOfTruth::L3 && self.knowledge().notes_are_due();
         if unknown && self.store.is_sick(unread_ms) {

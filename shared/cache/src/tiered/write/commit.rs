@@ -290,7 +290,7 @@ impl View<'_> {
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
         };
-        let record = appended(record).inspect_err(|down| self.link.apply_delta(down));
+        let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
         record?.ok_or("the operation took too long")?;
         Ok(Outcome::parse(copy)?)
     }
