@@ -233,7 +233,7 @@ impl Facts<'_> {
             _ => Err((Reason::UnconfirmedCopy, None)),
         };
         let is_confirmed = match (newest, &self.l2) {
-            (Newest::Live { version, .. }, Asked::Said(_)) => *version == copy.version,
+            (Newest::Live { version, .. }, Asked::Said(_)) => *version == copy.version && held.good_until.is_some(),
             // Nobody but L3 can say so, and it does of the version alone.
             (_, Asked::Disabled) => self.l3.there().is_some_and(|row| row.version == copy.version && !row.is_masked),
             _ => false,
