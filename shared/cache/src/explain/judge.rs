@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     level::{Level, Levels},
+    outcome::Mutation,
     source_of_truth::SourceOfTruth,
     version::Version,
 };
@@ -42,14 +43,14 @@ pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced
 }
 
 /// A verdict, what follows from it, and why.
-type Judged = (Verdict, Prediction, (Option<Reason>, Option<crate::Mutation>));
+type Judged = (Verdict, Prediction, (Option<Reason>, Option<Mutation>));
 
 fn hit(level: Level) -> Judged {
     (Verdict::Hit, Prediction::Found(level), (None, None))
 }
 
 fn because(verdict: Verdict, prediction: Prediction, (reason, cause): Culprit) -> Judged {
-    (verdict, prediction, (Some(reason), cause))
+    (verdict, prediction, (Some(reason), cause.map(|cause| *cause)))
 }
 
 impl Facts<'_> {

@@ -52,11 +52,11 @@ pub(crate) struct Swept {
 }
 
 /// What took a value away, as far as that is known.
-pub(super) type Culprit = (Reason, Option<Mutation>);
+pub(super) type Culprit = (Reason, Option<Box<Mutation>>);
 
 impl Swept {
     pub(super) fn culprit(&self) -> Culprit {
-        (by(&self.invalidation.selector), Some(self.mutation.clone()))
+        (by(&self.invalidation.selector), Some(Box::new(self.mutation.clone())))
     }
 }
 
@@ -108,9 +108,9 @@ impl Past {
     }
 
     /// The put of that version, where it is the last that is known.
-    pub(super) fn put(&self, version: Version) -> Option<Mutation> {
+    pub(super) fn put(&self, version: Version) -> Option<Box<Mutation>> {
         let (_, record) = self.last.as_ref()?.record.as_ref().filter(|(recorded, _)| *recorded == version)?;
-        Some(record.clone())
+        Some(Box::new(record.clone()))
     }
 
     /// What has left a tombstone of that version.
@@ -172,8 +172,8 @@ impl Changed {
     /// What it did to the value before.
     pub(super) fn culprit(&self) -> Culprit {
         match &self.record {
-            Some((_, record)) if record.kind == "delete" => (Reason::Deleted, Some(record.clone())),
-            Some((_, record)) => (Reason::Overwritten, Some(record.clone())),
+            Some((_, record)) if record.kind == "delete" => (Reason::Deleted, Some(Box::new(record.clone()))),
+            Some((_, record)) => (Reason::Overwritten, Some(Box::new(record.clone()))),
             None => (Reason::Unknown, None),
         }
     }

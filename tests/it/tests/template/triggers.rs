@@ -51,7 +51,7 @@ fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
 }
 
 /// The routes of the contract, and what was added to it.
-const ROUTES: [(&str, &str, &[&str]); 12] = [
+const ROUTES: [(&str, &str, &[&str]); 13] = [
     ("entries", "/cache/batch", &["POST"]),
     ("entries", "/cache/entries", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
