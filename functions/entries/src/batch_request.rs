@@ -137,7 +137,7 @@ fn operation(raw: &str, body: &Body, subject: &str) -> Result<Operation, ApiErro
         Op::Put => {
             let condition = conditions::of_put(&headers).map_err(own_error)?;
             match said.expect("a put was read").put(body, condition) {
-                Ok(put) => Ask::Mutate(Mutate::Put(key.clone(), strata_cache::Put { by: subject.to_owned(), ..put })),
+                Ok(put) => Ask::Mutate(Mutate::Put(key.clone(), put.by(subject))),
                 Err(error) => Ask::Refused(Some(error)),
             }
         }
@@ -204,7 +204,7 @@ mod tests {
             matches!(&operations[1].ask, Ask::Mutate(Mutate::Delete { key, by }) if key.as_str() == "b" && by == "s")
         );
         let Ask::Mutate(Mutate::Put(key, put)) = &operations[2].ask else { panic!() };
-        assert_eq!((key.as_str(), &put.text[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
+        assert_eq!((key.as_str(), &put.value.text()[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
         assert_eq!((put.ttl_seconds, &put.condition, put.by.as_str()), (5, &Condition::Absent, "s"));
     }
 

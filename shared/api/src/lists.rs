@@ -7,7 +7,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
-use strata_cache::{Level, Levels, MAX_TAG_BYTES, MAX_TAGS};
+use strata_cache::{Level, Levels, MAX_TAG_BYTES, MAX_TAGS, tags::is_tag};
 
 /// Most characters of what is wrong that are repeated to the client.
 const MAX_SHOWN_CHARS: usize = 64;
@@ -28,10 +28,6 @@ pub fn tags(raw: &str) -> Said<Vec<Arc<str>>> {
         }
     }
     Ok(tags)
-}
-
-fn is_tag(tag: &str) -> bool {
-    (1..=MAX_TAG_BYTES).contains(&tag.len()) && !tag.contains(char::is_control)
 }
 
 /// Levels by name, each once.

@@ -7,6 +7,7 @@ use crate::{
     version::Version,
 };
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 /// Most tags of one entry.
 pub const MAX_TAGS: usize = 50;
@@ -61,6 +62,14 @@ impl Entry {
     /// The value as JSON text.
     pub fn json(&self) -> &str {
         simdutf8::basic::from_utf8(&self.text).expect("an entry's text is checked to be UTF-8 when it is made")
+    }
+
+    /// The value, read as a type of yours.
+    ///
+    /// # Errors
+    /// When it is of another shape.
+    pub fn value<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_str(self.json())
     }
 
     /// Stored size by raw size; 1.0 when not compressed.

@@ -44,28 +44,20 @@
 //! # Example
 //!
 //! ```no_run
-//! use strata_cache::{Condition, Config, Deployment, Key, Put, Read, TieredCache};
+//! use strata_cache::{Config, Deployment, Json, Key, Put, Read, TieredCache};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let deployment = Deployment::new("cache_control");
 //! let cache = TieredCache::open(deployment, Config::default())?;
 //!
 //! let key = Key::new("customer:12345")?;
-//! let put = Put {
-//!     text: r#"{"name":"John Doe"}"#.into(),
-//!     ttl_seconds: 3600,
-//!     tags: vec!["customer".into()],
-//!     compress: true,
-//!     levels: None,
-//!     condition: Condition::Always,
-//!     by: String::new(),
-//!     api_key: String::new(),
-//! };
+//! let put = Put::new(Json::of(&["John", "Doe"])?, 3600).tags(["customer"]);
 //! let stored = cache.put(&key, put).await?;
 //! assert!(stored.created);
 //!
 //! let found = cache.get(&key, Read::default()).await?;
-//! assert_eq!(found.hit.map(|hit| hit.entry.json().to_owned()), Some(r#"{"name":"John Doe"}"#.to_owned()));
+//! let hit = found.hit.expect("it was stored a moment ago");
+//! assert_eq!(hit.entry.value::<[String; 2]>()?, ["John", "Doe"]);
 //! # Ok(())
 //! # }
 //! ```
@@ -80,6 +72,7 @@ pub mod explain;
 mod history;
 mod invalidation_index;
 pub mod job;
+pub mod json;
 pub mod key;
 pub mod level;
 pub mod limits;
@@ -93,6 +86,7 @@ mod patch;
 pub mod pattern;
 mod pause;
 mod planted;
+pub mod put;
 pub mod quota;
 mod recent_changes;
 mod record;
@@ -115,6 +109,7 @@ pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
 pub use explain::{CopyFacts, Explained, LevelFacts, Prediction, Reason, Verdict};
 pub use history::{History, HistoryQuery, MutationFilter};
 pub use job::{Estimate, Job, JobState, Slice, Worked};
+pub use json::Json;
 pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
@@ -122,10 +117,11 @@ pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
     CacheError, Condition, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path,
-    Put, Read, Reclaim, Step, Stored, Warming,
+    Read, Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
+pub use put::Put;
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};

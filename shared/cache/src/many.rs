@@ -2,7 +2,8 @@
 
 use crate::{
     key::Key,
-    outcome::{CacheError, Deleted, Put, Stored},
+    outcome::{CacheError, Deleted, Stored},
+    put::Put,
 };
 use tokio::time::Instant;
 
@@ -24,7 +25,7 @@ impl Mutate {
     /// Bytes of its value.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Mutate::Put(_, put) => put.text.len(),
+            Mutate::Put(_, put) => put.value.text().len(),
             Mutate::Delete { .. } => 0,
         }
     }

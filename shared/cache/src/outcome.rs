@@ -10,7 +10,6 @@ use crate::{
     selector::Selector,
     version::Position,
 };
-use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
 /// How to read.
@@ -85,27 +84,6 @@ impl Path {
             .map(|(level, _)| level)
             .collect()
     }
-}
-
-/// A value to store.
-#[derive(Debug, Clone)]
-pub struct Put {
-    /// The JSON text, checked by the caller to be one JSON value in UTF-8.
-    pub text: Bytes,
-    /// Life in seconds, 1 to [`crate::MAX_TTL_SECONDS`].
-    pub ttl_seconds: u32,
-    /// Tags; replaces those of the value before.
-    pub tags: Vec<Arc<str>>,
-    /// Whether compression is allowed; the configured threshold decides.
-    pub compress: bool,
-    /// The levels to use; `None` for all that are enabled. Must be enabled ones.
-    pub levels: Option<Levels>,
-    /// Under which condition.
-    pub condition: Condition,
-    /// Who asked for it, for the journal; empty when nobody should be named.
-    pub by: String,
-    /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
-    pub api_key: String,
 }
 
 /// A condition on the value a PUT replaces.

@@ -1,6 +1,9 @@
 //! The tags of entries. They put entries into groups, so many entries have the same: each list is kept once.
 
-use crate::lock::{Lock, emptied};
+use crate::{
+    entry::MAX_TAG_BYTES,
+    lock::{Lock, emptied},
+};
 use std::{
     collections::HashSet,
     sync::{Arc, LazyLock},
@@ -8,6 +11,11 @@ use std::{
 
 /// A list of tags; clones share it.
 pub type Tags = Arc<[Arc<str>]>;
+
+/// Whether a text may be a tag: of 1 to [`MAX_TAG_BYTES`] bytes, without control characters.
+pub fn is_tag(text: &str) -> bool {
+    (1..=MAX_TAG_BYTES).contains(&text.len()) && !text.contains(char::is_control)
+}
 
 /// Most lists that are remembered. When there are more all are forgotten, and those in use soon known again.
 const MOST_LISTS: usize = 256;

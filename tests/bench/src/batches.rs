@@ -191,7 +191,7 @@ impl Bench {
     }
 
     fn put_all(&self, keys: &[Key]) {
-        let untagged = || strata_cache::Put { tags: Vec::new(), ..put() };
+        let untagged = || put().tags([""; 0]);
         let puts: Vec<Mutate> = keys.iter().map(|key| Mutate::Put(key.clone(), untagged())).collect();
         let patience = Patience { begin_until: Instant::now() + LONG, end_until: Instant::now() + LONG };
         let done = self.runtime.block_on(self.cache.mutate_many(&puts, patience));
@@ -201,7 +201,7 @@ impl Bench {
     }
 
     async fn pipeline(&self, command: &str, keys: &[Key]) {
-        let text = put().text;
+        let text = put().value.text().clone();
         let mut pipeline = redis::pipe();
         for key in keys {
             pipeline.cmd(command).arg(bare_name(key));
@@ -248,7 +248,7 @@ impl Bench {
 
     /// Writes rows beside the library's of these keys, and after each what a cache beside would keep of it.
     async fn put_items(&self, keys: &[Key], row: &Item) {
-        let text = put().text;
+        let text = put().value.text().clone();
         let write = |key: &Key| {
             let (mut item, redis, text) = (row.clone(), self.redis.clone(), text.clone());
             item.extend(name(key));

@@ -12,7 +12,7 @@ use crate::{
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use std::error::Error;
 use strata_api::settings::Settings;
-use strata_cache::{Condition, Config, Deployment, Key, Level, Put, Read, TieredCache};
+use strata_cache::{Config, Deployment, Json, Key, Level, Put, Read, TieredCache};
 use tokio::runtime::{self, Runtime};
 
 /// The measurement's name among the program's arguments.
@@ -47,16 +47,8 @@ pub fn measure() -> Result<Section, Box<dyn Error>> {
 
 /// A PUT of one record into all levels that are switched on.
 pub(crate) fn put() -> Put {
-    Put {
-        text: corpus::record(1).to_string().into(),
-        ttl_seconds: 3600,
-        tags: vec!["customer".into(), "active".into()],
-        compress: true,
-        levels: None,
-        condition: Condition::Always,
-        by: String::new(),
-        api_key: String::new(),
-    }
+    let record = Json::of(&corpus::record(1)).expect("a record is JSON");
+    Put::new(record, 3600).tags(["customer", "active"])
 }
 
 struct Bench<'a> {

@@ -54,7 +54,7 @@ pub fn measure() -> Result<Section, Box<dyn Error>> {
 }
 
 fn untagged() -> Put {
-    Put { tags: Vec::new(), ..put() }
+    put().tags([""; 0])
 }
 
 struct Bench {
@@ -178,7 +178,7 @@ impl Bare {
     async fn get_aside(&self) -> RedisResult<()> {
         let found: Option<String> = self.redis.clone().get(NO_COPY).await?;
         assert!(found.is_none() && self.get_item().await.is_some(), "the row is in DynamoDB alone");
-        self.redis.clone().set(COPY, &put().text[..]).await
+        self.redis.clone().set(COPY, &put().value.text()[..]).await
     }
 
     /// Takes the library's copy of an entry out of Redis, as an eviction does.
@@ -192,7 +192,7 @@ impl Bare {
         row.extend(name(&format!("{}-bare", key.as_str()), key));
         let write = self.dynamo.put_item().table_name(&self.config.l3_config.table_name).set_item(Some(row));
         black_box(write.send().await.expect("DynamoDB answered just now"));
-        self.redis.clone().set::<_, _, ()>(COPY, &put().text[..]).await.expect("Redis answered just now");
+        self.redis.clone().set::<_, _, ()>(COPY, &put().value.text()[..]).await.expect("Redis answered just now");
     }
 }
 

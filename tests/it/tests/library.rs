@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use strata_cache::config::RedisUrl;
 use strata_cache::{
-    Attempt, CacheError, Condition, Config, Deployment, Invalidate, Key, Level, Levels, Lookup, Mutate, Mutated,
-    Patience, Pattern, Put, Read, Selector, TieredCache, Version,
+    Attempt, CacheError, Config, Deployment, Invalidate, Json, Key, Level, Levels, Lookup, Mutate, Mutated, Patience,
+    Pattern, Put, Read, Selector, TieredCache, Version,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -208,16 +208,8 @@ impl Process {
 
     /// A value that nothing else has.
     fn value(&self, levels: Levels) -> Put {
-        Put {
-            text: self.values.fetch_add(1, Ordering::Relaxed).to_string().into(),
-            ttl_seconds: 3600,
-            tags: vec!["all".into()],
-            compress: true,
-            levels: Some(levels),
-            condition: Condition::Always,
-            by: String::new(),
-            api_key: String::new(),
-        }
+        let value = Json::of(&self.values.fetch_add(1, Ordering::Relaxed)).unwrap();
+        Put::new(value, 3600).tags(["all"]).levels(levels)
     }
 
     async fn invalidate(&self, key: &str) -> Result<What, CacheError> {

@@ -47,6 +47,13 @@ pub async fn all(api: &Api, table: &str) -> Vec<Item> {
     pages.send().collect::<Result<_, _>>().await.unwrap()
 }
 
+/// Every item of the table of entries but for the one that says whose it is.
+pub async fn entries(api: &Api) -> Vec<Item> {
+    let mut items = all(api, "cache_entries").await;
+    items.retain(|item| text_of(item, "pk") != "deployment");
+    items
+}
+
 /// The outage notes there are.
 pub async fn notes(api: &Api) -> Vec<Item> {
     let mut items = all(api, "cache_control").await;

@@ -297,7 +297,7 @@ mod tests {
     fn reads_what_calls_the_warmer_of_the_real_template() {
         let functions = real().functions().unwrap();
         let warmer = functions.iter().find(|function| function.name == "warmer").unwrap();
-        let maintenance = Schedule { timing: Timing::Every(Duration::from_secs(300)), input: None };
+        let maintenance = Schedule { timing: Timing::Every(Duration::from_secs(60)), input: None };
         assert_eq!(warmer.schedules, [maintenance], "the rule is left out unless a parameter says when it fires");
         let [source] = warmer.sources.as_slice() else { panic!("{:?}", warmer.sources) };
         assert_eq!((source.table.as_str(), source.failures.as_deref()), ("ControlTable", Some("JobFailures")));

@@ -66,7 +66,7 @@ impl Copies {
         let key = tenant.keys().last().expect("a tenant has entries");
         let hit = self.cache.get(&key, Read::default()).await?.hit;
         match hit {
-            Some(hit) if hit.level == Level::L2 && hit.entry.json().as_bytes() == tenant.put().text => Ok(()),
+            Some(hit) if hit.level == Level::L2 && hit.entry.json().as_bytes() == *tenant.put().value.text() => Ok(()),
             _ => Err(format!("{} is not readable", key.as_str()).into()),
         }
     }

@@ -109,7 +109,8 @@ impl Place {
         for tenant in Tenant::of(self.size) {
             let key = tenant.keys().last().expect("a tenant has entries");
             let hit = self.cache.get(&key, Read::default()).await?.hit;
-            if hit.is_none_or(|hit| hit.level != Level::L3 || hit.entry.json().as_bytes() != tenant.put().text) {
+            if hit.is_none_or(|hit| hit.level != Level::L3 || hit.entry.json().as_bytes() != *tenant.put().value.text())
+            {
                 return Err(format!("{} is not readable", key.as_str()).into());
             }
         }

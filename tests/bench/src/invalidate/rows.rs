@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{collections::HashMap, error::Error};
-use strata_cache::{Key, Levels, Put, TieredCache};
+use strata_cache::{Key, Levels, TieredCache};
 
 /// Requests of one BatchWriteItem: its limit.
 const BATCH: usize = 25;
@@ -77,7 +77,7 @@ impl Rows {
     pub async fn load(&self, cache: &TieredCache, tenant: Tenant, levels: Levels) -> Result<(), Box<dyn Error>> {
         let mut keys = tenant.keys();
         let first = keys.next().expect("a tenant has entries");
-        cache.put(&first, Put { levels: Some(levels), ..tenant.put() }).await?;
+        cache.put(&first, tenant.put().levels(levels)).await?;
         let (row, index) = (partition(&first), format!("t#{}#{}", shard(&first), tenant.tag()));
         let rows = [self.rows_of(&row, &first).await?, self.rows_of(&index, &first).await?].concat();
         let copies = keys.flat_map(|key| rows.iter().map(move |row| row_of(row, &key)).collect::<Vec<_>>());

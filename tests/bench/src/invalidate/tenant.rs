@@ -3,7 +3,7 @@
 
 use super::GROUP;
 use crate::corpus;
-use strata_cache::{Condition, Key, Pattern, Put, Selector};
+use strata_cache::{Json, Key, Pattern, Put, Selector};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Longer than any run, in seconds.
@@ -41,16 +41,8 @@ impl Tenant {
 
     /// A PUT of any of its entries.
     pub fn put(self) -> Put {
-        Put {
-            text: corpus::record(self.0).to_string().into(),
-            ttl_seconds: TTL_SECONDS,
-            tags: vec![self.tag().into()],
-            compress: true,
-            levels: None,
-            condition: Condition::Always,
-            by: String::new(),
-            api_key: String::new(),
-        }
+        let record = Json::of(&corpus::record(self.0)).expect("a record is JSON");
+        Put::new(record, TTL_SECONDS).tags([self.tag()])
     }
 
     /// Its entries, by the prefix of their keys.

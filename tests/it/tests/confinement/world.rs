@@ -3,7 +3,7 @@
 use super::table::{Table, Tenant};
 use crate::{
     support::{command, copy_name},
-    tables::{Item, all, text_of},
+    tables::{Item, all, entries, text_of},
 };
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
@@ -84,10 +84,10 @@ impl World {
             Some(job) => hidden.contains(&job.to_owned()),
             None => text_of(row, "pk") == "note" && text_of(row, "sk") == "!document",
         };
-        let entries = all(api, "cache_entries").await.into_iter().filter(|row| !is_owned(text_of(row, "sk")));
+        let rows = entries(api).await.into_iter().filter(|row| !is_owned(text_of(row, "sk")));
         let control = all(api, "cache_control").await.into_iter().filter(is_kept);
         let ordered = |row: Item| format!("{:?}", row.into_iter().collect::<BTreeMap<_, _>>());
-        let mut there: BTreeSet<String> = entries.chain(control).map(ordered).collect();
+        let mut there: BTreeSet<String> = rows.chain(control).map(ordered).collect();
         for key in tenants.iter().flat_map(|tenant| self.keys(tenant)).filter(|key| !is_owned(key)) {
             let copy: BTreeMap<String, Vec<u8>> = command(api, &["HGETALL", &copy_name(&key)]).await;
             there.insert(format!("copy of {key}: {copy:?}"));

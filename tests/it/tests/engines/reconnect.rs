@@ -6,8 +6,8 @@
 use super::servers::{Servers, say};
 use strata_cache::config::RedisUrl;
 use strata_cache::{
-    CacheError, CacheKind, Clock, Condition, Config, Credentials, Deployment, Iam, Key, Level, Put, RedisAccess,
-    Stored, TieredCache,
+    CacheError, CacheKind, Clock, Config, Credentials, Deployment, Iam, Json, Key, Level, Put, RedisAccess, Stored,
+    TieredCache,
 };
 
 /// 2100-01-01T00:00:00Z, in milliseconds. Ahead of the server's clock, which would drop at once what has expired.
@@ -55,16 +55,7 @@ fn cache(url: &str, clock: Clock) -> TieredCache {
 /// Stores as many values as it takes to meet every master of a cluster.
 async fn put(cache: &TieredCache) -> Result<(), CacheError> {
     for i in 0..16 {
-        let put = Put {
-            text: "1".into(),
-            ttl_seconds: 3600,
-            tags: Vec::new(),
-            compress: true,
-            levels: None,
-            condition: Condition::Always,
-            by: String::new(),
-            api_key: String::new(),
-        };
+        let put = Put::new(Json::of(&1).unwrap(), 3600);
         let stored: Stored = cache.put(&Key::new(format!("key:{i}")).unwrap(), put).await?;
         assert!(stored.levels.has(Level::L2) && !stored.degraded, "{stored:?}");
     }

@@ -125,7 +125,7 @@ async fn what_lambda_cannot_carry_is_refused_by_the_gateway() {
 async fn what_belongs_to_a_value_in_the_tables_goes_with_it() {
     let api = Api::start().await;
     let large = format!(r#"{{"value":{},"tags":["a","b"],"compression_enabled":false}}"#, text(900_000, 100));
-    let rows = async || tables::all(&api, "cache_entries").await.len();
+    let rows = async || tables::entries(&api).await.len();
 
     api.put(&entry("k"), large.clone()).send().await.expect(201);
     assert_eq!(rows().await, 1 + 3 + 2, "the row, its chunks, and a row for each tag");

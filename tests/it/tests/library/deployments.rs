@@ -2,7 +2,7 @@
 
 use super::{named, read};
 use std::error::Error;
-use strata_cache::{CacheError, Condition, Config, Deployment, Put, TieredCache};
+use strata_cache::{CacheError, Config, Deployment, Json, Put, TieredCache};
 
 /// Over the tables that deployment `ours` has used, others answer nothing and change nothing, with Redis and without.
 pub async fn are_told_apart(ours: &TieredCache, config: impl Fn(bool) -> Config) {
@@ -31,14 +31,5 @@ fn refused(ended: Result<(), CacheError>, what: &str) {
 }
 
 fn put() -> Put {
-    Put {
-        text: "1".into(),
-        ttl_seconds: 3600,
-        tags: vec![],
-        compress: true,
-        levels: None,
-        condition: Condition::Always,
-        by: String::new(),
-        api_key: String::new(),
-    }
+    Put::new(Json::of(&1).unwrap(), 3600)
 }

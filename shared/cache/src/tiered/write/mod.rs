@@ -20,7 +20,8 @@ use crate::{
     entry::Entry,
     key::Key,
     level::{Level, Levels},
-    outcome::{CacheError, Deleted, Path, Put, Step, Stored},
+    outcome::{CacheError, Deleted, Path, Step, Stored},
+    put::Put,
     quota::{name_of, share_of},
     record::Change,
     redis::Command,
@@ -53,6 +54,10 @@ impl Attempts {
 
 impl TieredCache {
     pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+        let refusals = put.refusals();
+        if !refusals.is_empty() {
+            return Err(CacheError::Refused(refusals));
+        }
         loop {
             if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
                 return self.count_mutation(ended, |stored| stored.degraded);
@@ -74,7 +79,7 @@ impl View<'_> {
     async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.text.clone(), &self.setup.config.compression, allowed);
+        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
         let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
@@ -109,7 +114,7 @@ impl View<'_> {
 
     /// What the configuration allows, once it is known to be the one in force.
     fn allow(&self, put: &Put) -> Result<(), CacheError> {
-        let (size_bytes, max_bytes) = (put.text.len(), self.setup.config.max_entry_bytes());
+        let (size_bytes, max_bytes) = (put.value.text().len(), self.setup.config.max_entry_bytes());
         if size_bytes > max_bytes {
             return Err(CacheError::TooLarge { size_bytes, max_bytes });
         }

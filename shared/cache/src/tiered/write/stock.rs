@@ -5,8 +5,9 @@ use crate::{
     key::Key,
     level::{Level, Levels},
     lock::{Held, whole},
-    outcome::{CacheError, Put},
+    outcome::CacheError,
     patch::Patch,
+    put::Put,
     quota::{OverQuota, Quotas, Share, Stock, Stocks, name_of},
     redis::{Command, Down, Reply, share, stock},
     shard::SHARDS,
@@ -33,7 +34,7 @@ impl View<'_> {
     /// sync of its own to ask with, and asks only where there may be no room.
     pub(crate) fn stock_question(&self, key: &Key, put: &Put, named: Levels, shared: bool) -> Vec<Command> {
         // An envelope is seldom longer than its text and tags, and this much.
-        let most = Stock::one(key.as_str(), &put.tags, put.text.len() + 2 * put.tags.len() + 100);
+        let most = Stock::one(key.as_str(), &put.tags, put.value.text().len() + 2 * put.tags.len() + 100);
         self.question(key, &put.api_key, most, named, shared)
     }
 
