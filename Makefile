@@ -48,7 +48,7 @@ test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-read-api $(TOOLS)/ready-t
 planted: ## Build the functions with mistakes for the history checker to find
 	cargo build --workspace --bins --features strata-cache/planted
 	mkdir -p $(TARGET)/planted
-	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate) $(TARGET)/planted
+	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate status) $(TARGET)/planted
 	cargo build --workspace --bins --tests
 
 # With locks that a test decides about, which work nowhere else. All packages, so that no dependency is compiled twice.

@@ -26,6 +26,7 @@ from strata_client.models import (
     PatchOnly,
     Put,
     PutEntryIfNoneMatch,
+    Reason,
     Strategy,
     Warm,
 )
@@ -93,6 +94,7 @@ def bulk():
     stored, found = take("batch", body=Batch(operations=operations)).results
     assert (stored.status, found.status, found.found, found.value) == (201, 200, True, None), (stored, found)
     assert take("invalidate", body=Invalidate(keys=[f"{KEY}:1"], except_tags=["pinned"])).invalidated_count == 1
+    assert take("explain", key=f"{KEY}:1").reason == Reason.INVALIDATED_BY_KEY
     listed = take("list_keys", prefix="tenant/7/", limit=10)
     assert [line.key for line in listed.keys] == [KEY], listed
     assert take("list_tags", prefix="customer").tags == []

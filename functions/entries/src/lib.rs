@@ -7,6 +7,7 @@
 //! | [`conditions`] | `If-Match` and `If-None-Match` |
 //! | [`get`], [`put`], [`patch`], [`delete`] | an operation each: request, call of the cache, answer |
 //! | [`batch`] | many operations at once |
+//! | [`explain`] | why a read is answered as it is: GET of `/cache/explain` |
 //! | [`cache_status`] | what each level did for a read, as RFC 9211 says it |
 
 pub mod address;
@@ -16,6 +17,7 @@ mod batch_request;
 pub mod cache_status;
 pub mod conditions;
 pub mod delete;
+pub mod explain;
 pub mod get;
 pub mod patch;
 mod patch_request;
@@ -40,6 +42,7 @@ pub static ROUTES: &[Route] = &[
     delete(BY_PATH),
     delete(BY_QUERY),
     BATCH,
+    EXPLAIN,
 ];
 
 /// What it needs, and what it counts as, its operations say.
@@ -51,6 +54,9 @@ const BATCH: Route = Route {
     class: None,
     handler: |call| Box::pin(batch::handle(call)),
 };
+
+const EXPLAIN: Route =
+    route(Method::GET, "/cache/explain", "explain", Scope::Read, Class::Read, |call| Box::pin(explain::handle(call)));
 
 const fn get(resource: &'static str) -> Route {
     route(Method::GET, resource, "get_entry", Scope::Read, Class::Read, |call| Box::pin(get::handle(call)))

@@ -1,9 +1,13 @@
 //! GET: who changed what lately, and why.
 
 use serde::Serialize;
-use std::sync::Arc;
-use strata_api::{Answer, ApiError, Call, Event, Principal, Query, Response, Timestamp, http::StatusCode};
-use strata_cache::{Mutation, Pattern, Position, config::FieldChange};
+use std::time::Duration;
+use strata_api::{
+    Answer, ApiError, Call, Principal, Query, Response,
+    http::StatusCode,
+    mutation::{Line, may_see},
+};
+use strata_cache::{HistoryQuery, Key, Mutation, MutationFilter, Position, Within, key::MAX_KEY_BYTES};
 
 /// Mutations of one answer when the request does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -11,6 +15,12 @@ const DEFAULT_LIMIT: usize = 100;
 const LATEST_MS: u64 = 100_000_000_000_000;
 /// Most mutations of one answer.
 const MAX_LIMIT: usize = 1000;
+/// Longest time to wait, in seconds: with what the rest takes it is less than API Gateway waits.
+const MAX_WAIT_SECONDS: u64 = 20;
+/// The kinds there are.
+const KINDS: [&str; 4] = ["put", "delete", "invalidate", "config"];
+/// Longest subject that a token may have, in bytes.
+const MAX_SUBJECT_BYTES: usize = 256;
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -18,90 +28,76 @@ struct Answered<'a> {
     /// What to give as `since` for the ones that come after these.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// What is older was not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_since: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    position: String,
-    at: Timestamp,
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pattern: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tags: Option<&'a [Arc<str>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    r#match: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<&'a [Arc<str>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    except_tags: Option<&'a [Arc<str>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    levels: Option<Vec<&'static str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    matched_count: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes: Option<&'a [FieldChange]>,
-}
-
-/// Answers with the mutations after `since`, oldest first; without `since`, with the newest.
+/// Answers with the mutations after `since`, oldest first; without `since`, with the newest. With `wait`, as soon as there
+/// are any.
 pub async fn handle(call: Call<'_>) -> Answer {
-    let (since, limit) = read(&call.event)?;
+    let (query, wait) = read(&call)?;
     let is_seen = |mutation: &Mutation| may_see(&call.principal, mutation);
     let is_confined = call.principal.may_touch_all().is_err();
-    let page = call.cache.history(since, limit, is_confined.then_some(&is_seen)).await?;
-    let next = page.next.map(|position| position.to_string());
-    Response::json(StatusCode::OK, &Answered { mutations: page.mutations.iter().map(line).collect(), next })
+    let account = call.principal.account();
+    let page = call.cache.history_within(&query, is_confined.then_some(&is_seen), &account, wait).await?;
+    let answered = Answered {
+        mutations: page.mutations.iter().map(Line::of).collect(),
+        next: page.next.map(|position| position.to_string()),
+        searched_since: page.searched_since.map(|position| position.to_string()),
+    };
+    Response::json(StatusCode::OK, &answered)
 }
 
-/// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix, and the
-/// configuration is no matter of tokens that have one.
-fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
-    if let Some(keys) = &mutation.keys {
-        return keys.iter().all(|key| principal.may_touch_prefix(key).is_ok());
-    }
-    match (&mutation.key, &mutation.pattern) {
-        (Some(key), _) => principal.may_touch_prefix(key).is_ok(),
-        (None, Some(pattern)) => {
-            Pattern::new(pattern).is_ok_and(|pattern| principal.may_touch_prefix(pattern.prefix()).is_ok())
-        }
-        (None, None) if mutation.changes.is_some() => principal.may_touch_all().is_ok(),
-        (None, None) => principal.prefixes().is_none() || mutation.by.as_ref() == Some(&principal.subject),
-    }
-}
-
-fn read(event: &Event) -> Result<(Option<Position>, usize), ApiError> {
-    let mut query = Query::of(event, &["since", "limit"]);
+fn read(call: &Call<'_>) -> Result<(HistoryQuery, Duration), ApiError> {
+    let mut query = Query::of(&call.event, &["since", "limit", "key", "prefix", "kind", "by", "wait"]);
     let since = query.optional("since", |text| {
         Position::parse(text)
             .filter(|since| since.ms < LATEST_MS)
             .ok_or("must be a position as this operation answers it, like 1700000000000-0")
     });
-    let limit = query.count("limit", MAX_LIMIT);
+    let limit = query.count("limit", MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+    let wait = query.optional("wait", |text| {
+        let seconds = text.parse().ok().filter(|seconds| *seconds <= MAX_WAIT_SECONDS);
+        let seconds = seconds.ok_or_else(|| format!("must be an integer from 0 to {MAX_WAIT_SECONDS}"))?;
+        match call.event.query.contains_key("since") {
+            true => Ok(Duration::from_secs(seconds)),
+            false => Err("needs since: without it the newest are answered at once".to_owned()),
+        }
+    });
+    let filter = filter(&mut query);
     query.finish()?;
-    Ok((since, limit.unwrap_or(DEFAULT_LIMIT)))
+    within(&filter, &call.principal)?;
+    Ok((HistoryQuery { since, limit, filter }, wait.unwrap_or_default()))
 }
 
-fn line(mutation: &Mutation) -> Line<'_> {
-    Line {
-        position: mutation.position.to_string(),
-        at: Timestamp::floor(mutation.at_ms),
-        kind: &mutation.kind,
-        key: mutation.key.as_deref(),
-        pattern: mutation.pattern.as_deref(),
-        tags: mutation.tags.as_deref(),
-        r#match: mutation.all_tags.then_some("all"),
-        keys: mutation.keys.as_deref(),
-        except_tags: mutation.except_tags.as_deref(),
-        levels: mutation.levels.map(|levels| levels.names()),
-        by: mutation.by.as_deref(),
-        reason: mutation.reason.as_deref(),
-        matched_count: mutation.matched,
-        changes: mutation.changes.as_deref(),
+fn filter(query: &mut Query<'_>) -> MutationFilter {
+    MutationFilter {
+        key: query.optional("key", |text| Key::new(text).map_err(|error| error.to_string())),
+        prefix: query.optional("prefix", |text| {
+            let fits = text.len() <= MAX_KEY_BYTES && !text.contains(char::is_control);
+            let problem = || format!("must have at most {MAX_KEY_BYTES} bytes and no control characters");
+            fits.then(|| text.to_owned()).ok_or_else(problem)
+        }),
+        kind: query.optional("kind", |text| {
+            let known = KINDS.contains(&text).then(|| text.to_owned());
+            known.ok_or_else(|| format!("must be one of {}", KINDS.join(", ")))
+        }),
+        by: query.optional("by", |text| {
+            let fits = (1..=MAX_SUBJECT_BYTES).contains(&text.len());
+            fits.then(|| text.to_owned()).ok_or_else(|| format!("must have 1 to {MAX_SUBJECT_BYTES} bytes"))
+        }),
+    }
+}
+
+/// Refuses what lies outside of the prefixes of the caller's token, as other operations do.
+fn within(filter: &MutationFilter, principal: &Principal) -> Result<(), ApiError> {
+    if let Some(key) = &filter.key {
+        principal.may_touch(key)?;
+    }
+    let prefix = filter.prefix.as_deref().unwrap_or_default();
+    match Within::of(prefix, principal.prefixes().as_deref()) {
+        None if filter.prefix.is_some() => Err(ApiError::PrefixForbidden),
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
 //! GET: levels, hit ratios, sizes and health. A level that is down is part of the answer and no error.
 
+use crate::history::{self, Minute};
 use serde::{Serialize, Serializer};
-use strata_api::{Answer, Call, Response, Timestamp, http::StatusCode};
+use strata_api::{Answer, Call, Query, Response, Timestamp, http::StatusCode};
 use strata_cache::{
     Config, Count, Counts, Health, Level, LevelStatus, Quotas, Status, Stock,
     quota::Quota,
@@ -16,6 +17,9 @@ struct Answered {
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
     fleet: Fleet,
+    coherence: Coherence,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<Minute>>,
     last_updated: Timestamp,
 }
 
@@ -89,6 +93,15 @@ struct Fleet {
     journal_newest: Option<String>,
 }
 
+/// What audits have found: copies in memory that were compared with the source of truth.
+#[derive(Serialize)]
+struct Coherence {
+    checked: u64,
+    /// Those that were older than they may be.
+    violations: u64,
+    greatest_age_ms: u64,
+}
+
 /// What the caller's API key stores, and may store.
 #[derive(Serialize)]
 struct Usage {
@@ -115,15 +128,20 @@ struct Ratio(f64);
 #[derive(Clone, Copy)]
 struct Mebibytes(f64);
 
-/// Answers with the state of the fleet.
+/// Answers with the state of the fleet, and with what it did in the last minutes, where that is asked for.
 pub async fn handle(call: Call<'_>) -> Answer {
-    let mut status = call.cache.status(&call.principal.api_key).await;
+    let mut query = Query::of(&call.event, &["history"]);
+    let minutes = query.count("history", history::MAX_MINUTES);
+    query.finish()?;
+    let mut status = call.cache.status(&call.principal.api_key, minutes.unwrap_or_default() as u64).await;
     if call.principal.prefixes().is_some() {
         status = own(status);
     }
     let now = Timestamp::floor(call.cache.clock().now_ms());
     let usage = status.stock.map(|stock| usage(stock, call.cache.quotas()));
-    Response::json(StatusCode::OK, &answered(&status, usage, &call.cache.config(), now))
+    let mut answered = answered(&status, usage, &call.cache.config(), now);
+    answered.history = minutes.map(|_| history::of(status.told.as_ref()));
+    Response::json(StatusCode::OK, &answered)
 }
 
 /// The same as a tenant is told it: what is its own, and nothing of what others store and ask. What is not counted for each
@@ -168,6 +186,12 @@ fn answered(status: &Status, usage: Option<Usage>, config: &Config, now: Timesta
         },
         usage,
         fleet: fleet(told, config),
+        coherence: Coherence {
+            checked: counts[Count::Audited],
+            violations: counts[Count::Violations],
+            greatest_age_ms: told.map_or(0, |told| told.oldest_ms),
+        },
+        history: None,
         last_updated: now,
     }
 }

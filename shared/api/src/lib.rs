@@ -13,7 +13,7 @@
 //! | [`principal`], [`denial`] | who is calling, scopes, key prefixes; why a caller is not known |
 //! | [`rate_limit`] | what answers say of the caller's rate limit |
 //! | [`route`], [`pipeline`] | which handler, in which order |
-//! | [`error`], [`fill_offer`], [`response`], [`timestamp`], [`answer_size`], [`cors`] | writing answers |
+//! | [`error`], [`fill_offer`], [`response`], [`mutation`], [`timestamp`], [`answer_size`], [`cors`] | writing answers |
 //! | [`settings`], [`telemetry`], [`keyed`], `sealed`, [`metrics`], [`serve`](mod@serve) | environment, log, keyed hashes and seals, metrics, start-up |
 
 pub mod answer_size;
@@ -31,6 +31,7 @@ pub mod headers;
 pub mod keyed;
 pub mod lists;
 pub mod metrics;
+pub mod mutation;
 mod nearest;
 pub mod pipeline;
 pub mod principal;

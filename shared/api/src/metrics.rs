@@ -39,7 +39,10 @@ const COUNTED: &[(&str, &[Count])] = &[
     ("Evictions", &[Count::Evictions]),
     ("Demotions", &[Count::Demotions]),
     ("Degraded", &[Count::Degraded]),
+    ("Mutations", &[Count::Mutations]),
     ("Syncs", &[Count::Syncs]),
+    ("CoherenceChecked", &[Count::Audited]),
+    ("CoherenceViolations", &[Count::Violations]),
 ];
 /// Metrics of requests: all, those answered with a 5xx, those with a 429.
 const REQUESTS: [&str; 3] = ["Requests", "Errors", "Throttled"];

@@ -12,7 +12,9 @@ pub(crate) fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     }
     let text = text.to_lowercase();
     let ranked = known.iter().map(|name| (distance(&text, name), *name));
-    ranked.filter(|(distance, _)| *distance <= MAX_DISTANCE).min().map(|(_, name)| name)
+    // Where nothing of a short name is left it is not meant.
+    let is_near = |(distance, name): &(usize, &str)| *distance <= MAX_DISTANCE && *distance < name.chars().count();
+    ranked.filter(is_near).min().map(|(_, name)| name)
 }
 
 /// Levenshtein's distance in characters.
@@ -47,6 +49,7 @@ mod tests {
         assert_eq!(nearest("ttl_second", &known), Some("ttl_seconds"));
         assert_eq!(nearest("Tags", &known), Some("tags"));
         assert_eq!(nearest("unrelated", &known), None);
+        assert_eq!((nearest("bye", &["by"]), nearest("?", &["by"])), (Some("by"), None));
         assert_eq!(nearest(&"x".repeat(1_000_000), &known), None);
     }
 }

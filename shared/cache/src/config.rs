@@ -35,6 +35,22 @@ pub struct Config {
     pub serialization: SerializationConfig,
     /// Largest value in MiB of JSON text, 1 to 10.
     pub max_entry_size_mb: MaxEntrySize,
+    /// How it is checked that containers agree.
+    pub coherence: CoherenceConfig,
+}
+
+/// How it is checked that containers agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoherenceConfig {
+    /// One sync in so many compares some copies of L1 with L3; 0 for none.
+    pub audit_every: u64,
+}
+
+impl Default for CoherenceConfig {
+    fn default() -> Self {
+        CoherenceConfig { audit_every: 1024 }
+    }
 }
 
 /// Largest value in MiB.

@@ -38,6 +38,7 @@
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
+//! | [`explain`] | why a read is answered as it is |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
@@ -68,7 +69,9 @@ mod coherence;
 pub mod config;
 mod dynamo;
 pub mod entry;
+pub mod explain;
 pub mod fill;
+mod history;
 mod invalidation_index;
 pub mod job;
 pub mod json;
@@ -106,7 +109,9 @@ pub use aws_credential_types::Credentials;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
+pub use explain::{CopyFacts, Explained, LevelFacts, Prediction, Reason, Verdict};
 pub use fill::{Fill, FillToken, Lease};
+pub use history::{History, HistoryQuery, MutationFilter};
 pub use job::{Estimate, Job, JobState, Slice, Worked};
 pub use json::Json;
 pub use key::{Key, KeyError};
@@ -115,8 +120,8 @@ pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, History, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained,
-    Mutation, Path, Read, Reclaim, Step, Stored, Warming,
+    CacheError, Condition, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path,
+    Read, Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};

@@ -104,6 +104,12 @@ impl Memory {
         self.held().holds(key, now_ms)
     }
 
+    /// The copy of `key` that is live at `now_ms`, without a read: what is dropped to make room is chosen as if nobody had
+    /// asked. It looks through all that there is.
+    pub(crate) fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
+        self.held().peek(key, now_ms)
+    }
+
     /// Keeps `copy` in place of any other of `key`. Returns whether it is held: a full memory may refuse it.
     pub fn insert(&self, key: Key, copy: Arc<CachedEntry>) -> bool {
         self.held().insert(key, copy)
@@ -190,6 +196,12 @@ impl Held {
 
     fn holds(&self, key: &Key, now_ms: i64) -> bool {
         self.copies.contains_key(key) && self.get(key, now_ms).is_some()
+    }
+
+    fn peek(&self, key: &Key, now_ms: i64) -> Option<Arc<CachedEntry>> {
+        let found =
+            self.copies.contains_key(key).then(|| self.copies.iter().find(|held| held.key() == key)).flatten()?;
+        Some(Arc::clone(found.value())).filter(|copy| copy.is_live(now_ms))
     }
 
     fn insert(&self, key: Key, copy: Arc<CachedEntry>) -> bool {

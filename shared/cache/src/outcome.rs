@@ -232,15 +232,6 @@ pub struct Configured {
     pub degraded: bool,
 }
 
-/// A page of the journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    /// Oldest first.
-    pub mutations: Vec<Mutation>,
-    /// The next page is what comes after this position.
-    pub next: Option<Position>,
-}
-
 /// A mutation as the journal tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutation {

@@ -10,6 +10,7 @@ use crate::{
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Mutations, oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Mutations {
     /// What to give as [`Journal::since`] for those that come after these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// The search ended here: what is older was not looked through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_since: Option<String>,
 }
 
 /// A mutation, or a change of the configuration.
@@ -86,7 +90,7 @@ impl Client {
     #[doc = include_str!("../examples/journal.rs")]
     /// ```
     pub fn journal(&self) -> Journal<'_> {
-        Journal { client: self, since: None, limit: None }
+        Journal { client: self, since: None, limit: None, narrowed: Vec::new() }
     }
 }
 
@@ -97,6 +101,7 @@ pub struct Journal<'a> {
     client: &'a Client,
     since: Option<String>,
     limit: Option<u64>,
+    narrowed: Vec<(&'static str, String)>,
 }
 
 impl Journal<'_> {
@@ -112,9 +117,41 @@ impl Journal<'_> {
         self
     }
 
+    /// Those that may have touched this key: by whatever tags it had.
+    pub fn key(self, key: impl Into<String>) -> Self {
+        self.narrow("key", key)
+    }
+
+    /// Those that may have touched a key that begins with this.
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        self.narrow("prefix", prefix)
+    }
+
+    /// Those of this kind: `put`, `delete`, `invalidate` or `config`.
+    pub fn kind(self, kind: impl Into<String>) -> Self {
+        self.narrow("kind", kind)
+    }
+
+    /// Those that this subject asked for.
+    pub fn by(self, subject: impl Into<String>) -> Self {
+        self.narrow("by", subject)
+    }
+
+    /// Where there are none after [`since`](Journal::since) yet, waits so long for the next one; whole seconds, 20 at most.
+    pub fn wait(self, time: Duration) -> Self {
+        self.narrow("wait", time.as_secs().to_string())
+    }
+
+    fn narrow(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.narrowed.push((name, value.into()));
+        self
+    }
+
     async fn send(self) -> Result<Mutations> {
         let call = Call::new(Method::GET, "/journal").query("since", self.since);
-        self.client.send(call.query("limit", self.limit.map(|limit| limit.to_string()))).await?.json()
+        let call = call.query("limit", self.limit.map(|limit| limit.to_string()));
+        let call = self.narrowed.into_iter().fold(call, |call, (name, value)| call.query(name, Some(value)));
+        self.client.send(call).await?.json()
     }
 }
 

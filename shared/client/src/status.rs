@@ -20,8 +20,23 @@ pub struct Status {
     /// The containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<Fleet>,
+    /// What audits have found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coherence: Option<Coherence>,
     /// When it was read.
     pub last_updated: Timestamp,
+}
+
+/// What was found when copies in memory were compared with the source of truth.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Coherence {
+    /// Copies that were compared.
+    pub checked: u64,
+    /// Those that were older than they may be.
+    pub violations: u64,
+    /// The greatest age that was found, in milliseconds.
+    pub greatest_age_ms: u64,
 }
 
 /// How the whole is.

@@ -95,6 +95,8 @@ async fn answers_have_all_that_the_api_says() {
     assert_nothing_is_lost(&raw, &journal);
     assert!(journal.mutations.iter().any(|mutation| mutation.changes.is_some()));
 
+    let raw = api.get("/explain?key=absent").send().await.expect(200).json();
+    assert_nothing_is_lost(&raw, &client.explain("absent").await.unwrap());
     let raw = api.get("/status").send().await.expect(200).json();
     assert_nothing_is_lost(&raw, &client.status().await.unwrap());
     let raw = api.get("/config").send().await.expect(200).json();

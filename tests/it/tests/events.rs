@@ -25,6 +25,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_head_by_query", 200),
             ("entries_patch_by_query", 200),
             ("entries_delete_by_query", 200),
+            ("entries_explain", 200),
             ("entries_batch", 200),
             ("entries_batch_invalid", 400),
         ],

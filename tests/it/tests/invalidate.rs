@@ -1,5 +1,6 @@
 //! Invalidation by pattern and tag, in every level and in some, and the journal that tells of it.
 
+mod journal;
 mod keys;
 
 use crate::support::{copies_and_indexes, flush, fresh, get, invalidate, put, put_tagged, wait_out_the_window};

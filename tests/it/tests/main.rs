@@ -16,6 +16,7 @@ mod doubt;
 mod engines;
 mod entries;
 mod events;
+mod explain;
 mod fill;
 mod golden;
 mod http;

@@ -84,7 +84,7 @@ fn the_dashboard_shows_every_metric_and_alarms_watch_what_there_is() {
     let (shown, watched, known) = (shown(), watched(), names().collect::<BTreeSet<_>>());
     assert_eq!(names_of(&shown), known);
     assert!(names_of(&watched).is_subset(&known), "{watched:?}");
-    for name in ["Degraded", "Errors", "L2Errors", "L3Errors", "Latency", "Throttled"] {
+    for name in ["CoherenceViolations", "Degraded", "Errors", "L2Errors", "L3Errors", "Latency", "Throttled"] {
         assert!(names_of(&watched).contains(name), "no alarm watches {name}");
     }
     for (name, function) in shown.union(&watched) {

@@ -1,5 +1,6 @@
 //! The state and the statistics of the fleet: a known workload gives known numbers, and what is down is only said.
 
+mod history;
 mod strain;
 mod truth;
 

@@ -140,7 +140,7 @@ impl Coherence {
     }
 
     /// What the index has of a key; `None` when it was not asked about it in this generation.
-    fn recorded(&self, key: &Key, looked: &Looked) -> Option<Option<Recorded>> {
+    pub(crate) fn recorded(&self, key: &Key, looked: &Looked) -> Option<Option<Recorded>> {
         looked.keys.get(key).copied().filter(|_| looked.generation == self.generation)
     }
 }

@@ -49,7 +49,7 @@ const fn field(path: &'static str, rule: Rule) -> Field {
 const YEAR_MINUTES: u64 = crate::MAX_TTL_SECONDS as u64 / 60;
 
 /// All fields.
-pub static FIELDS: [Field; 26] = [
+pub static FIELDS: [Field; 27] = [
     field("l1_config.enabled", Rule::Flag),
     field("l1_config.max_capacity", Rule::Whole(1, 1_000_000)),
     // Lambda's largest memory.
@@ -77,6 +77,7 @@ pub static FIELDS: [Field; 26] = [
     field("compression.threshold_bytes", Rule::Whole(0, super::LARGEST_ENTRY_BYTES as u64)),
     field("serialization.format", Rule::OneOf(&["bincode", "json"])),
     field("max_entry_size_mb", Rule::Whole(1, super::LARGEST_ENTRY_MB as u64)),
+    field("coherence.audit_every", Rule::Whole(0, 1_000_000)),
 ];
 
 impl Field {

@@ -1,4 +1,4 @@
-//! Who waits for a job to change: each holds a slot of all, and one of its account, until it is answered. A slot whose
+//! Who waits, for a job to change or for the next mutation: each holds a slot of all, and one of its account, until it is answered. A slot whose
 //! holder has died is free again a little later.
 
 use super::{

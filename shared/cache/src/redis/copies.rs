@@ -301,6 +301,15 @@ impl Found {
         FreshnessProof { version: self.version, as_of: self.as_of, certified_ms: self.certified_ms }
     }
 
+    /// The version of a tombstone in the reply to [`Copies::read`].
+    pub(crate) fn tombstone(reply: &Value) -> Option<Version> {
+        let Value::Array(fields) = reply else { return None };
+        match &fields[..] {
+            [Value::Nil, Value::BulkString(version), ..] => Version::parse(str::from_utf8(version).ok()?),
+            _ => None,
+        }
+    }
+
     /// Reads the reply to [`Copies::read`]; `None` where there is no copy, or only a tombstone, or something else has its
     /// name, which the next write replaces.
     pub(crate) fn parse(reply: Value) -> Result<Option<Found>, Down> {

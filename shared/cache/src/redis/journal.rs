@@ -1,7 +1,9 @@
 //! The journal: one stream of the fleet's newest mutations, and the sync that reads it.
 
+mod past;
 mod replies;
 
+pub(crate) use self::past::Told;
 pub(crate) use self::replies::{
     Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published,
     opened,
@@ -47,6 +49,15 @@ pub(crate) struct Operation {
     pub started_us: u64,
     /// How long it may take, in microseconds.
     pub life_us: u64,
+}
+
+/// From where the journal is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    /// On from after this.
+    After(Position),
+    /// Back from before this, or from the end.
+    Before(Option<Position>),
 }
 
 /// Names the journal and makes its commands.
@@ -204,17 +215,17 @@ impl Journal {
         call
     }
 
-    /// The command that reads the raw records after `since`, oldest first; without it, the newest, newest first.
-    pub(crate) fn history(&self, since: Option<Position>, limit: usize) -> Cmd {
-        let mut read = match since {
-            Some(since) => {
+    /// The command that reads raw records after a position, oldest first; or before one, newest first.
+    pub(crate) fn history(&self, from: From, limit: usize) -> Cmd {
+        let mut read = match from {
+            From::After(since) => {
                 let mut read = cmd("XRANGE");
                 read.arg(&self.journal).arg(format!("({since}")).arg("+");
                 read
             }
-            None => {
+            From::Before(before) => {
                 let mut read = cmd("XREVRANGE");
-                read.arg(&self.journal).arg("+").arg("-");
+                read.arg(&self.journal).arg(before.map_or_else(|| "+".to_owned(), |at| format!("({at}"))).arg("-");
                 read
             }
         };

@@ -12,8 +12,8 @@
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
 //! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
-//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times |
-//! | `{j}stats:` + number | hash | the same of five minutes only |
+//! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times; the greatest age of a copy that an audit found |
+//! | `{j}stats:` + number | hash | the same of one minute only |
 //! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
 //! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, as-of position `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
@@ -61,8 +61,8 @@ pub(crate) use copies::{
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fenced, Fields, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
-    SYNC_RECORDS, Said, SyncReply, appended, checked, closed, history, is_published, opened,
+    Fenced, Fields, From, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
+    SYNC_RECORDS, Said, SyncReply, Told, appended, checked, closed, history, is_published, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

@@ -24,6 +24,7 @@ macro_rules! scripts {
 scripts! {
     SYNC = "lua/identity.lua", "lua/index.lua", "lua/sync.lua";
     SINCE = "lua/index.lua", "lua/since.lua";
+    PAST = "lua/index.lua", "lua/past.lua";
     APPEND = "lua/index.lua", "lua/append.lua";
     READ = "lua/read.lua";
     STORE = "lua/tags.lua", "lua/books.lua", "lua/store.lua";

@@ -16,10 +16,10 @@ use std::collections::HashMap;
 
 /// A container that has not reported for so long is taken for gone, in ms: Lambda ends most idle ones earlier.
 pub(crate) const MEMORY_MS: i64 = 900_000;
-/// Recent counts are kept in windows of five minutes, in ms.
-const WINDOW_MS: u64 = 300_000;
-/// Recent counts are those of the window that runs and of so many before it: an hour, and up to five minutes more.
-const WINDOWS: u64 = 12;
+/// Recent counts are kept in windows of a minute, in ms.
+const WINDOW_MS: u64 = 60_000;
+/// Recent counts are those of the window that runs and of so many before it: an hour, and up to a minute more.
+const WINDOWS: u64 = 60;
 /// Copies that are looked for in one shard: a thousand in all make the estimate as good as it is said to be. A shard of no
 /// more keys is counted.
 const WANTED: u64 = 64;
@@ -38,6 +38,10 @@ pub(crate) struct FleetTotals {
     pub counts: Counts,
     /// Of the last hour.
     pub recent: Counts,
+    /// Of each of the minutes that were asked for, the oldest first, by when it began in ms.
+    pub minutes: Vec<(i64, Counts)>,
+    /// The greatest age of a copy that an audit found, in ms.
+    pub oldest_ms: u64,
     /// When counting began, in ms of Redis time.
     pub since_ms: Option<i64>,
     /// Containers that have reported lately.
@@ -64,8 +68,8 @@ impl Fleet {
         Fleet(keys)
     }
 
-    /// The command that hands in a report.
-    pub(crate) fn report(&self, report: &Report) -> Cmd {
+    /// The command that hands in a report, and the greatest age of a copy that an audit found, in ms.
+    pub(crate) fn report(&self, report: &Report, oldest_ms: u64) -> Cmd {
         let mut call = scripts::REPORT.call(&[self.0.stats(), self.0.gauges()]);
         call.arg(&report.container)
             .arg(report.number)
@@ -76,17 +80,18 @@ impl Fleet {
             .arg(report.rows.bytes)
             .arg(report.rows.oldest_ms)
             .arg(WINDOW_MS)
-            .arg(WINDOWS);
+            .arg(WINDOWS)
+            .arg(oldest_ms);
         for (count, value) in report.counts.iter() {
             call.arg(count.name()).arg(value);
         }
         call
     }
 
-    /// The command that reads what all have reported.
-    pub(crate) fn standing(&self) -> Cmd {
+    /// The command that reads what all have reported, and what of it in each of the last so many minutes.
+    pub(crate) fn standing(&self, minutes: u64) -> Cmd {
         let mut call = scripts::STANDING.call(&[self.0.stats(), self.0.gauges(), self.0.journal()]);
-        call.arg(WINDOW_MS).arg(WINDOWS);
+        call.arg(WINDOW_MS).arg(WINDOWS).arg(minutes.min(WINDOWS));
         call
     }
 
@@ -163,19 +168,22 @@ pub(crate) fn counted(reply: Value) -> Result<bool, Down> {
 }
 
 type RawCounts = HashMap<String, String>;
-type RawStanding = (RawCounts, HashMap<String, u64>, u64, u64, u64, u64, u64, String);
+type RawStanding = (RawCounts, HashMap<String, u64>, u64, u64, u64, u64, u64, String, RawMinutes);
+type RawMinutes = Vec<(i64, HashMap<String, u64>)>;
 
 impl FleetTotals {
     /// Reads the reply to [`Fleet::standing`].
     pub(crate) fn parse(reply: Value) -> Result<FleetTotals, Down> {
         let raw = read::<RawStanding>(reply, "the fleet's statistics")?;
-        let (counts, recent, containers, entries, text_bytes, bytes, records, newest) = raw;
+        let (counts, recent, containers, entries, text_bytes, bytes, records, newest, minutes) = raw;
         let number = |name: &str| counts.get(name)?.parse::<i64>().ok();
         // What was told late may make a sum negative for a while.
         let sum = |name: &str| u64::try_from(number(name).unwrap_or_default()).unwrap_or_default();
         Ok(FleetTotals {
             counts: Counts::from_names(counts.iter().map(|(name, value)| (&**name, value.parse().unwrap_or_default()))),
-            recent: Counts::from_names(recent.iter().map(|(name, value)| (&**name, *value))),
+            recent: counts_of(&recent),
+            minutes: minutes.into_iter().map(|(at_ms, counts)| (at_ms, counts_of(&counts))).collect(),
+            oldest_ms: sum("oldest"),
             since_ms: number("since"),
             containers,
             usage: Usage { entries, text_bytes, bytes },
@@ -186,6 +194,10 @@ impl FleetTotals {
             evicted_before: counts.get("evicted_before").and_then(|text| Evictions::parse(text)),
         })
     }
+}
+
+fn counts_of(named: &HashMap<String, u64>) -> Counts {
+    Counts::from_names(named.iter().map(|(name, value)| (&**name, *value)))
 }
 
 /// Reads the replies to [`Fleet::draw`]: the copies in L2.

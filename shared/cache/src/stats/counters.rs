@@ -52,7 +52,10 @@ counts! {
     Evictions = "evictions", "Copies that L1 dropped to make room.";
     Demotions = "demotions", "Of those, the ones that were put into a lower level as well.";
     Degraded = "degraded", "Mutations that were acknowledged without Redis.";
+    Mutations = "mutations", "Mutations that were acknowledged.";
     Syncs = "syncs", "Reads of the journal.";
+    Audited = "audited", "Copies of L1 that were compared with L3.";
+    Violations = "violations", "Of those, the ones that were older than they may be.";
 }
 
 impl Count {
@@ -214,7 +217,15 @@ mod tests {
         let counters = Counters::default();
         Count::ALL.iter().for_each(|count| counters.add(*count, 1));
         let left = counters.read().without(Level::ALL);
-        let expected = [Count::Absent, Count::Failed, Count::Degraded, Count::Syncs];
+        let expected = [
+            Count::Absent,
+            Count::Failed,
+            Count::Degraded,
+            Count::Mutations,
+            Count::Syncs,
+            Count::Audited,
+            Count::Violations,
+        ];
         assert_eq!(left.iter().collect::<Vec<_>>(), expected.map(|count| (count, 1)));
         let without_l1 = counters.read().without([Level::L1]);
         assert_eq!((without_l1[Count::Evictions], without_l1[Count::L2Hits]), (0, 1));

@@ -66,6 +66,11 @@ impl Reporter {
         Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Lock::default() }
     }
 
+    /// What this container calls itself.
+    pub(crate) fn container(&self) -> &str {
+        &self.container
+    }
+
     /// The report to send at `now_ms`, if one is due; `held` says what L1 holds.
     pub(crate) fn report(
         &self,

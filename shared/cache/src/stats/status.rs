@@ -80,6 +80,11 @@ pub struct Told {
     pub counts: Counts,
     /// Counts of the last hour, and up to five minutes more.
     pub recent: Counts,
+    /// Counts of each of the last minutes, as many as were asked for, the oldest first, by when it began in milliseconds
+    /// since the Unix epoch. A count belongs to the minute in which it was reported.
+    pub minutes: Vec<(i64, Counts)>,
+    /// The greatest age of a copy in L1 that was found when it was compared with L3, in milliseconds.
+    pub oldest_ms: u64,
     /// When counting began, in milliseconds since the Unix epoch: with the first report after Redis was empty.
     pub since_ms: Option<i64>,
     /// Containers that have reported in the last 15 minutes; each has one connection to Redis.

@@ -25,7 +25,7 @@ pub use self::open_error::OpenError;
 
 use self::{
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
-    sync::{Unfinished, access_deltas::AccessDeltas},
+    sync::{Unfinished, access_deltas::AccessDeltas, audit::Audits},
     view::{Setup, Stop},
     warm::prefetch::Prefetches,
     write::{Attempts, versions::Taken},
@@ -124,6 +124,7 @@ pub struct TieredCache {
     counters: Counters,
     reporter: Reporter,
     sync_times: SyncTimes,
+    audits: Audits,
     /// What each API key has used of its limits here.
     meters: Lock<Meters>,
     /// What each API key has stored, as far as this container knows.
@@ -189,6 +190,7 @@ impl TieredCache {
             counters,
             reporter: Reporter::new(),
             sync_times: SyncTimes::default(),
+            audits: Audits::default(),
             journal: Journal::new(&keys, link.is_cluster()),
             leases: Leases::new(keys),
             meters: Lock::new(Meters::new(limits)),

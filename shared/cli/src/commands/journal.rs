@@ -17,6 +17,18 @@ pub struct Journal {
     /// At most so many, 1 to 1000; without --since the newest
     #[arg(long, short = 'n', default_value_t = 100)]
     limit: u64,
+    /// Those that may have touched this key
+    #[arg(long)]
+    key: Option<String>,
+    /// Those that may have touched a key that begins with this
+    #[arg(long)]
+    prefix: Option<String>,
+    /// put, delete, invalidate or config
+    #[arg(long)]
+    kind: Option<String>,
+    /// Those that this subject asked for
+    #[arg(long, value_name = "SUBJECT")]
+    by: Option<String>,
     /// Go on with what comes, until interrupted
     #[arg(long, short)]
     follow: bool,
@@ -26,7 +38,19 @@ impl Journal {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         let mut since = self.since;
         loop {
-            let journal = session.client.journal().limit(self.limit);
+            let mut journal = session.client.journal().limit(self.limit);
+            if let Some(key) = &self.key {
+                journal = journal.key(key);
+            }
+            if let Some(prefix) = &self.prefix {
+                journal = journal.prefix(prefix);
+            }
+            if let Some(kind) = &self.kind {
+                journal = journal.kind(kind);
+            }
+            if let Some(by) = &self.by {
+                journal = journal.by(by);
+            }
             let page = match &since {
                 Some(since) => journal.since(since).await?,
                 None => journal.await?,

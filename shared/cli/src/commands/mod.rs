@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod config;
+pub mod explain;
 pub mod export;
 pub mod get;
 pub mod import;

@@ -31,6 +31,9 @@ async fn the_journal_is_shown_and_followed() {
     assert!(shown.out.contains("put") && shown.out.contains("first") && shown.out.lines().count() == 1, "{shown:?}");
     let line = shell.strata(&["journal", "--json"]).await.expect(0).json();
     assert_eq!((&line["kind"], &line["key"]), (&json!("put"), &json!("first")));
+    let found = shell.strata(&["journal", "--key", "first", "--kind", "put"]).await.expect(0);
+    assert!(found.out.contains("first") && found.out.lines().count() == 1, "{found:?}");
+    assert_eq!(shell.strata(&["journal", "--prefix", "second", "--by", "local"]).await.expect(0).out, "");
     let position = line["position"].as_str().unwrap();
     assert_eq!(shell.strata(&["journal", "--since", position]).await.expect(0).out, "");
 
@@ -41,6 +44,20 @@ async fn the_journal_is_shown_and_followed() {
     put(&api, "entries-2", "second", "1").await.expect(201);
     assert!(lines.next_line().await.unwrap().unwrap().contains("second"));
     follower.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_became_of_a_key_is_explained() {
+    let api = Api::start().await;
+    let shell = Shell::of(&api);
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    shell.strata(&["rm", "k"]).await.expect(0);
+    let said = shell.strata(&["explain", "k"]).await.expect(0);
+    for words in [": deleted", "a GET is answered", "because of", "by local", "L3_DATABASE   not trusted: deleted"] {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    let line = shell.strata(&["explain", "k", "--json"]).await.expect(0).json();
+    assert_eq!((&line["reason"], &line["cause"]["kind"]), (&json!("deleted"), &json!("delete")));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ examples! {
     warm = "../../../../shared/client/examples/warm.rs",
     job = "../../../../shared/client/examples/job.rs",
     cancel_job = "../../../../shared/client/examples/cancel_job.rs",
+    explain = "../../../../shared/client/examples/explain.rs",
     journal = "../../../../shared/client/examples/journal.rs",
     status = "../../../../shared/client/examples/status.rs",
     config = "../../../../shared/client/examples/config.rs",

@@ -1,24 +1,25 @@
-//! What is written for a release: every kind of row and copy there is, by the library itself, which alone can store what
-//! does not expire within a year: files are read for longer.
+//! What is written for a release: every kind of row and copy there is, by the library itself, whose clock can be put on:
+//! files are read for longer than a year, after which everything expires.
 
 use super::dump;
 use crate::library::named;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use strata_cache::config::{Algorithm, FIELDS, Format, RedisUrl};
 use strata_cache::{
-    Condition, Config, Deployment, Invalidate, Level, Levels, Patch, Pattern, Put, Selector, Strategy, TieredCache,
-    Warm,
+    Clock, Condition, Config, Deployment, Invalidate, Json, Level, Levels, MAX_TTL_SECONDS, Patch, Pattern, Put,
+    Selector, Strategy, TieredCache, Warm,
 };
 use strata_it::stack::{Options, Stack};
 
-/// Over a hundred years.
-const FOR_LONG: u32 = 4_000_000_000;
 const REDIS_URL: &str = "GOLDEN_REDIS_URL";
 /// Nobody listens there.
 const NOWHERE: &str = "redis://127.0.0.1:1";
-/// When the scheduled job is due, in ms since the Unix epoch: in the year 2100.
+/// When containers that reach Redis, and so go by its time for versions, believe to run: in the year 2100, in ms since the
+/// Unix epoch.
 const LATE_MS: i64 = 4_102_444_800_000;
+/// How much later the scheduled job is due, in ms.
+const DAY_MS: i64 = 86_400_000;
 
 /// Keys whose values L3 has.
 pub const KEPT: [&str; 7] = ["json", "large", "lz4", "patched", "plain", "tagged", "zstd"];
@@ -62,9 +63,10 @@ pub async fn written() -> Value {
 #[tokio::test]
 #[ignore = "the function above starts it, with engines"]
 async fn writes() {
-    let cache = cache(|_| ());
-    let zstd = self::cache(|config| config.compression.algorithm = Algorithm::Zstd);
-    let json = self::cache(|config| config.serialization.format = Format::Json);
+    let late = || Clock::manual(LATE_MS);
+    let cache = cache(late(), |_| ());
+    let zstd = self::cache(late(), |config| config.compression.algorithm = Algorithm::Zstd);
+    let json = self::cache(late(), |config| config.serialization.format = Format::Json);
     for (key, text, tags) in values() {
         let levels = match key {
             "large" => Levels::NONE.with(Level::L3),
@@ -98,33 +100,27 @@ async fn writes() {
     cache.configure(&[(field, json!(90))], "golden", None).await.unwrap();
     cache.warm(warm(Strategy::Eager, None), None).await.unwrap();
     while cache.run_next(Duration::from_secs(10)).await.unwrap().is_some() {}
-    cache.warm(warm(Strategy::Scheduled, Some(LATE_MS)), None).await.unwrap();
+    cache.warm(warm(Strategy::Scheduled, Some(LATE_MS + DAY_MS)), None).await.unwrap();
     // A note, of a container that does not reach Redis.
-    let cut_off = self::cache(|config| config.l2_config.redis_url = RedisUrl::new(NOWHERE));
+    let cut_off = self::cache(Clock::system(), |config| config.l2_config.redis_url = RedisUrl::new(NOWHERE));
     put(&cut_off, "noted", "1".to_owned(), &[], Levels::ALL, true).await;
 }
 
-fn cache(change: impl FnOnce(&mut Config)) -> TieredCache {
+fn cache(clock: Clock, change: impl FnOnce(&mut Config)) -> TieredCache {
     let mut config = Config::default();
     config.l2_config.redis_url = RedisUrl::new(std::env::var(REDIS_URL).unwrap());
     config.l2_config.key_prefix = "strata:cache:".to_owned();
     config.l2_config.timeout_ms = 2_000;
     config.l3_config.timeout_ms = 10_000;
     change(&mut config);
-    TieredCache::open(Deployment::new("cache_control"), config).unwrap()
+    TieredCache::open(Deployment { clock, ..Deployment::new("cache_control") }, config).unwrap()
 }
 
 async fn put(cache: &TieredCache, key: &str, text: String, tags: &[&str], levels: Levels, compress: bool) {
-    let put = Put {
-        text: text.into(),
-        ttl_seconds: FOR_LONG,
-        tags: tags.iter().map(|tag| Arc::from(*tag)).collect(),
-        compress,
-        levels: Some(levels),
-        condition: Condition::Always,
-        by: "golden".to_owned(),
-        api_key: "key:golden".to_owned(),
-    };
+    let put = Put::new(Json::new(text).unwrap(), MAX_TTL_SECONDS).tags(tags.iter().copied()).levels(levels);
+    let mut put = put.by("golden");
+    put.compress = compress;
+    put.api_key = "key:golden".to_owned();
     cache.put(&named(key), put).await.unwrap();
 }
 

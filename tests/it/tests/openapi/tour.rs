@@ -76,6 +76,15 @@ impl Tour {
         self.sends("batch", "/batch", r#"{"operations":[{"op":"patch","key":"b:1"}]}"#, 400).await;
     }
 
+    async fn reasons(&mut self) {
+        self.sends("explain", "/explain?key=e:1", "", 200).await;
+        self.sends("putEntry", "/entries/e:1", r#"{"value":1,"tags":["t"]}"#, 201).await;
+        self.sends("explain", "/explain?key=e:1", "", 200).await;
+        self.sends("invalidate", "/invalidate", r#"{"keys":["e:1"],"reason":"r"}"#, 200).await;
+        self.sends("explain", "/explain?key=e:1", "", 200).await;
+        self.sends("explain", "/explain", "", 400).await;
+    }
+
     async fn bulk(&mut self) {
         self.sends("putEntry", "/entries/a:1", r#"{"value":1,"tags":["t"]}"#, 201).await;
         self.sends("invalidate", "/invalidate", r#"{"tags":["t"],"dry_run":true}"#, 200).await;
@@ -109,6 +118,7 @@ impl Tour {
 
     async fn operation(&mut self) {
         self.sends("listMutations", "/journal?limit=10", "", 200).await;
+        self.sends("listMutations", "/journal?key=e:1&kind=put&by=local&prefix=e&since=0-0&wait=0", "", 200).await;
         self.sends("listMutations", "/journal?limit=0", "", 400).await;
         self.sends("listKeys", "/keys", "", 200).await;
         self.sends("listKeys", "/keys?limit=0", "", 400).await;
@@ -117,6 +127,8 @@ impl Tour {
         self.sends("getStats", "/stats?depth=2", "", 200).await;
         self.sends("getStats", "/stats?separator=%3B", "", 400).await;
         self.sends("getStatus", "/status", "", 200).await;
+        self.sends("getStatus", "/status?history=60", "", 200).await;
+        self.sends("getStatus", "/status?history=61", "", 400).await;
         let config = self.sends("getConfig", "/config", "", 200).await;
         self.sends("updateConfig", "/config", r#"{"l1_config":{"ttl_minutes":90}}"#, 200).await;
         let stale = config.header("etag").unwrap();
@@ -178,6 +190,7 @@ async fn every_answer_is_as_it_is_described_and_every_status_is_seen() {
     tour.entries("", "/entries/a%2Fb").await;
     tour.entries("ByQuery", "/entries?key=a%3Fb").await;
     tour.batches().await;
+    tour.reasons().await;
     tour.bulk().await;
     tour.warming().await;
     tour.operation().await;

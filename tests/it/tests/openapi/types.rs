@@ -8,13 +8,23 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 18] = [
     ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
-    ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations"), ("Line", "Mutation")]),
+    ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations")]),
+    ("shared/api/src/mutation.rs", &[("Line", "Mutation")]),
+    (
+        "functions/entries/src/explain.rs",
+        &[
+            ("Answered", "Explained"),
+            ("Predicted", "ExplainedGet"),
+            ("Told", "ExplainedLevel"),
+            ("Container", "ExplainedContainer"),
+        ],
+    ),
     ("functions/warm/src/post.rs", &[("Answered", "Warming")]),
     ("functions/warm/src/list.rs", &[("Answered", "Jobs")]),
     ("functions/warm/src/report.rs", &[("Report", "Job")]),
@@ -29,8 +39,10 @@ const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
             ("Overall", "Status/properties/overall_stats"),
             ("Fleet", "Status/properties/fleet"),
             ("Usage", "Usage"),
+            ("Coherence", "Status/properties/coherence"),
         ],
     ),
+    ("functions/status/src/history.rs", &[("Minute", "Minute"), ("Worked", "LevelMinute")]),
     ("functions/status/src/keys.rs", &[("Answered", "Keys"), ("Line", "ListedKey")]),
     ("functions/status/src/tags.rs", &[("Answered", "TagCounts"), ("Tag", "TagCount")]),
     ("functions/status/src/stats.rs", &[("Answered", "Stats"), ("Group", "PrefixSum"), ("Sum", "Sum")]),
@@ -151,9 +163,13 @@ async fn requests_have_the_members_that_are_described() {
 #[tokio::test]
 async fn queries_have_the_parameters_that_are_described() {
     let api = Api::with(patient().containers(1)).await;
-    for (id, path) in
-        [("listMutations", "/journal"), ("listKeys", "/keys"), ("listTags", "/tags"), ("getStats", "/stats")]
-    {
+    for (id, path) in [
+        ("listMutations", "/journal"),
+        ("getStatus", "/status"),
+        ("listKeys", "/keys"),
+        ("listTags", "/tags"),
+        ("getStats", "/stats"),
+    ] {
         let parameters = operation(id).definition["parameters"].as_array().unwrap();
         let described = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned());
         assert_eq!(known(&api, "GET", &format!("{path}?%3F=1"), &Value::Null).await, described.collect(), "{id}");

@@ -57,8 +57,8 @@ const NEEDS: [(&str, &str, &[&str]); 12] = [
     ("entries", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
     // Matches by prefix or by tag, which become tombstones, with their chunks and index rows.
     ("invalidate", "EntriesTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // Notes, and the job that goes on when the request is over.
-    ("invalidate", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
+    // Notes, the job that goes on when the request is over, and who waits for the next mutation.
+    ("invalidate", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query"]),
     // Counts, lists, and a probe; it changes nothing but what a sync takes up.
     ("status", "EntriesTable", &["BatchGetItem", "DescribeTable", "GetItem", "Query"]),
     ("status", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),

@@ -59,7 +59,7 @@ fn events() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)
 }
 
 /// The routes of the contract, and what was added to it.
-const ROUTES: [(&str, &str, &[&str]); 12] = [
+const ROUTES: [(&str, &str, &[&str]); 13] = [
     ("entries", "/cache/batch", &["POST"]),
     ("entries", "/cache/entries", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
@@ -67,6 +67,7 @@ const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("invalidate", "/cache/journal", &["GET"]),
     ("warm", "/cache/warm", &["GET", "POST"]),
     ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),
+    ("entries", "/cache/explain", &["GET"]),
     ("status", "/cache/status", &["GET"]),
     ("status", "/cache/keys", &["GET"]),
     ("status", "/cache/tags", &["GET"]),

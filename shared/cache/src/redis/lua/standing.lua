@@ -1,14 +1,16 @@
 -- What the fleet has counted, and what the L1s of its containers hold.
 -- KEYS: counts of the fleet, gauges of the containers, journal
--- ARGV: ms of one window, windows to add up
+-- ARGV: ms of one window, windows to add up, windows to tell of one by one
 -- Returns {counts since they began, counts of the windows, containers, their copies, bytes of the texts, bytes of
--- memory, records in the journal, position of the newest or ''}; counts are lists of names and values.
+-- memory, records in the journal, position of the newest or '', windows}; counts are lists of names and values, and a
+-- window is {ms when it began, counts}, the oldest first.
 local now_ms = math.floor(now_us() / 1000)
 
-local sums, recent = {}, {}
+local sums, recent, told = {}, {}, {}
 local current = math.floor(now_ms / ARGV[1])
 for number = current - ARGV[2], current do
   local window = redis.call('HGETALL', KEYS[1] .. ':' .. string.format('%.0f', number))
+  if number > current - ARGV[3] then told[#told + 1] = {number * ARGV[1], window} end
   for i = 1, #window, 2 do sums[window[i]] = (sums[window[i]] or 0) + tonumber(window[i + 1]) end
 end
 for name, value in pairs(sums) do
@@ -34,4 +36,4 @@ end
 
 local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 return {redis.call('HGETALL', KEYS[1]), recent, containers, copies, texts, memory,
-  redis.call('XLEN', KEYS[3]), newest and newest[1] or ''}
+  redis.call('XLEN', KEYS[3]), newest and newest[1] or '', told}

@@ -58,6 +58,9 @@ impl TieredCache {
         ended: Result<T, CacheError>,
         degraded: impl FnOnce(&T) -> bool,
     ) -> Result<T, CacheError> {
+        if ended.is_ok() {
+            self.counters.add(Count::Mutations, 1);
+        }
         match &ended {
             Ok(done) if degraded(done) => {
                 self.counters.add(Count::Degraded, 1);

@@ -3,7 +3,8 @@
 mod admit;
 pub(crate) mod configure;
 mod counting;
-mod history;
+pub(crate) mod history;
 mod maintain;
 mod status;
 mod strain;
+pub(crate) mod waiting;

@@ -30,11 +30,12 @@ struct Shared {
 }
 
 impl TieredCache {
-    /// The state of the fleet, and what `api_key` stores; with an empty one, of the fleet alone. A level that is down is
+    /// The state of the fleet, what it did in each of the last `minutes` (60 at most), and what `api_key` stores; with an
+    /// empty one, of the fleet alone. A level that is down is
     /// reported and is no error; nothing is waited for longer than its level's timeout.
-    pub async fn status(&self, api_key: &str) -> Status {
+    pub async fn status(&self, api_key: &str, minutes: u64) -> Status {
         let view = self.caught_up().await.unwrap_or_else(|_| self.view());
-        view.look(api_key).await
+        view.look(api_key, minutes).await
     }
 
     /// What the last census counted: of L3, or of L2 where L3 is switched off. Maintenance makes one a day after the last;
@@ -48,8 +49,8 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    async fn look(&self, api_key: &str) -> Status {
-        let (l2_health, shared) = self.look_at_l2(api_key).await;
+    async fn look(&self, api_key: &str, minutes: u64) -> Status {
+        let (l2_health, shared) = self.look_at_l2(api_key, minutes).await;
         let l3 = self.look_at_l3().await;
         let rows = match (&shared, l3) {
             (Some(Shared { standing: FleetTotals { rows: Some(rows), .. }, .. }), _) => *rows,
@@ -65,11 +66,11 @@ impl View<'_> {
         Status { health, l1, l2, l3, strain, stock, told: shared.map(told) }
     }
 
-    async fn look_at_l2(&self, api_key: &str) -> (Health, Option<Shared>) {
+    async fn look_at_l2(&self, api_key: &str, minutes: u64) -> (Health, Option<Shared>) {
         if !self.uses(Level::L2) {
             return (Health::Disabled, None);
         }
-        let asked = [self.fleet.standing(), self.fleet.heap(), self.fleet.evictions()];
+        let asked = [self.fleet.standing(minutes), self.fleet.heap(), self.fleet.evictions()];
         let stock: Vec<Command> = name_of(api_key).iter().flat_map(|name| self.setup.copies.stock(name)).collect();
         let (trials, stocks) = (self.fleet.trials().count(), stock.len());
         let batch = asked.into_iter().chain(self.fleet.trials()).chain(stock).chain(self.fleet.draw());
@@ -214,8 +215,8 @@ fn level_status(health: Health, held: Option<(Amount, Heap)>) -> LevelStatus {
 }
 
 fn told(shared: Shared) -> Told {
-    let FleetTotals { counts, recent, since_ms, containers, records, newest, .. } = shared.standing;
-    Told { counts, recent, since_ms, containers, journal_records: records, journal_newest: newest }
+    let FleetTotals { counts, recent, since_ms, minutes, oldest_ms, containers, records, newest, .. } = shared.standing;
+    Told { counts, recent, minutes, oldest_ms, since_ms, containers, journal_records: records, journal_newest: newest }
 }
 
 #[cfg(test)]

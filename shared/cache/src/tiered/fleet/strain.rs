@@ -27,7 +27,7 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let batch = Batch::from_iter([self.fleet.standing(), self.fleet.evictions()]);
+        let batch = Batch::from_iter([self.fleet.standing(0), self.fleet.evictions()]);
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let mut next = || replies.next().ok_or(Down::Odd("no reply"));
         let standing = FleetTotals::parse(next()?)?;

@@ -8,10 +8,7 @@ use crate::{
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
-/// How often somebody who waits looks.
-const LOOK: Duration = Duration::from_millis(500);
 /// Jobs of a page that are read at once.
 const READ_AT_ONCE: usize = 10;
 
@@ -30,23 +27,19 @@ impl TieredCache {
     /// # Errors
     /// When DynamoDB cannot be reached.
     pub async fn job_further_than(&self, seen: Job, account: &str, time: Duration) -> Result<Option<Job>, CacheError> {
-        let until = Instant::now() + time;
         if seen.is_over() || time.is_zero() {
             return Ok(Some(seen));
         }
-        let Some(wait) = self.store.begin_wait(account, time).await? else { return Ok(Some(seen)) };
+        let Some(waiting) = self.wait_on_behalf_of(account, time).await? else { return Ok(Some(seen)) };
         let mut further = Ok(Some(()));
-        while Instant::now() < until {
-            sleep(LOOK.min(until - Instant::now())).await;
+        while waiting.goes_on().await {
             further =
                 self.store.job_state(&seen.id).await.map(|state| state.filter(|now| !is_same(now, &seen)).map(drop));
             if !matches!(further, Ok(None)) {
                 break;
             }
         }
-        if let Err(error) = self.store.end_wait(wait).await {
-            tracing::debug!(%error, "a slot to wait in is held a little longer");
-        }
+        waiting.end().await;
         further?;
         self.job(&seen.id).await
     }

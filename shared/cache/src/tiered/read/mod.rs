@@ -2,6 +2,7 @@
 
 pub(crate) mod confirm;
 pub(crate) mod deliver;
+mod explain;
 pub(crate) mod many;
 pub(crate) mod newest;
 pub(crate) mod promote;

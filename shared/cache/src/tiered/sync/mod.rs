@@ -1,6 +1,7 @@
 //! The sync: one round trip that tells this container what the others did, and them what it read.
 
 pub(crate) mod access_deltas;
+pub(crate) mod audit;
 pub(crate) mod piggyback;
 
 use crate::tiered::view::View;
@@ -15,6 +16,7 @@ use crate::{
     stats::Count,
     version::{Position, Version},
 };
+use futures_util::future::join;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -112,11 +114,22 @@ impl View<'_> {
         let count = more.len();
         let began = Instant::now();
         let hot = self.hot_keys();
+        let sample = self.sample();
+        let keys: Vec<&Key> = about.keys.iter().copied().chain(sample.iter().map(|(key, _)| key)).collect();
+        let about = About { keys: &keys, always: about.always || !sample.is_empty(), ..about };
         let sent = self.send();
         let sync = self.sync_command(&sent, about, &hot);
         let (riding, piggybacked) = self.piggybacked();
         let batch = [sync].into_iter().chain(more).chain(riding).collect();
-        let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
+        let (replies, truth) = match sample.is_empty() {
+            true => (self.link.run(&batch, Order::Any).await, None),
+            false => {
+                let (replies, truth) =
+                    Box::pin(join(self.link.run(&batch, Order::Any), self.read_truth(&sample))).await;
+                (replies, Some(truth))
+            }
+        };
+        let mut replies = replies?.into_iter();
         self.sync_times.add(began.elapsed());
         let (looked, as_of, fenced, heeding) = {
             let mut reply = self.reply_to_sync(replies.next())?;
@@ -137,6 +150,9 @@ impl View<'_> {
             self.link.leave_alone();
         }
         heeded?;
+        if let Some(truth) = truth {
+            self.audit(&sample, truth, looked.as_ref());
+        }
         self.prefetches.allow(began.elapsed() < self.prefetch_time());
         Ok(Synced { replies: answers, looked, as_of, fenced })
     }

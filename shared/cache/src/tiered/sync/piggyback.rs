@@ -119,7 +119,7 @@ impl View<'_> {
             forecast: self.memory.forecast(now_ms, now_ms.saturating_add(MEMORY_MS)),
         };
         let report = self.reporter.report(&self.counters, &self.store.tally, held, now_ms)?;
-        Some((self.fleet.report(&report), Rider::Reported(report.number)))
+        Some((self.fleet.report(&report, self.audits.oldest_ms()), Rider::Reported(report.number)))
     }
 
     /// The commands that undo writes which can arrive no more, the first of them.

@@ -1,0 +1,53 @@
+//! What stands under a key, whatever that is: for people who want to know why.
+
+use super::{
+    Item,
+    claims::StandingKind,
+    client::{L3Error, Store},
+    head::Head,
+    names,
+    rows::{row_key, tags_of},
+    text_of,
+};
+use crate::{key::Key, level::Levels, version::Version};
+use std::{collections::HashMap, sync::Arc};
+use tokio::time::timeout;
+
+/// A row but for its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundRow {
+    pub version: Version,
+    pub standing: StandingKind,
+    /// Milliseconds since the Unix epoch; 0 of a tombstone.
+    pub expires_at_ms: i64,
+    pub tags: Vec<Arc<str>>,
+    pub levels: Levels,
+    /// It is from before its level was switched on again, and counts as gone.
+    pub is_from_before: bool,
+}
+
+impl Store {
+    /// The row of `key`, consistently.
+    pub(crate) async fn found(&self, key: &str) -> Result<Option<FoundRow>, L3Error> {
+        let Some(item) = self.head_item(key).await? else { return Ok(None) };
+        let head = Head::of(&item);
+        Ok(Some(FoundRow {
+            version: head.version,
+            standing: head.standing,
+            expires_at_ms: head.expires_at_ms,
+            tags: tags_of(&item).into_iter().map(Arc::from).collect(),
+            levels: head.levels,
+            is_from_before: self.head_of(&item).kind != head.kind,
+        }))
+    }
+
+    /// The versions of the rows of keys, as far as there are any, consistently and within the level's timeout.
+    pub(crate) async fn versions(&self, keys: &[&Key]) -> Result<HashMap<Key, Version>, L3Error> {
+        let wanted = keys.iter().map(|key| row_key(key.as_str())).collect();
+        let projection = ("sk, #version".to_owned(), names(&["version"]));
+        let read = timeout(self.timeout(), self.read_batches(wanted, Some(&projection)));
+        let items = read.await.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into())))?;
+        let version = |item: &Item| Some((Key::new(text_of(item, "sk")?).ok()?, Head::of(item).version));
+        Ok(items.iter().filter_map(version).collect())
+    }
+}

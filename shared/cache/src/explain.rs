@@ -1,0 +1,143 @@
+//! Why a read of a key is answered as it is, here and now: what is known of it in every level, and what did that to it.
+//!
+//! [`facts`] says what was asked of whom, `past` what the journal still knows of the key; `judge` makes a verdict and a
+//! reason of both and asks nobody. So the reasons can be tested one by one.
+
+pub(crate) mod facts;
+mod judge;
+mod levels;
+pub(crate) mod past;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use judge::judge;
+
+use crate::{
+    level::Level,
+    outcome::Mutation,
+    version::{Position, Version},
+};
+use std::sync::Arc;
+
+/// What a read finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The newest value.
+    Hit,
+    /// A copy that is not, or cannot be shown to be, the newest value: the read returns it within the window, and else
+    /// nothing.
+    Stale,
+    /// Nothing.
+    Miss,
+}
+
+impl Verdict {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Hit => "hit",
+            Verdict::Stale => "stale",
+            Verdict::Miss => "miss",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($variant:ident = $name:literal, $doc:literal;)*) => {
+        /// Why a read does not return the newest value, or a level does not.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Reason {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Reason] = &[$(Reason::$variant),*];
+
+            /// Its name in the API.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Reason::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    NeverStored = "never_stored", "Nothing was stored for as long as is known.";
+    Expired = "expired", "Its time to live is over.";
+    Deleted = "deleted", "It was deleted.";
+    InvalidatedByPattern = "invalidated_by_pattern", "An invalidation meant its key by a pattern.";
+    InvalidatedByTag = "invalidated_by_tag", "An invalidation meant one of its tags.";
+    InvalidatedByKey = "invalidated_by_key", "An invalidation named its key.";
+    Overwritten = "overwritten", "A newer value was stored.";
+    HiddenByOpenInvalidation = "hidden_by_open_invalidation", "An invalidation means it that has not removed it yet.";
+    UnconfirmedCopy = "unconfirmed_copy", "There is a copy that the source of truth has to confirm.";
+    JournalGap = "journal_gap", "There is a copy from before what is known of the journal.";
+    LevelUnavailable = "level_unavailable", "A level that is needed for an answer cannot be reached.";
+    LevelDisabled = "level_disabled", "The level is switched off, or was, since the value was stored.";
+    OtherLevels = "other_levels", "Its PUT named other levels.";
+    EvictedHere = "evicted_here", "The level may have it and has not: evicted, lost, or never brought here.";
+    Unknown = "unknown", "What did it is longer ago than is known.";
+}
+
+/// What a read is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prediction {
+    /// A value, by this level.
+    Found(Level),
+    /// That there is none.
+    Absent,
+    /// That nobody can say.
+    Unavailable,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// What a read finds in this container.
+    pub verdict: Verdict,
+    /// Why it does not find the newest value; `None` where it does.
+    pub reason: Option<Reason>,
+    /// What it is answered with.
+    pub prediction: Prediction,
+    /// The mutation that did it, where it is still known.
+    pub cause: Option<Mutation>,
+    /// Since when all that happened to the key is known, in milliseconds since the Unix epoch, where nothing did.
+    pub known_since_ms: Option<i64>,
+    /// What each level has, nearest first.
+    pub levels: [LevelFacts; 3],
+    /// What this container calls itself in the reports to the fleet.
+    pub container: String,
+    /// Δ, in milliseconds.
+    pub window_ms: u64,
+    /// When this container read the journal last, in milliseconds since the Unix epoch; `None` before the first time.
+    pub synced_ms: Option<i64>,
+}
+
+/// What one level has of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelFacts {
+    /// Which level.
+    pub level: Level,
+    /// Whether a read may return what it has.
+    pub trusted: bool,
+    /// Why it may not, or why there is nothing.
+    pub reason: Option<Reason>,
+    /// What it has, or what is left of what it had.
+    pub copy: Option<CopyFacts>,
+}
+
+/// What a level says of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyFacts {
+    /// The mutation that it comes from, or that took it away.
+    pub version: Version,
+    /// The position of the journal at which it was the newest; `None` in the level that decides.
+    pub as_of: Option<Position>,
+    /// When it expires, in milliseconds since the Unix epoch; `None` of what is no value.
+    pub expires_at_ms: Option<i64>,
+    /// Its tags.
+    pub tags: Vec<Arc<str>>,
+}
