@@ -179,7 +179,10 @@ impl Turn<'_> {
     /// So long after the note was left, nobody has a claim on its way beside a question for the notes from before: whoever
     /// waits that long gives the fill up.
     pub fn outwait_fills(&mut self) {
-        if !self.leaves_note_first() || !self.scenario.rules.has(Rule::WaitsForClaims) {
+        let rules = self.scenario.rules;
+        // A fill that reads the notes later is not given up for that.
+        let waits = rules.has(Rule::WaitsForClaims) && rules.has(Rule::FillNotesFirst);
+        if !self.leaves_note_first() || !waits {
             return;
         }
         for container in &mut self.state.containers {

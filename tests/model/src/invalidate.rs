@@ -28,7 +28,7 @@ impl Turn<'_> {
         });
         if barrier.database {
             self.state.expect_nothing();
-        } else {
+        } else if opened.is_some() {
             self.outdate_loads();
         }
         self.operation().barrier = at;
@@ -49,6 +49,9 @@ impl Turn<'_> {
         let (request, reachable) = (operation.request, operation.reachable);
         if !reachable {
             self.outwait_fills();
+            if request == Request::InvalidateAbove {
+                self.outdate_loads();
+            }
             let version = self.version_without_redis();
             self.operation().version = version;
         }
