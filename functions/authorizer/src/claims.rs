@@ -10,11 +10,18 @@ use serde_json::Value;
 
 use crate::token::Refusal;
 
+/// The registered claim for whom a token is for.
+pub(crate) const AUDIENCE: &str = "aud";
+
 /// The claims that issuers name differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
     /// Of these the first that a token has says its scopes, alone: what two claims say together nobody has granted.
     pub scopes: Vec<String>,
+    /// What stands before the name of a scope; those without it are somebody else's.
+    pub scope_prefix: String,
+    /// Names whom the token is for.
+    pub audience: String,
     /// Names the key prefixes that the token is limited to.
     pub prefixes: String,
     /// Names the API key.
@@ -26,6 +33,8 @@ impl Default for ClaimNames {
     fn default() -> Self {
         Self {
             scopes: ["scope", "scopes", "scp", "permissions"].map(str::to_owned).to_vec(),
+            scope_prefix: String::new(),
+            audience: AUDIENCE.to_owned(),
             prefixes: "cache_key_prefixes".to_owned(),
             api_key: "api_key".to_owned(),
         }
@@ -48,11 +57,21 @@ impl Claims {
     }
 
     /// The scopes that the first of these claims names: text with spaces between them, or a list.
-    pub(crate) fn scopes(&self, names: &[String]) -> Result<Vec<String>, Refusal> {
-        match names.iter().find_map(|name| self.0.get(name)) {
-            None => Ok(Vec::new()),
-            Some(Value::String(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
-            Some(list) => Vec::deserialize(list).map_err(|_| Refusal::Claims),
+    pub(crate) fn scopes(&self, names: &ClaimNames) -> Result<Vec<String>, Refusal> {
+        let listed = match names.scopes.iter().find_map(|name| self.0.get(name)) {
+            None => Vec::new(),
+            Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+            Some(list) => Vec::deserialize(list).map_err(|_| Refusal::Claims)?,
+        };
+        let own = |scope: String| scope.strip_prefix(&names.scope_prefix).map(str::to_owned);
+        Ok(listed.into_iter().filter_map(own).collect())
+    }
+
+    /// Whether a claim is that text, or a list with it.
+    pub(crate) fn is_or_lists(&self, name: &str, wanted: &str) -> bool {
+        match self.0.get(name) {
+            Some(Value::Array(list)) => list.iter().any(|one| one == wanted),
+            one => one.is_some_and(|one| one == wanted),
         }
     }
 }

@@ -12,9 +12,11 @@
 //! - [`policy`]: the answer that API Gateway expects;
 //! - `telemetry`: one line per request.
 //!
-//! # The three answers
+//! # The four answers
 //! A good token gets a policy. A bad one gets the error text `Unauthorized`, letter for letter, which API Gateway turns
-//! into 401. Anything else, such as an issuer that cannot be reached, is trouble on our side and any other error text,
+//! into 401, always the same. One that has expired, and has nothing else wrong with it, gets a policy with no bearer in
+//! it, so that a function answers 401 and says why: nobody else can, and it is what callers meet most. Anything else,
+//! such as an issuer that cannot be reached, is trouble on our side and any other error text,
 //! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
 
 pub mod claims;
@@ -32,11 +34,11 @@ pub mod token;
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::keyring::Unavailable;
 use crate::keys::{Keys, NoKey};
-use crate::policy::{Policy, UnknownMethodArn};
+use crate::policy::{Expired, Policy, UnknownMethodArn};
 use crate::settings::Settings;
 use crate::token::{Refusal, Verifier};
 
@@ -50,10 +52,20 @@ pub struct TokenEvent {
     pub method_arn: String,
 }
 
+/// What the gateway is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The token is good.
+    Allowed(Policy),
+    /// It was.
+    Expired(Policy<Expired>),
+}
+
 /// Why there is no policy.
 #[derive(Debug)]
 pub enum AuthorizeError {
-    /// The token is bad: 401.
+    /// The token is bad: 401, by the gateway, or by a function when it is no worse than expired.
     Refused(Refusal),
     /// No key to decide with: 500.
     Unavailable(Unavailable),
@@ -123,9 +135,14 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     Runtime::new(service_fn(|event| answer(authorizer, event))).run().await
 }
 
-async fn answer(authorizer: &Authorizer, event: LambdaEvent<TokenEvent>) -> Result<Policy, AuthorizeError> {
+async fn answer(authorizer: &Authorizer, event: LambdaEvent<TokenEvent>) -> Result<Answer, AuthorizeError> {
     let started = Instant::now();
     let verdict = authorizer.authorize(&event.payload, jsonwebtoken::get_current_timestamp()).await;
     telemetry::log(&event.context.request_id, &verdict, started.elapsed());
-    verdict
+    match verdict {
+        Err(AuthorizeError::Refused(Refusal::Expired)) => {
+            Policy::expired(&event.payload.method_arn).map(Answer::Expired).map_err(AuthorizeError::MethodArn)
+        }
+        verdict => verdict.map(Answer::Allowed),
+    }
 }

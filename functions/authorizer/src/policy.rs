@@ -13,12 +13,19 @@ use crate::token::Principal;
 /// Leave for one bearer to invoke the API.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Policy {
+pub struct Policy<C = Context> {
     /// The token's `sub`.
     pub principal_id: String,
     policy_document: Document,
     /// What the functions learn about the bearer.
-    pub context: Context,
+    pub context: C,
+}
+
+/// What the functions learn about a token that has expired: why they must refuse it, and nothing that they could take
+/// for a bearer.
+#[derive(Debug, Serialize)]
+pub struct Expired {
+    denied: &'static str,
 }
 
 /// `requestContext.authorizer` of the functions' events. API Gateway allows only strings, numbers and booleans here,
@@ -66,10 +73,9 @@ impl Policy {
     /// # Errors
     /// The ARN is not one of an API method.
     pub fn allow(principal: Principal, method_arn: &str) -> Result<Self, UnknownMethodArn> {
-        let statement = Statement { action: "execute-api:Invoke", effect: "Allow", resource: stage_arn(method_arn)? };
         Ok(Self {
             principal_id: principal.sub.clone(),
-            policy_document: Document { version: "2012-10-17", statement: [statement] },
+            policy_document: Document::of_stage(method_arn)?,
             context: Context::from(principal),
         })
     }
@@ -77,6 +83,25 @@ impl Policy {
     /// What the policy allows to be invoked.
     pub fn resource(&self) -> &str {
         &self.policy_document.statement[0].resource
+    }
+}
+
+impl Policy<Expired> {
+    /// Lets the functions say that the token has expired. A policy that refuses could not say it: it would be 403, in the
+    /// gateway's words.
+    ///
+    /// # Errors
+    /// The ARN is not one of an API method.
+    pub fn expired(method_arn: &str) -> Result<Self, UnknownMethodArn> {
+        let policy_document = Document::of_stage(method_arn)?;
+        Ok(Self { principal_id: "expired".to_owned(), policy_document, context: Expired { denied: "expired" } })
+    }
+}
+
+impl Document {
+    fn of_stage(method_arn: &str) -> Result<Self, UnknownMethodArn> {
+        let statement = Statement { action: "execute-api:Invoke", effect: "Allow", resource: stage_arn(method_arn)? };
+        Ok(Self { version: "2012-10-17", statement: [statement] })
     }
 }
 
@@ -151,6 +176,14 @@ mod tests {
             }
         });
         assert_eq!(serde_json::to_value(policy).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_expired_token_has_no_bearer() {
+        let policy = serde_json::to_value(Policy::expired(ARN).unwrap()).unwrap();
+        assert_eq!(policy["context"], json!({"denied": "expired"}));
+        let good = serde_json::to_value(Policy::allow(principal(None), ARN).unwrap()).unwrap();
+        assert_eq!(policy["policyDocument"], good["policyDocument"]);
     }
 
     #[test]

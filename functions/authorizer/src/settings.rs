@@ -22,7 +22,7 @@ const MIN_SECRET_BYTES: usize = 32;
 pub struct Settings {
     /// `JWT_ISSUER`, required: the only accepted `iss`.
     pub issuer: String,
-    /// `JWT_AUDIENCE`, required: what `aud` must be or contain.
+    /// `JWT_AUDIENCE`, required: what `aud`, or the claim that `JWT_AUDIENCE_CLAIM` names, must be or contain.
     pub audience: String,
     /// What verifies HS256 tokens, which are refused without it.
     pub secret: Option<SecretSource>,
@@ -31,7 +31,8 @@ pub struct Settings {
     pub key_set: Option<Location>,
     /// `JWT_LEEWAY_SECONDS`, 5 unless given, 30 at most: how far `exp`, `nbf` and `iat` may be off.
     pub leeway_seconds: u64,
-    /// `JWT_SCOPES_CLAIM`, `JWT_PREFIXES_CLAIM`, `JWT_API_KEY_CLAIM`: claims of the token's top level.
+    /// `JWT_SCOPES_CLAIM`, `JWT_SCOPE_PREFIX`, `JWT_AUDIENCE_CLAIM`, `JWT_PREFIXES_CLAIM`, `JWT_API_KEY_CLAIM`: claims of
+    /// the token's top level.
     pub claims: ClaimNames,
 }
 
@@ -176,6 +177,8 @@ fn claim_names(get: impl Fn(&'static str) -> Option<String>) -> ClaimNames {
     let default = ClaimNames::default();
     ClaimNames {
         scopes: get("JWT_SCOPES_CLAIM").map_or(default.scopes, |name| vec![name]),
+        scope_prefix: get("JWT_SCOPE_PREFIX").unwrap_or(default.scope_prefix),
+        audience: get("JWT_AUDIENCE_CLAIM").unwrap_or(default.audience),
         prefixes: get("JWT_PREFIXES_CLAIM").unwrap_or(default.prefixes),
         api_key: get("JWT_API_KEY_CLAIM").unwrap_or(default.api_key),
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Header, Validation};
 
-use crate::claims::{ClaimNames, Claims};
+use crate::claims::{AUDIENCE, ClaimNames, Claims};
 use crate::keys::VerificationKey;
 use crate::settings::Settings;
 
@@ -32,7 +32,7 @@ pub struct Principal {
     pub prefixes: Option<Vec<String>>,
 }
 
-/// Why a token is refused; for the log and for tests, never for the caller.
+/// Why a token is refused; for the log and for tests, never for the caller, except for [`Refusal::Expired`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Not `Bearer` and one token.
@@ -47,7 +47,7 @@ pub enum Refusal {
     UnknownKey,
     /// The signature is not the key's.
     Signature,
-    /// After `exp`.
+    /// After `exp`, and otherwise good.
     Expired,
     /// Before `nbf` or `iat`.
     NotYetValid,
@@ -83,6 +83,7 @@ pub fn header(token: &str) -> Result<Header, Refusal> {
 /// What every good token has in common.
 pub struct Verifier {
     validation: Validation,
+    audience: String,
     names: ClaimNames,
 }
 
@@ -96,9 +97,14 @@ impl Verifier {
             ..Validation::default()
         };
         validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(&[&settings.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { validation, names: settings.claims.clone() }
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        if settings.claims.audience == AUDIENCE {
+            validation.set_audience(&[&settings.audience]);
+            validation.required_spec_claims.insert(AUDIENCE.to_owned());
+        } else {
+            validation.validate_aud = false;
+        }
+        Self { validation, audience: settings.audience.clone(), names: settings.claims.clone() }
     }
 
     /// Verifies `token` with the one algorithm that `key` is for, and returns its bearer.
@@ -108,9 +114,29 @@ impl Verifier {
     pub fn verify(&self, token: &str, key: &VerificationKey, now: u64) -> Result<Principal, Refusal> {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![key.algorithm];
-        let claims: Claims = jsonwebtoken::decode(token, &key.key, &validation).map_err(|e| Refusal::from(&e))?.claims;
+        match self.read(token, key, &validation, now) {
+            // Which is looked at first, and told the caller: everything else must hold.
+            Err(Refusal::Expired) => {
+                validation.validate_exp = false;
+                self.read(token, key, &validation, now).and(Err(Refusal::Expired))
+            }
+            read => read,
+        }
+    }
+
+    fn read(
+        &self,
+        token: &str,
+        key: &VerificationKey,
+        validation: &Validation,
+        now: u64,
+    ) -> Result<Principal, Refusal> {
+        let claims: Claims = jsonwebtoken::decode(token, &key.key, validation).map_err(|e| Refusal::from(&e))?.claims;
         // Read by the validation as well, which would let it be a list.
         claims.required::<String>("iss")?;
+        if !claims.is_or_lists(&self.names.audience, &self.audience) {
+            return Err(Refusal::Audience);
+        }
         // RFC 7519 allows fractions in dates.
         if claims.optional::<f64>("iat")?.is_some_and(|iat| iat > (now + self.validation.leeway) as f64) {
             return Err(Refusal::NotYetValid);
@@ -123,7 +149,7 @@ impl Verifier {
             sub: claims.required("sub")?,
             api_key: claims.optional(&self.names.api_key)?,
             exp: (claims.required::<f64>("exp")? as u64).saturating_add(self.validation.leeway),
-            scopes: claims.scopes(&self.names.scopes)?,
+            scopes: claims.scopes(&self.names)?,
             prefixes: claims.optional(&self.names.prefixes)?,
         };
         let is_name = |text: &str| (1..=MAX_NAME_BYTES).contains(&text.len());

@@ -72,6 +72,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms: 1,
             ttl_seconds: 1,
+            sliding: None,
             tags: Tags::default(),
             levels: Levels::ALL,
             version: Version::ZERO,

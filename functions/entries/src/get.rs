@@ -17,6 +17,8 @@ struct Metadata {
     last_accessed: Timestamp,
     access_count: u64,
     ttl_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_seconds: Option<u32>,
     expires_at: Timestamp,
     size_bytes: usize,
     compressed: bool,
@@ -112,6 +114,7 @@ fn metadata(hit: &Hit) -> Metadata {
         last_accessed: Timestamp::ceil(hit.last_accessed_ms),
         access_count: hit.access_count,
         ttl_seconds: entry.ttl_seconds,
+        idle_seconds: entry.sliding.map(|sliding| sliding.idle_seconds),
         expires_at: Timestamp::ceil(entry.expires_at_ms),
         size_bytes: entry.text.len(),
         compressed: entry.compression.is_some(),

@@ -28,6 +28,8 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     levels_stored: Option<Vec<&'static str>>,
     ttl_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_seconds: Option<u32>,
     tags: &'a [Arc<str>],
     size_bytes: usize,
     compressed: bool,
@@ -59,6 +61,7 @@ fn answered<'a>(key: &'a Key, patched: &'a Patched) -> Answered<'a> {
     let metadata = Metadata {
         levels_stored: patched.changed.then(|| patched.levels.names()),
         ttl_seconds: entry.ttl_seconds,
+        idle_seconds: entry.sliding.map(|sliding| sliding.idle_seconds),
         tags: &entry.tags,
         size_bytes: entry.text.len(),
         compressed: entry.compression.is_some(),

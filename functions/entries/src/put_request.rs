@@ -8,7 +8,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Condition, Json, Levels, MAX_TTL_SECONDS, Put};
+use strata_cache::{Condition, Json, Level, Levels, MAX_TTL_SECONDS, Put};
 
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
@@ -17,8 +17,8 @@ const DEFAULT_TTL_SECONDS: u32 = 3600;
 const MAX_TTL_JITTER: f64 = 0.5;
 
 /// The fields of a PUT.
-pub(crate) const FIELDS: [&str; 6] =
-    ["value", "ttl_seconds", "ttl_jitter", "tags", "compression_enabled", "cache_levels"];
+pub(crate) const FIELDS: [&str; 7] =
+    ["value", "ttl_seconds", "ttl_jitter", "idle_seconds", "tags", "compression_enabled", "cache_levels"];
 
 /// The PUT that `body` asks for. All that is wrong with it is reported together; what the configuration does not allow
 /// is for the cache to say, which first makes sure that it knows the one in force.
@@ -34,6 +34,7 @@ pub(crate) struct Said<'a> {
     value: Option<&'a str>,
     ttl_seconds: Option<u32>,
     ttl_jitter: Option<f64>,
+    idle_seconds: Option<u32>,
     tags: Option<Vec<Arc<str>>>,
     compress: Option<bool>,
     levels: Option<Levels>,
@@ -42,13 +43,19 @@ pub(crate) struct Said<'a> {
 impl<'a> Said<'a> {
     /// Reads the fields of a PUT.
     pub(crate) fn take(fields: &mut Fields<'a>) -> Said<'a> {
+        let levels = fields.optional("cache_levels", lists::levels);
+        let lasts = levels.is_none_or(|levels| levels.has(Level::L2) || levels.has(Level::L3));
         Said {
             value: fields.required("value"),
             ttl_seconds: fields.optional("ttl_seconds", ttl),
             ttl_jitter: fields.optional("ttl_jitter", jitter),
+            idle_seconds: fields.optional("idle_seconds", |raw| match ttl(raw) {
+                Ok(_) if !lasts => Err("needs L2_REDIS or L3_DATABASE among cache_levels".into()),
+                read => read,
+            }),
             tags: fields.optional("tags", lists::tags),
             compress: fields.optional("compression_enabled", |raw| from_str(raw).map_err(|_| "must be true or false")),
-            levels: fields.optional("cache_levels", lists::levels),
+            levels,
         }
     }
 
@@ -58,6 +65,7 @@ impl<'a> Said<'a> {
         check_answer(value)?;
         let ttl_seconds = self.ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
         let mut put = Put::new(Json::checked(body.text(value)), ttl_seconds).only_if(condition);
+        put.idle_seconds = self.idle_seconds;
         put.tags = self.tags.unwrap_or_default();
         put.compress = self.compress.unwrap_or(true);
         put.levels = self.levels;
@@ -112,17 +120,17 @@ mod tests {
     #[test]
     fn defaults_are_the_contract_s() {
         let put = put(r#"{"value":{}}"#).unwrap();
-        assert_eq!((put.ttl_seconds, put.compress, put.levels), (3600, true, None));
+        assert_eq!((put.ttl_seconds, put.idle_seconds, put.compress, put.levels), (3600, None, true, None));
         assert!(put.tags.is_empty());
     }
 
     #[test]
     fn everything_said_is_kept() {
-        let body = r#"{"value": [1.0,"\u0041"] ,"ttl_seconds":31536000,"tags":["b","a","b"],
+        let body = r#"{"value": [1.0,"\u0041"] ,"ttl_seconds":31536000,"idle_seconds":60,"tags":["b","a","b"],
             "compression_enabled":false,"cache_levels":["L3_DATABASE","L1_MEMORY"]}"#;
         let put = put(body).unwrap();
         assert_eq!(put.value.text(), r#"[1.0,"\u0041"]"#);
-        assert_eq!((put.ttl_seconds, put.compress), (31_536_000, false));
+        assert_eq!((put.ttl_seconds, put.idle_seconds, put.compress), (31_536_000, Some(60), false));
         assert_eq!(put.tags, [Arc::from("b"), Arc::from("a")]);
         assert_eq!(put.levels, Some(Levels::NONE.with(Level::L1).with(Level::L3)));
     }
@@ -130,8 +138,18 @@ mod tests {
     #[test]
     fn lives_are_whole_seconds_of_at_most_a_year() {
         for ttl in [json!(0), json!(-1), json!(31_536_001), json!(1.0), json!("60"), json!(null), json!(true)] {
-            assert_refused("ttl_seconds", ttl, "an integer from 1 to 31536000");
+            assert_refused("ttl_seconds", ttl.clone(), "an integer from 1 to 31536000");
+            assert_refused("idle_seconds", ttl, "an integer from 1 to 31536000");
         }
+    }
+
+    #[test]
+    fn no_life_slides_in_the_memory_of_one_container() {
+        let body = |levels| json!({"value": 1, "idle_seconds": 60, "cache_levels": [levels]}).to_string();
+        let Err(ApiError::Invalid(problems)) = put(&body("L1_MEMORY")) else { panic!("it is taken") };
+        assert_eq!((problems.len(), problems[0].field.as_str()), (1, "idle_seconds"));
+        assert!(problems[0].message.contains("needs L2_REDIS or L3_DATABASE"), "{problems:?}");
+        assert!(put(&body("L2_REDIS")).is_ok() && put(&body("L3_DATABASE")).is_ok());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a DynamoDB stream and EventBridge schedules send, as far as it is read.
 
+use crate::failure::Failure;
 use serde::Deserialize;
 use serde_json::Value;
-use strata_api::{Error, warming};
+use strata_api::warming;
 use strata_cache::Warm;
 
 /// Stands before a job's id in its partition key.
@@ -54,16 +55,18 @@ impl Event {
     /// # Errors
     /// When it is of no known kind, and when what is to be warmed is not said right; the message names what is expected
     /// and every field.
-    pub(crate) fn read(event: Value, now_ms: i64) -> Result<Event, Error> {
+    pub(crate) fn read(event: Value, now_ms: i64) -> Result<Event, Failure> {
         if event["detail-type"] == "Scheduled Event" {
             return Ok(Event::Tick);
         }
         if event["Records"][0]["eventSource"] == "aws:dynamodb" {
-            let batch: Batch = serde_json::from_value(event)?;
+            let batch: Batch = serde_json::from_value(event)
+                .map_err(|error| Failure::Event(format!("an unreadable event of a DynamoDB stream: {error}")))?;
             return Ok(Event::Stream(batch.records.into_iter().map(record).collect()));
         }
         warming::read(&event.to_string(), BY, now_ms).map(Event::Warm).map_err(|problems| {
-            format!("neither an event of a DynamoDB stream or of a schedule nor something to warm: {problems}").into()
+            let expected = "neither an event of a DynamoDB stream or of a schedule nor something to warm";
+            Failure::Event(format!("{expected}: {problems}"))
         })
     }
 }

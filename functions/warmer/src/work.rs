@@ -1,9 +1,9 @@
 //! What is done with an event, and what is logged of it: one line for each slice and each tick.
 
 use crate::event::Record;
+use crate::failure::Failure;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use strata_api::Error;
 use strata_cache::{CacheError, Slice, TieredCache, Warm, Worked};
 use tracing::{error, info};
 
@@ -40,7 +40,7 @@ async fn take_turns(cache: &TieredCache, time: Duration) -> Result<(), CacheErro
 
 /// Makes a job of what a schedule wants to be warmed, and takes its turn. Lambda delivers an event of a schedule at least
 /// once, always under the same request id; so the job is named by that, and made once.
-pub(crate) async fn warm(cache: &TieredCache, warm: Warm, request_id: &str, time: Duration) -> Result<Value, Error> {
+pub(crate) async fn warm(cache: &TieredCache, warm: Warm, request_id: &str, time: Duration) -> Result<Value, Failure> {
     let began = Instant::now();
     let warming = cache.warm(warm, Some(&format!("event {request_id}"))).await?;
     let (job, estimated) = (warming.job.id.as_str(), warming.job.estimate.map(|estimate| estimate.keys));
@@ -50,7 +50,7 @@ pub(crate) async fn warm(cache: &TieredCache, warm: Warm, request_id: &str, time
 }
 
 /// Does what is due.
-pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Value, Error> {
+pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Value, Failure> {
     let began = Instant::now();
     let done = cache.maintain(time).await?;
     info!(

@@ -80,6 +80,8 @@ pub struct Authorizer {
     pub scopes: Scalar,
     /// JSON text: an array of key prefixes; absent when the token is not limited.
     pub prefixes: Scalar,
+    /// Why the token is refused, where the authorizer leaves it to the functions to say so.
+    pub denied: Scalar,
 }
 
 /// A value of the authorizer's context. Never fails to parse, so that a surprise is refused and not a crash.

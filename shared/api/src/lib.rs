@@ -54,7 +54,7 @@ pub use event::Event;
 pub use fill_offer::FillOffer;
 pub use headers::Headers;
 pub use lambda_http::http;
-pub use lambda_runtime::Error;
+pub use lambda_runtime::{Diagnostic, Error};
 pub use pipeline::App;
 pub use principal::{Principal, Scope};
 pub use query::Query;

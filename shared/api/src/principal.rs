@@ -62,6 +62,13 @@ impl Principal {
         }
         let context = event.request_context.authorizer.as_ref();
         let context = context.ok_or(ApiError::Unauthorized(Denial::Missing))?;
+        match &context.denied {
+            Scalar::Absent => {}
+            Scalar::Text(reason) if reason == Denial::Expired.reason() => {
+                return Err(ApiError::Unauthorized(Denial::Expired));
+            }
+            Scalar::Text(_) | Scalar::Other => return Err(UNREADABLE),
+        }
         if seconds(&context.exp)?.saturating_mul(1000) <= now_ms {
             return Err(ApiError::Unauthorized(Denial::Expired));
         }
@@ -184,6 +191,23 @@ mod tests {
     fn a_token_ends_at_its_second() {
         assert!(with("exp", json!(1_700_000_001)).is_ok());
         assert!(with("exp", json!(1_700_000_000)).is_err());
+    }
+
+    /// Also when all that a bearer needs stands beside it.
+    #[test]
+    fn what_the_authorizer_denies_is_refused() {
+        let denial = |context| match principal(context, Value::Null) {
+            Err(ApiError::Unauthorized(denial)) => denial,
+            _ => panic!("not refused"),
+        };
+        assert_eq!(denial(json!({"denied": "expired"})), Denial::Expired);
+        for (said, meant) in
+            [(json!("expired"), Denial::Expired), (json!("x"), Denial::Refused), (Value::Null, Denial::Refused)]
+        {
+            let mut context = context();
+            context["denied"] = said;
+            assert_eq!(denial(context), meant);
+        }
     }
 
     #[test]

@@ -156,6 +156,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms: 1,
             ttl_seconds: 1,
+            sliding: None,
             tags: Arc::default(),
             levels: Levels::ALL,
             version: Version::ZERO,

@@ -2,9 +2,9 @@
 //! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
 use crate::{cors::Cors, keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
-use lambda_runtime::{Context, Error, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
-use std::time::Duration;
+use std::{convert::Infallible, fmt, time::Duration};
 use strata_cache::TieredCache;
 use tracing::error;
 
@@ -23,7 +23,8 @@ pub async fn serve(routes: &'static [Route]) -> Result<(), Error> {
 async fn serve_requests(routes: &'static [Route]) -> Result<(), Error> {
     let (cache, function_timeout, cors) = start()?;
     let app = App { cache, routes, function_timeout, cors, metrics: Metrics::default() };
-    let runtime = Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Error>(app.answer(event).await) }));
+    let runtime =
+        Runtime::new(service_fn(|event: LambdaEvent<_>| async { Ok::<_, Infallible>(app.answer(event).await) }));
     beside_connecting(runtime.run(), &app.cache).await
 }
 
@@ -38,17 +39,20 @@ pub struct Invocation {
     pub time: Duration,
 }
 
-/// Hands every [`Invocation`] to `work`. What `work` fails with is what Lambda, and its rules of repetition, are told.
-pub async fn serve_events<W>(work: W) -> Result<(), Error>
+/// Hands every [`Invocation`] to `work`. What `work` fails with is what Lambda, and its rules of repetition, are told,
+/// under the name that it has as a [`Diagnostic`].
+pub async fn serve_events<W, E>(work: W) -> Result<(), Error>
 where
-    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
+    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, E>,
+    E: fmt::Debug + fmt::Display + Into<Diagnostic>,
 {
     Box::pin(serve_invocations(work)).await
 }
 
-async fn serve_invocations<W>(work: W) -> Result<(), Error>
+async fn serve_invocations<W, E>(work: W) -> Result<(), Error>
 where
-    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, Error>,
+    W: AsyncFn(&TieredCache, Invocation) -> Result<Value, E>,
+    E: fmt::Debug + fmt::Display + Into<Diagnostic>,
 {
     let (cache, function_timeout, _) = start()?;
     let (cache, work) = (&cache, &work);

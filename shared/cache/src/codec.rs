@@ -6,7 +6,7 @@
 //! | 1 | version of the envelope, 1 |
 //! | 1 | format of the header: 0 bincode, 1 JSON |
 //! | 1 | compression of the payload: 0 none, 1 LZ4 block, 2 Zstandard frame |
-//! | 1 | flags, 0 |
+//! | 1 | flags: 1, the header is followed by how a life slides |
 //! | 4 | length of the header in bytes, little-endian |
 //! | n | header |
 //! | 8 | seal: XXH3-64 of everything before it, little-endian |
@@ -32,6 +32,7 @@ use crate::{
     config::{Algorithm, Format},
     entry::{Entry, text_in},
     level::Levels,
+    sliding::Sliding,
     tags,
     version::Version,
 };
@@ -42,8 +43,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: [u8; 2] = *b"ST";
 const VERSION: u8 = 1;
-/// No flag is defined yet.
-const FLAGS: u8 = 0;
+/// The entry's life slides.
+const SLIDES: u8 = 1;
 /// Bytes before the header.
 const PREFIX_BYTES: usize = 10;
 const SEAL_BYTES: usize = 8;
@@ -61,6 +62,8 @@ pub struct Attributes {
     pub expires_at_ms: i64,
     /// The life it was given, in seconds.
     pub ttl_seconds: u32,
+    /// How that ends sooner.
+    pub sliding: Option<Sliding>,
     /// Its tags: at most [`crate::MAX_TAGS`] of at most [`crate::MAX_TAG_BYTES`] each.
     pub tags: Vec<Arc<str>>,
     /// The levels it was put into.
@@ -74,7 +77,8 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
     let header = Header::new(payload, &attributes);
     let mut envelope = Vec::with_capacity(PREFIX_BYTES + header.size_hint() + SEAL_BYTES + payload.stored().len());
     envelope.extend_from_slice(&MAGIC);
-    envelope.extend_from_slice(&[VERSION, format_code(format), compression_code(payload.compression()), FLAGS]);
+    let flags = if attributes.sliding.is_some() { SLIDES } else { 0 };
+    envelope.extend_from_slice(&[VERSION, format_code(format), compression_code(payload.compression()), flags]);
     envelope.extend_from_slice(&[0; 4]);
     header.write(format, &mut envelope);
     let header_bytes = envelope.len() - PREFIX_BYTES;
@@ -123,18 +127,18 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
 
 /// Format, compression, the header, and where the payload begins.
 fn read_header(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, Header, usize), DecodeError> {
-    let (format, compression, header_bytes) = read_prefix(envelope)?;
+    let (format, compression, slides, header_bytes) = read_prefix(envelope)?;
     let sealed = PREFIX_BYTES + header_bytes;
     let start = sealed + SEAL_BYTES;
     let seal = envelope.get(sealed..start).ok_or(DecodeError::Truncated)?;
     if seal != xxh3_64(&envelope[..sealed]).to_le_bytes() {
         return Err(DecodeError::Seal);
     }
-    Ok((format, compression, Header::read(format, &envelope[PREFIX_BYTES..sealed])?, start))
+    Ok((format, compression, Header::read(format, &envelope[PREFIX_BYTES..sealed], slides)?, start))
 }
 
-/// Format, compression and length of the header.
-fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, usize), DecodeError> {
+/// Format, compression, whether the life slides, and length of the header.
+fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, bool, usize), DecodeError> {
     if !envelope.starts_with(&MAGIC) {
         return Err(DecodeError::NotAnEnvelope);
     }
@@ -143,13 +147,13 @@ fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, usize), De
     if version != VERSION {
         return Err(DecodeError::UnknownVersion(version));
     }
-    if flags != FLAGS {
+    if flags & !SLIDES != 0 {
         return Err(DecodeError::UnknownFlags(flags));
     }
     let format = format_of(format).ok_or(DecodeError::UnknownFormat(format))?;
     let compression = compression_of(compression).ok_or(DecodeError::UnknownCompression(compression))?;
     match usize::try_from(u32::from_le_bytes(length)) {
-        Ok(length) if length <= MAX_HEADER_BYTES => Ok((format, compression, length)),
+        Ok(length) if length <= MAX_HEADER_BYTES => Ok((format, compression, flags == SLIDES, length)),
         _ => Err(DecodeError::Header),
     }
 }
@@ -161,12 +165,13 @@ fn entry(
     attributes: Attributes,
     format: Format,
 ) -> Entry {
-    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, tags, levels } = attributes;
+    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, sliding, tags, levels } = attributes;
     Entry {
         text,
         created_at_ms,
         expires_at_ms,
         ttl_seconds,
+        sliding,
         tags: tags::shared(tags),
         levels,
         version,

@@ -3,6 +3,7 @@
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
+    sliding::Sliding,
     tags::Tags,
     version::Version,
 };
@@ -32,6 +33,8 @@ pub struct Entry {
     pub expires_at_ms: i64,
     /// The life it was put with, in seconds.
     pub ttl_seconds: u32,
+    /// How it ends where it ends sooner when nobody reads it.
+    pub sliding: Option<Sliding>,
     /// Its tags, as given.
     pub tags: Tags,
     /// The levels its PUT named; it is promoted into no other.
@@ -84,6 +87,11 @@ impl Entry {
     /// The strong entity tag of the value, with its quotes.
     pub fn etag(&self) -> String {
         format!("\"{:032x}\"", self.checksum)
+    }
+
+    /// When it expires however often it is read, in milliseconds since the Unix epoch.
+    pub(crate) fn latest_ms(&self) -> i64 {
+        self.sliding.map_or(self.expires_at_ms, |sliding| sliding.latest_ms)
     }
 
     /// Whether the entry is past its life at `now_ms`.

@@ -93,6 +93,7 @@ mod redis;
 mod scan_checkpoint;
 pub mod selector;
 mod shard;
+pub mod sliding;
 mod source_of_truth;
 pub mod stats;
 pub mod tags;

@@ -6,6 +6,7 @@ use crate::{
     entry::Entry,
     level::Levels,
     outcome::{CacheError, Path},
+    sliding::Sliding,
 };
 use std::sync::Arc;
 
@@ -56,17 +57,20 @@ impl Patch {
     /// The entry that this makes of `entry` at `now_ms`, with the same version; `None` where that changes nothing.
     pub(crate) fn apply(&self, entry: &Entry, now_ms: i64) -> Result<Option<Entry>, CacheError> {
         let lives = self.ttl_seconds.map(|ttl| (ttl, now_ms + i64::from(ttl) * 1000));
-        let life = lives.filter(|(_, expires_at_ms)| match self.only {
+        let life = lives.filter(|(_, latest_ms)| match self.only {
             None => true,
-            Some(Only::Longer) => *expires_at_ms > entry.expires_at_ms,
-            Some(Only::Shorter) => *expires_at_ms < entry.expires_at_ms,
+            Some(Only::Longer) => *latest_ms > entry.latest_ms(),
+            Some(Only::Shorter) => *latest_ms < entry.latest_ms(),
         });
         let tags = self.tags(&entry.tags)?;
         if life.is_none() && *tags == *entry.tags {
             return Ok(None);
         }
-        let (ttl_seconds, expires_at_ms) = life.unwrap_or((entry.ttl_seconds, entry.expires_at_ms));
-        Ok(Some(Entry { ttl_seconds, expires_at_ms, tags: tags.into(), ..entry.clone() }))
+        let entry = Entry { tags: tags.into(), ..entry.clone() };
+        let Some((ttl_seconds, latest_ms)) = life else { return Ok(Some(entry)) };
+        let sliding = entry.sliding.map(|sliding| Sliding { latest_ms, ..sliding });
+        let expires_at_ms = sliding.map_or(latest_ms, |sliding| sliding.end(now_ms));
+        Ok(Some(Entry { ttl_seconds, expires_at_ms, sliding, ..entry }))
     }
 
     /// These tags, without those to be removed, and with those to be added.
@@ -102,6 +106,7 @@ mod tests {
             created_at_ms: NOW_MS - 40_000,
             expires_at_ms: NOW_MS + 60_000,
             ttl_seconds: 100,
+            sliding: None,
             tags: tags(&["a", "b"]).into(),
             levels: Levels::ALL,
             version: Version(7),
@@ -129,6 +134,22 @@ mod tests {
             (None, None),
             "the same end is neither"
         );
+    }
+
+    #[test]
+    fn a_life_that_slides_goes_on_to_slide() {
+        let sliding = Sliding { idle_seconds: 8, latest_ms: NOW_MS + 60_000 };
+        let before = Entry { expires_at_ms: NOW_MS + 3_000, sliding: Some(sliding), ..entry() };
+        let ends = |ttl_seconds, only| {
+            let patch = Patch { ttl_seconds: Some(ttl_seconds), only, ..Patch::default() };
+            let after = patch.apply(&before, NOW_MS).unwrap()?;
+            Some((after.expires_at_ms - NOW_MS, after.latest_ms() - NOW_MS))
+        };
+        assert_eq!(ends(100, Some(Only::Longer)), Some((9_000, 100_000)));
+        assert_eq!(ends(50, Some(Only::Longer)), None, "what would end later is its time to live");
+        assert_eq!(ends(5, Some(Only::Shorter)), Some((5_000, 5_000)));
+        let tagged = Patch { add_tags: tags(&["c"]), ..Patch::default() };
+        assert_eq!(tagged.apply(&before, NOW_MS).unwrap().unwrap().expires_at_ms, before.expires_at_ms);
     }
 
     #[test]

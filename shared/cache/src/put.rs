@@ -20,6 +20,8 @@ pub struct Put {
     pub value: Json,
     /// Life in seconds, 1 to [`MAX_TTL_SECONDS`].
     pub ttl_seconds: u32,
+    /// Ends it sooner when nobody reads it for so many seconds, 1 to [`MAX_TTL_SECONDS`].
+    pub idle_seconds: Option<u32>,
     /// Tags, at most [`MAX_TAGS`]; they replace those of the value before.
     pub tags: Vec<Arc<str>>,
     /// Whether compression is allowed; the configured threshold decides.
@@ -45,6 +47,7 @@ impl Put {
         Put {
             value,
             ttl_seconds,
+            idle_seconds: None,
             tags: Vec::new(),
             compress: true,
             levels: None,
@@ -54,6 +57,13 @@ impl Put {
             fill: None,
             ttl_jitter: 0.0,
         }
+    }
+
+    /// Ends sooner when nobody reads it for so many seconds, see [`sliding`](crate::sliding).
+    #[must_use]
+    pub fn idle(mut self, idle_seconds: u32) -> Put {
+        self.idle_seconds = Some(idle_seconds);
+        self
     }
 
     /// With these tags: 1 to [`MAX_TAG_BYTES`] bytes each, without control characters.
@@ -102,9 +112,10 @@ impl Put {
     /// What of it no entry may have.
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
         let mut refusals = Vec::new();
-        if !(1..=MAX_TTL_SECONDS).contains(&self.ttl_seconds) {
-            let message = format!("must be from 1 to {MAX_TTL_SECONDS}");
-            refusals.push(Refusal { field: "ttl_seconds", message });
+        for (field, seconds) in [("ttl_seconds", Some(self.ttl_seconds)), ("idle_seconds", self.idle_seconds)] {
+            if seconds.is_some_and(|seconds| !(1..=MAX_TTL_SECONDS).contains(&seconds)) {
+                refusals.push(Refusal { field, message: format!("must be from 1 to {MAX_TTL_SECONDS}") });
+            }
         }
         if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
             let message =
@@ -127,6 +138,8 @@ mod tests {
         assert_eq!(refused(put(1).tags(["a"; MAX_TAGS])), [""; 0]);
         assert_eq!(refused(put(0)), ["ttl_seconds"]);
         assert_eq!(refused(put(MAX_TTL_SECONDS + 1)), ["ttl_seconds"]);
+        assert_eq!(refused(put(1).idle(MAX_TTL_SECONDS)), [""; 0]);
+        assert_eq!(refused(put(1).idle(0)), ["idle_seconds"]);
         assert_eq!(refused(put(1).tags(["a"; MAX_TAGS + 1])), ["tags"]);
         for tag in ["", "two\nlines", &"a".repeat(MAX_TAG_BYTES + 1)] {
             assert_eq!(refused(put(1).tags([tag])), ["tags"], "{tag:?}");

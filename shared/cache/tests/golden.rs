@@ -8,18 +8,23 @@ use strata_cache::{
     Entry, Level, Levels, Version,
     codec::{Attributes, Payload, decode, encode},
     config::{Algorithm, CompressionConfig, Format},
+    sliding::Sliding,
 };
 
 const MAX_RAW_BYTES: usize = 1 << 20;
 
-/// A kind of envelope: file name, format, compression.
-const KINDS: [(&str, Format, Option<Algorithm>); 6] = [
-    ("v1-bincode-none.bin", Format::Bincode, None),
-    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4)),
-    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd)),
-    ("v1-json-none.bin", Format::Json, None),
-    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4)),
-    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd)),
+type Kind = (&'static str, Format, Option<Algorithm>, Option<u32>);
+
+/// A kind of envelope: file name, format, compression, and how long it may be idle where its life slides.
+const KINDS: [Kind; 8] = [
+    ("v1-bincode-none.bin", Format::Bincode, None, None),
+    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4), None),
+    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd), None),
+    ("v1-json-none.bin", Format::Json, None, None),
+    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4), None),
+    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd), None),
+    ("v1-bincode-none-sliding.bin", Format::Bincode, None, Some(600)),
+    ("v1-json-none-sliding.bin", Format::Json, None, Some(600)),
 ];
 
 fn text() -> String {
@@ -29,7 +34,7 @@ fn text() -> String {
     format!("[ {} ]", rows.join(" , "))
 }
 
-fn write(format: Format, compression: Option<Algorithm>) -> (Entry, Bytes) {
+fn write((_, format, compression, idle_seconds): Kind) -> (Entry, Bytes) {
     let config =
         CompressionConfig { algorithm: compression.unwrap_or_default(), level: 3, ..CompressionConfig::default() };
     let payload = Payload::new(text().into(), &config, compression.is_some());
@@ -38,6 +43,7 @@ fn write(format: Format, compression: Option<Algorithm>) -> (Entry, Bytes) {
         created_at_ms: 1_767_225_600_123,
         expires_at_ms: 1_767_229_200_123,
         ttl_seconds: 3600,
+        sliding: idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms: 1_767_229_200_123 }),
         tags: vec!["customer".into(), "größe:\"XL\"".into(), "😀".into()],
         levels: [Level::L2, Level::L3].into_iter().collect::<Levels>(),
     };
@@ -50,10 +56,10 @@ fn path(name: &str) -> PathBuf {
 
 #[test]
 fn every_released_envelope_is_read() {
-    for (name, format, compression) in KINDS {
+    for kind @ (name, _, compression, _) in KINDS {
         let golden = Bytes::from(fs::read(path(name)).unwrap());
         let entry = decode(&golden, MAX_RAW_BYTES).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let (expected, _) = write(format, compression);
+        let (expected, _) = write(kind);
         let stored_bytes = entry.stored_bytes;
         assert_eq!(entry, Entry { stored_bytes, ..expected }, "{name}");
         assert_eq!(entry.compression, compression, "{name}");
@@ -63,8 +69,8 @@ fn every_released_envelope_is_read() {
 /// What zstd writes may change with its library; all other bytes may not.
 #[test]
 fn what_is_written_has_not_changed() {
-    for (name, format, compression) in KINDS.into_iter().filter(|kind| kind.2 != Some(Algorithm::Zstd)) {
-        let (_, envelope) = write(format, compression);
+    for kind in KINDS.into_iter().filter(|kind| kind.2 != Some(Algorithm::Zstd)) {
+        let ((name, ..), (_, envelope)) = (kind, write(kind));
         assert!(envelope == fs::read(path(name)).unwrap(), "{name} would be written differently");
     }
 }
@@ -73,7 +79,7 @@ fn what_is_written_has_not_changed() {
 #[test]
 #[ignore = "writes the files of new kinds"]
 fn write_the_files_of_new_kinds() {
-    for (name, format, compression) in KINDS.into_iter().filter(|kind| !path(kind.0).exists()) {
-        fs::write(path(name), write(format, compression).1).unwrap();
+    for kind in KINDS.into_iter().filter(|kind| !path(kind.0).exists()) {
+        fs::write(path(kind.0), write(kind).1).unwrap();
     }
 }

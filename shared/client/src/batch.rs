@@ -70,6 +70,13 @@ impl Operation {
         self
     }
 
+    /// For how many whole seconds nobody may read a value that is stored without its end.
+    #[must_use]
+    pub fn idle(mut self, idle: Duration) -> Operation {
+        self.options.idle_seconds = Some(idle.as_secs());
+        self
+    }
+
     /// The tags of a value that is stored.
     #[must_use]
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Operation {

@@ -58,6 +58,9 @@ pub struct Metadata {
     pub access_count: u64,
     /// Its time to live in seconds, as it was stored.
     pub ttl_seconds: u64,
+    /// Where it expires sooner when nobody reads it: after so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u64>,
     /// From when on it is not returned any more.
     pub expires_at: Timestamp,
     /// Bytes of its JSON text.
@@ -275,6 +278,8 @@ awaited!(GetIfChanged<'a> => Change);
 pub(crate) struct PutOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -307,6 +312,12 @@ impl Put<'_> {
     /// Its time to live, in whole seconds, of which there is at least one; the server's default is an hour.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl_seconds = Some(ttl.as_secs());
+        self
+    }
+
+    /// Ends it sooner when nobody reads it for so many whole seconds, of which there is at least one.
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.options.idle_seconds = Some(idle.as_secs());
         self
     }
 

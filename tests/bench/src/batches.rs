@@ -9,7 +9,7 @@ use crate::{
     level2::put,
     process::Running,
     report::{Row, Section, Unit},
-    stats::{Summary, in_turns, prepared_in_turns},
+    stats::{FEW_TURNS, Summary, in_turns, prepared_in_turns},
     suites::Measured,
     whole::warm_up,
 };
@@ -165,6 +165,7 @@ impl Bench {
     /// Of entries whose copies Redis has evicted: it has them again afterwards.
     fn gets_of_dynamo(&self) -> Row {
         let (strata, baseline) = prepared_in_turns(
+            FEW_TURNS,
             || self.runtime.block_on(self.evict_all()),
             |()| self.get_all(Level::L3),
             |()| self.runtime.block_on(self.get_aside()),
@@ -177,6 +178,7 @@ impl Bench {
     fn puts(&self) -> Row {
         let row = self.runtime.block_on(self.row(&self.read[0]));
         let (strata, baseline) = prepared_in_turns(
+            FEW_TURNS,
             || self.new_keys(),
             |keys| self.put_all(keys),
             |keys| self.runtime.block_on(self.put_items(keys, &row)),

@@ -37,9 +37,9 @@ const RATES: [usize; 4] = [0, 100, 1_000, 10_000];
 /// Keys of the hot set.
 const HOT: usize = 100;
 /// How long it is read.
-const READ_FOR: Duration = Duration::from_secs(5);
-/// How long nobody asks a container.
-const IDLE: Duration = Duration::from_secs(60);
+const READ_FOR: Duration = Duration::from_secs(3);
+/// How long nobody asks a container: at the highest rate, for longer than the journal and its index reach back.
+const IDLE: Duration = Duration::from_secs(25);
 /// Records are appended so often.
 const TICK: Duration = Duration::from_millis(50);
 /// Records of one round trip.
@@ -107,7 +107,7 @@ fn first(entries: &Function, tap: &Tap, writer: &mut Writer) -> Result<First, Bo
     let (traffic, redis_us, cpu) = (tap.traffic(), writer.script_us()?, container.cpu()?);
     let (_, answer) = container.api.invoke(&event::get(event::KEY), 1)?;
     let cpu_us = micros(container.cpu()? - cpu);
-    if !answer.contains("L2_REDIS") {
+    if !answer.contains("L2_REDIS; hit") {
         return Err(format!("not answered by L2: {answer}").into());
     }
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -142,7 +142,7 @@ fn hit_ratio(container: &Running, tap: &Tap) -> Result<Summary, Box<dyn Error>> 
         let before = tap.traffic().round_trips;
         let (_, answer) = container.api.invoke(get, 1)?;
         reads += 1;
-        hits += u64::from(answer.contains("L1_MEMORY") && tap.traffic().round_trips == before);
+        hits += u64::from(answer.contains("L1_MEMORY; hit") && tap.traffic().round_trips == before);
         if Instant::now() > until {
             break;
         }
@@ -162,14 +162,15 @@ fn idle(entries: &Function, redis_url: &str) -> Result<Section, Box<dyn Error>> 
         let mut kept = 0;
         for number in 0..HOT {
             let (_, answer) = container.api.invoke(&event::get(&hot(number)), 1)?;
-            kept += usize::from(answer.contains("L1_MEMORY"));
+            // One in doubt is confirmed by L3, and L2 is not asked for it.
+            kept += usize::from(!answer.contains("L2_REDIS"));
         }
         Ok::<_, Box<dyn Error>>(Summary::single(kept as f64))
     };
     let most = RATES[RATES.len() - 1];
     let row = Row::new(format!("of 100, at {most} records a second"), Unit::Count, kept(most)?);
     Ok(Section {
-        title: "Entries that L1 answers after a minute in which nobody asked".into(),
+        title: format!("Entries that L1 has still after {} s in which nobody asked", IDLE.as_secs()),
         baseline: "the same in a fleet that writes nothing".into(),
         rows: vec![row.beside(kept(0)?).aim("= 1×")],
     })

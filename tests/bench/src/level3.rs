@@ -10,7 +10,7 @@ use crate::{
     invalidate::tenant::{copy_name, partition},
     level2::put,
     report::{Row, Section, Unit},
-    stats::{in_turns, prepared_in_turns},
+    stats::{PREPARED_TURNS, in_turns, prepared_in_turns},
 };
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
@@ -100,6 +100,7 @@ impl Bench {
     /// Of an entry whose copy Redis has evicted: it has one again afterwards.
     fn get_past_redis(&self) -> Row {
         let (strata, baseline) = prepared_in_turns(
+            PREPARED_TURNS,
             || self.runtime.block_on(self.bare.evict(&self.key)).expect("Redis answered just now"),
             |()| self.read(&self.shared),
             |()| self.runtime.block_on(self.bare.get_aside()).expect("Redis answered just now"),
@@ -128,8 +129,12 @@ impl Bench {
     }
 
     fn put(&self, what: String, put: fn() -> Put, key: impl FnMut() -> Key) -> Row {
-        let (strata, baseline) =
-            prepared_in_turns(key, |key| self.write(key, put()), |key| self.runtime.block_on(self.bare.put(key)));
+        let (strata, baseline) = prepared_in_turns(
+            PREPARED_TURNS,
+            key,
+            |key| self.write(key, put()),
+            |key| self.runtime.block_on(self.bare.put(key)),
+        );
         Row::new(what, Unit::Microseconds, strata).beside(baseline).aim(PUT_AIM)
     }
 

@@ -142,6 +142,7 @@ fn attributes() -> Attributes {
         created_at_ms: 1_700_000_000_000,
         expires_at_ms: i64::MAX,
         ttl_seconds: 3600,
+        sliding: None,
         tags: vec!["customer".into(), "active".into()],
         levels: Levels::ALL,
     }

@@ -41,16 +41,19 @@ const BATCH: Duration = Duration::from_millis(4);
 /// Batches per side.
 const ROUNDS: usize = 31;
 /// Calls per side where each call is prepared.
-const PREPARED_TURNS: usize = 101;
+pub const PREPARED_TURNS: usize = 101;
+/// The same where each call is a hundred operations.
+pub const FEW_TURNS: usize = 31;
 
 /// Times `ours` and `baseline` in turns; microseconds per call.
 pub fn in_turns(ours: impl FnMut(), baseline: impl FnMut()) -> (Summary, Summary) {
     sides(rounds(ours, baseline))
 }
 
-/// Times a call of `ours` and one of `baseline` in turns, each of what `prepare` has made ready for both; microseconds.
+/// Times a call of `ours` and one of `baseline` in so many turns, each of what `prepare` has made ready for both; microseconds.
 /// For what is not the same when it is done again.
 pub fn prepared_in_turns<T>(
+    turns: usize,
     mut prepare: impl FnMut() -> T,
     mut ours: impl FnMut(&T),
     mut baseline: impl FnMut(&T),
@@ -59,7 +62,7 @@ pub fn prepared_in_turns<T>(
         let ready = prepare();
         (per_call(1, &mut || ours(&ready)), per_call(1, &mut || baseline(&ready)))
     };
-    sides((0..PREPARED_TURNS).map(turn).collect())
+    sides((0..turns).map(turn).collect())
 }
 
 /// The same as [`in_turns`], turn by turn.
@@ -137,7 +140,7 @@ mod tests {
             prepared
         };
         let (strata, baseline) =
-            prepared_in_turns(next, |number| ours.push(*number), |number: &usize| theirs.push(*number));
+            prepared_in_turns(PREPARED_TURNS, next, |number| ours.push(*number), |number: &usize| theirs.push(*number));
         assert_eq!((strata.samples, baseline.samples), (PREPARED_TURNS, PREPARED_TURNS));
         assert_eq!((&ours, ours.last()), (&theirs, Some(&PREPARED_TURNS)));
     }

@@ -50,7 +50,7 @@ async fn replay(api: &Api, case: &str) -> Result<Value, InvokeError> {
 #[tokio::test]
 async fn sample_events() {
     let api = Api::start().await;
-    let [allowed, limited, refused @ ..] = SAMPLES;
+    let [allowed, limited, expired, refused @ ..] = SAMPLES;
     let allowed = replay(&api, allowed).await.unwrap();
     let statement = json!([{
         "Action": "execute-api:Invoke", "Effect": "Allow",
@@ -68,11 +68,42 @@ async fn sample_events() {
     assert_eq!(limited["context"]["prefixes"], "[\"customer:\"]");
     assert_eq!(limited["context"]["api_key"], "key-1");
 
+    // The functions refuse it, and say why; there is no bearer whom they could take it for.
+    let expired = replay(&api, expired).await.unwrap();
+    assert_eq!(
+        (&expired["policyDocument"], &expired["context"]),
+        (&allowed["policyDocument"], &json!({"denied": "expired"}))
+    );
+
     for case in refused {
         match replay(&api, case).await {
             Err(InvokeError::Function { message, .. }) => assert_eq!(message, "Unauthorized", "{case}"),
             other => panic!("{case}: {other:?}"),
         }
+    }
+}
+
+/// Whatever it is asked for, and also from the verdict that the gateway keeps.
+#[tokio::test]
+async fn an_expired_token_is_told_so() {
+    let api = Api::start().await;
+    let expired =
+        token([("exp", Some(json!(now() - 60))), ("scope", Some(json!("cache:read cache:write cache:admin")))]);
+    let path = entry("customer:1");
+    for (method, path) in [
+        ("GET", &*path),
+        ("GET", &*path),
+        ("PUT", &*path),
+        ("POST", "/invalidate"),
+        ("GET", "/status"),
+        ("GET", "/config"),
+        ("GET", "/warm"),
+    ] {
+        let answer = api.request(method, path).bearer(&expired).body("{}").send().await;
+        let answer = answer.expect_error(401, "UNAUTHORIZED");
+        assert_eq!(answer.details()["reason"], "expired", "{method} {path}");
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, Some(r#"Bearer error="invalid_token", error_description="expired""#));
     }
 }
 
@@ -97,7 +128,11 @@ async fn bad_tokens_are_401() {
     let bad = [
         ("alg none", format!("{unsigned}.")),
         ("wrong signature", hs256("another secret of more than 32 bytes", &claims([]))),
-        ("expired", token([("exp", Some(json!(now() - 60)))])),
+        ("expired and for another", token([("exp", Some(json!(now() - 60))), ("aud", Some(json!("another")))])),
+        (
+            "expired and forged",
+            hs256("another secret of more than 32 bytes", &claims([("exp", Some(json!(now() - 60)))])),
+        ),
         ("no exp", token([("exp", None)])),
         ("no aud", token([("aud", None)])),
         ("wrong aud", token([("aud", Some(json!("another")))])),

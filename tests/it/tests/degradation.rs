@@ -1,7 +1,7 @@
 //! A level that is down is a level skipped: what goes on, what is refused, what it costs, and what is said of it.
 
 use crate::{
-    support::{command, copy_name, fresh, get, invalidate, put, put_tagged, wait_out_the_window},
+    support::{command, copy_name, eventually, fresh, get, invalidate, put, put_tagged, wait_out_the_window},
     tables,
 };
 use serde_json::{Value, json};
@@ -116,6 +116,20 @@ async fn l2_alone_keeps_entries_coherent() {
     get(&api, "entries-2", "k").await.expect(404);
     api.stack.redis_path("all").cut().await;
     put(&api, "entries-1", "k", "3").await.expect_error(503, "LEVEL_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_connection_may_take_longer_than_a_request_waits() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    let path = api.stack.redis_path("entries-1");
+    path.connect_slowly(3_000).await;
+    path.reset().await;
+    assert_eq!(put(&api, "entries-1", "k", "2").await.expect(200).json()["degraded"], true);
+    eventually("Redis is told over a connection that took its time", async || {
+        put(&api, "entries-1", "k", "3").await.expect(200).json().get("degraded").is_none()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod head;
 mod keys;
 mod levels;
 mod patch;
+mod sliding;
 mod telemetry;
 mod validation;
 mod values;

@@ -1,7 +1,7 @@
 //! The sample events: each is replayed against the real binary, and answered as its name says. There is one for whatever
 //! calls a function in template.yaml, so that each can be tried by hand.
 
-use crate::{authorizer, openapi, template};
+use crate::{authorizer, console, openapi, template};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 use strata_it::stack::{Options, Stack, repository};
@@ -102,6 +102,7 @@ fn names() -> BTreeSet<String> {
 fn every_event_is_replayed() {
     let replayed =
         requests().map(|(_, name, _)| name).chain(WARMER.iter().map(|(name, _)| *name)).chain(authorizer::SAMPLES);
+    let replayed = replayed.chain(console::SAMPLES.map(|(name, _)| name));
     assert_eq!(names(), replayed.map(str::to_owned).collect());
 }
 

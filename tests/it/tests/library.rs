@@ -4,7 +4,9 @@
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
 mod deployments;
+mod notes;
 mod read_through;
+mod sliding;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use strata_cache::config::RedisUrl;
 use strata_cache::{
-    Attempt, CacheError, Config, Deployment, Invalidate, Json, Key, Level, Levels, Lookup, Mutate, Mutated, Patience,
-    Pattern, Put, Read, Selector, TieredCache, Version,
+    Attempt, CacheError, Clock, Config, Deployment, Invalidate, Json, Key, Level, Levels, Lookup, Mutate, Mutated,
+    Patience, Pattern, Put, Read, Selector, TieredCache, Version,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -36,11 +38,16 @@ const REDIS_URL: &str = "LIBRARY_REDIS_URL";
 #[tokio::test]
 async fn many_operations_at_once_see_what_was_acknowledged() {
     let stack = Stack::start(Options::default().functions([""; 0])).await.unwrap();
+    run(&stack, "library::operations").await;
+}
+
+/// Runs a test of this binary in a process of its own, with the engines of the stack.
+async fn run(stack: &Stack, test: &str) {
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
     process
-        .args(["--exact", "library::operations", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env(REDIS_URL, stack.redis().url())
-        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().engine_endpoint())
+        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().endpoint())
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local");
@@ -74,11 +81,11 @@ async fn operations() {
 }
 
 fn cache() -> TieredCache {
-    cache_with_redis(true)
+    open(true, Clock::system())
 }
 
-fn cache_with_redis(enabled: bool) -> TieredCache {
-    TieredCache::open(Deployment::new("cache_control"), config(enabled)).unwrap()
+fn open(redis: bool, clock: Clock) -> TieredCache {
+    TieredCache::open(Deployment { clock, ..Deployment::new("cache_control") }, config(redis)).unwrap()
 }
 
 fn config(redis: bool) -> Config {
@@ -188,7 +195,7 @@ impl Process {
         for key in keys {
             assert_eq!(read_anew(&self.there, key).await, None);
         }
-        let (register, mut unanswered) = (cache_with_redis(false), 0);
+        let (register, mut unanswered) = (open(false, Clock::system()), 0);
         for _ in 0..10 {
             let attempts = self.here.mutate_many(&puts, patience(LONG, Duration::ZERO)).await;
             unanswered += attempts.iter().filter(|attempt| matches!(attempt, Attempt::Unanswered)).count();
@@ -228,7 +235,7 @@ impl Process {
     /// Wherever a PUT is given up: what is read is what L3 has, and no copy of before.
     async fn settles_what_was_abandoned(&self) {
         let key = "abandoned";
-        let register = cache_with_redis(false);
+        let register = open(false, Clock::system());
         let mut abandoned = 0;
         // A PUT takes three to five.
         for polls in [1, 2, 3, 4, 5].repeat(6) {
@@ -308,7 +315,7 @@ fn what(attempt: Attempt) -> What {
     }
 }
 
-fn named(key: &str) -> Key {
+pub fn named(key: &str) -> Key {
     Key::new(key).unwrap()
 }
 

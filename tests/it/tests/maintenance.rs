@@ -131,8 +131,9 @@ async fn copies(api: &Api) -> usize {
 #[tokio::test]
 async fn an_event_of_no_known_kind_is_refused_by_name() {
     let stack = Stack::start(Options::default().functions(["warmer"]).containers(1)).await.unwrap();
-    for event in [json!({}), json!({"httpMethod": "GET", "resource": "/cache/status"})] {
+    let without_keys = json!({"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "1"}}]});
+    for event in [json!({}), json!({"httpMethod": "GET", "resource": "/cache/status"}), without_keys] {
         let refused = stack.invoke("warmer", event, None).await.unwrap_err().to_string();
-        assert!(refused.contains("DynamoDB stream"), "{refused}");
+        assert!(refused.starts_with("UnreadableEvent: ") && refused.contains("DynamoDB stream"), "{refused}");
     }
 }

@@ -14,11 +14,16 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// The engine's client.
 pub fn client(api: &Api) -> Client {
+    client_of(api.stack.l3().engine_endpoint())
+}
+
+/// The client of the engine at `endpoint`.
+pub fn client_of(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::for_tests())
-        .endpoint_url(api.stack.l3().engine_endpoint())
+        .endpoint_url(endpoint)
         .build();
     Client::from_conf(config)
 }
@@ -43,7 +48,12 @@ pub async fn partition(api: &Api, table: &str, pk: &str) -> Vec<Item> {
 
 /// Every item of a table.
 pub async fn all(api: &Api, table: &str) -> Vec<Item> {
-    let pages = client(api).scan().table_name(table).consistent_read(true).into_paginator().items();
+    all_of(api.stack.l3().engine_endpoint(), table).await
+}
+
+/// The same of the engine at `endpoint`.
+pub async fn all_of(endpoint: &str, table: &str) -> Vec<Item> {
+    let pages = client_of(endpoint).scan().table_name(table).consistent_read(true).into_paginator().items();
     pages.send().collect::<Result<_, _>>().await.unwrap()
 }
 

@@ -87,7 +87,7 @@ fn function(binary: &str) -> &'static Value {
 
 /// The functions that open the cache.
 fn cache_functions() -> impl Iterator<Item = (&'static str, &'static Value)> {
-    functions().filter(|(binary, _)| *binary != "authorizer")
+    functions().filter(|(binary, _)| !["authorizer", "console"].contains(binary))
 }
 
 fn api() -> &'static Value {

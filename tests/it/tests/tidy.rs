@@ -93,6 +93,7 @@ fn the_environment_is_read_by_the_settings() {
         "shared/api/src/settings",
         "shared/cli/src/settings.rs",
         "functions/authorizer/src/settings.rs",
+        "functions/console/src/settings.rs",
         "shared/cache/src/planted.rs",
     ];
     only_in(&allowed, "env::var", |text| text.contains("env::var"));

@@ -60,7 +60,8 @@ impl State {
         for container in &mut self.containers {
             container.moments(visit);
         }
-        self.history.current.iter_mut().for_each(visit);
+        self.history.current.iter_mut().for_each(&mut *visit);
+        visit(&mut self.history.born);
     }
 
     /// Every floor there is.
@@ -95,9 +96,10 @@ impl Container {
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
         if let Some(operation) = &mut self.operation {
-            let Operation { stamp, version, barrier, seen, looked, notes, hidden, .. } = operation;
+            let Operation { stamp, version, barrier, replaces, seen, looked, notes, hidden, .. } = operation;
             visit(stamp);
             visit(version);
+            visit(replaces);
             visit(barrier);
             visit(hidden);
             if let Some((version, stamp)) = seen {

@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Register, Rule},
+    scenario::{Register, Request, Rule},
     state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
@@ -157,7 +157,8 @@ impl Turn<'_> {
         }
         let noted = self.state.history.degraded;
         self.operation().noted = noted;
-        self.next(Step::ReadRow);
+        let patches = self.operation().request == Request::Patch;
+        self.next(if patches { Step::ReadPatched } else { Step::ReadRow });
     }
 
     /// Reads L3, which decides.

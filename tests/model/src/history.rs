@@ -52,6 +52,16 @@ pub struct Floor {
 }
 
 impl Floor {
+    /// Forbids what was made of a value as far as the value itself is forbidden.
+    pub fn inherit(&mut self, before: Version, version: Version) {
+        if self.overwritten.has(before) {
+            self.overwritten.add(version);
+        }
+        if self.removed.has(before) {
+            self.removed.add(version);
+        }
+    }
+
     /// Whether it forbids nothing.
     pub fn is_empty(&self) -> bool {
         *self == Floor::default()
@@ -94,6 +104,8 @@ impl Floor {
 pub struct History {
     /// The value that stands in the register.
     pub current: Option<Version>,
+    /// As what it was put, before any PATCH of it; 0 where there is none.
+    pub born: Version,
     /// Everything that stood there and does not any more.
     pub outdated: Floor,
     /// What acknowledged mutations forbid.
@@ -113,7 +125,18 @@ pub struct History {
 impl History {
     /// A value lands in the register. Returns what the mutation outdated.
     pub fn put(&mut self, version: Version, durable: bool) -> Floor {
+        self.born = version;
         if let Some(before) = self.current.replace(version) {
+            self.outdated.overwritten.add(before);
+        }
+        Floor { present: durable, ..self.outdated }
+    }
+
+    /// A PATCH of the value `before` lands, which stays what it was put as. If it does not stand any more, what was made of
+    /// it is as outdated as it is. Returns what the mutation outdated.
+    pub fn patch(&mut self, before: Version, version: Version, durable: bool) -> Floor {
+        if self.current.is_some_and(|current| current == before) {
+            self.current = Some(version);
             self.outdated.overwritten.add(before);
         }
         Floor { present: durable, ..self.outdated }
@@ -122,8 +145,9 @@ impl History {
     /// What stands in the register is removed if it is older than `version`. Returns what the mutation outdated: all
     /// that was there before, or what is older than itself where something newer stays.
     pub fn remove_below(&mut self, version: Version) -> Floor {
-        match self.current.take_if(|current| *current < version) {
+        match self.current.take_if(|_| self.born < version) {
             Some(before) => {
+                self.born = 0;
                 self.outdated.removed.add(before);
                 self.outdated
             }

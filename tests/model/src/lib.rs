@@ -8,9 +8,9 @@
 //!
 //! One key, and one pattern that matches it. Two containers and a new one, each with one operation at a time, in steps
 //! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
-//! DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged before it has removed everything
-//! (a job). A fill: a miss, a load, and a PUT that is stored only where nothing has touched the key since the miss. L3 as
-//! the register, and L2 where L3 is switched off.
+//! PATCH, with L3 as the register; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged
+//! before it has removed everything (a job). A fill: a miss, a load, and a PUT that is stored only where nothing has
+//! touched the key since the miss. L3 as the register, and L2 where L3 is switched off.
 //!
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a

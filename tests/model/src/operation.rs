@@ -30,6 +30,8 @@ pub struct Operation {
     pub version: Version,
     /// Position of the barrier of an invalidate.
     pub barrier: Position,
+    /// The version of the row that a PATCH has read.
+    pub replaces: Version,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
     /// What a read must not return.
@@ -94,6 +96,8 @@ pub enum Step {
     ReadJobs,
     /// Reads L3.
     ReadRow,
+    /// Reads in L3 what a PATCH is to replace.
+    ReadPatched,
     /// Writes what L3 said into L2.
     Promote,
     /// Removes the copy from L2 that L3 did not confirm.
@@ -185,6 +189,7 @@ impl Operation {
             reachable: true,
             version: 0,
             barrier: 0,
+            replaces: 0,
             seen: None,
             floor,
             outdated: Floor::default(),

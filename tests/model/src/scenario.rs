@@ -27,6 +27,8 @@ pub enum Request {
     Put,
     /// Puts a value into L1 and L2 only.
     PutAbove,
+    /// Says something else of the value that stands in L3, without sending it.
+    Patch,
     /// Misses the key, loads its value, and puts it into every level unless something has touched the key meanwhile.
     Fill,
     /// Deletes the key.
@@ -119,6 +121,10 @@ pub enum Rule {
     JobsWithoutRedis,
     /// A version that is drawn without Redis is above that of every job.
     VersionAboveJobs,
+    /// A PATCH replaces exactly what it has read, by the version just above that. Without, it is a PUT.
+    PatchIsNoPut,
+    /// Its version is just above that of the value, and not one of its own time.
+    PatchJustAbove,
     /// A fill claims its row before it looks into the journal, and its value takes the place of the claim.
     FillClaims,
     /// A fill has the version of its miss, and not of its PUT.

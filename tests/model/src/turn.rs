@@ -67,6 +67,7 @@ impl Turn<'_> {
             Step::ReadCopy => self.read_copy(),
             Step::ReadJobs => self.read_jobs(),
             Step::ReadRow => self.read_row(),
+            Step::ReadPatched => self.read_patched(),
             Step::Promote => self.promote(),
             Step::DropCopy => self.drop_copy(),
             Step::Check => self.check(),
@@ -121,6 +122,7 @@ impl Turn<'_> {
             Request::Get => self.read_synced(),
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
+            Request::Patch => self.next(Step::ReadPatched),
             Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
                 let version = self.draw();
                 self.operation().version = version;
@@ -137,7 +139,7 @@ impl Turn<'_> {
         }
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
-            Request::Get => self.next(Step::ReadJobs),
+            Request::Get | Request::Patch => self.next(Step::ReadJobs),
             Request::Fill | Request::PutAbove | Request::InvalidateAsJob => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if scan_first => self.next(Step::Scan),

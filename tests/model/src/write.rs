@@ -1,4 +1,4 @@
-//! PUT and DELETE: the register, the journal, L2 (or L2, the journal where L2 is the register), a look into the
+//! PUT, PATCH and DELETE: the register, the journal, L2 (or L2, the journal where L2 is the register), a look into the
 //! journal, own L1, and then the answer.
 
 use crate::{
@@ -43,7 +43,8 @@ impl Turn<'_> {
     /// Writes L3 and a note of it at once.
     pub fn write_noted(&mut self) {
         if !self.put_row() {
-            return self.again(Step::ReadHead);
+            let patches = self.operation().request == Request::Patch;
+            return self.again(if patches { Step::ReadJobs } else { Step::ReadHead });
         }
         self.put_note();
         if self.scenario.rules.has(Rule::GenerationReadAgain) {
@@ -93,6 +94,34 @@ impl Turn<'_> {
             self.acknowledge(true);
         }
         self.end();
+    }
+
+    /// Reads what a PATCH is to replace. Where there is nothing, or an invalidation is about to remove it, it ends.
+    pub fn read_patched(&mut self) {
+        let row = self.newest_row().filter(|row| row.content == Content::Value);
+        let (Some(row), Register::L3) = (row, self.scenario.register) else { return self.end() };
+        let generation = self.state.database.generation;
+        let operation = self.operation();
+        (operation.replaces, operation.generation) = (row.version, generation);
+        let reachable = operation.reachable;
+        self.next(if reachable { Step::WriteRow } else { Step::WriteNoted });
+    }
+
+    /// Writes a PATCH of the row that was read. Returns whether it did.
+    fn patch_row(&mut self) -> bool {
+        let rules = self.scenario.rules;
+        let before = self.operation().replaces;
+        let is_put = !rules.has(Rule::PatchIsNoPut);
+        let version = if is_put || !rules.has(Rule::PatchJustAbove) { self.draw() } else { before + 1 };
+        let stands = self.state.database.row.is_some_and(|row| row.version == before || is_put);
+        if !stands {
+            return false;
+        }
+        self.state.database.replace(Row { version, content: Content::Value });
+        let outdated = self.state.land_patch(before, version);
+        let operation = self.operation();
+        (operation.version, operation.outdated) = (version, outdated);
+        true
     }
 
     /// Appends the record.
@@ -227,6 +256,9 @@ impl Turn<'_> {
 
     /// Writes the row over an older one. Returns whether it did.
     fn put_row(&mut self) -> bool {
+        if self.operation().request == Request::Patch {
+            return self.patch_row();
+        }
         let operation = self.operation();
         let version = operation.version;
         let content = match operation.request {
@@ -269,15 +301,31 @@ impl State {
     /// A value takes effect. Returns what it outdates. What it is hidden by counts as later than it, but for a job that
     /// had left its note before its PUT began.
     pub fn land(&mut self, version: Version, durable: bool, overlaps_job: bool) -> Floor {
-        let jobs = self.database.newest_job();
-        let open = self.redis.open.iter().filter(|barrier| barrier.database && barrier.version > jobs);
-        let barrier = open.map(|barrier| barrier.version).max().unwrap_or(0);
-        let job = if overlaps_job { jobs } else { 0 };
-        let present = durable && version >= barrier.max(job);
+        let present = durable && self.shows(version, overlaps_job);
         if !present {
             self.expect_nothing();
         }
         self.history.put(version, present)
+    }
+
+    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates. Every job that has not ended means
+    /// the value, and so what is made of it.
+    pub fn land_patch(&mut self, before: Version, version: Version) -> Floor {
+        self.floors(&mut |floor| floor.inherit(before, version));
+        let present = self.history.current == Some(before) && self.shows(version, true);
+        if !present {
+            self.expect_nothing();
+        }
+        self.history.patch(before, version, present)
+    }
+
+    /// Whether nothing that is open hides a value.
+    fn shows(&self, version: Version, overlaps_job: bool) -> bool {
+        let jobs = self.database.newest_job();
+        let open = self.redis.open.iter().filter(|barrier| barrier.database && barrier.version > jobs);
+        let barrier = open.map(|barrier| barrier.version).max().unwrap_or(0);
+        let job = if overlaps_job { jobs } else { 0 };
+        version >= barrier.max(job)
     }
 
     /// A removal of everything below `version` takes effect. Returns what it outdates.

@@ -81,6 +81,32 @@ fn pairs_with_a_long_pause_and_an_eviction() {
     pairs_hold(Budget { age: 1, evict: 1, ..Budget::default() }, &[]);
 }
 
+/// A PATCH and any other operation. A value that was ended does not come back by what is said of it.
+#[test]
+fn a_patch_and_another_operation() {
+    let budgets = [
+        Budget::default(),
+        Budget { crash: 1, ..Budget::default() },
+        Budget { cut: 1, ..Budget::default() },
+        Budget { cut: 1, many: 1, ..Budget::default() },
+        Budget { flush: 1, ..Budget::default() },
+        Budget { failover: 1, ..Budget::default() },
+        Budget { evict: 1, trim: 1, ..Budget::default() },
+        Budget { busy: 1, evict: 1, ..Budget::default() },
+        Budget { forget: 1, ..Budget::default() },
+    ];
+    for budget in budgets {
+        for other in OPERATIONS.into_iter().chain([Request::Patch, Request::InvalidateAsJob]) {
+            let scenario = Scenario::new(Register::L3).ask(&[Request::Patch], &[other], &[]).with(budget);
+            holds(scenario.clone());
+            holds(scenario.cold());
+        }
+    }
+    for other in OPERATIONS.into_iter().chain([Request::Patch]) {
+        holds(Scenario::new(Register::L3).ask(&[Request::Patch], &[other], &[Request::Get]));
+    }
+}
+
 /// Two operations of one container and one of another.
 #[test]
 fn a_container_that_goes_on() {

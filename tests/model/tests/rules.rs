@@ -231,6 +231,21 @@ fn without_redis_a_version_is_above_that_of_jobs() {
     needs(Rule::VersionAboveJobs, with_l3().ask(&[InvalidateAsJob], &[Put], &[]).with(budget), NEVER_LOST);
 }
 
+/// What it has read may be gone when it writes.
+#[test]
+fn a_patch_is_no_put() {
+    for end in [Delete, Invalidate] {
+        needs(Rule::PatchIsNoPut, with_l3().ask(&[Patch], &[end], &[]), NEVER_RESURRECTED);
+    }
+    needs(Rule::PatchIsNoPut, with_l3().ask(&[Patch], &[Put], &[]), NEVER_STALE);
+}
+
+/// An invalidation that began before it was written takes the value for one that is older than itself.
+#[test]
+fn a_patch_is_just_above_what_it_replaces() {
+    needs(Rule::PatchJustAbove, with_l3().ask(&[Patch], &[Invalidate], &[]), NEVER_RESURRECTED);
+}
+
 /// What no rule prevents, and rule 6 has V for: a container killed between a write into L2 and its undo leaves a copy
 /// that is found out while the journal is remembered, and trusted after.
 #[test]

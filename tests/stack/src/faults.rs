@@ -87,10 +87,11 @@ impl Faults {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::net::Ipv4Addr;
 
     async fn faults() -> Faults {
-        let path = RedisPath::open("127.0.0.1:1".to_owned()).await.unwrap();
-        let l3 = L3::open("http://127.0.0.1:1".to_owned()).await.unwrap();
+        let path = RedisPath::open(Ipv4Addr::LOCALHOST, "127.0.0.1:1".to_owned()).await.unwrap();
+        let l3 = L3::open(Ipv4Addr::LOCALHOST, "http://127.0.0.1:1".to_owned()).await.unwrap();
         Faults { l3, paths: Arc::new([("entries-1".to_owned(), path)].into()) }
     }
 

@@ -21,7 +21,7 @@ struct Door {
     epoch: u64,
 }
 
-/// A port of its own on the loopback interface, and the connections accepted on it.
+/// A port of its own on one of the machine's addresses, and the connections accepted on it.
 #[derive(Clone)]
 pub(crate) struct Gate {
     address: SocketAddr,
@@ -50,13 +50,13 @@ impl Lifetime {
 }
 
 impl Gate {
-    /// Opens a port and gives every connection to `serve`.
-    pub(crate) async fn open<F, S>(serve: F) -> io::Result<Self>
+    /// Opens a port on `address` and gives every connection to `serve`.
+    pub(crate) async fn open<F, S>(address: Ipv4Addr, serve: F) -> io::Result<Self>
     where
         F: Fn(TcpStream, Lifetime) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let listener = bound((Ipv4Addr::LOCALHOST, 0).into())?.listen(BACKLOG)?;
+        let listener = bound((address, 0).into())?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let door = Door { open: true, epoch: 0 };
         let (wanted, orders) = watch::channel(door);
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn closes_and_opens_the_same_port() {
-        let gate = Gate::open(echo).await.unwrap();
+        let gate = Gate::open(Ipv4Addr::LOCALHOST, echo).await.unwrap();
         let mut old = TcpStream::connect(gate.address()).await.unwrap();
         old.write_all(b"x").await.unwrap();
         assert_eq!(old.read_u8().await.unwrap(), b'x');

@@ -25,6 +25,8 @@ pub struct Info {
     pub redis_pid: Option<u32>,
     /// The DynamoDB engine itself, past L3's faults.
     pub dynamodb_endpoint: String,
+    /// How functions that somebody else runs reach the engines; none when they are not to.
+    pub outside: Option<Outside>,
     /// The table of L3.
     pub table: String,
     /// The table of config, jobs and notes.
@@ -42,6 +44,16 @@ pub struct ContainerInfo {
     pub function: String,
     /// None before its first invocation, and while a process that died is being replaced.
     pub pid: Option<u32>,
+}
+
+/// The ways to the engines that lead through an address of [`Options::engines_at`](crate::Options::engines_at), faults
+/// included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// The way to Redis that faults name `outside`.
+    pub redis_url: String,
+    /// L3.
+    pub dynamodb_endpoint: String,
 }
 
 impl Info {

@@ -31,6 +31,11 @@ pub(crate) fn resolve(document: &Value, value: &Value) -> Option<Value> {
     })
 }
 
+/// Whether a resource is made: it has no condition, or one that holds.
+pub(crate) fn is_there(document: &Value, resource: &Value) -> bool {
+    resource["Condition"].as_str().is_none_or(|name| holds(document, &document["Conditions"][name]))
+}
+
 /// Whether a condition holds.
 fn holds(document: &Value, condition: &Value) -> bool {
     let Some((function, argument)) = condition.as_object().and_then(only) else { return false };

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,11 +16,14 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::consumed::{self, Consumed};
 use crate::gate::{Gate, Lifetime};
 use crate::launch::TABLES;
+
+/// Turns of a crowded L3: each request takes an equal part of them.
+const TURNS: u32 = 1000;
 
 /// What is wrong with L3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,14 @@ pub enum L3Fault {
         /// Out of how many.
         of: u64,
     },
+    /// So many requests are served at a time, each for so long; the others wait their turn, and leave with a client that
+    /// gives up.
+    Crowded {
+        /// How many; at least one.
+        at_once: u32,
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
     /// Reads of the control table are throttled, as those of a hot partition are; everything else is well.
     ControlThrottling,
     /// The first `k` of every `of` transactions are cancelled, because another one is under way with the same item.
@@ -76,18 +88,19 @@ pub struct L3 {
 }
 
 impl L3 {
-    /// Opens a port that leads to the engine at `engine`, `http://host:port`.
-    pub(crate) async fn open(engine: String) -> io::Result<Self> {
+    /// Opens a port on `address` that leads to the engine at `engine`, `http://host:port`.
+    pub(crate) async fn open(address: Ipv4Addr, engine: String) -> io::Result<Self> {
         let (fault, seen) = watch::channel(L3Fault::Ok);
         let forwarder = Forwarder {
             client: Client::builder(TokioExecutor::new()).build(connector()),
             engine: engine.clone(),
             fault: seen,
             requests: Arc::new(AtomicU64::new(0)),
+            turns: Arc::new(Semaphore::new(TURNS as usize)),
             consumed: Arc::default(),
         };
         let consumed = Arc::clone(&forwarder.consumed);
-        let gate = Gate::open(move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
+        let gate = Gate::open(address, move |stream, lifetime| serve(stream, lifetime, forwarder.clone())).await?;
         Ok(Self { gate, fault: Arc::new(fault), consumed, engine })
     }
 
@@ -113,7 +126,7 @@ impl L3 {
     }
 
     /// What the functions are given as their DynamoDB endpoint.
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("http://{}", self.gate.address())
     }
 }
@@ -127,6 +140,7 @@ struct Forwarder {
     fault: watch::Receiver<L3Fault>,
     /// Counts the requests that came while some of them had to fail.
     requests: Arc<AtomicU64>,
+    turns: Arc<Semaphore>,
     consumed: Arc<Mutex<Consumed>>,
 }
 
@@ -156,6 +170,7 @@ impl Forwarder {
                 turn if turn < refused + failing => internal_error(),
                 _ => self.forward_late(request, Duration::from_millis(ms)).await,
             },
+            L3Fault::Crowded { at_once, ms } => self.forward_in_turn(request, at_once, ms).await,
             L3Fault::ControlThrottling if reads_control => throttled(),
             L3Fault::ControlThrottling => self.forward(request).await,
         })
@@ -164,6 +179,15 @@ impl Forwarder {
     /// Which of `of` requests in a row this one is.
     fn turn(&self, of: u64) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) % of.max(1)
+    }
+
+    /// In the service's own future, which is dropped, and its turn with it, when its client hangs up.
+    async fn forward_in_turn(self, request: Request<Full<Bytes>>, at_once: u32, ms: u64) -> Answer {
+        let turns = Arc::clone(&self.turns);
+        let part = TURNS / at_once.clamp(1, TURNS);
+        let Ok(_turn) = turns.acquire_many(part).await else { return internal_error() };
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        self.forward(request).await
     }
 
     /// In a task of its own, because the service's future is dropped when its client hangs up.

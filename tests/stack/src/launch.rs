@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::OUTSIDE;
 use crate::authorizer::Authorizer;
 use crate::clock::Clocks;
 use crate::container::{Container, Spec};
@@ -19,7 +20,7 @@ use crate::environment::Deployment;
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
 use crate::gateway::Gateway;
-use crate::info::of_port;
+use crate::info::{Outside, of_port};
 use crate::l3::L3;
 use crate::logs::Logs;
 use crate::mapping::Mapping;
@@ -71,6 +72,7 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     };
     let functions = fleet.functions(&template)?;
     let pools = fleet.start(&functions).await?;
+    let outside = fleet.outside().await?;
     let paths = Arc::new(fleet.paths);
     await_ready(&pools, &logs).await?;
     report_changes(&pools, &changed);
@@ -96,7 +98,7 @@ pub(crate) async fn launch(options: Options) -> Result<(Arc<Core>, JoinHandle<()
     };
     let gateway = tokio::spawn(Arc::new(gateway).serve(listener));
     let issuer = issuer(&options);
-    let core = Core { url, folder, issuer, redis, faults, clocks, schedules, pools, logs, watchdog, changed };
+    let core = Core { url, folder, issuer, redis, outside, faults, clocks, schedules, pools, logs, watchdog, changed };
     Ok((Arc::new(core), gateway))
 }
 
@@ -159,7 +161,8 @@ async fn start_l3(options: &Options, template: &Template) -> Result<L3, Error> {
         let properties = template.table(variable).ok_or_else(missing)?;
         dynamo::create_table(&engine, name, properties).await?;
     }
-    L3::open(engine).await.doing("opening a port for L3")
+    let address = options.engines_at.unwrap_or(Ipv4Addr::LOCALHOST);
+    L3::open(address, engine).await.doing(format!("opening a port for L3 on {address}"))
 }
 
 /// What containers are started from.
@@ -232,11 +235,25 @@ impl Fleet<'_> {
         let is_shown = function.routes.iter().any(|route| route.resource == SHOWS_THE_URL);
         let path = match self.paths.get(&container_name(function, 1)).filter(|_| is_shown) {
             Some(first) => first.clone(),
-            None => RedisPath::open(parsed.address.clone()).await.doing("opening a port for Redis")?,
+            None => {
+                RedisPath::open(Ipv4Addr::LOCALHOST, parsed.address.clone()).await.doing("opening a port for Redis")?
+            }
         };
         let own = parsed.at(&path.address());
         self.paths.insert(name.to_owned(), path);
         Ok(own)
+    }
+
+    /// Opens the way to Redis of functions that somebody else runs, where they are to reach it.
+    async fn outside(&mut self) -> Result<Option<Outside>, Error> {
+        let Some(address) = self.options.engines_at else { return Ok(None) };
+        let url = self.redis.url();
+        let Some(parsed) = RedisUrl::parse(url) else { return Ok(None) };
+        let path = RedisPath::open(address, parsed.address.clone()).await;
+        let path = path.doing(format!("opening a port for Redis on {address}"))?;
+        let redis_url = parsed.at(&path.address());
+        self.paths.insert(OUTSIDE.to_owned(), path);
+        Ok(Some(Outside { redis_url, dynamodb_endpoint: self.l3.endpoint() }))
     }
 
     fn deployment(&self) -> Deployment<'_> {

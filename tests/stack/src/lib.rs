@@ -81,7 +81,7 @@ pub use cluster::{Cluster, Moving};
 pub use consumed::{Consumed, asking};
 pub use container::{InvokeError, REQUEST_LIMIT, RESPONSE_LIMIT};
 pub use error::Error;
-pub use info::{ContainerInfo, Info};
+pub use info::{ContainerInfo, Info, Outside};
 pub use l3::{L3, L3Fault};
 pub use options::{L3Store, Options, RedisEngine, repository};
 pub use redis::{Redis, Refusal};
@@ -93,6 +93,8 @@ pub use token::{ALL_SCOPES, Claims, Issuer};
 
 /// Every container, where a container can be named.
 pub const ALL: &str = "all";
+/// The way to Redis of functions that somebody else runs, where a container can be named.
+pub const OUTSIDE: &str = "outside";
 
 /// The account in ARNs and events: the one that AWS uses in its examples.
 const ACCOUNT: &str = "123456789012";

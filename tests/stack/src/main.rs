@@ -17,6 +17,9 @@ strata-local token      prints a JWT for the running stack
 The stack takes these environment variables:
   PORT=3000                 the gateway's port on 127.0.0.1; 0 takes any free one
   CONTAINERS=2              containers per function
+  FUNCTIONS=                only these, with commas between them; without the authorizer every request is answered 500
+  ENGINES_AT=               an address of this machine on which functions that somebody else runs, in containers of
+                            Docker, find Redis and DynamoDB; nothing there asks for a password
   FREEZE=1                  0 leaves containers running between invocations
   L3=memory                 or a folder that keeps the tables
   REDIS_URL=                a Redis that runs already, instead of a private one
@@ -30,10 +33,12 @@ The response header x-strata-container names the container that answered; the re
 x-strata-pin: NAME chooses it.
 
 Faults:   curl http://127.0.0.1:3000/_strata/faults -d '{\"redis\":{\"container\":\"entries-1\",\"fault\":\"cut\"}}'
-  redis   none, cut, stall, stall_replies, delay (ms), narrow (kb_per_second, ms), reset; without a container: of all;
+  redis   none, cut, stall, stall_replies, delay (ms), narrow (kb_per_second, ms),
+          slow_to_connect (ms), reset; without a container: of all;
           the containers of config share their way to Redis
   l3      ok, stopped, slow (ms), throttling, failing (k, of), conflicting (k, of),
-          sick (ms, throttled, failing, of), control_throttling, as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
+          sick (ms, throttled, failing, of), crowded (at_once, ms), control_throttling,
+          as in {\"l3\":{\"fault\":\"slow\",\"ms\":200}}
   GET shows what is in force.
 
 The token is for the stack on PORT, and takes these:
@@ -89,6 +94,8 @@ fn greet(stack: &Stack) {
     let token = stack.token(Claims::default().ttl_seconds(SHOWN_TOKEN_TTL));
     let strata = strata();
     let strata = strata.display();
+    let has_console = stack.containers().iter().any(|container| container.function == "console");
+    let console = if has_console { format!("Console: {url}/console\n\n") } else { String::new() };
     println!(
         "ready {url}
 
@@ -104,7 +111,7 @@ export STRATA_URL={url} STRATA_TOKEN=$TOKEN
 {strata} invalidate 'customer:*'
 {strata} top
 
-The first line goes into the shell that runs the others. Logs: {}
+{console}The first line goes into the shell that runs the others. Logs: {}
 Faults: strata-local --help. Ctrl-C stops everything.",
         stack.logs_folder().display()
     );
@@ -124,6 +131,12 @@ fn options() -> Result<Options, String> {
         .freeze(number("FREEZE", 1)? != 0)
         .l3(l3())
         .folder(local());
+    if let Some(address) = variable("ENGINES_AT") {
+        options = options.engines_at(parse("ENGINES_AT", &address)?);
+    }
+    if let Some(functions) = variable("FUNCTIONS") {
+        options = options.functions(functions.split(','));
+    }
     if let Some(url) = variable("REDIS_URL") {
         options = options.redis(RedisEngine::Url(url));
     }
@@ -190,5 +203,5 @@ fn number<T: FromStr>(name: &str, default: T) -> Result<T, String> {
 }
 
 fn parse<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name}={value} is no number that fits"))
+    value.parse().map_err(|_| format!("{name}={value} is not what it must be"))
 }

@@ -14,7 +14,9 @@ use crate::route::Routes;
 use crate::template::Route;
 use crate::velocity::{Asked, render};
 
-/// The methods that `x-amazon-apigateway-any-method` stands for.
+/// API Gateway's word for all methods that a path does not name.
+const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+/// The methods that it stands for.
 const ANY: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// A method of a resource that the gateway answers by itself.
@@ -38,8 +40,10 @@ impl Mocks {
     /// Reads the paths of a `DefinitionBody` whose intrinsic functions are resolved.
     pub(crate) fn parse(body: &Value) -> Result<Self, String> {
         let paths = body["paths"].as_object().into_iter().flatten();
-        let mocks = paths.map(|(resource, methods)| {
-            let mock = Mock::parse(resource, &methods["x-amazon-apigateway-any-method"]);
+        // A parameter may have left out all there is of a path.
+        let paths = paths.filter_map(|(resource, methods)| Some((resource, methods.get(ANY_METHOD)?)));
+        let mocks = paths.map(|(resource, method)| {
+            let mock = Mock::parse(resource, method);
             Ok((resource.clone(), mock.map_err(|why| format!("DefinitionBody, {resource}: {why}"))?))
         });
         let mocks = mocks.collect::<Result<BTreeMap<String, Mock>, String>>()?;

@@ -1,6 +1,7 @@
 //! What a stack is made of. The defaults are those of a test: any free port, everything private, nothing left behind.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 /// Where L3 keeps its tables.
@@ -33,6 +34,7 @@ pub enum RedisEngine {
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(crate) port: u16,
+    pub(crate) engines_at: Option<Ipv4Addr>,
     pub(crate) containers: usize,
     pub(crate) freeze: bool,
     pub(crate) clocks: bool,
@@ -54,6 +56,7 @@ impl Default for Options {
         let root = repository();
         Self {
             port: 0,
+            engines_at: None,
             containers: 2,
             freeze: true,
             clocks: false,
@@ -76,6 +79,13 @@ impl Options {
     /// The gateway's port on 127.0.0.1; 0, the default, takes any free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// An address of this machine on which functions that somebody else runs, in containers of Docker, find Redis and
+    /// DynamoDB ([`Info::outside`](crate::Info::outside)), and nothing asks for a password; default none.
+    pub fn engines_at(mut self, address: Ipv4Addr) -> Self {
+        self.engines_at = Some(address);
         self
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,11 @@ pub enum PathFault {
         /// How late, in milliseconds.
         ms: u64,
     },
+    /// A new connection carries nothing at first; commands and replies are not delayed after that.
+    SlowToConnect {
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
     /// Each direction of a connection carries so much and no more; commands arrive late besides.
     Narrow {
         /// How much, in thousands of bytes a second; at least one.
@@ -46,7 +52,7 @@ impl PathFault {
         match self {
             Self::Stall => true,
             Self::StallReplies => direction == Direction::Replies,
-            Self::None | Self::Cut | Self::Delay { .. } | Self::Narrow { .. } => false,
+            Self::None | Self::Cut | Self::Delay { .. } | Self::SlowToConnect { .. } | Self::Narrow { .. } => false,
         }
     }
 
@@ -78,11 +84,11 @@ pub(crate) struct RedisPath {
 }
 
 impl RedisPath {
-    /// Opens a port that leads to the Redis at `upstream`, `host:port`.
-    pub(crate) async fn open(upstream: String) -> io::Result<Self> {
+    /// Opens a port on `address` that leads to the Redis at `upstream`, `host:port`.
+    pub(crate) async fn open(address: Ipv4Addr, upstream: String) -> io::Result<Self> {
         let (fault, seen) = watch::channel(PathFault::None);
-        let gate =
-            Gate::open(move |client, lifetime| connect(client, upstream.clone(), lifetime, seen.clone())).await?;
+        let serve = move |client, lifetime| connect(client, upstream.clone(), lifetime, seen.clone());
+        let gate = Gate::open(address, serve).await?;
         Ok(Self { gate, fault: Arc::new(fault) })
     }
 
@@ -150,6 +156,11 @@ impl RedisPaths {
         self.set(PathFault::Narrow { kb_per_second, ms }).await;
     }
 
+    /// Lets new connections wait so long.
+    pub async fn connect_slowly(&self, ms: u64) {
+        self.set(PathFault::SlowToConnect { ms }).await;
+    }
+
     /// Drops the connections that exist, once; new ones are served.
     pub async fn reset(&self) {
         for path in self.selected() {
@@ -172,6 +183,10 @@ impl RedisPaths {
 async fn connect(client: TcpStream, upstream: String, mut lifetime: Lifetime, fault: watch::Receiver<PathFault>) {
     // A cut looks like a reset to the client, not like a server that said goodbye.
     let _ = client.set_zero_linger();
+    let fault_at_first = *fault.borrow();
+    if let PathFault::SlowToConnect { ms } = fault_at_first {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
     let Ok(server) = TcpStream::connect(&upstream).await else { return };
     let _ = server.set_nodelay(true);
     let (from_client, to_client) = client.into_split();
@@ -233,7 +248,7 @@ mod tests {
     /// An echo server, a path to it, and a connection through the path.
     async fn connected() -> (RedisPath, TcpStream) {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let path = RedisPath::open(server.local_addr().unwrap().to_string()).await.unwrap();
+        let path = RedisPath::open(Ipv4Addr::LOCALHOST, server.local_addr().unwrap().to_string()).await.unwrap();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = server.accept().await.unwrap();

@@ -15,7 +15,7 @@ use crate::clock::Clocks;
 use crate::container::{Container, InvokeError, parsed};
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
-use crate::info::{ContainerInfo, Info, InfoFile};
+use crate::info::{ContainerInfo, Info, InfoFile, Outside};
 use crate::l3::L3;
 use crate::launch::{TABLES, launch};
 use crate::logs::Logs;
@@ -60,6 +60,7 @@ pub(crate) struct Core {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) issuer: Issuer,
     pub(crate) redis: Redis,
+    pub(crate) outside: Option<Outside>,
     pub(crate) faults: Faults,
     pub(crate) clocks: Option<Clocks>,
     pub(crate) schedules: Schedules,
@@ -217,6 +218,7 @@ impl Core {
             redis_url: self.redis.url().to_owned(),
             redis_pid: self.redis.pid(),
             dynamodb_endpoint: self.faults.l3.engine_endpoint().to_owned(),
+            outside: self.outside.clone(),
             table,
             control_table,
             containers: self.containers().map(describe).collect(),

@@ -96,9 +96,11 @@ impl Template {
         Ok(())
     }
 
-    /// The functions, in the order of their logical ids.
+    /// The functions that there are with these parameters, in the order of their logical ids.
     pub(crate) fn functions(&self) -> Result<Vec<Function>, String> {
-        let mut ids: Vec<&String> = self.resources("AWS::Serverless::Function").map(|(id, _)| id).collect();
+        let all = self.resources("AWS::Serverless::Function");
+        let there = all.filter(|(_, function)| intrinsic::is_there(&self.document, function));
+        let mut ids: Vec<&String> = there.map(|(id, _)| id).collect();
         ids.sort();
         ids.into_iter().map(|id| self.function(id)).collect()
     }
@@ -291,6 +293,16 @@ mod tests {
         assert!(entries.environment.contains_key("REDIS_URL"));
         assert_eq!(entries.environment["COHERENCE_WINDOW_MS"].as_deref(), Some("1000"));
         assert!(functions.iter().any(|function| function.name == "authorizer" && function.routes.is_empty()));
+    }
+
+    #[test]
+    fn a_parameter_leaves_a_function_out() {
+        let mut template = real();
+        let has_console =
+            |template: &Template| template.functions().unwrap().iter().any(|function| function.name == "console");
+        assert!(has_console(&template));
+        template.set("Console", "off").unwrap();
+        assert!(!has_console(&template));
     }
 
     #[test]

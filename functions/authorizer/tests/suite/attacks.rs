@@ -158,6 +158,18 @@ async fn time() {
     refused_claims([("exp", Some(json!(now() - 60)))], Refusal::Expired).await;
     refused_claims([("exp", Some(json!(now() - 6)))], Refusal::Expired).await;
     refused_claims([("exp", Some(json!(0)))], Refusal::Expired).await;
+    // Nobody is told that a token has expired unless it was good.
+    for (name, value, why) in [
+        ("iss", json!("https://evil.example"), Refusal::Issuer),
+        ("aud", json!("another"), Refusal::Audience),
+        ("sub", json!(""), Refusal::Claims),
+        ("nbf", json!(now() + 60), Refusal::NotYetValid),
+        ("cache_key_prefixes", json!("a:"), Refusal::Claims),
+    ] {
+        refused_claims([("exp", Some(json!(now() - 60))), (name, Some(value))], why).await;
+    }
+    let stale = claims_with([("exp", Some(json!(now() - 60)))]);
+    refused(&hs256(b"another secret of more than 32 bytes", &stale), Refusal::Signature).await;
     refused_claims([("nbf", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
     refused_claims([("iat", Some(json!(now() + 60)))], Refusal::NotYetValid).await;
     refused_claims([("exp", None)], Refusal::Claims).await;

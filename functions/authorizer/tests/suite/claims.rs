@@ -83,6 +83,29 @@ async fn a_deployment_names_its_issuer_s_claims() {
     assert_eq!(context.scopes, "[]", "no other claim stands in");
 }
 
+/// Access tokens of Cognito name their client, and no audience; their scopes begin with the resource server's name.
+#[tokio::test]
+async fn an_audience_by_another_name_and_scopes_with_a_prefix() {
+    let cognito = crate::authorizer_with(&[("JWT_AUDIENCE_CLAIM", "client_id"), ("JWT_SCOPE_PREFIX", "strata/")]);
+    let says = |name: &str, value: Value| {
+        let mut claims = claims_with([("aud", None), ("client_id", Some(json!("strata")))]);
+        claims["scope"] = json!("strata/cache:read cache:write other/cache:admin");
+        claims[name] = value;
+        hs256(SECRET.as_bytes(), &claims)
+    };
+    let good = says("token_use", json!("access"));
+    assert_eq!(ask(&cognito, &good).await.unwrap().context.scopes, r#"["cache:read"]"#);
+    ask(&cognito, &says("client_id", json!(["other", "strata"]))).await.unwrap();
+    // An audience in the usual claim is for nobody then, whichever it is.
+    ask(&cognito, &says("aud", json!("another"))).await.unwrap();
+    for bad in [json!("other"), json!(null), json!(["other"]), json!({"strata": "strata"}), json!("")] {
+        assert_refused(ask(&cognito, &says("client_id", bad)).await, Refusal::Audience);
+    }
+    let id_token = hs256(SECRET.as_bytes(), &claims_with([]));
+    assert_refused(ask(&cognito, &id_token).await, Refusal::Audience);
+    assert_refused(ask(&authorizer(Some(SECRET), None), &good).await, Refusal::Claims);
+}
+
 #[tokio::test]
 async fn an_api_key_is_not_a_subject() {
     assert_eq!(context([]).await.api_key, None);

@@ -1,12 +1,14 @@
 //! The envelope's header: everything about a value but the value, in bincode or in JSON.
 //!
 //! bincode is not self-describing, so the order and types of the fields *are* the format of version 1: a change here
-//! is a new version of the envelope.
+//! is a new version of the envelope. How a life slides stands behind them, where a flag of the envelope says so: a release
+//! that does not know of it refuses the envelope.
 
 use super::{Attributes, DecodeError, MAX_HEADER_BYTES, Payload, payload};
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
+    sliding::Sliding,
     version::Version,
 };
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -36,6 +38,9 @@ pub(super) struct Header {
     pub(super) stored_len: u64,
     #[serde(with = "checksum")]
     pub(super) checksum: u128,
+    /// Written behind it, where a flag says so.
+    #[serde(skip)]
+    pub(super) sliding: Option<Sliding>,
 }
 
 impl Header {
@@ -50,6 +55,7 @@ impl Header {
             raw_len: payload.text().len() as u64,
             stored_len: payload.stored().len() as u64,
             checksum: payload.checksum(),
+            sliding: attributes.sliding,
         }
     }
 
@@ -61,19 +67,25 @@ impl Header {
         match format {
             Format::Bincode => {
                 bincode::serde::encode_into_std_write(self, out, BINCODE).expect("memory takes every header");
+                if let Some(sliding) = self.sliding {
+                    bincode::serde::encode_into_std_write(sliding, out, BINCODE).expect("memory takes every header");
+                }
             }
-            Format::Json => serde_json::to_writer(out, self).expect("memory takes every header"),
+            Format::Json => {
+                serde_json::to_writer(&mut *out, self).expect("memory takes every header");
+                if let Some(sliding) = self.sliding {
+                    serde_json::to_writer(out, &sliding).expect("memory takes every header");
+                }
+            }
         }
     }
 
-    pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Header, DecodeError> {
-        match format {
-            Format::Bincode => match bincode::serde::borrow_decode_from_slice(bytes, BINCODE) {
-                Ok((header, read)) if read == bytes.len() => Ok(header),
-                _ => Err(DecodeError::Header),
-            },
-            Format::Json => serde_json::from_slice(bytes).map_err(|_| DecodeError::Header),
-        }
+    pub(super) fn read(format: Format, bytes: &[u8], slides: bool) -> Result<Header, DecodeError> {
+        let read = match format {
+            Format::Bincode => from_bincode(bytes, slides),
+            Format::Json => from_json(bytes, slides).ok(),
+        };
+        read.map(|(header, sliding)| Header { sliding, ..header }).ok_or(DecodeError::Header)
     }
 
     /// Reads the text of the payload this header describes, which begins at `start`.
@@ -100,10 +112,31 @@ impl Header {
             created_at_ms: self.created_at_ms,
             expires_at_ms: self.expires_at_ms,
             ttl_seconds: self.ttl_seconds,
+            sliding: self.sliding,
             tags: self.tags,
             levels: Levels::from_bits(self.levels),
         }
     }
+}
+
+fn from_bincode(bytes: &[u8], slides: bool) -> Option<(Header, Option<Sliding>)> {
+    let (header, read) = bincode::serde::borrow_decode_from_slice(bytes, BINCODE).ok()?;
+    let rest = &bytes[read..];
+    let (sliding, read) = match slides {
+        true => {
+            bincode::serde::borrow_decode_from_slice(rest, BINCODE).map(|(sliding, read)| (Some(sliding), read)).ok()?
+        }
+        false => (None, 0),
+    };
+    (read == rest.len()).then_some((header, sliding))
+}
+
+fn from_json(bytes: &[u8], slides: bool) -> Result<(Header, Option<Sliding>), serde_json::Error> {
+    let mut parts = serde_json::Deserializer::from_slice(bytes);
+    let header = Header::deserialize(&mut parts)?;
+    let sliding = if slides { Some(Sliding::deserialize(&mut parts)?) } else { None };
+    parts.end()?;
+    Ok((header, sliding))
 }
 
 /// A number in bincode; in JSON the 32 hexadecimal digits of the ETag, for a number of 128 bits is read wrongly by

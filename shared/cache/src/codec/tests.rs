@@ -17,6 +17,7 @@ fn attributes() -> Attributes {
         created_at_ms: 1_700_000_000_000,
         expires_at_ms: 1_700_003_600_000,
         ttl_seconds: 3600,
+        sliding: None,
         tags: vec!["customer".into(), "aktiv ✓".into()],
         levels: Levels::ALL,
     }
@@ -50,6 +51,30 @@ fn a_large_uncompressed_text_shares_the_memory_of_its_envelope() {
     let entry = decode(&envelope, MAX).unwrap();
     assert!(envelope.as_ptr_range().contains(&entry.text.as_ptr()));
     assert_eq!(entry.compression_ratio(), 1.0);
+}
+
+#[test]
+fn how_a_life_slides_is_said_where_it_does() {
+    let payload = Payload::new(compressible(), &config(Algorithm::Lz4), true);
+    let sliding = Some(Sliding { idle_seconds: 60, latest_ms: 1_700_003_600_000 });
+    for format in [Format::Bincode, Format::Json] {
+        let (plain, ordinary) = encode(&payload, attributes(), format);
+        let (slides, longer) = encode(&payload, Attributes { sliding, ..attributes() }, format);
+        assert_eq!((plain.sliding, slides.sliding), (None, sliding));
+        assert_eq!((ordinary[5], longer[5]), (0, SLIDES));
+        assert_eq!(decode(&longer, MAX).unwrap(), slides);
+        let with_flags = |envelope: &Bytes, flags| {
+            let mut envelope = envelope.to_vec();
+            envelope[5] = flags;
+            let sealed = envelope.len() - payload.stored().len() - SEAL_BYTES;
+            let seal = xxh3_64(&envelope[..sealed]).to_le_bytes();
+            envelope[sealed..sealed + SEAL_BYTES].copy_from_slice(&seal);
+            decode(&Bytes::from(envelope), MAX)
+        };
+        assert!(matches!(with_flags(&ordinary, SLIDES), Err(DecodeError::Header)), "it says nothing of that");
+        assert!(matches!(with_flags(&longer, 0), Err(DecodeError::Header)), "it says more");
+        assert!(matches!(with_flags(&ordinary, 2), Err(DecodeError::UnknownFlags(2))));
+    }
 }
 
 #[test]
@@ -118,7 +143,7 @@ fn names_what_is_wrong() {
     assert_eq!(with(2, 2), DecodeError::UnknownVersion(2));
     assert_eq!(with(3, 2), DecodeError::UnknownFormat(2));
     assert_eq!(with(4, 3), DecodeError::UnknownCompression(3));
-    assert_eq!(with(5, 1), DecodeError::UnknownFlags(1));
+    assert_eq!(with(5, 2), DecodeError::UnknownFlags(2));
     assert_eq!(with(9, 1), DecodeError::Header);
     assert_eq!(with(20, b'X'), DecodeError::Seal);
     assert_eq!(with(good.len() - 1, b'X'), DecodeError::Checksum);
@@ -160,6 +185,7 @@ prop_compose! {
         created_at_ms in any::<i64>(),
         expires_at_ms in any::<i64>(),
         ttl_seconds in any::<u32>(),
+        sliding in prop::option::of((any::<u32>(), any::<i64>())),
         tags in prop::collection::vec(".{1,32}", 0..=crate::MAX_TAGS),
         levels in 0u8..8,
     ) -> Attributes {
@@ -168,6 +194,7 @@ prop_compose! {
             created_at_ms,
             expires_at_ms,
             ttl_seconds,
+            sliding: sliding.map(|(idle_seconds, latest_ms)| Sliding { idle_seconds, latest_ms }),
             tags: tags.into_iter().map(Arc::from).collect(),
             levels: Levels::from_bits(levels),
         }
@@ -230,7 +257,7 @@ proptest! {
 
     #[test]
     fn no_sealed_header_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), format in formats()) {
-        let _ = Header::read(format, &bytes);
+        let _ = [false, true].map(|slides| Header::read(format, &bytes, slides));
     }
 
     #[test]

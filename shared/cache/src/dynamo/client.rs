@@ -19,7 +19,10 @@ use crate::{
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client,
-    config::http::HttpResponse,
+    config::{
+        http::HttpResponse,
+        retry::{RetryPartition, TokenBucket},
+    },
     error::{ProvideErrorMetadata, SdkError},
 };
 use std::{
@@ -39,6 +42,10 @@ const ATTEMPT_SHARE: f64 = 0.3;
 /// each time.
 const MOST_ATTEMPTS: u32 = 5;
 const BACKOFF: Duration = Duration::from_millis(20);
+/// What retries cost is taken from an account of so many tokens, by the SDK: 10 after an attempt that was not answered in
+/// time, else 5. An empty one leaves each operation a single attempt; the SDK's own is never filled again but by successes.
+const RETRY_TOKENS: usize = 500;
+const RETRY_TOKENS_A_SECOND: f32 = 100.0;
 /// How much longer than another operation one with chunks, megabytes at a time, may take; an attempt of it half of
 /// that.
 pub(super) const BULK_FACTOR: u32 = 5;
@@ -194,6 +201,12 @@ impl Store {
         self.answers.any_since(since_ms, LAMBDA_MS)
     }
 
+    /// Whether anything was answered within the time of the operation that ends now.
+    fn has_answered_meanwhile(&self) -> bool {
+        let time_ms = i64::try_from(self.timeout_ms.load(Relaxed)).unwrap_or(i64::MAX);
+        self.answers.any_since(i64::MIN, time_ms.saturating_sub(1))
+    }
+
     /// Whether L3 may have done what others asked of it, although it does not do what this container has asked since
     /// `since_ms`: within Λ it has answered something since, or refused something. One that is silent is dead.
     pub(crate) fn is_sick(&self, since_ms: i64) -> bool {
@@ -216,13 +229,14 @@ impl Store {
     }
 
     /// Makes an error of the SDK ours, and skips L3 for a moment when it says that the service is out of reach.
-    /// Throttling is not that: the next request may pass.
+    /// Throttling is not that: the next request may pass. Nor is one of many requests that came too late.
     pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> L3Error
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         match &error {
             SdkError::ServiceError(_) => self.answers.note_failure(),
+            SdkError::TimeoutError(_) if self.has_answered_meanwhile() => {}
             _ => self.pause.begin(),
         }
         let refused = match &error {
@@ -242,7 +256,9 @@ impl Store {
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
+        let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_A_SECOND).build();
         let config = aws_sdk_dynamodb::config::Builder::from(&loader.load().await)
+            .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();

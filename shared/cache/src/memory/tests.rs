@@ -30,6 +30,7 @@ fn entry(bytes: usize, version: u64) -> Arc<Entry> {
         created_at_ms: NOW,
         expires_at_ms: NOW + 10_000,
         ttl_seconds: 10,
+        sliding: None,
         tags: ["tag".into()].into(),
         levels: Levels::ALL,
         version: Version(version),

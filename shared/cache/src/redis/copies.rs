@@ -3,7 +3,7 @@
 mod stock;
 mod sweep;
 
-pub(crate) use stock::{share, stock};
+pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 
 use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};

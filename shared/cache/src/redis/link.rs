@@ -5,6 +5,7 @@
 //! clients that reconnect by themselves do so in background tasks with back-off, which a freeze would interrupt.
 //! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
+use super::attempts::Attempts;
 use super::meaning::Meaning;
 use super::scripts;
 use super::target::{RedisAccess, Target};
@@ -22,7 +23,10 @@ use redis::{
 };
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -76,15 +80,16 @@ pub(crate) enum Down {
 
 /// The connection.
 pub(crate) struct Link {
-    target: Target,
+    target: Arc<Target>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     /// In seconds; may change as well.
     connect_timeout_seconds: AtomicU64,
-    connection: Lock<Option<Connection>>,
-    connecting: tokio::sync::Mutex<()>,
+    connection: Lock<Option<Made>>,
+    connecting: tokio::sync::Mutex<Attempts>,
     /// Connecting has been tried to its end, however that came.
-    counter: AtomicBool,
+    met: AtomicBool,
+    clock: Clock,
     pause: Pause,
     /// It is read from, and nothing is written.
     refusing: Pause,
@@ -97,16 +102,23 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// A connection, and when it was made.
+struct Made {
+    connection: Connection,
+    at: Instant,
+}
+
 impl Link {
     /// Prepares a link; connects nothing.
     pub(crate) fn new(config: &L2Config, access: &RedisAccess, clock: Clock) -> Result<Link, RedisError> {
         Ok(Link {
-            target: Target::new(config, access, ABANDONED, &clock)?,
+            target: Arc::new(Target::new(config, access, ABANDONED, &clock)?),
             timeout_ms: config.timeout_ms.into(),
             connect_timeout_seconds: config.connection_timeout_seconds.into(),
             connection: Lock::new(None),
-            connecting: tokio::sync::Mutex::new(()),
-            counter: AtomicBool::new(false),
+            connecting: tokio::sync::Mutex::default(),
+            met: AtomicBool::new(false),
+            clock: clock.clone(),
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
         })
@@ -128,7 +140,7 @@ impl Link {
 
     /// Whether keys of one script must lie in one slot, and different slots on different nodes.
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster(..))
+        matches!(*self.target, Target::Cluster(..))
     }
 
     /// Connects outside of requests, within the connection timeout. What fails here is tried again by the first
@@ -140,13 +152,13 @@ impl Link {
             Ok(Err(error)) => tracing::warn!(%error, "redis is not reachable at start"),
             Err(_) => {}
         }
-        self.counter.store(true, Relaxed);
+        self.met.store(true, Relaxed);
     }
 
     /// Waits, once in a container's life and within the connection timeout, until connecting has come to an end: before
     /// that nobody knows whether Redis is out of reach.
     pub(crate) async fn meet(&self) {
-        if !self.counter.load(Relaxed) {
+        if !self.met.load(Relaxed) {
             self.connect().await;
         }
     }
@@ -196,6 +208,7 @@ impl Link {
         if self.pause.is_on() {
             return Err(Down::Skipped);
         }
+        let begun = Instant::now();
         let down = match timeout(time, self.run_with_retry(&batch.commands, order)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err((meaning, error))) => {
@@ -207,7 +220,7 @@ impl Link {
                 Down::Failed(error)
             }
             Err(_) => {
-                self.forget();
+                self.forget_older(begun);
                 Down::TimedOut
             }
         };
@@ -241,26 +254,31 @@ impl Link {
         }
     }
 
-    /// The connection there is, or a new one. Concurrent callers wait for the same attempt.
+    /// The connection there is, or a new one. Concurrent callers wait for the same attempts.
     async fn connection(&self) -> Result<Connection, RedisError> {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let _one_at_a_time = self.connecting.lock().await;
+        let mut attempts = self.connecting.lock().await;
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        let connection = self.target.connect(self.connect_timeout()).await?;
-        *self.connection.enter(emptied) = Some(connection.clone());
+        let connection = attempts.go_on(&self.target, self.connect_timeout(), self.clock.steady_ms()).await?;
+        *self.connection.enter(emptied) = Some(Made { connection: connection.clone(), at: Instant::now() });
         Ok(connection)
     }
 
     fn current(&self) -> Option<Connection> {
-        self.connection.enter(emptied).clone()
+        self.connection.enter(emptied).as_ref().map(|made| made.connection.clone())
     }
 
     fn forget(&self) {
         *self.connection.enter(emptied) = None;
+    }
+
+    /// Forgets a connection that was there at that time: one made since has had less time to answer than it may take.
+    fn forget_older(&self, than: Instant) {
+        self.connection.enter(emptied).take_if(|made| made.at <= than);
     }
 }
 

@@ -40,6 +40,7 @@
 //! live, and an invalidation would pass over the copies whose index is gone. So what comes into an index pays for a look at
 //! some of what is there, and maintenance goes through all of it.
 
+mod attempts;
 mod copies;
 mod fills;
 mod iam;
@@ -54,8 +55,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, share,
-    size, stock, totals,
+    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
+    share, size, stock, totals,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};

@@ -141,6 +141,8 @@ pub struct TieredCache {
     unfinished: Lock<Vec<Unfinished>>,
     /// Mutations that L3 may have taken although nobody was told so.
     in_doubt: Lock<InDoubt>,
+    /// Whoever puts outage notes into the journal, one at a time.
+    delivering: tokio::sync::Mutex<()>,
     /// Outage notes are not asked for again at once when they cannot be read.
     notes_pause: Pause,
     /// Since when they cannot, in steady ms; `i64::MAX` when they can.
@@ -205,6 +207,7 @@ impl TieredCache {
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
             in_doubt: Lock::default(),
+            delivering: tokio::sync::Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
             notes_unread_ms: AtomicI64::new(i64::MAX),
             undelivered: Undelivered::default(),
@@ -232,11 +235,14 @@ impl TieredCache {
     /// # Errors
     /// When no level that can be reached is able to answer.
     pub async fn get(&self, key: &Key, read: Read) -> Result<Lookup, CacheError> {
-        let found = loop {
+        let mut found = loop {
             if let Some(ended) = ended(self.view().get(key, read).await) {
                 break ended;
             }
         };
+        if let Ok(Lookup { hit: Some(hit), .. }) = &mut found {
+            self.put_off_end(key, hit).await;
+        }
         self.prefetch().await;
         found
     }

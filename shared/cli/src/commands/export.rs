@@ -122,7 +122,12 @@ async fn line(client: &Client, listed: &ListedKey, entry: Entry) -> Result<Optio
         let Some(again) = again else { return Ok(None) };
         tags = again.tags;
     }
-    Ok(Some(Line { key, value, tags, expires_at: Some(metadata.expires_at), ttl_seconds: None }))
+    // One whose life slides expires when it is not read: its life begins anew where it is imported.
+    let (expires_at, ttl_seconds) = match metadata.idle_seconds {
+        None => (Some(metadata.expires_at), None),
+        Some(_) => (None, Some(metadata.ttl_seconds)),
+    };
+    Ok(Some(Line { key, value, tags, expires_at, ttl_seconds, idle_seconds: metadata.idle_seconds }))
 }
 
 /// Where lines are written to.

@@ -40,12 +40,13 @@ impl Get {
 
 fn describe(metadata: &Metadata) -> String {
     format!(
-        "from {}; {}; stored {}, expires {} (ttl {} s); {} reads",
+        "from {}; {}; stored {}, expires {} (ttl {} s{}); {} reads",
         metadata.level,
         bytes(metadata.size_bytes),
         metadata.created_at,
         metadata.expires_at,
         count(metadata.ttl_seconds),
+        metadata.idle_seconds.map(|idle| format!(", idle {} s", count(idle))).unwrap_or_default(),
         count(metadata.access_count),
     )
 }

@@ -26,6 +26,9 @@ pub struct Put {
     /// Time to live, such as 90s or 2d [default: the server's, an hour]
     #[arg(long, value_parser = duration)]
     ttl: Option<Duration>,
+    /// End it sooner when nobody reads it for so long
+    #[arg(long, value_parser = duration)]
+    idle: Option<Duration>,
     /// A tag, for invalidations; may be repeated
     #[arg(long = "tag", short, value_name = "TAG")]
     tags: Vec<String>,
@@ -70,6 +73,9 @@ impl Put {
         let mut put = session.client.put(&self.key, &value).tags(self.tags);
         if let Some(ttl) = self.ttl {
             put = put.ttl(ttl);
+        }
+        if let Some(idle) = self.idle {
+            put = put.idle(idle);
         }
         if self.no_compression {
             put = put.compression(false);

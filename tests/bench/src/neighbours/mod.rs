@@ -29,9 +29,10 @@ use tokio::runtime;
 
 /// Of so many entries in the smallest size, a container holds one.
 const HELD: usize = 5;
-/// Most PUTs in a turn of the quiet tenant; it reads for as long as they take.
+/// For so many held entries the quiet tenant puts one in each turn, up to a number, and reads for as long as that takes.
+const HELD_OF_A_PUT: usize = 8;
 const MOST_PUTS: usize = 500;
-/// Turns of each side of a storm. In all of them together it sends what a minute allows one API key.
+/// Turns of each side of a storm. In all of them together it sends nearly what a minute allows one API key.
 const TURNS: usize = 4;
 /// From one GET to the next.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -103,7 +104,7 @@ impl Town {
     fn new(stack: Stack, held: usize) -> Town {
         let token = |number| stack.token(Claims::default().api_key(&format!("tenant-{number}")));
         let tokens = (0..API_KEYS).map(token).collect();
-        Town { stack, tokens, held, puts: (held / 4).clamp(1, MOST_PUTS) }
+        Town { stack, tokens, held, puts: (held / HELD_OF_A_PUT).clamp(1, MOST_PUTS) }
     }
 
     /// Puts the entries of the third tenant and of the quiet one, and has every container hold them.
@@ -177,9 +178,12 @@ impl Town {
             let written: io::Result<Vec<Duration>> = (0..self.puts)
                 .map(|number| writer.ask_well(&put(&own(number % OWN)), self.token(number), ""))
                 .collect();
-            sent.join().expect("a sender does not panic")?;
+            let sent = sent.join().expect("a sender does not panic");
+            // However that ended: the reader waits for it.
             done.store(true, Relaxed);
-            Ok(Waits { gets: read.join().expect("a reader does not panic")?, puts: written? })
+            let gets = read.join().expect("a reader does not panic")?;
+            sent?;
+            Ok(Waits { gets, puts: written? })
         })
     }
 

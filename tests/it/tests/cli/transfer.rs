@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use std::{fs, io::Write, path::Path, process::Stdio};
 use strata_client::Timestamp;
-use strata_it::{Api, configured, patient, stack::Options};
+use strata_it::{
+    Api, configured, patient,
+    stack::{Claims, Options},
+};
 
 /// Without limits, which others test, and with all the time for a hundred at once that a busy machine takes.
 fn unlimited() -> Options {
@@ -83,6 +86,16 @@ async fn what_is_exported_comes_back_the_same() {
         assert!(later.iter().all(|later| (-3..1000).contains(later)), "{name}: {later:?}");
     }
     assert!(!Path::new(&shell.home().join("out.jsonl.part")).exists());
+}
+
+#[tokio::test]
+async fn a_part_of_an_export_is_no_export() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api).set("STRATA_TOKEN", &api.stack.token(Claims::with_scopes(&["cache:write"])));
+    write(&shell, "out.jsonl", "what was there before");
+    shell.strata(&["export", "-o", "out.jsonl"]).await.expect(4).says("stopped after 0 entries");
+    assert_eq!(std::fs::read_to_string(shell.home().join("out.jsonl")).unwrap(), "what was there before");
+    assert!(!shell.home().join("out.jsonl.part").exists());
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ fn every_variable_is_listed() {
         "shared/api/src/settings.rs",
         "shared/api/src/settings/redis_access.rs",
         "functions/authorizer/src/settings.rs",
+        "functions/console/src/settings.rs",
     ];
     let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
     let all: BTreeSet<String> = files.iter().flat_map(|path| literals(path, is_part)).collect();
@@ -83,7 +84,12 @@ fn every_variable_is_listed() {
 
 #[test]
 fn every_parameter_of_the_template_is_listed() {
-    assert_lists("docs/deployment.md", 0, TEMPLATE["Parameters"].as_object().unwrap().keys().map(String::as_str));
+    assert_lists("docs/parameters.md", 0, TEMPLATE["Parameters"].as_object().unwrap().keys().map(String::as_str));
+}
+
+#[test]
+fn every_output_of_the_template_is_listed() {
+    assert_lists("docs/parameters.md", 0, TEMPLATE["Outputs"].as_object().unwrap().keys().map(String::as_str));
 }
 
 #[test]

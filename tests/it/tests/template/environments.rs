@@ -28,7 +28,7 @@ fn environments_give_parameters_that_there_are() {
     let config = fs::read_to_string(repository().join("samconfig.toml")).unwrap();
     let sections = config.lines().filter_map(|line| line.strip_prefix('[')?.split_once('.'));
     let environments: BTreeSet<&str> = sections.map(|(environment, _)| environment).collect();
-    assert_eq!(environments, BTreeSet::from(["default", "dev", "prod", "staging"]));
+    assert_eq!(environments, BTreeSet::from(["default", "dev", "local", "prod", "staging"]));
     assert!(overrides(&config).count() >= 5);
     for (name, value) in overrides(&config) {
         let parameter = &TEMPLATE["Parameters"][name];

@@ -39,15 +39,23 @@ fn every_route_has_the_authorizer() {
             r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ *$"}
     });
     assert_eq!(auth["Authorizers"][name], expected);
-    for (name, event) in events() {
-        assert_eq!(keys(&event["Properties"]), BTreeSet::from(["Method", "Path", "RestApiId"]), "{name}");
+    for (binary, name, event) in events() {
+        let mut properties = keys(&event["Properties"]);
+        let has_its_own = properties.remove("Auth");
+        assert_eq!(properties, BTreeSet::from(["Method", "Path", "RestApiId"]), "{name}");
         assert_eq!(event["Properties"]["RestApiId"], json!({"Ref": "Api"}), "{name}");
+        // The page's files are in the source: there is nothing to ask a token for.
+        assert_eq!(has_its_own, binary == "console", "{name}");
     }
 }
 
-fn events() -> impl Iterator<Item = (&'static str, &'static Value)> {
-    let all = functions().flat_map(|(_, properties)| properties["Events"].as_object().into_iter().flatten());
-    all.filter(|(_, event)| event["Type"] == "Api").map(|(name, event)| (name.as_str(), event))
+/// The events of the gateway, each with its function and its name.
+fn events() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
+    let all = functions().flat_map(|(binary, properties)| {
+        let events = properties["Events"].as_object().into_iter().flatten();
+        events.map(move |(name, event)| (binary, name.as_str(), event))
+    });
+    all.filter(|(.., event)| event["Type"] == "Api")
 }
 
 /// The routes of the contract, and what was added to it.
@@ -66,15 +74,13 @@ const ROUTES: [(&str, &str, &[&str]); 12] = [
     ("config", "/cache/config", &["GET", "PUT"]),
 ];
 
-/// Method and path of every route, with the function that serves it.
+/// Method and path of every route of the API, with the function that serves it. The page for people is none.
 pub fn routes() -> BTreeSet<(&'static str, &'static str, &'static str)> {
     let text = |value: &'static Value| value.as_str().unwrap();
-    let of_function = |(binary, properties): (&'static str, &'static Value)| {
-        let events = properties["Events"].as_object().into_iter().flatten();
-        let requests = events.filter(|(_, event)| event["Type"] == "Api").map(|(_, event)| &event["Properties"]);
-        requests.map(move |route| (binary, text(&route["Path"]), text(&route["Method"]))).collect::<Vec<_>>()
-    };
-    functions().flat_map(of_function).collect()
+    let requests = events().filter(|(binary, ..)| *binary != "console");
+    requests
+        .map(|(binary, _, event)| (binary, text(&event["Properties"]["Path"]), text(&event["Properties"]["Method"])))
+        .collect()
 }
 
 #[test]

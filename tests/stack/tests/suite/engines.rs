@@ -1,6 +1,7 @@
 //! Redis, DynamoDB, and the ways to them.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use strata_stack::{ALL, L3Fault, L3Store, Options, Redis, RedisEngine, Refusal};
+use strata_stack::{ALL, L3Fault, L3Store, OUTSIDE, Options, Redis, RedisEngine, Refusal};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -50,6 +51,23 @@ async fn each_container_has_its_own_way_to_redis() {
     assert_eq!(redis_says(two, "PING").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     fixture.stack.redis_path(ALL).restore().await;
     assert_eq!(redis_says(one, "PING").await.unwrap(), "+PONG");
+}
+
+#[tokio::test]
+async fn functions_of_others_reach_the_engines_where_they_are_to() {
+    let own = Fixture::start(Options::default()).await;
+    assert_eq!(own.stack.info().outside, None);
+    let fixture = Fixture::start(Options::default().engines_at(Ipv4Addr::LOCALHOST)).await;
+    let outside = fixture.stack.info().outside.unwrap();
+    let redis = outside.redis_url.strip_prefix("redis://").unwrap();
+    assert_eq!(redis_says(redis, "PING").await.unwrap(), "+PONG");
+    assert_ne!(outside.dynamodb_endpoint, fixture.stack.info().dynamodb_endpoint, "faults lie between");
+    let l3 = outside.dynamodb_endpoint.strip_prefix("http://").unwrap().to_owned();
+    TcpStream::connect(&l3).await.unwrap();
+    fixture.stack.redis_path(OUTSIDE).cut().await;
+    assert!(redis_says(redis, "PING").await.is_err());
+    fixture.stack.l3().set(L3Fault::Stopped).await;
+    assert!(TcpStream::connect(&l3).await.is_err());
 }
 
 /// Both engines where both are installed; at least one is.

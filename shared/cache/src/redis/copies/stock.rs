@@ -7,6 +7,7 @@ use crate::{
     shard::SHARDS,
 };
 use redis::{Cmd, Value, cmd};
+use std::sync::Arc;
 
 impl Copies {
     /// The commands that ask for the stock of the API key that `name` stands for, one for each shard.
@@ -31,6 +32,12 @@ pub(super) fn written(share: &Share) -> String {
 pub(crate) fn stock(reply: Value) -> Result<Stock, Down> {
     let (entries, bytes, index_bytes) = read(reply, "a stock")?;
     Ok(Stock { entries, bytes, index_bytes })
+}
+
+/// Reads the reply to [`Copies::share`]: by what name the API key goes in whose stock the copy is.
+pub(crate) fn owner(reply: Value) -> Option<Arc<str>> {
+    let said = read::<Option<String>>(reply, "a share").ok()??;
+    said.split(' ').next().filter(|name| !name.is_empty()).map(Arc::from)
 }
 
 /// Reads the reply to [`Copies::share`]: what of the stock of `name` the copy is; nothing where it is another's.

@@ -27,6 +27,8 @@ const REPLAY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an outage has left, and what becomes of it.
 struct Found {
+    /// Redis time in microseconds when the reading began.
+    began_us: u64,
     notes: Notes,
     in_doubt: InDoubt,
     /// The generation that is read from now on.
@@ -63,16 +65,20 @@ impl View<'_> {
         self.in_doubt.enter(whole)
     }
 
-    /// Which notes the sync that was just taken in has to apply: those of this container, `Some(true)`, or of anybody,
-    /// `Some(false)`. Until that is done nobody trusts anything by that sync, not other operations of this process
-    /// either.
-    pub(crate) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> Option<bool> {
-        let undelivered = self.owes_notes() && self.source_of_truth() == SourceOfTruth::L3;
-        let due = undelivered || !self.in_doubt().is_empty() || knowledge.notes_are_due();
+    /// Whether the sync that was just taken in has notes to apply. Until that is done nobody trusts anything by that sync,
+    /// not other operations of this process either.
+    pub(crate) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
+        let due = self.due_notes(knowledge).is_some();
         if due {
             knowledge.must_heed(sent);
         }
-        due.then_some(undelivered)
+        due
+    }
+
+    /// Which notes are to be put into the journal: those of this container, `Some(true)`, or of anybody, `Some(false)`.
+    fn due_notes(&self, knowledge: &Coherence) -> Option<bool> {
+        let undelivered = self.owes_notes() && self.source_of_truth() == SourceOfTruth::L3;
+        (undelivered || !self.in_doubt().is_empty() || knowledge.notes_are_due()).then_some(undelivered)
     }
 
     /// Puts the notes of an outage into the journal, and the configuration document beside it, if nobody has looked for
@@ -81,20 +87,28 @@ impl View<'_> {
     /// # Errors
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
-    pub(crate) async fn heed_notes(&self, heeding: Option<bool>) -> Result<(), Down> {
-        if let Some(undelivered) = heeding {
-            let snapshot = self.undelivered.snapshot();
-            match self.find_notes().await {
-                Ok(found) => {
-                    timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
-                    self.undelivered.delivered(snapshot);
-                    // The journal has them now. Notes that are not finished in time are found, and finished, again.
-                    self.finish_notes(&found).await;
-                }
-                Err(error) => self.go_on_without_notes(undelivered, &error)?,
-            }
+    pub(crate) async fn heed_notes(&self, heeding: bool) -> Result<(), Down> {
+        if heeding && let Some(found) = self.deliver_notes().await? {
+            // The journal has them now. Notes that are not finished in time are found, and finished, again.
+            self.finish_notes(&found).await;
         }
         self.put_back().await
+    }
+
+    /// One operation at a time: what one finds the others need not look for, and one looks into all partitions at once.
+    async fn deliver_notes(&self) -> Result<Option<Found>, Down> {
+        let _alone = self.delivering.lock().await;
+        let due = self.due_notes(&self.knowledge());
+        let Some(undelivered) = due else { return Ok(None) };
+        let snapshot = self.undelivered.snapshot();
+        match self.find_notes().await {
+            Ok(found) => {
+                timeout(REPLAY_TIMEOUT, self.replay_notes(&found)).await.map_err(|_| Down::TimedOut)??;
+                self.undelivered.delivered(snapshot);
+                Ok(Some(found))
+            }
+            Err(error) => self.go_on_without_notes(undelivered, &error).map(|()| None),
+        }
     }
 
     /// Without the notes, what this container has may be older than what others have acknowledged, unless L3 is dead: then
@@ -149,12 +163,13 @@ impl View<'_> {
     }
 
     async fn read_notes(&self) -> Result<Found, L3Error> {
+        let began_us = self.as_of().started_us;
         let in_doubt = self.in_doubt().clone();
         let known_ms = self.knowledge().notes_known_ms(self.clock.now_ms(), self.clock.steady_ms());
         let notes = self.store.notes(known_ms).await?;
         let begins = self.source_of_truth() == SourceOfTruth::L3 && (notes.too_many || in_doubt.are_too_many());
         let generation = if begins { self.store.end_generation(notes.generation).await? } else { notes.generation };
-        Ok(Found { notes, in_doubt, generation, begins })
+        Ok(Found { began_us, notes, in_doubt, generation, begins })
     }
 
     async fn replay_notes(&self, found: &Found) -> Result<(), Down> {
@@ -184,7 +199,7 @@ impl View<'_> {
             in_doubt.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
         let heeds = replays && !planted(Bug::GenerationEndedUnheard);
         let generation = if heeds { found.generation.number } else { 0 };
-        let checks = self.journal.notes_checked(as_of.started_us / 1000, generation);
+        let checks = self.journal.notes_checked(found.began_us / 1000, generation);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
         let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.

@@ -77,7 +77,7 @@ impl TieredCache {
         read: Read,
         most_bytes: usize,
     ) -> Vec<Option<Result<Lookup, CacheError>>> {
-        let found = loop {
+        let mut found = loop {
             match self.view().get_many(keys, read, most_bytes).await {
                 Ok(found) => break found,
                 Err(Stop::Superseded) => {}
@@ -87,6 +87,11 @@ impl TieredCache {
                 }
             }
         };
+        let hits = keys.iter().zip(&mut found).filter_map(|(key, found)| match found {
+            Some(Ok(Lookup { hit: Some(hit), .. })) if hit.entry.sliding.is_some() => Some(self.put_off_end(key, hit)),
+            _ => None,
+        });
+        stream::iter(hits.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
         self.prefetch().await;
         found
     }

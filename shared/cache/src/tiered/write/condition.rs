@@ -14,11 +14,14 @@ use crate::{
     version::Version,
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The live value of a key by what the source of truth says.
 pub(crate) struct Current {
     pub(crate) entry: Entry,
     pub(crate) envelope: Bytes,
+    /// In whose stock it is, where L3 says so.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 impl View<'_> {
@@ -73,6 +76,7 @@ impl View<'_> {
                 return Err(CacheError::unavailable(Level::L2, "the value is kept in L2 only"));
             }
         };
+        let current = current.map(|current| Current { owner: row.owner, ..current });
         Ok((Expected::Version(row.version), current))
     }
 
@@ -97,5 +101,5 @@ impl Condition {
 
 fn decode(envelope: Bytes) -> Option<Current> {
     let entry = codec::decode(&envelope, LARGEST_ENTRY_BYTES).ok()?;
-    Some(Current { entry, envelope })
+    Some(Current { entry, envelope, owner: None })
 }

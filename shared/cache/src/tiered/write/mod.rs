@@ -25,6 +25,7 @@ use crate::{
     quota::{name_of, share_of},
     record::Change,
     redis::Command,
+    sliding::Sliding,
     source_of_truth::{Expected, SourceOfTruth},
     version::Version,
 };
@@ -205,11 +206,14 @@ impl View<'_> {
         named: Levels,
         (version, now_ms): (Version, i64),
     ) -> (Entry, Bytes) {
+        let latest_ms = now_ms + put.life_ms();
+        let sliding = put.idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms });
         let attributes = Attributes {
             version,
             created_at_ms: now_ms,
-            expires_at_ms: now_ms + put.life_ms(),
+            expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(now_ms)),
             ttl_seconds: put.ttl_seconds,
+            sliding,
             tags: put.tags.clone(),
             levels: named,
         };

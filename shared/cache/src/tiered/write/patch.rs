@@ -1,4 +1,5 @@
-//! PATCH: the value that stands, written once more with another life or other tags.
+//! PATCH: the value that stands, written once more with another life or other tags; also by a read that puts off the end
+//! of an entry whose life slides.
 //!
 //! It must not bring back what a mutation at the same time makes an end of, so it is none of its own: it replaces exactly
 //! the version it has read, and its version is the one just above that. Whatever is to exceed a known version keeps a
@@ -22,24 +23,39 @@ use crate::{
     entry::Entry,
     key::Key,
     level::{Level, Levels},
-    outcome::{CacheError, Path, Stored},
+    outcome::{CacheError, Hit, Path, Stored},
     patch::{Patch, Patched},
     planted::{Bug, planted},
     quota::{name_of, share_of},
-    record::Change,
-    source_of_truth::Expected,
+    record,
+    redis::{Command, Reply, owner},
+    sliding::Sliding,
+    source_of_truth::{Expected, SourceOfTruth},
     tags::Tags,
     version::Version,
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// What a PATCH is about to write, or has written when something made it begin anew.
 struct Revision {
     entry: Entry,
     payload: Payload,
+    /// In whose stock it is.
+    owner: Option<Arc<str>>,
     /// The tags that the value had: an invalidation may mean it by these or by those it has.
     before: Tags,
+}
+
+/// What is to become of a value that stays.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    /// What somebody asked for.
+    Asked(&'a Patch),
+    /// It was read: its end is put off.
+    Read,
 }
 
 impl TieredCache {
@@ -51,20 +67,46 @@ impl TieredCache {
     /// When the condition does not hold, the entry would get too many tags, or a level it needs cannot be reached; it may
     /// have happened in the last case if it was under way already.
     pub async fn patch(&self, key: &Key, patch: &Patch) -> Result<Option<Patched>, CacheError> {
+        let patched = self.revise(key, Change::Asked(patch)).await;
+        self.count_mutation(patched, |patched| patched.as_ref().is_some_and(|patched| patched.degraded))
+    }
+
+    /// Puts off the end of an entry that was just read, where its life slides and that is near. What a read finds is true
+    /// whatever comes of this.
+    pub(crate) async fn put_off_end(&self, key: &Key, hit: &mut Hit) {
+        let is_near = |sliding: Sliding| sliding.is_near(hit.entry.expires_at_ms, self.clock.now_ms());
+        if !hit.entry.sliding.is_some_and(is_near) {
+            return;
+        }
+        // A reader waits for L3 no longer than for any one answer of it.
+        match timeout(self.store.timeout(), self.revise(key, Change::Read).boxed()).await {
+            Ok(Ok(Some(Patched { entry, .. }))) if entry.checksum == hit.entry.checksum => hit.entry = entry,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(error = error.chain(), "the end of an entry that was read stays"),
+            Err(_) => tracing::debug!("the end of an entry that was read may stay"),
+        }
+    }
+
+    async fn revise(&self, key: &Key, change: Change<'_>) -> Result<Option<Patched>, CacheError> {
         let mut written = None;
         loop {
-            if let Some(ended) = ended(self.view().patch(key, patch, &mut written).await) {
-                return self.count_mutation(ended, |patched| patched.as_ref().is_some_and(|patched| patched.degraded));
+            if let Some(ended) = ended(self.view().revise(key, change, &mut written).await) {
+                return ended;
             }
         }
     }
 }
 
 impl View<'_> {
-    async fn patch(&self, key: &Key, patch: &Patch, written: &mut Option<Revision>) -> Result<Option<Patched>, Stop> {
+    async fn revise(
+        &self,
+        key: &Key,
+        change: Change<'_>,
+        written: &mut Option<Revision>,
+    ) -> Result<Option<Patched>, Stop> {
         for _ in 0..TRIES {
             let mut path = self.path();
-            let question = self.stock_question_of_patch(key, patch);
+            let question = self.question_of(key, change);
             let begun = self.begin(key, Version::ZERO, Levels::ALL, (question, &mut false), &mut path).await?;
             let (expected, current) = self.current(key, begun.redis).await?;
             let revision = match written.take() {
@@ -72,10 +114,11 @@ impl View<'_> {
                 // What stands now is newer, or an invalidation is about to remove this.
                 Some(own) => return Ok(Some(own.passed(path))),
                 None => {
-                    patch.condition.check(current.as_ref().map(|current| current.entry.checksum))?;
+                    change.check(current.as_ref())?;
                     let Some(current) = current else { return Ok(None) };
-                    match patch.apply(&current.entry, begun.began_ms)? {
-                        Some(entry) => Revision::of(&current, entry, self.setup.config.enabled()),
+                    let owner = change.owner(&current, &begun.answers);
+                    match change.apply(&current.entry, begun.began_ms)? {
+                        Some(entry) => Revision::of(&current, entry, owner, self.setup.config.enabled()),
                         None => return Ok(Some(unchanged(current.entry, path))),
                     }
                 }
@@ -84,7 +127,7 @@ impl View<'_> {
                 // By a new tag: the invalidation would remove what has it, though it was given only now.
                 return Err(CacheError::Contended.into());
             }
-            if let Some(patched) = self.replace(key, patch, revision, (begun, expected), path, written).await? {
+            if let Some(patched) = self.replace(key, change, revision, (begun, expected), path, written).await? {
                 return Ok(Some(patched));
             }
         }
@@ -96,7 +139,7 @@ impl View<'_> {
     async fn replace(
         &self,
         key: &Key,
-        patch: &Patch,
+        change: Change<'_>,
         revision: Revision,
         (mut begun, mut expected): (Begun, Expected),
         mut path: Path,
@@ -109,12 +152,14 @@ impl View<'_> {
             begun.version = self.version_just_above(revision.entry.version);
         }
         let (entry, envelope) = revision.seal(begun.version, self.setup.config.serialization.format);
-        let share = share_of(name_of(&patch.api_key).as_ref(), key, &entry, envelope.len());
-        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2)) {
+        let share = share_of(revision.owner.as_ref(), key, &entry, envelope.len());
+        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked())
+        {
             self.allow_share(share, &begun.answers)?;
         }
-        let (change, by, value) = (Change::Put, &*patch.by, Some((&entry, &envelope)));
-        let ended = self.commit(&Plan { key, change, by, value, expected, share }, &begun, &mut path).await?;
+        let (by, value) = (change.by(), Some((&entry, &envelope)));
+        let plan = Plan { key, change: record::Change::Put, by, value, expected, share };
+        let ended = self.commit(&plan, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
         }
@@ -131,6 +176,15 @@ impl View<'_> {
         Ok(Some(Patched { entry, changed: true, levels, degraded, path }))
     }
 
+    /// What is asked of Redis before: whether there is room, or, where L3 cannot say it, in whose stock the entry is.
+    fn question_of(&self, key: &Key, change: Change<'_>) -> Vec<Command> {
+        match change {
+            Change::Asked(patch) => self.stock_question_of_patch(key, patch),
+            Change::Read if self.source_of_truth() == SourceOfTruth::L2 => vec![self.setup.copies.share(key.as_str())],
+            Change::Read => Vec::new(),
+        }
+    }
+
     /// Whether an invalidation that is under way takes the entry for one that was there before it.
     fn is_meant(&self, key: &Key, entry: &Entry) -> bool {
         self.is_masked(kept_in(entry), key, entry)
@@ -142,7 +196,7 @@ impl View<'_> {
         let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
         let expected = Expected::Version(version);
-        let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
+        let plan = Plan { key, change: record::Change::Delete, by, value: None, expected, share: None };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);
@@ -150,12 +204,52 @@ impl View<'_> {
     }
 }
 
+impl Change<'_> {
+    fn check(self, current: Option<&Current>) -> Result<(), CacheError> {
+        match self {
+            Change::Asked(patch) => patch.condition.check(current.map(|current| current.entry.checksum)),
+            Change::Read => Ok(()),
+        }
+    }
+
+    /// The entry that this makes of `entry` at `now_ms`, with the same version; `None` where that changes nothing.
+    fn apply(self, entry: &Entry, now_ms: i64) -> Result<Option<Entry>, CacheError> {
+        match self {
+            Change::Asked(patch) => patch.apply(entry, now_ms),
+            Change::Read => {
+                let near = entry.sliding.filter(|sliding| sliding.is_near(entry.expires_at_ms, now_ms));
+                Ok(near.map(|sliding| Entry { expires_at_ms: sliding.end(now_ms), ..entry.clone() }))
+            }
+        }
+    }
+
+    /// In whose stock it is from now on: who reads an entry does not take it over.
+    fn owner(self, current: &Current, answers: &[Reply]) -> Option<Arc<str>> {
+        match self {
+            Change::Asked(patch) => name_of(&patch.api_key),
+            Change::Read => current.owner.clone().or_else(|| owner(answers.first()?.clone())),
+        }
+    }
+
+    fn by(&self) -> &str {
+        match self {
+            Change::Asked(patch) => &patch.by,
+            Change::Read => "",
+        }
+    }
+
+    fn is_asked(self) -> bool {
+        matches!(self, Change::Asked(_))
+    }
+}
+
 impl Revision {
     /// `current` as `entry`, which it has become.
-    fn of(current: &Current, entry: Entry, enabled: Levels) -> Revision {
+    fn of(current: &Current, entry: Entry, owner: Option<Arc<str>>, enabled: Levels) -> Revision {
         let payload = Payload::stored_in(&current.entry, &current.envelope);
         Revision {
             payload,
+            owner,
             before: Arc::clone(&current.entry.tags),
             entry: Entry { levels: entry.levels.and(enabled), ..entry },
         }
@@ -168,6 +262,7 @@ impl Revision {
             created_at_ms: entry.created_at_ms,
             expires_at_ms: entry.expires_at_ms,
             ttl_seconds: entry.ttl_seconds,
+            sliding: entry.sliding,
             tags: entry.tags.to_vec(),
             levels: entry.levels,
         };

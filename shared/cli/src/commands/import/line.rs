@@ -18,12 +18,18 @@ pub struct Line {
     pub expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u64>,
 }
 
 impl Line {
     /// The operation that stores it so late, in milliseconds since 1970; `None` once it has expired.
     pub fn operation(&self, now_ms: i64) -> Option<Operation> {
         let operation = Operation::put(&self.key, &self.value).tags(self.tags.iter().cloned());
+        let operation = match self.idle_seconds {
+            Some(idle) => operation.idle(Duration::from_secs(idle)),
+            None => operation,
+        };
         let left = self.expires_at.map(|at| (at.unix() * 1000 - now_ms).div_euclid(1000));
         match (left, self.ttl_seconds) {
             (Some(left), _) => {
@@ -62,5 +68,12 @@ mod tests {
         assert_eq!(ttl(line, 500_000), None);
         assert_eq!(ttl(r#"{"key":"k","value":1,"ttl_seconds":7}"#, 0), Some(7.into()));
         assert_eq!(ttl(r#"{"key":"k","value":1}"#, 0), Some(serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_life_that_slides_goes_on_to_slide() {
+        let line: Line = serde_json::from_str(r#"{"key":"k","value":1,"ttl_seconds":7,"idle_seconds":5}"#).unwrap();
+        let operation = serde_json::to_value(line.operation(0).unwrap()).unwrap();
+        assert_eq!((&operation["ttl_seconds"], &operation["idle_seconds"]), (&7.into(), &5.into()));
     }
 }

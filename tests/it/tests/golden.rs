@@ -1,0 +1,183 @@
+//! What is stored by a release is read by every later one, and what this one stores can be read by an older one: both run
+//! side by side while a deployment is exchanged, and going back is always open. What [`written`] leaves in the tables and
+//! in Redis is kept in a file for each release, whose own tests wrote it, and which is never changed again.
+
+mod dump;
+mod load;
+mod scenario;
+
+use crate::tables;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use scenario::{KEPT, values, written};
+use serde_json::{Value, json};
+use std::{fs, path::PathBuf};
+use strata_it::stack::{L3Fault, L3Store, Options, RedisEngine, Stack, repository};
+use strata_it::{Answer, Api, entry, patient};
+
+/// The releases of which there is a file.
+const RELEASES: [&str; 1] = ["0.1.0"];
+/// Keys of Redis that count what happened, and those of limits: no release relies on what another counted.
+const COUNTS: [&str; 4] = ["{j}stats", "{j}gauges", "{j}census", "{l:"];
+/// Members that say how many there were, or whose place was taken by chance.
+const CHANCE: [&str; 2] = ["count", "slot"];
+/// Stands before a field's name in base64.
+const BINARY: &str = "base64:";
+/// Longest row of one character in a file; longer ones are counted.
+const LONGEST_RUN: usize = 1000;
+
+/// Whether two releases may write something else under this name.
+fn is_count(name: &str) -> bool {
+    CHANCE.contains(&name) || COUNTS.iter().any(|part| name.contains(part))
+}
+
+fn file(release: &str) -> PathBuf {
+    repository().join(format!("tests/it/tests/golden/{release}.json"))
+}
+
+fn stored(release: &str) -> Value {
+    serde_json::from_slice(&fs::read(file(release)).unwrap()).unwrap()
+}
+
+/// Bytes as a file has them: text, or base64, and how many zeros follow.
+fn of_bytes(bytes: &[u8]) -> Value {
+    let zeros = bytes.iter().rev().take_while(|byte| **byte == b'0').count();
+    if zeros > LONGEST_RUN {
+        return json!({"before": of_bytes(&bytes[..bytes.len() - zeros]), "zeros": zeros});
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!(text),
+        Err(_) => json!({"base64": BASE64_STANDARD.encode(bytes)}),
+    }
+}
+
+fn to_bytes(value: &Value) -> Vec<u8> {
+    match (value.as_str(), value["base64"].as_str(), value["zeros"].as_u64()) {
+        (Some(text), ..) => text.as_bytes().to_vec(),
+        (_, Some(base64), _) => BASE64_STANDARD.decode(base64).unwrap(),
+        (.., Some(zeros)) => [to_bytes(&value["before"]), vec![b'0'; usize::try_from(zeros).unwrap()]].concat(),
+        _ => panic!("no bytes: {value}"),
+    }
+}
+
+/// The name of a field, which may be a hash.
+fn of_field(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| format!("{BINARY}{}", BASE64_STANDARD.encode(name)), str::to_owned)
+}
+
+fn to_field(name: &str) -> Vec<u8> {
+    name.strip_prefix(BINARY).map_or_else(|| name.as_bytes().to_vec(), |base64| BASE64_STANDARD.decode(base64).unwrap())
+}
+
+/// A stack of today's binaries beside what a release has left.
+async fn after(release: &str) -> (Stack, Api) {
+    let engines = Stack::start(Options::default().functions([""; 0])).await.unwrap();
+    load::load(&engines, &stored(release)).await;
+    let redis = RedisEngine::Url(engines.redis().url().to_owned());
+    let l3 = L3Store::Endpoint(engines.l3().engine_endpoint().to_owned());
+    (engines, Api::with(patient().redis(redis).l3(l3).streams(false)).await)
+}
+
+async fn get(api: &Api, key: &str) -> Answer {
+    api.get(&entry(key)).send().await.expect(200)
+}
+
+#[tokio::test]
+async fn what_an_older_release_left_is_served() {
+    for release in RELEASES {
+        let (_engines, api) = after(release).await;
+        for (key, text, tags) in values() {
+            assert_eq!(get(&api, key).await.value(), text, "{key} of {release}");
+            let listed = api.get(&format!("/keys?prefix={key}")).send().await.expect(200).json();
+            if KEPT.contains(&key) {
+                assert_eq!(listed["keys"][0]["tags"], json!(tags), "{key} of {release}: {listed}");
+            }
+        }
+        for key in ["deleted", "invalidated:1"] {
+            api.get(&entry(key)).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+        }
+        let config = api.get("/config").send().await.expect(200).json();
+        assert_eq!(config["l1_config"]["ttl_minutes"], 90, "{release}");
+        for (state, job) in jobs(release) {
+            assert_eq!(api.get(&format!("/warm/{job}")).send().await.expect(200).json()["state"], *state);
+        }
+        assert_eq!(api.get("/tags").send().await.expect(200).json()["tags"][0], json!({"tag": "first", "entries": 2}));
+    }
+}
+
+/// The names of its jobs, with their states.
+fn jobs(release: &str) -> Vec<(String, String)> {
+    let stored = stored(release);
+    let items = stored["tables"]["cache_control"].as_array().unwrap();
+    let states = items.iter().filter(|item| item["sk"]["S"] == "-").filter_map(|item| {
+        let job = item["pk"]["S"].as_str()?.strip_prefix("job#")?;
+        Some((item["state"]["S"].as_str()?.to_owned(), job.to_owned()))
+    });
+    let states: Vec<_> = states.collect();
+    assert_eq!(states.len(), 2, "{states:?}");
+    states
+}
+
+/// Without L3, so that nothing but the copy can have answered.
+#[tokio::test]
+async fn copies_of_an_older_release_are_served() {
+    for release in RELEASES {
+        let (_engines, api) = after(release).await;
+        api.stack.l3().set(L3Fault::Stopped).await;
+        for (key, text, _) in values().into_iter().filter(|(key, ..)| *key != "large") {
+            let answer = get(&api, key).await;
+            assert_eq!(answer.value(), text, "{key} of {release}");
+            assert!(answer.header("cache-status").unwrap().contains("L2_REDIS; hit"), "{key} of {release}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_release_left_is_changed_and_removed() {
+    for release in RELEASES {
+        let (engines, api) = after(release).await;
+        let invalidated =
+            api.request("POST", "/invalidate").body(r#"{"tags":["first"]}"#).send().await.expect(200).json();
+        assert_eq!(invalidated["invalidated_count"], 2, "{release}");
+        for key in ["tagged", "patched"] {
+            api.get(&entry(key)).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
+        }
+        let put = api.put(&entry("plain"), r#"{"value":"new"}"#).send().await;
+        assert_eq!(get(&api, "plain").await.value(), r#""new""#, "{put:?}");
+        put.expect(200);
+        api.request("PATCH", &entry("zstd")).body(r#"{"add_tags":["late"]}"#).send().await.expect(200);
+        api.delete(&entry("large")).send().await.expect(200);
+        api.delete(&entry("l2only")).send().await.expect(200);
+        let left = tables::all_of(engines.l3().engine_endpoint(), "cache_entries").await;
+        let names: Vec<&str> = left.iter().map(|item| tables::text_of(item, "pk")).collect();
+        let gone = |pk: &&&str| pk.starts_with("c#") || pk.contains("#first");
+        assert_eq!(names.iter().filter(gone).count(), 0, "chunks and index rows of {release}: {names:?}");
+    }
+}
+
+/// Everything that an older release knows is there, under the same name, of the same type. What is more it passes over.
+#[tokio::test]
+async fn what_is_written_an_older_release_can_read() {
+    let now = dump::masked(&written().await);
+    for release in RELEASES {
+        let mut missing = Vec::new();
+        dump::missing(&dump::masked(&stored(release)), &now, release, &mut missing);
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+}
+
+/// Run with `--ignored` when a release is made, after adding it. Never writes over a file: a released one is pinned.
+#[tokio::test]
+#[ignore = "writes the file of a new release"]
+async fn write_the_file_of_a_new_release() {
+    for release in RELEASES.into_iter().filter(|release| !file(release).exists()) {
+        fs::write(file(release), serde_json::to_string_pretty(&written().await).unwrap() + "\n").unwrap();
+    }
+}
+
+#[test]
+fn bytes_come_back() {
+    let long = [&b"\xff1"[..], &[b'0'; 5000]].concat();
+    for bytes in [&b"text"[..], b"", b"\xff\x00", &long, &long[1..]] {
+        assert_eq!(to_bytes(&of_bytes(bytes)), bytes);
+    }
+}
