@@ -29,7 +29,7 @@ impl Turn<'_> {
         if barrier.database {
             self.state.expect_nothing();
         } else if opened.is_some() {
-            self.outdate_loads();
+            self.spare_loads_that_landed();
         }
         self.operation().barrier = at;
         match (opened, self.scenario.register) {
@@ -49,9 +49,6 @@ impl Turn<'_> {
         let (request, reachable) = (operation.request, operation.reachable);
         if !reachable {
             self.outwait_fills();
-            if request == Request::InvalidateAbove {
-                self.outdate_loads();
-            }
             let version = self.version_without_redis();
             self.operation().version = version;
         }
@@ -87,6 +84,9 @@ impl Turn<'_> {
             Request::InvalidateAbove => self.land_removal_above(version),
             _ => self.state.land_removal(version),
         };
+        if !reachable && request == Request::InvalidateAbove {
+            self.spare_loads_that_landed();
+        }
         let operation = self.operation();
         (operation.outdated, operation.swept, operation.left_in) = (outdated, true, None);
         let note_last = self.scenario.rules.has(Rule::NoteLast);
