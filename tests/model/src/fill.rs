@@ -159,15 +159,24 @@ impl Turn<'_> {
 
     /// The mutation begins: what fills have loaded is older than it from now on.
     pub fn outdate_loads(&mut self) {
+        let loads = self.loads(|operation| operation.loaded);
+        self.operation().preloaded.preloaded = loads;
+    }
+
+    /// What is limited to the levels above L3 spares what a fill has in L3 by now.
+    pub fn spare_loads_that_landed(&mut self) {
+        let under_way = self.loads(|fill| matches!(fill.step, Step::FindNotes | Step::Pend | Step::Fence));
+        let preloaded = &mut self.operation().preloaded.preloaded;
+        *preloaded = preloaded.common(under_way);
+    }
+
+    /// The versions of fills that are so.
+    fn loads(&self, is_so: impl Fn(&Operation) -> bool) -> Versions {
         let mut loads = Versions::default();
-        let above = self.operation().request == Request::InvalidateAbove;
         let operations = self.state.containers.iter().filter_map(|container| container.operation.as_ref());
-        let fills = operations.filter(|operation| operation.request == Request::Fill && operation.loaded);
-        // What is limited to the levels above L3 spares what a fill has in L3 by then.
-        let under_way = |step| matches!(step, Step::FindNotes | Step::Pend | Step::Fence);
-        fills.filter(|fill| !above || under_way(fill.step)).for_each(|fill| loads.add(fill.version));
-        let operation = self.container().operation.as_mut().expect("it is the operation that begins");
-        operation.preloaded.preloaded.unite(loads);
+        let fills = operations.filter(|operation| operation.request == Request::Fill && is_so(operation));
+        fills.for_each(|fill| loads.add(fill.version));
+        loads
     }
 
     /// Whether an invalidate without Redis leaves a note before it removes anything. Only fills depend on it, so that
@@ -179,7 +188,10 @@ impl Turn<'_> {
     /// So long after the note was left, nobody has a claim on its way beside a question for the notes from before: whoever
     /// waits that long gives the fill up.
     pub fn outwait_fills(&mut self) {
-        if !self.leaves_note_first() || !self.scenario.rules.has(Rule::WaitsForClaims) {
+        let rules = self.scenario.rules;
+        // A fill that reads the notes later is not given up for that.
+        let waits = rules.has(Rule::WaitsForClaims) && rules.has(Rule::FillNotesFirst);
+        if !self.leaves_note_first() || !waits {
             return;
         }
         for container in &mut self.state.containers {

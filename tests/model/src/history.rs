@@ -21,6 +21,11 @@ impl Versions {
         self.0 |= other.0;
     }
 
+    /// What is in both.
+    pub fn common(self, other: Versions) -> Versions {
+        Versions(self.0 & other.0)
+    }
+
     fn renamed(self, names: &[Option<Version>; 256]) -> Versions {
         let mut renamed = Versions::default();
         let mut left = self.0;

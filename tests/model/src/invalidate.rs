@@ -28,8 +28,8 @@ impl Turn<'_> {
         });
         if barrier.database {
             self.state.expect_nothing();
-        } else {
-            self.outdate_loads();
+        } else if opened.is_some() {
+            self.spare_loads_that_landed();
         }
         self.operation().barrier = at;
         match (opened, self.scenario.register) {
@@ -84,6 +84,9 @@ impl Turn<'_> {
             Request::InvalidateAbove => self.land_removal_above(version),
             _ => self.state.land_removal(version),
         };
+        if !reachable && request == Request::InvalidateAbove {
+            self.spare_loads_that_landed();
+        }
         let operation = self.operation();
         (operation.outdated, operation.swept, operation.left_in) = (outdated, true, None);
         let note_last = self.scenario.rules.has(Rule::NoteLast);

@@ -91,7 +91,6 @@
 //! | B10 | an invalidation passes the claim over | [`Rule::ClaimsGo`](scenario::Rule::ClaimsGo) |
 //! | B11 | the notes are read, one is left and L3 swept, and only then the claim is there | [`Rule::WaitsForClaims`](scenario::Rule::WaitsForClaims) |
 //! | B12 | an invalidation without Redis sweeps L3 before anybody can know of it | [`Rule::NoteFirst`](scenario::Rule::NoteFirst) |
-//! | B13 | the generation of its note has ended, and the epoch that takes its place has not begun | [`Rule::FillInGeneration`](scenario::Rule::FillInGeneration) |
 //!
 //! # Layout
 //!

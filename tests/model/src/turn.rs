@@ -46,7 +46,7 @@ impl Turn<'_> {
             floor.raise(acknowledged);
         }
         container.operation = Some(Operation::new(request, floor));
-        if request.changes() && request != Request::InvalidateAbove {
+        if request.changes() {
             self.outdate_loads();
         }
         if sync { self.run() } else { self.read_in_window() }

@@ -160,12 +160,6 @@ fn b12_an_invalidate_without_redis_leaves_a_note_first() {
     needs(Rule::NoteFirst, without_tombstone().ask(&[Fill], &[Invalidate], &[]).with(cut), NEVER_PREFILLED);
 }
 
-#[test]
-fn b13_a_fill_ends_with_its_generation_of_notes() {
-    let cut = Budget { cut: 1, many: 1, ..NO_FAULTS };
-    needs(Rule::FillInGeneration, without_tombstone().ask(&[Fill], &[Invalidate], &[Get]).with(cut), NEVER_PREFILLED);
-}
-
 /// What is acknowledged stays what it was: a fill neither replaces nor outlives it.
 #[test]
 fn a_fill_is_never_older_than_what_was_put() {
