@@ -148,7 +148,9 @@ impl Run<'_> {
             }
             let below = known.levels.iter().filter(|level| **level != "L1_MEMORY" && !gone.contains(level)).count();
             let was = known.levels.clone();
-            if was.iter().any(|level| gone.contains(level)) {
+            // A row that only points to the value goes as well.
+            let takes_row = self.l3 && gone.contains(&"L3_DATABASE");
+            if takes_row || was.iter().any(|level| gone.contains(level)) {
                 known.taken.insert(reason);
             }
             known.levels.retain(|level| !gone.contains(level));
