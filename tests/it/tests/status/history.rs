@@ -41,7 +41,7 @@ async fn the_minutes_add_up_to_what_is_counted() {
     let few = api.get("/status?history=2").send().await.expect(200).json();
     assert_eq!(few["history"].as_array().unwrap().len(), 2);
     assert!(api.get("/status").send().await.expect(200).json().get("history").is_none());
-    for bad in ["history=0", "history=61", "history=x", "hstory=1"] {
+    for bad in ["history=0", "history=61", "history=x", "histories=1"] {
         api.get(&format!("/status?{bad}")).send().await.expect_error(400, "INVALID_REQUEST");
     }
     let confined = api.stack.token(Claims::default().prefixes(&["k"]));
