@@ -81,7 +81,7 @@ pub(crate) enum Bug {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Panic {
     /// The journal's delta is known, and L1 has applied none of it.
-    NewsUnheeded,
+    DeltaUnapplied,
     /// A copy goes into L1.
     Fill,
     /// The replies to what rode along with a sync are applied.
@@ -146,7 +146,7 @@ mod switch {
     /// Panics when there is a file with the place's name, which is gone then.
     pub(crate) fn panic_at(place: Panic) {
         let file = FOLDER.as_ref().map(|folder| folder.join(format!("{place:?}")));
-        let by_mistake = place == Panic::NewsUnheeded && planted(Bug::PanicPassedOver);
+        let by_mistake = place == Panic::DeltaUnapplied && planted(Bug::PanicPassedOver);
         let now_and_then = by_mistake && NEWS.fetch_add(1, Relaxed) % NEWS_TO_A_PANIC == NEWS_TO_A_PANIC - 1;
         if now_and_then || file.is_some_and(|file| fs::remove_file(file).is_ok()) {
             panic!("planted: {place:?}");

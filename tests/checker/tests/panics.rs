@@ -69,7 +69,7 @@ fn binaries() -> PathBuf {
 async fn news_that_l1_has_not_heeded_are_learnt_again() {
     let container = Panicking::start("").await;
     container.change().await;
-    container.panic_at("NewsUnheeded");
+    container.panic_at("DeltaUnapplied");
     container.read("k").await.expect(500);
     let found = container.read("k").await;
     assert_eq!((found.value(), found.cache_status("L1_MEMORY")), ("\"new\"", "fwd=uri-miss"));
@@ -81,7 +81,7 @@ async fn news_that_l1_has_not_heeded_are_learnt_again() {
 async fn a_container_that_went_on_with_them_would_return_what_is_old() {
     let container = Panicking::start("PanicPassedOver").await;
     container.change().await;
-    container.panic_at("NewsUnheeded");
+    container.panic_at("DeltaUnapplied");
     container.read("k").await.expect(500);
     assert_eq!(container.read("k").await.value(), "\"old\"");
 }

@@ -67,7 +67,7 @@ impl Gaps {
     }
 
     /// Up to where L1 has applied every put and delete after `known`; `None` for all of them.
-    fn heeded_from(&self, known: Position) -> Option<Position> {
+    fn applied_from(&self, known: Position) -> Option<Position> {
         if known < self.forgotten {
             return Some(known);
         }
@@ -103,7 +103,7 @@ impl Coherence {
         if self.is_invalidated(Level::L1, held.key, held.tags, good_until) {
             return Some(false);
         }
-        let since = held.as_of.max(self.gaps.heeded_from(held.known).unwrap_or(self.known()));
+        let since = held.as_of.max(self.gaps.applied_from(held.known).unwrap_or(self.known()));
         self.is_known_unchanged(held.key, held.version, since, good_until, looked)
     }
 

@@ -112,15 +112,15 @@ impl Coherence {
     }
 
     /// The sync brings notes that must be applied before anything is trusted by it.
-    pub(crate) fn must_heed(&mut self, sent: &Sent) {
+    pub(crate) fn must_apply_outbox(&mut self, sent: &Sent) {
         self.order.untrusted = self.order.untrusted.max(sent.number);
         self.mark_untrusted(true);
     }
 
     /// Whether the notes were applied that the sync had to apply.
-    pub(crate) fn heeded(&mut self, sent: &Sent, heeded: bool) {
-        if !heeded {
-            self.must_heed(sent);
+    pub(crate) fn outbox_applied(&mut self, sent: &Sent, outbox_applied: bool) {
+        if !outbox_applied {
+            self.must_apply_outbox(sent);
         } else if self.order.untrusted <= sent.number {
             self.mark_untrusted(false);
         }
@@ -284,14 +284,14 @@ mod tests {
     fn notes_that_one_sync_has_to_heed_are_not_heeded_by_one_before() {
         let mut knowledge = synced();
         let (before, brought) = (knowledge.send(20), knowledge.send(30));
-        knowledge.must_heed(&brought);
+        knowledge.must_apply_outbox(&brought);
         let is_due = |knowledge: &Coherence| knowledge.is_due(i64::MIN, 11, 1000);
-        knowledge.heeded(&before, true);
+        knowledge.outbox_applied(&before, true);
         assert!(is_due(&knowledge));
-        knowledge.heeded(&brought, false);
+        knowledge.outbox_applied(&brought, false);
         assert!(is_due(&knowledge));
         let after = knowledge.send(40);
-        knowledge.heeded(&after, true);
+        knowledge.outbox_applied(&after, true);
         assert!(!is_due(&knowledge));
     }
 }

@@ -57,7 +57,7 @@ fn the_window_ends_with_the_last_sync() {
     let knowledge = synced();
     assert!(!knowledge.is_due(i64::MIN, 1010, 1000));
     assert!(knowledge.is_due(i64::MIN, 1011, 1000));
-    assert!(!knowledge.is_due(500, 1500, 1000), "the register itself was asked at 500");
+    assert!(!knowledge.is_due(500, 1500, 1000), "the source of truth itself was asked at 500");
     assert!(knowledge.is_due(i64::MIN, 10, 0), "a window of nothing is always over");
     assert!(knowledge.is_due(i64::MIN, 9, 1000), "a clock that went back");
     assert!(Coherence::new(SourceOfTruth::L3).is_due(i64::MIN, 10, 86_400_000), "never synced");
@@ -161,7 +161,10 @@ fn while_it_is_open_rows_of_smaller_versions_do_not_exist() {
     assert!(knowledge.masks(Level::L3, &k, &[], Version(8)));
     assert!(!knowledge.masks(Level::L3, &k, &[], Version(9)), "put after it");
     assert!(!knowledge.masks(Level::L3, &key("other"), &[], Version(8)));
-    assert!(!knowledge.trusts(&k, &[], &copy(8, 14), None, 0, 1000), "its record is older than the ledger reaches");
+    assert!(
+        !knowledge.trusts(&k, &[], &copy(8, 14), None, 0, 1000),
+        "its record is older than the recent changes reach"
+    );
     knowledge.apply(reply(90_010, vec![]), 30);
     assert!(!knowledge.masks(Level::L3, &k, &[], Version(8)), "closed");
 }

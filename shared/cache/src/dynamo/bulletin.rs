@@ -14,14 +14,14 @@ use tokio::try_join;
 /// Its partition. The release before kept its notes here as well.
 pub(super) const PARTITION: &str = "note";
 /// Stands before a job's id in the sort key of its open invalidation.
-const BARRIER: char = '#';
+const OPEN: char = '#';
 /// Sorts after the bulletin, and before notes of the release before, which begin with digits.
 pub(super) const END: &str = "0";
 
 /// Most open invalidations, and most bytes of their texts, that may stand at a time: every mutation without Redis reads
 /// them, which costs a unit for each 4 KB.
-const MOST_BARRIERS: usize = 100;
-const MOST_BARRIER_BYTES: usize = 12 << 10;
+const MOST_OPENS: usize = 100;
+const MOST_OPEN_BYTES: usize = 12 << 10;
 
 /// What it says.
 #[derive(Debug, Clone, Default)]
@@ -34,16 +34,16 @@ pub(crate) struct Bulletin {
 
 impl Bulletin {
     /// Whether another open invalidation of that text may stand.
-    pub(crate) fn has_room_for(&self, barrier: &str) -> bool {
+    pub(crate) fn has_room_for(&self, open_invalidation: &str) -> bool {
         let bytes: usize = self.open_invalidations.iter().map(String::len).sum();
         self.open_invalidations.is_empty()
-            || self.open_invalidations.len() < MOST_BARRIERS && bytes + barrier.len() <= MOST_BARRIER_BYTES
+            || self.open_invalidations.len() < MOST_OPENS && bytes + open_invalidation.len() <= MOST_OPEN_BYTES
     }
 
     fn take(&mut self, item: &Item) {
         match text_of(item, "sk") {
             Some(document::NAME) => self.document = document::read(item),
-            Some(sort) if sort.starts_with(BARRIER) => {
+            Some(sort) if sort.starts_with(OPEN) => {
                 self.open_invalidations.push(text_of(item, "body").unwrap_or_default().to_owned());
             }
             _ => {}
@@ -52,15 +52,15 @@ impl Bulletin {
 }
 
 /// The request that leaves the open invalidation of a job, for a transaction.
-pub(super) fn put_barrier(table: &str, job: &str, body: &str) -> Put {
-    let mut item = barrier_key(job);
+pub(super) fn put_open_invalidation(table: &str, job: &str, body: &str) -> Put {
+    let mut item = open_invalidation_key(job);
     item.insert("body".to_owned(), text(body));
     Put::builder().table_name(table).set_item(Some(item)).build().expect("both are given")
 }
 
 /// The request that takes the open invalidation of a job away, for a transaction.
-pub(super) fn delete_barrier(table: &str, job: &str) -> Delete {
-    Delete::builder().table_name(table).set_key(Some(barrier_key(job))).build().expect("both are given")
+pub(super) fn delete_open_invalidation(table: &str, job: &str) -> Delete {
+    Delete::builder().table_name(table).set_key(Some(open_invalidation_key(job))).build().expect("both are given")
 }
 
 impl Store {
@@ -99,6 +99,6 @@ impl Store {
     }
 }
 
-fn barrier_key(job: &str) -> Item {
-    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(format!("{BARRIER}{job}")))])
+fn open_invalidation_key(job: &str) -> Item {
+    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(format!("{OPEN}{job}")))])
 }

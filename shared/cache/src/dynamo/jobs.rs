@@ -7,7 +7,7 @@
 
 use super::{
     Item, accounts,
-    bulletin::{delete_barrier, put_barrier},
+    bulletin::{delete_open_invalidation, put_open_invalidation},
     client::{L3Error, Store},
     job_queue::{self, Place, QueueState},
     names, number, number_of, text, text_of,
@@ -68,7 +68,7 @@ pub(crate) struct NewJob<'a> {
     pub run_at_ms: i64,
     pub estimate: Option<Estimate>,
     /// The open invalidation that stands until it is done.
-    pub barrier: Option<&'a str>,
+    pub open_invalidation: Option<&'a str>,
     /// On whose account it is, and what it holds of that while it is not over; `None` for nobody's.
     pub account: Option<(&'a str, &'a str)>,
 }
@@ -85,7 +85,7 @@ impl<'a> NewJob<'a> {
             state: JobState::Ready,
             run_at_ms: 0,
             estimate: None,
-            barrier: None,
+            open_invalidation: None,
             account: None,
         }
     }
@@ -102,8 +102,10 @@ impl Store {
         let [state, body] = [state, put(body)].map(|put| put.build().expect("table and item are given"));
         let place = new.place(now_ms).put(&self.control, new.kind);
         let slot = new.account.map(|(account, slot)| accounts::hold(&self.control, account, slot, new.id));
-        let barrier = new.barrier.map(|barrier| put_barrier(&self.control, new.id, barrier));
-        let puts = [state, body, place].into_iter().chain(barrier).chain(slot);
+        let open_invalidation = new
+            .open_invalidation
+            .map(|open_invalidation| put_open_invalidation(&self.control, new.id, open_invalidation));
+        let puts = [state, body, place].into_iter().chain(open_invalidation).chain(slot);
         let writes: Vec<_> = puts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
         let refused = self.refused_of(writes).await?;
         Ok(match refused.first() {
@@ -246,7 +248,7 @@ impl Store {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":ttl", number(ttl));
         let mut writes = updates([state, body.build().expect("all are given")]);
-        writes.extend(deletes(self.marks(record).into_iter().chain([delete_barrier(&self.control, id)])));
+        writes.extend(deletes(self.marks(record).into_iter().chain([delete_open_invalidation(&self.control, id)])));
         if record.is_on_account() {
             let kept = accounts::keep(&self.control, &record.account, (id, now_ms, ttl));
             writes.push(TransactWriteItem::builder().put(kept).build());

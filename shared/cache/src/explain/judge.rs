@@ -144,7 +144,7 @@ impl Facts<'_> {
                     None => (Reason::NeverStored, None),
                     // What was removed since would have left a tombstone.
                     Some(last) => {
-                        self.past.suspect(self.key, last.at, over_ms).unwrap_or_else(|| match last.culprit() {
+                        self.past.possible_culprit(self.key, last.at, over_ms).unwrap_or_else(|| match last.culprit() {
                             deleted @ (Reason::Deleted, _) => deleted,
                             // Whether its time was over, or Redis had no room for it, nobody has written down.
                             _ => (Reason::Unknown, None),

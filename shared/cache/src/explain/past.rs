@@ -126,14 +126,14 @@ impl Past {
         // An invalidation of the upper levels alone leaves one just above the value it removes.
         let is_just_above = |last: &&Changed| last.greatest.next() == tombstone;
         match self.last.as_ref().filter(is_just_above) {
-            Some(last) => self.suspect(key, last.at, u64::MAX).unwrap_or((Reason::Unknown, None)),
+            Some(last) => self.possible_culprit(key, last.at, u64::MAX).unwrap_or((Reason::Unknown, None)),
             None => (Reason::Unknown, None),
         }
     }
 
     /// What has taken away, after `since` and before `until_ms` of Redis time, a value of which neither tags nor expiry are
     /// known any more: what certainly meant it; else whatever may have, if that is one alone.
-    pub(super) fn suspect(&self, key: &Key, since: Position, until_ms: u64) -> Option<Culprit> {
+    pub(super) fn possible_culprit(&self, key: &Key, since: Position, until_ms: u64) -> Option<Culprit> {
         let is_meant = |swept: &&Swept| {
             let Invalidation { at, levels, selector, .. } = &swept.invalidation;
             *at > since && at.ms < until_ms && levels.has(Level::L2) && selector.admits(key.as_str())

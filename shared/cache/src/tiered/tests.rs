@@ -150,13 +150,13 @@ fn a_panic_takes_no_debt_away() {
     let operation = AssertUnwindSafe(|| {
         let view = cache.view();
         let _leaving = view.owe_note();
-        view.suspect(&key(), Version(7));
+        view.doubt_write(&key(), Version(7));
         panic!("somewhere");
     });
     assert!(catch_unwind(operation).is_err());
     let view = cache.view();
     let sent = view.send();
-    assert!(view.heeding(&sent, &mut cache.knowledge()));
+    assert!(view.outbox_due(&sent, &mut cache.knowledge()));
     let in_doubt = cache.in_doubt.enter(crate::lock::whole);
     assert!(in_doubt.iter().eq(&[(key(), Version(7))]));
 }

@@ -21,7 +21,7 @@ fn a_gap_leaves_trust_in_l2_to_the_index() {
     let said = |last, greatest| looked(&knowledge, "k", 5_000, last, greatest);
     let trusts = |as_of, said: Looked| knowledge.trusts(&k, &[], &copy(1, as_of), Some(&said), 0, 1000);
     assert!(trusts(10_000, said(None, 0)));
-    assert!(trusts(10_000, said(Some(10_000), 9)), "the record is not after the stamp");
+    assert!(trusts(10_000, said(Some(10_000), 9)), "the record is not after the as-of position");
     assert!(trusts(10_000, said(Some(15_000), 1)), "the copy's own put");
     assert!(!trusts(10_000, said(Some(15_000), 2)));
     assert!(!trusts(4_000, said(None, 0)), "the index does not reach back");
@@ -60,7 +60,7 @@ fn after_a_gap_a_copy_in_l1_is_as_good_as_the_index_says() {
     assert_eq!(confirms(&knowledge, known, None), None);
     let said = |floor, last| looked(&knowledge, "k", floor, last, 9);
     assert_eq!(confirms(&knowledge, known, Some(&said(9_000, None))), Some(true), "it was good until the gap");
-    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(9_500)))), Some(true), "heeded before the gap");
+    assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(9_500)))), Some(true), "applied before the gap");
     assert_eq!(confirms(&knowledge, known, Some(&said(9_000, Some(15_000)))), Some(false));
     assert_eq!(confirms(&knowledge, known, Some(&said(11_000, None))), None, "the index does not reach back");
     // Doubted twice: what it was good until is the first gap.
@@ -94,7 +94,7 @@ fn invalidations_are_asked_for_when_their_keys_are() {
         let delta = knowledge.apply(reply(150, others()), 50);
         assert_eq!(delta, SyncDelta { swept: true, ..SyncDelta::default() }, "nothing is dropped, however many");
         assert!(known < knowledge.settled());
-        assert_eq!(confirms(&knowledge, known, None), Some(true), "the ledger has them all");
+        assert_eq!(confirms(&knowledge, known, None), Some(true), "the recent changes have them all");
         assert!(knowledge.allows_fill(&key("k"), &[], before, Version(1), at(0)), "nothing was missed");
         knowledge.apply(reply(160, vec![swept(155, "k")]), 60);
         assert_eq!(confirms(&knowledge, known, None), Some(false));

@@ -64,7 +64,7 @@ impl View<'_> {
         let slot = removal_slot(&id);
         let account = rest.account.map(|account| (account, slot.as_str()));
         let ready = NewJob::ready(&id, REMOVAL, &body);
-        let new = NewJob { progress: &progress, counters, barrier: Some(&body), account, ..ready };
+        let new = NewJob { progress: &progress, counters, open_invalidation: Some(&body), account, ..ready };
         if self.store.create_job(&new).await? != Creation::Made {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
             let standing = self.store.job(&id).await?;
@@ -82,7 +82,7 @@ impl View<'_> {
         if !self.store.bulletin().await?.has_room_for(&body) {
             return Ok(false);
         }
-        let new = NewJob { barrier: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
+        let new = NewJob { open_invalidation: Some(&body), ..NewJob::ready(&id, REMOVAL, &body) };
         if self.store.create_job(&new).await? == Creation::Made {
             return Ok(true);
         }

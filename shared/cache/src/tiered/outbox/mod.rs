@@ -56,7 +56,7 @@ impl View<'_> {
     }
 
     /// Remembers a mutation that L3 may have taken although nobody was told so.
-    pub(crate) fn suspect(&self, key: &Key, version: Version) {
+    pub(crate) fn doubt_write(&self, key: &Key, version: Version) {
         self.in_doubt().add(key, version);
     }
 
@@ -67,10 +67,10 @@ impl View<'_> {
 
     /// Whether the sync that was just taken in has notes to apply. Until that is done nobody trusts anything by that sync,
     /// not other operations of this process either.
-    pub(crate) fn heeding(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
+    pub(crate) fn outbox_due(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
         let due = self.due_notes(knowledge).is_some();
         if due {
-            knowledge.must_heed(sent);
+            knowledge.must_apply_outbox(sent);
         }
         due
     }
@@ -87,8 +87,8 @@ impl View<'_> {
     /// # Errors
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
-    pub(crate) async fn heed_notes(&self, heeding: bool) -> Result<(), Down> {
-        if heeding && let Some(found) = self.deliver_notes().await? {
+    pub(crate) async fn apply_outbox(&self, outbox_due: bool) -> Result<(), Down> {
+        if outbox_due && let Some(found) = self.deliver_notes().await? {
             // The journal has them now. Notes that are not finished in time are found, and finished, again.
             self.finish_notes(&found).await;
         }
@@ -197,8 +197,8 @@ impl View<'_> {
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
         let in_doubt: Vec<_> =
             in_doubt.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
-        let heeds = replays && !planted(Bug::GenerationEndedUnheard);
-        let generation = if heeds { found.generation.number } else { 0 };
+        let ends = replays && !planted(Bug::GenerationEndedUnheard);
+        let generation = if ends { found.generation.number } else { 0 };
         let checks = self.journal.notes_checked(found.began_us / 1000, generation);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
         let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();

@@ -132,7 +132,7 @@ impl View<'_> {
                 self.go_on_without_redis(&mut many, read, &down);
             }
         }
-        self.get_many_from_register(&mut many, read).await;
+        self.get_many_from_source_of_truth(&mut many, read).await;
         Ok(many.wanted.into_iter().map(|wanted| self.ended(wanted)).collect())
     }
 

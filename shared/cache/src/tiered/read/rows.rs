@@ -32,7 +32,7 @@ struct Risen<'k> {
 
 impl View<'_> {
     /// Asks L3 for all keys that are open, and brings what it says up into L2 and L1.
-    pub(crate) async fn get_many_from_register(&self, many: &mut Many<'_>, read: Read) {
+    pub(crate) async fn get_many_from_source_of_truth(&self, many: &mut Many<'_>, read: Read) {
         let open = many.open();
         if open.is_empty() {
             return;

@@ -109,7 +109,7 @@ impl View<'_> {
         copy.reads.fetch_add(1, Relaxed) + 1
     }
 
-    pub(crate) fn take_touched(&self) -> Vec<Touch> {
+    pub(crate) fn take_access_deltas(&self) -> Vec<Touch> {
         let access_deltas = self.access_deltas().take(self.clock.now_ms());
         let touch = |(key, Reads { version, count, last_ms })| Touch { key, version, reads: count, last_ms };
         access_deltas.into_iter().map(touch).collect()
@@ -123,7 +123,7 @@ impl View<'_> {
     }
 
     /// Takes the fleet's numbers of reads back into the copies that L1 still holds.
-    pub(crate) fn settle_touched(&self, touches: &[Touch], reply: Reply) {
+    pub(crate) fn settle_access_deltas(&self, touches: &[Touch], reply: Reply) {
         let now_ms = self.clock.now_ms();
         for (touch, total) in touches.iter().zip(totals(reply)) {
             if let Some(total) = total

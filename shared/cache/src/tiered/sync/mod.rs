@@ -131,25 +131,25 @@ impl View<'_> {
         };
         let mut replies = replies?.into_iter();
         self.sync_times.add(began.elapsed());
-        let (looked, as_of, fenced, heeding) = {
+        let (looked, as_of, fenced, outbox_due) = {
             let mut reply = self.reply_to_sync(replies.next())?;
             let fenced = reply.fenced.take();
             let (looked, as_of, mut knowledge) = self.learn(reply, &sent, about, &hot)?;
-            (looked, as_of, fenced, self.heeding(&sent, &mut knowledge))
+            (looked, as_of, fenced, self.outbox_due(&sent, &mut knowledge))
         };
         let answers = replies.by_ref().take(count).collect();
         piggybacked.settle(replies);
         // Seldom more than nothing, and the deepest of all futures.
-        let heeded = Box::pin(self.heed_notes(heeding)).await;
-        self.knowledge().heeded(&sent, heeded.is_ok());
-        if let Err(down) = &heeded
+        let outbox_applied = Box::pin(self.apply_outbox(outbox_due)).await;
+        self.knowledge().outbox_applied(&sent, outbox_applied.is_ok());
+        if let Err(down) = &outbox_applied
             && down.is_refusal()
         {
             // With notes that the journal cannot take, what it says is of no use.
             self.link.spare();
             self.link.leave_alone();
         }
-        heeded?;
+        outbox_applied?;
         if let Some(truth) = truth {
             self.audit(&sample, truth, looked.as_ref());
         }
@@ -337,7 +337,7 @@ impl View<'_> {
         let before = knowledge.settled();
         let (as_of, delta) = knowledge.learn(reply, sent, |delta| {
             if !delta.changes.is_empty() {
-                panic_at(Panic::NewsUnheeded);
+                panic_at(Panic::DeltaUnapplied);
             }
             self.apply_delta(delta);
         })?;

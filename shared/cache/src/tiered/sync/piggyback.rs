@@ -33,7 +33,7 @@ pub(crate) struct Riding<'a> {
 }
 
 impl Riding<'_> {
-    /// Heeds the replies to the commands that rode along.
+    /// Applies the replies to the commands that rode along.
     pub(crate) fn settle(mut self, replies: impl Iterator<Item = Reply>) {
         panic_at(Panic::Piggybacked);
         for reply in replies {
@@ -55,7 +55,7 @@ impl View<'_> {
         if self.link.is_refusing() {
             return self.riding([]);
         }
-        let touches = self.setup.copies.touch(self.take_touched());
+        let touches = self.setup.copies.touch(self.take_access_deltas());
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::AccessDeltas(touches)));
         let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
@@ -69,7 +69,7 @@ impl View<'_> {
 
     fn settle(&self, piggybacked_command: Rider, reply: Reply) {
         match piggybacked_command {
-            Rider::AccessDeltas(touches) => self.settle_touched(&touches, reply),
+            Rider::AccessDeltas(touches) => self.settle_access_deltas(&touches, reply),
             Rider::Undone(write) => self.settle_undone(write, reply),
             Rider::Renewed(renewal) => {
                 if let Err(down) = self.settle_renewal(&renewal, reply) {

@@ -327,7 +327,7 @@ impl Untold<'_> {
 
 impl Drop for Untold<'_> {
     fn drop(&mut self) {
-        self.view.suspect(self.key, self.version);
+        self.view.doubt_write(self.key, self.version);
     }
 }
 
