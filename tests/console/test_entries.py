@@ -80,6 +80,26 @@ def test_a_key_that_is_not_there_is_told(console):
     expect(problem(console).locator(".request")).not_to_be_empty()
 
 
+def test_why_a_read_is_answered_as_it_is_is_said(console, caller, shot):
+    caller.put("why:1", tags=["red"])
+    look(console, "why:1")
+    button = console.get_by_role("button", name="Explain")
+    button.click()
+    why = console.get_by_role("region", name="Why")
+    expect(why).to_contain_text("A read finds the newest value.")
+    expect(why.locator("tbody tr")).to_have_count(3)
+    caller.call("POST", "invalidate", {"tags": ["red"], "reason": "because"})
+    # Not before the window is over: until then the container may have it.
+    for _ in range(60):
+        button.click()
+        console.wait_for_timeout(500)
+        if why.get_by_text("A read finds nothing.").count() == 1:
+            break
+    expect(why).to_contain_text("An invalidation by tag meant it.")
+    expect(why).to_contain_text("because")
+    shot(console, "explain")
+
+
 def test_time_to_live_is_changed_and_the_entry_deleted(console, caller):
     caller.put("changed:1", ttl_seconds=60)
     entry = look(console, "changed:1")

@@ -11,7 +11,7 @@ def test_levels_are_told_in_words_and_drawn(console, caller, shot):
     expect(console.get_by_text("Everything answers as it should.")).to_be_visible()
     expect(console.locator(".chart canvas")).to_have_count(2)
     # The counts of a container come with its syncs, of which there is one a second while it is asked.
-    drawn = console.get_by_role("img", name=re.compile(r"^Hit ratio .* L1 \d"))
+    drawn = console.get_by_role("img", name=re.compile(r"^Hit ratio .*; last: L1 \d"))
     caller.put("levels:1")
     for _ in range(60):
         caller.call("GET", entry("levels:1"))

@@ -5,7 +5,6 @@ import { useEffect, useState } from "./hooks.js";
 import { ApiError, send } from "./api.js";
 import { Config } from "./config.js";
 import { Entry } from "./entry.js";
-import { added } from "./history.js";
 import { Invalidate } from "./invalidate.js";
 import { Jobs } from "./jobs.js";
 import { Journal } from "./journal.js";
@@ -64,16 +63,12 @@ function useView(views) {
   return view;
 }
 
-/** The status, looked at while the page is open, and what became of its counts. */
+/** The status and the last hour, looked at while the page is open. */
 function useStatus(bearer) {
-  const [history, setHistory] = useState([]);
-  const { data, problem } = useLook(async () => {
+  return useLook(async () => {
     if (!may(bearer, "cache:read")) throw new ApiError(0, { code: "", message: "This token may not read the status" });
-    const { data: status } = await send(bearer, "GET", "status");
-    setHistory((before) => added(before, status));
-    return status;
+    return (await send(bearer, "GET", "status?history=60")).data;
   }, STATUS_EVERY, [bearer]);
-  return { status: data, problem, history };
 }
 
 function Banner({ bearer, status, problem, onLeave }) {
@@ -90,7 +85,7 @@ function Console({ bearer, onLeave }) {
   const view = useView(views);
   const [chosen, setChosen] = useState("");
   const [draft, setDraft] = useState(BLANK);
-  const { status, problem, history } = useStatus(bearer);
+  const { data: status, problem } = useStatus(bearer);
   useEffect(() => {
     if (status) performance.mark("usable");
   }, [status]);
@@ -106,7 +101,7 @@ function Console({ bearer, onLeave }) {
     location.hash = "put";
   };
   const shown = {
-    levels: () => html`<${Levels} ...${{ status, problem, history, bearer }} />`,
+    levels: () => html`<${Levels} ...${{ status, problem, bearer }} />`,
     keys: () => html`<${Keys} bearer=${bearer} onOpen=${look} />`,
     entry: () => html`<${Entry} bearer=${bearer} chosen=${chosen} onEdit=${edit} />`,
     put: () => html`<${Put} bearer=${bearer} draft=${draft} onDraft=${setDraft} onLook=${look} />`,

@@ -1,6 +1,7 @@
 // One entry: its value, folded, and what is said about it; for who may write, another time to live, or its end.
 
 import { ApiError, query, send } from "./api.js";
+import { Explained, explain } from "./explain.js";
 import { LEVELS, bytes, number, short, time, until } from "./format.js";
 import { useEffect, useState } from "./hooks.js";
 import { member } from "./json.js";
@@ -81,8 +82,10 @@ export function Entry({ bearer, chosen, onEdit }) {
   const [key, setKey] = useState(chosen);
   const [said, setSaid] = useState();
   const looked = useAction((asked) => look(bearer, asked));
+  const explained = useAction(() => explain(bearer, key));
   const open = (asked) => {
     setSaid(undefined);
+    explained.clear();
     looked.run(asked);
   };
   useEffect(() => {
@@ -105,9 +108,11 @@ export function Entry({ bearer, chosen, onEdit }) {
     <form class="row" onSubmit=${submit}>
       <${Input} id="entry-key" label="Key" value=${key} onValue=${setKey} required error=${wrong(looked.problem, "key")} />
       <button class="main" disabled=${looked.isBusy}>Look</button>
+      <button type="button" disabled=${explained.isBusy} onClick=${explained.run}>Explain</button>
     </form>
     ${said && html`<${Done}>${said}<//>`}
     <${Problem} of=${looked.problem} beside=${["key"]} />
+    <${Explained} of=${explained.result} problem=${explained.problem} />
     ${entry && html`<article aria-label="The entry">
       <h2><${Text} of=${entry.key} /></h2>
       <${Value} text=${entry.value} />

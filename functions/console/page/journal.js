@@ -12,7 +12,7 @@ const SHOWN = 200;
 const list = (texts, join) => texts.map((text) => visible(text)).join(join);
 
 /** What a record is about. */
-function Subject({ of }) {
+export function Subject({ of }) {
   if (of.key !== undefined) return html`<${Text} of=${of.key} />`;
   if (of.pattern !== undefined) return html`<${Text} of=${of.pattern} />`;
   if (of.tags) return html`tags <code class="text">${list(of.tags, of.match === "all" ? " and " : " or ")}</code>`;

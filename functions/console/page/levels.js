@@ -3,7 +3,7 @@
 import { limits } from "./api.js";
 import { Chart, Legend } from "./chart.js";
 import { LEVELS, bytes, number, ratio, span, time, until } from "./format.js";
-import { columns } from "./history.js";
+import { asked, columns, hitRatio } from "./history.js";
 import { Problem, Title, html } from "./ui.js";
 
 /** What it means for users that a level is not healthy. */
@@ -80,33 +80,33 @@ function Limits({ usage }) {
   </section>`;
 }
 
-function Charts({ history }) {
-  const latest = (field, shown) => LEVELS.map(({ short }, at) => {
-    const value = history.findLast((look) => look.seen[at][field] !== null)?.seen[at][field];
+function Charts({ minutes }) {
+  const latest = (of, shown) => LEVELS.map(({ id, short }) => {
+    const values = minutes.map((minute) => of(minute.levels.find(({ level }) => level === id)));
+    const value = values.findLast((one) => one !== null);
     return `${short} ${value === undefined ? "unknown" : shown(value)}`;
   }).join(", ");
   const rate = (value) => `${value < 10 ? value.toFixed(1) : number(Math.round(value))}/s`;
-  const since = history.length > 0 ? span((Date.now() - history[0].at) / 1000) : "0 s";
   return html`<section class="charts" aria-label="Charts">
-    <figure><figcaption>Hit ratio</figcaption>
-      <${Chart} label=${`Hit ratio of each level over time; last: ${latest("ratio", ratio)}`} data=${columns(history, "ratio")}
+    <figure><figcaption>Hit ratio, minute by minute</figcaption>
+      <${Chart} label=${`Hit ratio of each level in the last hour; last: ${latest(hitRatio, ratio)}`} data=${columns(minutes, hitRatio)}
         range=${[0, 1]} shown=${(value) => ratio(value)} /></figure>
     <figure><figcaption>Traffic: how often each level was asked</figcaption>
-      <${Chart} label=${`Reads a second of each level over time; last: ${latest("rate", rate)}`} data=${columns(history, "rate")}
+      <${Chart} label=${`Reads a second of each level in the last hour; last: ${latest(asked, rate)}`} data=${columns(minutes, asked)}
         range=${(_, low, high) => [0, Math.max(1, high)]} shown=${rate} /></figure>
     <${Legend} />
-    <p class="faint">As seen in the last ${since}; the page keeps an hour. Now: hit ratio ${latest("ratio", ratio)}; asked ${latest("rate", rate)}.</p>
+    <p class="faint">In the minute that has begun: hit ratio ${latest(hitRatio, ratio)}; asked ${latest(asked, rate)}.</p>
   </section>`;
 }
 
-export function Levels({ status, problem, history, bearer }) {
+export function Levels({ status, problem, bearer }) {
   return html`<${Title}>Levels<//>
     <${Problem} of=${problem} />
     ${status && html`
       <p class="summary" aria-live="polite"><${Pill} of=${status.status} /> ${summary(status)}</p>
       <div class="cards">${status.levels.map((level) => html`<${Level} key=${level.level} level=${level}
         name=${LEVELS.find(({ id }) => id === level.level).name} />`)}</div>
-      <${Charts} history=${history} />
+      <${Charts} minutes=${status.history} />
       <div class="cards">
         <${Fleet} fleet=${status.fleet} stats=${status.overall_stats} />
         <${Limits} usage=${status.usage} />
