@@ -88,6 +88,11 @@ export function Entry({ bearer, chosen, onEdit }) {
     explained.clear();
     looked.run(asked);
   };
+  const ask = () => {
+    setSaid(undefined);
+    looked.clear();
+    explained.run();
+  };
   useEffect(() => {
     if (chosen) open(chosen);
   }, []);
@@ -108,7 +113,7 @@ export function Entry({ bearer, chosen, onEdit }) {
     <form class="row" onSubmit=${submit}>
       <${Input} id="entry-key" label="Key" value=${key} onValue=${setKey} required error=${wrong(looked.problem, "key")} />
       <button class="main" disabled=${looked.isBusy}>Look</button>
-      <button type="button" disabled=${explained.isBusy} onClick=${explained.run}>Explain</button>
+      <button type="button" disabled=${explained.isBusy} onClick=${ask}>Explain</button>
     </form>
     ${said && html`<${Done}>${said}<//>`}
     <${Problem} of=${looked.problem} beside=${["key"]} />
