@@ -19,6 +19,8 @@ PACKAGERS := cargo-lambda==1.9.2
 # Readers of openapi.yaml. Hypothesis chooses from a seed what schemathesis generates; the client is formatted by ruff.
 READERS := schemathesis==4.32.5 hypothesis==6.170.15 hypothesis-graphql==0.13.5 \
 	openapi-python-client==0.29.1 ruff==0.17.6
+# The TypeScript client, which is left out where there is no npm.
+TYPERS := openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3 @types/node@22.20.7
 # Who clicks the console through, in the machine's own Chromium; and the accessibility checks of its page, from npm.
 CLICKERS := playwright==1.65.2 pytest==9.2.0
 AXE := 4.14.1
@@ -36,7 +38,7 @@ warm-tick: ## Fire the schedules of the running API once (PORT)
 	@curl --fail --silent --show-error -X POST http://127.0.0.1:$(or $(PORT),3000)/_strata/schedule && echo
 
 # One cargo command for binaries and tests: dependencies are then built once, with one set of features.
-test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-read-api $(TOOLS)/ready-to-click ## Run all tests, most of them against the local stack
+test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-read-api $(TOOLS)/ready-to-type $(TOOLS)/ready-to-click ## Run all tests, most of them against the local stack
 	cargo test --workspace
 	@$(MAKE) --no-print-directory orders
 	@tests/stack/template-mutants.sh $(TOOLS)/bin template.yaml
@@ -79,8 +81,8 @@ fuzz-api: binaries redis $(TOOLS)/ready-to-read-api ## Send the running binaries
 	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local \
 		tests/stack/fuzz-api.sh $(TOOLS)/bin/schemathesis $(or $(EXAMPLES),15) $(SEED)
 
-clients: binaries redis $(TOOLS)/ready-to-read-api ## Make a typed client of openapi.yaml and have it take every operation (in target/clients)
-	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local tests/stack/client-tour.sh $(TOOLS)/bin $(TARGET)/clients
+clients: binaries redis $(TOOLS)/ready-to-read-api $(TOOLS)/ready-to-type ## Make typed clients of openapi.yaml and have them take every operation (in target/clients)
+	@tests/stack/with-stack.sh $(TARGET)/debug/strata-local tests/stack/client-tour.sh $(TOOLS) $(TARGET)/clients
 
 # These three need a Docker engine, and are no part of `test`: it takes minutes where one is there.
 SAM_LOCAL = $(TOOLS)/bin/python tests/stack/sam-local.py $(TARGET)
@@ -130,6 +132,11 @@ $(TOOLS)/ready $(TOOLS)/ready-to-package $(TOOLS)/ready-to-read-api $(TOOLS)/rea
 	@tests/stack/install-python.sh
 	python3 -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(WANTED)
+	@touch $@
+
+$(TOOLS)/ready-to-type: Makefile
+	@mkdir -p $(TOOLS)/typescript
+	@if command -v npm >/dev/null; then npm install --silent --no-save --prefix $(TOOLS)/typescript $(TYPERS); fi
 	@touch $@
 
 $(TOOLS)/axe.min.js: Makefile
