@@ -68,6 +68,7 @@ PARAMETERS = $(TOOLS)/bin/python tests/stack/parameter-tables.py template.yaml
 lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
 	$(TOOLS)/bin/typos
 	$(TOOLS)/bin/taplo check --no-schema

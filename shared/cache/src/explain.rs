@@ -1,6 +1,6 @@
 //! Why a read of a key is answered as it is, here and now: what is known of it in every level, and what did that to it.
 //!
-//! [`facts`] says what was asked of whom, `past` what the journal still knows of the key; `judge` makes a verdict and a
+//! `facts` says what was asked of whom, `past` what the journal still knows of the key; `judge` makes a verdict and a
 //! reason of both and asks nobody. So the reasons can be tested one by one.
 
 pub(crate) mod facts;

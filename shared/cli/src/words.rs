@@ -29,7 +29,7 @@ pub struct Global {
     /// The profile to use, as `strata login` wrote it [default: the one of the file, or `default`]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The API's base URL, such as https://api.regulateai.com/v1/cache
+    /// The API's base URL, such as `https://api.regulateai.com/v1/cache`
     #[arg(long, global = true)]
     pub url: Option<String>,
     /// A file with the token, which is never an argument itself

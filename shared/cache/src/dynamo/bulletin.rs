@@ -9,6 +9,7 @@ use super::{
 };
 use crate::config::document::Document;
 use aws_sdk_dynamodb::types::{Delete, Put};
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::try_join;
 
 /// Its partition. The release before kept its notes here as well.
@@ -68,9 +69,10 @@ impl Store {
     ///
     /// # Errors
     /// Also when the tables belong to another deployment.
-    pub(crate) async fn bulletin(&self) -> Result<Bulletin, L3Error> {
-        // Asked once: it need not make every other future larger.
-        try_join!(self.read_bulletin(), Box::pin(self.belong())).map(|(bulletin, ())| bulletin)
+    pub(crate) fn bulletin(&self) -> BoxFuture<'_, Result<Bulletin, L3Error>> {
+        // On the heap: it is large, seldom needed, and would make every operation as large.
+        let read = async { try_join!(self.read_bulletin(), self.belong()).map(|(bulletin, ())| bulletin) };
+        read.boxed()
     }
 
     async fn read_bulletin(&self) -> Result<Bulletin, L3Error> {

@@ -16,7 +16,7 @@ pub struct CachedEntry {
     pub as_of: Position,
     /// The journal's position up to which nothing is known to have happened to it, as a [word](Position::packed).
     known: AtomicU64,
-    /// When it was last known to be current, in [steady](Clock::steady_ms) milliseconds; `i64::MIN` for never.
+    /// When it was last known to be current, in [steady](crate::Clock::steady_ms) milliseconds; `i64::MIN` for never.
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
     pub deadline_ms: i64,

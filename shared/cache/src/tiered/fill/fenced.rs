@@ -33,6 +33,7 @@ use crate::{
     version::Position,
 };
 use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
 use std::time::Duration;
 use tokio::{join, time::Instant};
 
@@ -54,7 +55,17 @@ struct Filling {
 
 impl TieredCache {
     /// Stores a value unless something has touched the key since the miss of its token.
-    pub(crate) async fn fill_with(&self, key: &Key, put: &Put, token: &FillToken) -> Result<Stored, CacheError> {
+    pub(crate) fn fill_with<'a>(
+        &'a self,
+        key: &'a Key,
+        put: &'a Put,
+        token: &'a FillToken,
+    ) -> BoxFuture<'a, Result<Stored, CacheError>> {
+        // On the heap, so that it does not make every PUT as large.
+        self.fill_fenced(key, put, token).boxed()
+    }
+
+    async fn fill_fenced(&self, key: &Key, put: &Put, token: &FillToken) -> Result<Stored, CacheError> {
         let mut filling = Filling { name: fastrand::u64(1..), claimed: None };
         let stored = loop {
             if let Some(ended) = ended(self.view().store_filled(key, put, token, &mut filling).await) {

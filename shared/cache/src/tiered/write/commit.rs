@@ -18,7 +18,10 @@ use crate::{
     version::Version,
 };
 use bytes::Bytes;
-use futures_util::future::join;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join},
+};
 use std::sync::Arc;
 
 /// A mutation under way.
@@ -80,10 +83,16 @@ pub(crate) struct Effect {
 }
 
 impl View<'_> {
-    pub(crate) async fn commit(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
+    /// On the heap: what a mutation needs for that is large, and of no use before.
+    pub(crate) fn commit<'a>(
+        &'a self,
+        plan: &'a Plan<'_>,
+        begun: &'a Begun,
+        path: &'a mut Path,
+    ) -> BoxFuture<'a, Result<Ended, CacheError>> {
         match self.source_of_truth() {
-            SourceOfTruth::L3 => self.commit_to_l3(plan, begun, path).await,
-            SourceOfTruth::L2 => self.commit_to_l2(plan, begun, path).await,
+            SourceOfTruth::L3 => self.commit_to_l3(plan, begun, path).boxed(),
+            SourceOfTruth::L2 => self.commit_to_l2(plan, begun, path).boxed(),
         }
     }
 
