@@ -188,13 +188,13 @@ impl Client {
     }
 }
 
-fn call(method: Method, key: &str) -> Call {
+pub(crate) fn call(method: Method, key: &str) -> Call {
     // Every key can be sent as a parameter; in a path some would be taken for steps of it.
     Call::new(method, "/entries").query("key", Some(key))
 }
 
 /// A reply, or `None` where the entry is not there.
-fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
+pub(crate) fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
     match sent {
         Ok(reply) => Ok(Some(reply)),
         Err(error) if error.code() == Some(&Code::CacheKeyNotFound) => Ok(None),

@@ -31,6 +31,8 @@ examples! {
     get_if_changed = "../../../../shared/client/examples/get_if_changed.rs",
     put = "../../../../shared/client/examples/put.rs",
     delete = "../../../../shared/client/examples/delete.rs",
+    head = "../../../../shared/client/examples/head.rs",
+    patch = "../../../../shared/client/examples/patch.rs",
     invalidate = "../../../../shared/client/examples/invalidate.rs",
     warm = "../../../../shared/client/examples/warm.rs",
     job = "../../../../shared/client/examples/job.rs",
