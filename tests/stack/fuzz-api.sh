@@ -8,11 +8,11 @@ seed=${3-}
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 
-# Fails as well when no answer led to another request, with which schemathesis itself is content.
+# Some answers may be waited for, for 20 s. Fails as well when no answer led to another request, with which schemathesis itself is content.
 judge() {
     failed=0
     "$schemathesis" --config-file tests/stack/schemathesis.toml run openapi.yaml \
-        --url "$API" --header "Authorization: Bearer $TOKEN" \
+        --request-timeout 30 --url "$API" --header "Authorization: Bearer $TOKEN" \
         --max-examples "$examples" ${seed:+--seed "$seed"} --no-color "$@" >"$report" || failed=$?
     cat "$report"
     if ! grep -Eq 'API Links: +[1-9][0-9]* covered' "$report"; then
