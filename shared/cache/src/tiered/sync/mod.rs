@@ -115,8 +115,13 @@ impl View<'_> {
         let began = Instant::now();
         let hot = self.hot_keys();
         let sample = self.sample();
-        let keys: Vec<&Key> = about.keys.iter().copied().chain(sample.iter().map(|(key, _)| key)).collect();
-        let about = About { keys: &keys, always: about.always || !sample.is_empty(), ..about };
+        let keys: Vec<&Key>;
+        let about = if sample.is_empty() {
+            about
+        } else {
+            keys = about.keys.iter().copied().chain(sample.iter().map(|(key, _)| key)).collect();
+            About { keys: &keys, always: true, ..about }
+        };
         let sent = self.send();
         let sync = self.sync_command(&sent, about, &hot);
         let (riding, piggybacked) = self.piggybacked();
