@@ -79,22 +79,7 @@ mod tests {
     use super::*;
 
     fn mutation(kind: &str) -> Mutation {
-        Mutation {
-            position: Position::ZERO,
-            at_ms: 0,
-            kind: kind.to_owned(),
-            key: None,
-            pattern: None,
-            tags: None,
-            all_tags: false,
-            keys: None,
-            except_tags: None,
-            levels: None,
-            by: Some("me".to_owned()),
-            reason: None,
-            matched: None,
-            changes: None,
-        }
+        Mutation { by: Some("me".to_owned()), ..Mutation::bare(Position::ZERO, 0, kind.to_owned()) }
     }
 
     fn all() -> [Mutation; 5] {

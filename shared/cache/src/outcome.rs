@@ -265,6 +265,28 @@ pub struct Mutation {
     pub changes: Option<Vec<FieldChange>>,
 }
 
+impl Mutation {
+    /// One of which nothing is told but where, when and what it was.
+    pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
+        Mutation {
+            position,
+            at_ms,
+            kind,
+            key: None,
+            pattern: None,
+            tags: None,
+            all_tags: false,
+            keys: None,
+            except_tags: None,
+            levels: None,
+            by: None,
+            reason: None,
+            matched: None,
+            changes: None,
+        }
+    }
+}
+
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
 #[derive(Debug)]
 pub enum CacheError {

@@ -39,22 +39,7 @@ fn tags() -> Vec<Arc<str>> {
 }
 
 fn mutation(kind: &str, ms_ago: u64) -> Mutation {
-    Mutation {
-        position: at(ms_ago),
-        at_ms: NOW,
-        kind: kind.to_owned(),
-        key: None,
-        pattern: None,
-        tags: None,
-        all_tags: false,
-        keys: None,
-        except_tags: None,
-        levels: None,
-        by: None,
-        reason: None,
-        matched: None,
-        changes: None,
-    }
+    Mutation::bare(at(ms_ago), NOW, kind.to_owned())
 }
 
 /// The key was put, or deleted, so long ago, as the last that is known of it.

@@ -152,20 +152,11 @@ pub(crate) fn mutation(position: Position, fields: &Fields, matched: Option<u64>
     let written = fields.get("body").and_then(|body| serde_json::from_str::<WrittenInvalidation>(body).ok());
     let at_ms = text("time").and_then(|ms| ms.parse().ok()).or_else(|| position.ms.try_into().ok())?;
     let mut mutation = Mutation {
-        position,
-        at_ms,
-        kind,
         key: text("key"),
-        pattern: None,
-        tags: None,
-        all_tags: false,
-        keys: None,
-        except_tags: None,
-        levels: None,
         by: text("by"),
-        reason: None,
         matched,
         changes: text("changes").and_then(|changes| serde_json::from_str(&changes).ok()),
+        ..Mutation::bare(position, at_ms, kind)
     };
     if let Some(written) = written {
         mutation.levels = Some(Levels::from_bits(written.levels));
