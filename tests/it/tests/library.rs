@@ -33,7 +33,7 @@ const GONE: [&str; 2] = ["gone:1", "gone:2"];
 const LONG: Duration = Duration::from_secs(60);
 /// By then what was sent to DynamoDB has arrived.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
-const REDIS_URL: &str = "LIBRARY_REDIS_URL";
+pub const REDIS_URL: &str = "LIBRARY_REDIS_URL";
 
 #[tokio::test]
 async fn many_operations_at_once_see_what_was_acknowledged() {
@@ -42,7 +42,7 @@ async fn many_operations_at_once_see_what_was_acknowledged() {
 }
 
 /// Runs a test of this binary in a process of its own, with the engines of the stack.
-async fn run(stack: &Stack, test: &str) {
+pub async fn run(stack: &Stack, test: &str) {
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
     process
         .args(["--exact", test, "--ignored", "--nocapture"])

@@ -2,7 +2,7 @@
 //! files are read for longer than a year, after which everything expires.
 
 use super::dump;
-use crate::library::named;
+use crate::library::{self, REDIS_URL, named};
 use serde_json::{Value, json};
 use std::time::Duration;
 use strata_cache::config::{Algorithm, FIELDS, Format, RedisUrl};
@@ -12,7 +12,6 @@ use strata_cache::{
 };
 use strata_it::stack::{Options, Stack};
 
-const REDIS_URL: &str = "GOLDEN_REDIS_URL";
 /// Nobody listens there.
 const NOWHERE: &str = "redis://127.0.0.1:1";
 /// When containers that reach Redis, and so go by its time for versions, believe to run: in the year 2100, in ms since the
@@ -46,17 +45,7 @@ pub fn values() -> Vec<(&'static str, String, Vec<&'static str>)> {
 /// Writes all of it beside engines of its own, and returns what stands in them then.
 pub async fn written() -> Value {
     let stack = Stack::start(Options::default().functions([""; 0])).await.unwrap();
-    let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
-    process
-        .args(["--exact", "golden::scenario::writes", "--ignored", "--nocapture"])
-        .env(REDIS_URL, stack.redis().url())
-        .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().engine_endpoint())
-        .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ACCESS_KEY_ID", "local")
-        .env("AWS_SECRET_ACCESS_KEY", "local");
-    let output = process.output().await.unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    library::run(&stack, "golden::scenario::writes").await;
     dump::dump(&stack).await
 }
 
