@@ -1,8 +1,10 @@
 //! L2: one hash per entry, written by script only over what is older.
 
+mod life;
 mod stock;
 mod sweep;
 
+pub(crate) use life::Life;
 pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 
@@ -57,7 +59,7 @@ pub(crate) struct WriteCopy<'a> {
     pub version: Version,
     pub as_of: Position,
     pub certified_ms: i64,
-    pub expires_at_ms: i64,
+    pub life: Life,
     pub envelope: &'a [u8],
     pub tags: &'a [Arc<str>],
     /// The levels its PUT named.
@@ -196,7 +198,7 @@ impl Copies {
         call.arg(copy.version.sortable())
             .arg(copy.as_of.sortable())
             .arg(copy.certified_ms)
-            .arg(copy.expires_at_ms)
+            .arg(copy.life.kept_until_ms())
             .arg(copy.key)
             .arg(seen_version)
             .arg(seen_stamp)
@@ -204,7 +206,8 @@ impl Copies {
             .arg(copy.envelope)
             .arg(lines(copy.tags))
             .arg(copy.levels.bits())
-            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default());
+            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default())
+            .arg(copy.life.ends());
     }
 
     /// The command that removes every copy of `key` older than `version`.

@@ -55,8 +55,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
-    share, size, stock, totals,
+    Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
+    owner, share, size, stock, totals,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};

@@ -7,11 +7,12 @@ pub(crate) mod many;
 pub(crate) mod newest;
 pub(crate) mod promote;
 pub(crate) mod rows;
+pub(crate) mod stale;
 
 use crate::tiered::{
     fill::Miss,
     fleet::configure::FOLLOW_INTERVAL_MS,
-    read::newest::Newest,
+    read::{newest::Newest, stale::Kept},
     sync::{About, Synced},
     view::{Stop, View},
 };
@@ -20,6 +21,7 @@ use crate::{
     coherence::{AsOf, Looked, Since},
     config::LARGEST_ENTRY_BYTES,
     entry::Entry,
+    grace::Freshness,
     key::Key,
     level::Level,
     memory::CachedEntry,
@@ -48,6 +50,8 @@ pub(crate) enum Shared {
     Trusted(Box<Found>, Arc<Entry>),
     /// A copy that only L3 can confirm.
     Distrusted(Box<Found>, Option<Arc<Entry>>),
+    /// The newest value, which has expired, and which the reader takes all the same.
+    Expired(Kept),
     /// Nothing.
     Nothing,
 }
@@ -87,8 +91,9 @@ impl View<'_> {
             self.follow(FOLLOW_INTERVAL_MS).await;
         }
         self.in_force()?;
-        match asked.and_then(|asked| self.get_from_redis(key, asked, path)) {
+        match asked.and_then(|asked| self.get_from_redis(key, read, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
+            Ok(Err(Shared::Expired(kept))) => Ok(self.get_past_expiry(key, read, miss, kept, path).await?),
             Ok(Err(shared)) => Ok(self.get_from_register(key, read, miss, Some(shared), path).await?),
             Err(down) => {
                 path.l2 = Step::Unavailable;
@@ -109,8 +114,10 @@ impl View<'_> {
     pub(crate) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
-        let (is_due, settled) = self.outlook(now_ms);
-        self.get_if(key, path, settled, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
+        let window_ms = self.window_ms(read);
+        let (is_due, settled) = self.outlook(now_ms, window_ms);
+        let is_recent = |copy: &CachedEntry| self.is_recent(copy, now_ms, window_ms);
+        self.get_if(key, path, settled, |copy| !read.no_cache && (!is_due || is_recent(copy)))
     }
 
     /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it: where it is known to be
@@ -142,14 +149,15 @@ impl View<'_> {
     /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
     /// now: one round trip.
     async fn ask_redis(&self, key: &Key, read: Read, miss: Option<&mut Miss>, path: &mut Path) -> Result<Asked, Down> {
-        let due = miss.is_some() || read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
+        let is_old = || self.is_due(i64::MIN, self.clock.steady_ms(), self.window_ms(read));
+        let due = miss.is_some() || read.no_cache || self.owes_notes() || is_old();
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
         let before = self.as_of();
         let known = before.position;
         let wanted = miss.as_ref().map(|miss| miss.wanted);
         let read_copy = || match wanted {
-            Some(wanted) => self.setup.copies.read_or_lease(key.as_str(), wanted, false),
+            Some(wanted) => self.setup.copies.read_or_lease(key.as_str(), wanted, false, self.clock.now_ms()),
             None => self.setup.copies.read(key.as_str()),
         };
         let unsure = self.is_unsure(key, held);
@@ -182,13 +190,19 @@ impl View<'_> {
     }
 
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
-    fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+    fn get_from_redis(
+        &self,
+        key: &Key,
+        read: Read,
+        asked: Asked,
+        path: &mut Path,
+    ) -> Result<Result<Hit, Shared>, Down> {
         let (reply, known, as_of, looked) = match asked {
             Asked::Memory(copy) => return Ok(Ok(self.hit(key, &copy, Level::L1))),
             Asked::Confirmed(copy) => return Ok(Ok(self.hit(key, &copy, Level::L3))),
             Asked::Redis { reply, known, as_of, looked } => (reply, known, as_of, looked),
         };
-        Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
+        Ok(match self.judge(key, read, Found::parse(reply)?, looked.as_ref(), path) {
             Shared::Trusted(found, entry) => {
                 Ok(self.deliver(key, as_of, self.source_in_redis(known, &found, entry), Level::L2))
             }
@@ -197,26 +211,43 @@ impl View<'_> {
     }
 
     /// Whether the copy that was found may be returned.
-    pub(crate) fn judge(&self, key: &Key, found: Option<Found>, looked: Option<&Looked>, path: &mut Path) -> Shared {
+    pub(crate) fn judge(
+        &self,
+        key: &Key,
+        read: Read,
+        found: Option<Found>,
+        looked: Option<&Looked>,
+        path: &mut Path,
+    ) -> Shared {
         path.l2 = Step::Miss;
         let Some(found) = found else { return Shared::Nothing };
         let now_ms = self.clock.now_ms();
         let entry = match codec::decode(&found.envelope, LARGEST_ENTRY_BYTES) {
-            Ok(entry) if !entry.is_expired(now_ms) => Arc::new(entry),
-            Ok(_) => return Shared::Nothing,
+            Ok(entry) => Arc::new(entry),
             Err(error) => {
                 tracing::warn!(%error, level = %Level::L2, "unreadable envelope");
                 return Shared::Distrusted(Box::new(found), None);
             }
         };
+        let freshness = Freshness::of(&entry, read, now_ms);
+        if freshness == Freshness::Over {
+            return Shared::Nothing;
+        }
         let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
         let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
-        if trusted {
-            path.l2 = Step::Hit;
-            Shared::Trusted(Box::new(found), entry)
-        } else {
-            path.l2 = Step::Stale;
-            Shared::Distrusted(Box::new(found), Some(entry))
+        let found = Box::new(found);
+        match freshness {
+            Freshness::Live if trusted => {
+                path.l2 = Step::Hit;
+                Shared::Trusted(found, entry)
+            }
+            Freshness::Live | Freshness::Stale if !trusted => {
+                path.l2 = Step::Stale;
+                Shared::Distrusted(found, Some(entry))
+            }
+            _ if trusted => Shared::Expired(Kept { found, entry, freshness }),
+            // Whoever can confirm it can say more than that.
+            _ => Shared::Nothing,
         }
     }
 
@@ -239,7 +270,7 @@ impl View<'_> {
             return Ok(None);
         }
         let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let row = self.store.read(key.as_str()).await?;
+        let row = self.store.read_until(key.as_str(), read.until()).await?;
         if let Some(miss) = &mut miss {
             miss.seen = row.as_ref().map(|row| row.standing);
         }
@@ -252,7 +283,7 @@ impl View<'_> {
         if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, path) {
             return answer;
         }
-        let value = self.newest(key, row, distrusted.as_ref(), path);
+        let value = self.newest(key, read, row, distrusted.as_ref(), path);
         let Some(value) = value.filter(|value| !self.is_masked(value.level, key, &value.entry)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, as_of, &found, miss).await;
@@ -262,9 +293,16 @@ impl View<'_> {
         let level = value.level;
         // The window counts from when it was known what is open: a row that is hidden since may still be there.
         let source = value.source(as_of, asked_ms, read_at_ms.min(known_ms));
-        let confirmed =
-            !reachable || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
-        let hit = if confirmed { self.deliver(key, as_of, source, level) } else { self.hand_over(key, source, level) };
+        // What has expired and is about to be replaced stays where it is.
+        let is_leaving = value.stale && miss.is_some();
+        let confirmed = !reachable
+            || is_leaving
+            || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
+        let hit = match confirmed {
+            _ if value.stale => self.hand_over_stale(key, source, level),
+            true => self.deliver(key, as_of, source, level),
+            false => self.hand_over(key, source, level),
+        };
         Ok(Some(hit))
     }
 
@@ -313,7 +351,8 @@ impl View<'_> {
             return;
         }
         let undo = self.setup.copies.undo(self.operation(as_of), key.as_str(), found.version, found.as_of);
-        let lease = miss.as_ref().map(|miss| self.setup.copies.read_or_lease(key.as_str(), miss.wanted, true));
+        let now_ms = self.clock.now_ms();
+        let lease = miss.as_ref().map(|miss| self.setup.copies.read_or_lease(key.as_str(), miss.wanted, true, now_ms));
         let dropped = match self.ask_all([undo].into_iter().chain(lease).collect(), 0).await {
             Ok(replies) => {
                 let mut replies = replies.into_iter();
@@ -348,8 +387,8 @@ impl View<'_> {
     }
 
     /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
-    pub(crate) fn is_recent(&self, copy: &CachedEntry, now_ms: i64) -> bool {
+    pub(crate) fn is_recent(&self, copy: &CachedEntry, now_ms: i64, window_ms: u64) -> bool {
         let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
-        age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
+        age_ms.max(0).unsigned_abs() < window_ms
     }
 }

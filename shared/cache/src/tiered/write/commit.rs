@@ -13,7 +13,7 @@ use crate::{
     planted::{Bug, planted},
     quota::Share,
     record::Change,
-    redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
+    redis::{Command, Done, Life, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
     source_of_truth::{Expected, SourceOfTruth},
     version::Version,
 };
@@ -279,7 +279,7 @@ impl View<'_> {
                     version: begun.version,
                     as_of: begun.as_of.position,
                     certified_ms: begun.began_ms,
-                    expires_at_ms: entry.expires_at_ms,
+                    life: Life::of(entry),
                     envelope,
                     tags: &entry.tags,
                     levels: entry.levels,

@@ -75,7 +75,7 @@ impl TieredCache {
     /// whatever comes of this.
     pub(crate) async fn put_off_end(&self, key: &Key, hit: &mut Hit) {
         let is_near = |sliding: Sliding| sliding.is_near(hit.entry.expires_at_ms, self.clock.now_ms());
-        if !hit.entry.sliding.is_some_and(is_near) {
+        if hit.stale || !hit.entry.sliding.is_some_and(is_near) {
             return;
         }
         // A reader waits for L3 no longer than for any one answer of it.
@@ -263,6 +263,7 @@ impl Revision {
             expires_at_ms: entry.expires_at_ms,
             ttl_seconds: entry.ttl_seconds,
             sliding: entry.sliding,
+            grace_seconds: entry.grace_seconds,
             tags: entry.tags.to_vec(),
             levels: entry.levels,
         };
