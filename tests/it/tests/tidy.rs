@@ -95,9 +95,15 @@ fn time_and_chance_of_the_library_are_handed_in() {
         let mut imports = code.split("use std::").skip(1).filter_map(|rest| rest.split(';').next());
         let is_clock = path == "shared/cache/src/clock.rs";
         let reads_time = imports.any(|names| names.contains("Instant")) || code.contains("std::time::Instant");
-        assert!(is_clock || !reads_time, "{path} reads the system's monotonic clock: tokio::time::Instant can be moved");
+        assert!(
+            is_clock || !reads_time,
+            "{path} reads the system's monotonic clock: tokio::time::Instant can be moved"
+        );
         let draws = uses_crate(code, "fastrand") || uses_crate(code, "getrandom");
-        assert!(path == "shared/cache/src/chance.rs" || path.ends_with("concurrency.rs") || !draws, "{path} draws lots");
+        assert!(
+            path == "shared/cache/src/chance.rs" || path.ends_with("concurrency.rs") || !draws,
+            "{path} draws lots"
+        );
     }
 }
 
