@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::{openapi::DOCUMENT, template::TEMPLATE};
 use strata_it::stack::repository;
 
 /// Files longer than [`MAX_LINES`], each with its reason.
@@ -179,4 +180,17 @@ fn nothing_is_left_for_later() {
             assert!(!marks.iter().any(|mark| line.contains(mark)), "{path}:{}: {line}", number + 1);
         }
     }
+}
+
+#[test]
+fn the_version_is_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(DOCUMENT["info"]["version"], version, "openapi.yaml");
+    assert_eq!(
+        TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["info"]["version"], version,
+        "template.yaml"
+    );
+    let changes = fs::read_to_string(repository().join("CHANGELOG.md")).unwrap();
+    let released = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    assert!(released.starts_with(&format!("{version} - ")), "CHANGELOG.md: {released}");
 }
