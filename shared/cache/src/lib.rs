@@ -65,6 +65,7 @@
 //! # }
 //! ```
 
+mod chance;
 pub mod clock;
 pub mod codec;
 mod coherence;
