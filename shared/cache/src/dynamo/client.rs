@@ -5,6 +5,7 @@ use super::{
     answers::{Answers, Listener},
     deployment::{Foreign, Identity},
     head::Head,
+    http,
     retries::Conflicts,
 };
 use crate::{
@@ -142,7 +143,7 @@ impl Store {
         *self.floors.enter(whole) = floors;
     }
 
-    /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
+    /// The client, made when it is needed first: reading TLS roots and settings takes milliseconds.
     pub(super) async fn client(&self) -> Result<Client, L3Error> {
         if let Some(foreign) = self.foreign.get() {
             return Err(L3Error::Foreign(Box::new(foreign.clone())));
@@ -150,7 +151,7 @@ impl Store {
         if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
-        let built = self.client.get_or_init(|| self.build()).await;
+        let built = self.client.get_or_try_init(|| self.build()).await?;
         Ok(built.enter(whole).within(self.timeout()))
     }
 
@@ -248,11 +249,14 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Lock<Bounded> {
+    async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
+        let http = http::client().map_err(L3Error::Refused)?;
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).timeout_config(bounds(timeout)).retry_config(retries);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(bounds(timeout))
+            .retry_config(retries);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -262,7 +266,7 @@ impl Store {
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Lock::new(Bounded { client: Client::from_conf(config), timeout })
+        Ok(Lock::new(Bounded { client: Client::from_conf(config), timeout }))
     }
 }
 

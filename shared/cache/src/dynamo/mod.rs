@@ -48,6 +48,7 @@ mod document;
 mod found;
 mod generation;
 mod head;
+mod http;
 mod job_queue;
 mod jobs;
 mod listing;
