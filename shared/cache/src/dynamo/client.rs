@@ -5,7 +5,7 @@ use super::{
     answers::{Answers, Listener},
     deployment::{Foreign, Identity},
     head::Head,
-    http,
+    http::{self, Authorities},
     retries::Conflicts,
 };
 use crate::{
@@ -57,6 +57,8 @@ pub(crate) struct Store {
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
+    /// Who is trusted instead of the web's.
+    authorities: Option<Authorities>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     pause: Pause,
@@ -107,13 +109,14 @@ pub(crate) enum L3Error {
 }
 
 impl Store {
-    pub(crate) fn new(config: &L3Config, identity: Identity, clock: Clock) -> Store {
+    pub(crate) fn new(config: &L3Config, identity: Identity, authorities: Option<Authorities>, clock: Clock) -> Store {
         let region = config.database_url.strip_prefix("dynamodb://").and_then(|url| url.split('/').next());
         Store {
             client: OnceCell::new(),
             entries: config.table_name.clone(),
             control: identity.control.clone(),
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
+            authorities,
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
             answers: Arc::new(Answers::new(clock.clone())),
@@ -250,7 +253,7 @@ impl Store {
     }
 
     async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
-        let http = http::client().map_err(L3Error::Refused)?;
+        let http = http::client(self.authorities.as_ref()).map_err(L3Error::Refused)?;
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())

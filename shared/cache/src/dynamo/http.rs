@@ -14,45 +14,57 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use std::{env, error::Error, fs, path::Path};
+use std::{error::Error, fmt};
 
 /// The authorities of the `webpki-root-certs` crate, see build.rs.
-const AUTHORITIES: &str = include_str!(concat!(env!("OUT_DIR"), "/authorities.pem"));
-/// A file of certificates to trust instead of the web's, as the SDKs of other languages take it:
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>.
-const BUNDLE: &str = "AWS_CA_BUNDLE";
-/// What OpenSSL, and the Rust SDK by itself, go by: <https://docs.openssl.org/3.5/man3/SSL_CTX_load_verify_locations/>.
-const OPENSSL: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+const WEB: &str = include_str!(concat!(env!("OUT_DIR"), "/authorities.pem"));
 
-/// The client for everything that is asked of AWS.
+/// The client for everything that is asked of AWS; `trusted` is trusted instead of the web's authorities.
 ///
 /// # Errors
-/// When `AWS_CA_BUNDLE` names no file of certificates.
-pub(super) fn client() -> Result<SharedHttpClient, Box<dyn Error + Send + Sync>> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    let trusted = match variable(BUNDLE) {
-        Some(file) => TrustStore::empty().with_pem_certificate(bundle(Path::new(&file))?),
-        // Whoever set one of them expects what the SDK makes of it.
-        None if OPENSSL.into_iter().any(|name| variable(name).is_some()) => TrustStore::default(),
-        None => TrustStore::empty().with_pem_certificate(AUTHORITIES),
-    };
+/// Those of the SDK, which tell nothing of itself that could go wrong.
+pub(super) fn client(trusted: Option<&Authorities>) -> Result<SharedHttpClient, Box<dyn Error + Send + Sync>> {
+    let trusted = trusted.map_or(WEB.as_bytes(), |authorities| &authorities.0);
+    let trusted = TrustStore::empty().with_pem_certificate(trusted);
     let tls = TlsContext::builder().with_trust_store(trusted).build()?;
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https();
     Ok(SharedHttpClient::new(OnDemand(https)))
 }
 
-/// The text of the file, every certificate of which can be read: the SDK's client panics at one that cannot.
-fn bundle(file: &Path) -> Result<Vec<u8>, String> {
-    let refused =
-        |why: String| format!("{BUNDLE} must name a file of certificates in PEM, not {}: {why}", file.display());
-    let text = fs::read(file).map_err(|error| refused(error.to_string()))?;
-    let mut readable = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| refused(error.to_string()))?;
-        readable.add(certificate).map_err(|error| refused(error.to_string()))?;
+/// Certificates of authorities, each of which can be read.
+#[derive(Debug, Clone)]
+pub struct Authorities(Vec<u8>);
+
+impl Authorities {
+    /// The certificates of a text in PEM.
+    ///
+    /// # Errors
+    /// When it holds none, or one that cannot be read.
+    pub fn from_pem(text: Vec<u8>) -> Result<Authorities, InvalidAuthorities> {
+        // The SDK's client panics at one that it cannot read.
+        let mut readable = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            let certificate = certificate.map_err(|error| InvalidAuthorities(error.to_string()))?;
+            readable.add(certificate).map_err(|error| InvalidAuthorities(error.to_string()))?;
+        }
+        if readable.is_empty() {
+            return Err(InvalidAuthorities("there is no certificate in PEM".to_owned()));
+        }
+        Ok(Authorities(text))
     }
-    if readable.is_empty() { Err(refused("it holds none".into())) } else { Ok(text) }
 }
+
+/// A text is no list of certificates, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidAuthorities(String);
+
+impl fmt::Display for InvalidAuthorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for InvalidAuthorities {}
 
 /// Does not connect anything in advance: a client that is validated makes a connector, and throws it away.
 #[derive(Debug)]
@@ -70,25 +82,21 @@ mod tests {
 
     #[test]
     fn what_is_compiled_in_can_be_read() {
-        let certificates = CertificateDer::pem_slice_iter(AUTHORITIES.as_bytes());
+        let certificates = CertificateDer::pem_slice_iter(WEB.as_bytes());
         let (read, refused) = RootCertStore::empty().add_parsable_certificates(certificates.map(Result::unwrap));
         assert!(read > 100 && refused == 0, "{read} read, {refused} refused");
     }
 
     #[test]
-    fn a_bundle_is_a_file_of_certificates() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("bundle.pem");
-        assert!(bundle(&file).is_err(), "there is none");
-        for (text, is_one) in [
+    fn authorities_are_certificates() {
+        for (text, are_some) in [
             ("", false),
             ("no certificate", false),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", false),
             ("-----BEGIN CERTIFICATE-----\n", false),
-            (AUTHORITIES, true),
+            (WEB, true),
         ] {
-            fs::write(&file, text).unwrap();
-            assert_eq!(bundle(&file).is_ok(), is_one, "{text:.60}");
+            assert_eq!(Authorities::from_pem(text.into()).is_ok(), are_some, "{text:.60}");
         }
     }
 }

@@ -70,6 +70,7 @@ pub(crate) use client::{Floors, L3Error, Store};
 pub(crate) use deployment::Identity;
 pub(crate) use found::FoundRow;
 pub(crate) use generation::Generation;
+pub use http::{Authorities, InvalidAuthorities};
 pub(crate) use job_queue::{Line, Place};
 pub(crate) use jobs::{Creation, JobRecord, NewJob};
 pub(crate) use listing::ListedRow;
