@@ -25,7 +25,7 @@ use crate::{
     version::Position,
 };
 use futures_util::future::join;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Keys that an operation wants to know of.
 #[derive(Debug, Clone, Copy, Default)]
