@@ -2,26 +2,27 @@
 
 pub(crate) mod confirm;
 pub(crate) mod deliver;
+mod doubt;
 mod explain;
+mod judge;
 pub(crate) mod many;
 pub(crate) mod newest;
 pub(crate) mod promote;
 pub(crate) mod rows;
 pub(crate) mod stale;
 
+pub(crate) use judge::Shared;
+
 use crate::tiered::{
     fill::Miss,
-    fleet::configure::FOLLOW_INTERVAL_MS,
+    fleet::follow::FOLLOW_INTERVAL_MS,
     read::{newest::Newest, stale::Kept},
     sync::{About, Synced},
     view::{Stop, View},
 };
 use crate::{
-    codec,
     coherence::{AsOf, Looked, Since},
-    config::LARGEST_ENTRY_BYTES,
     entry::Entry,
-    grace::Freshness,
     key::Key,
     level::Level,
     memory::CachedEntry,
@@ -42,18 +43,6 @@ enum Asked {
     /// L2 was read under `as_of`; what was known before reached to `known`. The index was asked where that does not
     /// reach back.
     Redis { reply: Reply, known: Position, as_of: AsOf, looked: Option<Looked> },
-}
-
-/// What L2 had to say.
-pub(crate) enum Shared {
-    /// A copy that may be returned.
-    Trusted(Box<Found>, Arc<Entry>),
-    /// A copy that only L3 can confirm.
-    Distrusted(Box<Found>, Option<Arc<Entry>>),
-    /// The newest value, which has expired, and which the reader takes all the same.
-    Expired(Kept),
-    /// Nothing.
-    Nothing,
 }
 
 impl View<'_> {
@@ -210,44 +199,31 @@ impl View<'_> {
         })
     }
 
-    /// Whether the copy that was found may be returned.
-    pub(crate) fn judge(
+    /// Goes on from a copy in L2 that has expired. L3 is asked where somebody is to fill, and by whoever takes such a value
+    /// in need only.
+    async fn get_past_expiry(
         &self,
         key: &Key,
         read: Read,
-        found: Option<Found>,
-        looked: Option<&Looked>,
+        mut miss: Option<&mut Miss>,
+        kept: Kept,
         path: &mut Path,
-    ) -> Shared {
-        path.l2 = Step::Miss;
-        let Some(found) = found else { return Shared::Nothing };
-        let now_ms = self.clock.now_ms();
-        let entry = match codec::decode(&found.envelope, LARGEST_ENTRY_BYTES) {
-            Ok(entry) => Arc::new(entry),
-            Err(error) => {
-                tracing::warn!(%error, level = %Level::L2, "unreadable envelope");
-                return Shared::Distrusted(Box::new(found), None);
-            }
-        };
-        let freshness = Freshness::of(&entry, read, now_ms);
-        if freshness == Freshness::Over {
-            return Shared::Nothing;
+    ) -> Result<Option<Hit>, CacheError> {
+        if kept.is_taken() && miss.is_none() {
+            return Ok(Some(self.answer_with(key, kept, path)));
         }
-        let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
-        let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
-        let found = Box::new(found);
-        match freshness {
-            Freshness::Live if trusted => {
-                path.l2 = Step::Hit;
-                Shared::Trusted(found, entry)
+        // L3 may point to this very copy, and does away with one that it does not confirm.
+        let shared = kept.is_taken().then(|| Shared::Distrusted(kept.found.clone(), Some(Arc::clone(&kept.entry))));
+        match self.get_from_register(key, read, miss.as_deref_mut(), shared, path).await {
+            Err(error) => {
+                tracing::debug!(error = error.chain(), "a value that has expired is returned: L3 cannot be asked");
+                if let Some(miss) = miss {
+                    miss.give_up();
+                }
+                path.l3 = Step::Unavailable;
+                Ok(Some(self.answer_with(key, kept, path)))
             }
-            Freshness::Live | Freshness::Stale if !trusted => {
-                path.l2 = Step::Stale;
-                Shared::Distrusted(found, Some(entry))
-            }
-            _ if trusted => Shared::Expired(Kept { found, entry, freshness }),
-            // Whoever can confirm it can say more than that.
-            _ => Shared::Nothing,
+            found => found,
         }
     }
 
@@ -304,11 +280,6 @@ impl View<'_> {
             false => self.hand_over(key, source, level),
         };
         Ok(Some(hit))
-    }
-
-    /// Whether an invalidation that is still removing means the value, which is kept in `level`.
-    pub(crate) fn is_masked(&self, level: Level, key: &Key, entry: &Entry) -> bool {
-        self.knowledge().masks(level, key, &entry.tags, entry.version)
     }
 
     /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.
