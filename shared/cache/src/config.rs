@@ -182,6 +182,8 @@ pub struct L3Config {
     pub cleanup_interval_hours: u64,
     /// Longest wait for one operation with its retries, in milliseconds.
     pub timeout_ms: u64,
+    /// How long an invalidation or DELETE that says nothing of it can be undone, in seconds; 0 for not at all.
+    pub undo_seconds: u64,
 }
 
 /// Compression of payloads.
@@ -289,6 +291,7 @@ impl Default for L3Config {
             max_connections: 5,
             cleanup_interval_hours: 1,
             timeout_ms: 1000,
+            undo_seconds: 0,
         }
     }
 }

@@ -39,6 +39,7 @@
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | [`explain`] | why a read is answered as it is |
+//! | [`undo`] | what can be undone of invalidations, and what came of that |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
@@ -101,6 +102,7 @@ mod source_of_truth;
 pub mod stats;
 pub mod tags;
 pub mod tiered;
+pub mod undo;
 pub mod version;
 pub mod warm;
 
@@ -131,5 +133,6 @@ pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};
+pub use undo::{InvalidationState, ListedInvalidation, MeantEntries, Undo, UndoHandle, Undone};
 pub use version::{Position, Version};
 pub use warm::{Strategy, Warm};

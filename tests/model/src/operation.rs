@@ -32,6 +32,8 @@ pub struct Operation {
     pub barrier: Position,
     /// The version of the row that a PATCH has read.
     pub replaces: Version,
+    /// The epoch in which an invalidate has taken its version.
+    pub epoch: Position,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
     /// What a read must not return.
@@ -138,6 +140,14 @@ pub enum Step {
     RestoreBarrier,
     /// Deletes the note of a job that is done.
     DropJob,
+    /// Says in Redis what is undone, and reads what is open.
+    MarkUndone,
+    /// Reads which jobs are not done.
+    HeedJobs,
+    /// Brings the row back.
+    Restore,
+    /// Appends the record of an undo.
+    RecordUndo,
     /// Reads L3 for a fill, which goes on where nothing is there.
     Miss,
     /// Loads the value of a fill from where it comes from.
@@ -172,6 +182,8 @@ impl Step {
                 | RemoveCopies
                 | Close
                 | RestoreBarrier
+                | MarkUndone
+                | RecordUndo
         )
     }
 }
@@ -190,6 +202,7 @@ impl Operation {
             version: 0,
             barrier: 0,
             replaces: 0,
+            epoch: 0,
             seen: None,
             floor,
             outdated: Floor::default(),

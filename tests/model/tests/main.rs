@@ -6,3 +6,4 @@ mod fills;
 mod protocol;
 mod rules;
 mod traces;
+mod undo;

@@ -17,6 +17,7 @@ mod read;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod view;
 mod warm;
 mod write;
@@ -26,6 +27,7 @@ pub use self::open_error::OpenError;
 use self::{
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
     sync::{Unfinished, access_deltas::AccessDeltas, audit::Audits},
+    undo::begin::Author,
     view::{Setup, Stop},
     warm::prefetch::Prefetches,
     write::{Attempts, versions::Taken},
@@ -47,6 +49,7 @@ use crate::{
     quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
+    undo::MeantEntries,
     version::Position,
 };
 use std::{
@@ -263,7 +266,25 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        self.delete_with(key, by, false).await
+        self.delete_with(key, by, None, false).await
+    }
+
+    /// The same, so that it can be [undone](TieredCache::undo) for so many seconds, up to
+    /// [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); without a number for as long as the configuration says, where that
+    /// is possible. Who may undo it goes by `account`.
+    ///
+    /// # Errors
+    /// As with [`delete`](TieredCache::delete); and with a number when nothing can be kept, because L3 or L2 is switched off.
+    pub async fn delete_undoably(
+        &self,
+        key: &Key,
+        by: &str,
+        account: &str,
+        undo_seconds: Option<u32>,
+    ) -> Result<Deleted, CacheError> {
+        let author = Author { by: by.to_owned(), account: account.to_owned(), reason: None };
+        let wish = self.wish(undo_seconds, MeantEntries::deleted(key), author)?;
+        self.delete_with(key, by, Some(&wish), false).await
     }
 
     /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is

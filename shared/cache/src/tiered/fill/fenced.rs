@@ -128,7 +128,15 @@ impl View<'_> {
         share: Option<crate::quota::Share>,
     ) -> Result<Stored, Stop> {
         let mut path = self.path();
-        let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, envelope)), expected, share };
+        let plan = Plan {
+            key,
+            change: Change::Put,
+            by: &put.by,
+            value: Some((&entry, envelope)),
+            expected,
+            share,
+            undo: None,
+        };
         match self.commit(&plan, begun, &mut path).await? {
             Ended::Done(effect) => Ok(self.stored(key, entry, begun, effect, path)),
             // The claim is gone; or what a stub points to was taken back from L2.
