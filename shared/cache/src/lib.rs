@@ -133,6 +133,6 @@ pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};
-pub use undo::{InvalidationState, ListedInvalidation, MeantEntries, Undo, UndoHandle, Undone};
+pub use undo::{Invalidations, ListedInvalidation, Undo, UndoHandle, UndoRefusal, Undone};
 pub use version::{Position, Version};
 pub use warm::{Strategy, Warm};

@@ -246,7 +246,9 @@ impl Turn<'_> {
     fn is_from_before_epoch(&mut self) -> bool {
         let began = self.operation().epoch;
         let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
-        began != epoch && self.scenario.register == Register::L3 && self.scenario.rules.has(Rule::AnewAfterEpoch)
+        let rules = self.scenario.rules;
+        let heeds = rules.has(Rule::AnewAfterEpoch) && rules.has(Rule::CloseChecks);
+        began != epoch && self.scenario.register == Register::L3 && heeds
     }
 
     /// A failover or flush has lost the barrier of a job: it is put up again with the version it had, unless somebody

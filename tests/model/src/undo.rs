@@ -1,6 +1,6 @@
 //! Undo: the newest values that an invalidation has removed are brought back, where nothing else has touched them since.
 //!
-//! It brings back as the version just above that of the invalidation, so that whatever else ends a value, and began before
+//! It brings back as the version just above that of the invalidation (the newest, where that has begun anew), so that whatever else ends a value, and began before
 //! or after, is to it what it would have been to the value: what is older has taken the body from the tombstone or is
 //! waited for, what is newer replaces or removes what was brought back.
 
@@ -61,7 +61,7 @@ impl Turn<'_> {
             let restored = match rules {
                 _ if !rules.has(Rule::UndoIsNew) => born,
                 _ if !rules.has(Rule::UndoJustAbove) => self.draw(),
-                _ => version + 1,
+                _ => undone + 1,
             };
             self.state.database.replace(Row { version: restored, content: Content::Value });
             let by = Some(version).filter(|version| is_own(*version));

@@ -165,10 +165,10 @@ impl Store {
         Ok((items.iter().filter_map(kept_row).collect(), last))
     }
 
-    /// Brings back what the tombstone of `row` keeps, as the version just above that; returns whether that stands there,
-    /// now or from an attempt before.
-    pub(crate) async fn restore(&self, row: &KeptRow) -> Result<bool, L3Error> {
-        let (now_ms, version) = (self.clock.now_ms(), row.version.next());
+    /// Brings back what the tombstone of `row` keeps, as that version; returns whether it stands there, now or from an
+    /// attempt before.
+    pub(crate) async fn restore(&self, row: &KeptRow, version: Version) -> Result<bool, L3Error> {
+        let now_ms = self.clock.now_ms();
         let ttl = (now_ms / 1000 + KEEP_SECONDS).max(row.expires_at_ms / 1000 + 1);
         let sent = self
             .client()

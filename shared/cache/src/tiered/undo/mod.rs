@@ -111,7 +111,7 @@ impl View<'_> {
     /// Makes sure that neither the invalidation nor one that is older is at work: by Redis, and by the notes of jobs. From
     /// then on none can begin to be.
     async fn wait_for_none(&self, parts: &[Invalidation]) -> Result<(), CacheError> {
-        let newest = parts.iter().map(|part| part.version).max().unwrap_or(Version::ZERO);
+        let newest = newest(parts);
         let replies = self.then_sync(vec![self.journal.mark_undone(newest)], 0).await?;
         replies.into_iter().next().ok_or(Down::Odd("no reply to a mark")).and_then(marked)?;
         let noted = self.store.bulletin().await?.open_invalidations;
@@ -127,11 +127,13 @@ impl View<'_> {
 
     /// Brings back what the parts have removed; where the time is up, what is done is written down.
     async fn bring_back(&self, record: &UndoRecord, parts: &[Invalidation], pace: Pace) -> Result<Brought, CacheError> {
+        // Also where it has begun anew: nobody takes the later version for one that hides it.
+        let back = newest(parts).next();
         let mut progress: Progress = serde_json::from_str(&record.progress).unwrap_or_default();
         while let Some(part) = parts.get(progress.part) {
             let counted = pages::Counted::default();
             let stretches = part.selector.stretches();
-            let page = |key_range, last| self.bring_back_page(part, key_range, last, &counted);
+            let page = |key_range, last| self.bring_back_page(part, (key_range, last), back, &counted);
             let done = go_through(&stretches, &mut progress.front, pace, page).await;
             progress.brought.add(counted.brought());
             if matches!(done, Ok(true)) {
@@ -158,6 +160,11 @@ impl View<'_> {
         }
         Ok(())
     }
+}
+
+/// The newest version of an invalidation.
+fn newest(parts: &[Invalidation]) -> Version {
+    parts.iter().map(|part| part.version).max().unwrap_or(Version::ZERO)
 }
 
 /// What came of an undo, if one was made.

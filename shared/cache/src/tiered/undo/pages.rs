@@ -5,6 +5,7 @@ use crate::{
     dynamo::{KeptRow, KeptState, L3Error, Search},
     lock::{Lock, whole},
     selector::{Invalidation, KeyRange, Selector},
+    version::Version,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -43,31 +44,37 @@ impl Counted {
 }
 
 impl View<'_> {
-    /// Brings back what an invalidation has removed of a page; returns where the next one begins.
+    /// Brings back, as that version, what an invalidation has removed of a page; returns where the next one begins.
     pub(super) async fn bring_back_page(
         &self,
         part: &Invalidation,
-        key_range: KeyRange<'_>,
-        last: Option<String>,
+        (key_range, last): (KeyRange<'_>, Option<String>),
+        back: Version,
         counted: &Counted,
     ) -> Result<Option<String>, L3Error> {
         let (rows, last) = self.kept_page(key_range, last).await?;
         let rows = rows.into_iter().filter(|row| is_first(&part.selector, key_range, row));
         stream::iter(rows)
-            .map(|row| self.bring_back_row(part, row, counted))
+            .map(|row| self.bring_back_row(part, row, back, counted))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
     }
 
-    async fn bring_back_row(&self, part: &Invalidation, row: KeptRow, counted: &Counted) -> Result<(), L3Error> {
+    async fn bring_back_row(
+        &self,
+        part: &Invalidation,
+        row: KeptRow,
+        back: Version,
+        counted: &Counted,
+    ) -> Result<(), L3Error> {
         match row.state {
             // By an attempt before.
-            KeptState::Back if row.version == part.version.next() => counted.add(true),
+            KeptState::Back if row.version == back => counted.add(true),
             KeptState::Kept if row.version == part.version => {
                 if self.clock.now_ms() < row.expires_at_ms {
-                    if self.store.restore(&row).await? {
+                    if self.store.restore(&row, back).await? {
                         counted.add(true);
                     }
                 } else if was_live(part, &row) {
