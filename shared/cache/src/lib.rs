@@ -64,6 +64,7 @@
 //! # }
 //! ```
 
+mod chance;
 pub mod clock;
 pub mod codec;
 mod coherence;

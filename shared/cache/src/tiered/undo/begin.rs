@@ -2,6 +2,7 @@
 
 use crate::tiered::{TieredCache, view::View};
 use crate::{
+    chance,
     config::Refusal,
     dynamo::{NewUndo, RemovedCounts},
     key::Key,
@@ -132,7 +133,5 @@ fn refused(message: String) -> CacheError {
 
 /// A name that nobody can foretell, and that sorts by its time.
 fn unforeseen(created_ms: i64) -> Arc<str> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).expect("the operating system has random numbers");
-    format!("{:0TIME_DIGITS$x}{:032x}", created_ms.max(0), u128::from_le_bytes(random)).into()
+    format!("{:0TIME_DIGITS$x}{:032x}", created_ms.max(0), chance::unforeseen()).into()
 }

@@ -1,6 +1,5 @@
 //! The invalidations that are open, and those that can be undone, or could lately.
 
-use super::outcome;
 use crate::tiered::{TieredCache, view::View};
 use crate::{
     dynamo::UndoRecord,
@@ -8,7 +7,7 @@ use crate::{
     outcome::CacheError,
     redis::open_now,
     selector::WrittenInvalidation,
-    undo::{InvalidationState, Invalidations, ListedInvalidation, MayKnow, MeantEntries},
+    undo::{InvalidationState, Invalidations, ListedInvalidation, MayKnow, MeantEntries, Undone},
     version::{Position, Version},
 };
 use std::collections::BTreeMap;
@@ -115,4 +114,9 @@ fn listed_open(written: WrittenInvalidation) -> Option<ListedInvalidation> {
         matched: None,
         undone: None,
     })
+}
+
+/// What came of an undo, if one was made.
+pub(super) fn outcome(record: &UndoRecord) -> Option<Undone> {
+    serde_json::from_str(record.outcome.as_deref()?).ok()
 }

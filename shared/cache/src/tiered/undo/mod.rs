@@ -11,7 +11,7 @@ mod list;
 mod pages;
 pub(crate) mod tidy;
 
-use self::pages::Brought;
+use self::{list::outcome, pages::Brought, tidy::GOES_ON_MS};
 use crate::tiered::{
     TieredCache, ended,
     invalidate::sweep::{Pace, go_through},
@@ -33,9 +33,6 @@ use std::time::Duration;
 
 /// How much longer than its budget an undo may take to finish the page it is at.
 const GRACE: Duration = Duration::from_secs(4);
-/// How much longer than it can begin an undo that has begun can go on, in ms.
-const GOES_ON_MS: i64 = 300_000;
-
 /// How far an undo has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Progress {
@@ -165,9 +162,4 @@ impl View<'_> {
 /// The newest version of an invalidation.
 fn newest(parts: &[Invalidation]) -> Version {
     parts.iter().map(|part| part.version).max().unwrap_or(Version::ZERO)
-}
-
-/// What came of an undo, if one was made.
-fn outcome(record: &UndoRecord) -> Option<Undone> {
-    serde_json::from_str(record.outcome.as_deref()?).ok()
 }

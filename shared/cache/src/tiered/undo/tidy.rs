@@ -1,6 +1,5 @@
 //! What is kept so that it could be undone, and cannot be any more: maintenance takes it away.
 
-use super::GOES_ON_MS;
 use crate::tiered::{
     invalidate::sweep::{Pace, go_through},
     view::View,
@@ -13,6 +12,8 @@ use crate::{
     version::Position,
 };
 
+/// How much longer than it can begin an undo that has begun can go on, in ms.
+pub(super) const GOES_ON_MS: i64 = 300_000;
 /// How much longer than an undo can go on what it needs is kept, in ms: clocks differ.
 const MARGIN_MS: i64 = 60_000;
 
