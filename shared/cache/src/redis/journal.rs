@@ -196,7 +196,7 @@ impl Journal {
         call
     }
 
-    /// The command that says that an invalidation of that version is undone: what begins from now on is newer.
+    /// The command that says that something is back as that version: what begins from now on is newer.
     pub(crate) fn mark_undone(&self, version: Version) -> Cmd {
         let mut call = scripts::UNDONE.call(std::slice::from_ref(&self.meta));
         call.arg(version.sortable());

@@ -109,7 +109,7 @@ impl View<'_> {
     /// then on none can begin to be.
     async fn wait_for_none(&self, parts: &[Invalidation]) -> Result<(), CacheError> {
         let newest = newest(parts);
-        let replies = self.then_sync(vec![self.journal.mark_undone(newest)], 0).await?;
+        let replies = self.then_sync(vec![self.journal.mark_undone(newest.next())], 0).await?;
         replies.into_iter().next().ok_or(Down::Odd("no reply to a mark")).and_then(marked)?;
         let noted = self.store.bulletin().await?.open_invalidations;
         let is_older =
