@@ -40,6 +40,7 @@
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | [`explain`] | why a read is answered as it is |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
+//! | [`cache_position`] | how much somebody has seen, so that no read returns less |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -63,6 +64,7 @@
 //! # }
 //! ```
 
+pub mod cache_position;
 pub mod clock;
 pub mod codec;
 mod coherence;
@@ -106,6 +108,7 @@ pub mod warm;
 
 pub use self::redis::{CacheKind, Iam, RedisAccess};
 pub use aws_credential_types::Credentials;
+pub use cache_position::CachePosition;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};

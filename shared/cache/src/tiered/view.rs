@@ -7,7 +7,10 @@
 
 use super::TieredCache;
 use crate::{
+    cache_position::CachePosition,
     config::{Config, document::Document},
+    entry::Entry,
+    key::Key,
     level::Level,
     lock::whole,
     outcome::{CacheError, Path, Read, Step},
@@ -169,6 +172,39 @@ impl View<'_> {
         i64::try_from(self.setup.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
+    /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
+    pub(super) fn heed(&self, read: Read) -> Read {
+        let Read { at_least, no_cache } = read;
+        if no_cache || at_least.is_nothing() {
+            return read;
+        }
+        let is_known = match self.uses(Level::L2) {
+            true => {
+                let knowledge = self.knowledge();
+                at_least.is_read_at(knowledge.known()) && !at_least.may_lack_record(knowledge.time_ms())
+            }
+            // L1 is not older than Δ, and nobody else is asked.
+            false => at_least.is_over(wall_ms(self.clock.now_ms()).saturating_sub(self.window_ms(read))),
+        };
+        Read { no_cache: !is_known, at_least }
+    }
+
+    /// Whether only the source of truth can tell, as far as the journal is known now, of all that a reader has seen.
+    pub(super) fn journal_may_lack(&self, read: Read) -> bool {
+        !read.at_least.is_nothing() && read.at_least.may_lack_record(self.knowledge().time_ms())
+    }
+
+    /// What has happened just now and has no record.
+    pub(super) fn unrecorded_now(&self) -> CachePosition {
+        CachePosition::unrecorded(wall_ms(self.clock.now_ms()).max(self.knowledge().time_ms()))
+    }
+
+    /// What whoever is told of a value has seen.
+    pub(super) fn position_of(&self, key: &Key, entry: &Entry) -> CachePosition {
+        let recorded = self.knowledge().position_of(key, entry.version);
+        recorded.map_or_else(|| CachePosition::of_value(entry, 0), CachePosition::recorded)
+    }
+
     /// Δ of a read, in milliseconds.
     pub(super) fn window_ms(&self, read: Read) -> u64 {
         if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
@@ -184,4 +220,9 @@ impl View<'_> {
     pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
         self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
     }
+}
+
+/// A time of the wall clock, in ms, which is after 1970.
+fn wall_ms(now_ms: i64) -> u64 {
+    u64::try_from(now_ms).unwrap_or_default()
 }
