@@ -123,12 +123,12 @@ pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path,
-    Read, Reclaim, Step, Stored, Warming,
+    CacheError, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path, Read,
+    Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
-pub use put::Put;
+pub use put::{Condition, Put};
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};

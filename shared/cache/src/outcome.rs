@@ -92,20 +92,6 @@ impl Path {
     }
 }
 
-/// A condition on the value a PUT replaces.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// None.
-    #[default]
-    Always,
-    /// There is no live value (`If-None-Match: *`).
-    Absent,
-    /// There is a live value (`If-Match: *`).
-    Present,
-    /// There is a live value with one of these checksums (`If-Match`).
-    Matches(Vec<u128>),
-}
-
 /// What a PUT did.
 #[derive(Debug, Clone)]
 pub struct Stored {

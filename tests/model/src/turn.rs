@@ -136,8 +136,10 @@ impl Turn<'_> {
     /// What follows on the first sync, and on the notes if they were read.
     pub fn go_on(&mut self) {
         self.restamp();
+        if self.reads_register() {
+            return;
+        }
         match self.operation().request {
-            Request::Get if self.reads_register() => {}
             Request::Get => self.read_synced(),
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
