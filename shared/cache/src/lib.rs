@@ -65,6 +65,7 @@
 //! ```
 
 pub mod cache_position;
+mod chance;
 pub mod clock;
 pub mod codec;
 mod coherence;

@@ -31,7 +31,7 @@ use self::{
     write::{Attempts, versions::Taken},
 };
 use crate::{
-    Clock, Config,
+    Clock, Config, chance,
     coherence::{AsOf, Coherence, SyncDelta},
     config::document::Document,
     dynamo::{self, Store},
@@ -216,7 +216,7 @@ impl TieredCache {
             request_budget,
             slice,
             jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
-            container: fastrand::u16(..),
+            container: chance::u16(),
             taken: Taken::default(),
             taken_above_all: Taken::default(),
             base: config,

@@ -26,6 +26,7 @@
 
 use crate::tiered::{TieredCache, view::Setup, write::TRIES};
 use crate::{
+    chance,
     coherence::{Coherence, NOTES_INTERVAL_MS},
     config::{
         Assignment, Config, FieldChange,
@@ -128,7 +129,7 @@ impl TieredCache {
 
     fn moment<'a>(&self, by: &'a str) -> Moment<'a> {
         let (now_ms, version) = (self.clock.now_ms(), self.version_above_all());
-        Moment { by, now_ms, version, writer: fastrand::u64(..) }
+        Moment { by, now_ms, version, writer: chance::u64(..) }
     }
 
     /// Tells Redis of a document, unless there never was one, and goes by it.

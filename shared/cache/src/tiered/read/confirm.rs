@@ -15,7 +15,8 @@ use crate::{
     source_of_truth::SourceOfTruth,
     version::Position,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long one request looks L1 over after invalidations, and how many copies it compares before it looks at the clock.
 /// Each takes less than a microsecond where few invalidations could mean it, and a quarter of a millisecond at worst beside

@@ -17,10 +17,8 @@ use crate::{
     version::{Position, Version},
 };
 use futures_util::future::join;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Most writes whose end is not known that are remembered: those of a wave of a warm job.
 const MOST_UNFINISHED: usize = 1000;
