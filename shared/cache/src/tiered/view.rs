@@ -5,16 +5,11 @@
 //! configuration before it did anything (every mutation begins with a sync, every read that is due as well), it begins
 //! anew.
 
-use super::TieredCache;
+use super::{TieredCache, setup::Setup};
 use crate::{
-    cache_position::CachePosition,
-    config::{Config, document::Document},
-    entry::Entry,
-    key::Key,
     level::Level,
-    lock::whole,
     outcome::{CacheError, Path, Read, Step},
-    redis::{Command, Copies, Down, Keyspace, Reply},
+    redis::{Down, Reply, SETTLE},
     source_of_truth::SourceOfTruth,
     version::Position,
 };
@@ -23,27 +18,6 @@ use std::{
     sync::{Arc, atomic::Ordering::Release},
     thread,
 };
-
-/// A configuration, and what follows from it.
-#[derive(Debug)]
-pub(super) struct Setup {
-    pub(super) config: Arc<Config>,
-    /// What of it was changed by the API.
-    pub(super) document: Document,
-    pub(super) source_of_truth: SourceOfTruth,
-    /// Where a level was switched last.
-    pub(super) switched: Position,
-    pub(super) copies: Copies,
-}
-
-impl Setup {
-    pub(super) fn new(config: Config, document: Document, switched: Position) -> Setup {
-        let source_of_truth = if config.l3_config.enabled { SourceOfTruth::L3 } else { SourceOfTruth::L2 };
-        let since = (source_of_truth == SourceOfTruth::L2).then_some(switched);
-        let copies = Copies::new(Keyspace::new(&config), since);
-        Setup { config: Arc::new(config), document, source_of_truth, switched, copies }
-    }
-}
 
 /// The cache as one operation sees it.
 pub(super) struct View<'a> {
@@ -99,21 +73,11 @@ impl TieredCache {
         View { cache: self, setup: self.setup() }
     }
 
-    /// The same, once it is known which one that is.
-    pub(super) async fn caught_up(&self) -> Result<View<'_>, CacheError> {
-        loop {
-            let view = self.view();
-            match view.catch_up().await {
-                Ok(_) => return Ok(view),
-                Err(Stop::Superseded) => {}
-                Err(Stop::Failed(error)) => return Err(error),
-            }
-        }
-    }
-
-    pub(super) fn setup(&self) -> Arc<Setup> {
-        // One takes the place of another in one step.
-        Arc::clone(&self.setup.enter(whole))
+    /// Whether operations of the configuration before a switch may still go on.
+    pub(super) fn is_settling(&self) -> bool {
+        let document = &self.setup().document;
+        let settle_ms = i64::try_from(SETTLE.as_millis()).expect("a constant of seconds");
+        document.switched > 0 && self.clock.now_ms() < document.switched_at_ms.saturating_add(settle_ms)
     }
 }
 
@@ -131,31 +95,6 @@ impl View<'_> {
         if Arc::ptr_eq(&self.setup, &self.cache.setup()) { Ok(()) } else { Err(Stop::Superseded) }
     }
 
-    /// Learns of every change that was acknowledged: by a sync, or else of the configuration by the control table.
-    pub(super) async fn catch_up(&self) -> Result<CaughtUp, Stop> {
-        self.catch_up_asking(Vec::new()).await
-    }
-
-    async fn catch_up_asking(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
-        let synced = match self.uses(Level::L2) {
-            true => self.sync(more).await,
-            false => Err(Down::Skipped),
-        };
-        let followed = synced.is_ok() || self.follow(0).await;
-        self.in_force()?;
-        let (synced, answers) = synced.map_or_else(|down| (Err(down), Vec::new()), |answers| (Ok(()), answers));
-        Ok(CaughtUp { synced, followed, answers })
-    }
-
-    /// The same for a mutation, which may ask something besides: where Redis takes no writes it is as good as out of reach.
-    pub(super) async fn catch_up_to_write(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
-        let mut caught_up = self.catch_up_asking(more).await?;
-        if caught_up.synced.is_ok() && self.link.is_refusing() {
-            caught_up.synced = Err(Down::Refusing);
-        }
-        Ok(caught_up)
-    }
-
     /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.
     pub(super) fn owes_note(&self, followed: bool) -> bool {
         self.uses(Level::L2) || !followed || self.is_settling()
@@ -170,39 +109,6 @@ impl View<'_> {
     /// V in milliseconds.
     pub(super) fn revalidate_ms(&self) -> i64 {
         i64::try_from(self.setup.config.l2_config.revalidate_seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
-    }
-
-    /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
-    pub(super) fn heed(&self, read: Read) -> Read {
-        let Read { at_least, no_cache } = read;
-        if no_cache || at_least.is_nothing() {
-            return read;
-        }
-        let is_known = match self.uses(Level::L2) {
-            true => {
-                let knowledge = self.knowledge();
-                at_least.is_read_at(knowledge.known()) && !at_least.may_lack_record(knowledge.time_ms())
-            }
-            // L1 is not older than Δ, and nobody else is asked.
-            false => at_least.is_over(wall_ms(self.clock.now_ms()).saturating_sub(self.window_ms(read))),
-        };
-        Read { no_cache: !is_known, at_least }
-    }
-
-    /// Whether only the source of truth can tell, as far as the journal is known now, of all that a reader has seen.
-    pub(super) fn journal_may_lack(&self, read: Read) -> bool {
-        !read.at_least.is_nothing() && read.at_least.may_lack_record(self.knowledge().time_ms())
-    }
-
-    /// What has happened just now and has no record.
-    pub(super) fn unrecorded_now(&self) -> CachePosition {
-        CachePosition::unrecorded(wall_ms(self.clock.now_ms()).max(self.knowledge().time_ms()))
-    }
-
-    /// What whoever is told of a value has seen.
-    pub(super) fn position_of(&self, key: &Key, entry: &Entry) -> CachePosition {
-        let recorded = self.knowledge().position_of(key, entry.version);
-        recorded.map_or_else(|| CachePosition::of_value(entry, 0), CachePosition::recorded)
     }
 
     /// Δ of a read, in milliseconds.
@@ -222,7 +128,11 @@ impl View<'_> {
     }
 }
 
-/// A time of the wall clock, in ms, which is after 1970.
-fn wall_ms(now_ms: i64) -> u64 {
-    u64::try_from(now_ms).unwrap_or_default()
+/// How an operation ended; `None` when it is to begin anew.
+pub(super) fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
+    match operation {
+        Ok(done) => Some(Ok(done)),
+        Err(Stop::Failed(error)) => Some(Err(error)),
+        Err(Stop::Superseded) => None,
+    }
 }
