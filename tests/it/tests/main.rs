@@ -42,6 +42,7 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod trust;
 mod unfinished;
 mod warm;
 mod warming;
