@@ -27,11 +27,13 @@ pub(crate) struct Answered<'a> {
 /// Deletes the entry of the request's key.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key_beside(&mut call, &[UNDO_SECONDS])?;
+    call.seen()?;
     conditions::none(&call.event.headers)?;
     let undo_seconds = undo_seconds(&call.event)?;
     let (by, account) = (&call.principal.subject, call.principal.account());
     let deleted = call.cache.delete_undoably(&key, by, &account, undo_seconds).await?;
     call.trace.degraded = deleted.degraded;
+    call.saw(deleted.position);
     Response::json(StatusCode::OK, &answered(&key, &deleted, call.cache.clock().now_ms())?)
 }
 

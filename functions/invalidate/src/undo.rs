@@ -24,13 +24,15 @@ struct Answered<'a> {
 }
 
 /// Undoes the invalidation that the path names.
-pub async fn handle(call: Call<'_>) -> Answer {
+pub async fn handle(mut call: Call<'_>) -> Answer {
+    call.seen()?;
     let id = call.event.path_parameter(ID).ok_or(Problem::new(ID, "is required"))??;
     if id.len() > MAX_ID_BYTES {
         return Err(strata_api::ApiError::Undo(strata_cache::UndoRefusal::Unknown));
     }
     let may = |listed: &ListedInvalidation| may_undo(&call.principal, listed);
     let undone = call.cache.undo(&Undo { id: &id, by: &call.principal.subject, may: &may }).await?;
+    call.saw(undone.position);
     let answered = Answered {
         success: true,
         message: "Invalidation undone",

@@ -1,6 +1,6 @@
 //! What can be undone of invalidations and deletes, and what came of that.
 
-use crate::{key::Key, selector::Selector};
+use crate::{cache_position::CachePosition, key::Key, selector::Selector};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
@@ -42,6 +42,9 @@ pub struct Undone {
     pub level2_only: u64,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
+    /// What whoever has been told of it has seen.
+    #[serde(skip)]
+    pub position: CachePosition,
 }
 
 /// Why an undo is not made.

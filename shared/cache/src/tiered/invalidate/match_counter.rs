@@ -1,6 +1,7 @@
 //! What a sweep met: distinct keys, each counted once however many levels hold it.
 
 use crate::{
+    cache_position::CachePosition,
     dynamo::RemovedCounts,
     level::{Level, Levels},
     lock::{Held, Lock, whole},
@@ -63,12 +64,12 @@ impl MatchCounter {
         RemovedCounts { matched: census.keys.len() as u64, kept: census.kept.len() as u64, elsewhere: census.elsewhere }
     }
 
-    pub(crate) fn into_invalidated(self, degraded: bool, reclaim: Reclaim) -> Invalidated {
+    pub(crate) fn into_invalidated(self, degraded: bool, position: CachePosition, reclaim: Reclaim) -> Invalidated {
         let census = self.census.into_inner();
         let mut samples = census.samples;
         samples.sort_unstable();
         let matched = census.keys.len() as u64;
-        Invalidated { matched, levels: census.levels, samples, degraded, reclaim, undo: None }
+        Invalidated { matched, levels: census.levels, samples, degraded, position, reclaim, undo: None }
     }
 
     fn census(&self) -> Held<'_, Census> {

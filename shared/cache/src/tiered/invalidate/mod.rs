@@ -18,6 +18,7 @@ use crate::tiered::{
     view::{CaughtUp, Stop, View},
 };
 use crate::{
+    cache_position::CachePosition,
     dynamo::Noted,
     key::Key,
     level::{Level, Levels},
@@ -74,7 +75,9 @@ impl TieredCache {
                 }
             };
             match request.max_affected {
-                _ if request.dry_run => return Ok(counter.into_invalidated(false, Reclaim::Complete)),
+                _ if request.dry_run => {
+                    return Ok(counter.into_invalidated(false, CachePosition::default(), Reclaim::Complete));
+                }
                 Some(most) if counter.count() > most => return Err(CacheError::TooMany { matched: counter.count() }),
                 _ => {}
             }
@@ -129,7 +132,8 @@ impl View<'_> {
                     let under_way = UnderWay { wish, written: &written, meant: &meant, request, own: &own, epoch };
                     if let Some((counter, reclaim)) = self.remove_meant(under_way, pace).await? {
                         let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
-                        return Ok(Invalidated { undo, ..counter.into_invalidated(false, reclaim) });
+                        let position = CachePosition::recorded(meant.at);
+                        return Ok(Invalidated { undo, ..counter.into_invalidated(false, position, reclaim) });
                     }
                 }
                 Err(down) if self.source_of_truth() == SourceOfTruth::L2 || wish.is_explicit => {
@@ -312,7 +316,7 @@ impl View<'_> {
             self.knowledge().bar_fills();
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
         }
-        Ok(counter.into_invalidated(degraded, reclaim))
+        Ok(counter.into_invalidated(degraded, self.unrecorded_now(), reclaim))
     }
 
     /// Counts what own L1 has of a sweep's selector.

@@ -18,6 +18,7 @@ use crate::tiered::{
     view::{Stop, View},
 };
 use crate::{
+    cache_position::CachePosition,
     dynamo::UndoRecord,
     level::Level,
     outcome::CacheError,
@@ -65,24 +66,28 @@ impl View<'_> {
         let record = record.filter(|record| self.listed(record).is_some_and(|listed| (undo.may)(&listed)));
         let record = record.ok_or(CacheError::Undo(UndoRefusal::Unknown))?;
         if let Some(undone) = outcome(&record) {
-            return Ok(undone);
+            // Where its record is, nobody has written down.
+            let at_ms = u64::try_from(undone.at_ms).unwrap_or_default();
+            return Ok(Undone { position: CachePosition::unrecorded(at_ms), ..undone });
         }
         self.catch_up().await?.synced.map_err(CacheError::from)?;
         let parts = self.parts_of(&record).await?;
         self.check_time(&record, &parts)?;
         self.wait_for_none(&parts).await?;
         let brought = self.bring_back(&record, &parts, pace).await?;
-        self.record_undo(&parts, undo.by).await?;
+        let recorded = self.record_undo(&parts, undo.by).await?;
         let undone = Undone {
             restored: brought.restored,
             overwritten: record.removed.kept.saturating_sub(brought.restored + brought.expired),
             expired: brought.expired,
             level2_only: record.removed.elsewhere,
             at_ms: self.clock.now_ms(),
+            position: CachePosition::recorded(recorded),
         };
         let json = serde_json::to_string(&undone).expect("numbers are always JSON");
         let first = self.store.end_undo(undo.id, &json).await.map_err(CacheError::from)?;
-        Ok(first.and_then(|first| serde_json::from_str(&first).ok()).unwrap_or(undone))
+        let first = first.and_then(|first| serde_json::from_str(&first).ok()).unwrap_or(undone);
+        Ok(Undone { position: undone.position, ..first })
     }
 
     /// What the records of an invalidation said.
@@ -146,16 +151,18 @@ impl View<'_> {
         Ok(progress.brought)
     }
 
-    /// Tells the journal, for people; no container trusts anything more or less for it.
-    async fn record_undo(&self, parts: &[Invalidation], by: &str) -> Result<(), CacheError> {
+    /// Tells the journal, for people, and for who is to see it; no container trusts anything more or less for it. Returns
+    /// where the last of the records stands.
+    async fn record_undo(&self, parts: &[Invalidation], by: &str) -> Result<Position, CacheError> {
         let operation = self.bulk_operation();
         let by = Some(cut(by).into_owned());
         let undone = parts.iter().map(|part| WrittenInvalidation { by: by.clone(), undo: None, ..part.written() });
         let commands = undone.map(|undone| self.journal.undone(operation, &undone)).collect();
+        let mut last = Position::ZERO;
         for reply in self.then_sync(commands, 0).await? {
-            appended(reply)?.ok_or(Down::Odd("an undo was recorded too late"))?;
+            last = appended(reply)?.ok_or(Down::Odd("an undo was recorded too late"))?.max(last);
         }
-        Ok(())
+        Ok(last)
     }
 }
 

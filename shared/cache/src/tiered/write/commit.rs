@@ -16,7 +16,7 @@ use crate::{
     redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
     selector::Undoable,
     source_of_truth::{Expected, SourceOfTruth},
-    version::Version,
+    version::{Position, Version},
 };
 use bytes::Bytes;
 use futures_util::{
@@ -85,6 +85,8 @@ pub(crate) struct Effect {
     pub(crate) may_fill: bool,
     /// It is a DELETE that can be undone.
     pub(crate) can_undo: bool,
+    /// Where the journal has it, unless it is `degraded`.
+    pub(crate) recorded: Option<Position>,
 }
 
 impl View<'_> {
@@ -192,11 +194,11 @@ impl View<'_> {
         let told = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
             Ok(checked) => {
                 let since = checked.since();
-                self.told(checked.replies).map(|outcome| (outcome, since))
+                self.told(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
             }
             Err(down) => Err(down.into()),
         };
-        let (outcome, since) = match told {
+        let (recorded, outcome, since) = match told {
             Ok(told) => {
                 untold.settle();
                 told
@@ -230,6 +232,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
+        effect.recorded = Some(recorded);
         effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
@@ -248,7 +251,7 @@ impl View<'_> {
         let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
-        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        let (recorded, outcome) = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
         untold.settle();
         match outcome.done {
             Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
@@ -269,6 +272,7 @@ impl View<'_> {
             degraded: false,
             may_fill: since == Since::Unchanged,
             can_undo: false,
+            recorded: Some(recorded),
         }))
     }
 
@@ -319,15 +323,15 @@ impl View<'_> {
         }
     }
 
-    /// Reads the replies to a record and a copy command, in that order.
-    fn told(&self, replies: Vec<Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+    /// Reads the replies to a record and a copy command, in that order: where the one is, and what the other did.
+    fn told(&self, replies: Vec<Reply>) -> Result<(Position, Outcome), Box<dyn std::error::Error + Send + Sync>> {
         let mut replies = replies.into_iter();
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
         };
         let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
-        record?.ok_or("the operation took too long")?;
-        Ok(Outcome::parse(copy)?)
+        let recorded = record?.ok_or("the operation took too long")?;
+        Ok((recorded, Outcome::parse(copy)?))
     }
 
     pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
