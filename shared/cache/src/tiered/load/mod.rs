@@ -82,7 +82,7 @@ impl TieredCache {
 
     /// What own L1 may answer with.
     async fn get_held(&self, key: &Key, read: Read) -> Option<Hit> {
-        let mut hit = self.view().held(key, read)?;
+        let mut hit = self.view().held_value(key, read)?;
         self.put_off_end(key, &mut hit).await;
         self.prefetch().await;
         Some(hit)
@@ -286,7 +286,7 @@ impl TieredCache {
 
 impl View<'_> {
     /// The value that own L1 may answer with, as a read of it would.
-    fn held(&self, key: &Key, read: Read) -> Option<Hit> {
+    fn held_value(&self, key: &Key, read: Read) -> Option<Hit> {
         if !self.uses(Level::L2) {
             return None;
         }
