@@ -5,8 +5,8 @@ use crate::{
     fill::{FillToken, MAX_LEASE_SECONDS},
     json::Json,
     level::Levels,
-    outcome::{Condition, Read},
-    put::Put,
+    outcome::Read,
+    put::{Condition, Put},
 };
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
