@@ -27,7 +27,7 @@ pub struct Customer {
 async fn main() -> Result<(), Error> {
     // Once for all invocations of this container. It connects when it is needed first.
     let cache = Settings::from_env()?.open()?;
-    run(service_fn(async |event| handle(&cache, event).await)).await
+    run(service_fn(|event| handle(&cache, event))).await
 }
 
 /// Answers one invocation.

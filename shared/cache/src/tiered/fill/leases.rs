@@ -3,7 +3,7 @@
 use crate::tiered::{TieredCache, view::View};
 use crate::{
     key::Key,
-    redis::{Leased, Wanted, leased},
+    redis::{Down, Leased, Wanted, leased},
 };
 
 /// A lease that this process has. Where nobody waits for its load any more, it goes back with the next sync, or ends by
@@ -47,7 +47,10 @@ impl Drop for OwnLease<'_> {
 impl View<'_> {
     /// Takes the lease of a key that has a value, if nobody has it.
     pub(crate) async fn lease_anyway(&self, key: &Key, wanted: Wanted) -> bool {
-        let taken = self.ask(self.setup.copies.read_or_lease(key.as_str(), wanted, true)).await;
-        matches!(taken.and_then(leased), Ok((_, Leased::Yes)))
+        let mut commands = self.give_back_leases();
+        commands.push(self.setup.copies.read_or_lease(key.as_str(), wanted, true));
+        let taken = self.ask_all(commands, 0).await;
+        let taken = taken.and_then(|mut replies| leased(replies.pop().ok_or(Down::Odd("no reply"))?));
+        matches!(taken, Ok((_, Leased::Yes)))
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     redis::Wanted,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Why a load gave no text.
@@ -54,7 +54,7 @@ impl TieredCache {
         E: Send + Sync + 'static,
     {
         let mut own = None;
-        let written = async || {
+        let written = async || -> Result<Json, Unloaded<E>> {
             let value = loader().await.map_err(Unloaded::Failed)?;
             let text = Json::of(&value).map_err(Unloaded::Json)?;
             own = Some(value);
@@ -197,7 +197,8 @@ impl TieredCache {
             }
             Ok(Err(Unloaded::Failed(error))) => {
                 let error = Arc::new(error);
-                (Some(Landed::Failed(Arc::clone(&error) as _)), Err(LoadError::Failed(error)))
+                let told: Arc<dyn Any + Send + Sync> = error.clone();
+                (Some(Landed::Failed(told)), Err(LoadError::Failed(error)))
             }
             Ok(Err(Unloaded::Json(error))) => (None, Err(LoadError::Json(error))),
             Err(_) => (Some(Landed::TimedOut), Err(LoadError::TimedOut)),
