@@ -206,7 +206,7 @@ async fn what_ends_soon_is_loaded_anew_by_one(cache: &TieredCache) {
     assert_eq!((found[0], found[18], found[19]), (0, 0, 1), "one of them waits, the others do not");
     assert_eq!((loads.load(Relaxed), stored(cache, "load:anew").await.as_deref()), (2, Some("1")));
     let hit = cache.get(&key, Read::default()).await.unwrap().hit.unwrap();
-    assert_eq!(&*hit.entry.tags, ["anew".into()]);
+    assert_eq!(hit.entry.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), ["anew"]);
 }
 
 async fn what_cannot_be_loaded_anew_stays(cache: &TieredCache) {
@@ -243,8 +243,9 @@ async fn what_is_stored_of_another_type_is_an_error(cache: &TieredCache) {
 
 async fn options_that_no_entry_may_have_are_refused(cache: &TieredCache) {
     let load = Load::new(0).tags(["two\nlines"]);
-    let refused = cache.get_or_load(&named("load:refused"), &load, async || pending::<Result<i32, Infallible>>().await);
-    assert!(matches!(refused.await, Err(LoadError::Refused(ref refusals)) if refusals.len() == 2));
+    let key = named("load:refused");
+    let refused = cache.get_or_load(&key, &load, async || pending::<Result<i32, Infallible>>().await).await;
+    assert!(matches!(refused, Err(LoadError::Refused(ref refusals)) if refusals.len() == 2));
 }
 
 async fn without_redis_it_is_loaded_and_not_kept() {
