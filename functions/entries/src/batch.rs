@@ -13,7 +13,7 @@ use strata_api::{
     Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, cache_control,
     fill,
 };
-use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
+use strata_cache::{Attempt, CacheError, CachePosition, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 
 /// How long after the request came an operation may begin, and how long before the end of the invocation, in ms.
@@ -54,7 +54,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 /// The operations, all of which the caller may ask for, and how to read.
 fn read(call: &mut Call<'_>) -> Result<(Vec<Operation>, Read), ApiError> {
     fill::none(&call.event.headers)?;
-    let how = cache_control::read(&call.event.headers)?;
+    let how = Read { at_least: call.seen()?, ..cache_control::read(&call.event.headers)? };
     let body = Body::of(&mut call.event)?;
     let mut operations = request::read(&body, &call.principal)?;
     for operation in &mut operations {

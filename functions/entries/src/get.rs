@@ -37,7 +37,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let if_match = etag::if_match(&call.event.headers)?;
     let if_none_match = etag::if_none_match(&call.event.headers)?;
     let lease = lease(&call)?;
-    let read = cache_control::read(&call.event.headers)?;
+    let read = Read { at_least: call.seen()?, ..cache_control::read(&call.event.headers)? };
     let (found, fill) = match &lease {
         Some(lease) => call.cache.get_or_lease(&key, read, lease).await?,
         None => (call.cache.get(&key, read).await?, None),
@@ -52,6 +52,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         });
     };
     call.trace.level = Some(hit.level);
+    call.saw(hit.position);
     let now_ms = call.cache.clock().now_ms();
     let offer = fill.map(|fill| fill::offer(&fill, &call.principal));
     let etag = hit.entry.etag();

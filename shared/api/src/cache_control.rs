@@ -51,7 +51,7 @@ mod tests {
     }
 
     fn said(value: &str) -> (bool, Option<u32>, u32, u32) {
-        let Read { no_cache, max_age_seconds, max_stale_seconds, stale_if_error_seconds } = read_of(value).unwrap();
+        let Read { no_cache, max_age_seconds, max_stale_seconds, stale_if_error_seconds, .. } = read_of(value).unwrap();
         (no_cache, max_age_seconds, max_stale_seconds, stale_if_error_seconds)
     }
 

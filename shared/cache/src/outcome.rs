@@ -1,6 +1,7 @@
 //! What callers ask of the cache and what they are told.
 
 use crate::{
+    cache_position::CachePosition,
     config::{FieldChange, Refusal},
     dynamo::L3Error,
     entry::Entry,
@@ -8,6 +9,7 @@ use crate::{
     level::{Level, Levels},
     redis::Down,
     selector::Selector,
+    undo::{UndoHandle, UndoRefusal},
     version::Position,
 };
 use std::{fmt, sync::Arc};
@@ -23,6 +25,20 @@ pub struct Read {
     pub max_stale_seconds: u32,
     /// The same where no level that can be reached is able to say anything fresher.
     pub stale_if_error_seconds: u32,
+    /// Return nothing older than what the caller has seen, in whatever container. It costs a sync where this one is behind, and
+    /// a read of the source of truth where the journal may not tell.
+    pub at_least: CachePosition,
+}
+
+impl Read {
+    /// Within the window, whoever reads.
+    pub const DEFAULT: Read = Read {
+        no_cache: false,
+        max_age_seconds: None,
+        max_stale_seconds: 0,
+        stale_if_error_seconds: 0,
+        at_least: CachePosition::NOTHING,
+    };
 }
 
 /// What a read found, and where it looked.
@@ -47,6 +63,8 @@ pub struct Hit {
     pub last_accessed_ms: i64,
     /// It has expired, and is returned because the reader [takes that](Read::max_stale).
     pub stale: bool,
+    /// For [`Read::at_least`], so that later reads return nothing older.
+    pub position: CachePosition,
 }
 
 /// What each level did for one operation.
@@ -94,20 +112,6 @@ impl Path {
     }
 }
 
-/// A condition on the value a PUT replaces.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// None.
-    #[default]
-    Always,
-    /// There is no live value (`If-None-Match: *`).
-    Absent,
-    /// There is a live value (`If-Match: *`).
-    Present,
-    /// There is a live value with one of these checksums (`If-Match`).
-    Matches(Vec<u128>),
-}
-
 /// What a PUT did.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -119,6 +123,8 @@ pub struct Stored {
     pub levels: Levels,
     /// Redis was not reachable: other containers may return the value before for up to Λ (10 s) instead of Δ.
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// What each level did.
     pub path: Path,
 }
@@ -130,8 +136,12 @@ pub struct Deleted {
     pub levels: Levels,
     /// As in [`Stored::degraded`].
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// What each level did.
     pub path: Path,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 /// What to invalidate.
@@ -151,6 +161,9 @@ pub struct Invalidate {
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
     pub max_affected: Option<u64>,
+    /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for as long
+    /// as the configuration says, where that is possible.
+    pub undo_seconds: Option<u32>,
 }
 
 /// What an invalidation did.
@@ -164,8 +177,12 @@ pub struct Invalidated {
     pub samples: Vec<String>,
     /// As in [`Stored::degraded`].
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// Whether all of it is removed; what is not is hidden.
     pub reclaim: Reclaim,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 impl Invalidated {
@@ -174,9 +191,11 @@ impl Invalidated {
         self.matched += other.matched;
         self.levels = self.levels.or(other.levels);
         self.degraded |= other.degraded;
+        self.position = self.position.and(other.position);
         if self.reclaim == Reclaim::Complete {
             self.reclaim = other.reclaim;
         }
+        self.undo = self.undo.take().or(other.undo);
     }
 }
 
@@ -217,6 +236,8 @@ pub struct Maintained {
     pub jobs_woken: u64,
     /// Invalidations whose container was gone, which are jobs now.
     pub invalidations_adopted: u64,
+    /// Invalidations that cannot be undone any more, and of which nothing is kept now.
+    pub invalidations_tidied: u64,
     /// Outage notes deleted that an epoch took the place of.
     pub notes_dropped: u64,
     /// Members taken out of the indexes of L2 because their copies were gone.
@@ -247,7 +268,7 @@ pub struct Mutation {
     pub position: Position,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// `put`, `delete`, `invalidate` or `config`.
+    /// `put`, `delete`, `invalidate`, `undo` or `config`.
     pub kind: String,
     /// The key, of a put or delete.
     pub key: Option<String>,
@@ -271,28 +292,6 @@ pub struct Mutation {
     pub matched: Option<u64>,
     /// What was changed, of an update of the configuration.
     pub changes: Option<Vec<FieldChange>>,
-}
-
-impl Mutation {
-    /// One of which nothing is told but where, when and what it was.
-    pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
-        Mutation {
-            position,
-            at_ms,
-            kind,
-            key: None,
-            pattern: None,
-            tags: None,
-            all_tags: false,
-            keys: None,
-            except_tags: None,
-            levels: None,
-            by: None,
-            reason: None,
-            matched: None,
-            changes: None,
-        }
-    }
 }
 
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
@@ -340,6 +339,8 @@ pub enum CacheError {
     OtherJob,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
+    /// An undo is not made.
+    Undo(UndoRefusal),
 }
 
 impl CacheError {
@@ -388,6 +389,7 @@ impl fmt::Display for CacheError {
             CacheError::OverQuota { quota, used, limit } => write!(f, "{used} of {limit} {quota}"),
             CacheError::OtherJob => f.write_str("another job has that name"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
+            CacheError::Undo(refusal) => refusal.fmt(f),
         }
     }
 }

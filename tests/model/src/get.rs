@@ -178,7 +178,7 @@ impl Turn<'_> {
                 let copy = held.or(seen.map(|(version, _)| version));
                 copy.filter(|version| *version == row.version)
             }
-            Content::Gone | Content::Pending => None,
+            Content::Gone | Content::Kept(_) | Content::Pending => None,
         });
         match value {
             Some(version) if reachable => {
@@ -251,6 +251,9 @@ impl Turn<'_> {
     pub fn answer(&mut self, value: Option<Version>) {
         let floor = self.operation().floor;
         self.state.history.returned(value, &floor);
+        if let Some(version) = value {
+            self.tell_of_value(version);
+        }
         self.end();
     }
 

@@ -28,12 +28,16 @@ pub struct Operation {
     pub reachable: bool,
     /// The version of a mutation, or of the value a read has found.
     pub version: Version,
-    /// Position of the barrier of an invalidate.
+    /// Position of the record of a mutation, and so of the barrier of an invalidate.
     pub barrier: Position,
     /// The version of the row that a PATCH has read.
     pub replaces: Version,
+    /// The epoch in which an invalidate has taken its version.
+    pub epoch: Position,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
+    /// Of a read: its caller sends what they have seen.
+    pub in_session: bool,
     /// What a read must not return.
     pub floor: Floor,
     /// What a mutation outdated when it took effect.
@@ -138,6 +142,14 @@ pub enum Step {
     RestoreBarrier,
     /// Deletes the note of a job that is done.
     DropJob,
+    /// Says in Redis what is undone, and reads what is open.
+    MarkUndone,
+    /// Reads which jobs are not done.
+    HeedJobs,
+    /// Brings the row back.
+    Restore,
+    /// Appends the record of an undo.
+    RecordUndo,
     /// Reads L3 for a fill, which goes on where nothing is there.
     Miss,
     /// Loads the value of a fill from where it comes from.
@@ -172,6 +184,8 @@ impl Step {
                 | RemoveCopies
                 | Close
                 | RestoreBarrier
+                | MarkUndone
+                | RecordUndo
         )
     }
 }
@@ -190,7 +204,9 @@ impl Operation {
             version: 0,
             barrier: 0,
             replaces: 0,
+            epoch: 0,
             seen: None,
+            in_session: false,
             floor,
             outdated: Floor::default(),
             notes: Vec::new(),

@@ -4,6 +4,7 @@ use crate::{
     faults::Budget,
     history::{Floor, History},
     knowledge::Knowledge,
+    session::Session,
     state::{
         Container, Content, Database, Event, GAP, Index, Meta, OwnCopy, Record, Redis, Row, SharedCopy, State, Version,
     },
@@ -39,17 +40,24 @@ pub enum Request {
     InvalidateAbove,
     /// Invalidates in every level more than one request has time for: acknowledged first, removed after.
     InvalidateAsJob,
+    /// Invalidates in every level, so that it can be undone.
+    InvalidateUndoably,
+    /// Undoes the first invalidation that can be undone.
+    Undo,
 }
 
 impl Request {
     /// Whether it is one of the invalidates.
     pub fn invalidates(self) -> bool {
-        matches!(self, Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob)
+        matches!(
+            self,
+            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob | Request::InvalidateUndoably
+        )
     }
 
     /// Whether it changes what there is, and does not only bring it here.
     pub fn changes(self) -> bool {
-        !matches!(self, Request::Get | Request::Fill)
+        !matches!(self, Request::Get | Request::Fill | Request::Undo)
     }
 }
 
@@ -151,6 +159,34 @@ pub enum Rule {
     NoteFirst,
     /// And waits between the two for longer than a fill may take from sending for the notes to having its claim.
     WaitsForClaims,
+    /// What an undo brings back has the version just above that of the invalidation, and not one of its own time.
+    UndoJustAbove,
+    /// It has a version of its own, and not the one it had.
+    UndoIsNew,
+    /// An undo brings back what the very invalidation took, and not whatever a tombstone keeps.
+    UndoExactly,
+    /// An undo waits until the invalidation has removed all it means.
+    UndoAfterClose,
+    /// An undo waits until no older invalidation is open.
+    UndoAfterOlder,
+    /// An invalidation that can be undone closes no other with it.
+    UndoablePassesNone,
+    /// An undo reads the notes of jobs as well.
+    UndoReadsJobs,
+    /// An invalidation that is recorded after an undo is newer than what was undone.
+    NewerThanUndone,
+    /// An invalidation during which an epoch began begins anew: whether anything was undone meanwhile may be forgotten.
+    AnewAfterEpoch,
+    /// An invalidation takes from a tombstone the value that it keeps, if that is older than itself.
+    SweepsStrip,
+    /// An invalidate without Redis looks again where something has taken the place of what it saw.
+    LooksAgain,
+    /// A container that has not read the journal up to the position of a read syncs for it.
+    PositionHeeded,
+    /// The position of a mutation is where its record is, and not where it began.
+    PositionOfRecord,
+    /// What has no record that is known sends whoever was told of it to the register.
+    UnrecordedByRegister,
 }
 
 /// The rules in force: all, or all but one.
@@ -182,6 +218,8 @@ pub struct Scenario {
     pub warm: bool,
     /// What stands in L3 at the start instead of a value, if there is none.
     pub instead: Option<Option<Content>>,
+    /// Whether somebody asks A and sends what they have seen with reads of any container.
+    pub session: bool,
 }
 
 /// The version that stands at the start.
@@ -191,7 +229,15 @@ impl Scenario {
     /// A run with a value in every level at the start, no requests and no faults.
     pub fn new(register: Register) -> Scenario {
         let scripts = [Vec::new(), Vec::new(), Vec::new()];
-        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), warm: true, instead: None }
+        Scenario {
+            register,
+            rules: Rules::default(),
+            scripts,
+            budget: Budget::default(),
+            warm: true,
+            instead: None,
+            session: false,
+        }
     }
 
     /// Asks A, B and the new container for these.
@@ -205,6 +251,13 @@ impl Scenario {
     #[must_use]
     pub fn with(mut self, budget: Budget) -> Scenario {
         self.budget = budget;
+        self
+    }
+
+    /// Has somebody ask A, and send what they have seen with reads of any container.
+    #[must_use]
+    pub fn in_session(mut self) -> Scenario {
+        self.session = true;
         self
     }
 
@@ -248,7 +301,7 @@ impl Scenario {
             let outdated = history.put(FIRST, with_l3);
             history.acknowledge(outdated, false);
         }
-        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
+        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0, undone: 0 });
         let index = Index { floor: GAP, last: 3 * GAP, latest: FIRST, greatest: FIRST, swept: 0 };
         let redis = Redis {
             identity: 0,
@@ -265,7 +318,8 @@ impl Scenario {
             self.warm(&redis, history.acknowledged, 1),
             Container { script: self.scripts[2].clone(), ..Container::default() },
         ];
-        State { tick: 3 * GAP, redis, replica: None, database, containers, budget: self.budget, history }
+        let session = Session::default();
+        State { tick: 3 * GAP, redis, replica: None, database, containers, budget: self.budget, history, session }
     }
 
     fn warm(&self, redis: &Redis, acknowledged: Floor, index: usize) -> Container {

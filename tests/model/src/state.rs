@@ -8,6 +8,7 @@ use crate::{
     knowledge::Knowledge,
     operation::Operation,
     scenario::{Request, Rule, Rules},
+    session::Session,
 };
 
 /// Orders the mutations of the key: the moment of Redis time at which one began.
@@ -52,6 +53,8 @@ pub struct State {
     pub budget: Budget,
     /// What really happened.
     pub history: History,
+    /// What whoever asks A has seen.
+    pub session: Session,
 }
 
 /// What Redis holds.
@@ -86,6 +89,8 @@ pub struct Meta {
     pub notes: Option<Floor>,
     /// The newest generation of notes whose beginning is known to have begun an epoch.
     pub covered: u8,
+    /// The newest invalidation that was undone: one that is recorded later must be newer.
+    pub undone: Version,
 }
 
 /// What the index beside the journal knows of the key. It outlives the records it was made of.
@@ -158,6 +163,8 @@ pub struct Database {
     pub generation: u8,
     /// The notes of that generation in the control table, and those of jobs.
     pub notes: Vec<Note>,
+    /// The invalidations that can be undone, in the order of their records, and who began them.
+    pub undoable: Vec<(Version, Who)>,
 }
 
 /// The row of the key.
@@ -180,6 +187,8 @@ pub enum Content {
     Pending,
     /// The key is deleted: a tombstone.
     Gone,
+    /// The same, and the tombstone keeps the value, which was of this version, so that it can be brought back.
+    Kept(Version),
 }
 
 /// A note in the control table.

@@ -38,6 +38,25 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Begins the next operation of the script. A read may find its window still open and not sync.
     pub fn begin(&mut self, sync: bool) {
+        self.begin_operation(sync);
+        self.begun(sync);
+    }
+
+    /// The same of a read whose caller sends what they have seen.
+    pub fn begin_in_session(&mut self, sync: bool) {
+        self.begin_operation(sync);
+        let seen = self.state.session.floor;
+        let operation = self.operation();
+        operation.in_session = true;
+        operation.floor.raise(seen);
+        self.begun(sync);
+    }
+
+    fn begun(&mut self, sync: bool) {
+        if sync { self.run() } else { self.read_in_window() }
+    }
+
+    fn begin_operation(&mut self, sync: bool) {
         let acknowledged = self.state.history.acknowledged;
         let container = self.container();
         let request = container.script.remove(0);
@@ -49,7 +68,6 @@ impl Turn<'_> {
         if request.changes() {
             self.outdate_loads();
         }
-        if sync { self.run() } else { self.read_in_window() }
     }
 
     /// Takes the next step of the operation under way.
@@ -88,6 +106,10 @@ impl Turn<'_> {
             Step::HeedJob => self.heed_job(),
             Step::RestoreBarrier => self.restore_barrier(),
             Step::DropJob => self.drop_job(),
+            Step::MarkUndone => self.mark_undone(),
+            Step::HeedJobs => self.heed_jobs(),
+            Step::Restore => self.restore(),
+            Step::RecordUndo => self.record_undo(),
             Step::Miss => self.miss(),
             Step::Load => self.load(),
             Step::FindNotes => self.find_notes(),
@@ -118,16 +140,16 @@ impl Turn<'_> {
     /// What follows on the first sync, and on the notes if they were read.
     pub fn go_on(&mut self) {
         self.restamp();
+        if self.reads_register() {
+            return;
+        }
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
             Request::Patch => self.next(Step::ReadPatched),
-            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
-                let version = self.draw();
-                self.operation().version = version;
-                self.next(Step::OpenBarrier);
-            }
+            Request::Undo => self.next(Step::MarkUndone),
+            _ => self.invalidate_synced(),
         }
     }
 
@@ -140,7 +162,7 @@ impl Turn<'_> {
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
             Request::Get | Request::Patch => self.next(Step::ReadJobs),
-            Request::Fill | Request::PutAbove | Request::InvalidateAsJob => self.end(),
+            Request::Fill | Request::PutAbove | Request::InvalidateAsJob | Request::Undo => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if scan_first => self.next(Step::Scan),
             _ => {
@@ -205,7 +227,8 @@ impl Turn<'_> {
         let kept = !self.scenario.rules.has(Rule::EpochReadsNotes);
         let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| kept);
         let covered = redis.meta.map_or(0, |meta| meta.covered);
-        redis.meta = Some(Meta { identity: redis.identity, epoch, notes, covered });
+        let undone = redis.meta.map_or(0, |meta| meta.undone);
+        redis.meta = Some(Meta { identity: redis.identity, epoch, notes, covered, undone });
     }
 
     /// Sends something to Redis: `None` when it is not done, or done and the reply lost.
@@ -238,6 +261,7 @@ impl Turn<'_> {
     /// Acknowledges a mutation.
     pub fn acknowledge(&mut self, degraded: bool) {
         let mut outdated = self.operation().outdated;
+        self.tell_of_mutation(outdated, degraded);
         outdated.raise(self.operation().preloaded);
         self.state.history.acknowledge(outdated, degraded);
         self.container().synced.raise(outdated);

@@ -3,6 +3,8 @@
 
 mod check;
 mod fills;
+mod positions;
 mod protocol;
 mod rules;
 mod traces;
+mod undo;

@@ -52,7 +52,8 @@ impl View<'_> {
             return Shared::Nothing;
         }
         let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
-        let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
+        let trusted = !self.only_l3_may_tell(read)
+            && self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
         let found = Box::new(found);
         match freshness {
             Freshness::Live if trusted => {

@@ -108,6 +108,7 @@ impl View<'_> {
         most_bytes: usize,
     ) -> Result<Vec<Option<Result<Lookup, CacheError>>>, Stop> {
         let mut many = Many::of(keys, self.path(), most_bytes);
+        let read = self.heed(read);
         let by_redis = self.uses(Level::L2);
         if !by_redis {
             self.follow(FOLLOW_INTERVAL_MS).await;
@@ -200,14 +201,18 @@ impl View<'_> {
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
-            let settled = copy.as_ref().map(|copy| self.confirm_or_drop(wanted.key, copy, ground.looked.as_ref()));
-            match (copy, settled) {
-                (Some(copy), Some(Some(true))) => {
+            let Some(copy) = copy.filter(|_| !self.journal_may_lack(ground.read)) else {
+                gone.push((at, 0));
+                continue;
+            };
+            let settled = self.confirm_or_drop(wanted.key, &copy, ground.looked.as_ref());
+            match settled {
+                Some(true) => {
                     wanted.path.l1 = Step::Hit;
                     many.bytes += wanted.found(Ok(Some(self.hit(wanted.key, &copy, Level::L1))));
                 }
-                (Some(copy), Some(None)) => untrusted.push((at, wanted.key, copy, wanted.path)),
-                (copy, _) => gone.push((at, copy.map_or(0, |copy| copy.entry.stored_bytes))),
+                None => untrusted.push((at, wanted.key, copy, wanted.path)),
+                Some(false) => gone.push((at, copy.entry.stored_bytes)),
             }
         }
         let confirming: Vec<_> = untrusted
