@@ -108,8 +108,7 @@ pub(crate) enum RowWritten {
 }
 
 impl Store {
-    /// Reads the row of `key`, consistently, within the level's timeout. Of a value that has expired it says that it is
-    /// gone.
+    /// Reads the row of `key`, consistently, within the level's timeout; a value that has expired is gone.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
         self.read_within(self.timeout(), key, Until::Expiry).await
     }
@@ -256,9 +255,7 @@ impl Store {
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
             ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.kept_until_ms() / 1000 + 1))),
         ]);
-        if entry.grace_seconds > 0 {
-            item.insert("kept_until".to_owned(), number(entry.kept_until_ms()));
-        }
+        item.extend((entry.grace_seconds > 0).then(|| ("kept_until".to_owned(), number(entry.kept_until_ms()))));
         if let Some(owner) = row.owner {
             item.insert("owner".to_owned(), text(owner));
         }

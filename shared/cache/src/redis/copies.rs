@@ -165,13 +165,6 @@ impl Copies {
         read
     }
 
-    /// The command that asks for the bytes of the envelope of `key`.
-    pub(crate) fn size(&self, key: &str) -> Cmd {
-        let mut size = cmd("HSTRLEN");
-        size.arg(self.keys.copy(key)).arg("e");
-        size
-    }
-
     /// The command that writes copies, at least one, and all of one shard.
     pub(crate) fn write(&self, operation: Operation, copies: &[WriteCopy<'_>]) -> Cmd {
         let shard = copies.first().map_or(0, |copy| shard(copy.key));
@@ -362,11 +355,6 @@ impl Meant {
         let tags = lines.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
         Some(Meant { version: Version::parse(version)?, as_of: Position::parse(as_of), tags })
     }
-}
-
-/// Reads the reply to [`Copies::size`]; 0 where there is no copy.
-pub(crate) fn size(reply: Value) -> Result<usize, Down> {
-    read(reply, "a size")
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

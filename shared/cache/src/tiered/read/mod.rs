@@ -106,9 +106,8 @@ impl View<'_> {
         let now_ms = self.clock.steady_ms();
         let window_ms = self.window_ms(read);
         let (is_due, settled) = self.outlook(now_ms, window_ms);
-        let is_recent = |copy: &CachedEntry| self.is_recent(copy, now_ms, window_ms);
         self.get_if(key, path, settled, |copy| {
-            !read.no_cache && (!is_due || is_recent(copy)) && !self.awaits_record(copy, read)
+            !read.no_cache && (!is_due || self.is_recent(copy, now_ms, window_ms)) && !self.awaits_record(copy, read)
         })
     }
 
@@ -234,9 +233,7 @@ impl View<'_> {
         match self.get_from_register(key, read, miss.as_deref_mut(), shared, path).await {
             Err(error) => {
                 tracing::debug!(error = error.chain(), "a value that has expired is returned: L3 cannot be asked");
-                if let Some(miss) = miss {
-                    miss.give_up();
-                }
+                miss.into_iter().for_each(Miss::give_up);
                 path.l3 = Step::Unavailable;
                 Ok(Some(self.answer_with(key, kept, path)))
             }

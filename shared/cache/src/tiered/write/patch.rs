@@ -271,7 +271,7 @@ impl Change<'_> {
                 expires_at_ms: now_ms.saturating_add(put.life_ms()),
                 ttl_seconds: put.ttl_seconds,
                 sliding: None,
-                grace_seconds: 0,
+                grace_seconds: put.grace_seconds,
                 tags: put.tags.as_slice().into(),
                 levels: put.levels.unwrap_or(Levels::ALL),
                 ..entry.clone()
