@@ -15,9 +15,12 @@ local function next_part()
   local number = tonumber(string.match(part, '^r:(%x%x)$') or '', 16)
   if part == 'index' then return 'r:00' end
   if number and number < 255 then return string.format('r:%02x', number + 1) end
-  local tag = number and '' or string.sub(part, 3)
-  tag = redis.call('ZRANGEBYLEX', shard .. 't:', '(' .. tag, '+', 'LIMIT', 0, 1)[1]
-  return tag and 't:' .. tag
+  local behind, following = number and '' or string.sub(part, 3), nil
+  for _, list in ipairs({'t:', 'o:'}) do
+    local tag = redis.call('ZRANGEBYLEX', shard .. list, '(' .. behind, '+', 'LIMIT', 0, 1)[1]
+    if tag and not (following and is_after(tag, following)) then following = tag end
+  end
+  return following and 't:' .. following
 end
 
 -- Another may count as well, or have lost its place: then neither does any more.
