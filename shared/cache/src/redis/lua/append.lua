@@ -6,9 +6,11 @@
 --       what bounds the open ones ('' for nothing): most of them, most bytes of their texts, age (ms) from which on
 --       whoever began one has ended, whose this one is ('-' for nobody's), positions of those that it stands for; with a
 --       space between each,
---       hash and version of the key that was put or deleted ('' and '' for none), the body of an invalidation ('' for none),
+--       hash of the key that was put or deleted ('' for none), its version or that of an invalidation that begins
+--       ('' for none), the body of an invalidation ('' for none),
 --       field, value, field, value... to go with the time (ms)
--- Returns the record's position, '' when the operation is too old, or 'full' when there are too many open ones.
+-- Returns the record's position, '' when the operation is too old, 'full' when there are too many open ones, or 'behind'
+-- and a version which that of an invalidation must exceed.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
 local passed = {}
@@ -24,6 +26,9 @@ if ARGV[5] ~= '' then
     count, bytes = count + 1, bytes + #open[i]
     if string.find(open[i], mark, 1, true) then own, own_bytes = own + 1, own_bytes + #open[i] end
   end
+  -- One that is not newer than what was undone would pass over what that has brought back.
+  local undone = ARGV[9] ~= '' and redis.call('HGET', KEYS[3], 'undone')
+  if undone and ARGV[9] <= undone then return 'behind ' .. undone end
   -- Those that were left behind, and that mean the same or less, it takes the place of.
   local after = bytes + #ARGV[5]
   for at in string.gmatch(rest or '', '%d+%-%d+') do
