@@ -24,6 +24,11 @@ pub struct Read {
     pub at_least: CachePosition,
 }
 
+impl Read {
+    /// Within the window, whoever reads.
+    pub const DEFAULT: Read = Read { no_cache: false, at_least: CachePosition::NOTHING };
+}
+
 /// What a read found, and where it looked.
 #[derive(Debug, Clone)]
 pub struct Lookup {

@@ -13,6 +13,7 @@ mod invalidate;
 mod jobs;
 mod knowledge;
 mod list;
+mod load;
 mod open_error;
 mod outbox;
 mod position;
@@ -29,6 +30,7 @@ mod write;
 pub use self::open_error::OpenError;
 
 use self::{
+    load::flights::Flights,
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
     setup::Setup,
     sync::{access_deltas::AccessDeltas, audit::Audits, unfinished::Unfinished},
@@ -111,6 +113,41 @@ impl Deployment {
             dynamo_ca: None,
         }
     }
+
+    /// With these limits of requests, for callers of [`TieredCache::admit`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Deployment {
+        self.limits = limits;
+        self
+    }
+
+    /// With these bounds of what an API key may store.
+    #[must_use]
+    pub fn quotas(mut self, quotas: Quotas) -> Deployment {
+        self.quotas = quotas;
+        self
+    }
+
+    /// With another clock, as a test wants one.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Deployment {
+        self.clock = clock;
+        self
+    }
+
+    /// With connections to Redis made like that.
+    #[must_use]
+    pub fn redis(mut self, access: RedisAccess) -> Deployment {
+        self.redis = access;
+        self
+    }
+}
+
+impl Default for Deployment {
+    /// That of the table `cache_control`.
+    fn default() -> Deployment {
+        Deployment::new("cache_control")
+    }
 }
 
 /// The cache of one container: its own L1 before the L2 and L3 of the fleet.
@@ -147,6 +184,10 @@ pub struct TieredCache {
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
     unfinished: Lock<Vec<Unfinished>>,
+    /// What is being loaded.
+    flights: Flights,
+    /// Leases whose loads nobody waits for any more.
+    left_leases: Lock<Vec<(Key, u64)>>,
     /// Mutations that L3 may have taken although nobody was told so.
     in_doubt: Lock<InDoubt>,
     /// Whoever puts outage notes into the journal, one at a time.
@@ -225,6 +266,8 @@ impl TieredCache {
             access_deltas: Lock::default(),
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
+            flights: Flights::default(),
+            left_leases: Lock::default(),
             in_doubt: Lock::default(),
             delivering: tokio::sync::Mutex::default(),
             notes_pause: Pause::new(clock.clone()),

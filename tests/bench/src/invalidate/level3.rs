@@ -9,7 +9,7 @@ use crate::{
 };
 use aws_config::BehaviorVersion;
 use std::{error::Error, time::Instant};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Level, Levels, Read, TieredCache};
 use tokio::runtime;
 

@@ -91,8 +91,7 @@ impl TieredCache {
 impl View<'_> {
     async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
+        let payload = self.payload(put);
         let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
@@ -123,6 +122,12 @@ impl View<'_> {
             }
         }
         Err(CacheError::Contended.into())
+    }
+
+    /// Its value, compressed where that is allowed.
+    pub(crate) fn payload(&self, put: &Put) -> Payload {
+        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
+        Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed)
     }
 
     /// What the configuration allows, once it is known to be the one in force.
