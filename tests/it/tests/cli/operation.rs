@@ -180,7 +180,7 @@ async fn the_fleet_is_followed_at_a_terminal() {
     // `q` ends it once the journal has been looked at.
     let line = "stty rows 40 cols 120; exec strata top --interval 1s";
     let shown = shell.typing(line, &["seen:on:screen"], "q").await.expect(0);
-    for text in ["L1_MEMORY", "L3_DATABASE", "hits:", "Jobs", "scheduled", "Journal", "healthy"] {
+    for text in ["L1_MEMORY", "L3_DATABASE", "hits:", "scheduled", "Journal", "healthy"] {
         assert!(shown.out.contains(text), "{text}: {shown:?}");
     }
     assert!(shown.out.contains("\u{1b}[?1049l"), "the screen is as before: {shown:?}");

@@ -180,6 +180,6 @@ async fn a_cache_that_cannot_be_asked_is_an_error_and_one_that_cannot_store_is_n
     let Source::Unstored(Some(error)) = loaded.source else { panic!("{loaded:?}") };
     assert_eq!(error.code(), Some(&Code::LevelUnavailable));
     let asked = Client::new(api.stack.url(), "nobody").unwrap();
-    let unasked = asked.get_or_load("k", || async { Ok::<u32, Infallible>(unreachable!("nothing is loaded")) });
+    let unasked = asked.get_or_load("k", || async { Err::<u32, _>(io::Error::other("it is loaded")) });
     assert!(matches!(unasked.await, Err(LoadError::Cache(error)) if error.code() == Some(&Code::Unauthorized)));
 }
