@@ -13,7 +13,7 @@ use strata_api::{
     Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, cache_control,
     fill,
 };
-use strata_cache::{Attempt, CacheError, CachePosition, Key, Lookup, Mutate, Patience, Read};
+use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 
 /// How long after the request came an operation may begin, and how long before the end of the invocation, in ms.

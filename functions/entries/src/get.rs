@@ -10,7 +10,7 @@ use strata_api::{
     fill,
     http::{StatusCode, header},
 };
-use strata_cache::{Hit, Key, Lease};
+use strata_cache::{Hit, Key, Lease, Read};
 
 #[derive(Serialize)]
 struct Metadata {

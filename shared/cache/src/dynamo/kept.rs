@@ -10,7 +10,7 @@ use super::{
     doomed::Buried,
     head::{Head, Kind},
     matches::Search,
-    number, number_of,
+    number,
     rows::{Before, KEEP_SECONDS, RowWritten, WriteRow, row_key, tags_of, tombstone},
     text, text_of,
 };

@@ -66,7 +66,7 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use listing::{Head, counts, heads};
+pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
 pub(crate) use reads::{Copied, size};
 pub(crate) use stats::{
     Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,

@@ -122,11 +122,15 @@ end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
 for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
-local names = {}
+local lists = {}
 for tag, members in pairs(tagged.older) do
-  if is_older_beside() then grow(shard .. 't:' .. tag, members, 1) end
-  names[#names + 1], names[#names + 2] = 0, tag
+  local short = listed(tag)
+  note(lists, 't:', 0, short)
+  if is_older_beside() then
+    grow(shard .. 't:' .. tag, members, 1)
+    if short ~= tag then note(lists, 'o:', 0, tag) end
+  end
 end
-in_parts('ZADD', shard .. 't:', names)
+for list, names in pairs(lists) do in_parts('ZADD', shard .. list, names) end
 keep_books(books, now / 1000)
 return outcomes

@@ -22,7 +22,6 @@ use crate::tiered::{
 };
 use crate::{
     coherence::{AsOf, Looked, Since},
-    entry::Entry,
     key::Key,
     level::Level,
     memory::CachedEntry,
