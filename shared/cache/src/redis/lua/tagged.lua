@@ -18,7 +18,7 @@ local function count(index, from, to, key_at)
   if members > few then return members end
   local there = 0
   for _, member in ipairs(redis.call('ZRANGEBYLEX', index, from, to)) do
-    there = there + redis.call('EXISTS', shard .. 'k:' .. string.sub(member, key_at))
+    there = there + redis.call('EXISTS', shard .. 'c:' .. string.sub(member, key_at))
   end
   return there
 end
