@@ -7,7 +7,10 @@ mod dump;
 mod load;
 mod scenario;
 
-use crate::tables;
+use crate::{
+    support::{command, fresh},
+    tables,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use scenario::{KEPT, values, written};
 use serde_json::{Value, json};
@@ -163,6 +166,28 @@ async fn what_an_older_release_left_is_changed_and_removed() {
         let gone = |pk: &&&str| pk.starts_with("c#") || pk.contains("#first");
         assert_eq!(names.iter().filter(gone).count(), 0, "chunks and index rows of {release}: {names:?}");
     }
+}
+
+/// While it is seen beside this one nothing in Redis is trusted that was written before; and once more when whatever it did
+/// has ended.
+#[tokio::test]
+async fn a_release_that_keeps_other_copies_is_noticed() {
+    let api = Api::with(patient()).await;
+    let body = json!({"value": 1, "cache_levels": ["L2_REDIS", "L3_DATABASE"]}).to_string();
+    api.put(&entry("k"), body).send().await.expect(201);
+    let read = async || fresh(&api, "k").await.expect(200).level();
+    assert_eq!(read().await, "L2_REDIS");
+    let meta = "strata:cache:{j}meta";
+    let server: String = command(&api, &["HGET", meta, "id"]).await;
+    command::<()>(&api, &["HSET", meta, "id", server.strip_prefix("c:").unwrap()]).await;
+    assert_eq!(read().await, "L3_DATABASE", "it has synced");
+    assert_eq!(command::<String>(&api, &["HGET", meta, "id"]).await, server);
+    assert_eq!(read().await, "L2_REDIS");
+    let till: u64 = command(&api, &["HGET", meta, "exchanged"]).await;
+    command::<()>(&api, &["HSET", meta, "exchanged", &(till - 45_000).to_string()]).await;
+    assert_eq!(read().await, "L3_DATABASE", "whatever it began has ended");
+    assert_eq!(read().await, "L2_REDIS");
+    assert!(!command::<bool>(&api, &["HEXISTS", meta, "exchanged"]).await);
 }
 
 /// Everything that an older release knows is there, under the same name, of the same type, but for copies. What is more it
