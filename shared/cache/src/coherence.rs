@@ -29,10 +29,8 @@ use crate::{
     source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,7 @@
 //! # }
 //! ```
 
+mod chance;
 pub mod clock;
 pub mod codec;
 mod coherence;

@@ -1,6 +1,7 @@
 //! What a PUT stores.
 
 use crate::{
+    chance,
     config::Refusal,
     entry::{MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS},
     fill::FillToken,
@@ -105,7 +106,7 @@ impl Put {
     pub(crate) fn life_ms(&self) -> i64 {
         let life_ms = i64::from(self.ttl_seconds) * 1000;
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a year in ms is below 2^53")]
-        let less_ms = (life_ms as f64 * self.ttl_jitter.clamp(0.0, 1.0) * fastrand::f64()) as i64;
+        let less_ms = (life_ms as f64 * self.ttl_jitter.clamp(0.0, 1.0) * chance::share()) as i64;
         (life_ms - less_ms).max(1000)
     }
 

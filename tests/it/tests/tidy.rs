@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::{openapi::DOCUMENT, template::TEMPLATE};
 use strata_it::stack::repository;
 
 /// Files longer than [`MAX_LINES`], each with its reason.
@@ -86,6 +87,27 @@ fn dynamodb_is_spoken_in_the_third_levels_files() {
     });
 }
 
+/// What decides how a run of the library goes can be handed in: see `tests/simulator`.
+#[test]
+fn time_and_chance_of_the_library_are_handed_in() {
+    let own = |path: &str| path.starts_with("shared/cache/src") && !path.ends_with("tests.rs");
+    for (path, text) in files(&["shared"], "rs").into_iter().filter(|(path, _)| own(path)) {
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let mut imports = code.split("use std::").skip(1).filter_map(|rest| rest.split(';').next());
+        let is_clock = path == "shared/cache/src/clock.rs";
+        let reads_time = imports.any(|names| names.contains("Instant")) || code.contains("std::time::Instant");
+        assert!(
+            is_clock || !reads_time,
+            "{path} reads the system's monotonic clock: tokio::time::Instant can be moved"
+        );
+        let draws = uses_crate(code, "fastrand") || uses_crate(code, "getrandom");
+        assert!(
+            path == "shared/cache/src/chance.rs" || path.ends_with("concurrency.rs") || !draws,
+            "{path} draws lots"
+        );
+    }
+}
+
 #[test]
 fn the_environment_is_read_by_the_settings() {
     // The last one is in no binary that is deployed: it is left out without the feature `planted`.
@@ -158,4 +180,17 @@ fn nothing_is_left_for_later() {
             assert!(!marks.iter().any(|mark| line.contains(mark)), "{path}:{}: {line}", number + 1);
         }
     }
+}
+
+#[test]
+fn the_version_is_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(DOCUMENT["info"]["version"], version, "openapi.yaml");
+    assert_eq!(
+        TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["info"]["version"], version,
+        "template.yaml"
+    );
+    let changes = fs::read_to_string(repository().join("CHANGELOG.md")).unwrap();
+    let released = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    assert!(released.starts_with(&format!("{version} - ")), "CHANGELOG.md: {released}");
 }

@@ -10,7 +10,7 @@ use super::{
     client::{L3Error, Store},
     text, text_of,
 };
-use crate::job::JobState;
+use crate::{chance, job::JobState};
 use aws_sdk_dynamodb::types::{Delete, Put};
 
 /// Stands before an account in the partition key.
@@ -38,7 +38,7 @@ impl Held {
         if self.count() >= most {
             return None;
         }
-        let first = fastrand::usize(..most);
+        let first = chance::usize(..most);
         let slots = (0..most).map(|step| slot((first + step) % most));
         slots.into_iter().find(|slot| !self.0.contains(slot))
     }
@@ -109,7 +109,7 @@ fn slot(number: usize) -> String {
 
 /// A slot where they are not counted: any that nobody has.
 pub(crate) fn any_slot() -> String {
-    format!("{:016x}", fastrand::u64(..))
+    chance::name()
 }
 
 /// The slot of a removal.

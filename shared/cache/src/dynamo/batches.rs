@@ -4,6 +4,7 @@ use super::{
     Item,
     client::{BULK_FACTOR, L3Error, Store},
 };
+use crate::chance;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, WriteRequest};
 use std::{collections::HashMap, time::Duration};
 
@@ -146,5 +147,5 @@ fn body_bytes(item: &Item) -> usize {
 
 async fn pause(attempt: u32) {
     let most = BATCH_PAUSE_MS << attempt;
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+    tokio::time::sleep(Duration::from_millis(chance::u64(most / 2..=most))).await;
 }

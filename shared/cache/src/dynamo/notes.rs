@@ -17,7 +17,7 @@ use super::{
     generation::Generation,
     number, number_of, text, text_of,
 };
-use crate::{selector::WrittenInvalidation, version::Version};
+use crate::{chance, selector::WrittenInvalidation, version::Version};
 use aws_sdk_dynamodb::types::Put;
 use futures_util::future::try_join_all;
 use tokio::try_join;
@@ -181,8 +181,8 @@ fn key(partition: &str, id: &str) -> Item {
 }
 
 fn item(note: &Noted, now_ms: i64, generation: u64) -> Item {
-    let partition = partition(generation, fastrand::u64(..PARTITIONS));
-    let mut item = key(&partition, &format!("{now_ms:015}#{:016x}", fastrand::u64(..)));
+    let partition = partition(generation, chance::u64(..PARTITIONS));
+    let mut item = key(&partition, &format!("{now_ms:015}#{}", chance::name()));
     item.insert("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS));
     match note {
         Noted::Changed { key, version } => {

@@ -6,6 +6,7 @@ use super::{
     client::{L3Error, Store},
     names, number, number_of, text, text_of,
 };
+use crate::chance;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use std::{collections::HashSet, time::Duration};
 
@@ -83,7 +84,7 @@ impl Store {
 
 /// A slot of that name which nobody holds; not always the first, so that those who come at once seldom want the same.
 fn free(held: &HashSet<String>, name: &str, most: usize) -> Option<String> {
-    let first = fastrand::usize(..most);
+    let first = chance::usize(..most);
     let mut slots = (0..most).map(|step| format!("{name}#{}", (first + step) % most));
     slots.find(|slot| !held.contains(slot))
 }

@@ -1,7 +1,10 @@
 //! The fleet's count of each rate limit, and the permits it lends to containers.
 
 use super::{Down, Keyspace, link::read, scripts};
-use crate::limits::{LEASE_SECONDS, Lent, Renewal, Report, WINDOW_SECONDS};
+use crate::{
+    chance,
+    limits::{LEASE_SECONDS, Lent, Renewal, Report, WINDOW_SECONDS},
+};
 use redis::{Cmd, Value};
 
 #[cfg(test)]
@@ -17,7 +20,7 @@ pub(crate) struct Leases {
 
 impl Leases {
     pub(crate) fn new(keys: Keyspace) -> Leases {
-        Leases { keys, container: format!("{:016x}", fastrand::u64(..)) }
+        Leases { keys, container: chance::name() }
     }
 
     /// The command that reports uses and borrows permits.

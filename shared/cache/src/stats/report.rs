@@ -9,6 +9,7 @@
 
 use super::{Counters, Counts, RowChanges, RowTally};
 use crate::{
+    chance,
     lock::{Held, Lock, whole},
     memory::Usage,
 };
@@ -63,7 +64,7 @@ struct State {
 
 impl Reporter {
     pub(crate) fn new() -> Reporter {
-        Reporter { container: format!("{:016x}", fastrand::u64(..)), state: Lock::default() }
+        Reporter { container: chance::name(), state: Lock::default() }
     }
 
     /// What this container calls itself.

@@ -4,16 +4,19 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
+mod catch_up;
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
 mod fill;
 mod fleet;
 mod invalidate;
 mod jobs;
+mod knowledge;
 mod list;
 mod open_error;
 mod outbox;
 mod read;
+mod setup;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -25,24 +28,24 @@ pub use self::open_error::OpenError;
 
 use self::{
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
-    sync::{Unfinished, access_deltas::AccessDeltas, audit::Audits},
-    view::{Setup, Stop},
-    warm::prefetch::Prefetches,
+    setup::Setup,
+    sync::{access_deltas::AccessDeltas, audit::Audits, unfinished::Unfinished},
+    view::ended,
+    warm::prefetch_queue::Prefetches,
     write::{Attempts, versions::Taken},
 };
 use crate::{
-    Clock, Config,
-    coherence::{AsOf, Coherence, SyncDelta},
+    Clock, Config, chance,
+    coherence::Coherence,
     config::document::Document,
     dynamo::{self, Store},
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
-    lock::{Held, Lock},
+    lock::Lock,
     memory::{CachedEntry, Memory},
     outcome::{CacheError, Deleted, Lookup, Read, Stored},
     pause::Pause,
-    planted::{Bug, planted},
     put::Put,
     quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
@@ -52,10 +55,7 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{
-            AtomicBool, AtomicI64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
+        atomic::{AtomicBool, AtomicI64},
     },
     time::Duration,
 };
@@ -216,7 +216,7 @@ impl TieredCache {
             request_budget,
             slice,
             jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
-            container: fastrand::u16(..),
+            container: chance::u16(),
             taken: Taken::default(),
             taken_above_all: Taken::default(),
             base: config,
@@ -275,56 +275,6 @@ impl TieredCache {
     /// The clock of this container.
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// The as-of position of an operation that begins now.
-    fn as_of(&self) -> AsOf {
-        self.knowledge().as_of()
-    }
-
-    /// What this container knows. Whoever is about to trust L1 or L2 asks for it first: after a panic, in whatever
-    /// operation, that is nothing, and L1 is empty.
-    fn knowledge(&self) -> Held<'_, Coherence> {
-        let mut knowledge = self.knowledge.enter(|_| self.panicked.store(true, Relaxed));
-        if self.panicked.load(Acquire) && self.panicked.swap(false, AcqRel) && !planted(Bug::PanicPassedOver) {
-            self.begin_anew(&mut knowledge);
-        }
-        knowledge
-    }
-
-    /// Forgets what an operation that panicked may have left half done. What this container owes others is kept: undos,
-    /// notes and mutations in doubt are written down in single steps.
-    fn begin_anew(&self, knowledge: &mut Coherence) {
-        tracing::error!("an operation panicked: this container begins with an empty memory");
-        self.memory.replace(&self.setup().config.l1_config);
-        knowledge.forget();
-        self.prefetches.clear();
-        self.followed_ms.store(i64::MIN, Relaxed);
-    }
-
-    /// Drops from L1 what a sync says is no longer certain.
-    fn apply_delta(&self, delta: &SyncDelta) {
-        if delta.clear {
-            self.memory.clear();
-            return;
-        }
-        let now_ms = self.clock.now_ms();
-        for change in &delta.changes {
-            if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && SyncDelta::covers(change, copy.entry.version, copy.as_of)
-            {
-                self.memory.remove(&change.0, now_ms);
-            }
-        }
-    }
-}
-
-/// How an operation ended; `None` when it is to begin anew.
-fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
-    match operation {
-        Ok(done) => Some(Ok(done)),
-        Err(Stop::Failed(error)) => Some(Err(error)),
-        Err(Stop::Superseded) => None,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
     version::{Position, Version},
 };
 use redis::Value;
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
+use tokio::time::Instant;
 
 /// What the index says of keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

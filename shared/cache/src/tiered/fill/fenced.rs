@@ -16,6 +16,7 @@ use super::super::{
     write::commit::{Begun, Ended, Plan},
 };
 use crate::{
+    chance,
     codec::Payload,
     coherence::AsOf,
     dynamo::{Before, Claim, Noted, Notes},
@@ -66,7 +67,7 @@ impl TieredCache {
     }
 
     async fn fill_fenced(&self, key: &Key, put: &Put, token: &FillToken) -> Result<Stored, CacheError> {
-        let mut filling = Filling { name: fastrand::u64(1..), claimed: None };
+        let mut filling = Filling { name: chance::u64(1..), claimed: None };
         let stored = loop {
             if let Some(ended) = ended(self.view().store_filled(key, put, token, &mut filling).await) {
                 break ended;

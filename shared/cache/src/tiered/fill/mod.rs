@@ -13,6 +13,7 @@ use super::{
     view::{Stop, View},
 };
 use crate::{
+    chance,
     coherence::AsOf,
     dynamo::Standing,
     fill::{Fill, FillToken, Lease, hash},
@@ -68,7 +69,7 @@ impl TieredCache {
         read: Read,
         lease: &Lease,
     ) -> Result<(Lookup, Option<Fill>), CacheError> {
-        let wanted = Wanted { lease: fastrand::u64(1..), seconds: lease.seconds };
+        let wanted = Wanted { lease: chance::u64(1..), seconds: lease.seconds };
         let mut found = self.look_or_lease(key, read, wanted).await;
         if !lease.wait.is_zero() && matches!(found, Ok((_, Some(Fill::Held { .. })))) {
             found = self.wait_for_fill(key, read, wanted, lease, found).await;

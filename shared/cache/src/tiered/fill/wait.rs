@@ -2,6 +2,7 @@
 
 use super::TieredCache;
 use crate::{
+    chance,
     fill::{Fill, Lease, MAX_WAIT_SECONDS},
     key::Key,
     outcome::{CacheError, Lookup, Read},
@@ -76,7 +77,7 @@ impl TieredCache {
     /// Looks now and then whether the copy is there, or the lease can be had.
     async fn look_until(&self, key: &Key, read: Read, wanted: Wanted, until: Instant, mut found: Found) -> Found {
         loop {
-            let pause = Duration::from_millis(fastrand::u64(LOOK_MS..=LOOK_MS * 3 / 2));
+            let pause = Duration::from_millis(chance::u64(LOOK_MS..=LOOK_MS * 3 / 2));
             let next = Instant::now() + pause;
             if next >= until {
                 return found;

@@ -15,8 +15,8 @@ use crate::{
     stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Strain, Told},
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// A table of no more bytes than this is counted by a status that finds it uncounted; a larger one waits for maintenance.
 const SMALL_BYTES: u64 = 16 << 20;

@@ -269,19 +269,6 @@ impl View<'_> {
         Ok(counter.into_invalidated(degraded, reclaim))
     }
 
-    /// Does in L2 what an invalidation that only L3 saw has left to do.
-    pub(crate) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
-        if levels.has(Level::L2) {
-            let version = self.version(self.as_of());
-            let sweep = Sweep { selector, act: Act::Remove(version), counter: &MatchCounter::of(levels) };
-            let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
-            if !self.sweep_l2(sweep, &mut ScanCheckpoint::default().l2, pace).await? {
-                return Err(Down::TimedOut);
-            }
-        }
-        Ok(())
-    }
-
     /// Counts what own L1 has of a sweep's selector.
     fn look_into_memory(&self, sweep: Sweep<'_>) {
         let Sweep { selector, act, counter } = sweep;

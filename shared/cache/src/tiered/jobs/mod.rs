@@ -9,12 +9,14 @@ pub(crate) mod wake;
 
 use crate::tiered::{TieredCache, invalidate::sweep::Pace, jobs::turns::Turns};
 use crate::{
+    chance,
     dynamo::{JobRecord, L3Error, Place},
     job::{JobState, REMOVAL, Slice, WARM, Worked},
     level::Level,
     outcome::CacheError,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Who has not been heard of for so long works on a job no more, in ms. A slice is heard of at each checkpoint.
 pub(crate) const SILENCE_MS: i64 = 30_000;
@@ -85,7 +87,7 @@ impl TieredCache {
     /// Takes the job whose turn it is; where others are faster, the next one.
     async fn take_turn(&self, time: Duration) -> Result<Option<Lease>, CacheError> {
         let line = self.store.line().await?;
-        let (now_ms, owner) = (self.clock.now_ms(), format!("{:016x}", fastrand::u64(..)));
+        let (now_ms, owner) = (self.clock.now_ms(), chance::name());
         let longest = i64::try_from((time + GRACE).as_millis()).unwrap_or(i64::MAX - now_ms - SILENCE_MS);
         let bounds = (now_ms - SILENCE_MS, now_ms + longest + SILENCE_MS);
         for place in Turns::of(&line, now_ms).in_order() {

@@ -5,7 +5,7 @@
 
 use crate::tiered::{
     TieredCache,
-    fleet::configure::FOLLOW_INTERVAL_MS,
+    fleet::follow::FOLLOW_INTERVAL_MS,
     read::Shared,
     sync::{About, Synced},
     view::{Stop, View},

@@ -2,6 +2,7 @@
 
 pub(crate) mod confirm;
 pub(crate) mod deliver;
+mod doubt;
 mod explain;
 pub(crate) mod many;
 pub(crate) mod newest;
@@ -10,7 +11,7 @@ pub(crate) mod rows;
 
 use crate::tiered::{
     fill::Miss,
-    fleet::configure::FOLLOW_INTERVAL_MS,
+    fleet::follow::FOLLOW_INTERVAL_MS,
     read::newest::Newest,
     sync::{About, Synced},
     view::{Stop, View},
@@ -266,11 +267,6 @@ impl View<'_> {
             !reachable || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
         let hit = if confirmed { self.deliver(key, as_of, source, level) } else { self.hand_over(key, source, level) };
         Ok(Some(hit))
-    }
-
-    /// Whether an invalidation that is still removing means the value, which is kept in `level`.
-    pub(crate) fn is_masked(&self, level: Level, key: &Key, entry: &Entry) -> bool {
-        self.knowledge().masks(level, key, &entry.tags, entry.version)
     }
 
     /// Writes a value that L3 confirmed into L2, checks the journal, and undoes it if something happened meanwhile.

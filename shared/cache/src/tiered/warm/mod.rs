@@ -2,6 +2,7 @@
 
 pub(crate) mod load;
 pub(crate) mod prefetch;
+pub(crate) mod prefetch_queue;
 pub(crate) mod run;
 
 use crate::tiered::{
@@ -11,6 +12,7 @@ use crate::tiered::{
     view::View,
 };
 use crate::{
+    chance,
     dynamo::{Creation, Held, JobRecord, NewJob, any_slot},
     job::{Estimate, Job, JobState, WARM},
     level::{Level, Levels},
@@ -165,12 +167,9 @@ impl View<'_> {
     }
 }
 
-/// A name that nobody can foretell, also not who has seen others of this container: fastrand's numbers can be told from
-/// those before.
+/// A name that nobody can foretell.
 fn unforeseen() -> String {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).expect("the operating system has random numbers");
-    format!("{NAME}{:032x}", u128::from_le_bytes(random))
+    format!("{NAME}{:032x}", chance::unforeseen())
 }
 
 /// The name of the job for a name that callers chose: of fixed length, and no name tells another.

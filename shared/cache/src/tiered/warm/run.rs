@@ -11,7 +11,7 @@ use crate::tiered::{
     read::promote::{Failure, Load, Sum},
     view::View,
     warm::load::{Batch, Ground},
-    warm::prefetch::{has_room, worth_naming},
+    warm::prefetch_queue::{has_room, worth_naming},
 };
 use crate::{
     job::{Counters, Job},
@@ -26,8 +26,11 @@ use crate::{
 };
 use futures_util::future::{join, join_all};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, OnceCell};
+use std::time::Duration;
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
 /// Most entries of a wave of pages, whatever a job asks for: their keys fit into a checkpoint, an item of DynamoDB of at
 /// most 400 KiB, when each must be loaded by itself. A page has at most a megabyte.

@@ -1,7 +1,7 @@
 //! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
 //! last.
 
-use crate::tiered::{sync, view::View};
+use crate::tiered::{sync::unfinished::CopyWrite, view::View};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, Since},
@@ -345,10 +345,10 @@ impl<'a> Plan<'a> {
         Noted::Changed { key: self.key.as_str().to_owned(), version }
     }
 
-    fn written(&self, begun: &Begun) -> sync::CopyWrite<'a> {
+    fn written(&self, begun: &Begun) -> CopyWrite<'a> {
         let (tags, bytes): (&[Arc<str>], usize) =
             self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
-        sync::CopyWrite { key: self.key, tags, version: begun.version, bytes }
+        CopyWrite { key: self.key, tags, version: begun.version, bytes }
     }
 
     fn names(&self, level: Level) -> bool {

@@ -5,15 +5,14 @@
 
 use crate::tiered::TieredCache;
 use crate::{
+    chance,
     clock::elapsed_ms,
     coherence::AsOf,
     planted::{Bug, planted},
     version::Version,
 };
-use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::time::Instant;
 
 /// How far own clock is taken to be ahead of that of Redis at most, in microseconds: clocks that are kept by NTP differ by
 /// far less.
@@ -57,7 +56,7 @@ impl TieredCache {
     /// that began before and has not ended would take it.
     pub(crate) fn version_without_redis(&self, floor: Version) -> Version {
         let reached_us = self.knowledge().reached_us(Instant::now());
-        let own_us = self.now_us().saturating_sub(MOST_AHEAD_US + fastrand::u64(..1000));
+        let own_us = self.now_us().saturating_sub(MOST_AHEAD_US + chance::u64(..1000));
         let time_us = if planted(Bug::TimeAheadOfRedis) { self.latest_us() } else { reached_us.max(own_us) };
         self.version_of(self.taken.take(self.least_us(time_us, floor)))
     }
@@ -65,7 +64,7 @@ impl TieredCache {
     /// The version of a value that stays what it was under `version`: greater than that, and smaller than whatever is to
     /// exceed it.
     pub(crate) fn version_just_above(&self, version: Version) -> Version {
-        Version::at(version.micros() + 1 + fastrand::u64(..SPREAD_US), fastrand::u16(..))
+        Version::at(version.micros() + 1 + chance::u64(..SPREAD_US), chance::u16())
     }
 
     /// A version greater than all that were taken before, also where Redis cannot be asked. It may be ahead of time, where
@@ -89,7 +88,7 @@ impl TieredCache {
     fn least_us(&self, time_us: u64, floor: Version) -> u64 {
         let floors = self.store.floors();
         let floor = floor.max(floors.l2).max(floors.l3).max(self.knowledge().newest());
-        time_us.max(floor.micros() + 1 + SPREAD_US + fastrand::u64(..SPREAD_US))
+        time_us.max(floor.micros() + 1 + SPREAD_US + chance::u64(..SPREAD_US))
     }
 
     fn version_of(&self, us: u64) -> Version {
