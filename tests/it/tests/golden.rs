@@ -20,8 +20,8 @@ use strata_it::{Answer, Api, entry, patient};
 
 /// The releases of which there is a file.
 const RELEASES: [&str; 1] = ["0.1.0"];
-/// Keys of Redis that count what happened, and those of limits: no release relies on what another counted.
-const COUNTS: [&str; 4] = ["{j}stats", "{j}gauges", "{j}census", "{l:"];
+/// Keys of Redis that count what happened, and those of limits and stocks: no release relies on what another counted.
+const COUNTS: [&str; 5] = ["{j}stats", "{j}gauges", "{j}census", "{l:", "}q:"];
 /// What releases have called a copy in Redis that later ones keep in another form, and under another name.
 const OLDER_COPY: &str = "}k:";
 /// What is known of the server, and of what its containers keep.
