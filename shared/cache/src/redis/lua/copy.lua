@@ -6,7 +6,15 @@ local LOOK = 192
 
 -- Whether a text comes after another, byte by byte; Lua's own order may be that of a language.
 local function is_after(text, other)
-  for i = 1, math.min(#text, #other) do
+  local shorter, from = math.min(#text, #other), 1
+  if shorter >= 8 then
+    local a, b = struct.unpack('>I4I4', text)
+    local c, d = struct.unpack('>I4I4', other)
+    if a ~= c then return a > c end
+    if b ~= d then return b > d end
+    from = 9
+  end
+  for i = from, shorter do
     local a, b = string.byte(text, i), string.byte(other, i)
     if a ~= b then return a > b end
   end
@@ -18,13 +26,17 @@ local function head_in(text)
   if #text < HEAD or string.byte(text) ~= MARK then return nil, text ~= '' end
   local flags = string.byte(text, 2)
   local tag_bytes, envelope = struct.unpack('>I2I4', text, 38)
-  local head = {
-    version = string.sub(text, 3, 10), stamp = string.sub(text, 11, 20), counters = string.sub(text, 27, 37),
-    levels = flags % 8, share = '', tag_bytes = tag_bytes, envelope = envelope, gone = envelope == 0,
-  }
-  if flags >= 16 then head.share = string.sub(text, HEAD + 1, HEAD + SHARE) end
-  head.tags_at = HEAD + #head.share
-  return head, false
+  local has_share = flags >= 16
+  return {
+    version = string.sub(text, 3, 10), stamp = string.sub(text, 11, 20), levels = flags % 8, text = text,
+    share = has_share and string.sub(text, HEAD + 1, HEAD + SHARE) or '', tags_at = has_share and HEAD + SHARE or HEAD,
+    tag_bytes = tag_bytes, envelope = envelope, gone = envelope == 0,
+  }, false
+end
+
+-- How often a copy was read and when it was last, as they stand there.
+local function counters_of(head)
+  return string.sub(head.text, 27, 37)
 end
 
 -- What stands in a copy before its envelope, and true where something that is no copy has its name: it has none then.

@@ -97,7 +97,7 @@ local function store(copy, expires, key, seen, expected, stock, head, tags, enve
   end
   -- The same value certified anew keeps its counters and its share; another value starts from none.
   local counters, share = string.sub(head, 27, 37), ''
-  if old_version == version then counters, share = old.counters, old.share end
+  if old_version == version then counters, share = counters_of(old), old.share end
   if stock ~= '' then
     share = entered(stock, expires, tags)
     enter(books, share, 1, key)

@@ -8,7 +8,7 @@ for i, copy in ipairs(KEYS) do
   local version, reads, last = ARGV[3 * i - 2], tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   local head = look_at(copy)
   if head and head.version == version then
-    local before, last_before = struct.unpack('>I5I6', head.counters)
+    local before, last_before = struct.unpack('>I5I6', counters_of(head))
     reads = math.min(before + reads, MOST)
     redis.call('SETRANGE', copy, 26, struct.pack('>I5I6', reads, math.max(last_before, last)))
     totals[i] = reads
