@@ -4,7 +4,7 @@
 use crate::{
     corpus,
     engines::{Engines, connect},
-    invalidate::tenant::{copy_name, shards},
+    invalidate::tenant::copy_name,
     report::{Row, Section, Unit},
     stats::Summary,
     suites::Measured,
@@ -105,7 +105,7 @@ struct Bench {
 impl Bench {
     #[allow(clippy::cast_precision_loss, reason = "a small constant")]
     async fn of_size(&mut self, bytes: usize) -> Result<Taken, Box<dyn Error>> {
-        cmd("FLUSHALL").query_async::<()>(&mut self.bare).await?;
+        self.clear().await?;
         let text = format!("\"{}\"", corpus::record(1).to_string().replace(['"', '\\'], "'").repeat(10));
         let text = format!("{}\"", &text[..bytes - 1]);
         let key = |number| Key::new(format!("customer:{number:08}"));
@@ -120,20 +120,28 @@ impl Bench {
         };
         self.put_all(&[put(ENTRIES, false)?]).await;
         let copy = self.usage(&copy_name(&self.prefix, &plain)).await?;
-        cmd("FLUSHALL").query_async::<()>(&mut self.bare).await?;
+        self.clear().await?;
         for first in (0..ENTRIES).step_by(AT_ONCE) {
             let puts = (first..first + AT_ONCE).map(|number| put(number, true)).collect::<Result<Vec<_>, _>>()?;
             self.put_all(&puts).await;
         }
         let mut all = 0.0;
-        for shard in shards() {
-            let names: Vec<String> =
-                cmd("KEYS").arg(format!("{}{{e{shard}}}*", self.prefix)).query_async(&mut self.bare).await?;
-            for name in names {
-                all += self.usage(&name).await?;
-            }
+        for name in self.names().await? {
+            all += self.usage(&name).await?;
         }
         Ok(Taken { copy, copy_with_places: all / ENTRIES as f64, bare })
+    }
+
+    /// Names of everything but the journal and what stands beside it.
+    async fn names(&mut self) -> redis::RedisResult<Vec<String>> {
+        cmd("KEYS").arg(format!("{}{{e*", self.prefix)).query_async(&mut self.bare).await
+    }
+
+    async fn clear(&mut self) -> redis::RedisResult<()> {
+        for names in self.names().await?.chunks(AT_ONCE) {
+            cmd("UNLINK").arg(names).query_async::<()>(&mut self.bare).await?;
+        }
+        Ok(())
     }
 
     async fn put_all(&self, puts: &[Mutate]) {
