@@ -11,7 +11,7 @@ use crate::{
 };
 use redis::{aio::MultiplexedConnection, cmd};
 use std::{error::Error, time::Duration};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Attempt, Json, Key, Mutate, Mutated, Patience, Put, TieredCache};
 use strata_stack::RedisEngine;
 use tokio::{runtime, time::Instant};

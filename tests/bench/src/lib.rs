@@ -12,6 +12,7 @@
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
 //! - [`copies`]: what an entry takes in Redis and Valkey against a bare SET.
+//! - [`loads`]: reading through the library beside plain reads, and a thousand tasks on one cold key.
 //! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
@@ -47,6 +48,7 @@ pub mod journal;
 pub mod level2;
 pub mod level3;
 pub mod limits;
+pub mod loads;
 pub mod machine;
 pub mod maps;
 pub mod neighbours;

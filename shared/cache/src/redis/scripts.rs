@@ -34,6 +34,7 @@ scripts! {
     EVICT = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/evict.lua";
     STOCK = "lua/stock.lua";
     CLOSE = "lua/close.lua";
+    UNDONE = "lua/undone.lua";
     SWEEP = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";
     HEADS = "lua/copy.lua", "lua/heads.lua";
     TAGGED = "lua/tags.lua", "lua/tagged.lua";
