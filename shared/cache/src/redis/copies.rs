@@ -1,10 +1,12 @@
 //! L2: one string per entry, written by script only over what is older.
 
 mod form;
+mod life;
 mod stock;
 mod sweep;
 
 pub(super) use form::Beginning;
+pub(crate) use life::Life;
 pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 
@@ -59,7 +61,7 @@ pub(crate) struct WriteCopy<'a> {
     pub version: Version,
     pub as_of: Position,
     pub certified_ms: i64,
-    pub expires_at_ms: i64,
+    pub life: Life,
     pub envelope: &'a [u8],
     pub tags: &'a [Arc<str>],
     /// The levels its PUT named.
@@ -203,12 +205,13 @@ impl Copies {
             Expected::Version(version) => form::version(version).to_vec(),
         };
         let tags = lines(copy.tags);
-        call.arg(copy.expires_at_ms)
+        call.arg(copy.life.kept_until_ms())
             .arg(copy.key)
             .arg(seen.unwrap_or_default())
             .arg(expected)
             .arg(copy.share.as_ref().map(stock::written).unwrap_or_default())
             .arg(&form::head(copy, &tags))
+            .arg(form::ends(copy.life))
             .arg(tags)
             .arg(copy.envelope);
     }

@@ -37,7 +37,7 @@ scripts! {
     UNDONE = "lua/undone.lua";
     SWEEP = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";
     HEADS = "lua/copy.lua", "lua/heads.lua";
-    TAGGED = "lua/tags.lua", "lua/tagged.lua";
+    TAGGED = "lua/copy.lua", "lua/tags.lua", "lua/tagged.lua";
     FILL = "lua/copy.lua", "lua/fill.lua";
     RELEASE = "lua/release.lua";
     WAIT = "lua/wait.lua";

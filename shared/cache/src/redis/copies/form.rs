@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | mark, 0xc1, which no UTF-8 text has |
-//! | 1 | flags: the levels that the PUT named (1, 2, 4); 16, a share follows the head |
+//! | 1 | flags: the levels that the PUT named (1, 2, 4); 16, a share follows the head; 32, the end of its value's life follows |
 //! | 8 | version |
 //! | 10 | stamp, the as-of position: ms (6), number (4) |
 //! | 6 | when that was certified (ms) |
@@ -12,13 +12,14 @@
 //! | 2 | bytes of its tags |
 //! | 4 | bytes of its envelope; 0 of a tombstone |
 //! | 29 | share: name of the API key in whose stock it is (16), the second till which it counts (5), bytes (4), bytes of indexes (4) |
+//! | 6 | when its value expires (ms), where the copy is kept beyond that |
 //! | n | tags, a line feed before and after each; nothing without tags |
 //! | rest | envelope |
 //!
 //! Numbers begin with their greatest byte: versions and stamps sort byte by byte. The tags stand there once more than in
 //! the envelope, whose header scripts cannot read.
 
-use super::{Found, WriteCopy};
+use super::{Found, Life, WriteCopy};
 use crate::{
     redis::{Down, link::read, meaning::Meaning},
     version::{Position, Version},
@@ -28,14 +29,16 @@ use redis::Value;
 
 const MARK: u8 = 0xc1;
 const HAS_SHARE: u8 = 16;
+const HAS_END: u8 = 32;
 /// Bytes before the share.
 pub(super) const HEAD_BYTES: usize = 43;
 const SHARE_BYTES: usize = 29;
+const END_BYTES: usize = 6;
 /// Bytes of a copy up to the end of its share.
 pub(super) const MOST_OF_SHARE: usize = HEAD_BYTES + SHARE_BYTES;
 /// Bytes of a share before the second till which it counts.
 const NAME_BYTES: usize = 16;
-/// How much may stand before an envelope: with 50 tags of 128 bytes, 6,523 bytes.
+/// How much may stand before an envelope: with 50 tags of 128 bytes, 6,529 bytes.
 const MOST_BEFORE: usize = 8 << 10;
 /// Greatest number in 6 bytes.
 const MOST_MS: u64 = (1 << 48) - 1;
@@ -100,7 +103,7 @@ fn small(bytes: &[u8]) -> usize {
 pub(super) fn head(copy: &WriteCopy<'_>, tags: &str) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     head[0] = MARK;
-    head[1] = copy.levels.bits();
+    head[1] = copy.levels.bits() | copy.life.ends_ms().map_or(0, |_| HAS_END);
     head[2..10].copy_from_slice(&version(copy.version));
     head[10..20].copy_from_slice(&stamp(copy.as_of));
     head[20..26].copy_from_slice(&ms(u64::try_from(copy.certified_ms).unwrap_or_default()));
@@ -109,6 +112,11 @@ pub(super) fn head(copy: &WriteCopy<'_>, tags: &str) -> [u8; HEAD_BYTES] {
     let envelope_bytes = u32::try_from(copy.envelope.len()).expect("an envelope is far below 4 GiB");
     head[39..43].copy_from_slice(&envelope_bytes.to_be_bytes());
     head
+}
+
+/// When the value of a copy expires that is kept beyond that; nothing of any other.
+pub(super) fn ends(life: Life) -> Vec<u8> {
+    life.ends_ms().map(|ends_ms| ms(u64::try_from(ends_ms).unwrap_or_default()).to_vec()).unwrap_or_default()
 }
 
 /// How much of a copy is to be read so that an envelope of so many bytes is whole.
@@ -128,7 +136,8 @@ impl Beginning {
         let behind_head = &text[HEAD_BYTES..];
         let share = if has_share { behind_head.first_chunk::<SHARE_BYTES>().map(WrittenShare::of) } else { None };
         let share_bytes = if has_share { SHARE_BYTES } else { 0 };
-        let begins_at = HEAD_BYTES + share_bytes + small(&head[37..39]);
+        let end_bytes = if head[1] & HAS_END != 0 { END_BYTES } else { 0 };
+        let begins_at = HEAD_BYTES + share_bytes + end_bytes + small(&head[37..39]);
         let envelope_bytes = small(&head[39..43]);
         let envelope = text.slice(begins_at.min(text.len())..);
         let found = Found {
@@ -172,7 +181,7 @@ mod tests {
             version: Version(u64::MAX - 7),
             as_of: Position { ms: 1_700_000_000_000, seq: 9 },
             certified_ms: 1_700_000_000_001,
-            expires_at_ms: 0,
+            life: Life::until(5, 5),
             envelope,
             tags: &[],
             levels: Levels::ALL,
@@ -212,6 +221,14 @@ mod tests {
         let read = Beginning::of(written.into()).unwrap();
         let share = WrittenShare { name: [7; NAME_BYTES], till: 256, bytes: 2, index_bytes: 3 };
         assert_eq!((&read.found.envelope[..], read.share), (&b"e"[..], Some(share)));
+    }
+
+    #[test]
+    fn the_end_of_a_life_stands_there_where_the_copy_is_kept_beyond_it() {
+        let kept = WriteCopy { life: Life::until(5, 6), ..copy(b"e") };
+        assert_eq!((ends(kept.life), ends(Life::until(5, 5))), (vec![0, 0, 0, 0, 0, 5], vec![]));
+        let written = [&head(&kept, "")[..], &ends(kept.life), b"e"].concat();
+        assert_eq!(&Beginning::of(written.into()).unwrap().found.envelope[..], b"e");
     }
 
     #[test]

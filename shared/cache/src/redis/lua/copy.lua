@@ -1,6 +1,6 @@
 -- A copy is one string; `redis/copies/form.rs` says what stands in it. Numbers begin with their greatest byte, so that
 -- versions and stamps sort byte by byte, as they are.
-local MARK, HEAD, SHARE = 193, 43, 29
+local MARK, HEAD, SHARE, ENDS = 193, 43, 29, 6
 -- So much of a copy is read to look at it: all but long tags and the envelope.
 local LOOK = 192
 
@@ -25,13 +25,19 @@ end
 local function head_in(text)
   if #text < HEAD or string.byte(text) ~= MARK then return nil, text ~= '' end
   local flags = string.byte(text, 2)
+  if flags >= 16 and #text < HEAD + SHARE + ENDS then return nil, true end
   local tag_bytes, envelope = struct.unpack('>I2I4', text, 38)
-  local has_share = flags >= 16
-  return {
-    version = string.sub(text, 3, 10), stamp = string.sub(text, 11, 20), levels = flags % 8, text = text,
-    share = has_share and string.sub(text, HEAD + 1, HEAD + SHARE) or '', tags_at = has_share and HEAD + SHARE or HEAD,
-    tag_bytes = tag_bytes, envelope = envelope, gone = envelope == 0,
-  }, false
+  local head = {
+    version = string.sub(text, 3, 10), stamp = string.sub(text, 11, 20), levels = flags % 8, text = text, share = '',
+    tags_at = HEAD, tag_bytes = tag_bytes, envelope = envelope, gone = envelope == 0,
+  }
+  if flags % 32 >= 16 then
+    head.share, head.tags_at = string.sub(text, HEAD + 1, HEAD + SHARE), HEAD + SHARE
+  end
+  if flags >= 32 then
+    head.ends, head.tags_at = struct.unpack('>I6', text, head.tags_at + 1), head.tags_at + ENDS
+  end
+  return head, false
 end
 
 -- How often a copy was read and when it was last, as they stand there.
@@ -58,6 +64,12 @@ end
 -- position at which that began ('' otherwise).
 local function is_there(head, since)
   return head and not head.gone and (since == '' or not is_after(since, head.stamp))
+end
+
+-- Whether the value of a copy has expired by `now` (microseconds). A copy that is kept beyond its life says when that is
+-- over (ms); any other is gone then.
+local function has_ended(head, now)
+  return head and head.ends and head.ends * 1000 <= now
 end
 
 -- A copy that says only that what is older than a version is gone.

@@ -9,6 +9,7 @@
 -- before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
 local version, tell_tags, life, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
+local now = now_us()
 local tags, since, all, none = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- How many of some tags a copy has, and how many they are.
@@ -47,7 +48,7 @@ for i = 11, #ARGV do
   -- Its own tombstone: the answer to the same command was lost.
   if old and old.gone and old.version == version then
     said = version
-  elseif meant and is_there(old, since) then
+  elseif meant and is_there(old, since) and not has_ended(old, now) then
     said = old.version .. old.stamp .. (tell_tags and old.tags or '')
   end
   met[i - 10] = said

@@ -14,7 +14,7 @@ local old, foreign = look_at(KEYS[1])
 if exact == '' then redis.call('DEL', ARGV[7] .. 'f:' .. ARGV[4], ARGV[7] .. 'k:' .. ARGV[4]) end
 if foreign then redis.call('DEL', KEYS[1]) end
 local old_version = old and old.version or ''
-local live = is_there(old, ARGV[8]) and 1 or 0
+local live = is_there(old, ARGV[8]) and not has_ended(old, now_us()) and 1 or 0
 local named = old and old.levels or 0
 -- The same removal again: its answer was lost.
 if old and old.gone and old_version == version then return {{1, 1, '', 0}} end

@@ -1,10 +1,11 @@
 -- Writes copies of entries of one shard, each over an older one.
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
---       register ('' when it is not), what stands before every name of the shard; then for each copy: expires at (ms), key,
+--       register ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
 --       version and stamp of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
 --       there ('' for any, 'none' for no live copy), whose stock it is in: name of the API key (16 bytes), bytes, bytes of
---       indexes (4 each; '' for nobody's), its head, its tags (a line feed before and after each), its envelope
+--       indexes (4 each; '' for nobody's), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
+--       its tags (a line feed before and after each), its envelope
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
 -- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
@@ -64,14 +65,15 @@ local function entered(stock, expires, tags)
   return share_of(name, till_of(tonumber(expires), now / 1000), bytes, index)
 end
 
-local function store(copy, expires, key, seen, expected, stock, head, tags, envelope)
+local function store(copy, expires, key, seen, expected, stock, head, ends, tags, envelope)
   if late then return {-1, 0, '', 0} end
   local version, stamp = string.sub(head, 3, 10), string.sub(head, 11, 20)
   local old = look_at(copy)
   local old_version, old_stamp = old and old.version or '', old and old.stamp or ''
-  local live = is_there(old, since) and 1 or 0
+  local there = is_there(old, since)
+  local live = there and not has_ended(old, now) and 1 or 0
   -- A copy from before L2 became the register may be overwritten like one that is distrusted.
-  local passed = old and not old.gone and live == 0
+  local passed = old and not old.gone and not there
   local named = old and old.levels or 0
 
   -- The same write again: its answer was lost.
@@ -104,7 +106,7 @@ local function store(copy, expires, key, seen, expected, stock, head, tags, enve
   end
   local flags = string.byte(head, 2) + (share ~= '' and 16 or 0)
   head = string.char(MARK, flags) .. string.sub(head, 3, 26) .. counters .. string.sub(head, 38)
-  redis.call('SET', copy, head .. share .. tags .. envelope, 'PXAT', expires)
+  redis.call('SET', copy, head .. share .. ends .. tags .. envelope, 'PXAT', expires)
   -- Whoever was to fill it need not any more.
   redis.call('DEL', shard .. 'f:' .. key, shard .. 'k:' .. key)
   indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
@@ -118,17 +120,21 @@ end
 
 local outcomes = {}
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 8
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 7))
+  local at = 5 + (i - 2) * 9
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 8))
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
 for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
-local names = {}
+local lists = {}
 for tag, members in pairs(tagged.older) do
-  if is_older_beside() then grow(shard .. 't:' .. tag, members, 1) end
-  names[#names + 1], names[#names + 2] = 0, tag
+  local short = listed(tag)
+  note(lists, 't:', 0, short)
+  if is_older_beside() then
+    grow(shard .. 't:' .. tag, members, 1)
+    if short ~= tag then note(lists, 'o:', 0, tag) end
+  end
 end
-in_parts('ZADD', shard .. 't:', names)
+for list, names in pairs(lists) do in_parts('ZADD', shard .. list, names) end
 keep_books(books, now / 1000)
 return outcomes
