@@ -167,11 +167,11 @@ mod switch {
 
     /// What a mistake puts in the place of a text that one script has.
     const IN_SCRIPTS: [(Bug, &str, &str); 5] = [
-        (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
+        (Bug::PromotionByPlainSet, "if old and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
             "note(tagged.rows, set, 0, hash .. key)",
-            "if old[1] then break end note(tagged.rows, set, 0, hash .. key)",
+            "if old then break end note(tagged.rows, set, 0, hash .. key)",
         ),
         (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
         (

@@ -7,7 +7,7 @@ use std::{
     io,
     process::{Command, Stdio},
 };
-use strata_stack::{Options, Stack};
+use strata_stack::{Options, RedisEngine, Stack};
 use tokio::runtime::Runtime;
 
 /// A connection to Redis past the library, with the library's client. It waits for an answer as long as it takes.
@@ -32,8 +32,16 @@ impl Engines {
     /// # Errors
     /// When a server cannot be started.
     pub fn start() -> Result<Engines, Box<dyn Error>> {
+        Engines::on(RedisEngine::Any)
+    }
+
+    /// The same with a server of that kind.
+    ///
+    /// # Errors
+    /// When a server cannot be started.
+    pub fn on(redis: RedisEngine) -> Result<Engines, Box<dyn Error>> {
         let runtime = Runtime::new()?;
-        let stack = runtime.block_on(Stack::start(Options::default().functions([""; 0])))?;
+        let stack = runtime.block_on(Stack::start(Options::default().functions([""; 0]).redis(redis)))?;
         Ok(Engines { runtime, stack })
     }
 

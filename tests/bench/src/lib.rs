@@ -11,6 +11,7 @@
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
+//! - [`copies`]: what an entry takes in Redis and Valkey against a bare SET.
 //! - [`loads`]: reading through the library beside plain reads, and a thousand tasks on one cold key.
 //! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
@@ -32,6 +33,7 @@ pub mod binaries;
 pub mod capacity;
 pub mod clients;
 pub mod coherence;
+pub mod copies;
 pub mod corpus;
 pub mod costs;
 pub mod counters;

@@ -71,7 +71,7 @@ async fn it_says_what_each_level_has_and_changes_none_of_it() {
     assert_eq!((&never["verdict"], &never["reason"]), (&json!("miss"), &json!("never_stored")));
     assert!(never["known_since"].is_string() && never.get("cause").is_none(), "{never:#}");
     put_tagged(&api, "k", &["t"]).await;
-    let before: Vec<Vec<u8>> = command(&api, &["HGETALL", &copy_name("k")]).await;
+    let before: Vec<u8> = command(&api, &["GET", &copy_name("k")]).await;
     for _ in 0..3 {
         let said = explain(&api, "entries-1", "k").await;
         let levels = said["levels"].as_array().unwrap();
@@ -87,7 +87,7 @@ async fn it_says_what_each_level_has_and_changes_none_of_it() {
         assert_eq!((&other["verdict"], &other["get"]["level"]), (&json!("hit"), &json!("L2_REDIS")), "{other:#}");
         assert_eq!(other["levels"][0]["reason"], "evicted_here");
     }
-    assert_eq!(before, command::<Vec<Vec<u8>>>(&api, &["HGETALL", &copy_name("k")]).await, "no read was counted");
+    assert_eq!(before, command::<Vec<u8>>(&api, &["GET", &copy_name("k")]).await, "no read was counted");
     let found = get(&api, "entries-2", "k").await.expect(200);
     assert_eq!((found.level().as_str(), &found.json()["metadata"]["access_count"]), ("L2_REDIS", &json!(1)));
 }

@@ -1,23 +1,33 @@
 //! What is stored by a release is read by every later one, and what this one stores can be read by an older one: both run
-//! side by side while a deployment is exchanged, and going back is always open. What [`written`] leaves in the tables and
+//! side by side while a deployment is exchanged, and going back is always open. Copies in Redis are left out of that where
+//! their form has changed: each release takes those of the other for a miss. What [`written`] leaves in the tables and
 //! in Redis is kept in a file for each release, whose own tests wrote it, and which is never changed again.
 
 mod dump;
 mod load;
 mod scenario;
 
-use crate::tables;
+use crate::{
+    support::{command, fresh},
+    tables,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use scenario::{KEPT, values, written};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
-use strata_it::stack::{L3Fault, L3Store, Options, RedisEngine, Stack, repository};
+use strata_it::stack::{L3Store, Options, RedisEngine, Stack, repository};
 use strata_it::{Answer, Api, entry, patient};
 
 /// The releases of which there is a file.
 const RELEASES: [&str; 1] = ["0.1.0"];
-/// Keys of Redis that count what happened, and those of limits: no release relies on what another counted.
-const COUNTS: [&str; 4] = ["{j}stats", "{j}gauges", "{j}census", "{l:"];
+/// Keys of Redis that count what happened, and those of limits and stocks: no release relies on what another counted.
+const COUNTS: [&str; 5] = ["{j}stats", "{j}gauges", "{j}census", "{l:", "}q:"];
+/// What releases have called a copy in Redis that later ones keep in another form, and under another name.
+const OLDER_COPY: &str = "}k:";
+/// What is known of the server, and of what its containers keep.
+const META: &str = "strata:cache:{j}meta";
+/// The key of which nothing but such a copy is left.
+const LOST: &str = "l2only";
 /// Members that say how many there were, or whose place was taken by chance.
 const CHANCE: [&str; 2] = ["count", "slot"];
 /// Stands before a field's name in base64.
@@ -27,7 +37,7 @@ const LONGEST_RUN: usize = 1000;
 
 /// Whether two releases may write something else under this name.
 fn is_count(name: &str) -> bool {
-    CHANCE.contains(&name) || COUNTS.iter().any(|part| name.contains(part))
+    CHANCE.contains(&name) || name.contains(OLDER_COPY) || COUNTS.iter().any(|part| name.contains(part))
 }
 
 fn file(release: &str) -> PathBuf {
@@ -85,14 +95,14 @@ async fn get(api: &Api, key: &str) -> Answer {
 async fn what_an_older_release_left_is_served() {
     for release in RELEASES {
         let (_engines, api) = after(release).await;
-        for (key, text, tags) in values() {
+        for (key, text, tags) in values().into_iter().filter(|(key, ..)| *key != LOST) {
             assert_eq!(get(&api, key).await.value(), text, "{key} of {release}");
             let listed = api.get(&format!("/keys?prefix={key}")).send().await.expect(200).json();
             if KEPT.contains(&key) {
                 assert_eq!(listed["keys"][0]["tags"], json!(tags), "{key} of {release}: {listed}");
             }
         }
-        for key in ["deleted", "invalidated:1"] {
+        for key in ["deleted", "invalidated:1", LOST] {
             api.get(&entry(key)).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
         }
         let config = api.get("/config").send().await.expect(200).json();
@@ -117,17 +127,24 @@ fn jobs(release: &str) -> Vec<(String, String)> {
     states
 }
 
-/// Without L3, so that nothing but the copy can have answered.
 #[tokio::test]
-async fn copies_of_an_older_release_are_served() {
+async fn copies_of_an_older_release_are_a_miss_and_go() {
     for release in RELEASES {
-        let (_engines, api) = after(release).await;
-        api.stack.l3().set(L3Fault::Stopped).await;
-        for (key, text, _) in values().into_iter().filter(|(key, ..)| *key != "large") {
+        let (engines, api) = after(release).await;
+        let older = async || -> Vec<String> {
+            let all = stored(release)["redis"].as_object().unwrap().clone();
+            let names = all.into_iter().map(|(name, _)| name).filter(|name| name.contains(OLDER_COPY));
+            let mut redis = redis::Client::open(engines.redis().url()).unwrap().get_connection().unwrap();
+            names.filter(|name| redis::cmd("EXISTS").arg(name).query(&mut redis).unwrap()).collect()
+        };
+        assert_eq!(older().await.len(), 7);
+        for (key, text, _) in values().into_iter().filter(|(key, ..)| KEPT.contains(key) && *key != "large") {
             let answer = get(&api, key).await;
-            assert_eq!(answer.value(), text, "{key} of {release}");
-            assert!(answer.header("cache-status").unwrap().contains("L2_REDIS; hit"), "{key} of {release}: {answer:?}");
+            assert_eq!((answer.value(), answer.level().as_str()), (text.as_str(), "L3_DATABASE"), "{key} of {release}");
         }
+        assert_eq!(older().await, [format!("strata:cache:{{e2}}k:{LOST}")], "{release}");
+        api.stack.tick().await.unwrap();
+        assert_eq!(older().await, [""; 0], "maintenance of {release}");
     }
 }
 
@@ -146,7 +163,6 @@ async fn what_an_older_release_left_is_changed_and_removed() {
         put.expect(200);
         api.request("PATCH", &entry("zstd")).body(r#"{"add_tags":["late"]}"#).send().await.expect(200);
         api.delete(&entry("large")).send().await.expect(200);
-        api.delete(&entry("l2only")).send().await.expect(200);
         let left = tables::all_of(engines.l3().engine_endpoint(), "cache_entries").await;
         let names: Vec<&str> = left.iter().map(|item| tables::text_of(item, "pk")).collect();
         let gone = |pk: &&&str| pk.starts_with("c#") || pk.contains("#first");
@@ -154,10 +170,35 @@ async fn what_an_older_release_left_is_changed_and_removed() {
     }
 }
 
-/// Everything that an older release knows is there, under the same name, of the same type. What is more it passes over.
+/// While it is seen beside this one nothing in Redis is trusted that was written before; and once more when whatever it did
+/// has ended.
+#[tokio::test]
+async fn a_release_that_keeps_other_copies_is_noticed() {
+    let api = Api::with(patient()).await;
+    let body = json!({"value": 1, "cache_levels": ["L2_REDIS", "L3_DATABASE"]}).to_string();
+    api.put(&entry("k"), body).send().await.expect(201);
+    let read = async || fresh(&api, "k").await.expect(200).level();
+    assert_eq!(read().await, "L2_REDIS");
+    let server: String = command(&api, &["HGET", META, "id"]).await;
+    command::<()>(&api, &["HSET", META, "id", server.strip_prefix("c:").unwrap()]).await;
+    assert_eq!(read().await, "L3_DATABASE", "it has synced");
+    assert_eq!(command::<String>(&api, &["HGET", META, "id"]).await, server);
+    assert_eq!(read().await, "L2_REDIS");
+    let till: u64 = command(&api, &["HGET", META, "exchanged"]).await;
+    command::<()>(&api, &["HSET", META, "exchanged", &(till - 45_000).to_string()]).await;
+    assert_eq!(read().await, "L3_DATABASE", "whatever it began has ended");
+    assert_eq!(read().await, "L2_REDIS");
+    assert!(!command::<bool>(&api, &["HEXISTS", META, "exchanged"]).await);
+}
+
+/// Everything that an older release knows is there, under the same name, of the same type, but for copies. What is more it
+/// passes over.
 #[tokio::test]
 async fn what_is_written_an_older_release_can_read() {
-    let now = dump::masked(&written().await);
+    let mut now = dump::masked(&written().await);
+    let server = &mut now["redis"][META]["value"]["id"];
+    assert_eq!(server.take(), "c:#", "from which it sees that others are kept as copies");
+    *server = json!("#");
     for release in RELEASES {
         let mut missing = Vec::new();
         dump::missing(&dump::masked(&stored(release)), &now, release, &mut missing);

@@ -29,7 +29,7 @@ async fn be_alone(api: &Api) {
 /// Names of all that finds copies.
 async fn indexes(api: &Api) -> Vec<String> {
     let mut names = copies_and_indexes(api).await;
-    names.retain(|name| !name.contains("}k:"));
+    names.retain(|name| !name.contains("}c:"));
     names
 }
 

@@ -1,14 +1,18 @@
-//! L2: one hash per entry, written by script only over what is older.
+//! L2: one string per entry, written by script only over what is older.
 
+mod form;
 mod life;
+mod reads;
 mod stock;
 mod sweep;
 
+pub(super) use form::Beginning;
 pub(crate) use life::Life;
+pub(crate) use reads::size;
 pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 
-use super::{Down, Keyspace, journal::Operation, link::read, meaning::Meaning, scripts};
+use super::{Down, Keyspace, journal::Operation, link::read, scripts};
 use crate::{
     coherence::FreshnessProof,
     key::Key,
@@ -158,13 +162,6 @@ impl Copies {
         Copies { keys, source_of_truth }
     }
 
-    /// The command that reads the copy of `key`.
-    pub(crate) fn read(&self, key: &str) -> Cmd {
-        let mut read = cmd("HMGET");
-        read.arg(self.keys.copy(key)).arg(&["e", "v", "a", "w", "n", "l"]);
-        read
-    }
-
     /// The command that writes copies, at least one, and all of one shard.
     pub(crate) fn write(&self, operation: Operation, copies: &[WriteCopy<'_>]) -> Cmd {
         let shard = copies.first().map_or(0, |copy| shard(copy.key));
@@ -177,47 +174,41 @@ impl Copies {
     }
 
     fn add(&self, copy: &WriteCopy<'_>, call: &mut Cmd) {
-        let (seen_version, seen_stamp) = match copy.distrusted {
-            Some((version, as_of)) => (version.sortable(), as_of.sortable()),
-            None => (String::new(), String::new()),
-        };
+        let seen = copy.distrusted.map(|(version, as_of)| [&form::version(version)[..], &form::stamp(as_of)].concat());
         let expected = match copy.expected {
             // While L3 decides, what stands in L2 says nothing.
-            _ if self.source_of_truth.is_none() => String::new(),
-            Expected::Anything | Expected::Claim(_) => String::new(),
-            Expected::Absent => "none".to_owned(),
-            Expected::Version(version) => version.sortable(),
+            _ if self.source_of_truth.is_none() => Vec::new(),
+            Expected::Anything | Expected::Claim(_) => Vec::new(),
+            Expected::Absent => b"none".to_vec(),
+            Expected::Version(version) => form::version(version).to_vec(),
         };
-        call.arg(copy.version.sortable())
-            .arg(copy.as_of.sortable())
-            .arg(copy.certified_ms)
-            .arg(copy.life.kept_until_ms())
+        let tags = lines(copy.tags);
+        call.arg(copy.life.kept_until_ms())
             .arg(copy.key)
-            .arg(seen_version)
-            .arg(seen_stamp)
+            .arg(seen.unwrap_or_default())
             .arg(expected)
-            .arg(copy.envelope)
-            .arg(lines(copy.tags))
-            .arg(copy.levels.bits())
             .arg(copy.share.as_ref().map(stock::written).unwrap_or_default())
-            .arg(copy.life.ends());
+            .arg(&form::head(copy, &tags))
+            .arg(form::ends(copy.life))
+            .arg(tags)
+            .arg(copy.envelope);
     }
 
     /// The command that removes every copy of `key` older than `version`.
     pub(crate) fn remove(&self, operation: Operation, key: &str, version: Version) -> Cmd {
-        self.removal(operation, key, version, "", self.source_of_truth.is_some())
+        self.removal(operation, key, version, &[], self.source_of_truth.is_some())
     }
 
     /// The command that removes exactly the copy of that version and as-of position.
     pub(crate) fn undo(&self, operation: Operation, key: &str, version: Version, as_of: Position) -> Cmd {
-        self.removal(operation, key, version, &as_of.sortable(), false)
+        self.removal(operation, key, version, &form::stamp(as_of), false)
     }
 
-    fn removal(&self, operation: Operation, key: &str, version: Version, exact: &str, tombstone: bool) -> Cmd {
+    fn removal(&self, operation: Operation, key: &str, version: Version, exact: &[u8], tombstone: bool) -> Cmd {
         let mut call = scripts::REMOVE.call(&[self.keys.copy(key), self.keys.index(shard(key))]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
-            .arg(version.sortable())
+            .arg(&form::version(version))
             .arg(key)
             .arg(exact)
             .arg(if tombstone { TOMBSTONE_MS.to_string() } else { String::new() })
@@ -227,8 +218,8 @@ impl Copies {
     }
 
     /// As scripts read it: empty while L3 decides.
-    pub(super) fn since(&self) -> String {
-        self.source_of_truth.map(Position::sortable).unwrap_or_default()
+    pub(super) fn since(&self) -> Vec<u8> {
+        self.source_of_truth.map(|since| form::stamp(since).to_vec()).unwrap_or_default()
     }
 
     /// The command that reads the next keys of a shard which an invalidation may mean: at most `page.limit`, those
@@ -255,7 +246,7 @@ impl Copies {
         let mut call = scripts::EVICT.call(&[self.keys.index(shard)]);
         call.arg(operation.started_us)
             .arg(operation.life_us)
-            .arg(version.map(Version::sortable).unwrap_or_default())
+            .arg(version.map(|version| form::version(version).to_vec()).unwrap_or_default())
             .arg(u8::from(*tell_tags))
             .arg(if self.source_of_truth.is_some() { TOMBSTONE_MS.to_string() } else { String::new() })
             .arg(self.keys.shard(shard))
@@ -281,7 +272,7 @@ impl Copies {
                 let keys: Vec<String> = touches.iter().map(|touch| self.keys.copy(touch.key.as_str())).collect();
                 let mut call = scripts::TOUCH.call(&keys);
                 for touch in &touches {
-                    call.arg(touch.version.sortable()).arg(touch.reads).arg(touch.last_ms);
+                    call.arg(&form::version(touch.version)).arg(touch.reads).arg(touch.last_ms);
                 }
                 (call, touches)
             })
@@ -289,41 +280,10 @@ impl Copies {
     }
 }
 
-type RawCopy = (Option<Vec<u8>>, Option<String>, Option<String>, Option<i64>, Option<u64>, Option<i64>);
-
 impl Found {
     /// What it rests on.
     pub(crate) fn certificate(&self) -> FreshnessProof {
         FreshnessProof { version: self.version, as_of: self.as_of, certified_ms: self.certified_ms }
-    }
-
-    /// The version of a tombstone in the reply to [`Copies::read`].
-    pub(crate) fn tombstone(reply: &Value) -> Option<Version> {
-        let Value::Array(fields) = reply else { return None };
-        match &fields[..] {
-            [Value::Nil, Value::BulkString(version), ..] => Version::parse(str::from_utf8(version).ok()?),
-            _ => None,
-        }
-    }
-
-    /// Reads the reply to [`Copies::read`]; `None` where there is no copy, or only a tombstone, or something else has its
-    /// name, which the next write replaces.
-    pub(crate) fn parse(reply: Value) -> Result<Option<Found>, Down> {
-        if Meaning::of_reply(&reply) == Some(Meaning::WrongType) {
-            return Ok(None);
-        }
-        let (envelope, version, as_of, certified_ms, reads, last_read_ms) = read::<RawCopy>(reply, "a copy")?;
-        let (Some(envelope), Some(version)) = (envelope, version.as_deref().and_then(Version::parse)) else {
-            return Ok(None);
-        };
-        Ok(Some(Found {
-            envelope: envelope.into(),
-            version,
-            as_of: as_of.as_deref().and_then(Position::parse).unwrap_or(Position::ZERO),
-            certified_ms: certified_ms.unwrap_or_default(),
-            reads: reads.unwrap_or_default(),
-            last_read_ms: last_read_ms.unwrap_or_default(),
-        }))
     }
 }
 
@@ -343,17 +303,18 @@ pub(crate) fn keys(reply: Value, limit: usize) -> Result<Vec<String>, Down> {
 /// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too
 /// old to go on.
 pub(crate) fn evicted(reply: Value, keys: usize) -> Result<Option<Vec<Option<Meant>>>, Down> {
-    let counter: Vec<String> = read(reply, "an eviction")?;
+    let counter: Vec<Vec<u8>> = read(reply, "an eviction")?;
     Ok((counter.len() == keys).then(|| counter.iter().map(|counter| Meant::parse(counter)).collect()))
 }
 
 impl Meant {
-    /// Reads a version, a space, an as-of position, and the tags, each in a line of its own.
-    fn parse(text: &str) -> Option<Meant> {
-        let mut lines = text.split('\n');
-        let (version, as_of) = lines.next()?.split_once(' ')?;
-        let tags = lines.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
-        Some(Meant { version: Version::parse(version)?, as_of: Position::parse(as_of), tags })
+    /// Reads a version, an as-of position, and the tags, each in a line of its own.
+    fn parse(text: &[u8]) -> Option<Meant> {
+        let (version, rest) = text.split_at_checked(8)?;
+        let (as_of, tags) = rest.split_at_checked(10).unwrap_or_default();
+        let tags = tags.split(|byte| *byte == b'\n').filter_map(|tag| std::str::from_utf8(tag).ok());
+        let tags = tags.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
+        Some(Meant { version: form::to_version(version)?, as_of: form::to_position(as_of), tags })
     }
 }
 
@@ -374,11 +335,11 @@ impl Outcome {
 
     /// Reads the reply to [`Copies::write`]: what it did for each copy.
     pub(crate) fn parse_all(reply: Value) -> Result<Vec<Outcome>, Down> {
-        let raw: Vec<(i64, u8, String, u8)> = read(reply, "the outcomes of a write")?;
+        let raw: Vec<(i64, u8, Vec<u8>, u8)> = read(reply, "the outcomes of a write")?;
         raw.into_iter().map(Outcome::of).collect()
     }
 
-    fn of((done, live, before, named): (i64, u8, String, u8)) -> Result<Outcome, Down> {
+    fn of((done, live, before, named): (i64, u8, Vec<u8>, u8)) -> Result<Outcome, Down> {
         let done = match done {
             1 => Done::Yes,
             0 => Done::Newer,
@@ -386,6 +347,6 @@ impl Outcome {
             -2 => Done::Unexpected,
             _ => return Err(Down::Odd("a write's outcome")),
         };
-        Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: Version::parse(&before) })
+        Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: form::to_version(&before) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Down,
-    copies::{Copies, range},
+    copies::{Beginning, Copies, Found, range},
     link::read,
     scripts,
 };
@@ -68,14 +68,13 @@ impl Copies {
     }
 }
 
-type RawHead = (String, String, Vec<u8>, usize);
-
 /// Reads the reply to [`Copies::heads`]: for each key the head of its copy, if there is one that can be read; and the bytes
 /// of all of them.
 pub(crate) fn heads(reply: Value) -> Result<(Vec<Option<Head>>, usize), Down> {
-    let raw: Vec<RawHead> = read(reply, "heads of copies")?;
-    let bytes = raw.iter().map(|(_, _, _, bytes)| bytes).sum();
-    Ok((raw.into_iter().map(Head::of).collect(), bytes))
+    let raw: Vec<Vec<u8>> = read(reply, "heads of copies")?;
+    let read: Vec<Option<Beginning>> = raw.into_iter().map(|text| Beginning::of(text.into())).collect();
+    let bytes = read.iter().flatten().map(|copy| copy.envelope_bytes).sum();
+    Ok((read.into_iter().map(|copy| Head::of(copy?)).collect(), bytes))
 }
 
 /// Reads the reply to [`Copies::tagged`].
@@ -86,8 +85,8 @@ pub(crate) fn tags_found(reply: Value) -> Result<Vec<TagFound>, Down> {
 }
 
 impl Head {
-    fn of((version, as_of, head, _): RawHead) -> Option<Head> {
-        let (version, as_of) = (Version::parse(&version)?, Position::parse(&as_of)?);
-        Some(Head { version, as_of, entry: codec::describe(&head).ok()? })
+    fn of(copy: Beginning) -> Option<Head> {
+        let Found { version, as_of, envelope, .. } = copy.found;
+        Some(Head { version, as_of, entry: codec::describe(&envelope).ok()? })
     }
 }

@@ -16,7 +16,8 @@
 //! | `{j}stats:` + number | hash | the same of one minute only |
 //! | `{j}census` | string | what the last census counted, by prefix |
 //! | `{j}gauges` | hash | what L1 holds, by container: until when that counts, number of its last report, copies, bytes; and how much of it expires by when |
-//! | `{e0}`…`{ef}` + `k:` + key | hash | a copy: envelope `e`, version `v`, as-of position `a`, certified at `w`, tags `t`, levels `b`, reads `n`, last read `l`, how it is entered into a book `q` |
+//! | `{e0}`…`{ef}` + `c:` + key | string | a copy, as `copies/form.rs` says |
+//! | `{e0}`…`{ef}` + `k:` + key | hash | what releases before have kept as one; nobody reads it |
 //! | `{e0}`…`{ef}` + `index` | sorted set | the keys of that shard, in order |
 //! | `{e0}`…`{ef}` + `r:00`…`r:ff` | sorted set | which keys of that shard have which tags: the hash of a tag, its first two digits in the name, and a key |
 //! | `{e0}`…`{ef}` + `q:` + hash of an API key | hash | its book: what it stores in that shard, by the second it is struck out |
@@ -49,14 +50,13 @@ mod limits;
 mod link;
 mod listing;
 mod meaning;
-mod reads;
 mod scripts;
 mod stats;
 mod target;
 
 pub(crate) use copies::{
     Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
-    owner, share, stock, totals,
+    owner, share, size, stock, totals,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
@@ -67,7 +67,6 @@ pub(crate) use journal::{
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
-pub(crate) use reads::{Copied, size};
 pub(crate) use stats::{
     Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };
@@ -116,7 +115,7 @@ impl Keyspace {
 
     /// What stands before a key in the name of its copy.
     pub(crate) fn copies(&self, shard: u64) -> String {
-        self.shard(shard) + "k:"
+        self.shard(shard) + "c:"
     }
 
     pub(crate) fn copy(&self, key: &str) -> String {

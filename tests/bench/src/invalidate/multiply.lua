@@ -2,15 +2,13 @@
 -- its tags.
 -- KEYS: the copy
 -- ARGV: the deployment's prefix, then shard, key, shard, key... of those that get it
-local fields = redis.call('HGETALL', KEYS[1])
+local copy = redis.call('GET', KEYS[1])
 local expires = redis.call('PEXPIRETIME', KEYS[1])
-local tags = redis.call('HGET', KEYS[1], 't') or ''
+-- Nobody's stock: its tags follow its head.
+local tags = string.sub(copy, 44, 43 + struct.unpack('>I2', copy, 38))
 for i = 2, #ARGV, 2 do
   local slot, key = ARGV[1] .. '{e' .. ARGV[i] .. '}', ARGV[i + 1]
-  local copy = slot .. 'k:' .. key
-  redis.call('DEL', copy)
-  redis.call('HSET', copy, unpack(fields))
-  redis.call('PEXPIREAT', copy, expires)
+  redis.call('SET', slot .. 'c:' .. key, copy, 'PXAT', expires)
   redis.call('ZADD', slot .. 'index', 0, key)
   for tag in string.gmatch(tags, '[^\n]+') do
     local hash = redis.sha1hex(tag)

@@ -69,7 +69,7 @@ pub fn partition(key: &Key) -> String {
 
 /// The name of a key's copy in Redis, as shared/cache/src/redis/mod.rs says.
 pub fn copy_name(prefix: &str, key: &Key) -> String {
-    format!("{prefix}{{e{}}}k:{}", shard(key), key.as_str())
+    format!("{prefix}{{e{}}}c:{}", shard(key), key.as_str())
 }
 
 /// All shards.

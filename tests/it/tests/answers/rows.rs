@@ -126,7 +126,7 @@ pub const ODD: [Row; 6] = [
         ..Row { status: "healthy", ..Row::read_only("ERR", "the user may not append to the journal") }
     },
     Row {
-        begin: &[&["DEL", "{COPY}"], &["SET", "{COPY}", "odd"]],
+        begin: &[&["DEL", "{COPY}"], &["RPUSH", "{COPY}", "odd"]],
         ..Row::healthy("WRONGTYPE", "something else has the name of a copy")
     },
     Row {

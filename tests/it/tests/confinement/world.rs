@@ -97,7 +97,7 @@ impl World {
         let ordered = |row: Item| format!("{:?}", row.into_iter().collect::<BTreeMap<_, _>>());
         let mut there: BTreeSet<String> = rows.chain(control).map(ordered).collect();
         for key in tenants.iter().flat_map(|tenant| self.keys(tenant)).filter(|key| !is_owned(key)) {
-            let copy: BTreeMap<String, Vec<u8>> = command(api, &["HGETALL", &copy_name(&key)]).await;
+            let copy: Option<Vec<u8>> = command(api, &["GET", &copy_name(&key)]).await;
             there.insert(format!("copy of {key}: {copy:?}"));
         }
         Outside(there)

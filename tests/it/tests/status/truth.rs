@@ -52,7 +52,7 @@ async fn a_copy_in_memory_that_has_expired_counts_no_more() {
     assert_eq!(status(&api).await["levels"][L1]["entries"], 1, "nor when it is");
 }
 
-/// Fills the index of each shard with so many keys, of which each of so many has a copy, of 1 to 1,000 bytes.
+/// Fills the index of each shard with so many keys, of which each of so many has a copy, whose envelope has 1 to 1,000 bytes.
 async fn index(api: &Api, keys: usize, one_of: usize) -> u64 {
     const FILL: &str = "local bytes = 0
         for i = 1, ARGV[2] do
@@ -60,13 +60,14 @@ async fn index(api: &Api, keys: usize, one_of: usize) -> u64 {
           if i % ARGV[3] == 0 then
             local size = math.random(1000)
             bytes = bytes + size
-            redis.call('HSET', ARGV[1] .. 'm' .. i, 'e', string.rep('x', size))
+            local head = string.char(193) .. string.rep('\\0', 38) .. struct.pack('>I4', size)
+            redis.call('SET', ARGV[1] .. 'm' .. i, head .. string.rep('x', size))
           end
         end
         return bytes";
     let mut bytes = 0;
     for shard in 0..16 {
-        let names = ["index", "k:"].map(|name| format!("strata:cache:{{e{shard:x}}}{name}"));
+        let names = ["index", "c:"].map(|name| format!("strata:cache:{{e{shard:x}}}{name}"));
         let numbers = [keys, one_of].map(|number| number.to_string());
         let words = ["EVAL", FILL, "1", &names[0], &names[1], &numbers[0], &numbers[1]];
         bytes += command::<u64>(api, &words).await;

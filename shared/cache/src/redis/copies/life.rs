@@ -15,13 +15,18 @@ impl Life {
         Life { expires_at_ms: entry.expires_at_ms, kept_until_ms: entry.kept_until_ms() }
     }
 
+    #[cfg(test)]
+    pub(super) fn until(expires_at_ms: i64, kept_until_ms: i64) -> Life {
+        Life { expires_at_ms, kept_until_ms }
+    }
+
     /// When Redis drops it.
     pub(super) fn kept_until_ms(self) -> i64 {
         self.kept_until_ms
     }
 
-    /// When its value expires, as scripts read it: empty where it is gone then.
-    pub(super) fn ends(self) -> String {
-        if self.expires_at_ms < self.kept_until_ms { self.expires_at_ms.to_string() } else { String::new() }
+    /// When its value expires; `None` where it is gone then.
+    pub(super) fn ends_ms(self) -> Option<i64> {
+        (self.expires_at_ms < self.kept_until_ms).then_some(self.expires_at_ms)
     }
 }

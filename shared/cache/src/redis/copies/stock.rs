@@ -1,12 +1,15 @@
 //! In whose stock copies are, and how much that is.
 
-use super::Copies;
+use super::{
+    Copies,
+    form::{self, WrittenShare},
+};
 use crate::{
     quota::{Share, Stock},
     redis::{Down, link::read, scripts},
     shard::SHARDS,
 };
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, Value};
 use std::sync::Arc;
 
 impl Copies {
@@ -17,15 +20,20 @@ impl Copies {
 
     /// The command that asks in whose stock the copy of `key` is.
     pub(crate) fn share(&self, key: &str) -> Cmd {
-        let mut read = cmd("HGET");
-        read.arg(self.keys.copy(key)).arg("q");
-        read
+        self.beginning(key, form::MOST_OF_SHARE)
     }
 }
 
-/// A share as scripts read it.
-pub(super) fn written(share: &Share) -> String {
-    format!("{} {} {}", share.name, share.stock.bytes, share.stock.index_bytes)
+/// A share as scripts read it; nothing where it has no name.
+pub(super) fn written(share: &Share) -> Vec<u8> {
+    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
+    let [bytes, index_bytes] = [share.stock.bytes, share.stock.index_bytes].map(number);
+    [&name_in(&share.name)[..], &bytes, &index_bytes].concat()
+}
+
+/// A name of hexadecimal digits, in bytes.
+fn name_in(name: &str) -> [u8; 16] {
+    u128::from_str_radix(name, 16).expect("a name is made of 32 digits").to_be_bytes()
 }
 
 /// Reads the reply to one command of [`Copies::stock`].
@@ -36,17 +44,18 @@ pub(crate) fn stock(reply: Value) -> Result<Stock, Down> {
 
 /// Reads the reply to [`Copies::share`]: by what name the API key goes in whose stock the copy is.
 pub(crate) fn owner(reply: Value) -> Option<Arc<str>> {
-    let said = read::<Option<String>>(reply, "a share").ok()??;
-    said.split(' ').next().filter(|name| !name.is_empty()).map(Arc::from)
+    let share = read_share(reply)?;
+    Some(format!("{:032x}", u128::from_be_bytes(share.name)).into())
 }
 
 /// Reads the reply to [`Copies::share`]: what of the stock of `name` the copy is; nothing where it is another's.
 pub(crate) fn share(reply: Value, name: &str, now_ms: i64) -> Stock {
-    let said = read::<Option<String>>(reply, "a share").ok().flatten().unwrap_or_default();
-    let mut words = said.split(' ');
-    let is_own = words.next() == Some(name);
-    let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
-    let [till, bytes, index_bytes] = [number(), number(), number()];
-    let counts = is_own && till.saturating_mul(1000) > now_ms.unsigned_abs();
-    if counts { Stock { entries: 1, bytes, index_bytes } } else { Stock::default() }
+    let counts =
+        |share: &WrittenShare| share.name == name_in(name) && share.till.saturating_mul(1000) > now_ms.unsigned_abs();
+    let share = read_share(reply).filter(counts);
+    share.map_or(Stock::default(), |WrittenShare { bytes, index_bytes, .. }| Stock { entries: 1, bytes, index_bytes })
+}
+
+fn read_share(reply: Value) -> Option<WrittenShare> {
+    form::Beginning::of(form::text(reply).ok()?)?.share
 }

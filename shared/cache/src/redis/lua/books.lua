@@ -1,5 +1,5 @@
 -- What each API key stores in a shard stands in a book, a hash: how much of it is struck out when. So a book is right while
--- copies expire, whoever overwrites or removes one: the copy says in `q` how it was entered. For what Redis evicts, the sweep
+-- copies expire, whoever overwrites or removes one: the copy says in its share how it was entered. For what Redis evicts, the sweep
 -- of the indexes counts the copies into new books, `p:`, which take the place of the others when it has been through;
 -- `pass` says up to which key it has come.
 
@@ -7,32 +7,29 @@
 local function till_of(expires_ms, now_ms)
   local width = 1
   while width * 16000 <= expires_ms - now_ms do width = width * 2 end
-  return string.format('%.0f', math.ceil(expires_ms / 1000 / width) * width)
+  return math.ceil(expires_ms / 1000 / width) * width
 end
 
--- Whether a key comes after another in the order of sorted sets; Lua's own order may be that of a language.
-local function is_after(key, other)
-  for i = 1, math.min(#key, #other) do
-    local a, b = string.byte(key, i), string.byte(other, i)
-    if a ~= b then return a > b end
-  end
-  return #key > #other
+-- The share of a copy: name of the API key, of 16 bytes, till when it counts, bytes, and bytes of indexes.
+local function share_of(name, till, bytes, index)
+  return name .. struct.pack('>I5I4I4', till, bytes, index)
 end
 
--- Adds what a copy says in `q` (name of the API key, till when, bytes, bytes of indexes) to lines of a book.
-local function add_line(lines, said, sign)
-  local name, till, bytes, index = string.match(said or '', '^(%x+) (%d+) (%d+) (%d+)$')
-  if not name then return false end
-  local line = lines[name .. ' ' .. till] or {0, 0, 0}
-  lines[name .. ' ' .. till] = {line[1] + sign, line[2] + sign * bytes, line[3] + sign * index}
+-- Adds the share of a copy to lines of a book.
+local function add_line(lines, share, sign)
+  if share == '' then return false end
+  local a, b, c, d, till, bytes, index = struct.unpack('>I4I4I4I4I5I4I4', share)
+  local place = string.format('%08x%08x%08x%08x %.0f', a, b, c, d, till)
+  local line = lines[place] or {0, 0, 0}
+  lines[place] = {line[1] + sign, line[2] + sign * bytes, line[3] + sign * index}
   return true
 end
 
--- Notes that the copy of a key, which says so, comes (1) or goes (-1).
-local function enter(books, said, sign, key)
-  if not add_line(books.q, said, sign) then return end
+-- Notes that the copy of a key, which has this share, comes (1) or goes (-1).
+local function enter(books, share, sign, key)
+  if not add_line(books.q, share, sign) then return end
   if books.at == nil then books.at = redis.call('GET', books.shard .. 'pass') end
-  if books.at and not is_after(key, books.at) then add_line(books.p, said, sign) end
+  if books.at and not is_after(key, books.at) then add_line(books.p, share, sign) end
 end
 
 local function open_books(shard)

@@ -12,7 +12,9 @@ local drawn, copies, bytes = 0, 0, 0
 local function look(keys)
   for _, key in ipairs(keys) do
     -- What is no copy has no envelope.
-    local size = tonumber(redis.pcall('HSTRLEN', ARGV[3] .. key, 'e')) or 0
+    local text = redis.pcall('GETRANGE', ARGV[3] .. key, 0, LOOK - 1)
+    local head = type(text) == 'string' and head_in(text)
+    local size = head and head.envelope or 0
     if size > 0 and copies == wanted then return true end
     drawn = drawn + 1
     if size > 0 then

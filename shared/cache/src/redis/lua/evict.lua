@@ -5,10 +5,10 @@
 --       none), what stands before every name of the shard, tags of which a copy must have one (a line feed before and
 --       after each; '' for any copy), since which position L2 is the register ('' when it is not), tags of which it must
 --       have all, tags of which it must have none, keys...
--- Returns for each key, where a live copy was meant, its version, a space, its stamp ('' where this very command has
--- removed it before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
+-- Returns for each key, where a live copy was meant, its version, its stamp ('' where this very command has removed it
+-- before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
-local version, tell_tags, tombstone, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
+local version, tell_tags, life, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
 local now = now_us()
 local tags, since, all, none = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
@@ -17,7 +17,7 @@ local function count(has, of)
   local found, every = 0, 0
   for tag in string.gmatch(of, '[^\n]+') do
     every = every + 1
-    if has and string.find(has, '\n' .. tag .. '\n', 1, true) then found = found + 1 end
+    if string.find(has, '\n' .. tag .. '\n', 1, true) then found = found + 1 end
   end
   return found, every
 end
@@ -36,33 +36,34 @@ end
 -- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
 -- would take most of the time.
 local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}, open_books(shard)
+local older = {}
 
 for i = 11, #ARGV do
   local key = ARGV[i]
-  local copy = shard .. 'k:' .. key
-  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a', 'q', 'x')
-  local meant = old[1] and not old[2] and is_indexed(old[3]) and is_chosen(old[3]) and (version == '' or old[1] < version)
-  -- Its own tombstone: the answer to the same command was lost.
-  local own = old[2] and old[1] == version
+  local copy = shard .. 'c:' .. key
+  local old, foreign = look_at(copy)
+  local is_older = old and (version == '' or is_after(version, old.version))
+  local meant = is_older and not old.gone and is_indexed(old.tags) and is_chosen(old.tags)
   local said = ''
-  if own then
-    said = version .. ' '
-  elseif meant and is_there(old[1], old[2], old[4], since) and not has_ended(old[6], now) then
-    said = old[1] .. ' ' .. old[4] .. (tell_tags and old[3] or '')
+  -- Its own tombstone: the answer to the same command was lost.
+  if old and old.gone and old.version == version then
+    said = version
+  elseif meant and is_there(old, since) and not has_ended(old, now) then
+    said = old.version .. old.stamp .. (tell_tags and old.tags or '')
   end
   met[i - 10] = said
   if version ~= '' then
-    if not old[1] then
+    if not old then
       if foreign then removed[#removed + 1] = copy end
-      unindexed[#unindexed + 1] = key
+      unindexed[#unindexed + 1], older[#older + 1] = key, shard .. 'k:' .. key
       note_gone(gone, shard, tags, key)
-    elseif not is_indexed(old[3]) then
-      if not old[2] then note_gone(gone, shard, tags, key, old[3]) end
+    elseif not is_indexed(old.tags) then
+      if not old.gone then note_gone(gone, shard, tags, key, old.tags) end
     elseif meant then
-      removed[#removed + 1] = copy
+      removed[#removed + 1], older[#older + 1] = copy, shard .. 'k:' .. key
       unindexed[#unindexed + 1] = key
-      note_gone(gone, shard, old[3], key)
-      enter(books, old[5], -1, key)
+      note_gone(gone, shard, old.tags, key)
+      enter(books, old.share, -1, key)
     end
   end
 end
@@ -71,10 +72,9 @@ if #removed > 0 then redis.call('DEL', unpack(removed)) end
 if #unindexed > 0 then redis.call('ZREM', KEYS[1], unpack(unindexed)) end
 take_out(gone, shard)
 keep_books(books, now_us() / 1000)
-if tombstone ~= '' then
-  for _, copy in ipairs(removed) do
-    redis.call('HSET', copy, 'v', version, 'a', '', 'gone', '1')
-    redis.call('PEXPIRE', copy, tombstone)
-  end
+remove_older(older)
+if life ~= '' then
+  local tombstone = tombstone_of(version)
+  for _, copy in ipairs(removed) do redis.call('SET', copy, tombstone, 'PX', life) end
 end
 return met

@@ -2,25 +2,24 @@
 -- KEYS: index of the shard
 -- ARGV: what stands before a key in the name of its copy, since which position L2 is the register ('' when it is not),
 --       keys...
--- Returns for each key {version, stamp, the envelope up to its payload, bytes of all of it}; the first is '' where no copy
--- is there.
+-- Returns for each key its copy up to the payload of the envelope, or '' where none is there.
 local copies, since = ARGV[1], ARGV[2]
 
--- What stands before the header says how long that is; behind it comes a seal.
-local function head_of(envelope)
-  if #envelope < 10 then return envelope end
-  local a, b, c, d = string.byte(envelope, 7, 10)
-  return string.sub(envelope, 1, 18 + a + 256 * (b + 256 * (c + 256 * d)))
-end
+-- What stands in an envelope before its header says how long that is; behind it comes a seal.
+local ENVELOPE_PREFIX, SEAL = 10, 8
 
 local heads = {}
 for i = 3, #ARGV do
-  local copy = fields_of(copies .. ARGV[i], 'v', 'gone', 'a', 'e')
-  local version, gone, stamp, envelope = copy[1], copy[2], copy[3], copy[4]
-  if envelope and is_there(version, gone, stamp, since) then
-    heads[i - 2] = {version, stamp, head_of(envelope), #envelope}
-  else
-    heads[i - 2] = {'', '', '', 0}
+  local copy = copies .. ARGV[i]
+  local head = look_at(copy)
+  heads[i - 2] = ''
+  if is_there(head, since) then
+    local at = head.tags_at + head.tag_bytes
+    local a, b, c, d = string.byte(redis.call('GETRANGE', copy, at, at + ENVELOPE_PREFIX - 1), 7, 10)
+    if d then
+      local last = at + ENVELOPE_PREFIX + a + 256 * (b + 256 * (c + 256 * d)) + SEAL - 1
+      heads[i - 2] = redis.call('GETRANGE', copy, 0, last)
+    end
   end
 end
 return heads

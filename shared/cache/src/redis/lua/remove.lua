@@ -9,30 +9,27 @@
 local version, exact = ARGV[3], ARGV[5]
 -- One copy that must not stay may go at any time: a newer certificate of the same version has another stamp.
 if exact == '' and is_late(now_us(), ARGV[1], ARGV[2]) then return {{-1, 0, '', 0}} end
-local old, foreign = fields_of(KEYS[1], 'v', 'a', 'gone', 't', 'b', 'q', 'x')
+local old, foreign = look_at(KEYS[1])
 -- What was loaded before cannot be stored any more: another may load it anew.
-if exact == '' then redis.call('DEL', ARGV[7] .. 'f:' .. ARGV[4]) end
+if exact == '' then redis.call('DEL', ARGV[7] .. 'f:' .. ARGV[4], ARGV[7] .. 'k:' .. ARGV[4]) end
 if foreign then redis.call('DEL', KEYS[1]) end
-local old_version = old[1] or ''
-local live = is_there(old[1], old[3], old[2], ARGV[8]) and not has_ended(old[7], now_us()) and 1 or 0
-local named = tonumber(old[5] or 0)
+local old_version = old and old.version or ''
+local live = is_there(old, ARGV[8]) and not has_ended(old, now_us()) and 1 or 0
+local named = old and old.levels or 0
 -- The same removal again: its answer was lost.
-if old[3] and old_version == version then return {{1, 1, '', 0}} end
-if old[1] then
-  local goes = old_version < version
-  if exact ~= '' then goes = old_version == version and old[2] == exact end
+if old and old.gone and old_version == version then return {{1, 1, '', 0}} end
+if old then
+  local goes = is_after(version, old_version)
+  if exact ~= '' then goes = old_version == version and old.stamp == exact end
   if not goes then return {{0, live, old_version, named}} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
   local gone = {rows = {}, older = {}}
-  note_gone(gone, ARGV[7], old[4], ARGV[4])
+  note_gone(gone, ARGV[7], old.tags, ARGV[4])
   take_out(gone, ARGV[7])
   local books = open_books(ARGV[7])
-  enter(books, old[6], -1, ARGV[4])
+  enter(books, old.share, -1, ARGV[4])
   keep_books(books, now_us() / 1000)
 end
-if ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[1], 'v', version, 'a', '', 'gone', '1')
-  redis.call('PEXPIRE', KEYS[1], ARGV[6])
-end
+if ARGV[6] ~= '' then redis.call('SET', KEYS[1], tombstone_of(version), 'PX', ARGV[6]) end
 return {{1, live, old_version, named}}

@@ -1,11 +1,11 @@
 -- Writes copies of entries of one shard, each over an older one.
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
---       register ('' when it is not), what stands before every name of the shard; then for each copy: version, stamp,
---       certified at (ms), gone at (ms), key, version and stamp of a distrusted copy that may be overwritten whatever
---       its age ('' for none), version that must be there ('' for any, 'none' for no live copy), envelope, tags (a line
---       feed before and after each), levels the PUT named (bits), and whose stock it is in: name of the API key, bytes,
---       bytes of indexes ('' for nobody's), and when its value expires, if before the copy is gone (ms; '' if not)
+--       register ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
+--       version and stamp of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
+--       there ('' for any, 'none' for no live copy), whose stock it is in: name of the API key (16 bytes), bytes, bytes of
+--       indexes (4 each; '' for nobody's), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
+--       its tags (a line feed before and after each), its envelope
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
 -- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
@@ -32,11 +32,15 @@ local books, has_older = open_books(shard), nil
 local function grow(index, members, key_at)
   local added = in_parts('ZADD', index, members)
   if added == 0 then return false end
-  local dead = {}
+  local dead, older = {}, {}
   for _, member in ipairs(redis.call('ZRANDMEMBER', index, -math.min(DRAWN * added, MOST_DRAWN))) do
-    if redis.call('EXISTS', shard .. 'k:' .. string.sub(member, key_at)) == 0 then dead[#dead + 1] = member end
+    local key = string.sub(member, key_at)
+    if redis.call('EXISTS', shard .. 'c:' .. key) == 0 then
+      dead[#dead + 1], older[#older + 1] = member, shard .. 'k:' .. key
+    end
   end
   in_parts('ZREM', index, dead)
+  remove_older(older)
   return true
 end
 
@@ -54,57 +58,57 @@ end
 
 -- How a copy is entered into the book of whose stock it is in.
 local function entered(stock, expires, tags)
-  local name, bytes, index = string.match(stock, '^(%x+) (%d+) (%d+)$')
+  local name, bytes, index = string.sub(stock, 1, 16), struct.unpack('>I4I4', stock, 17)
   if tags ~= '' and is_older_beside() then
     for tag in string.gmatch(tags, '[^\n]+') do index = index + OLDER_BYTES + 2 * #tag end
   end
-  return string.format('%s %s %s %.0f', name, till_of(tonumber(expires), now / 1000), bytes, index)
+  return share_of(name, till_of(tonumber(expires), now / 1000), bytes, index)
 end
 
-local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels, stock, ends)
+local function store(copy, expires, key, seen, expected, stock, head, ends, tags, envelope)
   if late then return {-1, 0, '', 0} end
-  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b', 'q', 'x')
-  if foreign then redis.call('DEL', copy) end
-  local old_version = old[1] or ''
-  local there = is_there(old[1], old[3], old[2], since)
-  local live = there and not has_ended(old[7], now) and 1 or 0
+  local version, stamp = string.sub(head, 3, 10), string.sub(head, 11, 20)
+  local old = look_at(copy)
+  local old_version, old_stamp = old and old.version or '', old and old.stamp or ''
+  local there = is_there(old, since)
+  local live = there and not has_ended(old, now) and 1 or 0
   -- A copy from before L2 became the register may be overwritten like one that is distrusted.
-  local passed = old[1] and not old[3] and not there
-  local named = tonumber(old[5] or 0)
+  local passed = old and not old.gone and not there
+  local named = old and old.levels or 0
 
   -- The same write again: its answer was lost.
-  if old_version == version and old[2] == stamp then return {1, 0, '', 0} end
+  if old_version == version and old_stamp == stamp then return {1, 0, '', 0} end
   if expected == 'none' and live == 1 then return {-2, live, old_version, named} end
   if expected ~= '' and expected ~= 'none' and old_version ~= expected then return {-2, live, old_version, named} end
 
-  local distrusted = old[1] and seen ~= '' and old[1] == seen and old[2] == seen_stamp
-  if old[1] and not distrusted and not passed then
-    if old_version > version then return {0, live, old_version, named} end
-    if old_version == version and (since ~= '' or old[2] >= stamp) then return {0, live, old_version, named} end
+  local distrusted = old and old_version .. old_stamp == seen
+  if old and not distrusted and not passed then
+    if is_after(old_version, version) then return {0, live, old_version, named} end
+    if old_version == version and (since ~= '' or not is_after(stamp, old_stamp)) then
+      return {0, live, old_version, named}
+    end
   end
 
   local has_expired = tonumber(expires) * 1000 <= now
-  if has_expired or old[4] ~= tags then note_gone(gone, shard, old[4], key) end
-  if has_expired or stock ~= '' or old_version ~= version then enter(books, old[6], -1, key) end
+  if old and (has_expired or old.tags ~= tags) then note_gone(gone, shard, old.tags, key) end
+  if old and (has_expired or stock ~= '' or old_version ~= version) then enter(books, old.share, -1, key) end
   if has_expired then
     redis.call('DEL', copy)
     redis.call('ZREM', KEYS[1], key)
     return {1, live, old_version, named}
   end
-  -- The same value certified anew keeps its counters; another value starts from none.
-  if old[1] and old_version ~= version then redis.call('DEL', copy) end
-  local fields = {'e', envelope, 'v', version, 'a', stamp, 'w', certified, 'b', levels}
-  if tags ~= '' then fields[11], fields[12] = 't', tags end
-  if ends ~= '' then fields[#fields + 1], fields[#fields + 2] = 'x', ends end
+  -- The same value certified anew keeps its counters and its share; another value starts from none.
+  local counters, share = string.sub(head, 27, 37), ''
+  if old_version == version then counters, share = counters_of(old), old.share end
   if stock ~= '' then
-    local said = entered(stock, expires, tags)
-    fields[#fields + 1], fields[#fields + 2] = 'q', said
-    enter(books, said, 1, key)
+    share = entered(stock, expires, tags)
+    enter(books, share, 1, key)
   end
-  redis.call('HSET', copy, unpack(fields))
-  redis.call('PEXPIREAT', copy, expires)
+  local flags = string.byte(head, 2) + (share ~= '' and 16 or 0)
+  head = string.char(MARK, flags) .. string.sub(head, 3, 26) .. counters .. string.sub(head, 38)
+  redis.call('SET', copy, head .. share .. ends .. tags .. envelope, 'PXAT', expires)
   -- Whoever was to fill it need not any more.
-  redis.call('DEL', shard .. 'f:' .. key)
+  redis.call('DEL', shard .. 'f:' .. key, shard .. 'k:' .. key)
   indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
   for tag in string.gmatch(tags, '[^\n]+') do
     local set, hash = rows_of(shard, tag)
@@ -116,8 +120,8 @@ end
 
 local outcomes = {}
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 13
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 12))
+  local at = 5 + (i - 2) * 9
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 8))
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end

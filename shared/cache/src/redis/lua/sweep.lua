@@ -1,5 +1,5 @@
 -- Takes out of the indexes of one shard the members whose copies are gone, and counts the others into books, a slice at a
--- time.
+-- time. What the release before this one has kept of the keys goes as well.
 -- KEYS: index of the shard
 -- ARGV: what stands before every name of the shard, where to go on: the index ('' for the first) and the member after
 --       which ('' for the first of it), how much to look at: members, and indexes, each of which costs as much as several
@@ -30,18 +30,20 @@ end
 local is_counting = part == 'index' and redis.call('GET', shard .. 'pass') == after
 if part == 'index' and not is_counting then redis.call('DEL', shard .. 'pass') end
 
-local looked, removed, lines = 0, 0, {}
+local looked, removed, lines, older = 0, 0, {}, {}
 while part and left > 0 do
   local key_at = string.sub(part, 1, 2) == 'r:' and ROW_DIGITS + 1 or 1
   local from = after == '' and '-' or '(' .. after
   local members, dead = redis.call('ZRANGEBYLEX', shard .. part, from, '+', 'LIMIT', 0, left), {}
   for _, member in ipairs(members) do
-    local copy = shard .. 'k:' .. string.sub(member, key_at)
+    local key = string.sub(member, key_at)
+    local copy = shard .. 'c:' .. key
+    if part == 'index' then older[#older + 1] = shard .. 'k:' .. key end
     if redis.call('EXISTS', copy) == 0 then
       dead[#dead + 1] = member
     elseif is_counting and part == 'index' then
-      local said = redis.pcall('HGET', copy, 'q')
-      if type(said) == 'string' then add_line(lines, said, 1) end
+      local head = look_at(copy)
+      if head then add_line(lines, head.share, 1) end
     end
   end
   removed = removed + in_parts('ZREM', shard .. part, dead)
@@ -61,4 +63,5 @@ while part and left > 0 do
     part, after = following, ''
   end
 end
+remove_older(older)
 return {part or '', after, looked, removed}

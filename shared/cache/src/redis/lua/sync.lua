@@ -23,14 +23,27 @@ local cursor, limit = ARGV[1], tonumber(ARGV[2])
 -- A server that is not the one `meta` speaks of (failed over, restarted, flushed), or that has lost its journal,
 -- begins a new epoch: what was certified before may rest on records that are gone. So does a failover of any other server
 -- of a cluster, which may have brought back copies that were removed. A replica does not see new records.
+--
+-- Before the name of the server stands which copies its containers keep. To a release that keeps others, under names of
+-- their own, it is another server, and to this one so is what that has left: while both run, neither removes what the other
+-- has of a key, nor does one that goes on after them know of it.
+local COPIES = 'c:'
+-- How long an operation of such a release may go on after its sync (ms).
+local EXCHANGE_MS = 45000
 local server, is_replica = name_of_server()
+server = COPIES .. server
 if is_replica then return redis.error_reply('READONLY this server is a replica') end
 local meta = redis.call('HMGET', KEYS[2], 'id', 'epoch', 'notes', 'config', 'switched', 'settled', 'ahead',
-  'cluster', 'changed', 'looked')
+  'cluster', 'changed', 'looked', 'exchanged')
+local keeps_others = meta[1] and string.sub(meta[1], 1, #COPIES) ~= COPIES
 local is_another = string.sub(meta[1] or '', 1, #server) ~= server
 local keep
 if ARGV[5] == '1' then
   is_another, keep = has_cluster_lost(KEYS[2], now_ms, server, is_another, meta[8], meta[9], meta[10])
+end
+if keeps_others then
+  is_another, meta[11] = true, string.format('%.0f', now_ms + EXCHANGE_MS)
+  redis.call('HSET', KEYS[2], 'exchanged', meta[11])
 end
 local is_lost = redis.call('XLEN', KEYS[1]) == 0
 if is_another or not meta[2] or is_lost then
@@ -52,12 +65,15 @@ elseif keep then
   -- Where that is refused, the next sync looks again.
   redis.pcall('HSET', KEYS[2], unpack(keep))
 end
--- What was certified while operations of the configuration before a switch could go on is confirmed once more.
-if meta[6] and now_ms >= tonumber(meta[6]) then
-  meta[2] = redis.call('XADD', KEYS[1], '*', 'kind', 'epoch')
-  redis.call('HSET', KEYS[2], 'epoch', meta[2])
-  redis.call('HDEL', KEYS[2], 'settled')
-  meta[6] = false
+-- What was certified while operations of the configuration before a switch, or of a release that keeps other copies, could
+-- go on is confirmed once more.
+for i, till in pairs({[6] = 'settled', [11] = 'exchanged'}) do
+  if meta[i] and now_ms >= tonumber(meta[i]) then
+    meta[2] = redis.call('XADD', KEYS[1], '*', 'kind', 'epoch')
+    redis.call('HSET', KEYS[2], 'epoch', meta[2])
+    redis.call('HDEL', KEYS[2], till)
+    meta[i] = false
+  end
 end
 -- What stands at a position never changes: where the positions are the same, so are the invalidations.
 local names = redis.call('HKEYS', KEYS[3])

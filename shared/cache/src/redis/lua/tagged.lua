@@ -19,7 +19,7 @@ local function count(index, from, to, key_at)
   if members > few then return members end
   local there = 0
   for _, member in ipairs(redis.call('ZRANGEBYLEX', index, from, to)) do
-    there = there + redis.call('EXISTS', shard .. 'k:' .. string.sub(member, key_at))
+    there = there + redis.call('EXISTS', shard .. 'c:' .. string.sub(member, key_at))
   end
   return there
 end
@@ -30,8 +30,8 @@ local MOST_ASKED = 32
 -- The text of a tag that stands in the list by its hash.
 local function text_of(tag, index, from, to)
   for _, member in ipairs(redis.call('ZRANGEBYLEX', index, from, to, 'LIMIT', 0, MOST_ASKED)) do
-    local copy = fields_of(shard .. 'k:' .. string.sub(member, ROW_DIGITS + 1), 't')
-    for text in string.gmatch(copy[1] or '', '[^\n]+') do
+    local copy = look_at(shard .. 'c:' .. string.sub(member, ROW_DIGITS + 1))
+    for text in string.gmatch(copy and copy.tags or '', '[^\n]+') do
       if listed(text) == tag then return text end
     end
   end

@@ -18,7 +18,7 @@ use crate::{
     memory::CachedEntry,
     outcome::{CacheError, Hit, Lookup, Path, Read, Step},
     planted::{Bug, planted},
-    redis::{Command, Copied, Down, Found, Reply},
+    redis::{Command, Down, Found, Reply},
     source_of_truth::SourceOfTruth,
     version::Position,
 };
@@ -30,8 +30,9 @@ pub(crate) const AT_ONCE: usize = 34;
 /// Most bytes of envelopes that Redis sends before their sizes are known: half of what it can in its time, see
 /// `l2_config.timeout_ms`, through the network of a small container.
 const UNSEEN_BYTES: usize = 1 << 20;
-/// Most calls of the script that reads, one for each shard.
-const MOST_CALLS: usize = 16;
+
+/// How much longer an envelope may be than it was thought to be: of what L1 held only the value's part is known.
+const MORE_BYTES: usize = 64 << 10;
 
 /// One key of many.
 pub(crate) struct Wanted<'k> {
@@ -152,8 +153,8 @@ impl View<'_> {
         let unsure = open.iter().zip(&keys).filter(|(at, key)| self.is_unsure(key, is_held(at)));
         let unsure: Vec<&Key> = unsure.map(|(_, key)| *key).collect();
         let (held, unheld): (Vec<usize>, Vec<usize>) = open.iter().partition(|at| is_held(at));
-        let unseen_bytes = UNSEEN_BYTES / unheld.len().clamp(1, MOST_CALLS);
-        let (commands, places) = self.reads(many, &unheld, unseen_bytes);
+        let unseen_bytes = UNSEEN_BYTES / unheld.len().max(1);
+        let commands = unheld.iter().map(|at| self.read_of(many, *at, unseen_bytes)).collect();
         let Synced { replies, looked, as_of, .. } = match syncs {
             true => self.sync_about(About { keys: &keys, always: !unsure.is_empty(), fence: None }, commands).await?,
             false if unsure.is_empty() => {
@@ -164,9 +165,8 @@ impl View<'_> {
         };
         let ground = Ground { read, known: before.position, as_of, looked };
         let mut again = self.settle_held(many, &held, &ground).await;
-        for (reply, places) in replies.into_iter().zip(places) {
-            again.extend(self.take_copies(many, reply, &places, &ground));
-        }
+        let unread = unheld.iter().zip(replies).map(|(at, reply)| self.take_reply(many, *at, reply, &ground));
+        again.extend(unread.flatten());
         again.sort_unstable();
         let mut room = many.room();
         let mut has_room = |(_, bytes): &(usize, usize)| {
@@ -177,21 +177,18 @@ impl View<'_> {
         let (again, left): (Vec<_>, Vec<_>) = again.into_iter().partition(&mut has_room);
         left.into_iter().for_each(|(at, _)| many.wanted[at].state = State::Left);
         let bytes = again.iter().map(|(_, bytes)| bytes).sum();
-        let places: Vec<usize> = again.into_iter().map(|(at, _)| at).collect();
-        let (commands, places) = self.reads(many, &places, many.room().max(bytes));
-        for (reply, places) in self.ask_all(commands, bytes).await?.into_iter().zip(places) {
-            for (at, _) in self.take_copies(many, reply, &places, &ground) {
-                many.wanted[at].state = State::Left;
+        let commands = again.iter().map(|(at, bytes)| self.read_of(many, *at, bytes + MORE_BYTES)).collect();
+        for ((at, _), reply) in again.iter().zip(self.ask_all(commands, bytes).await?) {
+            if self.take_reply(many, *at, reply, &ground).is_some() {
+                many.wanted[*at].state = State::Left;
             }
         }
         Ok(())
     }
 
-    /// The commands that read the copies of keys, and the places of those that each reads.
-    fn reads(&self, many: &Many<'_>, places: &[usize], most_of_each: usize) -> (Vec<Command>, Vec<Vec<usize>>) {
-        let names: Vec<&str> = places.iter().map(|at| many.wanted[*at].key.as_str()).collect();
-        let reads = self.setup.copies.read_all(&names, most_of_each).into_iter();
-        reads.map(|(command, of)| (command, of.into_iter().map(|at| places[at]).collect())).unzip()
+    /// The command that reads the copy of the key at a place, if its envelope has at most so many bytes.
+    fn read_of(&self, many: &Many<'_>, at: usize, most_bytes: usize) -> Command {
+        self.setup.copies.read_within(many.wanted[at].key.as_str(), most_bytes)
     }
 
     /// Answers with what L1 held before the sync and holds still, as far as somebody vouches for it; returns the places of
@@ -235,26 +232,19 @@ impl View<'_> {
         gone
     }
 
-    /// Judges the copies that a reply brings of the keys at these places; returns those that it had no room for, and their
-    /// bytes.
-    fn take_copies(&self, many: &mut Many<'_>, reply: Reply, places: &[usize], ground: &Ground) -> Vec<(usize, usize)> {
-        let copies = match Copied::parse(reply, places.len()) {
-            Ok(copies) => copies,
+    /// Judges the copy that a reply brings of the key at a place; or returns the place, and the bytes of the copy, where there
+    /// was no room for it.
+    fn take_reply(&self, many: &mut Many<'_>, at: usize, reply: Reply, ground: &Ground) -> Option<(usize, usize)> {
+        match Found::parse_within(reply) {
+            Ok(Ok(Some(found))) if !many.has_room() => return Some((at, found.envelope.len())),
+            Ok(Ok(found)) => self.take_copy(many, at, found, ground),
+            Ok(Err(bytes)) => return Some((at, bytes)),
             Err(down) => {
-                tracing::debug!(%down, "a shard of L2 skipped");
-                places.iter().for_each(|at| many.wanted[*at].path.l2 = Step::Unavailable);
-                return Vec::new();
-            }
-        };
-        let mut left = Vec::new();
-        for (&at, copied) in places.iter().zip(copies) {
-            match copied {
-                Copied::Left(bytes) => left.push((at, bytes)),
-                Copied::Read(Some(found)) if !many.has_room() => left.push((at, found.envelope.len())),
-                Copied::Read(found) => self.take_copy(many, at, found, ground),
+                tracing::debug!(%down, "a copy in L2 skipped");
+                many.wanted[at].path.l2 = Step::Unavailable;
             }
         }
-        left
+        None
     }
 
     fn take_copy(&self, many: &mut Many<'_>, at: usize, found: Option<Found>, ground: &Ground) {
