@@ -27,6 +27,12 @@
 //! [`Client::get_or_load`] reads an entry, and loads and stores it where it is missing: of all who miss it, in this process
 //! and elsewhere, one loads.
 //!
+//! # Reading one's own writes
+//!
+//! A client, with all its clones, sends back what answers said of their place among all mutations (`Cache-Position`). So
+//! it is never answered by anything older than what it has stored, removed or read itself, whichever container answers.
+//! [`Client::position`] and [`Client::has_seen`] hand that on to another client, such as that of a service that is called.
+//!
 //! # Errors
 //!
 //! [`Error`] tells what was [refused](Error::Api), with the contract's [`Code`] and the request id, from what could not be
@@ -52,6 +58,7 @@ mod keys;
 mod lease;
 mod level;
 mod patch;
+mod positions;
 mod retry;
 mod status;
 mod timestamp;

@@ -31,6 +31,7 @@ examples! {
     get_if_changed = "../../../../shared/client/examples/get_if_changed.rs",
     get_or_lease = "../../../../shared/client/examples/get_or_lease.rs",
     get_or_load = "../../../../shared/client/examples/get_or_load.rs",
+    position = "../../../../shared/client/examples/position.rs",
     put = "../../../../shared/client/examples/put.rs",
     delete = "../../../../shared/client/examples/delete.rs",
     head = "../../../../shared/client/examples/head.rs",
