@@ -36,6 +36,8 @@ examples! {
     delete = "../../../../shared/client/examples/delete.rs",
     head = "../../../../shared/client/examples/head.rs",
     patch = "../../../../shared/client/examples/patch.rs",
+    invalidations = "../../../../shared/client/examples/invalidations.rs",
+    undo = "../../../../shared/client/examples/undo.rs",
     invalidate = "../../../../shared/client/examples/invalidate.rs",
     warm = "../../../../shared/client/examples/warm.rs",
     job = "../../../../shared/client/examples/job.rs",
