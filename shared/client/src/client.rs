@@ -182,7 +182,8 @@ impl Client {
         let request = inner.http.request(call.method.clone(), format!("{}{}", inner.base, call.target));
         let request = request.headers(call.headers.clone()).header(AUTHORIZATION, bearer);
         let known = if call.has_position() { inner.positions.known() } else { Vec::new() };
-        let request = if known.is_empty() { request } else { request.header(CACHE_POSITION, positions::header(&known)) };
+        let request =
+            if known.is_empty() { request } else { request.header(CACHE_POSITION, positions::header(&known)) };
         let request = match &call.body {
             Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,

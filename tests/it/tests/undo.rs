@@ -32,7 +32,7 @@ fn counts(answer: &Value) -> [u64; 3] {
 
 /// A value that DynamoDB keeps in chunks.
 fn large() -> String {
-    let noise: String = std::iter::repeat_with(|| fastrand::alphanumeric()).take(900_000).collect();
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(900_000).collect();
     json!(noise).to_string()
 }
 

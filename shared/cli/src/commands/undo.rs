@@ -1,11 +1,6 @@
 //! `strata undo` and `strata invalidations`: taking back what was invalidated by mistake.
 
-use crate::{
-    exit::Failure,
-    output::count,
-    session::Session,
-    table::Table,
-};
+use crate::{exit::Failure, output::count, session::Session, table::Table};
 use clap::Args;
 use strata_client::{Invalidation, InvalidationState, Undone};
 

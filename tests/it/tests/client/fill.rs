@@ -133,7 +133,7 @@ async fn without_leases_it_is_loaded_and_stored_where_there_is_nothing() {
         put(&api, "entries-1", "slow", "2").await.expect(201);
         Ok::<u32, Infallible>(1)
     };
-    let loaded = client.get_or_load("slow", || slow()).await.unwrap();
+    let loaded = client.get_or_load("slow", slow).await.unwrap();
     assert!(matches!(loaded.source, Source::Unstored(Some(_))), "{loaded:?}");
     assert_eq!(fresh(&api, "slow").await.value(), "2");
 }
@@ -175,7 +175,7 @@ async fn a_cache_that_cannot_be_asked_is_an_error_and_one_that_cannot_store_is_n
         api.stack.l3().set(L3Fault::Stopped).await;
         Ok::<_, Infallible>(1)
     };
-    let loaded = client.get_or_load("k", || stopped()).await.unwrap();
+    let loaded = client.get_or_load("k", stopped).await.unwrap();
     assert_eq!(number(&loaded), 1);
     let Source::Unstored(Some(error)) = loaded.source else { panic!("{loaded:?}") };
     assert_eq!(error.code(), Some(&Code::LevelUnavailable));

@@ -2,9 +2,9 @@
 
 use super::client;
 use crate::support::get;
+use serde_json::json;
 use strata_client::Selector;
 use strata_it::{Api, configured, stack::Claims};
-use serde_json::json;
 
 /// With a window that no test outlives: what a container has in memory it answers, unless it is told of something newer.
 async fn slow_to_hear() -> Api {

@@ -48,7 +48,7 @@ impl TieredCache {
         let created_ms = self.clock.now_ms();
         let wanted = seconds.map_or_else(|| self.config().l3_config.undo_seconds, u64::from);
         let until_ms = created_ms.saturating_add_unsigned(wanted.saturating_mul(1000));
-        let undo = (wanted > 0).then(|| Undoable { id: unforeseen(created_ms).into(), until_ms });
+        let undo = (wanted > 0).then(|| Undoable { id: unforeseen(created_ms), until_ms });
         Ok(Wish { undo, is_explicit: seconds.is_some_and(|seconds| seconds > 0), meant, author, created_ms })
     }
 }
