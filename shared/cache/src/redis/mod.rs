@@ -51,6 +51,8 @@ mod listing;
 mod meaning;
 mod reads;
 mod scripts;
+#[cfg(feature = "in-memory")]
+mod server;
 mod stats;
 mod target;
 
@@ -68,6 +70,8 @@ pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, counts, heads};
 pub(crate) use reads::Copied;
+#[cfg(feature = "in-memory")]
+pub use server::{RedisLine, RedisServer};
 pub(crate) use stats::{
     Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };

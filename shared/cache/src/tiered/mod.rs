@@ -79,6 +79,9 @@ pub struct Deployment {
     pub jobs_per_account: usize,
     /// How connections to Redis are made, beyond `l2_config.redis_url`.
     pub redis: RedisAccess,
+    /// Servers of one's own in the place of both.
+    #[cfg(feature = "in-memory")]
+    pub engines: Option<crate::engines::Engines>,
 }
 
 impl Deployment {
@@ -102,6 +105,8 @@ impl Deployment {
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
             jobs_per_account: Deployment::JOBS,
             redis: RedisAccess::default(),
+            #[cfg(feature = "in-memory")]
+            engines: None,
         }
     }
 }
@@ -175,11 +180,28 @@ impl TieredCache {
         if !config.l2_config.enabled && !config.l3_config.enabled {
             return Err(OpenError::NoSharedLevel);
         }
-        let Deployment { control_table, limits, quotas, clock, request_budget, slice, jobs_per_account, redis } =
-            deployment;
+        let Deployment {
+            control_table,
+            limits,
+            quotas,
+            clock,
+            request_budget,
+            slice,
+            jobs_per_account,
+            redis,
+            #[cfg(feature = "in-memory")]
+            engines,
+        } = deployment;
         let key_prefix = config.l2_config.key_prefix.clone();
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        let store =
+            Store::new(&config.l3_config, dynamo::Identity { control: control_table, key_prefix }, clock.clone());
+        #[cfg(feature = "in-memory")]
+        let (link, store) = match engines {
+            Some(engines) => (link.to(engines.redis), store.to(engines.dynamodb)),
+            None => (link, store),
+        };
         let counters = Counters::default();
         let setup = Setup::new(config.clone(), Document::default(), Position::ZERO);
         let mut knowledge = Coherence::new(setup.source_of_truth);
@@ -196,11 +218,7 @@ impl TieredCache {
             meters: Lock::new(Meters::new(limits)),
             stocks: Lock::new(Stocks::new(quotas)),
             borrowing: tokio::sync::Mutex::default(),
-            store: Store::new(
-                &config.l3_config,
-                dynamo::Identity { control: control_table, key_prefix },
-                clock.clone(),
-            ),
+            store,
             setup: Lock::new(Arc::new(setup)),
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Lock::new(knowledge),
