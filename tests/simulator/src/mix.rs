@@ -87,6 +87,7 @@ impl Mix {
         if rng.u8(..8) == 0 {
             faults.clear();
         }
+        let think_ms = chosen(rng, &[1, 20, 200, 2000]);
         Mix {
             containers: rng.usize(1..=6),
             clients: rng.usize(1..=6),
@@ -94,7 +95,7 @@ impl Mix {
             window: Duration::from_millis(chosen(rng, &[0, 50, 300, 1000, 1000, 5000])),
             revalidate_seconds: chosen(rng, &[5, 60, 3600]),
             operations: rng.usize(100..400),
-            think_ms: chosen(rng, &[1, 20, 200, 2000]),
+            think_ms,
             weights: weights(rng),
             delay_ms: chosen(rng, &[0, 1, 3, 3, 30]),
             faults,
@@ -104,7 +105,7 @@ impl Mix {
             page_bytes: if rng.bool() { 1 << 20 } else { 600 },
             batch_items: if rng.bool() { usize::MAX } else { 3 },
             large_values: rng.u8(..16) == 0,
-            upkeep_ms: chosen(rng, &[500, 5000, 60_000]),
+            upkeep_ms: 100 + think_ms * chosen(rng, &[3, 30]),
         }
     }
 

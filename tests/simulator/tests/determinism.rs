@@ -5,23 +5,25 @@
 use std::process::Command;
 use strata_simulator::run;
 
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=12;
+/// Short runs, in which much fails.
+const SEEDS: [u64; 2] = [2, 3];
+
+fn elsewhere(seed: u64) -> u64 {
+    let simulate = Command::new(env!("CARGO_BIN_EXE_simulate"))
+        .envs([("FIRST", seed.to_string()), ("SEEDS", "1".to_owned()), ("THREADS", "1".to_owned())])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(simulate.stdout).unwrap();
+    let (_, told) = text.split_once(" digest ").unwrap();
+    u64::from_str_radix(&told[..16], 16).unwrap()
+}
 
 #[test]
 fn the_same_seed_has_the_same_digest() {
-    let first: Vec<u64> = SEEDS.map(|seed| run(seed).digest).collect();
+    let first = SEEDS.map(|seed| run(seed).digest);
+    assert_ne!(first[0], first[1]);
     // The other way round: what came before makes no difference.
-    let mut again: Vec<u64> = SEEDS.rev().map(|seed| run(seed).digest).collect();
-    again.reverse();
-    assert_eq!(first, again);
-    let output = Command::new(env!("CARGO_BIN_EXE_simulate"))
-        .env("FIRST", SEEDS.start().to_string())
-        .env("SEEDS", SEEDS.count().to_string())
-        .env("THREADS", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let told = text.lines().filter_map(|line| line.split_once(" digest ")?.1.get(..16));
-    let elsewhere: Vec<u64> = told.map(|hex| u64::from_str_radix(hex, 16).unwrap()).collect();
-    assert_eq!(first, elsewhere);
+    let [again, earlier] = [SEEDS[1], SEEDS[0]].map(|seed| run(seed).digest);
+    assert_eq!(first, [earlier, again]);
+    assert_eq!(first, SEEDS.map(elsewhere));
 }

@@ -28,10 +28,9 @@ pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> O
         }),
         ("INCRBY", [name, by]) => (|| {
             let by = integer(by)?;
-            let text = data.names.write::<Bytes>(name, now_ms)?;
-            let before = if text.is_empty() { 0 } else { integer(text)? };
+            let before = read(data, name)?.map_or(Ok(0), |text| integer(&text))?;
             let after = before.checked_add(by).ok_or(NO_INTEGER)?;
-            *text = after.to_string().into_bytes();
+            *data.names.write::<Bytes>(name, now_ms)? = after.to_string().into_bytes();
             Ok(Value::Int(after))
         })(),
         ("GET" | "SET" | "MGET" | "STRLEN" | "GETRANGE" | "SETRANGE" | "APPEND" | "INCRBY", _) => Err(arity(name)),
