@@ -190,10 +190,12 @@ fn wanted(put: &history::Put) -> Put {
 async fn ask(container: &Container, action: &Action) -> Outcome {
     let cache = &container.cache;
     match action {
-        Action::Get { key, no_cache } => match cache.get(&name(*key), Read { no_cache: *no_cache }).await {
-            Ok(lookup) => lookup.hit.as_ref().map_or(Outcome::Absent, |hit| Outcome::Found(found_by(hit))),
-            Err(error) => refused(&error),
-        },
+        Action::Get { key, no_cache } => {
+            match cache.get(&name(*key), Read { no_cache: *no_cache, ..Read::default() }).await {
+                Ok(lookup) => lookup.hit.as_ref().map_or(Outcome::Absent, |hit| Outcome::Found(found_by(hit))),
+                Err(error) => refused(&error),
+            }
+        }
         Action::Put(put) => stored(cache.put(&name(put.key), wanted(put))).await,
         Action::Patch(patch) => {
             let wanted = Patch {

@@ -5,6 +5,7 @@ use super::{
     answers::{Answers, Listener},
     deployment::{Foreign, Identity},
     head::Head,
+    http::{self, Authorities},
     retries::Conflicts,
 };
 use crate::{
@@ -56,6 +57,8 @@ pub(crate) struct Store {
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
+    /// Who is trusted instead of the web's.
+    authorities: Option<Authorities>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     pause: Pause,
@@ -109,13 +112,14 @@ pub(crate) enum L3Error {
 }
 
 impl Store {
-    pub(crate) fn new(config: &L3Config, identity: Identity, clock: Clock) -> Store {
+    pub(crate) fn new(config: &L3Config, identity: Identity, authorities: Option<Authorities>, clock: Clock) -> Store {
         let region = config.database_url.strip_prefix("dynamodb://").and_then(|url| url.split('/').next());
         Store {
             client: OnceCell::new(),
             entries: config.table_name.clone(),
             control: identity.control.clone(),
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
+            authorities,
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
             answers: Arc::new(Answers::new(clock.clone())),
@@ -153,7 +157,7 @@ impl Store {
         *self.floors.enter(whole) = floors;
     }
 
-    /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
+    /// The client, made when it is needed first: reading TLS roots and settings takes milliseconds.
     pub(super) async fn client(&self) -> Result<Client, L3Error> {
         if let Some(foreign) = self.foreign.get() {
             return Err(L3Error::Foreign(Box::new(foreign.clone())));
@@ -161,7 +165,7 @@ impl Store {
         if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
-        let built = self.client.get_or_init(|| self.build()).await;
+        let built = self.client.get_or_try_init(|| self.build()).await?;
         Ok(built.enter(whole).within(self.timeout()))
     }
 
@@ -259,33 +263,34 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Lock<Bounded> {
+    async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_A_SECOND).build();
         let config = self
             .surroundings()
-            .await
+            .await?
             .timeout_config(bounds(timeout))
             .retry_config(retries)
             .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Lock::new(Bounded { client: Client::from_conf(config), timeout })
+        Ok(Lock::new(Bounded { client: Client::from_conf(config), timeout }))
     }
 
     /// What the surroundings say of the client: credentials, region, endpoint.
-    async fn surroundings(&self) -> aws_sdk_dynamodb::config::Builder {
+    async fn surroundings(&self) -> Result<aws_sdk_dynamodb::config::Builder, L3Error> {
         #[cfg(feature = "in-memory")]
         if let Some(server) = &self.server {
-            return super::server::config(server, &self.clock);
+            return Ok(super::server::config(server, &self.clock));
         }
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let http = http::client(self.authorities.as_ref()).map_err(L3Error::Refused)?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        aws_sdk_dynamodb::config::Builder::from(&loader.load().await)
+        Ok(aws_sdk_dynamodb::config::Builder::from(&loader.load().await))
     }
 }
 

@@ -4,16 +4,20 @@
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
 //! mutation is acknowledged after L3 has it and the journal says so. With L3 switched off, L2 decides.
 
+mod catch_up;
 #[cfg(all(test, feature = "shuttle"))]
 mod concurrency;
 mod fill;
 mod fleet;
 mod invalidate;
 mod jobs;
+mod knowledge;
 mod list;
 mod open_error;
 mod outbox;
+mod position;
 mod read;
+mod setup;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -25,24 +29,24 @@ pub use self::open_error::OpenError;
 
 use self::{
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
-    sync::{Unfinished, access_deltas::AccessDeltas, audit::Audits},
-    view::{Setup, Stop},
-    warm::prefetch::Prefetches,
+    setup::Setup,
+    sync::{access_deltas::AccessDeltas, audit::Audits, unfinished::Unfinished},
+    view::ended,
+    warm::prefetch_queue::Prefetches,
     write::{Attempts, versions::Taken},
 };
 use crate::{
     Clock, Config, chance,
-    coherence::{AsOf, Coherence, SyncDelta},
+    coherence::Coherence,
     config::document::Document,
-    dynamo::{self, Store},
+    dynamo::{self, Authorities, Store},
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
-    lock::{Held, Lock},
+    lock::Lock,
     memory::{CachedEntry, Memory},
     outcome::{CacheError, Deleted, Lookup, Read, Stored},
     pause::Pause,
-    planted::{Bug, planted},
     put::Put,
     quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
@@ -52,10 +56,7 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{
-            AtomicBool, AtomicI64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
+        atomic::{AtomicBool, AtomicI64},
     },
     time::Duration,
 };
@@ -79,6 +80,8 @@ pub struct Deployment {
     pub jobs_per_account: usize,
     /// How connections to Redis are made, beyond `l2_config.redis_url`.
     pub redis: RedisAccess,
+    /// Whom the way to DynamoDB trusts instead of the web's authorities, which are compiled in.
+    pub dynamo_ca: Option<Authorities>,
     /// Servers of one's own in the place of both.
     #[cfg(feature = "in-memory")]
     pub engines: Option<crate::engines::Engines>,
@@ -105,6 +108,7 @@ impl Deployment {
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
             jobs_per_account: Deployment::JOBS,
             redis: RedisAccess::default(),
+            dynamo_ca: None,
             #[cfg(feature = "in-memory")]
             engines: None,
         }
@@ -189,14 +193,15 @@ impl TieredCache {
             slice,
             jobs_per_account,
             redis,
+            dynamo_ca,
             #[cfg(feature = "in-memory")]
             engines,
         } = deployment;
         let key_prefix = config.l2_config.key_prefix.clone();
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
-        let store =
-            Store::new(&config.l3_config, dynamo::Identity { control: control_table, key_prefix }, clock.clone());
+        let identity = dynamo::Identity { control: control_table, key_prefix };
+        let store = Store::new(&config.l3_config, identity, dynamo_ca, clock.clone());
         #[cfg(feature = "in-memory")]
         let (link, store) = match engines {
             Some(engines) => (link.to(engines.redis), store.to(engines.dynamodb)),
@@ -293,56 +298,6 @@ impl TieredCache {
     /// The clock of this container.
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// The as-of position of an operation that begins now.
-    fn as_of(&self) -> AsOf {
-        self.knowledge().as_of()
-    }
-
-    /// What this container knows. Whoever is about to trust L1 or L2 asks for it first: after a panic, in whatever
-    /// operation, that is nothing, and L1 is empty.
-    fn knowledge(&self) -> Held<'_, Coherence> {
-        let mut knowledge = self.knowledge.enter(|_| self.panicked.store(true, Relaxed));
-        if self.panicked.load(Acquire) && self.panicked.swap(false, AcqRel) && !planted(Bug::PanicPassedOver) {
-            self.begin_anew(&mut knowledge);
-        }
-        knowledge
-    }
-
-    /// Forgets what an operation that panicked may have left half done. What this container owes others is kept: undos,
-    /// notes and mutations in doubt are written down in single steps.
-    fn begin_anew(&self, knowledge: &mut Coherence) {
-        tracing::error!("an operation panicked: this container begins with an empty memory");
-        self.memory.replace(&self.setup().config.l1_config);
-        knowledge.forget();
-        self.prefetches.clear();
-        self.followed_ms.store(i64::MIN, Relaxed);
-    }
-
-    /// Drops from L1 what a sync says is no longer certain.
-    fn apply_delta(&self, delta: &SyncDelta) {
-        if delta.clear {
-            self.memory.clear();
-            return;
-        }
-        let now_ms = self.clock.now_ms();
-        for change in &delta.changes {
-            if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && SyncDelta::covers(change, copy.entry.version, copy.as_of)
-            {
-                self.memory.remove(&change.0, now_ms);
-            }
-        }
-    }
-}
-
-/// How an operation ended; `None` when it is to begin anew.
-fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
-    match operation {
-        Ok(done) => Some(Ok(done)),
-        Err(Stop::Failed(error)) => Some(Err(error)),
-        Err(Stop::Superseded) => None,
     }
 }
 

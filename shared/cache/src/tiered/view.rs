@@ -5,13 +5,11 @@
 //! configuration before it did anything (every mutation begins with a sync, every read that is due as well), it begins
 //! anew.
 
-use super::TieredCache;
+use super::{TieredCache, setup::Setup};
 use crate::{
-    config::{Config, document::Document},
     level::Level,
-    lock::whole,
     outcome::{CacheError, Path, Read, Step},
-    redis::{Command, Copies, Down, Keyspace, Reply},
+    redis::{Down, Reply, SETTLE},
     source_of_truth::SourceOfTruth,
     version::Position,
 };
@@ -20,27 +18,6 @@ use std::{
     sync::{Arc, atomic::Ordering::Release},
     thread,
 };
-
-/// A configuration, and what follows from it.
-#[derive(Debug)]
-pub(super) struct Setup {
-    pub(super) config: Arc<Config>,
-    /// What of it was changed by the API.
-    pub(super) document: Document,
-    pub(super) source_of_truth: SourceOfTruth,
-    /// Where a level was switched last.
-    pub(super) switched: Position,
-    pub(super) copies: Copies,
-}
-
-impl Setup {
-    pub(super) fn new(config: Config, document: Document, switched: Position) -> Setup {
-        let source_of_truth = if config.l3_config.enabled { SourceOfTruth::L3 } else { SourceOfTruth::L2 };
-        let since = (source_of_truth == SourceOfTruth::L2).then_some(switched);
-        let copies = Copies::new(Keyspace::new(&config), since);
-        Setup { config: Arc::new(config), document, source_of_truth, switched, copies }
-    }
-}
 
 /// The cache as one operation sees it.
 pub(super) struct View<'a> {
@@ -96,21 +73,11 @@ impl TieredCache {
         View { cache: self, setup: self.setup() }
     }
 
-    /// The same, once it is known which one that is.
-    pub(super) async fn caught_up(&self) -> Result<View<'_>, CacheError> {
-        loop {
-            let view = self.view();
-            match view.catch_up().await {
-                Ok(_) => return Ok(view),
-                Err(Stop::Superseded) => {}
-                Err(Stop::Failed(error)) => return Err(error),
-            }
-        }
-    }
-
-    pub(super) fn setup(&self) -> Arc<Setup> {
-        // One takes the place of another in one step.
-        Arc::clone(&self.setup.enter(whole))
+    /// Whether operations of the configuration before a switch may still go on.
+    pub(super) fn is_settling(&self) -> bool {
+        let document = &self.setup().document;
+        let settle_ms = i64::try_from(SETTLE.as_millis()).expect("a constant of seconds");
+        document.switched > 0 && self.clock.now_ms() < document.switched_at_ms.saturating_add(settle_ms)
     }
 }
 
@@ -126,31 +93,6 @@ impl View<'_> {
     /// Fails when another configuration has come into force since this view was taken.
     pub(super) fn in_force(&self) -> Result<(), Stop> {
         if Arc::ptr_eq(&self.setup, &self.cache.setup()) { Ok(()) } else { Err(Stop::Superseded) }
-    }
-
-    /// Learns of every change that was acknowledged: by a sync, or else of the configuration by the control table.
-    pub(super) async fn catch_up(&self) -> Result<CaughtUp, Stop> {
-        self.catch_up_asking(Vec::new()).await
-    }
-
-    async fn catch_up_asking(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
-        let synced = match self.uses(Level::L2) {
-            true => self.sync(more).await,
-            false => Err(Down::Skipped),
-        };
-        let followed = synced.is_ok() || self.follow(0).await;
-        self.in_force()?;
-        let (synced, answers) = synced.map_or_else(|down| (Err(down), Vec::new()), |answers| (Ok(()), answers));
-        Ok(CaughtUp { synced, followed, answers })
-    }
-
-    /// The same for a mutation, which may ask something besides: where Redis takes no writes it is as good as out of reach.
-    pub(super) async fn catch_up_to_write(&self, more: Vec<Command>) -> Result<CaughtUp, Stop> {
-        let mut caught_up = self.catch_up_asking(more).await?;
-        if caught_up.synced.is_ok() && self.link.is_refusing() {
-            caught_up.synced = Err(Down::Refusing);
-        }
-        Ok(caught_up)
     }
 
     /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.
@@ -183,5 +125,14 @@ impl View<'_> {
 
     pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
         self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
+    }
+}
+
+/// How an operation ended; `None` when it is to begin anew.
+pub(super) fn ended<T>(operation: Result<T, Stop>) -> Option<Result<T, CacheError>> {
+    match operation {
+        Ok(done) => Some(Ok(done)),
+        Err(Stop::Failed(error)) => Some(Err(error)),
+        Err(Stop::Superseded) => None,
     }
 }

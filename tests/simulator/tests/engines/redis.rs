@@ -219,7 +219,9 @@ fn comparable(command: &str, reply: &Value) -> String {
 
 fn send(connection: &mut Connection, command: &[String]) -> Value {
     let mut sent = Cmd::new();
-    command.iter().for_each(|part| drop(sent.arg(part)));
+    for part in command {
+        sent.arg(part);
+    }
     let reply = connection.req_packed_command(&sent.get_packed_command());
     reply.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }

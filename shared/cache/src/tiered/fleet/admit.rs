@@ -3,9 +3,8 @@
 use crate::tiered::{TieredCache, view::View};
 use crate::{
     level::Level,
-    limits::{Class, Lent, Meters, Renewal, Standing},
-    lock::{Held, whole},
-    redis::{Command, Down, Reply},
+    limits::{Class, Standing},
+    redis::Down,
 };
 use futures_util::FutureExt;
 use std::time::Duration;
@@ -71,24 +70,6 @@ impl TieredCache {
     /// How many requests of a class one API key may make within a minute; `None` when it has no limit.
     pub fn limit(&self, class: Class) -> Option<u32> {
         self.meters().limit(class)
-    }
-
-    /// The reports for the next sync to take along.
-    pub(crate) fn due_renewals(&self) -> Vec<(Command, Renewal)> {
-        let due = self.meters().due(self.clock.now_ms());
-        due.into_iter().map(|renewal| (self.leases.renew(&renewal), renewal)).collect()
-    }
-
-    /// Takes in the permits that Redis lent.
-    pub(crate) fn settle_renewal(&self, renewal: &Renewal, reply: Reply) -> Result<(), Down> {
-        let lent = Lent::parse(reply)?;
-        self.meters().answered(renewal, &lent, self.clock.now_ms());
-        Ok(())
-    }
-
-    /// A panic leaves at most one use or one answer out of the books.
-    fn meters(&self) -> Held<'_, Meters> {
-        self.meters.enter(whole)
     }
 }
 

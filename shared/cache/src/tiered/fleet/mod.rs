@@ -3,8 +3,10 @@
 mod admit;
 pub(crate) mod configure;
 mod counting;
+pub(crate) mod follow;
 pub(crate) mod history;
 mod maintain;
+mod permits;
 mod status;
 mod strain;
 pub(crate) mod waiting;

@@ -17,6 +17,7 @@ use crate::tiered::{
     view::{CaughtUp, Stop, View},
 };
 use crate::{
+    cache_position::CachePosition,
     dynamo::Noted,
     key::Key,
     level::{Level, Levels},
@@ -58,7 +59,9 @@ impl TieredCache {
                 }
             };
             match request.max_affected {
-                _ if request.dry_run => return Ok(counter.into_invalidated(false, Reclaim::Complete)),
+                _ if request.dry_run => {
+                    return Ok(counter.into_invalidated(false, CachePosition::default(), Reclaim::Complete));
+                }
                 Some(most) if counter.count() > most => return Err(CacheError::TooMany { matched: counter.count() }),
                 _ => {}
             }
@@ -107,7 +110,8 @@ impl View<'_> {
                 Ok((written, meant)) => {
                     let account = request.account.as_deref();
                     if let Some((counter, reclaim)) = self.remove_meant(&written, &meant, account, pace).await? {
-                        return Ok(counter.into_invalidated(false, reclaim));
+                        let position = CachePosition::recorded(meant.at);
+                        return Ok(counter.into_invalidated(false, position, reclaim));
                     }
                 }
                 Err(down) if self.source_of_truth() == SourceOfTruth::L2 => {
@@ -266,20 +270,7 @@ impl View<'_> {
             self.knowledge().bar_fills();
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
         }
-        Ok(counter.into_invalidated(degraded, reclaim))
-    }
-
-    /// Does in L2 what an invalidation that only L3 saw has left to do.
-    pub(crate) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
-        if levels.has(Level::L2) {
-            let version = self.version(self.as_of());
-            let sweep = Sweep { selector, act: Act::Remove(version), counter: &MatchCounter::of(levels) };
-            let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
-            if !self.sweep_l2(sweep, &mut ScanCheckpoint::default().l2, pace).await? {
-                return Err(Down::TimedOut);
-            }
-        }
-        Ok(())
+        Ok(counter.into_invalidated(degraded, self.unrecorded_now(), reclaim))
     }
 
     /// Counts what own L1 has of a sweep's selector.

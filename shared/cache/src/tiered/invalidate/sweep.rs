@@ -5,7 +5,7 @@ use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
 use crate::{
     dynamo::{Doomed, L3Error, Live, Match, Search, Which},
     key::Key,
-    level::Level,
+    level::{Level, Levels},
     outcome::CacheError,
     redis::{
         Batch, Command, Down, Eviction, Meant, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys,
@@ -257,5 +257,18 @@ impl View<'_> {
             return Ok(Vec::new());
         }
         self.link.run_bulk(&Batch::from_iter(commands), Order::Any).await
+    }
+
+    /// Does in L2 what an invalidation that only L3 saw has left to do.
+    pub(crate) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
+        if levels.has(Level::L2) {
+            let version = self.version(self.as_of());
+            let sweep = Sweep { selector, act: Act::Remove(version), counter: &MatchCounter::of(levels) };
+            let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
+            if !self.sweep_l2(sweep, &mut ScanCheckpoint::default().l2, pace).await? {
+                return Err(Down::TimedOut);
+            }
+        }
+        Ok(())
     }
 }

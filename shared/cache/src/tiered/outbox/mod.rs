@@ -2,22 +2,20 @@
 //! unfinished jobs, which the control table keeps so that neither an outage nor a loss of Redis lifts them.
 
 pub(crate) mod in_doubt;
+mod owed;
 pub(crate) mod undelivered;
 
-use crate::tiered::{outbox::in_doubt::InDoubt, outbox::undelivered::Leaving, view::View};
+use crate::tiered::{outbox::in_doubt::InDoubt, view::View};
 use crate::{
-    coherence::{Coherence, Sent},
     dynamo::{Generation, L3Error, Note, Noted, Notes},
-    key::Key,
     level::Level,
-    lock::{Held, whole},
     outcome::CacheError,
     planted::{Bug, planted},
     record::Change,
     redis::{Command, Done, Down, Operation, Outcome, appended, checked},
     selector::WrittenInvalidation,
     source_of_truth::SourceOfTruth,
-    version::{Position, Version},
+    version::Position,
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -45,54 +43,17 @@ impl View<'_> {
         if planted(Bug::NoteNotLeft) { Ok(()) } else { self.store.leave_note(noted).await }
     }
 
-    /// Whether a note of this container is not in the journal yet.
-    pub(crate) fn owes_notes(&self) -> bool {
-        self.undelivered.any()
-    }
-
-    /// From now on this container owes a note, which is written when the return value is dropped.
-    pub(crate) fn owe_note(&self) -> Leaving<'_> {
-        self.undelivered.leave()
-    }
-
-    /// Remembers a mutation that L3 may have taken although nobody was told so.
-    pub(crate) fn doubt_write(&self, key: &Key, version: Version) {
-        self.in_doubt().add(key, version);
-    }
-
-    /// Each is put in and taken out in one step.
-    fn in_doubt(&self) -> Held<'_, InDoubt> {
-        self.in_doubt.enter(whole)
-    }
-
-    /// Whether the sync that was just taken in has notes to apply. Until that is done nobody trusts anything by that sync,
-    /// not other operations of this process either.
-    pub(crate) fn outbox_due(&self, sent: &Sent, knowledge: &mut Coherence) -> bool {
-        let due = self.due_notes(knowledge).is_some();
-        if due {
-            knowledge.must_apply_outbox(sent);
-        }
-        due
-    }
-
-    /// Which notes are to be put into the journal: those of this container, `Some(true)`, or of anybody, `Some(false)`.
-    fn due_notes(&self, knowledge: &Coherence) -> Option<bool> {
-        let undelivered = self.owes_notes() && self.source_of_truth() == SourceOfTruth::L3;
-        (undelivered || !self.in_doubt().is_empty() || knowledge.notes_are_due()).then_some(undelivered)
-    }
-
-    /// Puts the notes of an outage into the journal, and the configuration document beside it, if nobody has looked for
-    /// them lately.
+    /// Puts the notes of an outage into the journal.
     ///
     /// # Errors
     /// When there are notes and the journal cannot take them, or when nobody knows whether there are: then nothing but L3
     /// may be trusted.
-    pub(crate) async fn apply_outbox(&self, outbox_due: bool) -> Result<(), Down> {
-        if outbox_due && let Some(found) = self.deliver_notes().await? {
+    pub(crate) async fn apply_outbox(&self) -> Result<(), Down> {
+        if let Some(found) = self.deliver_notes().await? {
             // The journal has them now. Notes that are not finished in time are found, and finished, again.
             self.finish_notes(&found).await;
         }
-        self.put_back().await
+        Ok(())
     }
 
     /// One operation at a time: what one finds the others need not look for, and one looks into all partitions at once.
@@ -128,16 +89,6 @@ impl View<'_> {
             return Err(Down::Odd("whether there are outage notes is not known"));
         }
         Ok(())
-    }
-
-    /// Publishes the configuration that this container knows, where Redis has lost it or never had it.
-    async fn put_back(&self) -> Result<(), Down> {
-        match self.unpublished() {
-            Some(document) if !self.link.is_refusing() => {
-                self.then_sync(vec![self.journal.configure(&document)], 0).await.map(|_| ())
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Reads the notes, and ends their generation when there are too many. Tries again after a moment at the earliest.

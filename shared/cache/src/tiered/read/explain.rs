@@ -4,7 +4,6 @@ use crate::tiered::{TieredCache, fleet::history::mutation, view::View};
 use crate::{
     clock::elapsed_ms,
     codec,
-    coherence::{self, Coherence},
     config::LARGEST_ENTRY_BYTES,
     dynamo::{FoundRow, StandingKind},
     explain::{
@@ -95,16 +94,6 @@ impl View<'_> {
     /// Whether the copy is good, as far as this container knows without asking; nothing becomes of it.
     fn opinion(&self, key: &Key, copy: &CachedEntry) -> Option<bool> {
         self.opinion_by(key, copy, &self.knowledge())
-    }
-
-    /// The same, by what is known.
-    pub(crate) fn opinion_by(&self, key: &Key, copy: &CachedEntry, knowledge: &Coherence) -> Option<bool> {
-        let known = copy.known();
-        if known >= knowledge.settled() {
-            return Some(true);
-        }
-        let (tags, version) = (&copy.entry.tags, copy.entry.version);
-        knowledge.confirms(&coherence::Held { key, tags, version, as_of: copy.as_of, known }, None)
     }
 
     async fn ask_redis_why(&self, key: &Key) -> Result<(Asked<Shared>, Past), Down> {

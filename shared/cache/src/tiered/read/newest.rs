@@ -1,6 +1,6 @@
 //! What L3 says of a key: its newest value, or where that is.
 
-use crate::tiered::{Source, sync::CopyWrite, view::View};
+use crate::tiered::{Source, sync::unfinished::CopyWrite, view::View};
 use crate::{
     codec,
     coherence::AsOf,

@@ -3,7 +3,7 @@
 
 use crate::tiered::{
     jobs::Halt,
-    sync::{About, CopyWrite, Synced},
+    sync::{About, Synced, unfinished::CopyWrite},
     view::View,
     warm::load::{Ground, Piece},
 };

@@ -39,7 +39,7 @@ pub(crate) struct Audits {
 pub(crate) type Sample = Vec<(Key, Arc<CachedEntry>)>;
 
 /// The versions that L3 has of them.
-type Truth = HashMap<Key, Version>;
+pub(crate) type Truth = HashMap<Key, Version>;
 
 impl Audits {
     /// The greatest age of a copy that was found, in ms.

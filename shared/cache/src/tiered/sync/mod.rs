@@ -2,37 +2,30 @@
 
 pub(crate) mod access_deltas;
 pub(crate) mod audit;
+mod commands;
 pub(crate) mod piggyback;
+pub(crate) mod unfinished;
 
-use crate::tiered::view::View;
+use crate::tiered::{
+    sync::{
+        audit::{Sample, Truth},
+        unfinished::CopyWrite,
+    },
+    view::View,
+};
 use crate::{
-    clock::elapsed_ms,
     coherence::{AsOf, Coherence, Looked, Sent, Since},
+    dynamo::L3Error,
     key::Key,
-    lock::{Held, whole},
+    lock::Held,
     planted::{Panic, panic_at},
-    redis::{Batch, Command, Down, Fenced, OPERATION_LIFE, Operation, Order, Outcome, Question, Reply, SyncReply},
+    redis::{Batch, Command, Down, Fenced, Order, Outcome, Question, Reply, SyncReply},
     source_of_truth::SourceOfTruth,
     stats::Count,
-    version::{Position, Version},
+    version::Position,
 };
 use futures_util::future::join;
-use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// Most writes whose end is not known that are remembered: those of a wave of a warm job.
-const MOST_UNFINISHED: usize = 1000;
-/// How much later than its timeout a command of a broken connection may still arrive, and do something, in ms.
-const ARRIVAL_MS: i64 = 1000;
-
-/// A write into L2.
-pub(crate) struct CopyWrite<'a> {
-    pub key: &'a Key,
-    pub tags: &'a [Arc<str>],
-    pub version: Version,
-    /// Bytes of its envelope.
-    pub bytes: usize,
-}
 
 /// Keys that an operation wants to know of.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,17 +44,6 @@ pub(crate) enum After {
     EachOther,
     /// After all of them, which need not wait for each other.
     All,
-}
-
-/// A write into L2 whose end is not known.
-#[derive(Debug)]
-pub(crate) struct Unfinished {
-    /// When it was given up, in steady ms, and how long after that it may still arrive.
-    pub(crate) since_ms: i64,
-    pub(crate) grace_ms: i64,
-    pub(crate) key: Key,
-    pub(crate) version: Version,
-    pub(crate) as_of: Position,
 }
 
 /// What a sync brought.
@@ -83,6 +65,18 @@ impl Synced {
     }
 }
 
+/// What a sync has taught this container. What follows from it is for [`catch_up`](crate::tiered::catch_up) to do.
+pub(crate) struct Learnt {
+    pub synced: Synced,
+    pub sent: Sent,
+    /// The outbox is to be put into the journal before anybody trusts anything by this sync.
+    pub outbox_due: bool,
+    /// Copies to compare with what L3 had of them beside the sync.
+    pub audited: Option<(Sample, Result<Truth, L3Error>)>,
+    /// When it was sent.
+    pub began: Instant,
+}
+
 /// What a write into L2 and the look into the journal after it gave.
 pub(crate) struct Checked {
     pub replies: Vec<Reply>,
@@ -98,17 +92,8 @@ impl Checked {
 }
 
 impl View<'_> {
-    /// Syncs, with the commands of `more` in the same round trip; returns the replies to those.
-    pub(crate) async fn sync(&self, more: Vec<Command>) -> Result<Vec<Reply>, Down> {
-        self.sync_about(About::default(), more).await.map(|synced| synced.replies)
-    }
-
-    /// The same, and what the index says of keys, where it was asked.
-    ///
-    /// When nobody has read the outage notes lately, they are read before this returns, so that what it says may be
-    /// trusted.
-    pub(crate) async fn sync_about(&self, about: About<'_>, more: Vec<Command>) -> Result<Synced, Down> {
-        self.prefetches.allow(false);
+    /// Makes a sync, and takes in what it brings.
+    pub(crate) async fn round_trip(&self, about: About<'_>, more: Vec<Command>) -> Result<Learnt, Down> {
         let count = more.len();
         let began = Instant::now();
         let hot = self.hot_keys();
@@ -142,22 +127,8 @@ impl View<'_> {
         };
         let answers = replies.by_ref().take(count).collect();
         piggybacked.settle(replies);
-        // Seldom more than nothing, and the deepest of all futures.
-        let outbox_applied = Box::pin(self.apply_outbox(outbox_due)).await;
-        self.knowledge().outbox_applied(&sent, outbox_applied.is_ok());
-        if let Err(down) = &outbox_applied
-            && down.is_refusal()
-        {
-            // With notes that the journal cannot take, what it says is of no use.
-            self.link.spare();
-            self.link.leave_alone();
-        }
-        outbox_applied?;
-        if let Some(truth) = truth {
-            self.audit(&sample, truth, looked.as_ref());
-        }
-        self.prefetches.allow(began.elapsed() < self.prefetch_time());
-        Ok(Synced { replies: answers, looked, as_of, fenced })
+        let synced = Synced { replies: answers, looked, as_of, fenced };
+        Ok(Learnt { synced, sent, outbox_due, audited: truth.map(|truth| (sample, truth)), began })
     }
 
     /// Sends commands that must take effect one after another, and carry a value of so many bytes, and syncs after
@@ -247,62 +218,6 @@ impl View<'_> {
             }
         }
         Ok(Checked { replies, since })
-    }
-
-    /// Whether there are writes whose end is not known.
-    pub(crate) fn has_unfinished(&self) -> bool {
-        !self.unfinished().is_empty()
-    }
-
-    /// Each is put in and taken out in one step.
-    pub(crate) fn unfinished(&self) -> Held<'_, Vec<Unfinished>> {
-        self.unfinished.enter(whole)
-    }
-
-    /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
-    pub(crate) fn schedule_compensation(&self, written: &CopyWrite<'_>, as_of: AsOf) {
-        if self.source_of_truth() == SourceOfTruth::L2 {
-            return;
-        }
-        let (since_ms, grace_ms) = (self.clock.steady_ms(), self.link_grace_ms());
-        let mut unfinished = self.unfinished();
-        if unfinished.len() < MOST_UNFINISHED {
-            unfinished.push(Unfinished {
-                since_ms,
-                grace_ms,
-                key: written.key.clone(),
-                version: written.version,
-                as_of: as_of.position,
-            });
-        }
-    }
-
-    /// How old a script may find an operation that began with the sync of `as_of`: a little older than it is now. What
-    /// a broken connection delivers later does nothing.
-    pub(crate) fn operation(&self, as_of: AsOf) -> Operation {
-        let age_ms = elapsed_ms(as_of.sent_ms, self.clock.steady_ms());
-        let life_ms = age_ms.saturating_add(self.link_grace_ms().unsigned_abs());
-        let life = Duration::from_millis(life_ms).min(OPERATION_LIFE);
-        Operation { started_us: as_of.started_us, life_us: life.as_micros().try_into().unwrap_or(u64::MAX) }
-    }
-
-    /// How long after it was made a command may still arrive, in ms.
-    fn link_grace_ms(&self) -> i64 {
-        i64::try_from(self.setup.config.l2_config.timeout_ms).unwrap_or(i64::MAX).saturating_add(ARRIVAL_MS)
-    }
-
-    /// Sends one command.
-    pub(crate) async fn ask(&self, command: Command) -> Result<Reply, Down> {
-        let replies = self.link.run(&Batch::from_iter([command]), Order::Any).await?;
-        replies.into_iter().next().ok_or(Down::Odd("no reply"))
-    }
-
-    /// Sends commands, in any order, which carry or bring so many bytes of values.
-    pub(crate) async fn ask_all(&self, commands: Vec<Command>, bytes: usize) -> Result<Vec<Reply>, Down> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.link.run(&Batch::from_iter(commands).carrying(bytes), Order::Any).await
     }
 
     /// A sync that is sent now.

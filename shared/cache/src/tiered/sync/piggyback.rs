@@ -1,17 +1,13 @@
 //! What rides along with a sync: commands that need no round trip of their own, and what becomes of their replies.
 
-use crate::tiered::{sync::Unfinished, view::View};
+use crate::tiered::{sync::unfinished::Unfinished, view::View};
 use crate::{
-    clock::elapsed_ms,
     limits::Renewal,
     planted::{Panic, panic_at},
     redis::{Command, MEMORY_MS, Outcome, Reply, Touch, is_refused, reported},
     stats::Holding,
 };
 use std::collections::VecDeque;
-
-/// Most writes that one sync undoes: a request waits for it.
-const MOST_UNDONE: usize = 100;
 
 /// What the reply to a command that rode along means.
 pub(crate) enum Rider {
@@ -120,23 +116,5 @@ impl View<'_> {
         };
         let report = self.reporter.report(&self.counters, &self.store.tally, held, now_ms)?;
         Some((self.fleet.report(&report, self.audits.oldest_ms()), Rider::Reported(report.number)))
-    }
-
-    /// The commands that undo writes which can arrive no more, the first of them.
-    fn undo_unfinished(&self) -> Vec<(Command, Unfinished)> {
-        let operation = self.operation(self.as_of());
-        let now_ms = self.clock.steady_ms();
-        let mut unfinished = self.unfinished();
-        let mut room = MOST_UNDONE;
-        let due = unfinished.extract_if(.., |write| {
-            let is_due = elapsed_ms(write.since_ms, now_ms) >= write.grace_ms.unsigned_abs() && room > 0;
-            room -= usize::from(is_due);
-            is_due
-        });
-        let due: Vec<Unfinished> = due.collect();
-        drop(unfinished);
-        let undo =
-            |write: &Unfinished| self.setup.copies.undo(operation, write.key.as_str(), write.version, write.as_of);
-        due.into_iter().map(|write| (undo(&write), write)).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod load;
 pub(crate) mod prefetch;
+pub(crate) mod prefetch_queue;
 pub(crate) mod run;
 
 use crate::tiered::{

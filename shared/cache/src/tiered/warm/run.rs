@@ -11,7 +11,7 @@ use crate::tiered::{
     read::promote::{Failure, Load, Sum},
     view::View,
     warm::load::{Batch, Ground},
-    warm::prefetch::{has_room, worth_naming},
+    warm::prefetch_queue::{has_room, worth_naming},
 };
 use crate::{
     job::{Counters, Job},

@@ -1,7 +1,7 @@
 //! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
 //! last.
 
-use crate::tiered::{sync, view::View};
+use crate::tiered::{sync::unfinished::CopyWrite, view::View};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, Since},
@@ -15,7 +15,7 @@ use crate::{
     record::Change,
     redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
     source_of_truth::{Expected, SourceOfTruth},
-    version::Version,
+    version::{Position, Version},
 };
 use bytes::Bytes;
 use futures_util::{
@@ -80,6 +80,8 @@ pub(crate) struct Effect {
     pub(crate) degraded: bool,
     /// Own L1 may hold the new value.
     pub(crate) may_fill: bool,
+    /// Where the journal has it, unless it is `degraded`.
+    pub(crate) recorded: Option<Position>,
 }
 
 impl View<'_> {
@@ -170,11 +172,11 @@ impl View<'_> {
         let told = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
             Ok(checked) => {
                 let since = checked.since();
-                self.told(checked.replies).map(|outcome| (outcome, since))
+                self.told(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
             }
             Err(down) => Err(down.into()),
         };
-        let (outcome, since) = match told {
+        let (recorded, outcome, since) = match told {
             Ok(told) => {
                 untold.settle();
                 told
@@ -208,6 +210,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
+        effect.recorded = Some(recorded);
         effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
@@ -226,7 +229,7 @@ impl View<'_> {
         let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
-        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        let (recorded, outcome) = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
         untold.settle();
         match outcome.done {
             Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
@@ -246,6 +249,7 @@ impl View<'_> {
             named: outcome.named,
             degraded: false,
             may_fill: since == Since::Unchanged,
+            recorded: Some(recorded),
         }))
     }
 
@@ -296,15 +300,15 @@ impl View<'_> {
         }
     }
 
-    /// Reads the replies to a record and a copy command, in that order.
-    fn told(&self, replies: Vec<Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+    /// Reads the replies to a record and a copy command, in that order: where the one is, and what the other did.
+    fn told(&self, replies: Vec<Reply>) -> Result<(Position, Outcome), Box<dyn std::error::Error + Send + Sync>> {
         let mut replies = replies.into_iter();
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
         };
         let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
-        record?.ok_or("the operation took too long")?;
-        Ok(Outcome::parse(copy)?)
+        let recorded = record?.ok_or("the operation took too long")?;
+        Ok((recorded, Outcome::parse(copy)?))
     }
 
     pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
@@ -345,10 +349,10 @@ impl<'a> Plan<'a> {
         Noted::Changed { key: self.key.as_str().to_owned(), version }
     }
 
-    fn written(&self, begun: &Begun) -> sync::CopyWrite<'a> {
+    fn written(&self, begun: &Begun) -> CopyWrite<'a> {
         let (tags, bytes): (&[Arc<str>], usize) =
             self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
-        sync::CopyWrite { key: self.key, tags, version: begun.version, bytes }
+        CopyWrite { key: self.key, tags, version: begun.version, bytes }
     }
 
     fn names(&self, level: Level) -> bool {

@@ -6,16 +6,14 @@
 use crate::tiered::{
     TieredCache,
     read::many::AT_ONCE,
-    view::{CaughtUp, Stop, View},
+    view::{CaughtUp, View},
     write::Attempts,
 };
 use crate::{
-    clock::elapsed_ms,
     level::Levels,
     many::{Attempt, Mutate, Mutated, Patience},
     outcome::CacheError,
     quota::name_of,
-    redis::Down,
 };
 use futures_util::stream::{self, StreamExt};
 use tokio::{
@@ -23,8 +21,6 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How old a sync may be that a mutation begins with, in ms: its operation lives that much shorter.
-const SHARED_MS: u64 = 1000;
 /// Bytes of values that are on their way at once. They share one connection to Redis, and each has its time as if it were
 /// alone: so many take half of `l2_config.timeout_ms` through the network of a small container.
 const BYTES_AT_ONCE: usize = 1 << 20;
@@ -84,12 +80,4 @@ impl TieredCache {
     }
 }
 
-impl View<'_> {
-    /// What is known by a sync that was made for many mutations, if it was made a moment ago.
-    pub(crate) fn caught_up_with_others(&self) -> Result<Option<CaughtUp>, Stop> {
-        self.in_force()?;
-        let age_ms = elapsed_ms(self.as_of().sent_ms, self.clock.steady_ms());
-        let synced = if self.link.is_refusing() { Err(Down::Refusing) } else { Ok(()) };
-        Ok((age_ms <= SHARED_MS).then_some(CaughtUp { synced, followed: true, answers: Vec::new() }))
-    }
-}
+impl View<'_> {}

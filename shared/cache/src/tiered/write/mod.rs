@@ -13,6 +13,7 @@ use crate::tiered::{
     write::commit::{Begun, Effect, Ended, Plan},
 };
 use crate::{
+    cache_position::CachePosition,
     clock::elapsed_ms,
     codec::{self, Attributes, Payload},
     coherence::AsOf,
@@ -147,7 +148,8 @@ impl View<'_> {
                     {
                         levels = levels.with(Level::L1);
                     }
-                    return Ok(Deleted { levels, degraded: effect.degraded, path });
+                    let position = self.position_after(&effect);
+                    return Ok(Deleted { levels, degraded: effect.degraded, position, path });
                 }
             }
         }
@@ -240,12 +242,23 @@ impl View<'_> {
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.may_fill && self.fill(key, as_of, &source).is_some() {
+        if effect.may_fill
+            && let Some(copy) = self.fill(key, as_of, &source)
+        {
+            if let Some(at) = effect.recorded {
+                copy.record(at);
+            }
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
         let created = effect.was_live.is_empty() && !begun.held;
-        Stored { entry, created, levels, degraded: effect.degraded, path }
+        let position = self.position_after(&effect);
+        Stored { entry, created, levels, degraded: effect.degraded, position, path }
+    }
+
+    /// What whoever is told of a mutation has seen.
+    fn position_after(&self, effect: &Effect) -> CachePosition {
+        effect.recorded.map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
     }
 
     /// Drops the key from own L1.
