@@ -23,6 +23,8 @@ pub struct CachePosition {
 }
 
 impl CachePosition {
+    /// That of whoever has seen nothing.
+    pub const NOTHING: CachePosition = CachePosition { journal: 0, unrecorded_until_ms: 0 };
     /// Length of its bytes.
     pub const BYTES: usize = 16;
 
@@ -47,7 +49,7 @@ impl CachePosition {
 
     /// Whether it asks for nothing.
     pub fn is_nothing(&self) -> bool {
-        *self == CachePosition::default()
+        *self == CachePosition::NOTHING
     }
 
     /// What both of them have seen.
@@ -117,6 +119,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms,
             ttl_seconds: 10,
+            grace_seconds: 0,
             sliding,
             tags: Arc::default(),
             levels: Levels::ALL,

@@ -25,7 +25,7 @@ pub enum Verdict {
     /// The newest value.
     Hit,
     /// A copy that is not, or cannot be shown to be, the newest value: the read returns it within the window, and else
-    /// nothing.
+    /// nothing. Or the newest value, in its grace: only a read that takes what has expired returns it.
     Stale,
     /// Nothing.
     Miss,
@@ -106,6 +106,9 @@ pub struct Explained {
     pub cause: Option<Mutation>,
     /// Since when all that happened to the key is known, in milliseconds since the Unix epoch, where nothing did.
     pub known_since_ms: Option<i64>,
+    /// Until when the newest value, which has expired, is there for readers who take that, in milliseconds since the Unix
+    /// epoch.
+    pub stale_until_ms: Option<i64>,
     /// What each level has, nearest first.
     pub levels: [LevelFacts; 3],
     /// What this container calls itself in the reports to the fleet.

@@ -15,7 +15,8 @@
 //! - **Durable when it says so.** A PUT whose [`Stored::levels`] has L3 survives the loss of Redis and of every
 //!   container.
 //! - **A level that is down is skipped** as long as another can answer correctly; [`Path`] says what was skipped.
-//! - **Expiry is absolute**, in wall-clock time, at every level.
+//! - **Expiry is absolute**, in wall-clock time, at every level; only a [`Read::max_stale`] takes what has expired, where
+//!   its PUT gave it a [`Put::grace`].
 //! - **Every byte comes back**: values are JSON text and are never written anew.
 //!
 //! All of it holds with any number of operations of one [`TieredCache`] at once, on any number of threads: what one has
@@ -34,14 +35,18 @@
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
 //! | [`fill`] | leases to load what is missing, and tokens that keep what was loaded from being stored too late |
+//! | [`load`] | reading through: what is missing is loaded by one, and kept if nothing has touched it meanwhile |
+//! | [`grace`], [`sliding`] | values that are kept for a while after they have expired, and lives that reads prolong |
 //! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | `engines` | servers in the same process, for tests; with the feature `in-memory` |
 //! | [`explain`] | why a read is answered as it is |
+//! | [`undo`] | what can be undone of invalidations, and what came of that |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`cache_position`] | how much somebody has seen, so that no read returns less |
+//! | [`settings`] | what the environment says of a deployment |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -77,6 +82,7 @@ pub mod engines;
 pub mod entry;
 pub mod explain;
 pub mod fill;
+pub mod grace;
 mod history;
 mod invalidation_index;
 pub mod job;
@@ -85,6 +91,7 @@ pub mod key;
 pub mod level;
 pub mod limits;
 pub mod listing;
+pub mod load;
 mod lock;
 mod many;
 pub mod memory;
@@ -101,12 +108,14 @@ mod record;
 mod redis;
 mod scan_checkpoint;
 pub mod selector;
+pub mod settings;
 mod shard;
 pub mod sliding;
 mod source_of_truth;
 pub mod stats;
 pub mod tags;
 pub mod tiered;
+pub mod undo;
 pub mod version;
 pub mod warm;
 
@@ -126,6 +135,7 @@ pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
+pub use load::{Load, LoadError};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
     CacheError, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path, Read,
@@ -136,8 +146,10 @@ pub use pattern::{Pattern, PatternError};
 pub use put::{Condition, Put};
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
+pub use settings::{Settings, SettingsError};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};
+pub use undo::{Invalidations, ListedInvalidation, Undo, UndoHandle, UndoRefusal, Undone};
 pub use version::{Position, Version};
 pub use warm::{Strategy, Warm};

@@ -9,6 +9,7 @@ use crate::{
     level::{Level, Levels},
     redis::Down,
     selector::Selector,
+    undo::{UndoHandle, UndoRefusal},
     version::Position,
 };
 use std::{fmt, sync::Arc};
@@ -18,21 +19,38 @@ use std::{fmt, sync::Arc};
 pub struct Read {
     /// Learn of every acknowledged mutation first: Δ = 0 for this read.
     pub no_cache: bool,
+    /// Learn first of every mutation that was acknowledged more than so many seconds ago: Δ is no longer than this.
+    pub max_age_seconds: Option<u32>,
+    /// By how many seconds the value may have expired, as long as its [grace](crate::grace) lasts; 0 for not at all.
+    pub max_stale_seconds: u32,
+    /// The same where no level that can be reached is able to say anything fresher.
+    pub stale_if_error_seconds: u32,
     /// Return nothing older than what the caller has seen, in whatever container. It costs a sync where this one is behind, and
     /// a read of the source of truth where the journal may not tell.
     pub at_least: CachePosition,
 }
 
+impl Read {
+    /// Within the window, whoever reads.
+    pub const DEFAULT: Read = Read {
+        no_cache: false,
+        max_age_seconds: None,
+        max_stale_seconds: 0,
+        stale_if_error_seconds: 0,
+        at_least: CachePosition::NOTHING,
+    };
+}
+
 /// What a read found, and where it looked.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// The live value, if there is one.
+    /// The live value, if there is one; or one that has expired, where the reader takes that.
     pub hit: Option<Hit>,
     /// What each level did.
     pub path: Path,
 }
 
-/// A live value and the level that answered.
+/// A value and the level that answered.
 #[derive(Debug, Clone)]
 pub struct Hit {
     /// The value.
@@ -43,6 +61,8 @@ pub struct Hit {
     pub access_count: u64,
     /// When it was read last before this read; its creation if never. Milliseconds since the Unix epoch.
     pub last_accessed_ms: i64,
+    /// It has expired, and is returned because the reader [takes that](Read::max_stale).
+    pub stale: bool,
     /// For [`Read::at_least`], so that later reads return nothing older.
     pub position: CachePosition,
 }
@@ -120,6 +140,8 @@ pub struct Deleted {
     pub position: CachePosition,
     /// What each level did.
     pub path: Path,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 /// What to invalidate.
@@ -139,6 +161,9 @@ pub struct Invalidate {
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
     pub max_affected: Option<u64>,
+    /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for as long
+    /// as the configuration says, where that is possible.
+    pub undo_seconds: Option<u32>,
 }
 
 /// What an invalidation did.
@@ -156,6 +181,8 @@ pub struct Invalidated {
     pub position: CachePosition,
     /// Whether all of it is removed; what is not is hidden.
     pub reclaim: Reclaim,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 impl Invalidated {
@@ -168,6 +195,7 @@ impl Invalidated {
         if self.reclaim == Reclaim::Complete {
             self.reclaim = other.reclaim;
         }
+        self.undo = self.undo.take().or(other.undo);
     }
 }
 
@@ -208,6 +236,8 @@ pub struct Maintained {
     pub jobs_woken: u64,
     /// Invalidations whose container was gone, which are jobs now.
     pub invalidations_adopted: u64,
+    /// Invalidations that cannot be undone any more, and of which nothing is kept now.
+    pub invalidations_tidied: u64,
     /// Outage notes deleted that an epoch took the place of.
     pub notes_dropped: u64,
     /// Members taken out of the indexes of L2 because their copies were gone.
@@ -238,7 +268,7 @@ pub struct Mutation {
     pub position: Position,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// `put`, `delete`, `invalidate` or `config`.
+    /// `put`, `delete`, `invalidate`, `undo` or `config`.
     pub kind: String,
     /// The key, of a put or delete.
     pub key: Option<String>,
@@ -262,28 +292,6 @@ pub struct Mutation {
     pub matched: Option<u64>,
     /// What was changed, of an update of the configuration.
     pub changes: Option<Vec<FieldChange>>,
-}
-
-impl Mutation {
-    /// One of which nothing is told but where, when and what it was.
-    pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
-        Mutation {
-            position,
-            at_ms,
-            kind,
-            key: None,
-            pattern: None,
-            tags: None,
-            all_tags: false,
-            keys: None,
-            except_tags: None,
-            levels: None,
-            by: None,
-            reason: None,
-            matched: None,
-            changes: None,
-        }
-    }
 }
 
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
@@ -331,6 +339,8 @@ pub enum CacheError {
     OtherJob,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
+    /// An undo is not made.
+    Undo(UndoRefusal),
 }
 
 impl CacheError {
@@ -379,6 +389,7 @@ impl fmt::Display for CacheError {
             CacheError::OverQuota { quota, used, limit } => write!(f, "{used} of {limit} {quota}"),
             CacheError::OtherJob => f.write_str("another job has that name"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
+            CacheError::Undo(refusal) => refusal.fmt(f),
         }
     }
 }

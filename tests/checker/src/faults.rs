@@ -16,6 +16,7 @@ mod piled;
 mod promotions;
 mod refusal;
 mod sick;
+mod undos;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -105,13 +106,15 @@ pub enum Fault {
     FillsSlow,
     /// L3 is slow while values are changed by PATCH, and others make an end of them.
     PatchesSlow,
+    /// Invalidations are undone while others make an end of what they have removed, and L3 is slow.
+    UndosRaced,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 35] = [
+    pub const ALL: [Fault; 36] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -146,6 +149,7 @@ impl Fault {
         Fault::PromotionsSlow,
         Fault::FillsSlow,
         Fault::PatchesSlow,
+        Fault::UndosRaced,
         Fault::InvalidationsSlow,
     ];
 
@@ -178,6 +182,7 @@ impl Fault {
                 | Fault::WritesLate
                 | Fault::FillsSlow
                 | Fault::PatchesSlow
+                | Fault::UndosRaced
                 | Fault::InvalidationsSlow
         )
     }
@@ -207,6 +212,7 @@ impl Fault {
                     | Fault::WritesLate
                     | Fault::FillsSlow
                     | Fault::PatchesSlow
+                    | Fault::UndosRaced
                     | Fault::InvalidationsSlow
             )
     }
@@ -214,6 +220,11 @@ impl Fault {
     /// Whether it puts clocks on and back.
     pub(crate) fn sets_clocks(self) -> bool {
         self == Fault::ClockSetBack
+    }
+
+    /// Whether it needs that what is removed can be undone.
+    pub(crate) fn undoes(self) -> bool {
+        self == Fault::UndosRaced
     }
 
     /// Whether it needs invalidations that do not end in time.
@@ -245,6 +256,7 @@ impl Fault {
             Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
             Fault::FillsSlow => return fills::race_ends(client, rng).await,
             Fault::PatchesSlow => return patches::race_ends(client, rng).await,
+            Fault::UndosRaced => return undos::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,

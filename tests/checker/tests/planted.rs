@@ -30,11 +30,14 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 37] = [
+const HUNTS: [(&str, &[Fault]); 41] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
     ("IndexLeftOnOverwrite", &[Fault::HistoryOutlived]),
+    ("FailoverTakenForMove", &[Fault::SlotsMoved]),
+    ("NotesTakenForNone", &[Fault::L3SlowForLong]),
+    ("NotesTakenForNone", &[Fault::L3SickForLong]),
     ("BarrierNotHeeded", &[Fault::ManyOpen]),
     ("NoteNotLeft", &[Fault::RedisFull]),
     ("NoteNotLeft", &[Fault::RedisLacksReplicas]),
@@ -61,6 +64,7 @@ const HUNTS: [(&str, &[Fault]); 37] = [
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
     ("PatchTakenForPut", &[Fault::PatchesSlow]),
     ("FillNotFenced", &[Fault::FillsSlow]),
+    ("KeptNotStripped", &[Fault::UndosRaced]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

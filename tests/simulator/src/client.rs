@@ -229,6 +229,7 @@ async fn ask(container: &Container, action: &Action) -> Outcome {
                 account: None,
                 dry_run: false,
                 max_affected: None,
+                undo_seconds: None,
             };
             match cache.invalidate(&request).await {
                 Ok(done) => Outcome::Acknowledged { degraded: done.degraded, durable: false },

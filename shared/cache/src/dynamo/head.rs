@@ -4,11 +4,12 @@ use super::{
     Item,
     claims::{Standing, StandingKind},
     client::Floors,
+    kept::{BORN, PARTS},
     number_of,
     rows::{Before, Content, Row},
     text_of,
 };
-use crate::{level::Levels, stats::Kept, version::Version};
+use crate::{codec, level::Levels, stats::Kept, version::Version};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -19,15 +20,30 @@ pub(super) enum Kind {
     Gone,
 }
 
+/// For how long values are there, to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Until they expire.
+    Expiry,
+    /// Until their grace is over as well.
+    EndOfGrace,
+}
+
 /// What an item says but for its body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub version: Version,
     pub(super) kind: Kind,
     pub(super) expires_at_ms: i64,
+    /// When its grace is over; the same where it has none.
+    pub(super) kept_until_ms: i64,
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
+    /// The version after which its chunks and index rows are named: its own, unless it was brought back or is kept.
+    pub(super) parts: Version,
+    /// Of a tombstone that keeps a value: the version of that.
+    pub(super) born: Option<Version>,
     pub(super) levels: Levels,
     /// What stands there, whatever it counts for.
     pub(super) standing: StandingKind,
@@ -61,6 +77,7 @@ impl Head {
             named,
             kept: self.kept(),
             chunks: self.chunks,
+            parts: self.parts,
         }
     }
 
@@ -68,25 +85,46 @@ impl Head {
         now_ms >= self.expires_at_ms
     }
 
+    pub(super) fn is_over(self, until: Until, now_ms: i64) -> bool {
+        match until {
+            Until::Expiry => self.is_expired(now_ms),
+            Until::EndOfGrace => now_ms >= self.kept_until_ms,
+        }
+    }
+
     pub(super) fn of(item: &Item) -> Head {
+        let expires_at_ms = number_of(item, "expires_at").unwrap_or_default();
         let kind = match text_of(item, "kind") {
             Some("value") => Kind::Value,
             Some("elsewhere") => Kind::Stub,
             _ => Kind::Gone,
         };
+        let version = Version(number_of(item, "version").unwrap_or_default());
         Head {
-            version: Version(number_of(item, "version").unwrap_or_default()),
+            version,
+            parts: number_of(item, PARTS).map_or(version, Version),
+            born: number_of(item, BORN).map(Version).filter(|_| kind == Kind::Gone),
             kind,
             standing: StandingKind::of_row(kind, item),
-            expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
+            expires_at_ms,
+            kept_until_ms: number_of(item, "kept_until").unwrap_or(expires_at_ms),
             bytes: number_of(item, "bytes").unwrap_or_default(),
             chunks: number_of(item, "chunks").unwrap_or_default(),
             levels: Levels::from_bits(number_of(item, "levels").unwrap_or_default()),
         }
     }
 
+    /// An envelope that the row holds, as one of its version: what was brought back still says which one it had.
+    pub(super) fn sealed(self, envelope: Bytes) -> Bytes {
+        if self.parts == self.version {
+            return envelope;
+        }
+        // What cannot be read is for its reader to find.
+        codec::with_version(&envelope, self.version).unwrap_or(envelope)
+    }
+
     pub(super) fn row(self, envelope: Option<Bytes>, owner: Option<Arc<str>>) -> Row {
-        let content = match (self.kind, envelope) {
+        let content = match (self.kind, envelope.map(|envelope| self.sealed(envelope))) {
             (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
             (Kind::Stub, _) => Content::Stub { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,

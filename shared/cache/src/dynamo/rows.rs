@@ -5,7 +5,7 @@ use super::{
     claims::{Standing, is_claim},
     client::{BULK_FACTOR, L3Error, Store},
     conditional::ConditionalPut,
-    head::{Head, Kind},
+    head::{Head, Kind, Until},
     matches::tags_attribute,
     number, text, text_of,
 };
@@ -51,7 +51,7 @@ pub(crate) struct Row {
 /// What a row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// The newest value, until `expires_at_ms`.
+    /// The newest value, until `expires_at_ms`; or, for readers of what has expired, until its grace is over.
     Value { expires_at_ms: i64, envelope: Bytes },
     /// The newest value is not kept here, and lives until `expires_at_ms`.
     Stub { expires_at_ms: i64 },
@@ -92,6 +92,8 @@ pub(crate) struct Before {
     pub kept: Option<Kept>,
     /// In how many chunks that value is.
     pub chunks: usize,
+    /// The version after which those and its index rows are named.
+    pub parts: Version,
 }
 
 /// What a write did.
@@ -106,24 +108,29 @@ pub(crate) enum RowWritten {
 }
 
 impl Store {
-    /// Reads the row of `key`, consistently, within the level's timeout.
+    /// Reads the row of `key`, consistently, within the level's timeout; a value that has expired is gone.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        self.read_within(self.timeout(), key).await
+        self.read_within(self.timeout(), key, Until::Expiry).await
+    }
+
+    /// The same, with what is there in its grace where that is asked for.
+    pub(crate) async fn read_until(&self, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
+        self.read_within(self.timeout(), key, until).await
     }
 
     /// The same where nobody waits for it: within the time of an operation that carries chunks.
     pub(super) async fn read_for_long(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        self.read_within(self.timeout() * BULK_FACTOR, key).await
+        self.read_within(self.timeout() * BULK_FACTOR, key, Until::Expiry).await
     }
 
-    async fn read_within(&self, time: Duration, key: &str) -> Result<Option<Row>, L3Error> {
-        match tokio::time::timeout(time, self.read_whole(key)).await {
+    async fn read_within(&self, time: Duration, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
+        match tokio::time::timeout(time, self.read_whole(key, until)).await {
             Ok(read) => read,
             Err(elapsed) => Err(L3Error::Failed(elapsed.into())),
         }
     }
 
-    async fn read_whole(&self, key: &str) -> Result<Option<Row>, L3Error> {
+    async fn read_whole(&self, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
         for _ in 0..READ_TRIES {
             let client = self.client().await?;
             let got = client
@@ -138,7 +145,7 @@ impl Store {
             let head = self.head_of(&item);
             match head.chunks {
                 // Its chunks may have gone before it.
-                _ if head.kind != Kind::Value || head.is_expired(self.clock.now_ms()) => {
+                _ if head.kind != Kind::Value || head.is_over(until, self.clock.now_ms()) => {
                     return Ok(Some(head.row(None, None)));
                 }
                 0 => {
@@ -146,7 +153,7 @@ impl Store {
                     return Ok(Some(head.row(inline_body(item), owner)));
                 }
                 chunks => {
-                    if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
+                    if let Some(envelope) = self.read_chunks(key, head.parts, chunks).await? {
                         return Ok(Some(head.row(Some(envelope), owner_of(&item))));
                     }
                 }
@@ -168,10 +175,11 @@ impl Store {
             .get_item()
             .table_name(&self.entries)
             .set_key(Some(row_key(key)))
-            .projection_expression("#v, #k, #x, #l, #b, tags")
+            .projection_expression("#v, #k, #x, #g, #l, #b, tags, parts, born")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
+            .expression_attribute_names("#g", "kept_until")
             .expression_attribute_names("#l", "levels")
             .expression_attribute_names("#b", "bytes")
             .consistent_read(true)
@@ -183,7 +191,7 @@ impl Store {
 
     /// What a mutation that will replace the row of `key` wants to know of it, consistently.
     pub(crate) async fn before(&self, key: &str) -> Result<Option<Before>, L3Error> {
-        let names = ["version", "kind", "expires_at", "levels", "bytes", "chunks", "tags"];
+        let names = ["version", "kind", "expires_at", "levels", "bytes", "chunks", "tags", "parts", "born"];
         let read = self.client().await?.get_item().table_name(&self.entries).set_key(Some(row_key(key)));
         let got = read
             .projection_expression(names.map(|name| format!("#{name}")).join(", "))
@@ -245,8 +253,9 @@ impl Store {
             ("created_at".to_owned(), number(entry.created_at_ms)),
             ("size".to_owned(), number(entry.text.len())),
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
-            ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
+            ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.kept_until_ms() / 1000 + 1))),
         ]);
+        item.extend((entry.grace_seconds > 0).then(|| ("kept_until".to_owned(), number(entry.kept_until_ms()))));
         if let Some(owner) = row.owner {
             item.insert("owner".to_owned(), text(owner));
         }
@@ -305,7 +314,7 @@ impl Store {
 
     /// Drops the chunks and index rows of a row that was replaced.
     pub(crate) async fn drop_replaced(&self, key: &str, before: &Before) {
-        self.discard(key, before.version, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
+        self.discard(key, before.parts, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
     }
 
     /// What the row said that was replaced.

@@ -49,7 +49,7 @@ fn changed(kind: &str, ms_ago: u64) -> Option<Changed> {
 }
 
 fn swept(selector: Selector, ms_ago: u64, levels: Levels) -> Vec<Swept> {
-    let invalidation = Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels };
+    let invalidation = Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels, undo: None };
     vec![Swept { invalidation, mutation: mutation("invalidate", ms_ago) }]
 }
 
@@ -70,6 +70,7 @@ fn copy(ms_ago: u64) -> Certified {
         version: version(ms_ago),
         as_of: at(ms_ago + 1),
         expires_at_ms: LATER,
+        kept_until_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
     }
@@ -84,6 +85,7 @@ fn row(says: Says, ms_ago: u64) -> Row {
         version: version(ms_ago),
         says,
         expires_at_ms: LATER,
+        kept_until_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
         is_from_before: false,

@@ -6,7 +6,7 @@ mod replies;
 pub(crate) use self::past::Told;
 pub(crate) use self::replies::{
     Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published,
-    opened,
+    marked, open_now, opened,
 };
 use super::{Keyspace, scripts};
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) const SYNC_RECORDS: usize = 128;
 const SYNC_BYTES: usize = 8 * 1024;
 
 /// Most invalidations open at once, and most bytes of their texts: every container reads them with the sync after a
-/// change. One alone may be longer.
+/// change. One alone may be longer. Of these an API key may have as much as it leaves free.
 const MOST_OPEN: usize = 100;
 const MOST_OPEN_BYTES: usize = 8192;
 
@@ -159,7 +159,7 @@ impl Journal {
 
     /// The command that appends the record of an invalidation that has nothing to remove.
     pub(crate) fn invalidated(&self, operation: Operation, invalidation: &WrittenInvalidation) -> Cmd {
-        self.invalidation(operation, &invalidation.to_json(), "", "")
+        self.invalidation(operation, &invalidation.to_json(), "", "", "")
     }
 
     /// The command that appends the record of an invalidation and keeps it open, unless too many are. It takes the place of
@@ -172,20 +172,21 @@ impl Journal {
     ) -> Cmd {
         let body = invalidation.to_json();
         let ended_ms = OPERATION_LIFE.as_millis();
-        let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");
+        let account = invalidation.of.as_deref().unwrap_or("-");
+        let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms} {account}");
         let bounds = passed.iter().fold(bounds, |bounds, at| format!("{bounds} {at}"));
-        self.invalidation(operation, &body, &body, &bounds)
+        self.invalidation(operation, &body, &body, &bounds, &invalidation.version.sortable())
     }
 
     /// The command that appends the record of an invalidation, as it is written down, and keeps it open; while that very
     /// text is open it only says where. It was acknowledged already, so that no bound keeps it out.
     pub(crate) fn raise(&self, operation: Operation, body: &str) -> Cmd {
-        self.invalidation(operation, body, body, "")
+        self.invalidation(operation, body, body, "", "")
     }
 
-    fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str) -> Cmd {
+    fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str, version: &str) -> Cmd {
         let mut call = self.appending(operation, open, Version::ZERO, bounds);
-        call.arg("").arg("").arg(body).arg(&["kind", "invalidate", "body", body]);
+        call.arg("").arg(version).arg(body).arg(&["kind", "invalidate", "body", body]);
         call
     }
 
@@ -194,6 +195,27 @@ impl Journal {
         let mut call = self.appending(operation, "", Version::ZERO, "");
         call.arg("").arg("").arg("").arg(&["kind", "warm", "body", &named(entries)]);
         call
+    }
+
+    /// The command that says that something is back as that version: what begins from now on is newer.
+    pub(crate) fn mark_undone(&self, version: Version) -> Cmd {
+        let mut call = scripts::UNDONE.call(std::slice::from_ref(&self.meta));
+        call.arg(version.sortable());
+        call
+    }
+
+    /// The command that appends the record of an undo of what `undone` says, by whoever it names.
+    pub(crate) fn undone(&self, operation: Operation, undone: &WrittenInvalidation) -> Cmd {
+        let mut call = self.appending(operation, "", Version::ZERO, "");
+        call.arg("").arg("").arg("").arg(&["kind", "undo", "body", &undone.to_json()]);
+        call
+    }
+
+    /// The command that reads the texts of the open invalidations, with who began them and why.
+    pub(crate) fn open_now(&self) -> Cmd {
+        let mut read = cmd("HVALS");
+        read.arg(&self.open);
+        read
     }
 
     /// The command that closes the invalidation recorded at `at`, which met so many distinct keys, and those at `passed`,

@@ -11,7 +11,7 @@
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
-//! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
+//! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the newest invalidation that was undone, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times; the greatest age of a copy that an audit found |
 //! | `{j}stats:` + number | hash | the same of one minute only |
 //! | `{j}census` | string | what the last census counted, by prefix |
@@ -57,19 +57,19 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
-    share, size, stock, totals,
+    Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
+    owner, share, stock, totals,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
     Fenced, Fields, From, HISTORY, Journal, OPERATION_LIFE, Opened, Operation, Published, Question, Recorded, SETTLE,
-    SYNC_RECORDS, Said, SyncReply, Told, appended, checked, closed, history, is_published, opened,
+    SYNC_RECORDS, Said, SyncReply, Told, appended, checked, closed, history, is_published, marked, open_now, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use listing::{Head, counts, heads};
-pub(crate) use reads::Copied;
+pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
+pub(crate) use reads::{Copied, size};
 #[cfg(feature = "in-memory")]
 pub use server::{RedisLine, RedisServer};
 pub(crate) use stats::{

@@ -4,12 +4,16 @@ use super::{Keys, Selector};
 use crate::{
     key::Key,
     level::{Level, Levels},
+    limits::name,
     pattern::Pattern,
     record::cut,
     version::{Position, Version},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Digits of the name of an account that every container carries along with an open invalidation.
+const ACCOUNT_DIGITS: usize = 8;
 
 /// A recorded invalidation: whatever was certified before it does not exist any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,17 @@ pub(crate) struct Invalidation {
     pub version: Version,
     pub selector: Selector,
     pub levels: Levels,
+    /// How it can be undone.
+    pub undo: Option<Undoable>,
+}
+
+/// That an invalidation can be undone: the values that it removes are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Undoable {
+    /// Its name, which nobody can foretell.
+    pub id: Arc<str>,
+    /// Until when it can be, in milliseconds since the Unix epoch.
+    pub until_ms: i64,
 }
 
 impl Invalidation {
@@ -41,7 +56,8 @@ impl Invalidation {
 
     /// The same as it is written down; who began it, and why, stands in its record only.
     pub(crate) fn written(&self) -> WrittenInvalidation {
-        WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None)
+        let undo = self.undo.clone();
+        WrittenInvalidation { undo, ..WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None) }
     }
 }
 
@@ -63,6 +79,12 @@ pub(crate) struct WrittenInvalidation {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Stands for the API key whose share of what may be open at once it takes; `None` for nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Releases that know nothing of it keep no values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undoable>,
 }
 
 impl WrittenInvalidation {
@@ -91,7 +113,20 @@ impl WrittenInvalidation {
             select,
             reason: reason.map(str::to_owned),
             by,
+            of: None,
+            undo: None,
         }
+    }
+
+    /// The same on an account. Where two accounts have one name they share what either may have open.
+    pub(crate) fn on_account(self, account: Option<&str>) -> WrittenInvalidation {
+        let of = account.map(|account| name(account).chars().take(ACCOUNT_DIGITS).collect());
+        WrittenInvalidation { of, ..self }
+    }
+
+    /// On whose account one is that was written down.
+    pub(crate) fn account_of(json: &str) -> Option<String> {
+        serde_json::from_str::<WrittenInvalidation>(json).ok()?.of
     }
 
     pub(crate) fn levels(&self) -> Levels {
@@ -109,14 +144,14 @@ impl WrittenInvalidation {
 
     /// The invalidation whose record stands at `id`.
     pub(crate) fn recorded_at(self, id: Position) -> Option<Invalidation> {
-        let WrittenInvalidation { version, levels, pattern, tags, within, select, .. } = self;
+        let WrittenInvalidation { version, levels, pattern, tags, within, select, undo, .. } = self;
         let selector = match (pattern, tags, select) {
             (Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
             (None, Some(any), None) => Selector::Tags { any, within },
             (None, None, Some(select)) => select.selector()?,
             _ => return None,
         };
-        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels) })
+        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels), undo })
     }
 }
 

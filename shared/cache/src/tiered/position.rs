@@ -6,7 +6,7 @@ use crate::{cache_position::CachePosition, entry::Entry, key::Key, level::Level,
 impl View<'_> {
     /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
     pub(super) fn heed(&self, read: Read) -> Read {
-        let Read { at_least, no_cache } = read;
+        let Read { at_least, no_cache, .. } = read;
         if no_cache || at_least.is_nothing() {
             return read;
         }
@@ -18,7 +18,7 @@ impl View<'_> {
             // L1 is not older than Δ, and nobody else is asked.
             false => at_least.is_over(wall_ms(self.clock.now_ms()).saturating_sub(self.window_ms(read))),
         };
-        Read { no_cache: !is_known, at_least }
+        Read { no_cache: !is_known, ..read }
     }
 
     /// Whether only the source of truth can tell, as far as the journal is known now, of all that a reader has seen.

@@ -4,6 +4,7 @@
 //! same round trip. Only then L3 is read: what stands there is what the claim of the fill must find.
 
 mod fenced;
+pub(crate) mod leases;
 mod wait;
 
 pub(crate) use self::fenced::OUTWAIT;
@@ -43,6 +44,11 @@ pub(crate) struct Miss {
 }
 
 impl Miss {
+    /// Nobody knows what it is: nothing is to be filled.
+    pub(crate) fn give_up(&mut self) {
+        self.leased = None;
+    }
+
     /// Takes the reply to a command that asks for the lease apart, and returns what it says of the copy.
     pub(crate) fn take_lease(&mut self, reply: Reply) -> Result<Reply, Down> {
         let (copy, leased) = leased(reply)?;
@@ -59,7 +65,8 @@ enum Looked {
 }
 
 impl TieredCache {
-    /// Reads `key` as [`get`](TieredCache::get) does. Where nothing is found, says who is to load the value.
+    /// Reads `key` as [`get`](TieredCache::get) does. Where nothing is found, or only what has expired, says who is to load
+    /// the value.
     ///
     /// # Errors
     /// When no level that can be reached is able to answer.
@@ -71,7 +78,8 @@ impl TieredCache {
     ) -> Result<(Lookup, Option<Fill>), CacheError> {
         let wanted = Wanted { lease: chance::u64(1..), seconds: lease.seconds };
         let mut found = self.look_or_lease(key, read, wanted).await;
-        if !lease.wait.is_zero() && matches!(found, Ok((_, Some(Fill::Held { .. })))) {
+        let is_missing = matches!(found, Ok((Lookup { hit: None, .. }, Some(Fill::Held { .. }))));
+        if !lease.wait.is_zero() && is_missing {
             found = self.wait_for_fill(key, read, wanted, lease, found).await;
         }
         self.prefetch().await;
@@ -110,7 +118,7 @@ impl View<'_> {
         };
         self.count_lookup(&path, &found);
         let lookup = found.map(|hit| Lookup { hit, path })?;
-        if lookup.hit.is_some() {
+        if lookup.hit.as_ref().is_some_and(|hit| !hit.stale) {
             return Ok(Looked::Ended(lookup, None));
         }
         let is_known = by_journal && path.l2 != Step::Unavailable;

@@ -9,6 +9,7 @@ pub(crate) mod versions;
 
 use crate::tiered::{
     Source, TieredCache, ended,
+    undo::begin::Wish,
     view::{CaughtUp, Stop, View},
     write::commit::{Begun, Effect, Ended, Plan},
 };
@@ -28,6 +29,7 @@ use crate::{
     redis::Command,
     sliding::Sliding,
     source_of_truth::{Expected, SourceOfTruth},
+    undo::UndoHandle,
     version::Version,
 };
 use bytes::Bytes;
@@ -71,9 +73,15 @@ impl TieredCache {
     }
 
     /// `shared`: a sync was made for it and others, a moment ago.
-    pub(crate) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
+    pub(crate) async fn delete_with(
+        &self,
+        key: &Key,
+        by: &str,
+        wish: Option<&Wish>,
+        mut shared: bool,
+    ) -> Result<Deleted, CacheError> {
         loop {
-            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
+            if let Some(ended) = ended(self.view().delete(key, by, wish, &mut shared).await) {
                 return self.count_mutation(ended, |deleted| deleted.degraded);
             }
         }
@@ -83,8 +91,7 @@ impl TieredCache {
 impl View<'_> {
     async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
+        let payload = self.payload(put);
         let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
@@ -98,7 +105,7 @@ impl View<'_> {
             }
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let value = Some((&entry, &envelope));
-            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share };
+            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -117,6 +124,12 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
+    /// Its value, compressed where that is allowed.
+    pub(crate) fn payload(&self, put: &Put) -> Payload {
+        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
+        Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed)
+    }
+
     /// What the configuration allows, once it is known to be the one in force.
     pub(crate) fn allow(&self, put: &Put) -> Result<(), CacheError> {
         let (size_bytes, max_bytes) = (put.value.text().len(), self.setup.config.max_entry_bytes());
@@ -129,13 +142,21 @@ impl View<'_> {
         }
     }
 
-    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
+    async fn delete(&self, key: &Key, by: &str, wish: Option<&Wish>, shared: &mut bool) -> Result<Deleted, Stop> {
+        let undoable = match wish {
+            Some(wish) => self.undo_of(wish, self.setup.config.enabled())?.map(|undo| (wish, undo)),
+            None => None,
+        };
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
+            if !begun.redis && undoable.as_ref().is_some_and(|(wish, _)| wish.is_explicit) {
+                return Err(CacheError::unavailable(Level::L2, "nothing is kept without the journal").into());
+            }
             let expected = Expected::Anything;
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
+            let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
@@ -148,8 +169,10 @@ impl View<'_> {
                     {
                         levels = levels.with(Level::L1);
                     }
+                    let undo = undoable.filter(|_| effect.can_undo).map(|(_, undo)| undo);
+                    let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
                     let position = self.position_after(&effect);
-                    return Ok(Deleted { levels, degraded: effect.degraded, position, path });
+                    return Ok(Deleted { levels, degraded: effect.degraded, position, path, undo });
                 }
             }
         }
@@ -216,6 +239,7 @@ impl View<'_> {
             expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(now_ms)),
             ttl_seconds: put.ttl_seconds,
             sliding,
+            grace_seconds: put.grace_seconds,
             tags: put.tags.clone(),
             levels: named,
         };
