@@ -215,6 +215,7 @@ async fn ask(container: &Container, action: &Action) -> Outcome {
             Ok(done) => Outcome::Acknowledged { degraded: done.degraded, durable: false },
             Err(error) => refused(&error),
         },
+        Action::Undo { .. } => unreachable!("nobody draws one"),
         Action::Invalidate { scope, levels: named } => {
             let selector = match scope {
                 Scope::Pattern { text, .. } => Selector::Pattern(Pattern::new(text).expect("it is a pattern")),

@@ -65,6 +65,7 @@ fn line(operation: &Operation) -> String {
             format!("PATCH {} {:?} +{:?} -{:?}", name(patch.key), patch.ttl, patch.add, patch.remove)
         }
         Action::Delete { key } => format!("DELETE {}", name(*key)),
+        Action::Undo { of, .. } => format!("UNDO of {of:?}"),
         Action::Invalidate { scope: Scope::Pattern { text, .. }, levels } => format!("INVALIDATE {text} {levels:?}"),
         Action::Invalidate { scope: Scope::Keys(keys), levels } => {
             format!("INVALIDATE {:?} {levels:?}", keys.iter().map(|key| name(*key)).collect::<Vec<_>>())
