@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test planted orders soak bench lint fuzz-api clients console-test package token warm-tick binaries redis engines
+.PHONY: help run test planted orders soak simulate bench lint fuzz-api clients console-test package token warm-tick binaries redis engines
 .PHONY: sam-local sam-invoke sam-test parameters
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -50,7 +50,7 @@ test: engines planted $(TOOLS)/ready $(TOOLS)/ready-to-read-api $(TOOLS)/ready-t
 planted: ## Build the functions with mistakes for the history checker to find
 	cargo build --workspace --bins --features strata-cache/planted
 	mkdir -p $(TARGET)/planted
-	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate status) $(TARGET)/planted
+	cp $(addprefix $(TARGET)/debug/,authorizer config entries invalidate status simulate) $(TARGET)/planted
 	cargo build --workspace --bins --tests
 
 # With locks that a test decides about, which work nowhere else. All packages, so that no dependency is compiled twice.
@@ -59,6 +59,9 @@ orders: ## Let operations of one process go on in thousands of orders
 
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak
+
+simulate: binaries ## Run the real cache in simulated worlds, each from a seed (SEEDS=100 FIRST=1 THREADS, STOP=1 at the first wrong one)
+	@$(TARGET)/debug/simulate
 
 bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes; SUITES=coherence,level2 SIZES=10000)
 	cargo run --release -p strata-bench

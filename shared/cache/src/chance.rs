@@ -34,7 +34,23 @@ pub(crate) fn name() -> String {
 /// A number that nobody can foretell, also not who has seen others of this container: those above can be told from those
 /// before.
 pub(crate) fn unforeseen() -> u128 {
+    #[cfg(feature = "in-memory")]
+    if IS_SEEDED.get() {
+        return fastrand::u128(..);
+    }
     let mut random = [0; 16];
     getrandom::fill(&mut random).expect("the operating system has random numbers");
     u128::from_le_bytes(random)
+}
+
+#[cfg(feature = "in-memory")]
+thread_local! {
+    static IS_SEEDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// From now on everything that is drawn by lot in this thread comes from the seed.
+#[cfg(feature = "in-memory")]
+pub fn seed(seed: u64) {
+    fastrand::seed(seed);
+    IS_SEEDED.set(true);
 }

@@ -41,6 +41,7 @@
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
+//! | `engines` | servers in the same process, for tests; with the feature `in-memory` |
 //! | [`explain`] | why a read is answered as it is |
 //! | [`undo`] | what can be undone of invalidations, and what came of that |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
@@ -76,6 +77,8 @@ pub mod codec;
 mod coherence;
 pub mod config;
 mod dynamo;
+#[cfg(feature = "in-memory")]
+pub mod engines;
 pub mod entry;
 pub mod explain;
 pub mod fill;

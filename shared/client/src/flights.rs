@@ -142,7 +142,7 @@ mod tests {
             let first = flights.one("k", load());
             let second = async {
                 tokio::task::yield_now().await;
-                std::thread::sleep(Duration::from_millis(1));
+                tokio::time::sleep(Duration::from_millis(1)).await;
                 let second = flights.one("k", load());
                 go.notify_one();
                 second.await

@@ -78,6 +78,9 @@ pub(crate) struct Store {
     pub(super) belongs: OnceLock<()>,
     /// It belongs to another, and is left alone for good.
     pub(super) foreign: OnceLock<Foreign>,
+    /// A server of one's own.
+    #[cfg(feature = "in-memory")]
+    server: Option<Arc<dyn super::DynamoServer>>,
 }
 
 /// A client and the time that its operations have.
@@ -128,7 +131,15 @@ impl Store {
             uses_entries: AtomicBool::new(config.enabled),
             belongs: OnceLock::new(),
             foreign: OnceLock::new(),
+            #[cfg(feature = "in-memory")]
+            server: None,
         }
+    }
+
+    /// The same to a server of one's own.
+    #[cfg(feature = "in-memory")]
+    pub(crate) fn to(self, server: Arc<dyn super::DynamoServer>) -> Store {
+        Store { server: Some(server), ..self }
     }
 
     /// The floors in force.
@@ -253,23 +264,33 @@ impl Store {
     }
 
     async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
-        let http = http::client(self.authorities.as_ref()).map_err(L3Error::Refused)?;
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(bounds(timeout))
-            .retry_config(retries);
-        if let Some(region) = &self.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
         let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_A_SECOND).build();
-        let config = aws_sdk_dynamodb::config::Builder::from(&loader.load().await)
+        let config = self
+            .surroundings()
+            .await?
+            .timeout_config(bounds(timeout))
+            .retry_config(retries)
             .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
         Ok(Lock::new(Bounded { client: Client::from_conf(config), timeout }))
+    }
+
+    /// What the surroundings say of the client: credentials, region, endpoint.
+    async fn surroundings(&self) -> Result<aws_sdk_dynamodb::config::Builder, L3Error> {
+        #[cfg(feature = "in-memory")]
+        if let Some(server) = &self.server {
+            return Ok(super::server::config(server, &self.clock));
+        }
+        let http = http::client(self.authorities.as_ref()).map_err(L3Error::Refused)?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        Ok(aws_sdk_dynamodb::config::Builder::from(&loader.load().await))
     }
 }
 

@@ -65,9 +65,14 @@ mod noted;
 mod notes;
 mod retries;
 mod rows;
+#[cfg(feature = "in-memory")]
+mod server;
 mod undoable;
 mod upkeep;
 mod waits;
+
+#[cfg(feature = "in-memory")]
+pub use server::DynamoServer;
 
 pub(crate) use accounts::{Held, any_slot, removal_slot};
 pub(crate) use bulletin::Bulletin;

@@ -80,7 +80,7 @@ pub(crate) enum Down {
 
 /// The connection.
 pub(crate) struct Link {
-    target: Arc<Target>,
+    pub(super) target: Arc<Target>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     /// In seconds; may change as well.
@@ -100,6 +100,8 @@ pub(crate) struct Link {
 pub(super) enum Connection {
     Single(Box<MultiplexedConnection>),
     Cluster(ClusterConnection),
+    #[cfg(feature = "in-memory")]
+    Own(Arc<dyn super::RedisLine>),
 }
 
 /// A connection, and when it was made.
@@ -305,6 +307,8 @@ impl FromIterator<Command> for Batch {
 impl Connection {
     async fn send(&mut self, commands: &Pipeline, order: Order) -> Result<Vec<Value>, RedisError> {
         let replies = match self {
+            #[cfg(feature = "in-memory")]
+            Connection::Own(line) => line.send(super::server::parts(commands)).await?,
             Connection::Single(connection) => match (commands.len(), commands.cmd_iter().next()) {
                 (1, Some(command)) => vec![connection.req_packed_command(command).await?],
                 (count, _) => connection.req_packed_commands(commands, 0, count).await?,

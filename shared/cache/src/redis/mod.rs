@@ -51,6 +51,8 @@ mod link;
 mod listing;
 mod meaning;
 mod scripts;
+#[cfg(feature = "in-memory")]
+mod server;
 mod stats;
 mod target;
 
@@ -67,6 +69,8 @@ pub(crate) use journal::{
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
 pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
+#[cfg(feature = "in-memory")]
+pub use server::{RedisLine, RedisServer};
 pub(crate) use stats::{
     Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };

@@ -27,6 +27,8 @@ const RETRY_WAIT_MS: (u64, u64) = (10, 20);
 pub(super) enum Target {
     Single(Box<Client>, AsyncConnectionConfig),
     Cluster(Box<ClusterClient>, Duration),
+    #[cfg(feature = "in-memory")]
+    Own(std::sync::Arc<dyn super::RedisServer>),
 }
 
 impl Target {
@@ -61,6 +63,8 @@ impl Target {
     /// Connects within `timeout`.
     pub(super) async fn connect(&self, timeout: Duration) -> Result<Connection, RedisError> {
         match self {
+            #[cfg(feature = "in-memory")]
+            Target::Own(server) => Ok(Connection::Own(server.connect().await?)),
             Target::Single(client, config) => {
                 let config = config.clone().set_connection_timeout(Some(timeout));
                 let connection = client.get_multiplexed_async_connection_with_config(&config).await?;

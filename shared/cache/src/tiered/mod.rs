@@ -87,6 +87,9 @@ pub struct Deployment {
     pub redis: RedisAccess,
     /// Whom the way to DynamoDB trusts instead of the web's authorities, which are compiled in.
     pub dynamo_ca: Option<Authorities>,
+    /// Servers of one's own in the place of both.
+    #[cfg(feature = "in-memory")]
+    pub engines: Option<crate::engines::Engines>,
 }
 
 impl Deployment {
@@ -111,6 +114,8 @@ impl Deployment {
             jobs_per_account: Deployment::JOBS,
             redis: RedisAccess::default(),
             dynamo_ca: None,
+            #[cfg(feature = "in-memory")]
+            engines: None,
         }
     }
 
@@ -233,10 +238,19 @@ impl TieredCache {
             jobs_per_account,
             redis,
             dynamo_ca,
+            #[cfg(feature = "in-memory")]
+            engines,
         } = deployment;
         let key_prefix = config.l2_config.key_prefix.clone();
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
+        let identity = dynamo::Identity { control: control_table, key_prefix };
+        let store = Store::new(&config.l3_config, identity, dynamo_ca, clock.clone());
+        #[cfg(feature = "in-memory")]
+        let (link, store) = match engines {
+            Some(engines) => (link.to(engines.redis), store.to(engines.dynamodb)),
+            None => (link, store),
+        };
         let counters = Counters::default();
         let setup = Setup::new(config.clone(), Document::default(), Position::ZERO);
         let mut knowledge = Coherence::new(setup.source_of_truth);
@@ -253,12 +267,7 @@ impl TieredCache {
             meters: Lock::new(Meters::new(limits)),
             stocks: Lock::new(Stocks::new(quotas)),
             borrowing: tokio::sync::Mutex::default(),
-            store: Store::new(
-                &config.l3_config,
-                dynamo::Identity { control: control_table, key_prefix },
-                dynamo_ca,
-                clock.clone(),
-            ),
+            store,
             setup: Lock::new(Arc::new(setup)),
             followed_ms: AtomicI64::new(i64::MIN),
             knowledge: Lock::new(knowledge),

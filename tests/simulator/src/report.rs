@@ -1,0 +1,81 @@
+//! What a run that went wrong looked like: a time line of what concerns the key, by container.
+
+use crate::{action::NAMES, run::Verdict};
+use std::{fmt::Write, time::Duration};
+use strata_checker::history::{Action, Operation, Outcome, Scope};
+
+/// How long before the read that is wrong the time line begins at least.
+const BEFORE: Duration = Duration::from_secs(20);
+
+/// The seed, what is wrong, and how it came.
+pub fn describe(verdict: &Verdict) -> String {
+    let mut text = format!("seed {} digest {:016x}\n{}\n", verdict.seed, verdict.digest, verdict.mix);
+    for violation in &verdict.violations {
+        let read = &verdict.history.operations[violation.read];
+        let place = |place: Option<usize>| place.map(|place| line(&verdict.history.operations[place]));
+        writeln!(
+            text,
+            "{:?}: {}\n  the value is of {:?}\n  which ignores   {:?}",
+            violation.rule,
+            line(read),
+            place(violation.put),
+            place(violation.ignored),
+        )
+        .expect("a string takes any text");
+    }
+    if let Some(violation) = verdict.violations.first() {
+        let places = [Some(violation.read), violation.put, violation.ignored].into_iter().flatten();
+        let operations = &verdict.history.operations;
+        let from = places.map(|place| operations[place].start).min().unwrap_or_default().saturating_sub(BEFORE);
+        let until = operations[violation.read].end;
+        text += &time_line(verdict, violation.key, from, until);
+    }
+    for place in &verdict.unwell {
+        text += &format!("failed although everything was well: {}\n", line(&verdict.history.operations[*place]));
+    }
+    text
+}
+
+fn time_line(verdict: &Verdict, key: usize, from: Duration, until: Duration) -> String {
+    let within = |start: Duration, end: Duration| end >= from && start <= until;
+    let concerns = |operation: &&Operation| {
+        let reads = matches!(operation.action, Action::Get { key: read, .. } if read == key);
+        (reads || operation.may_change(key)) && within(operation.start, operation.end)
+    };
+    let operations = verdict.history.operations.iter().filter(concerns);
+    let mut lines: Vec<(Duration, String)> = operations.map(|operation| (operation.start, line(operation))).collect();
+    let incidents = verdict.history.incidents.iter().filter(|incident| within(incident.start, incident.end));
+    lines.extend(incidents.map(|incident| {
+        (incident.start, format!("{:>9?} … {:>9?} ======== {}", incident.start, incident.end, incident.what))
+    }));
+    lines.sort();
+    lines.into_iter().fold(String::from("time line:\n"), |text, (_, line)| text + "  " + &line + "\n")
+}
+
+fn line(operation: &Operation) -> String {
+    let name = |key: usize| NAMES[key];
+    let asked = match &operation.action {
+        Action::Get { key, no_cache: false } => format!("GET {}", name(*key)),
+        Action::Get { key, no_cache: true } => format!("GET {} no-cache", name(*key)),
+        Action::Put(put) => {
+            let filled = put.loaded.map(|at| format!(" loaded at {at:?}")).unwrap_or_default();
+            format!("PUT {} = {} tags {:?} {:?}{filled}", name(put.key), put.value, put.tags, put.levels)
+        }
+        Action::Patch(patch) => {
+            format!("PATCH {} {:?} +{:?} -{:?}", name(patch.key), patch.ttl, patch.add, patch.remove)
+        }
+        Action::Delete { key } => format!("DELETE {}", name(*key)),
+        Action::Undo { of, .. } => format!("UNDO of {of:?}"),
+        Action::Invalidate { scope: Scope::Pattern { text, .. }, levels } => format!("INVALIDATE {text} {levels:?}"),
+        Action::Invalidate { scope: Scope::Keys(keys), levels } => {
+            format!("INVALIDATE {:?} {levels:?}", keys.iter().map(|key| name(*key)).collect::<Vec<_>>())
+        }
+        Action::Invalidate { scope: Scope::Tag(tag), levels } => format!("INVALIDATE tag {tag} {levels:?}"),
+    };
+    let ended = match &operation.outcome {
+        Outcome::Found(found) => format!("{:?} from {}", found.value, found.level),
+        other => format!("{other:?}"),
+    };
+    let process = operation.process.as_deref().unwrap_or_default();
+    format!("{:>9?} … {:>9?} {process:<6} {asked} → {ended}", operation.start, operation.end)
+}
