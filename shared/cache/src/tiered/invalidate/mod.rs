@@ -5,6 +5,7 @@
 //! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
 
 pub(crate) mod match_counter;
+mod open;
 pub(crate) mod removal;
 pub(crate) mod sweep;
 
@@ -23,7 +24,7 @@ use crate::{
     memory::CachedEntry,
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
     planted::{Bug, planted},
-    redis::{Down, Opened, closed, opened},
+    redis::{Down, Opened, opened},
     scan_checkpoint::ScanCheckpoint,
     selector::{Invalidation, Selector, WrittenInvalidation},
     source_of_truth::SourceOfTruth,
@@ -215,14 +216,6 @@ impl View<'_> {
         // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
         self.ensure_open(written, &written.to_json()).await?;
         Ok(Some((counter, Reclaim::InProgress { job: Some(job) })))
-    }
-
-    /// Closes a record of which nothing is left, and those before that meant no more, and reads the journal up to
-    /// there, so that own L1 applies it as well. False when it was lost.
-    pub(crate) async fn close(&self, done: &Invalidation, matched: u64) -> Result<bool, CacheError> {
-        let passed = self.knowledge().open().passed_by(done);
-        let reply = self.then_sync(vec![self.journal.close(done.at, matched, &passed)], 0).await?;
-        reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
     }
 
     /// Without Redis, L3 is all there is to remove from; a note makes whoever reaches Redis first do the rest.

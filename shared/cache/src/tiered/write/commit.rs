@@ -5,7 +5,7 @@ use crate::tiered::{sync::unfinished::CopyWrite, view::View};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, Since},
-    dynamo::{Before, L3Error, Noted, RowWritten, Write, WriteRow},
+    dynamo::{Before, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -305,12 +305,6 @@ impl View<'_> {
         let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
         record?.ok_or("the operation took too long")?;
         Ok(Outcome::parse(copy)?)
-    }
-
-    pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
-        self.forget(key, path);
-        path.l3 = Step::Unavailable;
-        error.into()
     }
 }
 

@@ -1,32 +1,32 @@
-//! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
+//! Mutations: each begins with a sync, commits, then sees to own L1, and only then is answered. Here are the steps that
+//! all of them share.
 
 pub(crate) mod commit;
 pub(crate) mod condition;
 pub(crate) mod many;
 pub(crate) mod patch;
+mod put;
 pub(crate) mod stock;
 pub(crate) mod versions;
 
 use crate::tiered::{
-    Source, TieredCache, ended,
+    Source,
     view::{CaughtUp, Stop, View},
-    write::commit::{Begun, Effect, Ended, Plan},
+    write::commit::{Begun, Effect},
 };
 use crate::{
     clock::elapsed_ms,
     codec::{self, Attributes, Payload},
     coherence::AsOf,
-    dynamo::Before,
+    dynamo::{Before, L3Error},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
-    outcome::{CacheError, Deleted, Path, Step, Stored},
+    outcome::{CacheError, Path, Step, Stored},
     put::Put,
-    quota::{name_of, share_of},
-    record::Change,
     redis::Command,
     sliding::Sliding,
-    source_of_truth::{Expected, SourceOfTruth},
+    source_of_truth::SourceOfTruth,
     version::Version,
 };
 use bytes::Bytes;
@@ -53,69 +53,7 @@ impl Attempts {
     }
 }
 
-impl TieredCache {
-    pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
-        let refusals = put.refusals();
-        if !refusals.is_empty() {
-            return Err(CacheError::Refused(refusals));
-        }
-        if let Some(token) = &put.fill {
-            return self.fill_with(key, put, token).await;
-        }
-        loop {
-            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
-                return self.count_mutation(ended, |stored| stored.degraded);
-            }
-        }
-    }
-
-    /// `shared`: a sync was made for it and others, a moment ago.
-    pub(crate) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
-        loop {
-            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
-                return self.count_mutation(ended, |deleted| deleted.degraded);
-            }
-        }
-    }
-}
-
 impl View<'_> {
-    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
-        let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
-        let Attempts { floor, own, shared } = before;
-        for _ in 0..TRIES {
-            let mut path = self.path();
-            let question = self.stock_question(key, put, named, *shared);
-            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
-            self.allow(put)?;
-            let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
-            let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
-            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
-                self.allow_share(share, &begun.answers)?;
-            }
-            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
-            let value = Some((&entry, &envelope));
-            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share };
-            match self.commit(&plan, &begun, &mut path).await? {
-                Ended::Overtaken(version) => *floor = version,
-                Ended::Repeat { replaced } => {
-                    *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
-                    *floor = begun.version;
-                }
-                Ended::Done(effect) => {
-                    let mut stored = self.stored(key, entry, &begun, effect, path);
-                    if let Some((_, replaced)) = *own {
-                        stored.created = !replaced;
-                    }
-                    return Ok(stored);
-                }
-            }
-        }
-        Err(CacheError::Contended.into())
-    }
-
     /// What the configuration allows, once it is known to be the one in force.
     pub(crate) fn allow(&self, put: &Put) -> Result<(), CacheError> {
         let (size_bytes, max_bytes) = (put.value.text().len(), self.setup.config.max_entry_bytes());
@@ -126,32 +64,6 @@ impl View<'_> {
             Some(level) => Err(CacheError::Disabled(level)),
             None => Ok(()),
         }
-    }
-
-    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
-        let mut floor = Version::ZERO;
-        for _ in 0..TRIES {
-            let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
-            let expected = Expected::Anything;
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
-            match self.commit(&plan, &begun, &mut path).await? {
-                Ended::Overtaken(version) => floor = version,
-                Ended::Repeat { .. } => floor = begun.version,
-                Ended::Done(effect) => {
-                    self.own_stamp(&begun, &effect);
-                    self.forget(key, &mut path);
-                    let mut levels = effect.was_live;
-                    if begun.held
-                        || (!levels.is_empty() && effect.named.and(self.setup.config.enabled()).has(Level::L1))
-                    {
-                        levels = levels.with(Level::L1);
-                    }
-                    return Ok(Deleted { levels, degraded: effect.degraded, path });
-                }
-            }
-        }
-        Err(CacheError::Contended.into())
     }
 
     /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
@@ -254,5 +166,11 @@ impl View<'_> {
             let held = self.memory.remove(key, self.clock.now_ms()).is_some();
             path.l1 = if held { Step::Hit } else { Step::Miss };
         }
+    }
+
+    pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
+        self.forget(key, path);
+        path.l3 = Step::Unavailable;
+        error.into()
     }
 }
