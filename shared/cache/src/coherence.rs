@@ -2,6 +2,7 @@
 //!
 //! Pure state: no level is asked here, time is an argument.
 
+mod bounds;
 mod fence;
 mod gaps;
 mod learn;
@@ -9,22 +10,24 @@ mod order;
 mod outbox;
 mod removed;
 mod sync_delta;
+mod sync_reply;
 mod walk;
 
-use self::{gaps::Gaps, order::Order, walk::Walk};
 pub(crate) use self::{
+    bounds::{HISTORY, OPERATION_LIFE, SETTLE, SYNC_RECORDS},
     gaps::{Held, Looked},
-    order::Sent,
+    order::{Apart, Sent},
     outbox::{LAMBDA_MS, NOTES_INTERVAL_MS},
     sync_delta::SyncDelta,
+    sync_reply::{Fenced, Published, Recorded, Said, SyncReply},
 };
+use self::{gaps::Gaps, order::Order, walk::Walk};
 use crate::{
     key::Key,
     level::Level,
     open_invalidations::OpenInvalidations,
     planted::{Bug, planted},
     recent_changes::RecentChanges,
-    redis::{HISTORY, OPERATION_LIFE, SYNC_RECORDS},
     selector::Invalidation,
     source_of_truth::SourceOfTruth,
     version::{Position, Version},

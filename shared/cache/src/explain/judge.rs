@@ -19,7 +19,7 @@ use crate::{
 /// How long a row of L3 stays at least, in ms; `KEEP_SECONDS` of `dynamo/rows.rs`.
 const ROW_KEPT_MS: i64 = 3_600_000;
 /// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2, and tombstones are not any more.
-const OVER_MS: u64 = crate::redis::HISTORY.as_secs() * 1000;
+const OVER_MS: u64 = crate::coherence::HISTORY.as_secs() * 1000;
 
 /// What the source of truth says of a key.
 #[derive(Debug, Clone)]

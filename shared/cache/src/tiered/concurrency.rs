@@ -8,12 +8,12 @@ use super::{TieredCache, sync::About, tests::source};
 use crate::{
     Clock, Config, Deployment, Read, Selector,
     coherence::Since,
+    coherence::SyncReply,
     key::Key,
     level::{Level, Levels},
     open_invalidations::OpenInvalidations,
     pattern::Pattern,
     record::{Event, Record},
-    redis::SyncReply,
     selector::WrittenInvalidation,
     version::{Position, Version},
 };

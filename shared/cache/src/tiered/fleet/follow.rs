@@ -2,11 +2,11 @@
 
 use crate::tiered::{TieredCache, setup::Setup};
 use crate::{
+    coherence::Published,
     coherence::{Coherence, NOTES_INTERVAL_MS},
     config::document::Document,
     dynamo::{Bulletin, Floors},
     lock::whole,
-    redis::Published,
     version::Position,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};

@@ -6,12 +6,12 @@
 
 use crate::tiered::view::View;
 use crate::{
+    coherence::Recorded,
     coherence::{Coherence, LAMBDA_MS, Looked},
     dynamo::L3Error,
     key::Key,
     lock::{Lock, whole},
     memory::{CachedEntry, Place},
-    redis::Recorded,
     source_of_truth::SourceOfTruth,
     stats::Count,
     version::Version,

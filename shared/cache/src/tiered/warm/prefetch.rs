@@ -11,11 +11,12 @@
 
 use crate::tiered::{TieredCache, read::Shared, view::View, warm::prefetch_queue::worth_naming};
 use crate::{
+    coherence::Said,
     coherence::{AsOf, Looked},
     key::Key,
     level::Level,
     outcome::Path,
-    redis::{Down, Found, Reply, Said, appended},
+    redis::{Down, Found, Reply, appended},
     stats::Count,
 };
 use futures_util::FutureExt;

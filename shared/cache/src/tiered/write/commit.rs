@@ -4,6 +4,7 @@
 use crate::tiered::{sync::unfinished::CopyWrite, view::View};
 use crate::{
     clock::elapsed_ms,
+    coherence::OPERATION_LIFE,
     coherence::{AsOf, Since},
     dynamo::{Before, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
@@ -13,7 +14,7 @@ use crate::{
     planted::{Bug, planted},
     quota::Share,
     record::Change,
-    redis::{Command, Done, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
+    redis::{Command, Done, Outcome, Reply, WriteCopy, appended},
     source_of_truth::{Expected, SourceOfTruth},
     version::Version,
 };
