@@ -2,10 +2,10 @@
 
 use super::{
     Item,
-    claims::{Standing, StandingKind},
-    client::Floors,
+    floors::Floors,
     number_of,
     rows::{Before, Content, Row},
+    standing::{Standing, StandingKind},
     text_of,
 };
 use crate::{level::Levels, stats::Kept, version::Version};

@@ -6,27 +6,24 @@
 use super::{
     Item,
     chunks::{chunk_keys, delete},
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     head::{Head, Kind},
     number, number_of,
-    rows::{partition_name, tags_of, tombstone},
+    schema::{SEPARATOR, index_key, partition_name, tag_partition, tags_of, tombstone},
     text, text_of,
 };
 use crate::{
     entry::Entry,
     selector::{KeyRange, Selector},
-    shard::shard,
     version::Version,
 };
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
-    types::{AttributeValue, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest},
+    types::{PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest},
 };
 use std::sync::Arc;
-
-/// Stands between key and version in the sort key of an index row; no key has a control character.
-const SEPARATOR: char = '\u{1}';
 /// Stands behind a key after which no index row of it comes, and none of another key before.
 pub(super) const INDEX_END: char = '\u{2}';
 
@@ -327,20 +324,4 @@ impl Doomed<'_> {
         let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
         (of_kind && self.selector.touches(key, &tags)).then_some(Doomed { version, ..*self })
     }
-}
-
-fn tag_partition(shard: u64, tag: &str) -> String {
-    format!("t#{shard:x}#{tag}")
-}
-
-pub(super) fn index_key(key: &str, version: Version, tag: &str) -> Item {
-    Item::from([
-        ("pk".to_owned(), text(tag_partition(shard(key), tag))),
-        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
-    ])
-}
-
-/// Tags as an attribute of a row.
-pub(super) fn tags_attribute(tags: &[Arc<str>]) -> AttributeValue {
-    AttributeValue::L(tags.iter().map(|tag| text(&**tag)).collect())
 }
