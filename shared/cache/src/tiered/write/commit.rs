@@ -69,6 +69,41 @@ pub(crate) enum Ended {
     },
 }
 
+/// How the others learn of a mutation that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Told {
+    /// By the journal, and nothing else has come to the key since.
+    Journal,
+    /// By the journal, where something else has come to the key since, or may have: its value stays out of own L1.
+    JournalPassed,
+    /// By a note, because Redis was not told: it is degraded.
+    Note,
+    /// They need not: nobody goes by the journal.
+    #[default]
+    Nobody,
+}
+
+impl Told {
+    fn by_journal(unchanged: bool) -> Told {
+        if unchanged { Told::Journal } else { Told::JournalPassed }
+    }
+
+    /// Whether the journal says so.
+    pub(crate) fn is_in_journal(self) -> bool {
+        matches!(self, Told::Journal | Told::JournalPassed)
+    }
+
+    /// Whether it has the bound Λ.
+    pub(crate) fn is_degraded(self) -> bool {
+        self == Told::Note
+    }
+
+    /// Whether own L1 may hold the new value.
+    pub(crate) fn may_fill(self) -> bool {
+        matches!(self, Told::Journal | Told::Nobody)
+    }
+}
+
 /// What a mutation did to the shared levels.
 #[derive(Default)]
 pub(crate) struct Effect {
@@ -78,9 +113,7 @@ pub(crate) struct Effect {
     pub(crate) was_live: Levels,
     /// The levels that value was put into.
     pub(crate) named: Levels,
-    pub(crate) degraded: bool,
-    /// Own L1 may hold the new value.
-    pub(crate) may_fill: bool,
+    pub(crate) told: Told,
 }
 
 impl View<'_> {
@@ -117,7 +150,8 @@ impl View<'_> {
             true => self.store.write_with_note(&row).await,
             false => self.store.write(&row).await,
         };
-        let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
+        let told = if noted { Told::Note } else { Told::Nobody };
+        let mut effect = Effect { told, ..Effect::default() };
         drop(leaving);
         let replaced = match written {
             Ok(RowWritten::Newer(version)) => return Ok(untold.overtaken_by(version)),
@@ -186,8 +220,7 @@ impl View<'_> {
                 let left = self.leave_note(&plan.note(begun.version)).await;
                 left.map_err(|error| self.l3_failed(plan.key, path, error))?;
                 untold.settle();
-                effect.degraded = true;
-                effect.may_fill = false;
+                effect.told = Told::Note;
                 if effect.stored.is_empty() && plan.value.is_some() {
                     return Err(CacheError::unavailable(Level::L2, cause));
                 }
@@ -209,7 +242,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
-        effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
+        effect.told = Told::by_journal(unchanged || planted(Bug::FilledThoughCovered));
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
@@ -245,8 +278,7 @@ impl View<'_> {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
-            degraded: false,
-            may_fill: since == Since::Unchanged,
+            told: Told::by_journal(since == Since::Unchanged),
         }))
     }
 

@@ -12,7 +12,7 @@ pub(crate) mod versions;
 use crate::tiered::{
     Source,
     view::{CaughtUp, Stop, View},
-    write::commit::{Begun, Effect},
+    write::commit::{Begun, Effect, Told},
 };
 use crate::{
     clock::elapsed_ms,
@@ -134,13 +134,12 @@ impl View<'_> {
 
     /// The as-of position by which a mutation's own value may go into L1. What others have read before may not, also
     /// where the journal does not say so.
-    fn own_stamp(&self, begun: &Begun, effect: &Effect) -> AsOf {
-        let is_told = begun.redis && !effect.degraded;
-        if is_told { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
+    fn own_as_of(&self, begun: &Begun, told: Told) -> AsOf {
+        if told.is_in_journal() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
     }
 
     pub(crate) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
-        let as_of = self.own_stamp(begun, &effect);
+        let as_of = self.own_as_of(begun, effect.told);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);
         let mut levels = effect.stored;
@@ -152,12 +151,12 @@ impl View<'_> {
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.may_fill && self.fill(key, as_of, &source).is_some() {
+        if effect.told.may_fill() && self.fill(key, as_of, &source).is_some() {
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
         let created = effect.was_live.is_empty() && !begun.held;
-        Stored { entry, created, levels, degraded: effect.degraded, path }
+        Stored { entry, created, levels, degraded: effect.told.is_degraded(), path }
     }
 
     /// Drops the key from own L1.

@@ -94,7 +94,7 @@ impl View<'_> {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
                 Ended::Done(effect) => {
-                    self.own_stamp(&begun, &effect);
+                    self.own_as_of(&begun, effect.told);
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
                     if begun.held
@@ -102,7 +102,7 @@ impl View<'_> {
                     {
                         levels = levels.with(Level::L1);
                     }
-                    return Ok(Deleted { levels, degraded: effect.degraded, path });
+                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), path });
                 }
             }
         }
