@@ -7,7 +7,7 @@
 //! # Layout
 //! - [`settings`]: what a deployment says about its tokens, from the environment;
 //! - [`token`]: which token is good, and who its bearer is ([`token::Principal`]); [`claims`]: what it says;
-//! - [`keys`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`discovery`]
+//! - [`keys`] and [`verification_key`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`discovery`]
 //!   and [`fetch`]: how, [`keyring`]: when, and how long they are kept;
 //! - [`policy`]: the answer that API Gateway expects;
 //! - `telemetry`: one line per request.
@@ -30,14 +30,15 @@ pub mod secret_store;
 pub mod settings;
 mod telemetry;
 pub mod token;
+pub mod verification_key;
 
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 
-use crate::keyring::Unavailable;
-use crate::keys::{Keys, NoKey};
+use crate::keyring::{NoKey, Unavailable};
+use crate::keys::Keys;
 use crate::policy::{Expired, Policy, UnknownMethodArn};
 use crate::settings::Settings;
 use crate::token::{Refusal, Verifier};

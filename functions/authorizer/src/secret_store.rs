@@ -18,10 +18,10 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use tokio::sync::Mutex;
 
-use crate::keyring::{Keyring, Unavailable};
-use crate::keys::{NoKey, VerificationKey};
+use crate::keyring::{Keyring, NoKey, Unavailable};
 use crate::settings::{Secret, SecretLocation};
 use crate::token::Refusal;
+use crate::verification_key::VerificationKey;
 
 /// Seconds after the current version was made for which the previous one is good too: as long as an issuer's tokens
 /// usually live. Whoever rotates because the old secret is known takes its label AWSPREVIOUS away.

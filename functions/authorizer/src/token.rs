@@ -10,8 +10,8 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Header, Validation};
 
 use crate::claims::{AUDIENCE, ClaimNames, Claims};
-use crate::keys::VerificationKey;
 use crate::settings::Settings;
+use crate::verification_key::VerificationKey;
 
 /// Most bytes of a subject and of an API key: both are kept in memory, and the subject goes into each journal record.
 pub const MAX_NAME_BYTES: usize = 256;

@@ -7,8 +7,7 @@
 use super::{TieredCache, sync::About, tests::source};
 use crate::{
     Clock, Config, Deployment, Read, Selector,
-    coherence::Since,
-    coherence::SyncReply,
+    coherence::{Since, SyncReply},
     key::Key,
     level::{Level, Levels},
     open_invalidations::OpenInvalidations,

@@ -3,8 +3,7 @@
 use super::{Source, TieredCache, sync::About};
 use crate::{
     Clock, Config, Deployment, Read,
-    coherence::AsOf,
-    coherence::SyncReply,
+    coherence::{AsOf, SyncReply},
     config::Format,
     entry::Entry,
     key::Key,

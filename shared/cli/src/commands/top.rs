@@ -29,7 +29,7 @@ const MUTATIONS: u64 = 200;
 #[derive(Debug, Args)]
 pub struct Top {
     /// Time between two looks
-    #[arg(long, short, value_parser = crate::words::duration, default_value = "2s")]
+    #[arg(long, short, value_parser = crate::duration::duration, default_value = "2s")]
     interval: Duration,
 }
 

@@ -2,8 +2,7 @@
 
 use crate::tiered::{TieredCache, setup::Setup};
 use crate::{
-    coherence::Published,
-    coherence::{Coherence, NOTES_INTERVAL_MS},
+    coherence::{Coherence, NOTES_INTERVAL_MS, Published},
     config::document::Document,
     dynamo::{Bulletin, Floors},
     lock::whole,

@@ -5,8 +5,7 @@
 
 use crate::tiered::{sync::Synced, view::View};
 use crate::{
-    coherence::Looked,
-    coherence::Said,
+    coherence::{Looked, Said},
     key::Key,
     level::Level,
     memory::CachedEntry,

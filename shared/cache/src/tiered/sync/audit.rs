@@ -6,8 +6,7 @@
 
 use crate::tiered::view::View;
 use crate::{
-    coherence::Recorded,
-    coherence::{Coherence, LAMBDA_MS, Looked},
+    coherence::{Coherence, LAMBDA_MS, Looked, Recorded},
     dynamo::L3Error,
     key::Key,
     lock::{Lock, whole},

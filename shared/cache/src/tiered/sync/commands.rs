@@ -3,8 +3,7 @@
 use crate::tiered::view::View;
 use crate::{
     clock::elapsed_ms,
-    coherence::AsOf,
-    coherence::OPERATION_LIFE,
+    coherence::{AsOf, OPERATION_LIFE},
     redis::{Batch, Command, Down, Operation, Order, Reply},
 };
 use std::time::Duration;

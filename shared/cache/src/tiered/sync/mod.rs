@@ -14,8 +14,7 @@ use crate::tiered::{
     view::View,
 };
 use crate::{
-    coherence::{Apart, Fenced, SyncReply},
-    coherence::{AsOf, Coherence, Looked, Sent, Since},
+    coherence::{Apart, AsOf, Coherence, Fenced, Looked, Sent, Since, SyncReply},
     dynamo::L3Error,
     key::Key,
     lock::Held,

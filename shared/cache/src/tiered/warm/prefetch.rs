@@ -11,8 +11,7 @@
 
 use crate::tiered::{TieredCache, read::Shared, view::View, warm::prefetch_queue::worth_naming};
 use crate::{
-    coherence::Said,
-    coherence::{AsOf, Looked},
+    coherence::{AsOf, Looked, Said},
     key::Key,
     level::Level,
     outcome::Path,

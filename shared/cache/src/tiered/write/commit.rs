@@ -4,8 +4,7 @@
 use crate::tiered::{sync::unfinished::CopyWrite, view::View};
 use crate::{
     clock::elapsed_ms,
-    coherence::OPERATION_LIFE,
-    coherence::{AsOf, Since},
+    coherence::{AsOf, OPERATION_LIFE, Since},
     dynamo::{Before, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
     key::Key,
