@@ -7,7 +7,7 @@ use fastrand::Rng;
 use futures_util::future::{join, join_all};
 use strata_stack::L3Fault;
 
-use super::perform;
+use super::steps::perform;
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::{Keys, QUIET};

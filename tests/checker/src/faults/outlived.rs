@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::perform;
 use super::promotions::{Watch, race};
+use super::steps::perform;
 use crate::client::Client;
 use crate::history::{Action, KeyId, L3, Operation, Scope};
 use crate::keys::{Keys, LEFT_TAG, QUIET};

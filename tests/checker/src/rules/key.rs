@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{OPERATION_LIFE, Rule, Violation, bound, has_expired};
+use super::times::{bound, has_expired};
+use super::{OPERATION_LIFE, Rule, Violation};
 use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put, Scope};
 
 /// Two ends of lives that are farther apart are not the same.
