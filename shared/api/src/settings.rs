@@ -6,7 +6,7 @@ use crate::cors::Cors;
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use strata_cache::{
-    Class, Config, Deployment, Limits, Quotas,
+    Authorities, Class, Config, Deployment, Limits, Quotas,
     config::{FIELDS, RedisUrl, Refusal},
 };
 
@@ -23,7 +23,8 @@ pub struct Settings {
     /// default `on`, is `off`. `QUOTA_ENTRIES` (1,000,000), `QUOTA_MB` (1024) and `QUOTA_INDEX_MB` (256): what one API key
     /// may store in L2, 0 for any amount. `REDIS_CA_FILE`, a file of certificates to trust instead of the web's; `REDIS_AUTH`,
     /// `iam-serverless` or `iam-replication-group`, which needs `REDIS_USER` and `REDIS_CACHE_NAME`, and `AWS_REGION` and
-    /// credentials as Lambda sets them.
+    /// credentials as Lambda sets them. `AWS_CA_BUNDLE`, a file of certificates to trust instead of the web's when AWS is
+    /// asked.
     pub deployment: Deployment,
     /// `FUNCTION_TIMEOUT_SECONDS`: the function's time limit. With the invocation's deadline it tells when the
     /// invocation began, by the platform's clock. Unset: not known.
@@ -65,10 +66,20 @@ impl Settings {
 }
 
 const JOBS_PER_API_KEY: &str = "JOBS_PER_API_KEY";
+/// As AWS's tools take it: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>. The SDK for Rust does
+/// not.
+const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+
+fn authorities(path: String) -> Result<Authorities, SettingsError> {
+    let unusable = |problem| SettingsError { variable: AWS_CA_BUNDLE, problem };
+    let text = std::fs::read(&path).map_err(|error| unusable(error.to_string()))?;
+    Authorities::from_pem(text).map_err(|error| unusable(error.to_string()))
+}
 
 fn deployment(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Deployment, SettingsError> {
     let mut deployment = Deployment::new(lookup("CONTROL_TABLE_NAME").unwrap_or_else(|| "cache_control".to_owned()));
     deployment.redis = redis_access::read(&lookup)?;
+    deployment.dynamo_ca = lookup(AWS_CA_BUNDLE).map(authorities).transpose()?;
     let milliseconds = |name| Ok(number(name, lookup(name))?.map(Duration::from_millis));
     if let Some(budget) = milliseconds("INVALIDATE_BUDGET_MS")? {
         deployment.request_budget = budget;
@@ -248,6 +259,14 @@ mod tests {
         assert_eq!(settings.config, Config::default());
         assert_eq!(settings.function_timeout, None);
         assert_eq!(read(&[("REDIS_URL", ""), ("COHERENCE_WINDOW_MS", "")]).unwrap().config, Config::default());
+    }
+
+    #[test]
+    fn a_bundle_is_a_file_of_certificates() {
+        assert!(read(&[]).unwrap().deployment.dynamo_ca.is_none());
+        for path in ["/nowhere", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+            assert_eq!(read(&[("AWS_CA_BUNDLE", path)]).unwrap_err().variable, "AWS_CA_BUNDLE", "{path}");
+        }
     }
 
     #[test]

@@ -105,6 +105,7 @@ pub mod tiered;
 pub mod version;
 pub mod warm;
 
+pub use self::dynamo::{Authorities, InvalidAuthorities};
 pub use self::redis::{CacheKind, Iam, RedisAccess};
 pub use aws_credential_types::Credentials;
 pub use clock::Clock;

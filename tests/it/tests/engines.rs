@@ -1,7 +1,7 @@
 //! The same scenarios on every engine that L2 may be: what a script may touch, how a connection signs in and where its
 //! keys lie differ, what users see does not.
 
-mod authority;
+pub mod authority;
 mod reconnect;
 mod scenarios;
 pub mod servers;

@@ -43,6 +43,11 @@ async fn many_operations_at_once_see_what_was_acknowledged() {
 
 /// Runs a test of this binary in a process of its own, with the engines of the stack.
 pub async fn run(stack: &Stack, test: &str) {
+    run_with(stack, test, []).await;
+}
+
+/// The same with variables that go before the stack's.
+pub async fn run_with<const N: usize>(stack: &Stack, test: &str, variables: [(&str, String); N]) {
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
     process
         .args(["--exact", test, "--ignored", "--nocapture"])
@@ -50,7 +55,8 @@ pub async fn run(stack: &Stack, test: &str) {
         .env("AWS_ENDPOINT_URL_DYNAMODB", stack.l3().endpoint())
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "local")
-        .env("AWS_SECRET_ACCESS_KEY", "local");
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .envs(variables);
     let output = process.output().await.unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
     assert!(output.status.success() && said.contains("1 passed"), "{said}");

@@ -41,6 +41,7 @@ mod support;
 mod tables;
 mod template;
 mod tidy;
+mod trust;
 mod unfinished;
 mod warm;
 mod warming;

@@ -5,6 +5,7 @@ use super::{
     deployment::{Foreign, Identity},
     error::L3Error,
     floors::Floors,
+    http::{self, Authorities},
     retries::Conflicts,
 };
 use crate::{
@@ -55,6 +56,8 @@ pub(crate) struct Store {
     pub(super) entries: String,
     pub(super) control: String,
     region: Option<String>,
+    /// Who is trusted instead of the web's.
+    authorities: Option<Authorities>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     pause: Pause,
@@ -83,13 +86,14 @@ struct Bounded {
 }
 
 impl Store {
-    pub(crate) fn new(config: &L3Config, identity: Identity, clock: Clock) -> Store {
+    pub(crate) fn new(config: &L3Config, identity: Identity, authorities: Option<Authorities>, clock: Clock) -> Store {
         let region = config.database_url.strip_prefix("dynamodb://").and_then(|url| url.split('/').next());
         Store {
             client: OnceCell::new(),
             entries: config.table_name.clone(),
             control: identity.control.clone(),
             region: region.filter(|region| !region.is_empty()).map(str::to_owned),
+            authorities,
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
             answers: Arc::new(Answers::new(clock.clone())),
@@ -104,7 +108,7 @@ impl Store {
         }
     }
 
-    /// The client, made when it is needed first: loading TLS roots and credentials costs about 10 ms.
+    /// The client, made when it is needed first: reading TLS roots and settings takes milliseconds.
     pub(super) async fn client(&self) -> Result<Client, L3Error> {
         if let Some(foreign) = self.foreign.get() {
             return Err(L3Error::Foreign(Box::new(foreign.clone())));
@@ -112,7 +116,7 @@ impl Store {
         if self.pause.is_on() {
             return Err(L3Error::Skipped);
         }
-        let built = self.client.get_or_init(|| self.build()).await;
+        let built = self.client.get_or_try_init(|| self.build()).await?;
         Ok(built.enter(whole).within(self.timeout()))
     }
 
@@ -210,11 +214,14 @@ impl Store {
         if refused { L3Error::Refused(Box::new(error)) } else { L3Error::Failed(Box::new(error)) }
     }
 
-    async fn build(&self) -> Lock<Bounded> {
+    async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
+        let http = http::client(self.authorities.as_ref()).map_err(L3Error::Refused)?;
         let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).timeout_config(bounds(timeout)).retry_config(retries);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(bounds(timeout))
+            .retry_config(retries);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -224,7 +231,7 @@ impl Store {
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Lock::new(Bounded { client: Client::from_conf(config), timeout })
+        Ok(Lock::new(Bounded { client: Client::from_conf(config), timeout }))
     }
 }
 

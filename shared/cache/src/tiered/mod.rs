@@ -38,7 +38,7 @@ use crate::{
     Clock, Config, chance,
     coherence::Coherence,
     config::document::Document,
-    dynamo::{self, Store},
+    dynamo::{self, Authorities, Store},
     entry::Entry,
     key::Key,
     limits::{Limits, Meters},
@@ -79,6 +79,8 @@ pub struct Deployment {
     pub jobs_per_account: usize,
     /// How connections to Redis are made, beyond `l2_config.redis_url`.
     pub redis: RedisAccess,
+    /// Whom the way to DynamoDB trusts instead of the web's authorities, which are compiled in.
+    pub dynamo_ca: Option<Authorities>,
 }
 
 impl Deployment {
@@ -102,6 +104,7 @@ impl Deployment {
             slice: Duration::from_secs(Deployment::SLICE_SECONDS),
             jobs_per_account: Deployment::JOBS,
             redis: RedisAccess::default(),
+            dynamo_ca: None,
         }
     }
 }
@@ -175,8 +178,17 @@ impl TieredCache {
         if !config.l2_config.enabled && !config.l3_config.enabled {
             return Err(OpenError::NoSharedLevel);
         }
-        let Deployment { control_table, limits, quotas, clock, request_budget, slice, jobs_per_account, redis } =
-            deployment;
+        let Deployment {
+            control_table,
+            limits,
+            quotas,
+            clock,
+            request_budget,
+            slice,
+            jobs_per_account,
+            redis,
+            dynamo_ca,
+        } = deployment;
         let key_prefix = config.l2_config.key_prefix.clone();
         let keys = Keyspace::new(&config);
         let link = Link::new(&config.l2_config, &redis, clock.clone()).map_err(|_| OpenError::RedisUrl)?;
@@ -199,6 +211,7 @@ impl TieredCache {
             store: Store::new(
                 &config.l3_config,
                 dynamo::Identity { control: control_table, key_prefix },
+                dynamo_ca,
                 clock.clone(),
             ),
             setup: Lock::new(Arc::new(setup)),

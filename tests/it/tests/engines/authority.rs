@@ -34,12 +34,18 @@ impl Authority {
     /// What a server's settings say of its certificate, and that the nodes of a cluster tell their TLS ports. The port is
     /// the server's own matter.
     pub fn settings(&self) -> String {
+        let [certificate, key] = self.server();
         format!(
             "tls-auth-clients no\ntls-cluster yes\ntls-ca-cert-file {}\ntls-cert-file {}\ntls-key-file {}\n",
             self.certificate(),
-            self.file("server.pem"),
-            self.file("server.key")
+            certificate,
+            key
         )
+    }
+
+    /// The file of the server's certificate, and that of its key.
+    pub fn server(&self) -> [String; 2] {
+        [self.file("server.pem"), self.file("server.key")]
     }
 
     fn file(&self, name: &str) -> String {
