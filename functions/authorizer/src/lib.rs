@@ -1,8 +1,9 @@
 //! API Gateway TOKEN authorizer: verifies the JWT and tells the functions who is asking.
 //!
 //! It stands alone, outside the VPC and without the cache, because all it needs is a key: a shared secret, which
-//! Secrets Manager keeps, or the issuer's JSON Web Key Set, which is on the internet. The gateway keeps its verdict for a while, so what must hold on
-//! every request (scopes, key prefixes, `exp`) is passed on and checked again by the functions.
+//! Secrets Manager keeps, or the issuer's JSON Web Key Set, which is on the internet. The gateway caches its verdict
+//! for a while, so what must hold on every request (scopes, key prefixes, `exp`) is passed on and checked again by the
+//! functions.
 //!
 //! # Layout
 //! - [`settings`]: what a deployment says about its tokens, from the environment;
@@ -16,7 +17,7 @@
 //! A good token gets a policy. A bad one gets the error text `Unauthorized`, letter for letter, which API Gateway turns
 //! into 401, always the same. One that has expired, and has nothing else wrong with it, gets a policy with no bearer in
 //! it, so that a function answers 401 and says why: nobody else can, and it is what callers meet most. Anything else,
-//! such as an issuer that cannot be reached, is trouble on our side and any other error text,
+//! such as an issuer that cannot be reached, is a fault on our side and any other error text,
 //! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
 
 pub mod claims;

@@ -34,7 +34,7 @@ pub enum Fault {
     ContainersKilled,
     /// A container stops in the midst of whatever it does (SIGSTOP), and goes on later.
     ContainerStopped,
-    /// A container gets no requests, thus stays frozen.
+    /// A container gets no requests, and so stays frozen.
     ContainerRests,
     /// L3 refuses connections.
     L3Stopped,
