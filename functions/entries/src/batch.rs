@@ -12,7 +12,7 @@ use std::time::Duration;
 use strata_api::{
     Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, fill,
 };
-use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
+use strata_cache::{Attempt, CacheError, CachePosition, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 
 /// How long after the request came an operation may begin, and how long before the end of the invocation, in ms.
@@ -46,13 +46,15 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     };
     call.admit(needs(&operations)).await?;
     call.trace.operations = Some(operations.len());
-    let (keys, outcomes) = carry_out(&call, operations).await;
+    let seen = call.position.unwrap_or_default();
+    let (keys, outcomes) = carry_out(&call, operations, seen).await;
     answer::of(&mut call, &keys, outcomes)
 }
 
 /// The operations, all of which the caller may ask for.
 fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
     fill::none(&call.event.headers)?;
+    call.seen()?;
     let body = Body::of(&mut call.event)?;
     let mut operations = request::read(&body, &call.principal)?;
     for operation in &mut operations {
@@ -82,7 +84,11 @@ fn needs(operations: &[Operation]) -> [(Class, u32); 2] {
 }
 
 /// Reads and mutates side by side. Returns the operations as far as their results need them, and what came of each.
-async fn carry_out(call: &Call<'_>, operations: Vec<Operation>) -> (Vec<Operation>, Vec<Outcome>) {
+async fn carry_out(
+    call: &Call<'_>,
+    operations: Vec<Operation>,
+    at_least: CachePosition,
+) -> (Vec<Operation>, Vec<Outcome>) {
     let patience = patience(call.times, call.cache.clock().now_ms());
     let (mut kept, mut keys, mut mutations) = (Vec::with_capacity(operations.len()), Vec::new(), Vec::new());
     for Operation { key, ask } in operations {
@@ -99,7 +105,7 @@ async fn carry_out(call: &Call<'_>, operations: Vec<Operation>) -> (Vec<Operatio
         };
         kept.push(Operation { key, ask });
     }
-    let (found, attempts) = tokio::join!(get(call, &keys, patience), mutate(call, &mutations, patience));
+    let (found, attempts) = tokio::join!(get(call, &keys, at_least, patience), mutate(call, &mutations, patience));
     let (mut found, mut attempts) = (found.into_iter(), attempts.into_iter());
     let outcome = |operation: &mut Operation| match &mut operation.ask {
         Ask::Get { .. } => Outcome::Read(found.next().flatten()),
@@ -110,11 +116,16 @@ async fn carry_out(call: &Call<'_>, operations: Vec<Operation>) -> (Vec<Operatio
     (kept, outcomes)
 }
 
-async fn get(call: &Call<'_>, keys: &[Key], patience: Patience) -> Vec<Option<Result<Lookup, CacheError>>> {
+async fn get(
+    call: &Call<'_>,
+    keys: &[Key],
+    at_least: CachePosition,
+    patience: Patience,
+) -> Vec<Option<Result<Lookup, CacheError>>> {
     if keys.is_empty() || Instant::now() >= patience.begin_until {
         return Vec::new();
     }
-    let read = Read { no_cache: call.event.headers.no_cache() };
+    let read = Read { no_cache: call.event.headers.no_cache(), at_least };
     let found = timeout_at(patience.end_until, call.cache.get_many(keys, read, MAX_ANSWER_BYTES)).await;
     found.unwrap_or_default()
 }

@@ -85,7 +85,10 @@ fn result(call: &mut Call<'_>, operation: &Operation, outcome: Outcome) -> Resul
     let text = match outcome {
         Outcome::Read(None) | Outcome::Mutated(Attempt::NotBegun) => return Ok(None),
         Outcome::Read(Some(found)) => match found.map_err(ApiError::from) {
-            Ok(lookup) => read(call, operation, &lookup),
+            Ok(lookup) => {
+                lookup.hit.iter().for_each(|hit| call.saw(hit.position));
+                read(call, operation, &lookup)
+            }
             Err(error) => Err(error),
         },
         Outcome::Mutated(Attempt::Ended(ended)) => match ended.map_err(ApiError::from) {
@@ -134,11 +137,13 @@ fn mutation(call: &mut Call<'_>, key: &Key, mutated: &Mutated) -> Result<Woven, 
     match mutated {
         Mutated::Stored(stored) => {
             call.trace.degraded |= stored.degraded;
+            call.saw(stored.position);
             let (status, etag) = (put::status(stored), Some(stored.entry.etag()));
             told(text.text(), status, &put::answered(key, stored), etag)?;
         }
         Mutated::Deleted(deleted) => {
             call.trace.degraded |= deleted.degraded;
+            call.saw(deleted.position);
             let body = delete::answered(key, deleted, call.cache.clock().now_ms())?;
             told(text.text(), StatusCode::OK, &body, None)?;
         }

@@ -20,9 +20,11 @@ pub(crate) struct Answered<'a> {
 /// Deletes the entry of the request's key.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
+    call.seen()?;
     conditions::none(&call.event.headers)?;
     let deleted = call.cache.delete(&key, &call.principal.subject).await?;
     call.trace.degraded = deleted.degraded;
+    call.saw(deleted.position);
     Response::json(StatusCode::OK, &answered(&key, &deleted, call.cache.clock().now_ms())?)
 }
 

@@ -31,7 +31,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     let if_match = etag::if_match(&call.event.headers)?;
     let if_none_match = etag::if_none_match(&call.event.headers)?;
     let lease = lease(&call)?;
-    let read = Read { no_cache: call.event.headers.no_cache() };
+    let read = Read { no_cache: call.event.headers.no_cache(), at_least: call.seen()? };
     let (found, fill) = match &lease {
         Some(lease) => call.cache.get_or_lease(&key, read, lease).await?,
         None => (call.cache.get(&key, read).await?, None),
@@ -46,6 +46,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         });
     };
     call.trace.level = Some(hit.level);
+    call.saw(hit.position);
     let left = seconds_left(&hit, call.cache.clock().now_ms());
     let etag = hit.entry.etag();
     let response = match is_wanted(&etag, if_match.as_ref(), if_none_match.as_ref())? {

@@ -41,6 +41,7 @@ struct Metadata<'a> {
 /// Changes the entry of the request's key as the request's body says.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
+    call.seen()?;
     fill::none(&call.event.headers)?;
     let condition = conditions::of_put(&call.event.headers)?;
     let body = Body::of(&mut call.event)?;
@@ -52,6 +53,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         return Err(ApiError::KeyNotFound { key, searched, cache_status: None });
     };
     call.trace.degraded = patched.degraded;
+    call.saw(patched.position);
     let response = Response::json(StatusCode::OK, &answered(&key, &patched))?;
     Ok(response.header(header::ETAG, patched.entry.etag()))
 }

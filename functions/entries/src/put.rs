@@ -34,6 +34,7 @@ struct Metadata {
 /// Stores the value of the request's body under its key.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let key = address::key(&mut call)?;
+    call.seen()?;
     let condition = conditions::of_put(&call.event.headers)?;
     let fill = conditions::fill_of_put(&call.event.headers, &condition, &call.principal)?;
     let body = Body::of(&mut call.event)?;
@@ -44,6 +45,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     drop(body);
     let stored = call.cache.put(&key, put).await?;
     call.trace.degraded = stored.degraded;
+    call.saw(stored.position);
     let response = Response::json(status(&stored), &answered(&key, &stored))?;
     Ok(response.header(header::ETAG, stored.entry.etag()))
 }

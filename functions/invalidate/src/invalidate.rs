@@ -36,10 +36,12 @@ struct Answered<'a> {
 
 /// Invalidates what the request's body means.
 pub async fn handle(mut call: Call<'_>) -> Answer {
+    call.seen()?;
     let body = Body::of(&mut call.event)?;
     let request = request::read(&body, &call.principal)?;
     let done = call.cache.invalidate(&request).await?;
     call.trace.degraded = done.degraded;
+    call.saw(done.position);
     let (of, except_tags) = match &request.selector {
         Selector::Except { of, tags } => (&**of, Some(&tags[..])),
         of => (of, None),

@@ -7,8 +7,8 @@ use crate::response::Response;
 use lambda_http::http::header;
 
 /// Headers of answers that a page may read, besides the few that every page may.
-pub const EXPOSED: &str = "Allow, Cache-Status, ETag, Fill-Token, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
-     X-Request-Id";
+pub const EXPOSED: &str = "Allow, Cache-Position, Cache-Status, ETag, Fill-Token, Location, RateLimit, RateLimit-Policy, Retry-After, \
+     WWW-Authenticate, X-Request-Id";
 
 /// The origins whose pages may read answers; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -11,6 +11,8 @@ pub struct Headers {
     pub authorizations: usize,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Cache-Position`.
+    pub cache_position: Option<String>,
     /// `Content-Encoding`.
     pub content_encoding: Option<String>,
     /// `Idempotency-Key`.
@@ -39,6 +41,7 @@ impl Headers {
     fn slot(&mut self, name: Name) -> Option<&mut Option<String>> {
         match name {
             Name::CacheControl => Some(&mut self.cache_control),
+            Name::CachePosition => Some(&mut self.cache_position),
             Name::ContentEncoding => Some(&mut self.content_encoding),
             Name::IdempotencyKey => Some(&mut self.idempotency_key),
             Name::IfMatch => Some(&mut self.if_match),
@@ -57,6 +60,7 @@ impl Headers {
 enum Name {
     Authorization,
     CacheControl,
+    CachePosition,
     ContentEncoding,
     IdempotencyKey,
     IfMatch,
@@ -68,9 +72,10 @@ enum Name {
     Other,
 }
 
-const NAMES: [(&str, Name); 10] = [
+const NAMES: [(&str, Name); 11] = [
     ("authorization", Name::Authorization),
     ("cache-control", Name::CacheControl),
+    ("cache-position", Name::CachePosition),
     ("content-encoding", Name::ContentEncoding),
     ("idempotency-key", Name::IdempotencyKey),
     ("if-match", Name::IfMatch),

@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod mutation;
 mod nearest;
 pub mod pipeline;
+pub mod position;
 pub mod principal;
 pub mod query;
 pub mod rate_limit;

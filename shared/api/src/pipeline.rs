@@ -7,6 +7,7 @@ use crate::{
     event::Event,
     invocation::began_ms,
     metrics::{Answered, Metrics},
+    position::{self, CACHE_POSITION},
     principal::Principal,
     rate_limit,
     response::Response,
@@ -20,9 +21,16 @@ use std::{
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
-use strata_cache::TieredCache;
+use strata_cache::{CachePosition, TieredCache};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every answer may say, besides what was asked.
+#[derive(Default)]
+struct Told {
+    standings: Standings,
+    position: Option<CachePosition>,
+}
 
 /// What a container keeps from request to request.
 #[derive(Debug)]
@@ -50,27 +58,25 @@ impl App {
         let origin = event.headers.origin.take();
         let deadline_ms = i64::try_from(context.deadline).ok().filter(|deadline_ms| *deadline_ms > 0);
         let times = Times { began_ms, deadline_ms: deadline_ms.unwrap_or(i64::MAX) };
-        let (mut trace, mut standings) = (Trace::default(), Standings::default());
-        let outcome = self.handle(event, &request_id, times, &mut trace, &mut standings).await;
+        let (mut trace, mut told) = (Trace::default(), Told::default());
+        let outcome = self.handle(event, &request_id, times, &mut trace, &mut told).await;
         let response = outcome.unwrap_or_else(|error| {
             trace.failed(&error);
             error.respond(&request_id, self.cache.clock().now_ms())
         });
-        let response = rate_limit::told(response, &standings);
+        let response = rate_limit::told(response, &told.standings);
+        let response = match told.position {
+            Some(position) => response.header(CACHE_POSITION, position::text(position)),
+            None => response,
+        };
         let (function, status, took) = (&context.env_config.function_name, response.status, started.elapsed());
         trace.write(&request_id, function, status, took);
         self.metrics.add(Answered { function, status, level: trace.level, took }, &self.cache);
         self.cors.tell(response.header(REQUEST_ID, request_id), origin.as_deref())
     }
 
-    async fn handle(
-        &self,
-        event: Event,
-        request_id: &str,
-        times: Times,
-        trace: &mut Trace,
-        standings: &mut Standings,
-    ) -> Answer {
+    async fn handle(&self, event: Event, request_id: &str, times: Times, trace: &mut Trace, told: &mut Told) -> Answer {
+        let Told { standings, position } = told;
         let principal = Principal::of(&event, self.cache.clock().now_ms())?;
         let route = find(self.routes, &event).ok_or(ApiError::RouteNotFound)?;
         trace.operation = Some(route.operation);
@@ -80,7 +86,7 @@ impl App {
         if let Some(class) = route.class {
             standings[0] = self.cache.admit(&principal.api_key, class).await.map_err(ApiError::RateLimited)?;
         }
-        let call = Call { cache: &self.cache, principal, request_id, times, standings, event, trace };
+        let call = Call { cache: &self.cache, principal, request_id, times, standings, position, event, trace };
         let handled = AssertUnwindSafe(async { (route.handler)(call).await }).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(ApiError::Internal("the handler panicked".into())))
     }

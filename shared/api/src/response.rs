@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{borrow::Cow, fmt, sync::Arc};
 use strata_cache::Entry;
 
+/// As many headers as most answers have, so that there is room for them at once.
+const USUAL_HEADERS: usize = 10;
+
 /// The answer to one request.
 #[derive(Debug)]
 pub struct Response {
@@ -79,7 +82,9 @@ impl fmt::Display for Woven {
 impl Response {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Response {
-        Response { status, headers: vec![(header::CACHE_CONTROL, Cow::Borrowed("no-store"))], body: Body::Empty }
+        let mut headers = Vec::with_capacity(USUAL_HEADERS);
+        headers.push((header::CACHE_CONTROL, Cow::Borrowed("no-store")));
+        Response { status, headers, body: Body::Empty }
     }
 
     /// An answer whose body is `body` as JSON.
@@ -209,7 +214,8 @@ mod tests {
         let metadata = "\"".repeat(700);
         let response = Response::woven(StatusCode::OK, around(&key, &value, &metadata))
             .header(crate::CACHE_STATUS, "x".repeat(500))
-            .header(header::ETAG, "x".repeat(100));
+            .header(header::ETAG, "x".repeat(100))
+            .header(crate::position::CACHE_POSITION, "x".repeat(32));
         assert!(serde_json::to_vec(&response).unwrap().len() < answer_bytes(&value));
         assert!(answer_bytes(&value) < MAX_ANSWER_BYTES);
     }

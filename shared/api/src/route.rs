@@ -1,14 +1,15 @@
 //! Which operation a request asks for: a table per function, matched by the gateway's own resource.
 
 use crate::{
-    error::{Answer, ApiError},
+    error::{Answer, ApiError, Problem},
     event::Event,
+    position,
     principal::{Principal, Scope},
     telemetry::Trace,
 };
 use lambda_http::http::Method;
 use lambda_runtime::BoxFuture;
-use strata_cache::{Class, Standing, TieredCache};
+use strata_cache::{CachePosition, Class, Standing, TieredCache};
 
 /// One operation of a function.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Call<'a> {
     pub times: Times,
     /// Where the caller stands with their rate limits, as far as the request counts against them.
     pub standings: &'a mut Standings,
+    /// What the answer says that its reader has seen; `None` where it says nothing of that.
+    pub position: &'a mut Option<CachePosition>,
     /// The request.
     pub event: Event,
     /// What the log will say of it.
@@ -61,6 +64,21 @@ pub struct Times {
 }
 
 impl Call<'_> {
+    /// What the caller has seen, which the answer says again, whatever it is.
+    ///
+    /// # Errors
+    /// When the request says something else than a position.
+    pub fn seen(&mut self) -> Result<CachePosition, Problem> {
+        let sent = position::sent(&self.event.headers)?;
+        self.saw(sent);
+        Ok(sent)
+    }
+
+    /// The answer lets its reader see that as well.
+    pub fn saw(&mut self, more: CachePosition) {
+        *self.position = Some(self.position.unwrap_or_default().and(more));
+    }
+
     /// Counts so many operations of the caller's, all of them or none.
     ///
     /// # Errors

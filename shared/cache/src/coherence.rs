@@ -183,6 +183,16 @@ impl Coherence {
         self.cursor.unwrap_or_default()
     }
 
+    /// Redis TIME of the last sync, in ms; 0 before the first.
+    pub(crate) fn time_ms(&self) -> u64 {
+        self.time_us / 1000
+    }
+
+    /// Where a version of a key was recorded, if that is remembered.
+    pub(crate) fn position_of(&self, key: &Key, version: Version) -> Option<Position> {
+        self.recent_changes.position_of(key, version)
+    }
+
     /// The as-of position of an operation that begins now.
     pub(crate) fn as_of(&self) -> AsOf {
         AsOf {

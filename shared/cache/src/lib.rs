@@ -40,6 +40,7 @@
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | [`explain`] | why a read is answered as it is |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
+//! | [`cache_position`] | how much somebody has seen, so that no read returns less |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -63,6 +64,7 @@
 //! # }
 //! ```
 
+pub mod cache_position;
 mod chance;
 pub mod clock;
 pub mod codec;
@@ -108,6 +110,7 @@ pub mod warm;
 pub use self::dynamo::{Authorities, InvalidAuthorities};
 pub use self::redis::{CacheKind, Iam, RedisAccess};
 pub use aws_credential_types::Credentials;
+pub use cache_position::CachePosition;
 pub use clock::Clock;
 pub use config::Config;
 pub use entry::{Entry, MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS};
@@ -122,12 +125,12 @@ pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
-    CacheError, Condition, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path,
-    Read, Reclaim, Step, Stored, Warming,
+    CacheError, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path, Read,
+    Reclaim, Step, Stored, Warming,
 };
 pub use patch::{Only, Patch, Patched};
 pub use pattern::{Pattern, PatternError};
-pub use put::Put;
+pub use put::{Condition, Put};
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};

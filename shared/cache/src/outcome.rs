@@ -1,6 +1,7 @@
 //! What callers ask of the cache and what they are told.
 
 use crate::{
+    cache_position::CachePosition,
     config::{FieldChange, Refusal},
     entry::Entry,
     job::Job,
@@ -15,6 +16,9 @@ use std::{fmt, sync::Arc};
 pub struct Read {
     /// Learn of every acknowledged mutation first: Δ = 0 for this read.
     pub no_cache: bool,
+    /// Return nothing older than what the caller has seen, in whatever container. It costs a sync where this one is behind, and
+    /// a read of the source of truth where the journal may not tell.
+    pub at_least: CachePosition,
 }
 
 /// What a read found, and where it looked.
@@ -37,6 +41,8 @@ pub struct Hit {
     pub access_count: u64,
     /// When it was read last before this read; its creation if never. Milliseconds since the Unix epoch.
     pub last_accessed_ms: i64,
+    /// For [`Read::at_least`], so that later reads return nothing older.
+    pub position: CachePosition,
 }
 
 /// What each level did for one operation.
@@ -84,20 +90,6 @@ impl Path {
     }
 }
 
-/// A condition on the value a PUT replaces.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// None.
-    #[default]
-    Always,
-    /// There is no live value (`If-None-Match: *`).
-    Absent,
-    /// There is a live value (`If-Match: *`).
-    Present,
-    /// There is a live value with one of these checksums (`If-Match`).
-    Matches(Vec<u128>),
-}
-
 /// What a PUT did.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -109,6 +101,8 @@ pub struct Stored {
     pub levels: Levels,
     /// Redis was not reachable: other containers may return the value before for up to Λ (10 s) instead of Δ.
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// What each level did.
     pub path: Path,
 }
@@ -120,6 +114,8 @@ pub struct Deleted {
     pub levels: Levels,
     /// As in [`Stored::degraded`].
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// What each level did.
     pub path: Path,
 }
@@ -154,6 +150,8 @@ pub struct Invalidated {
     pub samples: Vec<String>,
     /// As in [`Stored::degraded`].
     pub degraded: bool,
+    /// For [`Read::at_least`], so that reads in other containers know of it at once.
+    pub position: CachePosition,
     /// Whether all of it is removed; what is not is hidden.
     pub reclaim: Reclaim,
 }
@@ -164,6 +162,7 @@ impl Invalidated {
         self.matched += other.matched;
         self.levels = self.levels.or(other.levels);
         self.degraded |= other.degraded;
+        self.position = self.position.and(other.position);
         if self.reclaim == Reclaim::Complete {
             self.reclaim = other.reclaim;
         }

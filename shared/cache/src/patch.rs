@@ -2,6 +2,7 @@
 
 use crate::{
     Condition, MAX_TAGS,
+    cache_position::CachePosition,
     config::Refusal,
     entry::Entry,
     level::Levels,
@@ -49,6 +50,8 @@ pub struct Patched {
     pub levels: Levels,
     /// As in [`crate::Stored::degraded`].
     pub degraded: bool,
+    /// As in [`crate::Stored::position`].
+    pub position: CachePosition,
     /// What each level did.
     pub path: Path,
 }

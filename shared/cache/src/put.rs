@@ -7,10 +7,23 @@ use crate::{
     fill::FillToken,
     json::Json,
     level::Levels,
-    outcome::Condition,
     tags::is_tag,
 };
 use std::sync::Arc;
+
+/// A condition on the value a PUT replaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// None.
+    #[default]
+    Always,
+    /// There is no live value (`If-None-Match: *`).
+    Absent,
+    /// There is a live value (`If-Match: *`).
+    Present,
+    /// There is a live value with one of these checksums (`If-Match`).
+    Matches(Vec<u128>),
+}
 
 /// A value to store: by default without tags, in all levels that are enabled, compressed where that makes it smaller,
 /// and whatever is there now.

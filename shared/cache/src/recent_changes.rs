@@ -82,6 +82,18 @@ impl RecentChanges {
         false
     }
 
+    /// Where a version of a key was recorded, if that is kept.
+    pub(crate) fn position_of(&self, key: &Key, version: Version) -> Option<Position> {
+        let mut number = self.newest.get(&key.seeded_hash()).copied().unwrap_or(0);
+        while let Some(change) = self.change(number) {
+            if change.version == version {
+                return Some(change.at);
+            }
+            number = change.before;
+        }
+        None
+    }
+
     /// Forgets every put and delete.
     pub(crate) fn forget_changes(&mut self) {
         self.forgotten += self.changes.len();
@@ -134,6 +146,9 @@ mod tests {
         assert!(recent_changes.covers(&key_of("k"), Version(2), at(5)));
         assert!(!recent_changes.covers(&key_of("k"), Version(2), at(10)), "its own put does not cover a copy");
         assert!(!recent_changes.covers(&key_of("other"), Version(2), at(5)));
+        let position_of = |key, version| recent_changes.position_of(&key_of(key), Version(version));
+        assert_eq!((position_of("k", 1), position_of("k", 2)), (Some(at(10)), Some(at(20))));
+        assert_eq!((position_of("k", 3), position_of("other", 2)), (None, None));
     }
 
     #[test]

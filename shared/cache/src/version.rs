@@ -73,6 +73,11 @@ impl Position {
         self.ms << SEQ_BITS | self.seq.min(MOST_SEQ)
     }
 
+    /// The same in one word, or a position after it where `packed` would be before it.
+    pub(crate) fn packed_up(self) -> u64 {
+        if self.seq > MOST_SEQ { (self.ms + 1) << SEQ_BITS } else { self.packed() }
+    }
+
     /// What [`packed`](Position::packed) made a word of.
     pub(crate) const fn unpacked(word: u64) -> Position {
         Position { ms: word >> SEQ_BITS, seq: word & MOST_SEQ }

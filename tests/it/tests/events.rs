@@ -16,6 +16,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_get_conditional", 200),
             ("entries_get_fill", 404),
             ("entries_put_fill_invalid", 400),
+            ("entries_get_position_invalid", 400),
             ("entries_head", 200),
             ("entries_patch", 200),
             ("entries_put_invalid", 400),

@@ -330,7 +330,7 @@ async fn read(cache: &TieredCache, key: &str) -> Result<Option<Version>, CacheEr
 }
 
 async fn read_anew(cache: &TieredCache, key: &str) -> Option<Version> {
-    let found = cache.get(&named(key), Read { no_cache: true }).await.unwrap();
+    let found = cache.get(&named(key), Read { no_cache: true, ..Read::default() }).await.unwrap();
     found.hit.map(|hit| hit.entry.version)
 }
 

@@ -32,6 +32,7 @@ mod monitoring;
 mod openapi;
 mod outage;
 mod pages;
+mod position;
 mod prefetch;
 mod quota;
 mod races;

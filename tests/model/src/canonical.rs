@@ -62,12 +62,13 @@ impl State {
         }
         self.history.current.iter_mut().for_each(&mut *visit);
         visit(&mut self.history.born);
+        visit(&mut self.session.at);
     }
 
     /// Every floor there is.
     pub fn floors(&mut self, visit: &mut dyn FnMut(&mut Floor)) {
         let History { outdated, acknowledged, degraded, .. } = &mut self.history;
-        [outdated, acknowledged, degraded].into_iter().for_each(&mut *visit);
+        [outdated, acknowledged, degraded, &mut self.session.floor].into_iter().for_each(&mut *visit);
         let replica = self.replica.as_deref_mut();
         for redis in [Some(&mut self.redis), replica].into_iter().flatten() {
             redis.meta.iter_mut().filter_map(|meta| meta.notes.as_mut()).for_each(&mut *visit);

@@ -251,6 +251,9 @@ impl Turn<'_> {
     pub fn answer(&mut self, value: Option<Version>) {
         let floor = self.operation().floor;
         self.state.history.returned(value, &floor);
+        if let Some(version) = value {
+            self.tell_of_value(version);
+        }
         self.end();
     }
 

@@ -100,7 +100,7 @@
 //! | [`knowledge`] | which copies the journal lets a container trust |
 //! | [`turn`], `get`, `write`, `fill`, `invalidate`, `notes` | the steps |
 //! | [`faults`] | what goes wrong |
-//! | [`history`], [`properties`] | what must hold |
+//! | [`history`], [`properties`], [`session`] | what must hold, also for who sends a position with a read |
 //! | `canonical` | which states count as the same |
 
 pub mod faults;
@@ -109,6 +109,7 @@ pub mod knowledge;
 pub mod operation;
 pub mod properties;
 pub mod scenario;
+pub mod session;
 pub mod state;
 pub mod turn;
 

@@ -28,12 +28,14 @@ pub struct Operation {
     pub reachable: bool,
     /// The version of a mutation, or of the value a read has found.
     pub version: Version,
-    /// Position of the barrier of an invalidate.
+    /// Position of the record of a mutation, and so of the barrier of an invalidate.
     pub barrier: Position,
     /// The version of the row that a PATCH has read.
     pub replaces: Version,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
+    /// Of a read: its caller sends what they have seen.
+    pub in_session: bool,
     /// What a read must not return.
     pub floor: Floor,
     /// What a mutation outdated when it took effect.
@@ -191,6 +193,7 @@ impl Operation {
             barrier: 0,
             replaces: 0,
             seen: None,
+            in_session: false,
             floor,
             outdated: Floor::default(),
             notes: Vec::new(),

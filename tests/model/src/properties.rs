@@ -104,6 +104,9 @@ impl Scenario {
             if container.may_skip_sync(self.rules) {
                 self.read(state.clone(), who, false, &mut history);
             }
+            if self.session {
+                self.read_in_session(state.clone(), who, &mut history);
+            }
         }
         let mut started = state.clone();
         *started.container(Who::New) = Container::default();
@@ -111,10 +114,23 @@ impl Scenario {
         history
     }
 
-    fn read(&self, mut state: State, who: Who, sync: bool, history: &mut History) {
+    /// A read with what somebody has seen, which must respect that.
+    fn read_in_session(&self, mut state: State, who: Who, history: &mut History) {
         state.container(who).script = vec![Request::Get];
         let mut turn = Turn { scenario: self, state: &mut state, who, luck: Luck::Plain };
-        turn.begin(sync);
+        let sync = !turn.may_skip_sync_in_session();
+        turn.begin_in_session(sync);
+        self.finish(state, who, history);
+    }
+
+    fn read(&self, mut state: State, who: Who, sync: bool, history: &mut History) {
+        state.container(who).script = vec![Request::Get];
+        Turn { scenario: self, state: &mut state, who, luck: Luck::Plain }.begin(sync);
+        self.finish(state, who, history);
+    }
+
+    fn finish(&self, mut state: State, who: Who, history: &mut History) {
+        let mut turn = Turn { scenario: self, state: &mut state, who, luck: Luck::Plain };
         while let Some(operation) = &turn.container().operation {
             match operation.step {
                 Step::Promote => {

@@ -4,6 +4,7 @@ use crate::{
     faults::Budget,
     history::{Floor, History},
     knowledge::Knowledge,
+    session::Session,
     state::{
         Container, Content, Database, Event, GAP, Index, Meta, OwnCopy, Record, Redis, Row, SharedCopy, State, Version,
     },
@@ -151,6 +152,12 @@ pub enum Rule {
     NoteFirst,
     /// And waits between the two for longer than a fill may take from sending for the notes to having its claim.
     WaitsForClaims,
+    /// A container that has not read the journal up to the position of a read syncs for it.
+    PositionHeeded,
+    /// The position of a mutation is where its record is, and not where it began.
+    PositionOfRecord,
+    /// What has no record that is known sends whoever was told of it to the register.
+    UnrecordedByRegister,
 }
 
 /// The rules in force: all, or all but one.
@@ -182,6 +189,8 @@ pub struct Scenario {
     pub warm: bool,
     /// What stands in L3 at the start instead of a value, if there is none.
     pub instead: Option<Option<Content>>,
+    /// Whether somebody asks A and sends what they have seen with reads of any container.
+    pub session: bool,
 }
 
 /// The version that stands at the start.
@@ -191,7 +200,15 @@ impl Scenario {
     /// A run with a value in every level at the start, no requests and no faults.
     pub fn new(register: Register) -> Scenario {
         let scripts = [Vec::new(), Vec::new(), Vec::new()];
-        Scenario { register, rules: Rules::default(), scripts, budget: Budget::default(), warm: true, instead: None }
+        Scenario {
+            register,
+            rules: Rules::default(),
+            scripts,
+            budget: Budget::default(),
+            warm: true,
+            instead: None,
+            session: false,
+        }
     }
 
     /// Asks A, B and the new container for these.
@@ -205,6 +222,13 @@ impl Scenario {
     #[must_use]
     pub fn with(mut self, budget: Budget) -> Scenario {
         self.budget = budget;
+        self
+    }
+
+    /// Has somebody ask A, and send what they have seen with reads of any container.
+    #[must_use]
+    pub fn in_session(mut self) -> Scenario {
+        self.session = true;
         self
     }
 
@@ -265,7 +289,8 @@ impl Scenario {
             self.warm(&redis, history.acknowledged, 1),
             Container { script: self.scripts[2].clone(), ..Container::default() },
         ];
-        State { tick: 3 * GAP, redis, replica: None, database, containers, budget: self.budget, history }
+        let session = Session::default();
+        State { tick: 3 * GAP, redis, replica: None, database, containers, budget: self.budget, history, session }
     }
 
     fn warm(&self, redis: &Redis, acknowledged: Floor, index: usize) -> Container {

@@ -8,6 +8,7 @@ use crate::{
     knowledge::Knowledge,
     operation::Operation,
     scenario::{Request, Rule, Rules},
+    session::Session,
 };
 
 /// Orders the mutations of the key: the moment of Redis time at which one began.
@@ -52,6 +53,8 @@ pub struct State {
     pub budget: Budget,
     /// What really happened.
     pub history: History,
+    /// What whoever asks A has seen.
+    pub session: Session,
 }
 
 /// What Redis holds.

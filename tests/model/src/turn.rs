@@ -38,6 +38,25 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Begins the next operation of the script. A read may find its window still open and not sync.
     pub fn begin(&mut self, sync: bool) {
+        self.begin_operation(sync);
+        self.begun(sync);
+    }
+
+    /// The same of a read whose caller sends what they have seen.
+    pub fn begin_in_session(&mut self, sync: bool) {
+        self.begin_operation(sync);
+        let seen = self.state.session.floor;
+        let operation = self.operation();
+        operation.in_session = true;
+        operation.floor.raise(seen);
+        self.begun(sync);
+    }
+
+    fn begun(&mut self, sync: bool) {
+        if sync { self.run() } else { self.read_in_window() }
+    }
+
+    fn begin_operation(&mut self, sync: bool) {
         let acknowledged = self.state.history.acknowledged;
         let container = self.container();
         let request = container.script.remove(0);
@@ -49,7 +68,6 @@ impl Turn<'_> {
         if request.changes() {
             self.outdate_loads();
         }
-        if sync { self.run() } else { self.read_in_window() }
     }
 
     /// Takes the next step of the operation under way.
@@ -118,6 +136,9 @@ impl Turn<'_> {
     /// What follows on the first sync, and on the notes if they were read.
     pub fn go_on(&mut self) {
         self.restamp();
+        if self.reads_register() {
+            return;
+        }
         match self.operation().request {
             Request::Get => self.read_synced(),
             Request::Fill => self.fill_synced(),
@@ -238,6 +259,7 @@ impl Turn<'_> {
     /// Acknowledges a mutation.
     pub fn acknowledge(&mut self, degraded: bool) {
         let mut outdated = self.operation().outdated;
+        self.tell_of_mutation(outdated, degraded);
         outdated.raise(self.operation().preloaded);
         self.state.history.acknowledge(outdated, degraded);
         self.container().synced.raise(outdated);

@@ -130,6 +130,9 @@ impl Turn<'_> {
         if self.redis(|redis| redis.append(at, Event::Changed(version))).is_none() {
             return self.redis_went_away();
         }
+        if self.scenario.session {
+            self.operation().barrier = at;
+        }
         if !self.scenario.rules.has(Rule::StampBeforeRead) {
             self.operation().stamp = at;
         }

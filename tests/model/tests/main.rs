@@ -3,6 +3,7 @@
 
 mod check;
 mod fills;
+mod positions;
 mod protocol;
 mod rules;
 mod traces;

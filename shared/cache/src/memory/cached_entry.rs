@@ -1,11 +1,20 @@
 //! A copy in L1: a value, and what is known of it.
 
 use super::stay::Stay;
-use crate::{config::L1Config, entry::Entry, key::Key, version::Position};
+use crate::{
+    cache_position::{self, CachePosition},
+    config::L1Config,
+    entry::Entry,
+    key::Key,
+    version::Position,
+};
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
 };
+
+/// No position: none has the time 0.
+const SOUGHT: u64 = 1;
 
 /// A certified copy of a value: at the journal's position `as_of`, this was the key's value.
 #[derive(Debug)]
@@ -16,6 +25,9 @@ pub struct CachedEntry {
     pub as_of: Position,
     /// The journal's position up to which nothing is known to have happened to it, as a [word](Position::packed).
     known: AtomicU64,
+    /// Where its value was recorded, as a word, which is never before it; 0 where that is not known, and [`SOUGHT`] where a
+    /// sync did not tell either.
+    recorded: AtomicU64,
     /// When it was last known to be current, in [steady](crate::Clock::steady_ms) milliseconds; `i64::MIN` for never.
     pub read_at_ms: AtomicI64,
     /// From this millisecond on it is not returned: the level's TTL or the value's expiry, whichever is first.
@@ -36,6 +48,7 @@ impl CachedEntry {
         CachedEntry {
             as_of,
             known: AtomicU64::new(as_of.packed()),
+            recorded: AtomicU64::new(0),
             read_at_ms: AtomicI64::new(i64::MIN),
             deadline_ms: entry.expires_at_ms.min(now_ms.saturating_add(ttl_ms(config))),
             reads: AtomicU64::new(0),
@@ -52,6 +65,7 @@ impl CachedEntry {
             entry: Arc::clone(&self.entry),
             as_of: self.as_of,
             known: self.known.load(Relaxed).into(),
+            recorded: self.recorded.load(Relaxed).into(),
             read_at_ms: self.read_at_ms.load(Relaxed).into(),
             deadline_ms: self.deadline_ms.min(deadline_ms),
             reads: self.reads.load(Relaxed).into(),
@@ -69,6 +83,28 @@ impl CachedEntry {
     /// Remembers that up to there nothing has.
     pub(crate) fn know(&self, until: Position) {
         self.known.fetch_max(until.packed(), Relaxed);
+    }
+
+    /// Remembers where its value was recorded.
+    pub(crate) fn record(&self, at: Position) {
+        self.recorded.store(at.packed_up(), Relaxed);
+    }
+
+    /// Remembers that a sync did not tell where its value was recorded.
+    pub(crate) fn sought_record(&self) {
+        let _ = self.recorded.compare_exchange(0, SOUGHT, Relaxed, Relaxed);
+    }
+
+    /// What whoever reads it has seen.
+    pub(crate) fn position(&self) -> CachePosition {
+        let recorded = self.recorded.load(Relaxed);
+        CachePosition::of_value(&self.entry, if recorded == SOUGHT { 0 } else { recorded })
+    }
+
+    /// Whether a sync may tell where its value was recorded, which is not known: it may have come since the journal was last
+    /// read, at `now_ms`.
+    pub(crate) fn awaits_record(&self, now_ms: u64) -> bool {
+        self.recorded.load(Relaxed) == 0 && !cache_position::is_over(&self.entry, now_ms)
     }
 
     /// The key under which it is in a memory, unless it has left.

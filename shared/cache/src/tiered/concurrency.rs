@@ -286,7 +286,7 @@ fn read(world: &World) {
 }
 
 fn read_anew(world: &World) {
-    world.get(&key(0), Read { no_cache: true });
+    world.get(&key(0), Read { no_cache: true, ..Read::default() });
 }
 
 fn write(world: &World) {
@@ -350,7 +350,7 @@ fn what_one_read_learns_does_not_vouch_for_a_copy_that_another_has_found_before(
 fn what_was_invalidated_is_not_found_again_by_a_late_reply() {
     let invalidate: fn(&World) = |world| {
         world.invalidate_elsewhere(&key(0));
-        world.get(&key(0), Read { no_cache: true });
+        world.get(&key(0), Read { no_cache: true, ..Read::default() });
     };
     in_many_orders(|world| world.put_elsewhere(&key(0)), &[invalidate, read_anew, read_anew, read_anew]);
 }

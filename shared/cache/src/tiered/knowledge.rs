@@ -42,10 +42,11 @@ impl TieredCache {
         }
         let now_ms = self.clock.now_ms();
         for change in &delta.changes {
-            if let Some(copy) = self.memory.get(&change.0, now_ms)
-                && SyncDelta::covers(change, copy.entry.version, copy.as_of)
-            {
+            let Some(copy) = self.memory.get(&change.0, now_ms) else { continue };
+            if SyncDelta::covers(change, copy.entry.version, copy.as_of) {
                 self.memory.remove(&change.0, now_ms);
+            } else if copy.entry.version == change.1 {
+                copy.record(change.2);
             }
         }
     }

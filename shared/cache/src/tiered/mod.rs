@@ -15,6 +15,7 @@ mod knowledge;
 mod list;
 mod open_error;
 mod outbox;
+mod position;
 mod read;
 mod setup;
 mod sync;

@@ -1,6 +1,7 @@
 //! What a sweep met: distinct keys, each counted once however many levels hold it.
 
 use crate::{
+    cache_position::CachePosition,
     level::{Level, Levels},
     lock::{Held, Lock, whole},
     outcome::{Invalidated, Reclaim},
@@ -43,11 +44,11 @@ impl MatchCounter {
         self.census().keys.len() as u64
     }
 
-    pub(crate) fn into_invalidated(self, degraded: bool, reclaim: Reclaim) -> Invalidated {
+    pub(crate) fn into_invalidated(self, degraded: bool, position: CachePosition, reclaim: Reclaim) -> Invalidated {
         let census = self.census.into_inner();
         let mut samples = census.samples;
         samples.sort_unstable();
-        Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded, reclaim }
+        Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded, position, reclaim }
     }
 
     fn census(&self) -> Held<'_, Census> {

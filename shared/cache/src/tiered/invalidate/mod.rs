@@ -18,6 +18,7 @@ use crate::tiered::{
     view::{CaughtUp, Stop, View},
 };
 use crate::{
+    cache_position::CachePosition,
     dynamo::Noted,
     key::Key,
     level::{Level, Levels},
@@ -59,7 +60,9 @@ impl TieredCache {
                 }
             };
             match request.max_affected {
-                _ if request.dry_run => return Ok(counter.into_invalidated(false, Reclaim::Complete)),
+                _ if request.dry_run => {
+                    return Ok(counter.into_invalidated(false, CachePosition::default(), Reclaim::Complete));
+                }
                 Some(most) if counter.count() > most => return Err(CacheError::TooMany { matched: counter.count() }),
                 _ => {}
             }
@@ -108,7 +111,8 @@ impl View<'_> {
                 Ok((written, meant)) => {
                     let account = request.account.as_deref();
                     if let Some((counter, reclaim)) = self.remove_meant(&written, &meant, account, pace).await? {
-                        return Ok(counter.into_invalidated(false, reclaim));
+                        let position = CachePosition::recorded(meant.at);
+                        return Ok(counter.into_invalidated(false, position, reclaim));
                     }
                 }
                 Err(down) if self.source_of_truth() == SourceOfTruth::L2 => {
@@ -259,7 +263,7 @@ impl View<'_> {
             self.knowledge().bar_fills();
             self.memory.remove_matching(|key, copy| request.selector.touches(key.as_str(), &copy.entry.tags));
         }
-        Ok(counter.into_invalidated(degraded, reclaim))
+        Ok(counter.into_invalidated(degraded, self.unrecorded_now(), reclaim))
     }
 
     /// Counts what own L1 has of a sweep's selector.

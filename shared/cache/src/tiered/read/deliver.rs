@@ -43,6 +43,9 @@ impl View<'_> {
         }
         let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
         copy.know(knowledge.known());
+        if let Some(at) = knowledge.position_of(key, source.entry.version) {
+            copy.record(at);
+        }
         panic_at(Panic::Fill);
         self.memory.insert(key.clone(), Arc::clone(&copy)).then_some(copy)
     }
@@ -61,6 +64,9 @@ impl View<'_> {
     /// Answers without keeping the value in L1.
     pub(crate) fn hand_over(&self, key: &Key, source: Source, level: Level) -> Hit {
         let copy = Arc::new(source.copy(&self.clock, &self.setup.config, self.revalidate_ms()));
+        if let Some(at) = self.knowledge().position_of(key, source.entry.version) {
+            copy.record(at);
+        }
         self.hit(key, &copy, level)
     }
 
@@ -68,6 +74,6 @@ impl View<'_> {
         let now_ms = self.clock.now_ms();
         let access_count = self.count_read(key, copy, now_ms);
         let last_accessed_ms = copy.last_read_ms.swap(now_ms, Relaxed);
-        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms }
+        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms, position: copy.position() }
     }
 }

@@ -62,6 +62,8 @@ struct Ground {
     known: Position,
     as_of: AsOf,
     looked: Option<Looked>,
+    /// The reader has seen what only L3 may know of yet.
+    only_l3: bool,
 }
 
 impl TieredCache {
@@ -105,6 +107,7 @@ impl View<'_> {
         most_bytes: usize,
     ) -> Result<Vec<Option<Result<Lookup, CacheError>>>, Stop> {
         let mut many = Many::of(keys, self.path(), most_bytes);
+        let read = self.heed(read);
         let by_redis = self.uses(Level::L2);
         if !by_redis {
             self.follow(FOLLOW_INTERVAL_MS).await;
@@ -157,7 +160,7 @@ impl View<'_> {
             }
             false => self.ask_index(&unsure, commands).await?,
         };
-        let ground = Ground { known: before.position, as_of, looked };
+        let ground = Ground { known: before.position, as_of, looked, only_l3: self.only_l3_may_tell(read) };
         let mut again = self.settle_held(many, &held, read, &ground).await;
         for (reply, places) in replies.into_iter().zip(places) {
             again.extend(self.take_copies(many, reply, &places, &ground));
@@ -202,14 +205,18 @@ impl View<'_> {
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
-            let settled = copy.as_ref().map(|copy| self.confirm_or_drop(wanted.key, copy, ground.looked.as_ref()));
-            match (copy, settled) {
-                (Some(copy), Some(Some(true))) => {
+            let Some(copy) = copy.filter(|_| !self.journal_may_lack(read)) else {
+                gone.push((at, 0));
+                continue;
+            };
+            let settled = self.confirm_or_drop(wanted.key, &copy, ground.looked.as_ref());
+            match settled {
+                Some(true) => {
                     wanted.path.l1 = Step::Hit;
                     many.bytes += wanted.found(Ok(Some(self.hit(wanted.key, &copy, Level::L1))));
                 }
-                (Some(copy), Some(None)) => untrusted.push((at, wanted.key, copy, wanted.path)),
-                (copy, _) => gone.push((at, copy.map_or(0, |copy| copy.entry.stored_bytes))),
+                None => untrusted.push((at, wanted.key, copy, wanted.path)),
+                Some(false) => gone.push((at, copy.entry.stored_bytes)),
             }
         }
         let confirming: Vec<_> = untrusted
@@ -257,6 +264,10 @@ impl View<'_> {
     fn take_copy(&self, many: &mut Many<'_>, at: usize, found: Option<Found>, ground: &Ground) {
         let wanted = &mut many.wanted[at];
         match self.judge(wanted.key, found, ground.looked.as_ref(), &mut wanted.path) {
+            Shared::Trusted(found, entry) if ground.only_l3 => {
+                wanted.path.l2 = Step::Stale;
+                wanted.doubtful = Some((found, Some(entry)));
+            }
             Shared::Trusted(found, entry) => {
                 let source = self.source_in_redis(ground.known, &found, entry);
                 let hit = self.deliver(wanted.key, ground.as_of, source, Level::L2);

@@ -73,6 +73,7 @@ impl View<'_> {
         mut miss: Option<&mut Miss>,
         path: &mut Path,
     ) -> Result<Option<Hit>, Stop> {
+        let read = self.heed(read);
         if !self.uses(Level::L2) {
             self.follow(FOLLOW_INTERVAL_MS).await;
             self.in_force()?;
@@ -88,7 +89,7 @@ impl View<'_> {
             self.follow(FOLLOW_INTERVAL_MS).await;
         }
         self.in_force()?;
-        match asked.and_then(|asked| self.get_from_redis(key, asked, path)) {
+        match asked.and_then(|asked| self.get_from_redis(key, read, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
             Ok(Err(shared)) => Ok(self.get_from_register(key, read, miss, Some(shared), path).await?),
             Err(down) => {
@@ -111,7 +112,9 @@ impl View<'_> {
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
         let (is_due, settled) = self.outlook(now_ms);
-        self.get_if(key, path, settled, |copy| !read.no_cache && (!is_due || self.is_recent(copy, now_ms)))
+        self.get_if(key, path, settled, |copy| {
+            !read.no_cache && (!is_due || self.is_recent(copy, now_ms)) && !self.awaits_record(copy, read)
+        })
     }
 
     /// The copy in L1, if it is one that may be trusted, and nothing is known that speaks against it: where it is known to be
@@ -143,7 +146,11 @@ impl View<'_> {
     /// Syncs when that is due, or asks the index where what is known does not reach back, and reads L2 unless L1 may answer
     /// now: one round trip.
     async fn ask_redis(&self, key: &Key, read: Read, miss: Option<&mut Miss>, path: &mut Path) -> Result<Asked, Down> {
-        let due = miss.is_some() || read.no_cache || self.owes_notes() || self.is_due(i64::MIN, self.clock.steady_ms());
+        let due = miss.is_some()
+            || read.no_cache
+            || !read.at_least.is_nothing()
+            || self.owes_notes()
+            || self.is_due(i64::MIN, self.clock.steady_ms());
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
         let before = self.as_of();
@@ -161,9 +168,13 @@ impl View<'_> {
             false if held => Synced::unasked(Vec::new(), before),
             false => Synced::unasked(vec![self.ask(read_copy()).await?], before),
         };
-        if held && let Some(copy) = self.memory.get(key, self.clock.now_ms()) {
+        if held
+            && !self.journal_may_lack(read)
+            && let Some(copy) = self.memory.get(key, self.clock.now_ms())
+        {
             let settled = self.confirm_or_drop(key, &copy, looked.as_ref());
             if settled == Some(true) {
+                copy.sought_record();
                 path.l1 = Step::Hit;
                 return Ok(Asked::Memory(copy));
             }
@@ -183,13 +194,23 @@ impl View<'_> {
     }
 
     /// L1 after a sync, or else L2. The inner error says what L2 had when it could not answer.
-    fn get_from_redis(&self, key: &Key, asked: Asked, path: &mut Path) -> Result<Result<Hit, Shared>, Down> {
+    fn get_from_redis(
+        &self,
+        key: &Key,
+        read: Read,
+        asked: Asked,
+        path: &mut Path,
+    ) -> Result<Result<Hit, Shared>, Down> {
         let (reply, known, as_of, looked) = match asked {
             Asked::Memory(copy) => return Ok(Ok(self.hit(key, &copy, Level::L1))),
             Asked::Confirmed(copy) => return Ok(Ok(self.hit(key, &copy, Level::L3))),
             Asked::Redis { reply, known, as_of, looked } => (reply, known, as_of, looked),
         };
         Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
+            Shared::Trusted(found, entry) if self.only_l3_may_tell(read) => {
+                path.l2 = Step::Stale;
+                Err(Shared::Distrusted(found, Some(entry)))
+            }
             Shared::Trusted(found, entry) => {
                 Ok(self.deliver(key, as_of, self.source_in_redis(known, &found, entry), Level::L2))
             }
@@ -232,7 +253,7 @@ impl View<'_> {
     ) -> Result<Option<Hit>, CacheError> {
         let as_of = self.as_of();
         let reachable = !matches!(path.l2, Step::Unavailable | Step::Disabled);
-        let known_ms = self.learn_open_invalidations(reachable, self.window_ms(read)).await?;
+        let known_ms = self.learn_open_invalidations_for(read, reachable).await?;
         if self.source_of_truth() == SourceOfTruth::L2 {
             if let Some(Shared::Distrusted(found, _)) = shared {
                 self.drop_copy(key, as_of, &found, None).await;
@@ -341,6 +362,26 @@ impl View<'_> {
             self.memory.remove(key, now_ms);
         }
         self.get_from_register(key, read, None, None, path).await
+    }
+
+    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
+    pub(crate) fn only_l3_may_tell(&self, read: Read) -> bool {
+        self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
+    }
+
+    /// Makes sure that the open invalidations are known well enough for a read that takes a row of L3.
+    pub(crate) async fn learn_open_invalidations_for(&self, read: Read, reachable: bool) -> Result<i64, CacheError> {
+        let is_told = reachable && !self.journal_may_lack(read);
+        self.learn_open_invalidations(is_told, self.window_ms(read)).await
+    }
+
+    /// Whether the reader is better told of a copy in L1 after a sync: that may say where its value was recorded, and what is
+    /// not known costs the next container more.
+    fn awaits_record(&self, copy: &CachedEntry, read: Read) -> bool {
+        if read.at_least.is_nothing() || !self.uses(Level::L2) {
+            return false;
+        }
+        copy.awaits_record(self.knowledge().time_ms())
     }
 
     /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.

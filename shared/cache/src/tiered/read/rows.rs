@@ -42,7 +42,7 @@ impl View<'_> {
         }
         let as_of = self.as_of();
         let in_reach = open.iter().any(|at| many.wanted[*at].is_in_reach_of_redis());
-        let known_ms = match self.learn_open_invalidations(in_reach, self.window_ms(read)).await {
+        let known_ms = match self.learn_open_invalidations_for(read, in_reach).await {
             Ok(known_ms) => known_ms,
             Err(error) => return fail(many, &open, &error.chain()),
         };

@@ -15,7 +15,7 @@ use crate::{
     record::Change,
     redis::{Command, Done, Outcome, Reply, WriteCopy, appended},
     source_of_truth::{Expected, SourceOfTruth},
-    version::Version,
+    version::{Position, Version},
 };
 use bytes::Bytes;
 use futures_util::{
@@ -71,10 +71,10 @@ pub(crate) enum Ended {
 /// How the others learn of a mutation that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Told {
-    /// By the journal, and nothing else has come to the key since.
-    Journal,
+    /// By the journal, which has it there, and nothing else has come to the key since.
+    Journal(Position),
     /// By the journal, where something else has come to the key since, or may have: its value stays out of own L1.
-    JournalPassed,
+    JournalPassed(Position),
     /// By a note, because Redis was not told: it is degraded.
     Note,
     /// They need not: nobody goes by the journal.
@@ -83,13 +83,16 @@ pub(crate) enum Told {
 }
 
 impl Told {
-    fn by_journal(unchanged: bool) -> Told {
-        if unchanged { Told::Journal } else { Told::JournalPassed }
+    fn by_journal(at: Position, unchanged: bool) -> Told {
+        if unchanged { Told::Journal(at) } else { Told::JournalPassed(at) }
     }
 
-    /// Whether the journal says so.
-    pub(crate) fn is_in_journal(self) -> bool {
-        matches!(self, Told::Journal | Told::JournalPassed)
+    /// Where the journal has it, if it has.
+    pub(crate) fn recorded(self) -> Option<Position> {
+        match self {
+            Told::Journal(at) | Told::JournalPassed(at) => Some(at),
+            Told::Note | Told::Nobody => None,
+        }
     }
 
     /// Whether it has the bound Λ.
@@ -99,7 +102,7 @@ impl Told {
 
     /// Whether own L1 may hold the new value.
     pub(crate) fn may_fill(self) -> bool {
-        matches!(self, Told::Journal | Told::Nobody)
+        matches!(self, Told::Journal(_) | Told::Nobody)
     }
 }
 
@@ -204,11 +207,11 @@ impl View<'_> {
         let told = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
             Ok(checked) => {
                 let since = checked.since();
-                self.told(checked.replies).map(|outcome| (outcome, since))
+                self.told(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
             }
             Err(down) => Err(down.into()),
         };
-        let (outcome, since) = match told {
+        let (recorded, outcome, since) = match told {
             Ok(told) => {
                 untold.settle();
                 told
@@ -241,7 +244,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
-        effect.told = Told::by_journal(unchanged || planted(Bug::FilledThoughCovered));
+        effect.told = Told::by_journal(recorded, unchanged || planted(Bug::FilledThoughCovered));
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
@@ -259,7 +262,7 @@ impl View<'_> {
         let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
-        let outcome = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        let (recorded, outcome) = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
         untold.settle();
         match outcome.done {
             Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
@@ -277,7 +280,7 @@ impl View<'_> {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
-            told: Told::by_journal(since == Since::Unchanged),
+            told: Told::by_journal(recorded, since == Since::Unchanged),
         }))
     }
 
@@ -328,15 +331,15 @@ impl View<'_> {
         }
     }
 
-    /// Reads the replies to a record and a copy command, in that order.
-    fn told(&self, replies: Vec<Reply>) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+    /// Reads the replies to a record and a copy command, in that order: where the one is, and what the other did.
+    fn told(&self, replies: Vec<Reply>) -> Result<(Position, Outcome), Box<dyn std::error::Error + Send + Sync>> {
         let mut replies = replies.into_iter();
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
         };
         let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
-        record?.ok_or("the operation took too long")?;
-        Ok(Outcome::parse(copy)?)
+        let recorded = record?.ok_or("the operation took too long")?;
+        Ok((recorded, Outcome::parse(copy)?))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::tiered::{
     write::commit::{Begun, Effect, Told},
 };
 use crate::{
+    cache_position::CachePosition,
     clock::elapsed_ms,
     codec::{self, Attributes, Payload},
     coherence::AsOf,
@@ -135,7 +136,7 @@ impl View<'_> {
     /// The as-of position by which a mutation's own value may go into L1. What others have read before may not, also
     /// where the journal does not say so.
     fn own_as_of(&self, begun: &Begun, told: Told) -> AsOf {
-        if told.is_in_journal() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
+        if told.recorded().is_some() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
     }
 
     pub(crate) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
@@ -151,12 +152,23 @@ impl View<'_> {
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.told.may_fill() && self.fill(key, as_of, &source).is_some() {
+        if effect.told.may_fill()
+            && let Some(copy) = self.fill(key, as_of, &source)
+        {
+            if let Some(at) = effect.told.recorded() {
+                copy.record(at);
+            }
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
         let created = effect.was_live.is_empty() && !begun.held;
-        Stored { entry, created, levels, degraded: effect.told.is_degraded(), path }
+        let position = self.position_after(effect.told);
+        Stored { entry, created, levels, degraded: effect.told.is_degraded(), position, path }
+    }
+
+    /// What whoever is told of a mutation has seen.
+    pub(crate) fn position_after(&self, told: Told) -> CachePosition {
+        told.recorded().map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
     }
 
     /// Drops the key from own L1.

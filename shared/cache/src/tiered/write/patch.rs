@@ -18,6 +18,7 @@ use crate::tiered::{
     write::condition::Current,
 };
 use crate::{
+    cache_position::CachePosition,
     codec::{self, Attributes, Payload},
     config::Format,
     entry::Entry,
@@ -80,7 +81,9 @@ impl TieredCache {
         }
         // A reader waits for L3 no longer than for any one answer of it.
         match timeout(self.store.timeout(), self.revise(key, Change::Read).boxed()).await {
-            Ok(Ok(Some(Patched { entry, .. }))) if entry.checksum == hit.entry.checksum => hit.entry = entry,
+            Ok(Ok(Some(Patched { entry, position, .. }))) if entry.checksum == hit.entry.checksum => {
+                (hit.entry, hit.position) = (entry, position);
+            }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(error = error.chain(), "the end of an entry that was read stays"),
             Err(_) => tracing::debug!("the end of an entry that was read may stay"),
@@ -112,14 +115,17 @@ impl View<'_> {
             let revision = match written.take() {
                 Some(own) if expected == Expected::Version(own.entry.version) && !self.is_meant(key, &own.entry) => own,
                 // What stands now is newer, or an invalidation is about to remove this.
-                Some(own) => return Ok(Some(own.passed(path))),
+                Some(own) => return Ok(Some(own.passed(self.unrecorded_now(), path))),
                 None => {
                     change.check(current.as_ref())?;
                     let Some(current) = current else { return Ok(None) };
                     let owner = change.owner(&current, &begun.answers);
                     match change.apply(&current.entry, begun.began_ms)? {
                         Some(entry) => Revision::of(&current, entry, owner, self.setup.config.enabled()),
-                        None => return Ok(Some(unchanged(current.entry, path))),
+                        None => {
+                            let position = self.position_of(key, &current.entry);
+                            return Ok(Some(unchanged(current.entry, position, path)));
+                        }
                     }
                 }
             };
@@ -166,14 +172,14 @@ impl View<'_> {
         let is_invalidated = |tags| self.knowledge().is_invalidated(kept_in(&entry), key, tags, begun.as_of.position);
         if is_invalidated(&revision.before) || is_invalidated(&entry.tags) {
             self.withdraw(key, by, entry.version).await?;
-            return Ok(Some(Revision { entry, ..revision }.passed(path)));
+            return Ok(Some(Revision { entry, ..revision }.passed(self.unrecorded_now(), path)));
         }
         let Ended::Done(effect) = ended else {
             *written = Some(Revision { entry, ..revision });
             return Ok(None);
         };
-        let Stored { entry, levels, degraded, path, .. } = self.stored(key, entry, &begun, effect, path);
-        Ok(Some(Patched { entry, changed: true, levels, degraded, path }))
+        let Stored { entry, levels, degraded, position, path, .. } = self.stored(key, entry, &begun, effect, path);
+        Ok(Some(Patched { entry, changed: true, levels, degraded, position, path }))
     }
 
     /// What is asked of Redis before: whether there is room, or, where L3 cannot say it, in whose stock the entry is.
@@ -270,13 +276,13 @@ impl Revision {
     }
 
     /// The answer where it was written, and something came right behind it.
-    fn passed(self, path: Path) -> Patched {
-        Patched { entry: Arc::new(self.entry), changed: true, levels: Levels::NONE, degraded: false, path }
+    fn passed(self, position: CachePosition, path: Path) -> Patched {
+        Patched { entry: Arc::new(self.entry), changed: true, levels: Levels::NONE, degraded: false, position, path }
     }
 }
 
-fn unchanged(entry: Entry, path: Path) -> Patched {
-    Patched { entry: Arc::new(entry), changed: false, levels: Levels::NONE, degraded: false, path }
+fn unchanged(entry: Entry, position: CachePosition, path: Path) -> Patched {
+    Patched { entry: Arc::new(entry), changed: false, levels: Levels::NONE, degraded: false, position, path }
 }
 
 /// The level that an entry ends with.

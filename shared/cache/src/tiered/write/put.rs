@@ -102,7 +102,8 @@ impl View<'_> {
                     {
                         levels = levels.with(Level::L1);
                     }
-                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), path });
+                    let position = self.position_after(effect.told);
+                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), position, path });
                 }
             }
         }
