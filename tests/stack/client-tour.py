@@ -16,6 +16,7 @@ from strata_client.models import (
     ErrorBodyCode,
     GetStatsSeparator,
     Invalidate,
+    InvalidationState,
     JobState,
     L1Config,
     Level,
@@ -81,7 +82,7 @@ def entries(suffix):
 
 
 def bulk():
-    """Many entries: counted, invalidated, loaded."""
+    """Many entries: counted, invalidated, brought back, loaded."""
     counted = take("invalidate", body=Invalidate(pattern="tenant/7/*", dry_run=True))
     assert (counted.invalidated_count, counted.sample_keys) == (1, [KEY]), counted
     both = Invalidate(pattern="tenant/7/*", tags=["customer"])
@@ -95,6 +96,11 @@ def bulk():
     assert (stored.status, found.status, found.found, found.value) == (201, 200, True, None), (stored, found)
     assert take("invalidate", body=Invalidate(keys=[f"{KEY}:1"], except_tags=["pinned"])).invalidated_count == 1
     assert take("explain", key=f"{KEY}:1").reason == Reason.INVALIDATED_BY_KEY
+    removed = take("invalidate", body=Invalidate(keys=[KEY], reason="a mistake", undo_seconds=60))
+    undone = take("undo_invalidation", removed.invalidation_id)
+    assert (undone.restored, undone.overwritten, undone.expired) == (1, 0, 0), undone
+    last = take("list_invalidations", limit=10).invalidations[0]
+    assert (last.invalidation_id, last.state) == (removed.invalidation_id, InvalidationState.UNDONE), last
     listed = take("list_keys", prefix="tenant/7/", limit=10)
     assert [line.key for line in listed.keys] == [KEY], listed
     assert take("list_tags", prefix="customer").tags == []

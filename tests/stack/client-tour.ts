@@ -49,7 +49,7 @@ assert.ok(answered(await cache.PATCH("/entries", { ...byQuery, body: { add_tags:
 assert.ok(answered(await cache.DELETE("/entries", byQuery)).success);
 answered(await cache.PUT("/entries", { ...byQuery, body: { value: null } }));
 
-// Many entries: counted, invalidated, explained, listed, loaded.
+// Many entries: counted, invalidated, explained, brought back, listed, loaded.
 const counted = answered(await cache.POST("/invalidate", { body: { pattern: "tenant/7/*", dry_run: true } }));
 assert.deepEqual([counted.invalidated_count, counted.sample_keys], [1, [KEY]]);
 const operations = [
@@ -62,6 +62,11 @@ assert.equal(answered(await cache.POST("/invalidate", { body: { keys: [`${KEY}:1
 const why = answered(await cache.GET("/explain", { params: { query: { key: `${KEY}:1` } } }));
 // A miss, or stale: within the window, the container may have it.
 assert.deepEqual([why.verdict === "hit", why.reason], [false, "invalidated_by_key"]);
+const removed = answered(await cache.POST("/invalidate", { body: { keys: [KEY], undo_seconds: 60 } }));
+const undo = { params: { path: { invalidation_id: removed.invalidation_id! } } };
+assert.equal(answered(await cache.POST("/invalidate/{invalidation_id}/undo", undo)).restored, 1);
+const [last] = answered(await cache.GET("/invalidations", { params: { query: { limit: 10 } } })).invalidations;
+assert.deepEqual([last?.invalidation_id, last?.state], [removed.invalidation_id, "undone"]);
 const listed = answered(await cache.GET("/keys", { params: { query: { prefix: "tenant/7/", limit: 10 } } }));
 assert.deepEqual(listed.keys.map(({ key }) => key), [KEY]);
 assert.deepEqual(answered(await cache.GET("/tags", { params: { query: { prefix: "customer" } } })).tags, []);

@@ -9,15 +9,20 @@ use strata_cache::Key;
 
 /// The key that `call` is about, which its caller may touch.
 pub fn key(call: &mut Call<'_>) -> Result<Key, ApiError> {
-    let key = read(&call.event)?;
+    key_beside(call, &[])
+}
+
+/// The same where other parameters may be given as well.
+pub fn key_beside(call: &mut Call<'_>, others: &[&str]) -> Result<Key, ApiError> {
+    let key = read(&call.event, others)?;
     call.trace.key(&key);
     call.principal.may_touch(&key)?;
     Ok(key)
 }
 
 /// The key that `event` names.
-fn read(event: &Event) -> Result<Key, Problem> {
-    let text = match (event.path_parameter("key"), in_query(event)?) {
+fn read(event: &Event, others: &[&str]) -> Result<Key, Problem> {
+    let text = match (event.path_parameter("key"), in_query(event, others)?) {
         (Some(path), None) => path?,
         (None, Some(query)) => query.to_owned(),
         (Some(_), Some(_)) => return Err(Problem::new("key", "must be given by path or by query, not by both")),
@@ -26,8 +31,9 @@ fn read(event: &Event) -> Result<Key, Problem> {
     Key::new(text).map_err(|error| Problem::new("key", error.to_string()))
 }
 
-fn in_query(event: &Event) -> Result<Option<&str>, Problem> {
-    if let Some(other) = event.query.keys().find(|name| *name != "key") {
+fn in_query<'e>(event: &'e Event, others: &[&str]) -> Result<Option<&'e str>, Problem> {
+    let is_other = |name: &&String| *name != "key" && !others.contains(&name.as_str());
+    if let Some(other) = event.query.keys().find(is_other) {
         let name: String = other.chars().take(64).collect();
         return Err(Problem::new(name, "is not a known query parameter; a ? in a path is written %3F"));
     }
@@ -47,7 +53,7 @@ mod tests {
 
     fn addressed(path: Value, query: Value) -> Result<String, String> {
         let event = json!({"pathParameters": path, "multiValueQueryStringParameters": query});
-        let key = read(&serde_json::from_value(event).unwrap());
+        let key = read(&serde_json::from_value(event).unwrap(), &[]);
         key.map(|key| key.as_str().to_owned()).map_err(|problem| format!("{} {}", problem.field, problem.message))
     }
 

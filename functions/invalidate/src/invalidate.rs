@@ -32,6 +32,10 @@ struct Answered<'a> {
     sample_keys: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Not::not")]
     degraded: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invalidation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_until: Option<Timestamp>,
 }
 
 /// Invalidates what the request's body means.
@@ -72,6 +76,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         // Keys are what a token reads, so one that may only write is told their number.
         sample_keys: (request.dry_run && call.principal.require(Scope::Read).is_ok()).then_some(done.samples),
         degraded: done.degraded,
+        invalidation_id: done.undo.as_ref().map(|undo| &*undo.id),
+        undo_until: done.undo.as_ref().map(|undo| Timestamp::floor(undo.until_ms)),
     };
     Response::json(StatusCode::OK, &answered)
 }

@@ -18,7 +18,7 @@ const MAX_LIMIT: usize = 1000;
 /// Longest time to wait, in seconds: with what the rest takes it is less than API Gateway waits.
 const MAX_WAIT_SECONDS: u64 = 20;
 /// The kinds there are.
-const KINDS: [&str; 4] = ["put", "delete", "invalidate", "config"];
+const KINDS: [&str; 5] = ["put", "delete", "invalidate", "undo", "config"];
 /// Longest subject that a token may have, in bytes.
 const MAX_SUBJECT_BYTES: usize = 256;
 

@@ -7,7 +7,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Invalidate, Key, Levels, Pattern, Selector};
+use strata_cache::{Invalidate, Key, Levels, Pattern, Selector, undo::MOST_SECONDS};
 
 /// Longest reason in bytes.
 const MAX_REASON_BYTES: usize = 256;
@@ -17,8 +17,8 @@ const MAX_KEYS: usize = 500;
 
 /// What names the entries: one of these.
 const NAMED: [&str; 3] = ["pattern", "tags", "keys"];
-const FIELDS: [&str; 9] =
-    ["pattern", "tags", "match", "keys", "except_tags", "levels", "reason", "dry_run", "max_affected"];
+const FIELDS: [&str; 10] =
+    ["pattern", "tags", "match", "keys", "except_tags", "levels", "reason", "dry_run", "max_affected", "undo_seconds"];
 
 type Said<T> = Result<T, Cow<'static, str>>;
 
@@ -44,6 +44,7 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
     let dry_run = fields.optional("dry_run", |raw| from_str(raw).map_err(|_| "must be true or false"));
     let max_affected =
         fields.optional("max_affected", |raw| from_str(raw).map_err(|_| "must be an integer that is not negative"));
+    let undo_seconds = fields.optional("undo_seconds", undo_seconds);
     let named = NAMED.iter().filter(|name| fields.has(name)).count();
     if named > 1 {
         let one_more = if fields.has("keys") { "keys" } else { "tags" };
@@ -80,6 +81,7 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
         account: Some(principal.account()),
         dry_run: dry_run.unwrap_or(false),
         max_affected,
+        undo_seconds,
     })
 }
 
@@ -91,6 +93,12 @@ fn pattern(raw: &str) -> Said<Pattern> {
 fn some_tags(raw: &str) -> Said<Vec<Arc<str>>> {
     let tags = lists::tags(raw)?;
     if tags.is_empty() { Err("must name at least one tag".into()) } else { Ok(tags) }
+}
+
+/// For how long an invalidation can be undone, in seconds.
+fn undo_seconds(raw: &str) -> Said<u32> {
+    let seconds = from_str(raw).ok().filter(|seconds| *seconds <= MOST_SECONDS);
+    seconds.ok_or_else(|| format!("must be an integer from 0 to {MOST_SECONDS}").into())
 }
 
 fn reason(raw: &str) -> Said<String> {

@@ -56,6 +56,7 @@ pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Valu
     info!(
         jobs_woken = done.jobs_woken,
         invalidations_adopted = done.invalidations_adopted,
+        invalidations_tidied = done.invalidations_tidied,
         members_swept = done.members_swept,
         sweep_finished = done.sweep_finished,
         census_finished = done.census_finished,
@@ -65,6 +66,7 @@ pub(crate) async fn maintain(cache: &TieredCache, time: Duration) -> Result<Valu
     Ok(json!({
         "jobs_woken": done.jobs_woken,
         "invalidations_adopted": done.invalidations_adopted,
+        "invalidations_tidied": done.invalidations_tidied,
         "members_swept": done.members_swept,
         "sweep_finished": done.sweep_finished,
         "census_finished": done.census_finished,

@@ -10,7 +10,7 @@ use lambda_http::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{borrow::Cow, error::Error as StdError, fmt};
-use strata_cache::{CacheError, Key, Level, Levels, Standing, limits::WINDOW_SECONDS};
+use strata_cache::{CacheError, Key, Level, Levels, Standing, UndoRefusal, limits::WINDOW_SECONDS};
 
 #[cfg(test)]
 mod tests;
@@ -110,6 +110,8 @@ pub enum ApiError {
     Unanswered,
     /// Other changes of the same key kept overtaking this one.
     Contended,
+    /// An undo is not made.
+    Undo(UndoRefusal),
     /// A mistake of ours; the cause is for the log.
     Internal(Box<dyn StdError + Send + Sync>),
 }
@@ -164,6 +166,7 @@ impl From<CacheError> for ApiError {
                 "was given with another request before; a new request needs a new one",
             )]),
             CacheError::Contended => ApiError::Contended,
+            CacheError::Undo(refusal) => ApiError::Undo(refusal),
         }
     }
 }
@@ -219,6 +222,9 @@ impl ApiError {
             ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
                 (StatusCode::SERVICE_UNAVAILABLE, "LEVEL_UNAVAILABLE")
             }
+            ApiError::Undo(UndoRefusal::Unknown) => (StatusCode::NOT_FOUND, "INVALIDATION_NOT_FOUND"),
+            ApiError::Undo(UndoRefusal::Expired { .. }) => (StatusCode::CONFLICT, "UNDO_EXPIRED"),
+            ApiError::Undo(UndoRefusal::Open | UndoRefusal::Unfinished) => (StatusCode::CONFLICT, "UNDO_PENDING"),
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
         }
     }
@@ -253,6 +259,12 @@ impl ApiError {
             ApiError::OutOfTime => "There is more to count than one request has time for; nothing was removed",
             ApiError::Unanswered => "The operation did not end in time, and may have happened; try again",
             ApiError::Contended => "Other changes of this key kept getting in first; try again",
+            ApiError::Undo(UndoRefusal::Unknown) => "There is no such invalidation that this token may undo",
+            ApiError::Undo(UndoRefusal::Expired { .. }) => "The time in which it could be undone is over",
+            ApiError::Undo(UndoRefusal::Open) => {
+                "It, or an older invalidation, has not removed everything yet; try again"
+            }
+            ApiError::Undo(UndoRefusal::Unfinished) => "There is more to bring back; send the request again to go on",
             ApiError::Internal(_) => "An internal error occurred",
         })
     }
@@ -286,6 +298,7 @@ impl ApiError {
             }),
             ApiError::QuotaExceeded { quota, used, limit } => json!({"quota": quota, "used": used, "limit": limit}),
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
+            ApiError::Undo(UndoRefusal::Expired { until_ms }) => json!({"undo_until": Timestamp::floor(*until_ms)}),
             ApiError::RouteNotFound
             | ApiError::PatternForbidden
             | ApiError::PrefixForbidden
@@ -296,6 +309,7 @@ impl ApiError {
             | ApiError::OutOfTime
             | ApiError::Unanswered
             | ApiError::Contended
+            | ApiError::Undo(_)
             | ApiError::Internal(_) => json!({}),
         }
     }
@@ -340,7 +354,11 @@ impl ApiError {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
                 rate_limit::told(response, &[Some(*standing), None])
             }
-            ApiError::LevelUnavailable { .. } | ApiError::OutOfTime | ApiError::Unanswered | ApiError::Contended => {
+            ApiError::LevelUnavailable { .. }
+            | ApiError::OutOfTime
+            | ApiError::Unanswered
+            | ApiError::Contended
+            | ApiError::Undo(UndoRefusal::Open | UndoRefusal::Unfinished) => {
                 response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
             _ => response,

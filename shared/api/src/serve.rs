@@ -90,9 +90,9 @@ async fn beside_connecting(polling: impl Future<Output = Result<(), Error>>, cac
 fn start() -> Result<(TieredCache, Option<Duration>, Cors), Error> {
     telemetry::init();
     let opened = || {
-        let Settings { config, deployment, function_timeout, deployment_key, cors } = Settings::from_env()?;
+        let Settings { cache, function_timeout, deployment_key, cors } = Settings::from_env()?;
         keyed::init(&deployment_key);
-        Ok((TieredCache::open(deployment, config)?, function_timeout, cors))
+        Ok((cache.open()?, function_timeout, cors))
     };
     opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))
 }

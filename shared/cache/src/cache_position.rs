@@ -7,7 +7,7 @@
 //! It never says how far a container has read the journal: that changes with every write of anybody, would make containers
 //! sync for nothing, and would tell when others write.
 
-use crate::{entry::Entry, redis::OPERATION_LIFE, version::Position};
+use crate::{coherence::OPERATION_LIFE, entry::Entry, version::Position};
 
 /// How long after a mutation began the journal has it for sure, in ms: its operation has ended, or its outage note has been
 /// found (Λ), and clocks that differ a little agree that it is so.
@@ -23,6 +23,8 @@ pub struct CachePosition {
 }
 
 impl CachePosition {
+    /// That of whoever has seen nothing.
+    pub const NOTHING: CachePosition = CachePosition { journal: 0, unrecorded_until_ms: 0 };
     /// Length of its bytes.
     pub const BYTES: usize = 16;
 
@@ -47,7 +49,7 @@ impl CachePosition {
 
     /// Whether it asks for nothing.
     pub fn is_nothing(&self) -> bool {
-        *self == CachePosition::default()
+        *self == CachePosition::NOTHING
     }
 
     /// What both of them have seen.

@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// By how much steady time leaps when wall time was put back, in ms: longer than any window. What is kept of time by
@@ -96,6 +96,14 @@ impl Clock {
         }
     }
 
+    /// Tells the clock that an invocation has begun which must end at `deadline_ms`, in ms since the Unix epoch, and has so much
+    /// time in all: to be called first in each, because a container's own clock may be behind after a freeze. On AWS Lambda
+    /// those are the deadline of the invocation's context, and the function's timeout as it is deployed.
+    pub fn invoked(&self, deadline_ms: u64, limit: Duration) {
+        let began_ms = u128::from(deadline_ms).saturating_sub(limit.as_millis());
+        self.observe(i64::try_from(began_ms).unwrap_or(0));
+    }
+
     /// Moves the wall time of a manual clock to `ms`, as if its monotonic clock stood still; does nothing to the system's.
     pub fn set(&self, ms: i64) {
         if let Source::Manual { wall, .. } = &self.0.source {
@@ -162,6 +170,16 @@ fn system_ns() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_invocation_began_its_time_before_its_deadline() {
+        let clock = Clock::system();
+        let now_ms = u64::try_from(clock.now_ms()).expect("it is after 1970");
+        clock.invoked(now_ms + 3_630_000, Duration::from_secs(30));
+        assert!(clock.now_ms() >= i64::try_from(now_ms).expect("it is before the end of time") + 3_600_000);
+        clock.invoked(0, Duration::from_secs(30));
+        assert!(clock.now_ms() < i64::try_from(now_ms).expect("it is before the end of time") + 3_000_000);
+    }
 
     #[test]
     fn runs_ahead_to_the_invocation_and_never_back() {

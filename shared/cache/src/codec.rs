@@ -81,12 +81,7 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
     envelope.extend_from_slice(&[VERSION, format_code(format), compression_code(payload.compression()), flags]);
     envelope.extend_from_slice(&[0; 4]);
     header.write(format, &mut envelope);
-    let header_bytes = envelope.len() - PREFIX_BYTES;
-    debug_assert!(header_bytes <= MAX_HEADER_BYTES, "tags are over their limits");
-    let length = u32::try_from(header_bytes).expect("a header is far below 4 GiB");
-    envelope[PREFIX_BYTES - 4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
-    let seal = xxh3_64(&envelope);
-    envelope.extend_from_slice(&seal.to_le_bytes());
+    finish_header(&mut envelope);
     envelope.extend_from_slice(payload.stored());
     let text = text_in(payload.text(), payload.text());
     let stored = (payload.compression(), payload.stored().len());
@@ -123,6 +118,30 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
     let text = header.text(envelope, start, compression, max_raw_bytes)?;
     let stored = (compression, envelope.len() - start);
     Ok(entry(text, header.checksum, stored, header.into_attributes(), format))
+}
+
+/// The same envelope, of another version: what it says of its value is sealed anew, the payload is as it was.
+///
+/// # Errors
+/// As [`describe`].
+pub(crate) fn with_version(envelope: &Bytes, version: Version) -> Result<Bytes, DecodeError> {
+    let (format, _, header, start) = read_header(envelope)?;
+    let mut renamed = Vec::with_capacity(envelope.len());
+    renamed.extend_from_slice(&envelope[..PREFIX_BYTES]);
+    Header { version, ..header }.write(format, &mut renamed);
+    finish_header(&mut renamed);
+    renamed.extend_from_slice(&envelope[start..]);
+    Ok(renamed.into())
+}
+
+/// Writes the length of the header that ends here, and its seal.
+fn finish_header(envelope: &mut Vec<u8>) {
+    let header_bytes = envelope.len() - PREFIX_BYTES;
+    debug_assert!(header_bytes <= MAX_HEADER_BYTES, "tags are over their limits");
+    let length = u32::try_from(header_bytes).expect("a header is far below 4 GiB");
+    envelope[PREFIX_BYTES - 4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
+    let seal = xxh3_64(envelope);
+    envelope.extend_from_slice(&seal.to_le_bytes());
 }
 
 /// Format, compression, the header, and where the payload begins.

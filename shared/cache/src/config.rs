@@ -182,6 +182,8 @@ pub struct L3Config {
     pub cleanup_interval_hours: u64,
     /// Longest wait for one operation with its retries, in milliseconds.
     pub timeout_ms: u64,
+    /// How long an invalidation or DELETE that says nothing of it can be undone, in seconds; 0 for not at all.
+    pub undo_seconds: u64,
 }
 
 /// Compression of payloads.
@@ -245,6 +247,35 @@ impl Config {
             .collect()
     }
 
+    /// With Redis or Valkey at that URL: `redis://`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://`.
+    #[must_use]
+    pub fn redis_url(mut self, url: impl Into<String>) -> Config {
+        self.l2_config.redis_url = RedisUrl::new(url);
+        self
+    }
+
+    /// With names in Redis that begin so. What shares a table of entries must have the same.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Config {
+        self.l2_config.key_prefix = prefix.into();
+        self
+    }
+
+    /// With the entries in that table of DynamoDB in a region, such as `eu-central-1`.
+    #[must_use]
+    pub fn table(mut self, region: &str, name: impl Into<String>) -> Config {
+        self.l3_config.table_name = name.into();
+        self.l3_config.database_url = format!("dynamodb://{region}/{}", self.l3_config.table_name);
+        self
+    }
+
+    /// With that Δ, in ms, up to 60,000; 0 to look into the journal before each read.
+    #[must_use]
+    pub fn coherence_window_ms(mut self, window_ms: u64) -> Config {
+        self.l1_config.coherence_window_ms = window_ms;
+        self
+    }
+
     /// Largest value in bytes of JSON text.
     pub fn max_entry_bytes(&self) -> usize {
         self.max_entry_size_mb.0 as usize * 1024 * 1024
@@ -289,6 +320,7 @@ impl Default for L3Config {
             max_connections: 5,
             cleanup_interval_hours: 1,
             timeout_ms: 1000,
+            undo_seconds: 0,
         }
     }
 }

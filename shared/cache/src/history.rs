@@ -38,6 +38,28 @@ pub struct MutationFilter {
     pub by: Option<String>,
 }
 
+impl Mutation {
+    /// One of which nothing is told but where, when and what it was.
+    pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
+        Mutation {
+            position,
+            at_ms,
+            kind,
+            key: None,
+            pattern: None,
+            tags: None,
+            all_tags: false,
+            keys: None,
+            except_tags: None,
+            levels: None,
+            by: None,
+            reason: None,
+            matched: None,
+            changes: None,
+        }
+    }
+}
+
 impl MutationFilter {
     /// Whether it admits everything.
     pub(crate) fn is_empty(&self) -> bool {

@@ -34,13 +34,16 @@
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
 //! | [`fill`] | leases to load what is missing, and tokens that keep what was loaded from being stored too late |
+//! | [`load`] | reading through: what is missing is loaded by one, and kept if nothing has touched it meanwhile |
 //! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
 //! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
 //! | [`explain`] | why a read is answered as it is |
+//! | [`undo`] | what can be undone of invalidations, and what came of that |
 //! | [`stats`] | what is counted, and how the fleet comes to know |
 //! | [`cache_position`] | how much somebody has seen, so that no read returns less |
+//! | [`settings`] | what the environment says of a deployment |
 //! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
 //!
 //! # Example
@@ -82,6 +85,7 @@ pub mod key;
 pub mod level;
 pub mod limits;
 pub mod listing;
+pub mod load;
 mod lock;
 mod many;
 pub mod memory;
@@ -98,12 +102,14 @@ mod record;
 mod redis;
 mod scan_checkpoint;
 pub mod selector;
+pub mod settings;
 mod shard;
 pub mod sliding;
 mod source_of_truth;
 pub mod stats;
 pub mod tags;
 pub mod tiered;
+pub mod undo;
 pub mod version;
 pub mod warm;
 
@@ -123,6 +129,7 @@ pub use key::{Key, KeyError};
 pub use level::{Level, Levels};
 pub use limits::{Class, Limits, Standing};
 pub use listing::{List, ListTags, Listed, Listing, Mark, TagCount, Within};
+pub use load::{Load, LoadError};
 pub use many::{Attempt, Mutate, Mutated, Patience};
 pub use outcome::{
     CacheError, Configured, Deleted, Hit, Invalidate, Invalidated, Jobs, Lookup, Maintained, Mutation, Path, Read,
@@ -133,8 +140,10 @@ pub use pattern::{Pattern, PatternError};
 pub use put::{Condition, Put};
 pub use quota::{OverQuota, Quotas, Stock};
 pub use selector::{Keys, Selector};
+pub use settings::{Settings, SettingsError};
 pub use stats::{Count, Counts, Health, LevelStatus, Status};
 pub use tags::Tags;
 pub use tiered::{Deployment, OpenError, TieredCache};
+pub use undo::{Invalidations, ListedInvalidation, Undo, UndoHandle, UndoRefusal, Undone};
 pub use version::{Position, Version};
 pub use warm::{Strategy, Warm};

@@ -54,6 +54,11 @@ impl OpenInvalidations {
         self.known.iter().filter(|open| open.is_passed_by(done)).map(|open| open.at).collect()
     }
 
+    /// Whether there is one of that version, or an older one.
+    pub(crate) fn any_up_to(&self, version: Version) -> bool {
+        self.known.iter().any(|invalidation| invalidation.version <= version)
+    }
+
     /// Whether there is one that cannot be read.
     pub(crate) fn any_unreadable(&self) -> bool {
         self.unreadable

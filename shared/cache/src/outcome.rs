@@ -7,6 +7,7 @@ use crate::{
     job::Job,
     level::{Level, Levels},
     selector::Selector,
+    undo::{UndoHandle, UndoRefusal},
     version::Position,
 };
 use std::{fmt, sync::Arc};
@@ -19,6 +20,11 @@ pub struct Read {
     /// Return nothing older than what the caller has seen, in whatever container. It costs a sync where this one is behind, and
     /// a read of the source of truth where the journal may not tell.
     pub at_least: CachePosition,
+}
+
+impl Read {
+    /// Within the window, whoever reads.
+    pub const DEFAULT: Read = Read { no_cache: false, at_least: CachePosition::NOTHING };
 }
 
 /// What a read found, and where it looked.
@@ -118,6 +124,8 @@ pub struct Deleted {
     pub position: CachePosition,
     /// What each level did.
     pub path: Path,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 /// What to invalidate.
@@ -137,6 +145,9 @@ pub struct Invalidate {
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
     pub max_affected: Option<u64>,
+    /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for as long
+    /// as the configuration says, where that is possible.
+    pub undo_seconds: Option<u32>,
 }
 
 /// What an invalidation did.
@@ -154,6 +165,8 @@ pub struct Invalidated {
     pub position: CachePosition,
     /// Whether all of it is removed; what is not is hidden.
     pub reclaim: Reclaim,
+    /// How it can be undone, where it can.
+    pub undo: Option<UndoHandle>,
 }
 
 impl Invalidated {
@@ -166,6 +179,7 @@ impl Invalidated {
         if self.reclaim == Reclaim::Complete {
             self.reclaim = other.reclaim;
         }
+        self.undo = self.undo.take().or(other.undo);
     }
 }
 
@@ -206,6 +220,8 @@ pub struct Maintained {
     pub jobs_woken: u64,
     /// Invalidations whose container was gone, which are jobs now.
     pub invalidations_adopted: u64,
+    /// Invalidations that cannot be undone any more, and of which nothing is kept now.
+    pub invalidations_tidied: u64,
     /// Outage notes deleted that an epoch took the place of.
     pub notes_dropped: u64,
     /// Members taken out of the indexes of L2 because their copies were gone.
@@ -236,7 +252,7 @@ pub struct Mutation {
     pub position: Position,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// `put`, `delete`, `invalidate` or `config`.
+    /// `put`, `delete`, `invalidate`, `undo` or `config`.
     pub kind: String,
     /// The key, of a put or delete.
     pub key: Option<String>,
@@ -260,28 +276,6 @@ pub struct Mutation {
     pub matched: Option<u64>,
     /// What was changed, of an update of the configuration.
     pub changes: Option<Vec<FieldChange>>,
-}
-
-impl Mutation {
-    /// One of which nothing is told but where, when and what it was.
-    pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
-        Mutation {
-            position,
-            at_ms,
-            kind,
-            key: None,
-            pattern: None,
-            tags: None,
-            all_tags: false,
-            keys: None,
-            except_tags: None,
-            levels: None,
-            by: None,
-            reason: None,
-            matched: None,
-            changes: None,
-        }
-    }
 }
 
 /// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
@@ -329,6 +323,8 @@ pub enum CacheError {
     OtherJob,
     /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
     Contended,
+    /// An undo is not made.
+    Undo(UndoRefusal),
 }
 
 impl CacheError {
@@ -365,6 +361,7 @@ impl fmt::Display for CacheError {
             CacheError::OverQuota { quota, used, limit } => write!(f, "{used} of {limit} {quota}"),
             CacheError::OtherJob => f.write_str("another job has that name"),
             CacheError::Contended => f.write_str("other mutations of the key kept overtaking this one"),
+            CacheError::Undo(refusal) => refusal.fmt(f),
         }
     }
 }

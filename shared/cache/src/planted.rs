@@ -75,6 +75,8 @@ pub(crate) enum Bug {
     KeyLeftOut,
     /// A fill is stored whatever the journal and the notes say.
     FillNotFenced,
+    /// An invalidation leaves a tombstone the value that it keeps.
+    KeptNotStripped,
 }
 
 /// A place at which an operation can be made to panic.

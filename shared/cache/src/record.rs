@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Invalidated(Arc<Invalidation>),
     /// An invalidation has removed all it means.
     Closed,
+    /// An invalidation was undone. What came back has a version that no copy of before has.
+    Undone,
     /// The configuration changed, but for its levels; what it is now came with the sync.
     Configured,
     /// A warm job has brought these entries into L2, with so many bytes of envelope. No copy is worth less for it.
@@ -75,6 +77,7 @@ impl Record {
                 .and_then(|body| WrittenInvalidation::read(at, body))
                 .map_or(Event::Unknown, |invalidation| Event::Invalidated(Arc::new(invalidation))),
             Some("closed") => Event::Closed,
+            Some("undo") => Event::Undone,
             Some("epoch") => Event::Epoch,
             // What of it cannot be read is not prefetched.
             Some("warm") => Event::Warmed(text("body").map(read_named).unwrap_or_default()),

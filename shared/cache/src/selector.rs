@@ -2,7 +2,7 @@
 
 mod written;
 
-pub(crate) use self::written::{Invalidation, WrittenInvalidation};
+pub(crate) use self::written::{Invalidation, Undoable, WrittenInvalidation};
 
 use crate::{
     key::Key,
@@ -261,6 +261,7 @@ mod tests {
             version: Version(version),
             selector: selector.clone(),
             levels,
+            undo: None,
         };
         let upper = Levels::ALL.without(Level::L3);
         let passes = |old: &Selector, new: &Selector| of(1, old, upper).is_passed_by(&of(2, new, Levels::ALL));

@@ -22,7 +22,7 @@ use futures_util::stream::{self, StreamExt};
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use std::{cell::Cell, collections::HashMap, error::Error, process, time::Duration};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Attempt, Config, Deployment, Key, Level, Mutate, Mutated, Patience, Read, TieredCache};
 use tokio::{
     runtime::{self, Runtime},

@@ -11,7 +11,7 @@ use crate::{
 };
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use std::error::Error;
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Config, Deployment, Json, Key, Level, Put, Read, TieredCache};
 use tokio::runtime::{self, Runtime};
 

@@ -16,7 +16,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use redis::{AsyncCommands, RedisResult, aio::MultiplexedConnection};
 use std::{cell::Cell, collections::HashMap, error::Error, hint::black_box, process};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Config, Deployment, Key, Level, Levels, Put, Read, TieredCache};
 use tokio::runtime::{self, Runtime};
 

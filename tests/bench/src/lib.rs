@@ -11,6 +11,7 @@
 //! - [`level2`]: a GET answered by Redis against the bare command, with the same client.
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
+//! - [`loads`]: reading through the library beside plain reads, and a thousand tasks on one cold key.
 //! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`]: what rate limits and statistics add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
@@ -45,6 +46,7 @@ pub mod journal;
 pub mod level2;
 pub mod level3;
 pub mod limits;
+pub mod loads;
 pub mod machine;
 pub mod maps;
 pub mod neighbours;

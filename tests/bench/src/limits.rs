@@ -15,7 +15,7 @@ use crate::{
     whole::warm_up,
 };
 use std::{error::Error, hint::black_box, io};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{
     Class, Clock, Count, Key, Level, Read, TieredCache, config::L1Config, memory::Memory, stats::Counters,
 };

@@ -4,7 +4,7 @@
 
 use std::{error::Error, path::Path, process::ExitCode, time::Instant};
 use strata_bench::{
-    batches, growth, invalidate, level2, level3, limits, machine, report::Report, suites::Choice, warm,
+    batches, growth, invalidate, level2, level3, limits, loads, machine, report::Report, suites::Choice, warm,
 };
 
 fn main() -> ExitCode {
@@ -46,6 +46,7 @@ fn print(measurement: &str) -> Result<(), Box<dyn Error>> {
         level2::NAME => vec![level2::measure()?],
         level3::NAME => vec![level3::measure()?],
         batches::NAME => vec![batches::measure()?],
+        loads::NAME => vec![loads::measure()?],
         limits::NAME => vec![limits::in_the_library()?],
         growth::entries::NAME => growth::entries::measure(&std::env::args().nth(2).unwrap_or_default())?,
         warm::NAME => warm::measure(&std::env::args().nth(2).unwrap_or_default())?,

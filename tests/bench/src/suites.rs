@@ -2,7 +2,7 @@
 
 use crate::{
     allocations, batches, coherence, costs, engines::Engines, gateway, growth, invalidate, journal, level2, level3,
-    limits, neighbours, parts, report::Section, round_trips, starts, warm, warmer, whole,
+    limits, loads, neighbours, parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 18] = [
+pub static ALL: [Suite; 19] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -42,6 +42,7 @@ pub static ALL: [Suite; 18] = [
     Suite { name: "level2", measure: |engines, _| near_and_far(engines, level2::NAME) },
     Suite { name: "level3", measure: |engines, _| near_and_far(engines, level3::NAME) },
     Suite { name: batches::NAME, measure: |engines, _| batches::all(engines) },
+    Suite { name: loads::NAME, measure: |engines, _| engines.in_a_process(&[loads::NAME.to_owned()]) },
     Suite { name: "limits", measure: |engines, _| limits::measure(engines) },
     Suite { name: "round-trips", measure: |engines, _| round_trips::measure(engines) },
     Suite { name: "coherence", measure: |engines, _| coherence::measure(engines) },

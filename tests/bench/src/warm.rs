@@ -15,7 +15,7 @@ use std::{
     error::Error,
     time::{Duration, Instant},
 };
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{
     Key, Level, Levels, Pattern, Read, TieredCache,
     warm::{Strategy, Warm},

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use fastrand::Rng;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use strata_it::{Answer, Request, entry};
@@ -59,6 +60,27 @@ impl Client<'_> {
         (Operation { start, end, process: same.then_some(process), action, outcome }, answer)
     }
 
+    /// Does one operation in the container, and says by what it can be undone.
+    pub(crate) async fn perform_undoably(&self, container: &str, action: Action) -> (Operation, Option<String>) {
+        let request = self.request(&action);
+        let (operation, answer) = self.send(container, action, request).await;
+        let done = operation.is_acknowledged() && answer.status == 200;
+        let id = done.then(|| answer.json()["invalidation_id"].as_str().map(str::to_owned)).flatten();
+        (operation, id)
+    }
+
+    /// Undoes what an operation has removed, in any container.
+    pub(crate) async fn undo(&self, undone: &Operation, id: &str, rng: &mut Rng) -> Option<Operation> {
+        let action = Action::Undo { scope: undone.meant()?, of: undone.start };
+        let request = self.rig.api.request("POST", &format!("/invalidate/{id}/undo"));
+        let container = self.rig.container(Client::function(&action), rng);
+        let (operation, answer) = self.send(&container, action, request).await;
+        // Where it waits for others nothing is done; where its time is over, a part.
+        let is_part = answer.status == 409 && answer.json()["error"]["message"].as_str()?.contains("go on");
+        let outcome = if is_part { Outcome::Unknown { status: 409, killed: false } } else { operation.outcome.clone() };
+        Some(Operation { outcome, ..operation })
+    }
+
     /// Reads a key in one container; where it is missing and the lease is granted, loads the value for a while and puts it
     /// in another container.
     pub(crate) async fn fill(&self, [first, second]: [&str; 2], put: Put, load: Duration) -> Vec<Operation> {
@@ -110,7 +132,9 @@ impl Client<'_> {
             Action::Get { key: read, .. } => json!({"op": "get", "key": key(*read)}).to_string(),
             Action::Delete { key: deleted } => json!({"op": "delete", "key": key(*deleted)}).to_string(),
             Action::Put(put) => format!(r#"{{"op":"put","key":{},{}"#, key(put.key), &self.put_body(put)[1..]),
-            Action::Patch(_) | Action::Invalidate { .. } => unreachable!("a batch has gets, puts and deletes"),
+            Action::Patch(_) | Action::Invalidate { .. } | Action::Undo { .. } => {
+                unreachable!("a batch has gets, puts and deletes")
+            }
         }
     }
 
@@ -144,7 +168,7 @@ impl Client<'_> {
 
     /// The function whose container does it.
     pub(crate) fn function(action: &Action) -> &'static str {
-        if matches!(action, Action::Invalidate { .. }) { "invalidate" } else { "entries" }
+        if matches!(action, Action::Invalidate { .. } | Action::Undo { .. }) { "invalidate" } else { "entries" }
     }
 
     fn request(&self, action: &Action) -> Request {
@@ -161,6 +185,7 @@ impl Client<'_> {
             Action::Invalidate { scope, levels } => {
                 api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels))
             }
+            Action::Undo { .. } => unreachable!("it is asked for by what it undoes"),
         }
     }
 

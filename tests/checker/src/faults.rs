@@ -18,6 +18,7 @@ mod promotions;
 mod refusal;
 mod sick;
 mod steps;
+mod undos;
 
 pub use fault::Fault;
 
@@ -50,6 +51,7 @@ impl Fault {
             Fault::PromotionsSlow => return promotions::race_ends(client, rng).await,
             Fault::FillsSlow => return fills::race_ends(client, rng).await,
             Fault::PatchesSlow => return patches::race_ends(client, rng).await,
+            Fault::UndosRaced => return undos::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,

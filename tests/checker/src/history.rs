@@ -62,6 +62,13 @@ pub enum Action {
         /// The levels it names; empty for all.
         levels: &'static [&'static str],
     },
+    /// Undoes an invalidation or DELETE.
+    Undo {
+        /// What that meant.
+        scope: Scope,
+        /// When that was sent.
+        of: Duration,
+    },
 }
 
 /// A value to store.
@@ -200,6 +207,7 @@ impl Operation {
     pub fn needs_l3_only(&self) -> bool {
         match &self.action {
             Action::Get { .. } | Action::Patch(_) | Action::Delete { .. } => true,
+            Action::Undo { .. } => false,
             Action::Put(put) => put.names_l3(),
             Action::Invalidate { levels, .. } => names_l3(levels),
         }
@@ -217,8 +225,10 @@ impl Operation {
             Action::Put(put) => put.key == key,
             Action::Patch(patch) => patch.key == key,
             Action::Delete { key: deleted } => *deleted == key,
-            Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => keys.contains(&key),
-            Action::Invalidate { scope: Scope::Tag(_), .. } => true,
+            Action::Invalidate { scope, .. } | Action::Undo { scope, .. } => match scope {
+                Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
+                Scope::Tag(_) => true,
+            },
         }
     }
 
@@ -232,8 +242,17 @@ impl Operation {
                         Scope::Tag(tag) => tags.contains(tag),
                     }
             }
-            Action::Patch(_) => false,
+            Action::Patch(_) | Action::Undo { .. } => false,
             _ => self.may_change(key),
+        }
+    }
+
+    /// What an invalidation or DELETE means.
+    pub fn meant(&self) -> Option<Scope> {
+        match &self.action {
+            Action::Invalidate { scope, .. } => Some(scope.clone()),
+            Action::Delete { key } => Some(Scope::Keys(vec![*key])),
+            _ => None,
         }
     }
 

@@ -82,6 +82,7 @@ fn kind(operation: &Operation) -> String {
         Action::Invalidate { scope: Scope::Pattern { .. }, .. } => "invalidate, pattern",
         Action::Invalidate { scope: Scope::Keys(_), .. } => "invalidate, keys",
         Action::Invalidate { scope: Scope::Tag(_), .. } => "invalidate, tag",
+        Action::Undo { .. } => "undo",
     };
     match &operation.outcome {
         Outcome::Found(found) => format!("{done}: {}", found.level),
@@ -217,13 +218,10 @@ impl Display for Operation {
             }
             Action::Delete { .. } => f.write_str("DELETE")?,
             Action::Invalidate { scope, levels } => {
-                match scope {
-                    Scope::Pattern { text, .. } => write!(f, "INVALIDATE {text}")?,
-                    Scope::Keys(keys) => write!(f, "INVALIDATE keys {keys:?}")?,
-                    Scope::Tag(tag) => write!(f, "INVALIDATE tag {tag}")?,
-                }
+                write!(f, "INVALIDATE {scope}")?;
                 write_levels(f, levels)?;
             }
+            Action::Undo { scope, of } => write!(f, "UNDO {scope} of {:.1}", of.as_secs_f64() * 1000.0)?,
         }
         write!(f, " → {}", self.outcome)
     }
@@ -231,6 +229,16 @@ impl Display for Operation {
 
 fn write_levels(f: &mut Formatter<'_>, levels: &[&str]) -> fmt::Result {
     if levels.is_empty() { Ok(()) } else { write!(f, " {levels:?}") }
+}
+
+impl Display for Scope {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Pattern { text, .. } => f.write_str(text),
+            Scope::Keys(keys) => write!(f, "keys {keys:?}"),
+            Scope::Tag(tag) => write!(f, "tag {tag}"),
+        }
+    }
 }
 
 impl Display for Outcome {

@@ -100,6 +100,13 @@ pub(crate) struct Rig {
     l3_timeout_ms: AtomicU64,
 }
 
+/// The configuration of a stack: where undos are to happen, whatever is removed can be undone.
+fn config(setup: &Setup) -> String {
+    let undo_seconds = if setup.faults.iter().any(|fault| fault.undoes()) { 600 } else { 0 };
+    let timeout_ms = setup.patience.as_millis();
+    format!(r#"{{"l2_config":{{"timeout_ms":{timeout_ms}}},"l3_config":{{"undo_seconds":{undo_seconds}}}}}"#)
+}
+
 impl Rig {
     pub(crate) async fn start(setup: &Setup) -> Self {
         let window_ms = u64::try_from(setup.window.as_millis()).expect("a window of less than ages");
@@ -110,7 +117,7 @@ impl Rig {
             .containers(CONTAINERS)
             .coherence_window_ms(window_ms)
             .env("KEY_PREFIX", KEY_PREFIX)
-            .env("CACHE_CONFIG", format!(r#"{{"l2_config":{{"timeout_ms":{}}}}}"#, setup.patience.as_millis()))
+            .env("CACHE_CONFIG", config(setup))
             // A client may ask as fast as it can: what it sees is judged, not how much.
             .env("RATE_LIMITS", "off");
         let any = |has: fn(Fault) -> bool| setup.faults.iter().any(|&fault| has(fault));

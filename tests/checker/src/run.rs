@@ -23,6 +23,8 @@ const FAULTS_FROM_MS: u64 = 300;
 const FAULTS_TO_MS: u64 = 2000;
 /// Longest pause of a client between two operations.
 const THINK_MS: u64 = 25;
+/// Longest time after which something is undone.
+const UNDONE_AFTER_MS: u64 = 400;
 /// How often somebody reads while nothing else happens.
 const QUIET_READ: Duration = Duration::from_millis(60);
 
@@ -98,10 +100,23 @@ impl Run<'_> {
             }
             let actions = self.workload.request(&mut rng);
             let container = self.rig.container(Client::function(&actions[0]), &mut rng);
+            if let [Action::Invalidate { .. } | Action::Delete { .. }] = &actions[..] {
+                operations.extend(self.remove(&client, &container, actions[0].clone(), &mut rng).await);
+                continue;
+            }
             operations.extend(client.perform_all(&container, actions).await);
             tokio::time::sleep(Duration::from_millis(rng.u64(..THINK_MS))).await;
         }
         operations
+    }
+
+    /// Does what removes something, and where that can be undone, now and then undoes it a little later.
+    async fn remove(&self, client: &Client<'_>, container: &str, action: Action, rng: &mut Rng) -> Vec<Operation> {
+        let (removed, id) = client.perform_undoably(container, action).await;
+        let Some(id) = id.filter(|_| rng.bool()) else { return vec![removed] };
+        tokio::time::sleep(Duration::from_millis(rng.u64(..UNDONE_AFTER_MS))).await;
+        let undone = client.undo(&removed, &id, rng).await;
+        [removed].into_iter().chain(undone).collect()
     }
 
     /// Lets warm jobs run beside the clients; returns how many.

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 37] = [
+const HUNTS: [(&str, &[Fault]); 38] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -61,6 +61,7 @@ const HUNTS: [(&str, &[Fault]); 37] = [
     ("TombstoneWithoutVersion", &[Fault::WritesLate]),
     ("PatchTakenForPut", &[Fault::PatchesSlow]),
     ("FillNotFenced", &[Fault::FillsSlow]),
+    ("KeptNotStripped", &[Fault::UndosRaced]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

@@ -47,9 +47,13 @@ enum Expected {
 /// scopes.
 fn cases<'a>(world: &'a World, tenants: &'a [Tenant]) -> Vec<Case<'a>> {
     let mut cases = Vec::new();
-    let case = |asked, tenant: &'a Tenant, word: &str, scopes: &[&'a str]| {
-        let job = world.jobs[&tenant.me].get(word).cloned();
-        Case { asked, tenant, word: job.unwrap_or_else(|| tenant.said(word)), scopes: scopes.to_vec() }
+    let case = |asked: &'a Asked, tenant: &'a Tenant, word: &str, scopes: &[&'a str]| {
+        let named = match asked.over.as_deref() {
+            Some("jobs") => world.jobs[&tenant.me].get(word),
+            Some("invalidations") => world.invalidations[&tenant.me].get(word),
+            _ => None,
+        };
+        Case { asked, tenant, word: named.cloned().unwrap_or_else(|| tenant.said(word)), scopes: scopes.to_vec() }
     };
     for asked in &world.table.requests {
         let words = world.table.over(asked);
@@ -81,6 +85,12 @@ impl Case<'_> {
             _ if !has_scope => refused,
             _ if asked.malformed => Expected::Refused(400, "INVALID_REQUEST"),
             Some("jobs") if world.shown_job(tenant) != Some(word) => Expected::Refused(404, "JOB_NOT_FOUND"),
+            // None of them is the tenant's own.
+            Some("invalidations")
+                if world.shown_invalidation(tenant) != Some(word) || !scopes.contains(&"cache:admin") =>
+            {
+                Expected::Refused(404, "INVALIDATION_NOT_FOUND")
+            }
             _ if owns_all => Expected::Allowed,
             _ => refused,
         }
@@ -102,7 +112,11 @@ impl Case<'_> {
         let code = body["error"]["code"].as_str().unwrap_or_default();
         let expected = self.expected(world);
         let holds = match expected {
-            Expected::Allowed => answer.status < 500 && ![401, 403].contains(&answer.status) && code != "JOB_NOT_FOUND",
+            Expected::Allowed => {
+                answer.status < 500
+                    && ![401, 403].contains(&answer.status)
+                    && !["JOB_NOT_FOUND", "INVALIDATION_NOT_FOUND"].contains(&code)
+            }
             // An answer to HEAD has no body.
             Expected::Refused(status, _) if self.asked.route.starts_with("HEAD ") => answer.status == status,
             Expected::Refused(status, wanted) => (answer.status, code) == (status, wanted),
@@ -122,7 +136,7 @@ impl Case<'_> {
         let counts = of_tags.chain([&body["invalidated_count"], &body["estimated_keys"]]);
         let too_many = counts.filter(|count| count.as_u64().is_some_and(|count| count > owned as u64));
         faults.extend(too_many.map(|count| format!("it counts {count}, and only {owned} keys are its own")));
-        for (list, name) in [("keys", "key"), ("mutations", "key"), ("prefixes", "prefix")] {
+        for (list, name) in [("keys", "key"), ("mutations", "key"), ("invalidations", "key"), ("prefixes", "prefix")] {
             let named = body[list].as_array().into_iter().flatten().filter_map(|one| one[name].as_str());
             faults.extend(named.filter(|key| !tenant.owns(key)).map(|key| format!("it lists {key}")));
         }

@@ -4,6 +4,8 @@
 //! The SDK finds DynamoDB by the environment, so the operations run in a process of their own.
 
 mod deployments;
+mod examples;
+mod load;
 mod notes;
 mod read_through;
 mod sliding;
@@ -88,6 +90,12 @@ async fn operations() {
 
 fn cache() -> TieredCache {
     open(true, Clock::system())
+}
+
+/// What stands in the cache.
+async fn stored(cache: &TieredCache, key: &str) -> Option<String> {
+    let read = Read { no_cache: true, ..Read::default() };
+    cache.get(&named(key), read).await.unwrap().hit.map(|hit| hit.entry.json().to_owned())
 }
 
 fn open(redis: bool, clock: Clock) -> TieredCache {
@@ -234,6 +242,7 @@ impl Process {
             account: None,
             dry_run: false,
             max_affected: None,
+            undo_seconds: None,
         };
         self.here.invalidate(&request).await.map(|_| What::Deleted)
     }

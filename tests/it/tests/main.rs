@@ -43,6 +43,7 @@ mod tables;
 mod template;
 mod tidy;
 mod trust;
+mod undo;
 mod unfinished;
 mod warm;
 mod warming;

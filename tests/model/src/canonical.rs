@@ -5,10 +5,10 @@
 //! times smaller.
 
 use crate::{
-    history::{Floor, History},
+    history::{Floor, History, Shelved},
     knowledge::Knowledge,
     operation::Operation,
-    state::{Barrier, Container, Database, Event, GAP, Index, Note, Position, Record, Redis, State},
+    state::{Barrier, Container, Content, Database, Event, GAP, Index, Note, Position, Record, Redis, Row, State},
 };
 
 type Visit<'a> = &'a mut dyn FnMut(&mut u8);
@@ -62,6 +62,10 @@ impl State {
         }
         self.history.current.iter_mut().for_each(&mut *visit);
         visit(&mut self.history.born);
+        self.history.undone.iter_mut().for_each(&mut *visit);
+        if let Some(Shelved { by, born, name }) = &mut self.history.shelved {
+            [by, born, name].into_iter().for_each(&mut *visit);
+        }
         visit(&mut self.session.at);
     }
 
@@ -109,8 +113,9 @@ impl Container {
             }
             looked.iter_mut().for_each(|index| index.moments(visit));
             notes.iter_mut().for_each(|note| note.moments(visit));
-            let Operation { seen_row, since, found, .. } = operation;
-            seen_row.iter_mut().for_each(|row| visit(&mut row.version));
+            let Operation { seen_row, since, found, epoch, .. } = operation;
+            visit(epoch);
+            seen_row.iter_mut().for_each(|row| row.moments(visit));
             visit(&mut since.0);
             visit(&mut since.1);
             found.iter_mut().for_each(|note| note.moments(visit));
@@ -129,7 +134,10 @@ impl Index {
 impl Redis {
     fn moments(&mut self, visit: Visit<'_>) {
         self.journal.iter_mut().for_each(|record| record.moments(visit));
-        self.meta.iter_mut().for_each(|meta| visit(&mut meta.epoch));
+        self.meta.iter_mut().for_each(|meta| {
+            visit(&mut meta.epoch);
+            visit(&mut meta.undone);
+        });
         self.open.iter_mut().for_each(|barrier| barrier.moments(visit));
         self.index.iter_mut().for_each(|index| index.moments(visit));
         self.passed.iter_mut().for_each(&mut *visit);
@@ -144,8 +152,18 @@ impl Redis {
 impl Database {
     fn moments(&mut self, visit: Visit<'_>) {
         let rows = [&mut self.row, &mut self.previous].into_iter().flatten();
-        rows.for_each(|row| visit(&mut row.version));
+        rows.for_each(|row| row.moments(visit));
+        self.undoable.iter_mut().for_each(|(version, _)| visit(version));
         self.notes.iter_mut().for_each(|note| note.moments(visit));
+    }
+}
+
+impl Row {
+    fn moments(&mut self, visit: Visit<'_>) {
+        visit(&mut self.version);
+        if let Content::Kept(born) = &mut self.content {
+            visit(born);
+        }
     }
 }
 

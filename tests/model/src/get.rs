@@ -178,7 +178,7 @@ impl Turn<'_> {
                 let copy = held.or(seen.map(|(version, _)| version));
                 copy.filter(|version| *version == row.version)
             }
-            Content::Gone | Content::Pending => None,
+            Content::Gone | Content::Kept(_) | Content::Pending => None,
         });
         match value {
             Some(version) if reachable => {

@@ -104,6 +104,18 @@ impl Floor {
     }
 }
 
+/// A value that an invalidation has removed which can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shelved {
+    /// The version of the invalidation.
+    pub by: Version,
+    /// As what the value was put.
+    pub born: Version,
+    /// What it is called when it is brought back: nothing else ever has this version. What else puts an end to it forbids it
+    /// by this name.
+    pub name: Version,
+}
+
 /// What happened to the register, and what was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct History {
@@ -111,6 +123,10 @@ pub struct History {
     pub current: Option<Version>,
     /// As what it was put, before any PATCH of it; 0 where there is none.
     pub born: Version,
+    /// What an undo may bring back.
+    pub shelved: Option<Shelved>,
+    /// The invalidation that was undone.
+    pub undone: Option<Version>,
     /// Everything that stood there and does not any more.
     pub outdated: Floor,
     /// What acknowledged mutations forbid.
@@ -130,6 +146,7 @@ pub struct History {
 impl History {
     /// A value lands in the register. Returns what the mutation outdated.
     pub fn put(&mut self, version: Version, durable: bool) -> Floor {
+        self.forbid_shelved(Version::MAX);
         self.born = version;
         if let Some(before) = self.current.replace(version) {
             self.outdated.overwritten.add(before);
@@ -150,14 +167,40 @@ impl History {
     /// What stands in the register is removed if it is older than `version`. Returns what the mutation outdated: all
     /// that was there before, or what is older than itself where something newer stays.
     pub fn remove_below(&mut self, version: Version) -> Floor {
+        let shelved = self.forbid_shelved(version);
         match self.current.take_if(|_| self.born < version) {
             Some(before) => {
                 self.born = 0;
                 self.outdated.removed.add(before);
                 self.outdated
             }
-            None => self.outdated.below(version),
+            None => {
+                let mut older = self.outdated.below(version);
+                shelved.into_iter().for_each(|name| older.removed.add(name));
+                older
+            }
         }
+    }
+
+    /// The same by an invalidation that can be undone: what it removes is put on the shelf. `own` are its versions, where it
+    /// has begun anew.
+    pub fn shelve_below(&mut self, version: Version, own: impl Fn(Version) -> bool) -> Floor {
+        let (before, born) = (self.current, self.born);
+        if before.is_none() && self.shelved.is_some_and(|shelved| own(shelved.by)) {
+            return self.outdated.below(version);
+        }
+        let outdated = self.remove_below(version);
+        if before.is_some() && self.current.is_none() {
+            self.shelved = Some(Shelved { by: version, born, name: version + 1 });
+        }
+        outdated
+    }
+
+    /// What was on the shelf, and is older than `version`, must not be brought back any more. Returns its name.
+    fn forbid_shelved(&mut self, version: Version) -> Option<Version> {
+        let name = self.shelved.filter(|shelved| shelved.born < version)?.name;
+        self.outdated.removed.add(name);
+        Some(name)
     }
 
     /// A mutation is acknowledged that outdated this.

@@ -13,8 +13,22 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Appends the barrier and opens it, in one script.
+    /// The journal has been read: takes a version.
+    pub fn invalidate_synced(&mut self) {
+        let version = self.draw();
+        let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
+        let operation = self.operation();
+        (operation.version, operation.epoch) = (version, epoch);
+        self.next(Step::OpenBarrier);
+    }
+
+    /// Appends the barrier and opens it, in one script. One that is not newer than what was undone takes another version.
     pub fn open_barrier(&mut self) {
+        let undone = self.state.redis.meta.map_or(0, |meta| meta.undone);
+        let is_behind = self.operation().version <= undone && !self.container().cut;
+        if is_behind && self.scenario.rules.has(Rule::NewerThanUndone) {
+            return self.invalidate_synced();
+        }
         let at = self.state.next_tick();
         let (request, version) = (self.operation().request, self.operation().version);
         let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
@@ -39,7 +53,13 @@ impl Turn<'_> {
             (None, Register::L3) => self.start_without_redis(),
             (Some(()), Register::L2) => self.next(Step::RemoveCopies),
             (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::LeaveJob),
-            (Some(()), Register::L3) => self.next(Step::Scan),
+            (Some(()), Register::L3) => {
+                if request == Request::InvalidateUndoably {
+                    let who = self.who;
+                    self.state.database.undoable.push((version, who));
+                }
+                self.next(Step::Scan);
+            }
         }
     }
 
@@ -53,7 +73,8 @@ impl Turn<'_> {
             self.operation().version = version;
         }
         let version = self.operation().version;
-        if self.removes_row(request, version) {
+        self.operation().replaces = self.state.database.row.map_or(0, |row| row.version);
+        if self.removal(request, version).is_some() {
             return self.next(Step::RemoveRow);
         }
         self.removed_from_l3();
@@ -62,33 +83,51 @@ impl Turn<'_> {
     /// Puts a tombstone in place of what was found in L3, if it is still older.
     pub fn remove_row(&mut self) {
         let operation = self.operation();
-        let (request, version) = (operation.request, operation.version);
-        if self.removes_row(request, version) {
-            self.state.database.replace(Row { version, content: Content::Gone });
+        let (request, version, reachable, seen) =
+            (operation.request, operation.version, operation.reachable, operation.replaces);
+        let is_seen = self.state.database.row.is_some_and(|row| row.version == seen);
+        if !reachable && !is_seen && self.scenario.rules.has(Rule::LooksAgain) {
+            return self.next(Step::Scan);
+        }
+        if let Some(row) = self.removal(request, version) {
+            self.state.database.replace(row);
         }
         self.removed_from_l3();
     }
 
-    fn removes_row(&self, request: Request, version: Version) -> bool {
-        let rules = self.scenario.rules;
-        let version = if rules.has(Rule::RemovalByVersion) { version } else { Version::MAX };
-        let row = self.state.database.row.filter(|row| row.version < version);
-        row.is_some_and(|row| row.is_meant_by(request == Request::InvalidateAbove, rules))
+    /// What is put in the place of the row that stands, if it is meant and older.
+    fn removal(&mut self, request: Request, version: Version) -> Option<Row> {
+        let (rules, who) = (self.scenario.rules, self.who);
+        let reachable = self.operation().reachable;
+        let below = if rules.has(Rule::RemovalByVersion) { version } else { Version::MAX };
+        let row = self.state.database.row?;
+        let above_only = request == Request::InvalidateAbove;
+        if let Content::Kept(born) = row.content {
+            let is_own = self.state.database.undoable.contains(&(row.version, who)) && reachable;
+            let strips = born < below && !is_own && !above_only && rules.has(Rule::SweepsStrip);
+            let version = if reachable { version.max(row.version) } else { version };
+            return strips.then_some(Row { version, content: Content::Gone });
+        }
+        if row.version >= below || !row.is_meant_by(above_only, rules) {
+            return None;
+        }
+        let is_kept = request == Request::InvalidateUndoably && reachable && row.content == Content::Value;
+        Some(Row { version, content: if is_kept { Content::Kept(row.version) } else { Content::Gone } })
     }
 
     /// What takes effect here is the removal of everything from L3, or of markers only.
     fn removed_from_l3(&mut self) {
         let operation = self.operation();
         let (request, version, reachable) = (operation.request, operation.version, operation.reachable);
-        let outdated = match request {
-            Request::InvalidateAbove => self.land_removal_above(version),
-            _ => self.state.land_removal(version),
-        };
+        match request {
+            Request::InvalidateAbove => self.operation().outdated = self.land_removal_above(version),
+            _ => self.land_invalidation(),
+        }
         if !reachable && request == Request::InvalidateAbove {
             self.spare_loads_that_landed();
         }
         let operation = self.operation();
-        (operation.outdated, operation.swept, operation.left_in) = (outdated, true, None);
+        (operation.swept, operation.left_in) = (true, None);
         let note_last = self.scenario.rules.has(Rule::NoteLast);
         match (reachable, note_last) {
             (true, _) => self.next(Step::RemoveCopies),
@@ -105,7 +144,8 @@ impl Turn<'_> {
 
     /// Without its marker a value is removed; what the marker had overwritten is nobody's business here.
     fn land_removal_above(&mut self, version: Version) -> Floor {
-        if self.state.database.row.is_some_and(|row| row.content == Content::Value) {
+        let is_spared = |row: Row| matches!(row.content, Content::Value | Content::Kept(_));
+        if self.state.database.row.is_some_and(is_spared) {
             return Floor::default();
         }
         let before = self.state.history.outdated;
@@ -139,11 +179,16 @@ impl Turn<'_> {
         let Operation { request, version, barrier: at, .. } = *self.operation();
         let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
         let rules = self.scenario.rules;
-        let Some(found) = self.redis(|redis| redis.close(barrier, rules)) else { return self.end() };
+        // Whoever undoes it must see which older ones are still at work.
+        let passes = request != Request::InvalidateUndoably || !rules.has(Rule::UndoablePassesNone);
+        let Some(found) = self.redis(|redis| redis.close(barrier, passes, rules)) else { return self.end() };
         self.sync();
         let job = self.operation().request == Request::InvalidateAsJob;
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
-            return self.again(if job { Step::RestoreBarrier } else { Step::OpenBarrier });
+            return if job { self.again(Step::RestoreBarrier) } else { self.invalidate_anew() };
+        }
+        if !job && self.is_from_before_epoch() {
+            return self.invalidate_anew();
         }
         if job {
             return self.next(Step::DropJob);
@@ -174,7 +219,11 @@ impl Turn<'_> {
                 return self.end();
             }
             let open = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
-            if open.iter().all(|barrier| barrier.version != version) {
+            let is_open = open.iter().any(|barrier| barrier.version == version);
+            if self.is_from_before_epoch() {
+                return self.invalidate_anew();
+            }
+            if !is_open {
                 return self.next(Step::RestoreBarrier);
             }
         }
@@ -183,6 +232,23 @@ impl Turn<'_> {
         self.container().memory = None;
         self.acknowledge(false);
         self.next(Step::Scan);
+    }
+
+    /// Begins anew, with another version.
+    fn invalidate_anew(&mut self) {
+        self.again(Step::OpenBarrier);
+        if self.container().operation.is_some() {
+            self.invalidate_synced();
+        }
+    }
+
+    /// Whether an epoch began since it took its version.
+    fn is_from_before_epoch(&mut self) -> bool {
+        let began = self.operation().epoch;
+        let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
+        let rules = self.scenario.rules;
+        let heeds = rules.has(Rule::AnewAfterEpoch) && rules.has(Rule::CloseChecks);
+        began != epoch && self.scenario.register == Register::L3 && heeds
     }
 
     /// A failover or flush has lost the barrier of a job: it is put up again with the version it had, unless somebody
@@ -231,7 +297,7 @@ impl Row {
     /// claim of a fill always goes.
     fn is_meant_by(self, above_only: bool, rules: Rules) -> bool {
         match self.content {
-            Content::Gone => false,
+            Content::Gone | Content::Kept(_) => false,
             Content::Pending => rules.has(Rule::ClaimsGo),
             Content::Elsewhere => !above_only || rules.has(Rule::MarkersGo),
             Content::Value => !above_only,
@@ -249,6 +315,11 @@ impl Database {
     pub fn newest_job(&self) -> Version {
         let jobs = self.notes.iter().map(|note| if let Note::Job(version) = note { *version } else { 0 });
         jobs.max().unwrap_or(0)
+    }
+
+    /// The version of the oldest of those.
+    pub fn oldest_job(&self) -> Option<Version> {
+        self.notes.iter().filter_map(|note| if let Note::Job(version) = note { Some(*version) } else { None }).min()
     }
 }
 
@@ -276,13 +347,13 @@ impl Redis {
     }
 
     /// Closes a barrier, and those that it passes. Returns whether it was open, or closed by one that passed it.
-    fn close(&mut self, done: Barrier, rules: Rules) -> bool {
+    fn close(&mut self, done: Barrier, passes: bool, rules: Rules) -> bool {
         let before = self.open.len();
         self.open.retain(|barrier| barrier.at != done.at);
         if self.open.len() == before {
             return self.passed.contains(&done.at);
         }
-        let passed = |barrier: &Barrier| barrier.is_passed_by(done, rules);
+        let passed = |barrier: &Barrier| passes && barrier.is_passed_by(done, rules);
         self.passed.extend(self.open.iter().copied().filter(passed).map(|barrier| barrier.at));
         self.open.retain(|barrier| !passed(barrier));
         true

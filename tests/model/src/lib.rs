@@ -98,7 +98,7 @@
 //! |---|---|
 //! | [`state`], [`operation`], [`scenario`] | what there is, what is under way, what a run starts with |
 //! | [`knowledge`] | which copies the journal lets a container trust |
-//! | [`turn`], `get`, `write`, `fill`, `invalidate`, `notes` | the steps |
+//! | [`turn`], `get`, `write`, `fill`, `invalidate`, `undo`, `notes` | the steps |
 //! | [`faults`] | what goes wrong |
 //! | [`history`], [`properties`], [`session`] | what must hold, also for who sends a position with a read |
 //! | `canonical` | which states count as the same |
@@ -118,4 +118,5 @@ mod fill;
 mod get;
 mod invalidate;
 mod notes;
+mod undo;
 mod write;

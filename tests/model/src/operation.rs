@@ -32,6 +32,8 @@ pub struct Operation {
     pub barrier: Position,
     /// The version of the row that a PATCH has read.
     pub replaces: Version,
+    /// The epoch in which an invalidate has taken its version.
+    pub epoch: Position,
     /// A distrusted copy that was seen in L2.
     pub seen: Option<(Version, Position)>,
     /// Of a read: its caller sends what they have seen.
@@ -140,6 +142,14 @@ pub enum Step {
     RestoreBarrier,
     /// Deletes the note of a job that is done.
     DropJob,
+    /// Says in Redis what is undone, and reads what is open.
+    MarkUndone,
+    /// Reads which jobs are not done.
+    HeedJobs,
+    /// Brings the row back.
+    Restore,
+    /// Appends the record of an undo.
+    RecordUndo,
     /// Reads L3 for a fill, which goes on where nothing is there.
     Miss,
     /// Loads the value of a fill from where it comes from.
@@ -174,6 +184,8 @@ impl Step {
                 | RemoveCopies
                 | Close
                 | RestoreBarrier
+                | MarkUndone
+                | RecordUndo
         )
     }
 }
@@ -192,6 +204,7 @@ impl Operation {
             version: 0,
             barrier: 0,
             replaces: 0,
+            epoch: 0,
             seen: None,
             in_session: false,
             floor,

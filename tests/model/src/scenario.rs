@@ -40,17 +40,24 @@ pub enum Request {
     InvalidateAbove,
     /// Invalidates in every level more than one request has time for: acknowledged first, removed after.
     InvalidateAsJob,
+    /// Invalidates in every level, so that it can be undone.
+    InvalidateUndoably,
+    /// Undoes the first invalidation that can be undone.
+    Undo,
 }
 
 impl Request {
     /// Whether it is one of the invalidates.
     pub fn invalidates(self) -> bool {
-        matches!(self, Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob)
+        matches!(
+            self,
+            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob | Request::InvalidateUndoably
+        )
     }
 
     /// Whether it changes what there is, and does not only bring it here.
     pub fn changes(self) -> bool {
-        !matches!(self, Request::Get | Request::Fill)
+        !matches!(self, Request::Get | Request::Fill | Request::Undo)
     }
 }
 
@@ -152,6 +159,28 @@ pub enum Rule {
     NoteFirst,
     /// And waits between the two for longer than a fill may take from sending for the notes to having its claim.
     WaitsForClaims,
+    /// What an undo brings back has the version just above that of the invalidation, and not one of its own time.
+    UndoJustAbove,
+    /// It has a version of its own, and not the one it had.
+    UndoIsNew,
+    /// An undo brings back what the very invalidation took, and not whatever a tombstone keeps.
+    UndoExactly,
+    /// An undo waits until the invalidation has removed all it means.
+    UndoAfterClose,
+    /// An undo waits until no older invalidation is open.
+    UndoAfterOlder,
+    /// An invalidation that can be undone closes no other with it.
+    UndoablePassesNone,
+    /// An undo reads the notes of jobs as well.
+    UndoReadsJobs,
+    /// An invalidation that is recorded after an undo is newer than what was undone.
+    NewerThanUndone,
+    /// An invalidation during which an epoch began begins anew: whether anything was undone meanwhile may be forgotten.
+    AnewAfterEpoch,
+    /// An invalidation takes from a tombstone the value that it keeps, if that is older than itself.
+    SweepsStrip,
+    /// An invalidate without Redis looks again where something has taken the place of what it saw.
+    LooksAgain,
     /// A container that has not read the journal up to the position of a read syncs for it.
     PositionHeeded,
     /// The position of a mutation is where its record is, and not where it began.
@@ -272,7 +301,7 @@ impl Scenario {
             let outdated = history.put(FIRST, with_l3);
             history.acknowledge(outdated, false);
         }
-        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0 });
+        let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0, undone: 0 });
         let index = Index { floor: GAP, last: 3 * GAP, latest: FIRST, greatest: FIRST, swept: 0 };
         let redis = Redis {
             identity: 0,

@@ -89,6 +89,8 @@ pub struct Meta {
     pub notes: Option<Floor>,
     /// The newest generation of notes whose beginning is known to have begun an epoch.
     pub covered: u8,
+    /// The newest invalidation that was undone: one that is recorded later must be newer.
+    pub undone: Version,
 }
 
 /// What the index beside the journal knows of the key. It outlives the records it was made of.
@@ -161,6 +163,8 @@ pub struct Database {
     pub generation: u8,
     /// The notes of that generation in the control table, and those of jobs.
     pub notes: Vec<Note>,
+    /// The invalidations that can be undone, in the order of their records, and who began them.
+    pub undoable: Vec<(Version, Who)>,
 }
 
 /// The row of the key.
@@ -183,6 +187,8 @@ pub enum Content {
     Pending,
     /// The key is deleted: a tombstone.
     Gone,
+    /// The same, and the tombstone keeps the value, which was of this version, so that it can be brought back.
+    Kept(Version),
 }
 
 /// A note in the control table.

@@ -106,6 +106,10 @@ impl Turn<'_> {
             Step::HeedJob => self.heed_job(),
             Step::RestoreBarrier => self.restore_barrier(),
             Step::DropJob => self.drop_job(),
+            Step::MarkUndone => self.mark_undone(),
+            Step::HeedJobs => self.heed_jobs(),
+            Step::Restore => self.restore(),
+            Step::RecordUndo => self.record_undo(),
             Step::Miss => self.miss(),
             Step::Load => self.load(),
             Step::FindNotes => self.find_notes(),
@@ -144,11 +148,8 @@ impl Turn<'_> {
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
             Request::Patch => self.next(Step::ReadPatched),
-            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob => {
-                let version = self.draw();
-                self.operation().version = version;
-                self.next(Step::OpenBarrier);
-            }
+            Request::Undo => self.next(Step::MarkUndone),
+            _ => self.invalidate_synced(),
         }
     }
 
@@ -161,7 +162,7 @@ impl Turn<'_> {
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
             Request::Get | Request::Patch => self.next(Step::ReadJobs),
-            Request::Fill | Request::PutAbove | Request::InvalidateAsJob => self.end(),
+            Request::Fill | Request::PutAbove | Request::InvalidateAsJob | Request::Undo => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if scan_first => self.next(Step::Scan),
             _ => {
@@ -226,7 +227,8 @@ impl Turn<'_> {
         let kept = !self.scenario.rules.has(Rule::EpochReadsNotes);
         let notes = redis.meta.and_then(|meta| meta.notes).filter(|_| kept);
         let covered = redis.meta.map_or(0, |meta| meta.covered);
-        redis.meta = Some(Meta { identity: redis.identity, epoch, notes, covered });
+        let undone = redis.meta.map_or(0, |meta| meta.undone);
+        redis.meta = Some(Meta { identity: redis.identity, epoch, notes, covered, undone });
     }
 
     /// Sends something to Redis: `None` when it is not done, or done and the reply lost.

@@ -7,3 +7,4 @@ mod positions;
 mod protocol;
 mod rules;
 mod traces;
+mod undo;

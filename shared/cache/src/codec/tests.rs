@@ -54,6 +54,19 @@ fn a_large_uncompressed_text_shares_the_memory_of_its_envelope() {
 }
 
 #[test]
+fn another_version_is_all_that_changes() {
+    let sliding = Some(Sliding { idle_seconds: 60, latest_ms: 1_700_003_600_000 });
+    let later = Version::at(1_700_000_999_000_000, 8);
+    for (format, sliding) in [(Format::Bincode, None), (Format::Json, sliding), (Format::Bincode, sliding)] {
+        let payload = Payload::new(compressible(), &config(Algorithm::Zstd), true);
+        let (_, envelope) = encode(&payload, Attributes { sliding, ..attributes() }, format);
+        let (_, other) = encode(&payload, Attributes { sliding, version: later, ..attributes() }, format);
+        assert_eq!(with_version(&envelope, later).unwrap(), other);
+    }
+    assert!(with_version(&Bytes::from_static(b"ST"), later).is_err());
+}
+
+#[test]
 fn how_a_life_slides_is_said_where_it_does() {
     let payload = Payload::new(compressible(), &config(Algorithm::Lz4), true);
     let sliding = Some(Sliding { idle_seconds: 60, latest_ms: 1_700_003_600_000 });

@@ -103,7 +103,7 @@ impl Coherence {
                 delta.swept |= invalidation.levels.has(Level::L1);
             }
             Event::Warmed(entries) => delta.warmed.extend_from_slice(entries),
-            Event::Closed | Event::Configured => {}
+            Event::Closed | Event::Undone | Event::Configured => {}
             Event::Epoch | Event::Unknown => self.begin_epoch(record.at, delta),
         }
         self.cursor = self.cursor.max(Some(record.at));

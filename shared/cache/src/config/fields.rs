@@ -49,7 +49,7 @@ const fn field(path: &'static str, rule: Rule) -> Field {
 const YEAR_MINUTES: u64 = crate::MAX_TTL_SECONDS as u64 / 60;
 
 /// All fields.
-pub static FIELDS: [Field; 27] = [
+pub static FIELDS: [Field; 28] = [
     field("l1_config.enabled", Rule::Flag),
     field("l1_config.max_capacity", Rule::Whole(1, 1_000_000)),
     // Lambda's largest memory.
@@ -72,6 +72,7 @@ pub static FIELDS: [Field; 27] = [
     field("l3_config.max_connections", Rule::Whole(1, 1000)),
     field("l3_config.cleanup_interval_hours", Rule::Whole(1, 168)),
     field("l3_config.timeout_ms", Rule::Whole(50, 20_000)),
+    field("l3_config.undo_seconds", Rule::Whole(0, crate::undo::MOST_SECONDS as u64)),
     field("compression.algorithm", Rule::OneOf(&["lz4", "zstd"])),
     field("compression.level", Rule::Whole(1, 9)),
     field("compression.threshold_bytes", Rule::Whole(0, super::LARGEST_ENTRY_BYTES as u64)),

@@ -4,7 +4,7 @@ use super::{
     Item,
     client::Store,
     error::L3Error,
-    head::Head,
+    head::{Head, Kind},
     names,
     schema::{row_key, tags_of},
     standing::StandingKind,
@@ -32,12 +32,15 @@ impl Store {
     pub(crate) async fn found(&self, key: &str) -> Result<Option<FoundRow>, L3Error> {
         let Some(item) = self.head_item(key).await? else { return Ok(None) };
         let head = Head::of(&item);
+        // What a tombstone keeps is nothing to a reader.
+        let is_gone = head.kind == Kind::Gone;
+        let tags = if is_gone { Vec::new() } else { tags_of(&item) };
         Ok(Some(FoundRow {
             version: head.version,
             standing: head.standing,
-            expires_at_ms: head.expires_at_ms,
-            tags: tags_of(&item).into_iter().map(Arc::from).collect(),
-            levels: head.levels,
+            expires_at_ms: if is_gone { 0 } else { head.expires_at_ms },
+            tags: tags.into_iter().map(Arc::from).collect(),
+            levels: if is_gone { Levels::NONE } else { head.levels },
             is_from_before: self.head_of(&item).kind != head.kind,
         }))
     }

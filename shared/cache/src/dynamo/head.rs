@@ -3,12 +3,13 @@
 use super::{
     Item,
     floors::Floors,
+    kept::{BORN, PARTS},
     number_of,
     rows::{Before, Content, Row},
     standing::{Standing, StandingKind},
     text_of,
 };
-use crate::{level::Levels, stats::Kept, version::Version};
+use crate::{codec, level::Levels, stats::Kept, version::Version};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -28,6 +29,10 @@ pub(crate) struct Head {
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
+    /// The version after which its chunks and index rows are named: its own, unless it was brought back or is kept.
+    pub(super) parts: Version,
+    /// Of a tombstone that keeps a value: the version of that.
+    pub(super) born: Option<Version>,
     pub(super) levels: Levels,
     /// What stands there, whatever it counts for.
     pub(super) standing: StandingKind,
@@ -61,6 +66,7 @@ impl Head {
             named,
             kept: self.kept(),
             chunks: self.chunks,
+            parts: self.parts,
         }
     }
 
@@ -74,8 +80,11 @@ impl Head {
             Some("elsewhere") => Kind::Stub,
             _ => Kind::Gone,
         };
+        let version = Version(number_of(item, "version").unwrap_or_default());
         Head {
-            version: Version(number_of(item, "version").unwrap_or_default()),
+            version,
+            parts: number_of(item, PARTS).map_or(version, Version),
+            born: number_of(item, BORN).map(Version).filter(|_| kind == Kind::Gone),
             kind,
             standing: StandingKind::of_row(kind, item),
             expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
@@ -85,8 +94,17 @@ impl Head {
         }
     }
 
+    /// An envelope that the row holds, as one of its version: what was brought back still says which one it had.
+    pub(super) fn sealed(self, envelope: Bytes) -> Bytes {
+        if self.parts == self.version {
+            return envelope;
+        }
+        // What cannot be read is for its reader to find.
+        codec::with_version(&envelope, self.version).unwrap_or(envelope)
+    }
+
     pub(super) fn row(self, envelope: Option<Bytes>, owner: Option<Arc<str>>) -> Row {
-        let content = match (self.kind, envelope) {
+        let content = match (self.kind, envelope.map(|envelope| self.sealed(envelope))) {
             (Kind::Value, Some(envelope)) => Content::Value { expires_at_ms: self.expires_at_ms, envelope },
             (Kind::Stub, _) => Content::Stub { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,

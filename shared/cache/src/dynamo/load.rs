@@ -72,7 +72,7 @@ impl Store {
             Kind::Value if head.chunks > 0 => Stored::Large,
             Kind::Value => {
                 let owner = owner_of(&item);
-                inline_body(item).map_or(Stored::Gone, |envelope| Stored::Value(envelope, owner))
+                inline_body(item).map_or(Stored::Gone, |envelope| Stored::Value(head.sealed(envelope), owner))
             }
             Kind::Stub => Stored::Stub,
             Kind::Gone => Stored::Gone,

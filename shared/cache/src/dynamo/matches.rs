@@ -7,17 +7,15 @@ use super::{
     Item,
     chunks::{chunk_keys, delete},
     client::Store,
+    doomed::{Buried, Doomed, Way},
     error::L3Error,
     head::{Head, Kind},
     number, number_of,
     schema::{SEPARATOR, index_key, partition_name, tag_partition, tags_of, tombstone},
+    standing::StandingKind,
     text, text_of,
 };
-use crate::{
-    entry::Entry,
-    selector::{KeyRange, Selector},
-    version::Version,
-};
+use crate::{entry::Entry, selector::KeyRange, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
@@ -43,34 +41,23 @@ pub(crate) struct Search<'a> {
 /// How often the removal of a row begins anew because another has taken its place.
 const REMOVE_TRIES: usize = 16;
 
-/// Which row of a key to remove.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Doomed<'a> {
-    /// Which versions.
-    pub version: Which,
-    /// Only one that this means.
-    pub selector: &'a Selector,
-    /// Only one that says that the value is kept elsewhere: L3 itself is spared.
-    pub markers: bool,
-}
-
-/// Which versions of a key to remove.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Which {
-    /// Any that is older than this.
-    Below(Version),
-    /// The same, where the second was seen as the newest. What has taken its place may be the same value.
-    SeenBelow(Version, Version),
-    /// This one, which was seen as the newest, or what has taken its place.
-    Seen(Version),
-}
-
 /// A live value that was met.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub version: Version,
     /// Its tags, where they were read.
     pub tags: Vec<Arc<str>>,
+}
+
+/// What went with a row that was removed.
+#[derive(Debug, Default)]
+pub(crate) struct Removed {
+    /// A live value.
+    pub live: Option<Live>,
+    /// Its tombstone keeps it.
+    pub is_kept: bool,
+    /// A live value, which the row said to be in L2 alone.
+    pub was_elsewhere: bool,
 }
 
 /// A row that was found.
@@ -84,6 +71,8 @@ pub(crate) struct Match {
     pub live: bool,
     /// Whether it is a tombstone.
     pub gone: bool,
+    /// Of one that keeps a value, the version of that.
+    pub born: Option<Version>,
 }
 
 impl Store {
@@ -92,7 +81,7 @@ impl Store {
         let query = self
             .rows_of(search)
             .await?
-            .projection_expression(if search.tags { "sk, #v, #k, #x, tags" } else { "sk, #v, #k, #x" })
+            .projection_expression(if search.tags { "sk, #v, #k, #x, born, tags" } else { "sk, #v, #k, #x, born" })
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
@@ -136,23 +125,34 @@ impl Store {
             .set_exclusive_start_key(after))
     }
 
-    /// Puts a tombstone in place of the row of `key` if it is doomed; returns the live value that went.
+    /// Puts a tombstone in place of the row of `key` if it is doomed; returns what went.
     ///
     /// A tombstone and not nothing: a repetition of the PUT that wrote the row may still be on its way, from an attempt
     /// that was given up, and would find its place free.
-    pub(crate) async fn remove(&self, key: &str, mut doomed: Doomed<'_>) -> Result<Option<Live>, L3Error> {
+    pub(crate) async fn remove(&self, key: &str, mut doomed: Doomed<'_>) -> Result<Removed, L3Error> {
         for _ in 0..REMOVE_TRIES {
-            let before = match self.bury(key, doomed).await? {
+            let buried = match doomed.way {
+                Way::Bury => self.bury(key, doomed).await?,
+                Way::Keep => self.keep(key, doomed.version.of_tombstone(), doomed.version.seen()).await?,
+                Way::Strip(standing) => self.strip(key, standing, doomed.version.of_tombstone()).await?,
+            };
+            let before = match buried {
+                Buried::Yes(before) if doomed.way == Way::Keep => {
+                    self.count_gone(self.head_of(&before).kept());
+                    return Ok(Removed { live: self.live_in(&before), is_kept: true, was_elsewhere: false });
+                }
                 Buried::Yes(before) => before,
                 Buried::No(standing) => match standing.and_then(|item| doomed.next(key, &item)) {
                     Some(next) => {
                         doomed = next;
                         continue;
                     }
-                    None => return Ok(None),
+                    None => return Ok(Removed::default()),
                 },
                 Buried::Before => {
-                    return Ok(Some(Live { version: doomed.version.of_tombstone(), tags: Vec::new() }));
+                    let live = Live { version: doomed.version.of_tombstone(), tags: Vec::new() };
+                    let is_kept = doomed.way == Way::Keep;
+                    return Ok(Removed { live: Some(live), is_kept, was_elsewhere: false });
                 }
             };
             return Ok(self.tidy_after(key, &before).await);
@@ -183,24 +183,21 @@ impl Store {
                 let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
                     return Ok(Buried::No(None));
                 };
-                // Where this very tombstone stands, an attempt whose answer was lost has put it there.
-                let head = refused.item.as_ref().map(Head::of);
-                let is_own = head.is_some_and(|head| head.kind == Kind::Gone && head.version == version);
-                Ok(if is_own { Buried::Before } else { Buried::No(refused.item) })
+                Ok(Buried::refused(version, refused.item))
             }
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    /// The live value of exactly that version that the row of `key` holds.
+    /// The live value that the row of `key` holds, if its index rows are named after that version.
     pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
         let item = self.head_item(key).await?;
-        Ok(item.and_then(|item| self.live_in(&item)).filter(|live| live.version == version))
+        Ok(item.filter(|item| Head::of(item).parts == version).and_then(|item| self.live_in(&item)))
     }
 
-    /// The tags of the value that the row of `key` says something of, if it is of exactly that version.
+    /// The tags of the value that the row of `key` says something of, if its index rows are named after that version.
     pub(crate) async fn tags_of(&self, key: &str, version: Version) -> Result<Option<Vec<Arc<str>>>, L3Error> {
-        let item = self.head_item(key).await?.filter(|item| Head::of(item).version == version);
+        let item = self.head_item(key).await?.filter(|item| Head::of(item).parts == version);
         Ok(item.map(|item| tags_of(&item).into_iter().map(Arc::from).collect()))
     }
 
@@ -211,13 +208,15 @@ impl Store {
         head.is_live(self.clock.now_ms()).then(|| Live { version: head.version, tags: tags() })
     }
 
-    /// Drops the chunks and index rows of a row that is gone; returns the live value it held.
-    pub(super) async fn tidy_after(&self, key: &str, before: &Item) -> Option<Live> {
+    /// Drops the chunks and index rows of a row that is gone; returns what it held.
+    async fn tidy_after(&self, key: &str, before: &Item) -> Removed {
         let head = self.head_of(before);
         self.count_gone(head.kept());
         let tags = tags_of(before);
-        self.discard(key, head.version, head.chunks, tags.iter().map(String::as_str)).await;
-        self.live_in(before)
+        self.discard(key, head.parts, head.chunks, tags.iter().map(String::as_str)).await;
+        let was_elsewhere =
+            head.standing == StandingKind::Stub && head.kind == Kind::Stub && !head.is_expired(self.clock.now_ms());
+        Removed { live: self.live_in(before), is_kept: false, was_elsewhere }
     }
 
     /// Drops what belongs to one version of a key. What is left over goes with the table's time to live.
@@ -239,7 +238,7 @@ impl Store {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
         let gone = version < self.floors().l3;
-        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone })
+        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone, born: None })
     }
 
     fn row(&self, item: &Item, now_ms: i64) -> Option<Match> {
@@ -250,6 +249,7 @@ impl Store {
             tags: tags_of(item).into_iter().map(Arc::from).collect(),
             live: head.is_live(now_ms),
             gone: head.kind == Kind::Gone,
+            born: head.born,
         })
     }
 
@@ -267,61 +267,5 @@ impl Store {
             })
             .collect();
         self.write_batches(&self.entries, requests).await
-    }
-}
-
-/// What came of an attempt to remove a row.
-enum Buried {
-    /// It is removed, and this is what it said.
-    Yes(Item),
-    /// It was removed by an attempt before, whose answer was lost.
-    Before,
-    /// It is not doomed. This stands there, as far as DynamoDB tells.
-    No(Option<Item>),
-}
-
-impl Which {
-    /// What is doomed is older than this, and its tombstone has this version.
-    const fn of_tombstone(self) -> Version {
-        match self {
-            Which::Below(version) | Which::SeenBelow(version, _) => version,
-            Which::Seen(version) => version.next(),
-        }
-    }
-}
-
-impl Doomed<'_> {
-    fn condition(&self) -> (String, Item) {
-        let mut values = Item::from([
-            (":v".to_owned(), number(self.version.of_tombstone().0)),
-            (":elsewhere".to_owned(), text("elsewhere")),
-        ]);
-        let mut condition = "#v < :v AND #k = :elsewhere".to_owned();
-        if !self.markers {
-            condition = "#v < :v AND (#k = :elsewhere OR #k = :value)".to_owned();
-            values.insert(":value".to_owned(), text("value"));
-        }
-        if let Which::SeenBelow(_, seen) | Which::Seen(seen) = self.version {
-            condition.push_str(" AND #v = :seen");
-            values.insert(":seen".to_owned(), number(seen.0));
-        }
-        (condition, values)
-    }
-
-    /// The same for the row that stands in the place of the one that was seen, if it is doomed as well: the value may be
-    /// the same, with other things said about it. Another is as old, or was put while this went on.
-    fn next(&self, key: &str, standing: &Item) -> Option<Self> {
-        let head = Head::of(standing);
-        let version = match self.version {
-            Which::Below(_) => return None,
-            Which::SeenBelow(below, seen) if seen < head.version && head.version < below => {
-                Which::SeenBelow(below, head.version)
-            }
-            Which::Seen(seen) if seen < head.version => Which::Seen(head.version),
-            Which::SeenBelow(..) | Which::Seen(_) => return None,
-        };
-        let of_kind = head.kind == Kind::Stub || (head.kind == Kind::Value && !self.markers);
-        let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
-        (of_kind && self.selector.touches(key, &tags)).then_some(Doomed { version, ..*self })
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim` |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim`; for a tombstone that keeps its value `born`, the version of that, and `parts`, after which chunks and index rows are named, also once it is back |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //! | `deployment` | `-` | which deployment the table belongs to: its control table and the `key_prefix` of its Redis keys |
@@ -25,6 +25,9 @@
 //! | `waits` | account `#` number, `#` number | somebody waits for a job to change |
 //! | `account#` account | `~` slot | a job of it that is not over |
 //! | `account#` account | time `.` job | one that ended then |
+//! | `undos` | id | an invalidation that can be undone, or could: what it meant, who began it, what came of it |
+//! | `undo#` id | version | a part of it, as its record says |
+//! | `undos#due` | id | it is not tidied up yet |
 //! | `maintenance` | `index` | how far the sweep of the indexes of L2 has come, and when it is due again |
 //! | `maintenance` | `census` | the same of the count of what the table of entries holds |
 //! | `maintenance` | `warming` | how many keys a second the last warm job loaded |
@@ -45,6 +48,7 @@ mod conditional;
 mod control;
 mod deployment;
 mod document;
+mod doomed;
 mod error;
 mod floors;
 mod found;
@@ -53,6 +57,7 @@ mod head;
 mod http;
 mod job_queue;
 mod jobs;
+mod kept;
 mod listing;
 mod load;
 mod maintenance;
@@ -64,6 +69,7 @@ mod retries;
 mod rows;
 mod schema;
 mod standing;
+mod undoable;
 mod upkeep;
 mod waits;
 
@@ -72,6 +78,7 @@ pub(crate) use bulletin::Bulletin;
 pub(crate) use claims::Claim;
 pub(crate) use client::Store;
 pub(crate) use deployment::Identity;
+pub(crate) use doomed::{Doomed, Way, Which};
 pub(crate) use error::L3Error;
 pub(crate) use floors::Floors;
 pub(crate) use found::FoundRow;
@@ -79,13 +86,15 @@ pub(crate) use generation::Generation;
 pub use http::{Authorities, InvalidAuthorities};
 pub(crate) use job_queue::{Line, Place};
 pub(crate) use jobs::{Creation, JobRecord, NewJob};
+pub(crate) use kept::{KeptRow, KeptState};
 pub(crate) use listing::ListedRow;
 pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
-pub(crate) use matches::{Doomed, Live, Match, Search, Which};
+pub(crate) use matches::{Live, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use rows::{Before, Content, Row, RowWritten, Write, WriteRow};
 pub(crate) use standing::{Standing, StandingKind};
+pub(crate) use undoable::{NewUndo, RemovedCounts, UndoRecord};
 pub(crate) use waits::Wait;
 
 use aws_sdk_dynamodb::types::AttributeValue;

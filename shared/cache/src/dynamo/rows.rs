@@ -83,6 +83,8 @@ pub(crate) struct Before {
     pub kept: Option<Kept>,
     /// In how many chunks that value is.
     pub chunks: usize,
+    /// The version after which those and its index rows are named.
+    pub parts: Version,
 }
 
 /// What a write did.
@@ -137,7 +139,7 @@ impl Store {
                     return Ok(Some(head.row(inline_body(item), owner)));
                 }
                 chunks => {
-                    if let Some(envelope) = self.read_chunks(key, head.version, chunks).await? {
+                    if let Some(envelope) = self.read_chunks(key, head.parts, chunks).await? {
                         return Ok(Some(head.row(Some(envelope), owner_of(&item))));
                     }
                 }
@@ -159,7 +161,7 @@ impl Store {
             .get_item()
             .table_name(&self.entries)
             .set_key(Some(row_key(key)))
-            .projection_expression("#v, #k, #x, #l, #b, tags")
+            .projection_expression("#v, #k, #x, #l, #b, tags, parts, born")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
@@ -174,7 +176,7 @@ impl Store {
 
     /// What a mutation that will replace the row of `key` wants to know of it, consistently.
     pub(crate) async fn before(&self, key: &str) -> Result<Option<Before>, L3Error> {
-        let names = ["version", "kind", "expires_at", "levels", "bytes", "chunks", "tags"];
+        let names = ["version", "kind", "expires_at", "levels", "bytes", "chunks", "tags", "parts", "born"];
         let read = self.client().await?.get_item().table_name(&self.entries).set_key(Some(row_key(key)));
         let got = read
             .projection_expression(names.map(|name| format!("#{name}")).join(", "))
@@ -296,7 +298,7 @@ impl Store {
 
     /// Drops the chunks and index rows of a row that was replaced.
     pub(crate) async fn drop_replaced(&self, key: &str, before: &Before) {
-        self.discard(key, before.version, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
+        self.discard(key, before.parts, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
     }
 
     /// What the row said that was replaced.

@@ -4,7 +4,9 @@ mod past;
 mod replies;
 
 pub(crate) use self::past::Told;
-pub(crate) use self::replies::{Fields, Opened, appended, checked, closed, history, is_published, opened};
+pub(crate) use self::replies::{
+    Fields, Opened, appended, checked, closed, history, is_published, marked, open_now, opened,
+};
 use super::{Keyspace, scripts};
 use crate::{
     coherence::{HISTORY, OPERATION_LIFE, SETTLE, SYNC_RECORDS},
@@ -146,7 +148,7 @@ impl Journal {
 
     /// The command that appends the record of an invalidation that has nothing to remove.
     pub(crate) fn invalidated(&self, operation: Operation, invalidation: &WrittenInvalidation) -> Cmd {
-        self.invalidation(operation, &invalidation.to_json(), "", "")
+        self.invalidation(operation, &invalidation.to_json(), "", "", "")
     }
 
     /// The command that appends the record of an invalidation and keeps it open, unless too many are. It takes the place of
@@ -161,18 +163,18 @@ impl Journal {
         let ended_ms = OPERATION_LIFE.as_millis();
         let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");
         let bounds = passed.iter().fold(bounds, |bounds, at| format!("{bounds} {at}"));
-        self.invalidation(operation, &body, &body, &bounds)
+        self.invalidation(operation, &body, &body, &bounds, &invalidation.version.sortable())
     }
 
     /// The command that appends the record of an invalidation, as it is written down, and keeps it open; while that very
     /// text is open it only says where. It was acknowledged already, so that no bound keeps it out.
     pub(crate) fn raise(&self, operation: Operation, body: &str) -> Cmd {
-        self.invalidation(operation, body, body, "")
+        self.invalidation(operation, body, body, "", "")
     }
 
-    fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str) -> Cmd {
+    fn invalidation(&self, operation: Operation, body: &str, open: &str, bounds: &str, version: &str) -> Cmd {
         let mut call = self.appending(operation, open, Version::ZERO, bounds);
-        call.arg("").arg("").arg(body).arg(&["kind", "invalidate", "body", body]);
+        call.arg("").arg(version).arg(body).arg(&["kind", "invalidate", "body", body]);
         call
     }
 
@@ -181,6 +183,27 @@ impl Journal {
         let mut call = self.appending(operation, "", Version::ZERO, "");
         call.arg("").arg("").arg("").arg(&["kind", "warm", "body", &named(entries)]);
         call
+    }
+
+    /// The command that says that something is back as that version: what begins from now on is newer.
+    pub(crate) fn mark_undone(&self, version: Version) -> Cmd {
+        let mut call = scripts::UNDONE.call(std::slice::from_ref(&self.meta));
+        call.arg(version.sortable());
+        call
+    }
+
+    /// The command that appends the record of an undo of what `undone` says, by whoever it names.
+    pub(crate) fn undone(&self, operation: Operation, undone: &WrittenInvalidation) -> Cmd {
+        let mut call = self.appending(operation, "", Version::ZERO, "");
+        call.arg("").arg("").arg("").arg(&["kind", "undo", "body", &undone.to_json()]);
+        call
+    }
+
+    /// The command that reads the texts of the open invalidations, with who began them and why.
+    pub(crate) fn open_now(&self) -> Cmd {
+        let mut read = cmd("HVALS");
+        read.arg(&self.open);
+        read
     }
 
     /// The command that closes the invalidation recorded at `at`, which met so many distinct keys, and those at `passed`,

@@ -11,7 +11,7 @@
 //! | `{j}index:` + number | hash | keys put or deleted in one generation, by their hash: greatest version, last position |
 //! | `{j}index:sweeps` | stream | invalidations of those generations, at the positions of their records |
 //! | `{j}index:named` | stream | the newest warm records |
-//! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the configuration document and when it switched a level |
+//! | `{j}meta` | hash | identity of the server and what its cluster looked like, epoch, when outage notes were read last, the newest invalidation that was undone, the configuration document and when it switched a level |
 //! | `{j}stats` | hash | what the fleet has counted, by name; `since` when that began; values in L3, and when those were counted last; keys evicted at two times; the greatest age of a copy that an audit found |
 //! | `{j}stats:` + number | hash | the same of one minute only |
 //! | `{j}census` | string | what the last census counted, by prefix |
@@ -61,7 +61,8 @@ pub(crate) use copies::{
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, From, Journal, Opened, Operation, Question, Told, appended, checked, closed, history, is_published, opened,
+    Fields, From, Journal, Opened, Operation, Question, Told, appended, checked, closed, history, is_published, marked,
+    open_now, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

@@ -35,6 +35,7 @@ scripts! {
     EVICT = "lua/tags.lua", "lua/books.lua", "lua/evict.lua";
     STOCK = "lua/stock.lua";
     CLOSE = "lua/close.lua";
+    UNDONE = "lua/undone.lua";
     SWEEP = "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";
     HEADS = "lua/heads.lua";
     TAGGED = "lua/tags.lua", "lua/tagged.lua";

@@ -19,6 +19,17 @@ pub(crate) struct Invalidation {
     pub version: Version,
     pub selector: Selector,
     pub levels: Levels,
+    /// How it can be undone.
+    pub undo: Option<Undoable>,
+}
+
+/// That an invalidation can be undone: the values that it removes are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Undoable {
+    /// Its name, which nobody can foretell.
+    pub id: Arc<str>,
+    /// Until when it can be, in milliseconds since the Unix epoch.
+    pub until_ms: i64,
 }
 
 impl Invalidation {
@@ -41,7 +52,8 @@ impl Invalidation {
 
     /// The same as it is written down; who began it, and why, stands in its record only.
     pub(crate) fn written(&self) -> WrittenInvalidation {
-        WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None)
+        let undo = self.undo.clone();
+        WrittenInvalidation { undo, ..WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None) }
     }
 }
 
@@ -63,6 +75,9 @@ pub(crate) struct WrittenInvalidation {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Releases that know nothing of it keep no values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undoable>,
 }
 
 impl WrittenInvalidation {
@@ -91,6 +106,7 @@ impl WrittenInvalidation {
             select,
             reason: reason.map(str::to_owned),
             by,
+            undo: None,
         }
     }
 
@@ -109,14 +125,14 @@ impl WrittenInvalidation {
 
     /// The invalidation whose record stands at `id`.
     pub(crate) fn recorded_at(self, id: Position) -> Option<Invalidation> {
-        let WrittenInvalidation { version, levels, pattern, tags, within, select, .. } = self;
+        let WrittenInvalidation { version, levels, pattern, tags, within, select, undo, .. } = self;
         let selector = match (pattern, tags, select) {
             (Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
             (None, Some(any), None) => Selector::Tags { any, within },
             (None, None, Some(select)) => select.selector()?,
             _ => return None,
         };
-        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels) })
+        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels), undo })
     }
 }
 

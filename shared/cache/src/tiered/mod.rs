@@ -13,6 +13,7 @@ mod invalidate;
 mod jobs;
 mod knowledge;
 mod list;
+mod load;
 mod open_error;
 mod outbox;
 mod position;
@@ -21,6 +22,7 @@ mod setup;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod view;
 mod warm;
 mod write;
@@ -28,9 +30,11 @@ mod write;
 pub use self::open_error::OpenError;
 
 use self::{
+    load::flights::Flights,
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
     setup::Setup,
     sync::{access_deltas::AccessDeltas, audit::Audits, unfinished::Unfinished},
+    undo::begin::Author,
     view::ended,
     warm::prefetch_queue::Prefetches,
     write::{Attempts, versions::Taken},
@@ -51,6 +55,7 @@ use crate::{
     quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
+    undo::MeantEntries,
     version::Position,
 };
 use std::{
@@ -108,6 +113,41 @@ impl Deployment {
             dynamo_ca: None,
         }
     }
+
+    /// With these limits of requests, for callers of [`TieredCache::admit`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Deployment {
+        self.limits = limits;
+        self
+    }
+
+    /// With these bounds of what an API key may store.
+    #[must_use]
+    pub fn quotas(mut self, quotas: Quotas) -> Deployment {
+        self.quotas = quotas;
+        self
+    }
+
+    /// With another clock, as a test wants one.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Deployment {
+        self.clock = clock;
+        self
+    }
+
+    /// With connections to Redis made like that.
+    #[must_use]
+    pub fn redis(mut self, access: RedisAccess) -> Deployment {
+        self.redis = access;
+        self
+    }
+}
+
+impl Default for Deployment {
+    /// That of the table `cache_control`.
+    fn default() -> Deployment {
+        Deployment::new("cache_control")
+    }
 }
 
 /// The cache of one container: its own L1 before the L2 and L3 of the fleet.
@@ -144,6 +184,10 @@ pub struct TieredCache {
     prefetches: Prefetches,
     /// Writes into L2 whose end is not known.
     unfinished: Lock<Vec<Unfinished>>,
+    /// What is being loaded.
+    flights: Flights,
+    /// Leases whose loads nobody waits for any more.
+    left_leases: Lock<Vec<(Key, u64)>>,
     /// Mutations that L3 may have taken although nobody was told so.
     in_doubt: Lock<InDoubt>,
     /// Whoever puts outage notes into the journal, one at a time.
@@ -222,6 +266,8 @@ impl TieredCache {
             access_deltas: Lock::default(),
             prefetches: Prefetches::default(),
             unfinished: Lock::default(),
+            flights: Flights::default(),
+            left_leases: Lock::default(),
             in_doubt: Lock::default(),
             delivering: tokio::sync::Mutex::default(),
             notes_pause: Pause::new(clock.clone()),
@@ -277,13 +323,25 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        self.delete_with(key, by, false).await
+        self.delete_with(key, by, None, false).await
     }
 
-    /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
-    /// asked of the cache.
-    pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.setup().config)
+    /// The same, so that it can be [undone](TieredCache::undo) for so many seconds, up to
+    /// [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); without a number for as long as the configuration says, where that
+    /// is possible. Who may undo it goes by `account`.
+    ///
+    /// # Errors
+    /// As with [`delete`](TieredCache::delete); and with a number when nothing can be kept, because L3 or L2 is switched off.
+    pub async fn delete_undoably(
+        &self,
+        key: &Key,
+        by: &str,
+        account: &str,
+        undo_seconds: Option<u32>,
+    ) -> Result<Deleted, CacheError> {
+        let author = Author { by: by.to_owned(), account: account.to_owned(), reason: None };
+        let wish = self.wish(undo_seconds, MeantEntries::deleted(key), author)?;
+        self.delete_with(key, by, Some(&wish), false).await
     }
 
     /// The clock of this container.

@@ -98,7 +98,8 @@ fn an_invalidation_takes_what_it_means_and_nothing_else() {
     cache.view().fill(&other, as_of, &source(Version(1), as_of, None)).expect("nothing speaks against it");
     let swept = |seq: u64, pattern: &str| {
         let selector = Selector::Pattern(Pattern::new(pattern).expect("a test's pattern is valid"));
-        let invalidation = Invalidation { at: at(seq), version: Version(seq), selector, levels: Levels::ALL };
+        let invalidation =
+            Invalidation { at: at(seq), version: Version(seq), selector, levels: Levels::ALL, undo: None };
         Record { at: at(seq), event: Event::Invalidated(Arc::new(invalidation)) }
     };
     let missing = (2..102).map(|seq| swept(seq, &format!("*{seq}*")));

@@ -1,7 +1,7 @@
 //! Invalidation in L3, with L2 switched on but empty: the library beside a scan of the whole table. Every number of
 //! entries has a table of its own, and they take turns.
 
-use super::{GROUP, growth, in_words, listing::Listings, request, rows::Rows, tenant::Tenant};
+use super::{GROUP, growth, in_words, listing::Listings, request, rows::Rows, tenant::Tenant, undo::Undos};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,
@@ -9,7 +9,7 @@ use crate::{
 };
 use aws_config::BehaviorVersion;
 use std::{error::Error, time::Instant};
-use strata_api::settings::Settings;
+use strata_cache::settings::Settings;
 use strata_cache::{Level, Levels, Read, TieredCache};
 use tokio::runtime;
 
@@ -42,6 +42,8 @@ struct Place {
     /// Milliseconds of each way.
     samples: [Vec<f64>; WAYS.len()],
     listings: Listings,
+    /// By prefix, and by tag.
+    undos: [Undos; 2],
 }
 
 /// Measures with so many entries, separated by commas, and the settings in the environment.
@@ -77,6 +79,11 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
             rows: places.iter().flat_map(Place::costs).collect(),
         },
         Section {
+            title: "Bringing 1,000 entries back in L3".into(),
+            baseline: "an invalidation of the same entries that keeps nothing".into(),
+            rows: places.iter().flat_map(Place::undo_costs).collect(),
+        },
+        Section {
             title: "Invalidating 1,000 entries in L3, by how many there are".into(),
             baseline: "the same among the fewest".into(),
             rows: growing.collect(),
@@ -99,7 +106,8 @@ impl Place {
         for tenant in Tenant::of(size) {
             rows.load(&cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
-        let place = Place { size, cache, rows, samples: Default::default(), listings: Listings::default() };
+        let (samples, listings, undos) = Default::default();
+        let place = Place { size, cache, rows, samples, listings, undos };
         place.check().await?;
         Ok(place)
     }
@@ -131,6 +139,9 @@ impl Place {
             self.samples[turn].push(elapsed.as_secs_f64() * 1e3);
             self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
+        let tenant = Tenant(round % (self.size / GROUP));
+        self.undos[0].take_turn(&self.cache, tenant.by_prefix()).await?;
+        self.undos[1].take_turn(&self.cache, tenant.by_tag()).await?;
         self.listings.take_turn(&self.cache, Tenant(round % (self.size / GROUP))).await
     }
 
@@ -147,6 +158,11 @@ impl Place {
     fn summary(&self, way: Way) -> Summary {
         let samples = WAYS.iter().zip(&self.samples).find_map(|(other, samples)| (*other == way).then_some(samples));
         Summary::of(samples.expect("every way is measured").clone())
+    }
+
+    fn undo_costs(&self) -> Vec<Row> {
+        let costs = |(way, undos): (Way, &Undos)| undos.costs(way.name(), self.size, self.summary(way));
+        [Way::Prefix, Way::Tag].into_iter().zip(&self.undos).flat_map(costs).collect()
     }
 
     fn costs(&self) -> Vec<Row> {

@@ -5,6 +5,7 @@
 //! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
 //! - [`level3`], [`rows`]: L3, the same.
 //! - [`listing`]: the keys of a tenant, listed there.
+//! - [`undo`]: the same brought back there.
 
 pub mod copies;
 pub mod level2;
@@ -14,6 +15,7 @@ pub mod memory;
 pub mod rows;
 pub mod scan;
 pub mod tenant;
+pub mod undo;
 
 use crate::{
     engines::Engines,
@@ -63,6 +65,7 @@ fn request(selector: Selector) -> Invalidate {
         account: None,
         dry_run: false,
         max_affected: None,
+        undo_seconds: None,
     }
 }
 

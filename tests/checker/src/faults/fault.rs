@@ -74,13 +74,15 @@ pub enum Fault {
     FillsSlow,
     /// L3 is slow while values are changed by PATCH, and others make an end of them.
     PatchesSlow,
+    /// Invalidations are undone while others make an end of what they have removed, and L3 is slow.
+    UndosRaced,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 35] = [
+    pub const ALL: [Fault; 36] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -115,6 +117,7 @@ impl Fault {
         Fault::PromotionsSlow,
         Fault::FillsSlow,
         Fault::PatchesSlow,
+        Fault::UndosRaced,
         Fault::InvalidationsSlow,
     ];
 
@@ -147,6 +150,7 @@ impl Fault {
                 | Fault::WritesLate
                 | Fault::FillsSlow
                 | Fault::PatchesSlow
+                | Fault::UndosRaced
                 | Fault::InvalidationsSlow
         )
     }
@@ -176,6 +180,7 @@ impl Fault {
                     | Fault::WritesLate
                     | Fault::FillsSlow
                     | Fault::PatchesSlow
+                    | Fault::UndosRaced
                     | Fault::InvalidationsSlow
             )
     }
@@ -183,6 +188,11 @@ impl Fault {
     /// Whether it puts clocks on and back.
     pub(crate) fn sets_clocks(self) -> bool {
         self == Fault::ClockSetBack
+    }
+
+    /// Whether it needs that what is removed can be undone.
+    pub(crate) fn undoes(self) -> bool {
+        self == Fault::UndosRaced
     }
 
     /// Whether it needs invalidations that do not end in time.

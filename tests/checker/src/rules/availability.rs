@@ -82,9 +82,9 @@ fn key_of(operation: &Operation) -> KeyId {
         Action::Get { key, .. } | Action::Delete { key } => *key,
         Action::Put(put) => put.key,
         Action::Patch(patch) => patch.key,
-        Action::Invalidate { scope: Scope::Pattern { keys, .. } | Scope::Keys(keys), .. } => {
-            keys.first().copied().unwrap_or_default()
-        }
-        Action::Invalidate { scope: Scope::Tag(_), .. } => 0,
+        Action::Invalidate { scope, .. } | Action::Undo { scope, .. } => match scope {
+            Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.first().copied().unwrap_or_default(),
+            Scope::Tag(_) => 0,
+        },
     }
 }

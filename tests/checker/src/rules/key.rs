@@ -118,6 +118,7 @@ impl<'a> KeyHistory<'a> {
                 && mutation.is_acknowledged()
                 && mutation.ends(self.key, &put.tags)
                 && !self.may_have_lost_its_tag(at, mutation)
+                && !self.may_be_undone(mutation, read)
                 && stored_by < mutation.start
                 && mutation.end + bound(self.history.window, mutation, read, no_cache) < read.start
         })
@@ -136,6 +137,15 @@ impl<'a> KeyHistory<'a> {
         let Action::Invalidate { scope: Scope::Tag(tag), .. } = &invalidation.action else { return false };
         let patches = self.patches(at, invalidation.end).filter_map(|place| self.history.operations[place].patch());
         patches.into_iter().any(|patch| patch.remove.contains(tag))
+    }
+
+    /// Whether a read may see that a mutation was undone. What else has ended the value is judged by itself.
+    fn may_be_undone(&self, mutation: &Operation, read: &Operation) -> bool {
+        let undoes = |place: &usize| {
+            let operation = &self.history.operations[*place];
+            matches!(operation.action, Action::Undo { of, .. } if of == mutation.start) && operation.start <= read.end
+        };
+        self.mutations.iter().any(undoes)
     }
 
     /// When the life of a value ends at the latest, if it was stored for certain.

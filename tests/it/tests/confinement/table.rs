@@ -18,6 +18,7 @@ pub struct Table {
     pub keys: Vec<String>,
     pub patterns: Vec<String>,
     pub jobs: Vec<String>,
+    pub invalidations: Vec<String>,
     pub requests: Vec<Asked>,
     /// Scopes that a token may have.
     pub scopes: BTreeMap<String, Vec<String>>,
@@ -38,7 +39,7 @@ pub struct Asked {
     pub body: Value,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// What it is made with, one after the other: `keys`, `patterns` or `jobs`.
+    /// What it is made with, one after the other: `keys`, `patterns`, `jobs` or `invalidations`.
     pub over: Option<String>,
     /// It cannot be understood, whatever it names.
     #[serde(default)]
@@ -81,6 +82,7 @@ impl Table {
             Some("keys") => &self.keys,
             Some("patterns") => &self.patterns,
             Some("jobs") => &self.jobs,
+            Some("invalidations") => &self.invalidations,
             None => return vec![""],
             Some(other) => panic!("{other} is nothing to make requests with"),
         };
@@ -120,7 +122,7 @@ impl Asked {
     pub fn path(&self, tenant: &Tenant, word: &str) -> String {
         let encoded = |set| utf8_percent_encode(word, set).to_string();
         let path = self.path.replace("{key/}", &encoded(BUT_SLASHES)).replace("{key}", &encoded(NON_ALPHANUMERIC));
-        tenant.said(&path.replace("{job}", word))
+        tenant.said(&path.replace("{job}", word).replace("{invalidation}", word))
     }
 
     /// The body with `word` in it; empty where it has none.

@@ -20,6 +20,8 @@ pub struct World {
     pub table: Table,
     /// By tenant, the jobs of somebody else about its keys, and about others, by the names of the table.
     pub jobs: BTreeMap<String, BTreeMap<String, String>>,
+    /// The same of invalidations that can be undone.
+    pub invalidations: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What is in the levels that no tenant owns: rows of the tables, and copies in Redis with how often they were read.
@@ -30,7 +32,7 @@ impl World {
     /// a secret in them. All have a tag in common, and those of one tenant's keys another.
     pub async fn furnished(api: &Api, table: Table) -> (World, Vec<Tenant>) {
         let tenants = table.tenants();
-        let mut world = World { table, jobs: BTreeMap::new() };
+        let mut world = World { table, jobs: BTreeMap::new(), invalidations: BTreeMap::new() };
         let others = api.stack.token(Claims::default().subject("outsider-0").api_key("outsider-0"));
         let keys = tenants.iter().flat_map(|tenant| world.keys(tenant).into_iter().map(move |key| (tenant, key)));
         let keys: Vec<_> = keys.filter(|(_, key)| !key.ends_with(":absent")).enumerate().collect();
@@ -53,6 +55,7 @@ impl World {
                 jobs.insert(name.to_owned(), begun["warming_job_id"].as_str().unwrap().to_owned());
             }
             world.jobs.insert(tenant.me.clone(), jobs);
+            world.invalidations.insert(tenant.me.clone(), invalidated(api, tenant, &others).await);
         }
         (world, tenants)
     }
@@ -67,11 +70,16 @@ impl World {
         tenant.owns(&tenant.mine()).then(|| &self.jobs[&tenant.me]["inside"])
     }
 
+    /// The invalidation of somebody else that a tenant may know of, and undo as an administrator.
+    pub fn shown_invalidation(&self, tenant: &Tenant) -> Option<&String> {
+        tenant.owns(&tenant.mine()).then(|| &self.invalidations[&tenant.me]["inside"])
+    }
+
     /// What no answer to a tenant may have in it, unless the request had.
     pub fn hidden_from(&self, tenant: &Tenant) -> impl Iterator<Item = &String> {
-        let shown = self.shown_job(tenant);
-        let jobs = self.jobs.values().flat_map(BTreeMap::values).filter(move |id| Some(*id) != shown);
-        self.table.masked.iter().chain(jobs)
+        let shown = [self.shown_job(tenant), self.shown_invalidation(tenant)];
+        let names = self.jobs.values().chain(self.invalidations.values()).flat_map(BTreeMap::values);
+        self.table.masked.iter().chain(names.filter(move |id| !shown.contains(&Some(*id))))
     }
 
     /// All that is outside of what the tenants own.
@@ -94,6 +102,18 @@ impl World {
         }
         Outside(there)
     }
+}
+
+/// Invalidates, by somebody else, what is a tenant's, both, and what is not; the names by which that can be undone.
+async fn invalidated(api: &Api, tenant: &Tenant, others: &str) -> BTreeMap<String, String> {
+    let (mine, other) = (format!("{}:undone", tenant.mine()), format!("{}:undone", tenant.other()));
+    let mut names = BTreeMap::from([("absent".to_owned(), format!("{:044x}", 0))]);
+    for (name, keys) in [("inside", vec![&mine]), ("mixed", vec![&mine, &other]), ("outside", vec![&other])] {
+        let body = json!({"keys": keys, "undo_seconds": 3600}).to_string();
+        let done = api.request("POST", "/invalidate").bearer(others).body(body).send().await.expect(200).json();
+        names.insert(name.to_owned(), done["invalidation_id"].as_str().unwrap().to_owned());
+    }
+    names
 }
 
 impl Outside {

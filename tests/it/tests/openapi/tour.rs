@@ -2,7 +2,7 @@
 
 use super::document::{Operation, operation, operations};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use strata_it::{Answer, Api, Request, patient, stack::Claims, stack::L3Fault};
 
 /// Statuses that every operation describes, and that one of all is enough to see.
@@ -60,7 +60,10 @@ impl Tour {
         let other = self.api.request("PATCH", path).body(r#"{"ttl_seconds":60}"#).header("if-match", "\"other\"");
         self.takes(&patch, other, 412).await;
         self.takes(&delete, self.api.delete(path).header("if-match", "*"), 400).await;
-        self.sends(&delete, path, "", 200).await;
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let undoable = |seconds: &str| format!("{path}{joint}undo_seconds={seconds}");
+        self.sends(&delete, &undoable("x"), "", 400).await;
+        self.sends(&delete, &undoable("60"), "", 200).await;
         self.sends(&delete, path, "", 404).await;
         self.sends(&head, path, "", 404).await;
         self.sends(&patch, path, r#"{"ttl_seconds":60}"#, 404).await;
@@ -95,6 +98,35 @@ impl Tour {
         self.sends("invalidate", "/invalidate", both, 200).await;
         self.sends("invalidate", "/invalidate", r#"{"keys":["a:1","a:2"]}"#, 200).await;
         self.sends("invalidate", "/invalidate", r#"{"pattern":"a:["}"#, 400).await;
+    }
+
+    async fn undos(&mut self) {
+        self.sends("putEntry", "/entries/u:1", r#"{"value":1,"tags":["t"]}"#, 201).await;
+        let undoable = r#"{"pattern":"u:*","reason":"r","undo_seconds":600}"#;
+        let done = self.sends("invalidate", "/invalidate", undoable, 200).await.json();
+        let path = |id: &str| format!("/invalidate/{id}/undo");
+        let undo = path(done["invalidation_id"].as_str().unwrap());
+        self.sends("listInvalidations", "/invalidations", "", 200).await;
+        self.sends("undoInvalidation", &undo, "", 200).await;
+        self.sends("listInvalidations", "/invalidations?limit=1", "", 200).await;
+        self.sends("listInvalidations", "/invalidations?limit=0", "", 400).await;
+        self.sends("undoInvalidation", &path("0"), "", 404).await;
+        self.sends("undoInvalidation", &path("%zz"), "", 400).await;
+        let short = r#"{"tags":["t"],"undo_seconds":1}"#;
+        let done = self.sends("invalidate", "/invalidate", short, 200).await.json();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        self.sends("undoInvalidation", &path(done["invalidation_id"].as_str().unwrap()), "", 409).await;
+        let above = r#"{"pattern":"u:*","levels":["L2_REDIS"],"undo_seconds":1}"#;
+        self.sends("invalidate", "/invalidate", above, 422).await;
+    }
+
+    /// With L3 switched off nothing can be kept.
+    async fn without_l3(&mut self) {
+        self.sends("updateConfig", "/config", r#"{"l3_config":{"enabled":false}}"#, 200).await;
+        for (id, path) in [("deleteEntry", "/entries/u:1?"), ("deleteEntryByQuery", "/entries?key=u:1&")] {
+            self.sends(id, &format!("{path}undo_seconds=60"), "", 422).await;
+        }
+        self.sends("updateConfig", "/config", r#"{"l3_config":{"enabled":true}}"#, 200).await;
     }
 
     async fn warming(&mut self) {
@@ -145,6 +177,7 @@ impl Tour {
             let path = path
                 .replace("{key}", "k")
                 .replace("{job_id}", "j")
+                .replace("{invalidation_id}", "i")
                 .replace("/entries", "/entries?key=k")
                 .replace("?key=k/", "/");
             let request = self.api.request(&method.to_uppercase(), &path);
@@ -192,10 +225,12 @@ async fn every_answer_is_as_it_is_described_and_every_status_is_seen() {
     tour.batches().await;
     tour.reasons().await;
     tour.bulk().await;
+    tour.undos().await;
     tour.warming().await;
     tour.operation().await;
     tour.strangers().await;
     tour.outsiders().await;
+    tour.without_l3().await;
     tour.limits().await;
     let seen_somewhere: BTreeSet<u16> = tour.seen.iter().map(|(_, status)| *status).collect();
     assert!(SHARED.iter().all(|status| seen_somewhere.contains(status)), "{seen_somewhere:?}");

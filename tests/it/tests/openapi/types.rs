@@ -8,12 +8,14 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 18] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 20] = [
     ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
     ("functions/entries/src/delete.rs", &[("Answered", "Deleted")]),
     ("functions/invalidate/src/invalidate.rs", &[("Answered", "Invalidated")]),
+    ("functions/invalidate/src/undo.rs", &[("Answered", "Undone")]),
+    ("functions/invalidate/src/list.rs", &[("Answered", "Invalidations"), ("Line", "Invalidation")]),
     ("functions/invalidate/src/journal.rs", &[("Answered", "Mutations")]),
     ("shared/api/src/mutation.rs", &[("Line", "Mutation")]),
     (

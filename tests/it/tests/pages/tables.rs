@@ -71,7 +71,8 @@ fn every_error_code_is_listed() {
 fn every_variable_is_listed() {
     let files = [
         "shared/api/src/settings.rs",
-        "shared/api/src/settings/redis_access.rs",
+        "shared/cache/src/settings.rs",
+        "shared/cache/src/settings/redis_access.rs",
         "functions/authorizer/src/settings.rs",
         "functions/console/src/settings.rs",
     ];

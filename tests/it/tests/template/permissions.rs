@@ -52,13 +52,13 @@ const OPERATIONS: [(&str, &str); 13] = [
 /// may have to take up is the configuration, and notes, which become records of the journal and are deleted then.
 const NEEDS: [(&str, &str, &[&str]); 12] = [
     // One entry with its chunks; a new value's chunks and index rows, and the removal of the old one's.
-    ("entries", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem"]),
-    // Notes of its own as well, of mutations that Redis was not told of.
-    ("entries", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // Matches by prefix or by tag, which become tombstones, with their chunks and index rows.
-    ("invalidate", "EntriesTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
-    // Notes, the job that goes on when the request is over, and who waits for the next mutation.
-    ("invalidate", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query"]),
+    ("entries", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem"]),
+    // Notes of its own as well, of mutations that Redis was not told of; and DELETEs that can be undone.
+    ("entries", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+    // Matches by prefix or by tag, which become tombstones, with their chunks and index rows; and values again.
+    ("invalidate", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+    // Notes, the job that goes on when the request is over, who waits for the next mutation, and what can be undone.
+    ("invalidate", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     // Counts, lists, and a probe; it changes nothing but what a sync takes up.
     ("status", "EntriesTable", &["BatchGetItem", "DescribeTable", "GetItem", "Query"]),
     ("status", "ControlTable", &["BatchWriteItem", "GetItem", "PutItem", "Query"]),
@@ -71,7 +71,7 @@ const NEEDS: [(&str, &str, &[&str]); 12] = [
     // Jobs: made, reported and cancelled, which takes them off the list of those that are undone.
     ("warm", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     // As an invalidation; and values to load, with their chunks.
-    ("warmer", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query"]),
+    ("warmer", "EntriesTable", &["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     // Jobs: taken, saved, ended and taken off the list of those that are undone.
     ("warmer", "ControlTable", &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
 ];
@@ -97,15 +97,18 @@ fn each_function_may_do_what_it_needs_to_each_table() {
 
 /// The function that serves everybody's keys reads the configuration, and can change neither that nor a job.
 #[test]
-fn entries_may_write_notes_alone_into_the_control_table() {
+fn entries_may_write_notes_and_what_can_be_undone_alone_into_the_control_table() {
     let statements = function("entries")["Policies"][0]["Statement"].as_array().unwrap();
     let about_control = statements.iter().filter(|statement| statement["Resource"]["GetAtt"] == "ControlTable.Arn");
     for statement in about_control {
         let partitions = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
         let writes =
             statement["Action"].to_string().contains("Write") || statement["Action"].to_string().contains("Put");
-        let expected =
-            if writes { json!(["note#*", "notes", "notes#ended"]) } else { json!(["note", "note#*", "notes"]) };
+        let expected = match statement["Action"].to_string().contains("Update") {
+            true => json!(["undos", "undo#*", "undos#due"]),
+            false if writes => json!(["note#*", "notes", "notes#ended"]),
+            false => json!(["note", "note#*", "notes"]),
+        };
         assert_eq!(*partitions, expected);
     }
 }

@@ -59,11 +59,13 @@ fn events() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)
 }
 
 /// The routes of the contract, and what was added to it.
-const ROUTES: [(&str, &str, &[&str]); 13] = [
+const ROUTES: [(&str, &str, &[&str]); 15] = [
     ("entries", "/cache/batch", &["POST"]),
     ("entries", "/cache/entries", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
     ("entries", "/cache/entries/{key+}", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
     ("invalidate", "/cache/invalidate", &["POST"]),
+    ("invalidate", "/cache/invalidate/{invalidation_id}/undo", &["POST"]),
+    ("invalidate", "/cache/invalidations", &["GET"]),
     ("invalidate", "/cache/journal", &["GET"]),
     ("warm", "/cache/warm", &["GET", "POST"]),
     ("warm", "/cache/warm/{job_id}", &["DELETE", "GET"]),

@@ -129,11 +129,17 @@ pub(crate) enum Opened {
     Late,
     /// Too many are open.
     Full,
+    /// One of this version was undone: begin again with a greater one.
+    Behind(Version),
 }
 
 /// Reads the reply to [`Journal::invalidate`].
 pub(crate) fn opened(reply: Value) -> Result<Opened, Down> {
-    Ok(match read::<String>(reply, "an invalidation")?.as_str() {
+    let reply = read::<String>(reply, "an invalidation")?;
+    if let Some(undone) = reply.strip_prefix("behind ") {
+        return Version::parse(undone).map(Opened::Behind).ok_or(Down::Odd("what was undone"));
+    }
+    Ok(match reply.as_str() {
         "full" => Opened::Full,
         id => Position::parse(id).map_or(Opened::Late, Opened::At),
     })
@@ -142,6 +148,16 @@ pub(crate) fn opened(reply: Value) -> Result<Opened, Down> {
 /// Reads the reply to [`Journal::close`]: whether it is closed; if not, its record was lost.
 pub(crate) fn closed(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a close").map(|closed| closed == 1)
+}
+
+/// Reads the reply to [`Journal::mark_undone`].
+pub(crate) fn marked(reply: Value) -> Result<(), Down> {
+    read::<i64>(reply, "what was undone").map(drop)
+}
+
+/// Reads the reply to [`Journal::open_now`].
+pub(crate) fn open_now(reply: Value) -> Result<Vec<String>, Down> {
+    read(reply, "the open invalidations")
 }
 
 /// Reads the reply to [`Journal::append`], [`Journal::raise`], [`Journal::invalidated`] and [`Journal::warm`]: `None` when

@@ -5,9 +5,11 @@
 --       time in the version of what was put or deleted (microseconds; 0 for none),
 --       what bounds the open ones ('' for nothing): most of them, most bytes of their texts, age (ms) from which on
 --       whoever began one has ended, positions of those that this one stands for; with a space between each,
---       hash and version of the key that was put or deleted ('' and '' for none), the body of an invalidation ('' for none),
+--       hash of the key that was put or deleted ('' for none), its version or that of an invalidation that begins
+--       ('' for none), the body of an invalidation ('' for none),
 --       field, value, field, value... to go with the time (ms)
--- Returns the record's position, '' when the operation is too old, or 'full' when there are too many open ones.
+-- Returns the record's position, '' when the operation is too old, 'full' when there are too many open ones, or 'behind'
+-- and a version which that of an invalidation must exceed.
 local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
 local passed = {}
@@ -19,6 +21,9 @@ if ARGV[5] ~= '' then
     texts[open[i - 1]] = open[i]
     count, bytes = count + 1, bytes + #open[i]
   end
+  -- One that is not newer than what was undone would pass over what that has brought back.
+  local undone = ARGV[9] ~= '' and redis.call('HGET', KEYS[3], 'undone')
+  if undone and ARGV[9] <= undone then return 'behind ' .. undone end
   -- Those that were left behind, and that mean the same or less, it takes the place of.
   local most, most_bytes, ended, rest = string.match(ARGV[7], '^(%d+) (%d+) (%d+)(.*)')
   local after = bytes + #ARGV[5]

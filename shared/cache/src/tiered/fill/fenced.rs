@@ -17,7 +17,6 @@ use super::super::{
 };
 use crate::{
     chance,
-    codec::Payload,
     coherence::AsOf,
     dynamo::{Before, Claim, Noted, Notes},
     entry::Entry,
@@ -73,8 +72,9 @@ impl TieredCache {
                 break ended;
             }
         };
-        if stored.is_err() {
-            self.view().give_up(key, token, &filling).await;
+        match stored {
+            Ok(_) => self.leave_lease(key, token.lease),
+            Err(_) => self.view().give_up(key, token, &filling).await,
         }
         self.count_mutation(stored, |stored| stored.degraded)
     }
@@ -93,8 +93,7 @@ impl View<'_> {
         }
         self.allow(put)?;
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
+        let payload = self.payload(put);
         let (began_ms, asked_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let version = token.version;
         let (entry, envelope) = self.seal(&payload, put, named, (version, began_ms));
@@ -129,7 +128,15 @@ impl View<'_> {
         share: Option<crate::quota::Share>,
     ) -> Result<Stored, Stop> {
         let mut path = self.path();
-        let plan = Plan { key, change: Change::Put, by: &put.by, value: Some((&entry, envelope)), expected, share };
+        let plan = Plan {
+            key,
+            change: Change::Put,
+            by: &put.by,
+            value: Some((&entry, envelope)),
+            expected,
+            share,
+            undo: None,
+        };
         match self.commit(&plan, begun, &mut path).await? {
             Ended::Done(effect) => Ok(self.stored(key, entry, begun, effect, path)),
             // The claim is gone; or what a stub points to was taken back from L2.

@@ -4,6 +4,7 @@
 //! same round trip. Only then L3 is read: what stands there is what the claim of the fill must find.
 
 mod fenced;
+pub(crate) mod leases;
 mod look;
 mod miss;
 mod wait;

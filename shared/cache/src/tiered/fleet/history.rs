@@ -148,7 +148,8 @@ fn closed(fields: &Fields) -> Option<(Position, u64)> {
 
 pub(crate) fn mutation(position: Position, fields: &Fields, matched: Option<u64>) -> Option<Mutation> {
     let text = |name: &str| fields.get(name).filter(|text| !text.is_empty()).cloned();
-    let kind = text("kind").filter(|kind| ["put", "delete", "invalidate", "config"].contains(&kind.as_str()))?;
+    let kind =
+        text("kind").filter(|kind| ["put", "delete", "invalidate", "undo", "config"].contains(&kind.as_str()))?;
     let written = fields.get("body").and_then(|body| serde_json::from_str::<WrittenInvalidation>(body).ok());
     let at_ms = text("time").and_then(|ms| ms.parse().ok()).or_else(|| position.ms.try_into().ok())?;
     let mut mutation = Mutation {

@@ -77,8 +77,9 @@ impl TieredCache {
         let dropped = view.drop_ended_notes(&mut done, pace.at_most(time / 2)).await;
         let swept = view.sweep_indexes(&mut done, pace).await;
         let counted = view.count_entries(&mut done, pace).await;
+        let tidied = view.tidy_undone(&mut done, pace).await;
         let sampled = view.sample_evictions().await;
-        jobs.and(adopted).and(dropped).and(swept).and(counted).and(sampled).map(|()| done)
+        jobs.and(adopted).and(tidied).and(dropped).and(swept).and(counted).and(sampled).map(|()| done)
     }
 }
 

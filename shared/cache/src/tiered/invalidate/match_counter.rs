@@ -2,6 +2,7 @@
 
 use crate::{
     cache_position::CachePosition,
+    dynamo::RemovedCounts,
     level::{Level, Levels},
     lock::{Held, Lock, whole},
     outcome::{Invalidated, Reclaim},
@@ -24,6 +25,10 @@ struct Census {
     keys: HashSet<u64>,
     levels: Levels,
     samples: Vec<String>,
+    /// Those whose value L3 keeps.
+    kept: HashSet<u64>,
+    /// Those whose value was in L2 alone.
+    elsewhere: u64,
 }
 
 impl MatchCounter {
@@ -40,15 +45,31 @@ impl MatchCounter {
         }
     }
 
+    /// Counts a value that was removed, and is kept.
+    pub(crate) fn keep(&self, key: &str) {
+        self.census().kept.insert(xxh3_64(key.as_bytes()));
+    }
+
+    /// Counts a value that was removed, and was in L2 alone.
+    pub(crate) fn add_elsewhere(&self) {
+        self.census().elsewhere += 1;
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.census().keys.len() as u64
+    }
+
+    pub(crate) fn removed(&self) -> RemovedCounts {
+        let census = self.census();
+        RemovedCounts { matched: census.keys.len() as u64, kept: census.kept.len() as u64, elsewhere: census.elsewhere }
     }
 
     pub(crate) fn into_invalidated(self, degraded: bool, position: CachePosition, reclaim: Reclaim) -> Invalidated {
         let census = self.census.into_inner();
         let mut samples = census.samples;
         samples.sort_unstable();
-        Invalidated { matched: census.keys.len() as u64, levels: census.levels, samples, degraded, position, reclaim }
+        let matched = census.keys.len() as u64;
+        Invalidated { matched, levels: census.levels, samples, degraded, position, reclaim, undo: None }
     }
 
     fn census(&self) -> Held<'_, Census> {

@@ -15,6 +15,7 @@ use crate::tiered::{
     invalidate::match_counter::MatchCounter,
     invalidate::removal::Handover,
     invalidate::sweep::{Act, Pace, Sweep},
+    undo::begin::{Author, Wish},
     view::{CaughtUp, Stop, View},
 };
 use crate::{
@@ -27,8 +28,9 @@ use crate::{
     planted::{Bug, planted},
     redis::{Down, Opened, opened},
     scan_checkpoint::ScanCheckpoint,
-    selector::{Invalidation, Selector, WrittenInvalidation},
+    selector::{Invalidation, Selector, Undoable, WrittenInvalidation},
     source_of_truth::SourceOfTruth,
+    undo::{MeantEntries, UndoHandle},
     version::{Position, Version},
 };
 use futures_util::future::join;
@@ -40,6 +42,19 @@ const TRIES: usize = 3;
 /// How much longer than its budget a request may take to finish the page it is at: with the default budget of 20 s and
 /// the time to leave a job, less than the gateway waits (29 s).
 const GRACE: Duration = Duration::from_secs(4);
+
+/// An invalidation that removes what its record means.
+#[derive(Clone, Copy)]
+struct UnderWay<'a> {
+    request: &'a Invalidate,
+    wish: &'a Wish,
+    written: &'a WrittenInvalidation,
+    meant: &'a Invalidation,
+    /// Its versions, where it has begun anew.
+    own: &'a [Version],
+    /// In which it has taken the last one.
+    epoch: Position,
+}
 
 impl TieredCache {
     /// Invalidates what a selector means. When this returns, every read that starts more than Δ later finds nothing of
@@ -53,6 +68,7 @@ impl TieredCache {
 
     async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let pace = Pace::of(self.request_budget, GRACE);
+        let wish = self.wish(request.undo_seconds, MeantEntries::of(&request.selector), request.author())?;
         if request.dry_run || request.max_affected.is_some() {
             let counter = loop {
                 if let Some(ended) = ended(self.view().count_meant(request, pace).await) {
@@ -69,9 +85,9 @@ impl TieredCache {
         }
         // One after another: what is open at once is bounded.
         let mut parts = request.selector.parts().into_iter();
-        let mut whole = self.invalidate_part(request, parts.next(), pace).await?;
+        let mut whole = self.invalidate_part(request, parts.next(), &wish, pace).await?;
         for part in parts {
-            whole.add(self.invalidate_part(request, Some(part), pace).await?);
+            whole.add(self.invalidate_part(request, Some(part), &wish, pace).await?);
         }
         Ok(whole)
     }
@@ -80,12 +96,13 @@ impl TieredCache {
         &self,
         request: &Invalidate,
         part: Option<Selector>,
+        wish: &Wish,
         pace: Pace,
     ) -> Result<Invalidated, CacheError> {
         let selector = part.unwrap_or_else(|| request.selector.clone());
         let request = Invalidate { selector, ..request.clone() };
         loop {
-            if let Some(ended) = ended(self.view().invalidate(&request, pace).await) {
+            if let Some(ended) = ended(self.view().invalidate(&request, wish, pace).await) {
                 return ended;
             }
         }
@@ -99,23 +116,28 @@ impl View<'_> {
         Ok(self.census(request, levels, caught_up, pace).await?)
     }
 
-    async fn invalidate(&self, request: &Invalidate, pace: Pace) -> Result<Invalidated, Stop> {
+    async fn invalidate(&self, request: &Invalidate, wish: &Wish, pace: Pace) -> Result<Invalidated, Stop> {
         let levels = request.levels.and(self.setup.config.enabled());
+        let undo = self.undo_of(wish, levels)?;
+        let mut own = Vec::new();
         for _ in 0..TRIES {
             let CaughtUp { synced, followed, .. } = self.get_ready(levels).await?;
+            let epoch = self.knowledge().epoch();
             let recorded = match synced {
-                Ok(()) => self.record_invalidation(request, levels).await?,
+                Ok(()) => self.record_invalidation(request, levels, undo.as_ref()).await?,
                 Err(down) => Err(down),
             };
             match recorded {
                 Ok((written, meant)) => {
-                    let account = request.account.as_deref();
-                    if let Some((counter, reclaim)) = self.remove_meant(&written, &meant, account, pace).await? {
+                    own.push(written.version);
+                    let under_way = UnderWay { wish, written: &written, meant: &meant, request, own: &own, epoch };
+                    if let Some((counter, reclaim)) = self.remove_meant(under_way, pace).await? {
+                        let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
                         let position = CachePosition::recorded(meant.at);
-                        return Ok(counter.into_invalidated(false, position, reclaim));
+                        return Ok(Invalidated { undo, ..counter.into_invalidated(false, position, reclaim) });
                     }
                 }
-                Err(down) if self.source_of_truth() == SourceOfTruth::L2 => {
+                Err(down) if self.source_of_truth() == SourceOfTruth::L2 || wish.is_explicit => {
                     return Err(CacheError::from(down).into());
                 }
                 Err(_) => return Ok(self.invalidate_without_redis(request, levels, followed, pace).await?),
@@ -144,7 +166,7 @@ impl View<'_> {
         pace: Pace,
     ) -> Result<MatchCounter, CacheError> {
         let counter = MatchCounter::of(levels);
-        let sweep = Sweep { selector: &request.selector, act: Act::Look, counter: &counter };
+        let sweep = Sweep::new(&request.selector, Act::Look, &counter);
         let mut scan_checkpoint = ScanCheckpoint::default();
         let mut done = true;
         if levels.has(Level::L3) || levels.has(Level::L2) {
@@ -168,58 +190,81 @@ impl View<'_> {
         &self,
         request: &Invalidate,
         levels: Levels,
+        undo: Option<&Undoable>,
     ) -> Result<Result<(WrittenInvalidation, Invalidation), Down>, CacheError> {
         let as_of = self.as_of();
-        let written = request.written(self.version(as_of), levels);
-        let meant = |at| Invalidation { at, version: written.version, selector: request.selector.clone(), levels };
-        let passed = self.knowledge().open().passed_by(&meant(Position::ZERO));
-        let command = self.journal.invalidate(self.operation(as_of), &written, &passed);
-        match self.ask(command).await.and_then(opened) {
-            Ok(Opened::At(at)) => Ok(Ok((written.clone(), meant(at)))),
-            Ok(Opened::Late) => Err(CacheError::unavailable(Level::L2, "the operation took too long")),
-            Ok(Opened::Full) => Err(CacheError::unavailable(Level::L3, "too many invalidations have not ended")),
-            Err(down) => {
-                tracing::warn!(%down, "redis was not told of an invalidation: a note is left");
-                self.link.note_refusal(&down);
-                Ok(Err(down))
+        let mut version = self.version(as_of);
+        for _ in 0..TRIES {
+            let written = WrittenInvalidation { undo: undo.cloned(), ..request.written(version, levels) };
+            let selector = request.selector.clone();
+            let meant = Invalidation { at: Position::ZERO, version, selector, levels, undo: undo.cloned() };
+            let passed = self.knowledge().open().passed_by(&meant);
+            let command = self.journal.invalidate(self.operation(as_of), &written, &passed);
+            match self.ask(command).await.and_then(opened) {
+                Ok(Opened::At(at)) => return Ok(Ok((written, Invalidation { at, ..meant }))),
+                Ok(Opened::Behind(undone)) => version = self.version_above(undone, as_of),
+                Ok(Opened::Late) => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
+                Ok(Opened::Full) => {
+                    return Err(CacheError::unavailable(Level::L3, "too many invalidations have not ended"));
+                }
+                Err(down) => {
+                    tracing::warn!(%down, "redis was not told of an invalidation: a note is left");
+                    self.link.note_refusal(&down);
+                    return Ok(Err(down));
+                }
             }
         }
+        Err(CacheError::Contended)
     }
 
-    /// Removes what a record means; `None` when the record was lost on the way.
-    async fn remove_meant(
-        &self,
-        written: &WrittenInvalidation,
-        meant: &Invalidation,
-        account: Option<&str>,
-        pace: Pace,
-    ) -> Result<Option<(MatchCounter, Reclaim)>, CacheError> {
+    /// Removes what a record means; `None` when it is to begin anew: its record was lost on the way, or what was undone may
+    /// be forgotten.
+    async fn remove_meant(&self, of: UnderWay<'_>, pace: Pace) -> Result<Option<(MatchCounter, Reclaim)>, CacheError> {
+        let UnderWay { written, meant, .. } = of;
         let counter = MatchCounter::of(meant.levels);
         let mut scan_checkpoint = ScanCheckpoint::default();
-        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(meant.version), counter: &counter };
+        let keep = meant.undo.is_some().then_some(of.own);
+        let sweep = Sweep { keep, ..Sweep::new(&meant.selector, Act::Remove(meant.version), &counter) };
         self.look_into_memory(sweep);
         let early = planted(Bug::BarrierClosedEarly) && self.close(meant, counter.count()).await?;
+        let (begun, swept) =
+            join(self.begin_undoable(of.wish, written, None), self.sweep(sweep, &mut scan_checkpoint, pace)).await;
+        begun?;
         // Where L3 fails, the record stays open, and with it the effect: what is left is removed by the same request again,
         // or by maintenance.
-        let closed = match self.sweep(sweep, &mut scan_checkpoint, pace).await {
+        let closed = match swept {
             Ok(true) if early => Ok(Some(true)),
             Ok(true) => self.close(meant, counter.count()).await.map(Some),
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
         match closed {
-            Ok(Some(closed)) => return Ok(closed.then_some((counter, Reclaim::Complete))),
+            Ok(Some(closed)) => {
+                self.note_removed(meant.undo.as_ref(), counter.removed(), true).await;
+                let stands = closed && !self.is_from_before_epoch(of);
+                return Ok(stands.then_some((counter, Reclaim::Complete)));
+            }
             Ok(None) => {}
             Err(CacheError::Unavailable { level: Level::L2, cause }) => {
                 tracing::warn!(%cause, "what is left of an invalidation in redis goes on as a job");
             }
             Err(error) => return Err(error),
         }
+        let account = of.request.account.as_deref();
         let rest = Handover { written, at: Some(meant.at), scan_checkpoint, done: counter.count(), account };
         let job = self.leave_to_job(rest).await?;
-        // Acknowledged only when this container has read its record as well, and it stands now that the note is left.
-        self.ensure_open(written, &written.to_json()).await?;
-        Ok(Some((counter, Reclaim::InProgress { job: Some(job) })))
+        self.note_removed(meant.undo.as_ref(), counter.removed(), false).await;
+        // Acknowledged only when this container has read its record as well, and it stands now that the note is left. Where it
+        // does not, the job goes on all the same, and nobody goes by it.
+        self.sync(Vec::new()).await?;
+        let stands = self.knowledge().open_at(written.version).is_some() && !self.is_from_before_epoch(of);
+        Ok(stands.then_some((counter, Reclaim::InProgress { job: Some(job) })))
+    }
+
+    /// Whether an epoch has begun since an invalidation took its version: then it may not be known any more what was undone
+    /// meanwhile, which it would pass over.
+    fn is_from_before_epoch(&self, of: UnderWay<'_>) -> bool {
+        self.source_of_truth() == SourceOfTruth::L3 && self.knowledge().epoch() != of.epoch
     }
 
     /// Without Redis, L3 is all there is to remove from; a note makes whoever reaches Redis first do the rest.
@@ -240,7 +285,7 @@ impl View<'_> {
             sleep(OUTWAIT).await;
         }
         let counter = MatchCounter::of(levels);
-        let sweep = Sweep { selector: &request.selector, act: Act::RemoveSeen, counter: &counter };
+        let sweep = Sweep::new(&request.selector, Act::RemoveSeen, &counter);
         self.look_into_memory(sweep);
         let mut reclaim = if again.is_some() { Reclaim::InProgress { job: None } } else { Reclaim::Complete };
         if levels.has(Level::L3) || levels.has(Level::L2) {
@@ -268,7 +313,7 @@ impl View<'_> {
 
     /// Counts what own L1 has of a sweep's selector.
     fn look_into_memory(&self, sweep: Sweep<'_>) {
-        let Sweep { selector, act, counter } = sweep;
+        let Sweep { selector, act, counter, .. } = sweep;
         if !counter.levels.has(Level::L1) {
             return;
         }
@@ -297,6 +342,14 @@ impl View<'_> {
 }
 
 impl Invalidate {
+    fn author(&self) -> Author {
+        Author {
+            by: self.by.clone().unwrap_or_default(),
+            account: self.account.clone().unwrap_or_default(),
+            reason: self.reason.clone(),
+        }
+    }
+
     fn written(&self, version: Version, levels: Levels) -> WrittenInvalidation {
         WrittenInvalidation::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
     }

@@ -15,7 +15,8 @@ impl View<'_> {
     /// Closes a record of which nothing is left, and those before that meant no more, and reads the journal up to
     /// there, so that own L1 applies it as well. False when it was lost.
     pub(crate) async fn close(&self, done: &Invalidation, matched: u64) -> Result<bool, CacheError> {
-        let passed = self.knowledge().open().passed_by(done);
+        // Whoever undoes it must see which of those are still at work.
+        let passed = if done.undo.is_some() { Vec::new() } else { self.knowledge().open().passed_by(done) };
         let reply = self.then_sync(vec![self.journal.close(done.at, matched, &passed)], 0).await?;
         reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
     }

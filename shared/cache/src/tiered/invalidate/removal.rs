@@ -12,7 +12,7 @@ use crate::tiered::{
     view::View,
 };
 use crate::{
-    dynamo::{Creation, JobRecord, NewJob, removal_slot},
+    dynamo::{Creation, JobRecord, NewJob, RemovedCounts, removal_slot},
     job::{Counters, REMOVAL},
     level::Level,
     outcome::CacheError,
@@ -41,6 +41,9 @@ struct Progress {
     at: Option<String>,
     #[serde(rename = "frontier")]
     scan_checkpoint: ScanCheckpoint,
+    /// What the job itself has removed.
+    #[serde(default)]
+    removed: RemovedCounts,
 }
 
 impl View<'_> {
@@ -54,7 +57,8 @@ impl View<'_> {
         if !self.store.bulletin().await?.has_room_for(&body) {
             return Err(CacheError::unavailable(Level::L3, "too many invalidations are unfinished"));
         }
-        let progress = Progress { at: rest.at.map(|at| at.to_string()), scan_checkpoint: rest.scan_checkpoint };
+        let at = rest.at.map(|at| at.to_string());
+        let progress = Progress { at, scan_checkpoint: rest.scan_checkpoint, removed: RemovedCounts::default() };
         let progress = progress.to_json();
         let counters = Counters { done: rest.done, ..Counters::default() };
         let slot = removal_slot(&id);
@@ -95,13 +99,19 @@ impl View<'_> {
         let mut progress: Progress = serde_json::from_str(&lease.record.progress).unwrap_or_default();
         let at = self.ensure_open(&written, &lease.record.body).await?;
         if progress.at != at {
-            progress = Progress { at, scan_checkpoint: ScanCheckpoint::default() };
+            progress = Progress { at, scan_checkpoint: ScanCheckpoint::default(), ..progress };
         }
         let counter = MatchCounter::of(written.levels().and(self.setup.config.enabled()));
         let meant = written.clone().recorded_at(Position::ZERO).ok_or_else(not_understood)?;
-        let sweep = Sweep { selector: &meant.selector, act: Act::Remove(written.version), counter: &counter };
+        let own = match &written.undo {
+            Some(undo) => Some(self.versions_of(&undo.id).await?),
+            None => None,
+        };
+        let act = Act::Remove(written.version);
+        let sweep = Sweep { keep: own.as_deref(), ..Sweep::new(&meant.selector, act, &counter) };
         let swept = self.sweep(sweep, &mut progress.scan_checkpoint, pace).await;
         lease.record.job.counters.done += counter.count();
+        progress.removed.add(counter.removed());
         lease.record.progress = progress.to_json();
         // Done only if the record has stood all the time.
         Ok(swept? && self.ensure_open(&written, &lease.record.body).await? == progress.at)
@@ -111,6 +121,8 @@ impl View<'_> {
     /// maintenance closes it.
     pub(crate) async fn close_rest(&self, record: &JobRecord) {
         let Ok(written) = read(record) else { return };
+        let progress: Progress = serde_json::from_str(&record.progress).unwrap_or_default();
+        self.note_removed(written.undo.as_ref(), progress.removed, true).await;
         let Some(at) = self.knowledge().open_at(written.version) else { return };
         let Some(done) = written.recorded_at(at) else { return };
         if let Err(error) = self.close(&done, record.job.counters.done).await {

@@ -4,7 +4,7 @@
 use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
 use crate::{
     coherence::OPERATION_LIFE,
-    dynamo::{Doomed, L3Error, Live, Match, Search, Which},
+    dynamo::{Doomed, L3Error, Live, Match, Search, Way, Which},
     key::Key,
     level::{Level, Levels},
     outcome::CacheError,
@@ -14,12 +14,15 @@ use crate::{
     source_of_truth::SourceOfTruth,
     version::Version,
 };
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::{
+    TryFutureExt,
+    stream::{self, StreamExt, TryStreamExt},
+};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// Removals in flight in one partition of L3.
-const REMOVALS_AT_ONCE: usize = 2;
+pub(crate) const REMOVALS_AT_ONCE: usize = 2;
 
 /// What to do with a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,28 @@ pub(crate) struct Sweep<'a> {
     pub selector: &'a Selector,
     pub act: Act,
     pub counter: &'a MatchCounter,
+    /// The versions of the same invalidation, where it can be undone: what it removes from L3 is kept.
+    pub keep: Option<&'a [Version]>,
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep that keeps nothing.
+    pub(crate) fn new(selector: &'a Selector, act: Act, counter: &'a MatchCounter) -> Sweep<'a> {
+        Sweep { selector, act, counter, keep: None }
+    }
+}
+
+impl Sweep<'_> {
+    /// How to remove a row that was found; `None` for a tombstone that need not be touched.
+    fn doomed(&self, version: Which, found: &Match) -> Option<Doomed<'_>> {
+        let markers = !self.counter.levels.has(Level::L3);
+        let way = if self.keep.is_some() && found.live { Way::Keep } else { Way::Bury };
+        let doomed = Doomed { version, selector: self.selector, markers, keep: self.keep, way };
+        match found.born {
+            Some(born) => doomed.stripping(found.version, born),
+            None => Some(doomed),
+        }
+    }
 }
 
 /// How long a sweep goes on: it begins no page after `until`, and gives up the page it is at at `latest`.
@@ -72,6 +97,37 @@ impl Pace {
 
     pub(crate) fn is_over(self) -> bool {
         Instant::now() >= self.until
+    }
+}
+
+/// Goes through stretches of L3, all partitions at once, with `page` for a page of one, which returns where the next begins;
+/// returns whether it came to the end.
+pub(crate) async fn go_through<'r, F, P>(
+    stretches: &[KeyRange<'r>],
+    front: &mut Front,
+    pace: Pace,
+    page: P,
+) -> Result<bool, L3Error>
+where
+    P: Fn(KeyRange<'r>, Option<String>) -> F,
+    F: Future<Output = Result<Option<String>, L3Error>>,
+{
+    loop {
+        let due = front.due(stretches.len());
+        if due.is_empty() {
+            return Ok(true);
+        }
+        let at_once = due.len();
+        let pages =
+            due.into_iter().map(|(number, last)| page(stretches[number], last).map_ok(move |last| (number, last)));
+        let round = stream::iter(pages).buffer_unordered(at_once).try_collect::<Vec<_>>();
+        let Ok(done) = timeout_at(pace.latest, round).await else { return Ok(false) };
+        for (number, last) in done? {
+            front.advance(number, last);
+        }
+        if pace.is_over() {
+            return Ok(front.due(stretches.len()).is_empty());
+        }
     }
 }
 
@@ -102,24 +158,7 @@ impl View<'_> {
     /// Goes through what L3 has of the selector, all partitions at once.
     pub(crate) async fn sweep_l3(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, L3Error> {
         let stretches = sweep.selector.stretches();
-        loop {
-            let due = front.due(stretches.len());
-            if due.is_empty() {
-                return Ok(true);
-            }
-            let at_once = due.len();
-            let pages = due.into_iter().map(async |(number, last): (usize, Option<String>)| {
-                Ok((number, self.sweep_page(sweep, stretches[number], last).await?))
-            });
-            let round = stream::iter(pages).buffer_unordered(at_once).try_collect::<Vec<_>>();
-            let Ok(done) = timeout_at(pace.latest, round).await else { return Ok(false) };
-            for (number, last) in done? {
-                front.advance(number, last);
-            }
-            if pace.is_over() {
-                return Ok(front.due(stretches.len()).is_empty());
-            }
-        }
+        go_through(&stretches, front, pace, |key_range, last| self.sweep_page(sweep, key_range, last)).await
     }
 
     /// One page of a stretch; returns where the next one begins.
@@ -131,7 +170,8 @@ impl View<'_> {
     ) -> Result<Option<String>, L3Error> {
         let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().masks_by_tag());
         let (matches, last) = self.store.search(Search { key_range, after: last.as_deref(), tags }).await?;
-        stream::iter(matches.into_iter().filter(|found| !found.gone && sweep.selector.admits(&found.key)))
+        let is_there = |found: &Match| !found.gone || (found.born.is_some() && sweep.act != Act::Look);
+        stream::iter(matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)))
             .map(|found| self.sweep_row(found, key_range.tag.is_some(), sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
@@ -150,23 +190,40 @@ impl View<'_> {
         }
         // Of the very version whose tags are known.
         let of_seen = by_tag || needs_tags;
-        let (selector, markers) = (sweep.selector, !sweep.counter.levels.has(Level::L3));
-        let doomed = |version| Doomed { version, selector, markers };
-        let live = match sweep.act {
-            Act::Look if by_tag => self.store.live(&found.key, found.version).await?,
-            Act::Look => found.live.then_some(Live { version: found.version, tags: found.tags }),
-            Act::Remove(version) if of_seen => {
-                self.store.remove(&found.key, doomed(Which::SeenBelow(version, found.version))).await?
-            }
-            Act::Remove(version) => self.store.remove(&found.key, doomed(Which::Below(version))).await?,
-            Act::RemoveSeen => self.store.remove(&found.key, doomed(Which::Seen(found.version))).await?,
+        let which = match sweep.act {
+            Act::Look => return self.look_at(found, by_tag, sweep).await,
+            Act::Remove(version) if of_seen => Which::SeenBelow(version, found.version),
+            Act::Remove(version) => Which::Below(version),
+            Act::RemoveSeen => Which::Seen(found.version),
         };
-        if let Some(Live { version, tags }) = live
-            && !self.knowledge().masks_before(sweep.act.own(), Level::L3, &found.key, &tags, version)
-        {
-            sweep.counter.add(Level::L3, &found.key);
+        let Some(doomed) = sweep.doomed(which, &found) else { return Ok(()) };
+        let removed = self.store.remove(&found.key, doomed).await?;
+        if removed.was_elsewhere {
+            sweep.counter.add_elsewhere();
+        }
+        if let Some(live) = removed.live {
+            if removed.is_kept {
+                sweep.counter.keep(&found.key);
+            }
+            self.count_live(sweep, &found.key, &live);
         }
         Ok(())
+    }
+
+    /// Counts a row that holds a live value.
+    async fn look_at(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let live = match by_tag {
+            true => self.store.live(&found.key, found.version).await?,
+            false => found.live.then_some(Live { version: found.version, tags: found.tags }),
+        };
+        live.into_iter().for_each(|live| self.count_live(sweep, &found.key, &live));
+        Ok(())
+    }
+
+    fn count_live(&self, sweep: Sweep<'_>, key: &str, Live { version, tags }: &Live) {
+        if !self.knowledge().masks_before(sweep.act.own(), Level::L3, key, tags, *version) {
+            sweep.counter.add(Level::L3, key);
+        }
     }
 
     /// Whether a read would find nothing in a copy that was met in L2.
@@ -262,7 +319,8 @@ impl View<'_> {
     pub(crate) async fn finish_in_redis(&self, selector: &Selector, levels: Levels) -> Result<(), Down> {
         if levels.has(Level::L2) {
             let version = self.version(self.as_of());
-            let sweep = Sweep { selector, act: Act::Remove(version), counter: &MatchCounter::of(levels) };
+            let counter = MatchCounter::of(levels);
+            let sweep = Sweep::new(selector, Act::Remove(version), &counter);
             let pace = Pace::of(Duration::from_secs(1), Duration::ZERO);
             if !self.sweep_l2(sweep, &mut ScanCheckpoint::default().l2, pace).await? {
                 return Err(Down::TimedOut);

@@ -161,7 +161,14 @@ impl View<'_> {
             None => self.setup.copies.read(key.as_str()),
         };
         let unsure = self.is_unsure(key, held);
-        let more = if held { Vec::new() } else { vec![read_copy()] };
+        let mut more = Vec::new();
+        if !held {
+            if miss.is_some() {
+                // Before it asks for one: this process may have left that very lease.
+                more = self.give_back_leases();
+            }
+            more.push(read_copy());
+        }
         let Synced { mut replies, looked, as_of, .. } = match due {
             true => self.sync_about(About { keys: &[key], always: unsure, fence: None }, more).await?,
             false if unsure => self.ask_index(&[key], more).await?,

@@ -3,6 +3,7 @@
 pub(crate) mod access_deltas;
 pub(crate) mod audit;
 mod commands;
+pub(crate) mod left_leases;
 pub(crate) mod piggyback;
 pub(crate) mod unfinished;
 

@@ -15,6 +15,8 @@ pub(crate) enum Rider {
     AccessDeltas(Vec<Touch>),
     /// This write, whose end was not known, is undone.
     Undone(Unfinished),
+    /// A lease went back.
+    GivenBack,
     /// A report of used permits, and new ones.
     Renewed(Renewal),
     /// The fleet has this container's report of that number.
@@ -55,7 +57,8 @@ impl View<'_> {
         let touches = touches.into_iter().map(|(command, touches)| (command, Rider::AccessDeltas(touches)));
         let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
         let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
-        self.riding(touches.chain(undone).chain(renewals).chain(self.report()))
+        let given_back = self.give_back_leases().into_iter().map(|command| (command, Rider::GivenBack));
+        self.riding(touches.chain(undone).chain(given_back).chain(renewals).chain(self.report()))
     }
 
     fn riding(&self, piggybacked: impl IntoIterator<Item = (Command, Rider)>) -> (Vec<Command>, Riding<'_>) {
@@ -72,6 +75,8 @@ impl View<'_> {
                     tracing::warn!(%down, "no permits from Redis");
                 }
             }
+            // Where that failed, it ends by itself.
+            Rider::GivenBack => {}
             // Nothing was done: it is sent again.
             Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
             Rider::Reported(number) => {
@@ -97,7 +102,7 @@ impl View<'_> {
     fn requeue(&self, piggybacked: impl IntoIterator<Item = Rider>) {
         let undone = piggybacked.into_iter().filter_map(|piggybacked_command| match piggybacked_command {
             Rider::Undone(write) => Some(write),
-            Rider::AccessDeltas(_) | Rider::Renewed(_) | Rider::Reported(_) => None,
+            Rider::AccessDeltas(_) | Rider::GivenBack | Rider::Renewed(_) | Rider::Reported(_) => None,
         });
         self.unfinished().extend(undone);
     }

@@ -145,7 +145,7 @@ impl View<'_> {
         let pace = Pace::of(COUNTING, COUNTING_GRACE);
         for pattern in &warm.patterns {
             let selector = Selector::Pattern(pattern.clone());
-            let sweep = Sweep { selector: &selector, act: Act::Look, counter: &counter };
+            let sweep = Sweep::new(&selector, Act::Look, &counter);
             if !self.sweep(sweep, &mut ScanCheckpoint::default(), pace).await? || pace.is_over() {
                 break;
             }

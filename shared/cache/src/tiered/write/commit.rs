@@ -1,7 +1,7 @@
 //! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
 //! last.
 
-use crate::tiered::{sync::unfinished::CopyWrite, view::View};
+use crate::tiered::{sync::unfinished::CopyWrite, undo::begin::Wish, view::View};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, OPERATION_LIFE, Since},
@@ -14,13 +14,14 @@ use crate::{
     quota::Share,
     record::Change,
     redis::{Command, Done, Outcome, Reply, WriteCopy, appended},
+    selector::Undoable,
     source_of_truth::{Expected, SourceOfTruth},
     version::{Position, Version},
 };
 use bytes::Bytes;
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, join},
+    future::{BoxFuture, join3},
 };
 use std::sync::Arc;
 
@@ -54,6 +55,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) expected: Expected,
     /// Whose stock the new value is in.
     pub(crate) share: Option<Share>,
+    /// How a DELETE can be undone.
+    pub(crate) undo: Option<(&'a Wish, &'a Undoable)>,
 }
 
 /// How a mutation ended.
@@ -116,6 +119,8 @@ pub(crate) struct Effect {
     /// The levels that value was put into.
     pub(crate) named: Levels,
     pub(crate) told: Told,
+    /// It is a DELETE that can be undone.
+    pub(crate) can_undo: bool,
 }
 
 impl View<'_> {
@@ -148,17 +153,18 @@ impl View<'_> {
         let leaving = noted.then(|| self.owe_note());
         let untold = Untold { view: self, key: plan.key, version: begun.version };
         let written = match noted && !planted(Bug::NoteNotLeft) {
-            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok(RowWritten::Yes(Before::default())),
-            true => self.store.write_with_note(&row).await,
-            false => self.store.write(&row).await,
+            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok((RowWritten::Yes(Before::default()), false)),
+            true => self.store.write_with_note(&row).await.map(|written| (written, false)),
+            false if plan.undo.is_some() => self.store.write_kept(&row).await,
+            false => self.store.write(&row).await.map(|written| (written, false)),
         };
         let told = if noted { Told::Note } else { Told::Nobody };
         let mut effect = Effect { told, ..Effect::default() };
         drop(leaving);
-        let replaced = match written {
-            Ok(RowWritten::Newer(version)) => return Ok(untold.overtaken_by(version)),
-            Ok(RowWritten::Unexpected) => return Ok(untold.overtaken_by(begun.version)),
-            Ok(RowWritten::Yes(before)) => {
+        let (replaced, kept) = match written {
+            Ok((RowWritten::Newer(version), _)) => return Ok(untold.overtaken_by(version)),
+            Ok((RowWritten::Unexpected, _)) => return Ok(untold.overtaken_by(begun.version)),
+            Ok((RowWritten::Yes(before), kept)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
                 let replaced = before.clone();
@@ -172,7 +178,7 @@ impl View<'_> {
                     // L2 cannot be asked: what was put there is taken to have been there.
                     effect.was_live = effect.was_live.or(before.named.and(Levels::NONE.with(Level::L2)));
                 }
-                replaced
+                (replaced, kept)
             }
             Err(error) => {
                 if !error.may_have_happened() {
@@ -185,13 +191,29 @@ impl View<'_> {
         if plan.names(Level::L3) {
             effect.stored = effect.stored.with(Level::L3);
         }
-        let dropped = self.store.drop_replaced(plan.key.as_str(), &replaced);
+        let dropped = async {
+            if !kept {
+                self.store.drop_replaced(plan.key.as_str(), &replaced).await;
+            }
+        };
         if !begun.redis {
             untold.settle();
             dropped.await;
             return Ok(Ended::Done(effect));
         }
-        join(self.commit_to_redis(plan, begun, effect, path, untold), dropped).await.0
+        let undo = plan.undo.filter(|_| kept && replaced.live);
+        let noted = async {
+            match undo {
+                Some(undo) => self.note_deleted(plan.key, begun.version, undo).await,
+                None => false,
+            }
+        };
+        let told = self.commit_to_redis(plan, begun, effect, path, untold);
+        let (ended, (), can_undo) = join3(told, dropped, noted).await;
+        ended.map(|ended| match ended {
+            Ended::Done(effect) => Ended::Done(Effect { can_undo, ..effect }),
+            other => other,
+        })
     }
 
     /// The journal and L2, after L3. When Redis goes away in between, a note takes the journal's place.
@@ -281,6 +303,7 @@ impl View<'_> {
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
             told: Told::by_journal(recorded, since == Since::Unchanged),
+            can_undo: false,
         }))
     }
 

@@ -75,7 +75,7 @@ impl TieredCache {
     async fn mutate(&self, mutation: &Mutate, shared: bool) -> Result<Mutated, CacheError> {
         match mutation {
             Mutate::Put(key, put) => self.put_with(key, put, Attempts::beginning(shared)).await.map(Mutated::Stored),
-            Mutate::Delete { key, by } => self.delete_with(key, by, shared).await.map(Mutated::Deleted),
+            Mutate::Delete { key, by } => self.delete_with(key, by, None, shared).await.map(Mutated::Deleted),
         }
     }
 }

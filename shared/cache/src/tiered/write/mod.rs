@@ -55,6 +55,12 @@ impl Attempts {
 }
 
 impl View<'_> {
+    /// Its value, compressed where that is allowed.
+    pub(crate) fn payload(&self, put: &Put) -> Payload {
+        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
+        Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed)
+    }
+
     /// What the configuration allows, once it is known to be the one in force.
     pub(crate) fn allow(&self, put: &Put) -> Result<(), CacheError> {
         let (size_bytes, max_bytes) = (put.value.text().len(), self.setup.config.max_entry_bytes());

@@ -27,6 +27,7 @@ use crate::{
     outcome::{CacheError, Hit, Path, Stored},
     patch::{Patch, Patched},
     planted::{Bug, planted},
+    put::Put,
     quota::{name_of, share_of},
     record,
     redis::{Command, Reply, owner},
@@ -57,6 +58,17 @@ enum Change<'a> {
     Asked(&'a Patch),
     /// It was read: its end is put off.
     Read,
+    /// It was loaded anew.
+    Loaded(Renewal<'a>),
+}
+
+/// A value that takes the place of exactly the version that was there when its load began. So it is as good as that:
+/// whatever makes an end of the one, makes an end of the other.
+#[derive(Clone, Copy)]
+struct Renewal<'a> {
+    seen: Version,
+    /// Its tags must be among those that the value had: by others nothing would have met that.
+    put: &'a Put,
 }
 
 impl TieredCache {
@@ -90,6 +102,17 @@ impl TieredCache {
         }
     }
 
+    /// Puts a value in the place of exactly that version, which was there when its load began. It is not there where that is
+    /// not there any more.
+    pub(crate) async fn renew(&self, key: &Key, seen: Version, put: &Put) -> Result<Patched, CacheError> {
+        let renewed = match self.revise(key, Change::Loaded(Renewal { seen, put })).boxed().await {
+            Ok(Some(patched)) if !patched.levels.is_empty() => Ok(patched),
+            Ok(_) => Err(CacheError::LeaseLost),
+            Err(error) => Err(error),
+        };
+        self.count_mutation(renewed, |patched| patched.degraded)
+    }
+
     async fn revise(&self, key: &Key, change: Change<'_>) -> Result<Option<Patched>, CacheError> {
         let mut written = None;
         loop {
@@ -121,7 +144,10 @@ impl View<'_> {
                     let Some(current) = current else { return Ok(None) };
                     let owner = change.owner(&current, &begun.answers);
                     match change.apply(&current.entry, begun.began_ms)? {
-                        Some(entry) => Revision::of(&current, entry, owner, self.setup.config.enabled()),
+                        Some(entry) => {
+                            let payload = self.payload_of(change, &current)?;
+                            Revision::of(&current, (entry, payload), owner, self.setup.config.enabled())
+                        }
                         None => {
                             let position = self.position_of(key, &current.entry);
                             return Ok(Some(unchanged(current.entry, position, path)));
@@ -164,7 +190,7 @@ impl View<'_> {
             self.allow_share(share, &begun.answers)?;
         }
         let (by, value) = (change.by(), Some((&entry, &envelope)));
-        let plan = Plan { key, change: record::Change::Put, by, value, expected, share };
+        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None };
         let ended = self.commit(&plan, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
@@ -188,7 +214,19 @@ impl View<'_> {
             Change::Asked(patch) => self.stock_question_of_patch(key, patch),
             Change::Read if self.source_of_truth() == SourceOfTruth::L2 => vec![self.setup.copies.share(key.as_str())],
             Change::Read => Vec::new(),
+            Change::Loaded(Renewal { put, .. }) => {
+                self.stock_question(key, put, put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled()), false)
+            }
         }
+    }
+
+    /// What is written: what stands, or what was loaded, if it may be.
+    fn payload_of(&self, change: Change<'_>, current: &Current) -> Result<Payload, CacheError> {
+        let Change::Loaded(Renewal { put, .. }) = change else {
+            return Ok(Payload::stored_in(&current.entry, &current.envelope));
+        };
+        self.allow(put)?;
+        Ok(self.payload(put))
     }
 
     /// Whether an invalidation that is under way takes the entry for one that was there before it.
@@ -202,7 +240,7 @@ impl View<'_> {
         let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
         let expected = Expected::Version(version);
-        let plan = Plan { key, change: record::Change::Delete, by, value: None, expected, share: None };
+        let plan = Plan { key, change: record::Change::Delete, by, value: None, expected, share: None, undo: None };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);
@@ -215,6 +253,8 @@ impl Change<'_> {
         match self {
             Change::Asked(patch) => patch.condition.check(current.map(|current| current.entry.checksum)),
             Change::Read => Ok(()),
+            Change::Loaded(renewal) if current.is_some_and(|current| current.entry.version == renewal.seen) => Ok(()),
+            Change::Loaded(_) => Err(CacheError::LeaseLost),
         }
     }
 
@@ -226,6 +266,15 @@ impl Change<'_> {
                 let near = entry.sliding.filter(|sliding| sliding.is_near(entry.expires_at_ms, now_ms));
                 Ok(near.map(|sliding| Entry { expires_at_ms: sliding.end(now_ms), ..entry.clone() }))
             }
+            Change::Loaded(Renewal { put, .. }) => Ok(Some(Entry {
+                created_at_ms: now_ms,
+                expires_at_ms: now_ms.saturating_add(put.life_ms()),
+                ttl_seconds: put.ttl_seconds,
+                sliding: None,
+                tags: put.tags.as_slice().into(),
+                levels: put.levels.unwrap_or(Levels::ALL),
+                ..entry.clone()
+            })),
         }
     }
 
@@ -234,6 +283,7 @@ impl Change<'_> {
         match self {
             Change::Asked(patch) => name_of(&patch.api_key),
             Change::Read => current.owner.clone().or_else(|| owner(answers.first()?.clone())),
+            Change::Loaded(Renewal { put, .. }) => name_of(&put.api_key),
         }
     }
 
@@ -241,18 +291,18 @@ impl Change<'_> {
         match self {
             Change::Asked(patch) => &patch.by,
             Change::Read => "",
+            Change::Loaded(Renewal { put, .. }) => &put.by,
         }
     }
 
     fn is_asked(self) -> bool {
-        matches!(self, Change::Asked(_))
+        !matches!(self, Change::Read)
     }
 }
 
 impl Revision {
-    /// `current` as `entry`, which it has become.
-    fn of(current: &Current, entry: Entry, owner: Option<Arc<str>>, enabled: Levels) -> Revision {
-        let payload = Payload::stored_in(&current.entry, &current.envelope);
+    /// `current` as what it has become.
+    fn of(current: &Current, (entry, payload): (Entry, Payload), owner: Option<Arc<str>>, enabled: Levels) -> Revision {
         Revision {
             payload,
             owner,

@@ -2,6 +2,7 @@
 
 use crate::tiered::{
     TieredCache, ended,
+    undo::begin::Wish,
     view::{Stop, View},
     write::{
         Attempts, TRIES,
@@ -9,7 +10,6 @@ use crate::tiered::{
     },
 };
 use crate::{
-    codec::Payload,
     key::Key,
     level::{Level, Levels},
     outcome::{CacheError, Deleted, Stored},
@@ -17,6 +17,7 @@ use crate::{
     quota::{name_of, share_of},
     record::Change,
     source_of_truth::Expected,
+    undo::UndoHandle,
     version::Version,
 };
 
@@ -37,9 +38,15 @@ impl TieredCache {
     }
 
     /// `shared`: a sync was made for it and others, a moment ago.
-    pub(crate) async fn delete_with(&self, key: &Key, by: &str, mut shared: bool) -> Result<Deleted, CacheError> {
+    pub(crate) async fn delete_with(
+        &self,
+        key: &Key,
+        by: &str,
+        wish: Option<&Wish>,
+        mut shared: bool,
+    ) -> Result<Deleted, CacheError> {
         loop {
-            if let Some(ended) = ended(self.view().delete(key, by, &mut shared).await) {
+            if let Some(ended) = ended(self.view().delete(key, by, wish, &mut shared).await) {
                 return self.count_mutation(ended, |deleted| deleted.degraded);
             }
         }
@@ -49,8 +56,7 @@ impl TieredCache {
 impl View<'_> {
     async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
-        let payload = Payload::new(put.value.text().clone(), &self.setup.config.compression, allowed);
+        let payload = self.payload(put);
         let Attempts { floor, own, shared } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
@@ -64,7 +70,7 @@ impl View<'_> {
             }
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let value = Some((&entry, &envelope));
-            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share };
+            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -83,13 +89,21 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
-    async fn delete(&self, key: &Key, by: &str, shared: &mut bool) -> Result<Deleted, Stop> {
+    async fn delete(&self, key: &Key, by: &str, wish: Option<&Wish>, shared: &mut bool) -> Result<Deleted, Stop> {
+        let undoable = match wish {
+            Some(wish) => self.undo_of(wish, self.setup.config.enabled())?.map(|undo| (wish, undo)),
+            None => None,
+        };
         let mut floor = Version::ZERO;
         for _ in 0..TRIES {
             let mut path = self.path();
             let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
+            if !begun.redis && undoable.as_ref().is_some_and(|(wish, _)| wish.is_explicit) {
+                return Err(CacheError::unavailable(Level::L2, "nothing is kept without the journal").into());
+            }
             let expected = Expected::Anything;
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None };
+            let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
@@ -102,8 +116,10 @@ impl View<'_> {
                     {
                         levels = levels.with(Level::L1);
                     }
+                    let undo = undoable.filter(|_| effect.can_undo).map(|(_, undo)| undo);
+                    let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
                     let position = self.position_after(effect.told);
-                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), position, path });
+                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), position, path, undo });
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Whom connections to Redis trust, and how they sign in.
 
 use super::SettingsError;
-use strata_cache::{CacheKind, Credentials, Iam, RedisAccess};
+use crate::{CacheKind, Credentials, Iam, RedisAccess};
 
 /// The line that begins a certificate in PEM text.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
