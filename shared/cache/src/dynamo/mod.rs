@@ -55,6 +55,7 @@ mod found;
 mod generation;
 mod head;
 mod http;
+mod index_rows;
 mod job_queue;
 mod jobs;
 mod kept;
