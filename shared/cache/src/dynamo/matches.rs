@@ -9,7 +9,7 @@ use super::{
     doomed::{Buried, Doomed, Way},
     error::L3Error,
     head::{Head, Kind},
-    number, number_of,
+    number_of,
     schema::{SEPARATOR, partition_name, tag_partition, tags_of, tombstone},
     standing::StandingKind,
     text, text_of,
