@@ -10,9 +10,10 @@ use crate::{
 };
 use std::time::Duration;
 use strata_api::{
-    Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, fill,
+    Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, cache_control,
+    fill,
 };
-use strata_cache::{Attempt, CacheError, CachePosition, Key, Lookup, Mutate, Patience, Read};
+use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
 
 /// How long after the request came an operation may begin, and how long before the end of the invocation, in ms.
@@ -36,8 +37,8 @@ pub(crate) enum Outcome {
 pub async fn handle(mut call: Call<'_>) -> Answer {
     let may_read = call.principal.require(Scope::Read);
     may_read.or_else(|refused| call.principal.require(Scope::Write).map_err(|_| refused))?;
-    let operations = match read(&mut call) {
-        Ok(operations) => operations,
+    let (operations, how) = match read(&mut call) {
+        Ok(read) => read,
         // What cannot be done counts as well, as with every other request.
         Err(error) => {
             call.admit([(Class::Write, 0), (Class::Read, 1)]).await?;
@@ -46,15 +47,14 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     };
     call.admit(needs(&operations)).await?;
     call.trace.operations = Some(operations.len());
-    let seen = call.position.unwrap_or_default();
-    let (keys, outcomes) = carry_out(&call, operations, seen).await;
+    let (keys, outcomes) = carry_out(&call, operations, how).await;
     answer::of(&mut call, &keys, outcomes)
 }
 
-/// The operations, all of which the caller may ask for.
-fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
+/// The operations, all of which the caller may ask for, and how to read.
+fn read(call: &mut Call<'_>) -> Result<(Vec<Operation>, Read), ApiError> {
     fill::none(&call.event.headers)?;
-    call.seen()?;
+    let how = Read { at_least: call.seen()?, ..cache_control::read(&call.event.headers)? };
     let body = Body::of(&mut call.event)?;
     let mut operations = request::read(&body, &call.principal)?;
     for operation in &mut operations {
@@ -73,7 +73,7 @@ fn read(call: &mut Call<'_>) -> Result<Vec<Operation>, ApiError> {
         }
     }
     operations.iter().try_for_each(|operation| call.principal.may_touch(&operation.key))?;
-    Ok(operations)
+    Ok((operations, how))
 }
 
 /// How many operations of each class there are; of the one first whose limit is reached sooner.
@@ -84,11 +84,7 @@ fn needs(operations: &[Operation]) -> [(Class, u32); 2] {
 }
 
 /// Reads and mutates side by side. Returns the operations as far as their results need them, and what came of each.
-async fn carry_out(
-    call: &Call<'_>,
-    operations: Vec<Operation>,
-    at_least: CachePosition,
-) -> (Vec<Operation>, Vec<Outcome>) {
+async fn carry_out(call: &Call<'_>, operations: Vec<Operation>, how: Read) -> (Vec<Operation>, Vec<Outcome>) {
     let patience = patience(call.times, call.cache.clock().now_ms());
     let (mut kept, mut keys, mut mutations) = (Vec::with_capacity(operations.len()), Vec::new(), Vec::new());
     for Operation { key, ask } in operations {
@@ -105,7 +101,7 @@ async fn carry_out(
         };
         kept.push(Operation { key, ask });
     }
-    let (found, attempts) = tokio::join!(get(call, &keys, at_least, patience), mutate(call, &mutations, patience));
+    let (found, attempts) = tokio::join!(get(call, &keys, how, patience), mutate(call, &mutations, patience));
     let (mut found, mut attempts) = (found.into_iter(), attempts.into_iter());
     let outcome = |operation: &mut Operation| match &mut operation.ask {
         Ask::Get { .. } => Outcome::Read(found.next().flatten()),
@@ -116,16 +112,10 @@ async fn carry_out(
     (kept, outcomes)
 }
 
-async fn get(
-    call: &Call<'_>,
-    keys: &[Key],
-    at_least: CachePosition,
-    patience: Patience,
-) -> Vec<Option<Result<Lookup, CacheError>>> {
+async fn get(call: &Call<'_>, keys: &[Key], read: Read, patience: Patience) -> Vec<Option<Result<Lookup, CacheError>>> {
     if keys.is_empty() || Instant::now() >= patience.begin_until {
         return Vec::new();
     }
-    let read = Read { no_cache: call.event.headers.no_cache(), at_least };
     let found = timeout_at(patience.end_until, call.cache.get_many(keys, read, MAX_ANSWER_BYTES)).await;
     found.unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use crate::{
     batch::Outcome,
     batch_request::{Ask, Operation},
     cache_status, delete,
-    get::{append, is_wanted, seconds_left, weave},
+    get::{age, append, is_wanted, seconds_left, weave},
     put,
 };
 use serde::Serialize;
@@ -126,8 +126,12 @@ fn read(call: &Call<'_>, operation: &Operation, found: &Lookup) -> Result<Woven,
     text.text().push_str(r#","etag":"#);
     append(text.text(), &etag)?;
     text.text().push_str(r#","cache_status":"#);
-    let left = seconds_left(hit, call.cache.clock().now_ms());
-    append(text.text(), &cache_status::of(&found.path, Some(left)))?;
+    let now_ms = call.cache.clock().now_ms();
+    append(text.text(), &cache_status::of(&found.path, Some(seconds_left(hit, now_ms)), hit.stale))?;
+    if hit.stale {
+        text.text().push_str(r#","age":"#);
+        append(text.text(), &age(hit, now_ms))?;
+    }
     text.text().push('}');
     Ok(text)
 }

@@ -6,12 +6,15 @@
 use std::fmt::Write;
 use strata_cache::{Level, Path, Step};
 
-/// What each level did; `ttl` are the seconds that the answer has to live.
-pub fn of(path: &Path, ttl: Option<i64>) -> String {
+/// What each level did; `ttl` are the seconds that the answer has to live, and `stale` says whether it has expired.
+pub fn of(path: &Path, ttl: Option<i64>, stale: bool) -> String {
     let mut list = String::with_capacity(128);
     for (level, step) in path.steps().into_iter().rev() {
         if let Some(said) = said(step) {
             member(&mut list, level, said, ttl.filter(|_| step == Step::Hit));
+            if stale && step == Step::Hit {
+                list.push_str("; detail=stale");
+            }
         }
     }
     list
@@ -45,15 +48,21 @@ mod tests {
     fn nearest_to_the_data_first() {
         let path = Path { l1: Step::Miss, l2: Step::Unavailable, l3: Step::Hit };
         let expected = "L3_DATABASE; hit; ttl=3599, L2_REDIS; fwd=bypass; detail=unavailable, L1_MEMORY; fwd=uri-miss";
-        assert_eq!(of(&path, Some(3599)), expected);
+        assert_eq!(of(&path, Some(3599), false), expected);
+    }
+
+    #[test]
+    fn what_has_expired_is_said_to_be_stale_where_it_was_found() {
+        let path = Path { l1: Step::Miss, l2: Step::Hit, ..Path::default() };
+        assert_eq!(of(&path, Some(-3), true), "L2_REDIS; hit; ttl=-3; detail=stale, L1_MEMORY; fwd=uri-miss");
     }
 
     #[test]
     fn what_was_not_asked_is_left_out() {
         let path = Path { l1: Step::Hit, ..Path::default() };
-        assert_eq!(of(&path, Some(5)), "L1_MEMORY; hit; ttl=5");
+        assert_eq!(of(&path, Some(5), false), "L1_MEMORY; hit; ttl=5");
         let path = Path { l1: Step::Stale, l2: Step::Miss, l3: Step::Disabled };
         let expected = "L3_DATABASE; fwd=bypass; detail=disabled, L2_REDIS; fwd=uri-miss, L1_MEMORY; fwd=stale";
-        assert_eq!(of(&path, None), expected);
+        assert_eq!(of(&path, None, false), expected);
     }
 }

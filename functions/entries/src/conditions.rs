@@ -73,6 +73,7 @@ mod tests {
             expires_at_ms: 1,
             ttl_seconds: 1,
             sliding: None,
+            grace_seconds: 0,
             tags: Tags::default(),
             levels: Levels::ALL,
             version: Version::ZERO,

@@ -24,6 +24,8 @@ struct Answered<'a> {
     cause: Option<Line<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     known_since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_until: Option<Timestamp>,
     levels: Vec<Told<'a>>,
     container: Container<'a>,
 }
@@ -74,6 +76,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         get: predicted(explained.prediction),
         cause: explained.cause.as_ref().map(|cause| told_cause(principal, cause)),
         known_since: explained.known_since_ms.map(Timestamp::ceil),
+        stale_until: explained.stale_until_ms.map(Timestamp::ceil),
         levels: explained.levels.iter().map(|level| told(level, is_confined)).collect(),
         container: container(&explained),
     };

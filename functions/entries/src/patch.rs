@@ -30,6 +30,8 @@ struct Metadata<'a> {
     ttl_seconds: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grace_seconds: Option<u32>,
     tags: &'a [Arc<str>],
     size_bytes: usize,
     compressed: bool,
@@ -64,6 +66,7 @@ fn answered<'a>(key: &'a Key, patched: &'a Patched) -> Answered<'a> {
         levels_stored: patched.changed.then(|| patched.levels.names()),
         ttl_seconds: entry.ttl_seconds,
         idle_seconds: entry.sliding.map(|sliding| sliding.idle_seconds),
+        grace_seconds: (entry.grace_seconds > 0).then_some(entry.grace_seconds),
         tags: &entry.tags,
         size_bytes: entry.text.len(),
         compressed: entry.compression.is_some(),

@@ -8,7 +8,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Condition, Json, Level, Levels, MAX_TTL_SECONDS, Put};
+use strata_cache::{Condition, Json, Level, Levels, MAX_TTL_SECONDS, Put, grace::MAX_GRACE_SECONDS};
 
 /// Life of an entry when the request does not say, in seconds (contract).
 const DEFAULT_TTL_SECONDS: u32 = 3600;
@@ -16,9 +16,20 @@ const DEFAULT_TTL_SECONDS: u32 = 3600;
 /// By which part of itself a life may be shortened at most.
 const MAX_TTL_JITTER: f64 = 0.5;
 
+/// What memory alone does not keep.
+const NEEDS_SHARED_LEVEL: &str = "needs L2_REDIS or L3_DATABASE among cache_levels";
+
 /// The fields of a PUT.
-pub(crate) const FIELDS: [&str; 7] =
-    ["value", "ttl_seconds", "ttl_jitter", "idle_seconds", "tags", "compression_enabled", "cache_levels"];
+pub(crate) const FIELDS: [&str; 8] = [
+    "value",
+    "ttl_seconds",
+    "ttl_jitter",
+    "idle_seconds",
+    "grace_seconds",
+    "tags",
+    "compression_enabled",
+    "cache_levels",
+];
 
 /// The PUT that `body` asks for. All that is wrong with it is reported together; what the configuration does not allow
 /// is for the cache to say, which first makes sure that it knows the one in force.
@@ -35,6 +46,7 @@ pub(crate) struct Said<'a> {
     ttl_seconds: Option<u32>,
     ttl_jitter: Option<f64>,
     idle_seconds: Option<u32>,
+    grace_seconds: Option<u32>,
     tags: Option<Vec<Arc<str>>>,
     compress: Option<bool>,
     levels: Option<Levels>,
@@ -50,7 +62,11 @@ impl<'a> Said<'a> {
             ttl_seconds: fields.optional("ttl_seconds", ttl),
             ttl_jitter: fields.optional("ttl_jitter", jitter),
             idle_seconds: fields.optional("idle_seconds", |raw| match ttl(raw) {
-                Ok(_) if !lasts => Err("needs L2_REDIS or L3_DATABASE among cache_levels".into()),
+                Ok(_) if !lasts => Err(NEEDS_SHARED_LEVEL.into()),
+                read => read,
+            }),
+            grace_seconds: fields.optional("grace_seconds", |raw| match grace(raw) {
+                Ok(1..) if !lasts => Err(NEEDS_SHARED_LEVEL.into()),
                 read => read,
             }),
             tags: fields.optional("tags", lists::tags),
@@ -66,6 +82,7 @@ impl<'a> Said<'a> {
         let ttl_seconds = self.ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
         let mut put = Put::new(Json::checked(body.text(value)), ttl_seconds).only_if(condition);
         put.idle_seconds = self.idle_seconds;
+        put.grace_seconds = self.grace_seconds.unwrap_or_default();
         put.tags = self.tags.unwrap_or_default();
         put.compress = self.compress.unwrap_or(true);
         put.levels = self.levels;
@@ -86,6 +103,12 @@ fn check_answer(value: &str) -> Result<(), ApiError> {
 pub(crate) fn ttl(raw: &str) -> Result<u32, Cow<'static, str>> {
     let ttl = from_str(raw).ok().filter(|ttl| (1..=MAX_TTL_SECONDS).contains(ttl));
     ttl.ok_or_else(|| format!("must be an integer from 1 to {MAX_TTL_SECONDS}").into())
+}
+
+/// For how long what has expired is kept, in seconds.
+fn grace(raw: &str) -> Result<u32, Cow<'static, str>> {
+    let grace = from_str(raw).ok().filter(|grace| *grace <= MAX_GRACE_SECONDS);
+    grace.ok_or_else(|| format!("must be an integer from 0 to {MAX_GRACE_SECONDS}").into())
 }
 
 /// A part of a life.
@@ -141,6 +164,20 @@ mod tests {
             assert_refused("ttl_seconds", ttl.clone(), "an integer from 1 to 31536000");
             assert_refused("idle_seconds", ttl, "an integer from 1 to 31536000");
         }
+    }
+
+    #[test]
+    fn a_grace_may_be_nothing_and_has_a_year_at_most() {
+        for grace in [json!(-1), json!(31_536_001), json!(1.0), json!("60"), json!(null), json!(true)] {
+            assert_refused("grace_seconds", grace, "an integer from 0 to 31536000");
+        }
+        for grace in [0, 31_536_000] {
+            assert_eq!(put(&json!({"value": 1, "grace_seconds": grace}).to_string()).unwrap().grace_seconds, grace);
+        }
+        let in_memory = |grace| json!({"value": 1, "grace_seconds": grace, "cache_levels": ["L1_MEMORY"]}).to_string();
+        assert!(put(&in_memory(0)).is_ok());
+        let Err(ApiError::Invalid(problems)) = put(&in_memory(1)) else { panic!("it is taken") };
+        assert_eq!((problems.len(), problems[0].field.as_str()), (1, "grace_seconds"));
     }
 
     #[test]

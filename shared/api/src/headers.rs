@@ -32,12 +32,6 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Whether the caller asks for an answer that knows of every acknowledged mutation.
-    pub fn no_cache(&self) -> bool {
-        let directives = self.cache_control.iter().flat_map(|value| value.split(','));
-        directives.into_iter().any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
-    }
-
     fn slot(&mut self, name: Name) -> Option<&mut Option<String>> {
         match name {
             Name::CacheControl => Some(&mut self.cache_control),
@@ -157,15 +151,7 @@ mod tests {
         );
         assert_eq!(headers.authorizations, 3);
         assert_eq!(headers.if_none_match.as_deref(), Some(r#""a", "b", "c""#));
-        assert!(headers.no_cache());
+        assert_eq!(headers.cache_control.as_deref(), Some("max-age=0, No-Cache"));
         assert_eq!((headers.idempotency_key.as_deref(), headers.if_match), (Some("once"), None));
-    }
-
-    #[test]
-    fn no_cache_is_a_directive_of_its_own() {
-        for value in ["max-age=0", "no-cachet", "x=no-cache", ""] {
-            let headers = Headers { cache_control: Some(value.to_owned()), ..Headers::default() };
-            assert!(!headers.no_cache(), "{value}");
-        }
     }
 }

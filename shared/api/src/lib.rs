@@ -18,6 +18,7 @@
 
 pub mod answer_size;
 pub mod body;
+pub mod cache_control;
 pub mod cors;
 pub mod cursor;
 pub mod denial;
@@ -54,7 +55,7 @@ pub use cursor::CursorOf;
 pub use denial::Denial;
 pub use error::{Answer, ApiError, Problem};
 pub use event::Event;
-pub use fill_offer::FillOffer;
+pub use fill_offer::{FILL_TOKEN, FillOffer};
 pub use headers::Headers;
 pub use lambda_http::http;
 pub use lambda_runtime::{Diagnostic, Error};

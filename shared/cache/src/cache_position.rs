@@ -119,6 +119,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms,
             ttl_seconds: 10,
+            grace_seconds: 0,
             sliding,
             tags: Arc::default(),
             levels: Levels::ALL,

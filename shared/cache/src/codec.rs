@@ -6,7 +6,7 @@
 //! | 1 | version of the envelope, 1 |
 //! | 1 | format of the header: 0 bincode, 1 JSON |
 //! | 1 | compression of the payload: 0 none, 1 LZ4 block, 2 Zstandard frame |
-//! | 1 | flags: 1, the header is followed by how a life slides |
+//! | 1 | flags: 1, the header is followed by how a life slides; 2, by how long the value is kept after it |
 //! | 4 | length of the header in bytes, little-endian |
 //! | n | header |
 //! | 8 | seal: XXH3-64 of everything before it, little-endian |
@@ -45,6 +45,8 @@ const MAGIC: [u8; 2] = *b"ST";
 const VERSION: u8 = 1;
 /// The entry's life slides.
 const SLIDES: u8 = 1;
+/// It is kept for longer than it lives.
+const HAS_GRACE: u8 = 2;
 /// Bytes before the header.
 const PREFIX_BYTES: usize = 10;
 const SEAL_BYTES: usize = 8;
@@ -64,6 +66,8 @@ pub struct Attributes {
     pub ttl_seconds: u32,
     /// How that ends sooner.
     pub sliding: Option<Sliding>,
+    /// For how long it is kept after that, in seconds.
+    pub grace_seconds: u32,
     /// Its tags: at most [`crate::MAX_TAGS`] of at most [`crate::MAX_TAG_BYTES`] each.
     pub tags: Vec<Arc<str>>,
     /// The levels it was put into.
@@ -77,8 +81,12 @@ pub fn encode(payload: &Payload, attributes: Attributes, format: Format) -> (Ent
     let header = Header::new(payload, &attributes);
     let mut envelope = Vec::with_capacity(PREFIX_BYTES + header.size_hint() + SEAL_BYTES + payload.stored().len());
     envelope.extend_from_slice(&MAGIC);
-    let flags = if attributes.sliding.is_some() { SLIDES } else { 0 };
-    envelope.extend_from_slice(&[VERSION, format_code(format), compression_code(payload.compression()), flags]);
+    envelope.extend_from_slice(&[
+        VERSION,
+        format_code(format),
+        compression_code(payload.compression()),
+        header.flags(),
+    ]);
     envelope.extend_from_slice(&[0; 4]);
     header.write(format, &mut envelope);
     finish_header(&mut envelope);
@@ -146,18 +154,18 @@ fn finish_header(envelope: &mut Vec<u8>) {
 
 /// Format, compression, the header, and where the payload begins.
 fn read_header(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, Header, usize), DecodeError> {
-    let (format, compression, slides, header_bytes) = read_prefix(envelope)?;
+    let (format, compression, flags, header_bytes) = read_prefix(envelope)?;
     let sealed = PREFIX_BYTES + header_bytes;
     let start = sealed + SEAL_BYTES;
     let seal = envelope.get(sealed..start).ok_or(DecodeError::Truncated)?;
     if seal != xxh3_64(&envelope[..sealed]).to_le_bytes() {
         return Err(DecodeError::Seal);
     }
-    Ok((format, compression, Header::read(format, &envelope[PREFIX_BYTES..sealed], slides)?, start))
+    Ok((format, compression, Header::read(format, &envelope[PREFIX_BYTES..sealed], flags)?, start))
 }
 
-/// Format, compression, whether the life slides, and length of the header.
-fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, bool, usize), DecodeError> {
+/// Format, compression, flags, and length of the header.
+fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, u8, usize), DecodeError> {
     if !envelope.starts_with(&MAGIC) {
         return Err(DecodeError::NotAnEnvelope);
     }
@@ -166,13 +174,13 @@ fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, bool, usiz
     if version != VERSION {
         return Err(DecodeError::UnknownVersion(version));
     }
-    if flags & !SLIDES != 0 {
+    if flags & !(SLIDES | HAS_GRACE) != 0 {
         return Err(DecodeError::UnknownFlags(flags));
     }
     let format = format_of(format).ok_or(DecodeError::UnknownFormat(format))?;
     let compression = compression_of(compression).ok_or(DecodeError::UnknownCompression(compression))?;
     match usize::try_from(u32::from_le_bytes(length)) {
-        Ok(length) if length <= MAX_HEADER_BYTES => Ok((format, compression, flags == SLIDES, length)),
+        Ok(length) if length <= MAX_HEADER_BYTES => Ok((format, compression, flags, length)),
         _ => Err(DecodeError::Header),
     }
 }
@@ -184,13 +192,15 @@ fn entry(
     attributes: Attributes,
     format: Format,
 ) -> Entry {
-    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, sliding, tags, levels } = attributes;
+    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, sliding, grace_seconds, tags, levels } =
+        attributes;
     Entry {
         text,
         created_at_ms,
         expires_at_ms,
         ttl_seconds,
         sliding,
+        grace_seconds,
         tags: tags::shared(tags),
         levels,
         version,

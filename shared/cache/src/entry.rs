@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Algorithm, Format},
+    grace::kept_until_ms,
     level::Levels,
     sliding::Sliding,
     tags::Tags,
@@ -35,6 +36,8 @@ pub struct Entry {
     pub ttl_seconds: u32,
     /// How it ends where it ends sooner when nobody reads it.
     pub sliding: Option<Sliding>,
+    /// For how long it is kept after that, in seconds, for readers who ask for what has expired; see [`grace`](crate::grace).
+    pub grace_seconds: u32,
     /// Its tags, as given.
     pub tags: Tags,
     /// The levels its PUT named; it is promoted into no other.
@@ -97,6 +100,11 @@ impl Entry {
     /// Whether the entry is past its life at `now_ms`.
     pub fn is_expired(&self, now_ms: i64) -> bool {
         now_ms >= self.expires_at_ms
+    }
+
+    /// Until when levels keep it, in milliseconds since the Unix epoch: its grace is over then as well.
+    pub fn kept_until_ms(&self) -> i64 {
+        kept_until_ms(self.expires_at_ms, self.grace_seconds)
     }
 }
 

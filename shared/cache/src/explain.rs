@@ -24,7 +24,7 @@ pub enum Verdict {
     /// The newest value.
     Hit,
     /// A copy that is not, or cannot be shown to be, the newest value: the read returns it within the window, and else
-    /// nothing.
+    /// nothing. Or the newest value, in its grace: only a read that takes what has expired returns it.
     Stale,
     /// Nothing.
     Miss,
@@ -105,6 +105,9 @@ pub struct Explained {
     pub cause: Option<Mutation>,
     /// Since when all that happened to the key is known, in milliseconds since the Unix epoch, where nothing did.
     pub known_since_ms: Option<i64>,
+    /// Until when the newest value, which has expired, is there for readers who take that, in milliseconds since the Unix
+    /// epoch.
+    pub stale_until_ms: Option<i64>,
     /// What each level has, nearest first.
     pub levels: [LevelFacts; 3],
     /// What this container calls itself in the reports to the fleet.
@@ -151,5 +154,17 @@ pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced
     let never = reason == Some(Reason::NeverStored);
     let known_since_ms = facts.past.known_since_ms(facts.source_of_truth, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
     let levels = levels::of(facts, &newest, prediction);
-    Explained { verdict, reason, prediction, cause, known_since_ms, levels, container, window_ms, synced_ms }
+    let stale_until_ms = facts.in_grace_until_ms();
+    Explained {
+        verdict,
+        reason,
+        prediction,
+        cause,
+        known_since_ms,
+        stale_until_ms,
+        levels,
+        container,
+        window_ms,
+        synced_ms,
+    }
 }

@@ -15,7 +15,8 @@
 //! - **Durable when it says so.** A PUT whose [`Stored::levels`] has L3 survives the loss of Redis and of every
 //!   container.
 //! - **A level that is down is skipped** as long as another can answer correctly; [`Path`] says what was skipped.
-//! - **Expiry is absolute**, in wall-clock time, at every level.
+//! - **Expiry is absolute**, in wall-clock time, at every level; only a [`Read::max_stale`] takes what has expired, where
+//!   its PUT gave it a [`Put::grace`].
 //! - **Every byte comes back**: values are JSON text and are never written anew.
 //!
 //! All of it holds with any number of operations of one [`TieredCache`] at once, on any number of threads: what one has
@@ -35,6 +36,7 @@
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
 //! | [`fill`] | leases to load what is missing, and tokens that keep what was loaded from being stored too late |
 //! | [`load`] | reading through: what is missing is loaded by one, and kept if nothing has touched it meanwhile |
+//! | [`grace`], [`sliding`] | values that are kept for a while after they have expired, and lives that reads prolong |
 //! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
 //! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
@@ -77,6 +79,7 @@ mod dynamo;
 pub mod entry;
 pub mod explain;
 pub mod fill;
+pub mod grace;
 mod history;
 mod invalidation_index;
 pub mod job;

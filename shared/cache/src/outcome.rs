@@ -17,6 +17,12 @@ use std::{fmt, sync::Arc};
 pub struct Read {
     /// Learn of every acknowledged mutation first: Δ = 0 for this read.
     pub no_cache: bool,
+    /// Learn first of every mutation that was acknowledged more than so many seconds ago: Δ is no longer than this.
+    pub max_age_seconds: Option<u32>,
+    /// By how many seconds the value may have expired, as long as its [grace](crate::grace) lasts; 0 for not at all.
+    pub max_stale_seconds: u32,
+    /// The same where no level that can be reached is able to say anything fresher.
+    pub stale_if_error_seconds: u32,
     /// Return nothing older than what the caller has seen, in whatever container. It costs a sync where this one is behind, and
     /// a read of the source of truth where the journal may not tell.
     pub at_least: CachePosition,
@@ -24,19 +30,25 @@ pub struct Read {
 
 impl Read {
     /// Within the window, whoever reads.
-    pub const DEFAULT: Read = Read { no_cache: false, at_least: CachePosition::NOTHING };
+    pub const DEFAULT: Read = Read {
+        no_cache: false,
+        max_age_seconds: None,
+        max_stale_seconds: 0,
+        stale_if_error_seconds: 0,
+        at_least: CachePosition::NOTHING,
+    };
 }
 
 /// What a read found, and where it looked.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// The live value, if there is one.
+    /// The live value, if there is one; or one that has expired, where the reader takes that.
     pub hit: Option<Hit>,
     /// What each level did.
     pub path: Path,
 }
 
-/// A live value and the level that answered.
+/// A value and the level that answered.
 #[derive(Debug, Clone)]
 pub struct Hit {
     /// The value.
@@ -47,6 +59,8 @@ pub struct Hit {
     pub access_count: u64,
     /// When it was read last before this read; its creation if never. Milliseconds since the Unix epoch.
     pub last_accessed_ms: i64,
+    /// It has expired, and is returned because the reader [takes that](Read::max_stale).
+    pub stale: bool,
     /// For [`Read::at_least`], so that later reads return nothing older.
     pub position: CachePosition,
 }

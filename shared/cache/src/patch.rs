@@ -110,6 +110,7 @@ mod tests {
             expires_at_ms: NOW_MS + 60_000,
             ttl_seconds: 100,
             sliding: None,
+            grace_seconds: 0,
             tags: tags(&["a", "b"]).into(),
             levels: Levels::ALL,
             version: Version(7),

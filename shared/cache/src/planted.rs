@@ -43,6 +43,8 @@ pub(crate) enum Bug {
     NoteNotLeft,
     /// Nobody is told that a generation of notes has ended.
     GenerationEndedUnheard,
+    /// Outage notes are read in haste, and no answer is taken for no notes.
+    NotesTakenForNone,
     /// Windows are judged by the wall clock alone.
     WallClockBelieved,
     /// A pattern means bytes where it should mean characters, as Redis' own glob does.
@@ -61,6 +63,8 @@ pub(crate) enum Bug {
     IndexLeftOnOverwrite,
     /// Another server is taken for the one before.
     EpochNotBegun,
+    /// A replica that was promoted is taken for one that was given slots.
+    FailoverTakenForMove,
     /// The tags of a copy are not looked for among those that were invalidated.
     TagMissed,
     /// What a sync had no time to look over counts as good.
@@ -162,7 +166,7 @@ mod switch {
     }
 
     /// What a mistake puts in the place of a text that one script has.
-    const IN_SCRIPTS: [(Bug, &str, &str); 4] = [
+    const IN_SCRIPTS: [(Bug, &str, &str); 5] = [
         (Bug::PromotionByPlainSet, "if old[1] and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
@@ -170,6 +174,11 @@ mod switch {
             "if old[1] then break end note(tagged.rows, set, 0, hash .. key)",
         ),
         (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
+        (
+            Bug::FailoverTakenForMove,
+            "or not have_slots_only_moved(before,",
+            "or false and not have_slots_only_moved(before,",
+        ),
         (Bug::OpenTakenForKnown, "local is_known = set == ARGV[10]", "local is_known = true"),
     ];
 

@@ -5,6 +5,7 @@ use crate::{
     config::Refusal,
     entry::{MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS},
     fill::FillToken,
+    grace::MAX_GRACE_SECONDS,
     json::Json,
     level::Levels,
     tags::is_tag,
@@ -36,6 +37,9 @@ pub struct Put {
     pub ttl_seconds: u32,
     /// Ends it sooner when nobody reads it for so many seconds, 1 to [`MAX_TTL_SECONDS`].
     pub idle_seconds: Option<u32>,
+    /// For how many seconds it is kept after it has expired, at most [`MAX_GRACE_SECONDS`], for readers who
+    /// [ask for that](crate::Read::max_stale). Memory alone keeps nothing so.
+    pub grace_seconds: u32,
     /// Tags, at most [`MAX_TAGS`]; they replace those of the value before.
     pub tags: Vec<Arc<str>>,
     /// Whether compression is allowed; the configured threshold decides.
@@ -62,6 +66,7 @@ impl Put {
             value,
             ttl_seconds,
             idle_seconds: None,
+            grace_seconds: 0,
             tags: Vec::new(),
             compress: true,
             levels: None,
@@ -77,6 +82,13 @@ impl Put {
     #[must_use]
     pub fn idle(mut self, idle_seconds: u32) -> Put {
         self.idle_seconds = Some(idle_seconds);
+        self
+    }
+
+    /// Kept for so many seconds after it has expired, see [`grace`](crate::grace).
+    #[must_use]
+    pub fn grace(mut self, grace_seconds: u32) -> Put {
+        self.grace_seconds = grace_seconds;
         self
     }
 
@@ -131,6 +143,10 @@ impl Put {
                 refusals.push(Refusal { field, message: format!("must be from 1 to {MAX_TTL_SECONDS}") });
             }
         }
+        if self.grace_seconds > MAX_GRACE_SECONDS {
+            let message = format!("must be at most {MAX_GRACE_SECONDS}");
+            refusals.push(Refusal { field: "grace_seconds", message });
+        }
         if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
             let message =
                 format!("must be at most {MAX_TAGS}, of 1 to {MAX_TAG_BYTES} bytes without control characters");
@@ -154,6 +170,8 @@ mod tests {
         assert_eq!(refused(put(MAX_TTL_SECONDS + 1)), ["ttl_seconds"]);
         assert_eq!(refused(put(1).idle(MAX_TTL_SECONDS)), [""; 0]);
         assert_eq!(refused(put(1).idle(0)), ["idle_seconds"]);
+        assert_eq!(refused(put(1).grace(MAX_GRACE_SECONDS)), [""; 0]);
+        assert_eq!(refused(put(1).grace(MAX_GRACE_SECONDS + 1)), ["grace_seconds"]);
         assert_eq!(refused(put(1).tags(["a"; MAX_TAGS + 1])), ["tags"]);
         for tag in ["", "two\nlines", &"a".repeat(MAX_TAG_BYTES + 1)] {
             assert_eq!(refused(put(1).tags([tag])), ["tags"], "{tag:?}");

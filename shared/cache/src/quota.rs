@@ -19,8 +19,10 @@ use std::{collections::HashMap, ops::Add, sync::Arc};
 
 /// What a copy takes beside its envelope, its key and its tags, in bytes: measured with Redis 7.0.
 const COPY_BYTES: u64 = 560;
-/// What a member of an index takes beside its key: at most, measured with Redis 7.0.
+/// What a member of an index takes beside its text: at most, measured with Redis 7.0.
 const MEMBER_BYTES: u64 = 120;
+/// Most bytes of a tag that the list of all has.
+const LISTED_BYTES: u64 = 59;
 /// For so long a stock that was asked for may be relied on, in ms.
 const FRESH_MS: i64 = 10_000;
 /// A container may add so large a part of what is left of a quota before it asks again.
@@ -120,17 +122,18 @@ impl Quotas {
 impl Stock {
     /// What one entry takes whose envelope has so many bytes.
     pub(crate) fn one<'a>(key: &str, tags: impl IntoIterator<Item = &'a Arc<str>>, envelope: usize) -> Stock {
-        let (mut count, mut tag_bytes) = (0, 0);
+        let (mut count, mut tag_bytes, mut listed_bytes) = (0, 0, 0);
         for tag in tags {
             count += 1;
             tag_bytes += tag.len() as u64 + 1;
+            listed_bytes += LISTED_BYTES.min(tag.len() as u64) + 1;
         }
         let key = key.len() as u64;
         Stock {
             entries: 1,
             bytes: envelope as u64 + key + tag_bytes + COPY_BYTES,
             // A tag stands in the list of all of them as well, as if nothing else had it.
-            index_bytes: (1 + count) * (key + MEMBER_BYTES) + tag_bytes + count * MEMBER_BYTES,
+            index_bytes: (1 + count) * (key + MEMBER_BYTES) + count * MEMBER_BYTES + listed_bytes,
         }
     }
 

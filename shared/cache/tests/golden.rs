@@ -13,18 +13,21 @@ use strata_cache::{
 
 const MAX_RAW_BYTES: usize = 1 << 20;
 
-type Kind = (&'static str, Format, Option<Algorithm>, Option<u32>);
+type Kind = (&'static str, Format, Option<Algorithm>, Option<u32>, u32);
 
-/// A kind of envelope: file name, format, compression, and how long it may be idle where its life slides.
-const KINDS: [Kind; 8] = [
-    ("v1-bincode-none.bin", Format::Bincode, None, None),
-    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4), None),
-    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd), None),
-    ("v1-json-none.bin", Format::Json, None, None),
-    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4), None),
-    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd), None),
-    ("v1-bincode-none-sliding.bin", Format::Bincode, None, Some(600)),
-    ("v1-json-none-sliding.bin", Format::Json, None, Some(600)),
+/// A kind of envelope: file name, format, compression, how long it may be idle where its life slides, and its grace.
+const KINDS: [Kind; 11] = [
+    ("v1-bincode-none.bin", Format::Bincode, None, None, 0),
+    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4), None, 0),
+    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd), None, 0),
+    ("v1-json-none.bin", Format::Json, None, None, 0),
+    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4), None, 0),
+    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd), None, 0),
+    ("v1-bincode-none-sliding.bin", Format::Bincode, None, Some(600), 0),
+    ("v1-json-none-sliding.bin", Format::Json, None, Some(600), 0),
+    ("v1-bincode-none-grace.bin", Format::Bincode, None, None, 86_400),
+    ("v1-bincode-none-sliding-grace.bin", Format::Bincode, None, Some(600), 86_400),
+    ("v1-json-none-grace.bin", Format::Json, None, None, 86_400),
 ];
 
 fn text() -> String {
@@ -34,7 +37,7 @@ fn text() -> String {
     format!("[ {} ]", rows.join(" , "))
 }
 
-fn write((_, format, compression, idle_seconds): Kind) -> (Entry, Bytes) {
+fn write((_, format, compression, idle_seconds, grace_seconds): Kind) -> (Entry, Bytes) {
     let config =
         CompressionConfig { algorithm: compression.unwrap_or_default(), level: 3, ..CompressionConfig::default() };
     let payload = Payload::new(text().into(), &config, compression.is_some());
@@ -44,6 +47,7 @@ fn write((_, format, compression, idle_seconds): Kind) -> (Entry, Bytes) {
         expires_at_ms: 1_767_229_200_123,
         ttl_seconds: 3600,
         sliding: idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms: 1_767_229_200_123 }),
+        grace_seconds,
         tags: vec!["customer".into(), "größe:\"XL\"".into(), "😀".into()],
         levels: [Level::L2, Level::L3].into_iter().collect::<Levels>(),
     };
@@ -56,7 +60,7 @@ fn path(name: &str) -> PathBuf {
 
 #[test]
 fn every_released_envelope_is_read() {
-    for kind @ (name, _, compression, _) in KINDS {
+    for kind @ (name, _, compression, ..) in KINDS {
         let golden = Bytes::from(fs::read(path(name)).unwrap());
         let entry = decode(&golden, MAX_RAW_BYTES).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (expected, _) = write(kind);

@@ -143,6 +143,7 @@ fn attributes() -> Attributes {
         expires_at_ms: i64::MAX,
         ttl_seconds: 3600,
         sliding: None,
+        grace_seconds: 0,
         tags: vec!["customer".into(), "active".into()],
         levels: Levels::ALL,
     }

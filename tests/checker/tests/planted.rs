@@ -30,11 +30,14 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 38] = [
+const HUNTS: [(&str, &[Fault]); 41] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
     ("IndexLeftOnOverwrite", &[Fault::HistoryOutlived]),
+    ("FailoverTakenForMove", &[Fault::SlotsMoved]),
+    ("NotesTakenForNone", &[Fault::L3SlowForLong]),
+    ("NotesTakenForNone", &[Fault::L3SickForLong]),
     ("BarrierNotHeeded", &[Fault::ManyOpen]),
     ("NoteNotLeft", &[Fault::RedisFull]),
     ("NoteNotLeft", &[Fault::RedisLacksReplicas]),

@@ -19,6 +19,7 @@ mod events;
 mod explain;
 mod fill;
 mod golden;
+mod grace;
 mod http;
 mod indexes;
 mod invalidate;

@@ -1,8 +1,11 @@
 //! Quotas: what one API key may store, what is said of it, and what is left of a tenant that uses all of it.
 
-use crate::support::{command, copies_and_indexes, copy_name, invalidate, wait_out_the_window};
+use crate::{
+    support::{command, copies_and_indexes, copy_name, invalidate, wait_out_the_window},
+    tables,
+};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use strata_it::{
     Answer, Api, entry, patient,
     stack::{Claims, Options},
@@ -171,18 +174,21 @@ fn tags(number: usize) -> Vec<String> {
     (0..50).map(|tag| format!("{number}-{tag}-{}", "x".repeat(110))).collect()
 }
 
-#[tokio::test]
-async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
-    let api = Api::with(quotas(&[("QUOTA_MB", "3"), ("QUOTA_INDEX_MB", "1")])).await;
-    let quota = 4 << 20;
+/// A key of the tenant that uses up its quotas.
+fn key(number: usize) -> String {
+    format!("tenant:{number:06}")
+}
+
+/// Stores entries of an hour for one API key, first with tags and then large ones, until no more are taken of either.
+async fn use_up(api: &Api, most: usize) {
     for shard in 0..16 {
-        command::<()>(&api, &["SET", &format!("strata:cache:{{e{shard:x}}}both"), "1"]).await;
+        command::<()>(api, &["SET", &format!("strata:cache:{{e{shard:x}}}both"), "1"]).await;
     }
     let mut refused = Vec::new();
-    for number in 0..1000 {
+    for number in 0..most {
         let tagged = json!({"value": number, "tags": if refused.is_empty() { tags(number) } else { Vec::new() }});
         let body = if refused.is_empty() { tagged } else { of(60_000) };
-        let answer = put(&api, "tenant", &format!("tenant:{number:06}"), body).await;
+        let answer = put(api, "tenant", &key(number), body).await;
         if answer.status == 429 {
             refused.push(answer.json()["error"]["details"]["quota"].clone());
         }
@@ -191,6 +197,13 @@ async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
         }
     }
     assert_eq!(refused, ["index_bytes", "bytes"]);
+}
+
+#[tokio::test]
+async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
+    let api = Api::with(quotas(&[("QUOTA_MB", "3"), ("QUOTA_INDEX_MB", "1")])).await;
+    let quota = 4 << 20;
+    use_up(&api, 1000).await;
     let bytes = taken(&api).await;
     eprintln!("quotas of {quota} bytes, {bytes} taken");
     assert!(bytes <= quota / 10 * 12 && bytes >= quota / 10 * 6, "quotas of {quota} bytes, {bytes} taken");
@@ -199,10 +212,77 @@ async fn a_tenant_that_uses_all_its_quotas_takes_that_and_leaves_nothing() {
 
     for number in 0..40 {
         let body = json!({"value": number, "ttl_seconds": 1, "tags": tags(number)});
-        put(&api, "tenant", &format!("tenant:{number:06}"), body).await.expect(201);
+        put(&api, "tenant", &key(number), body).await.expect(201);
     }
     assert!(taken(&api).await <= quota / 10 * 12);
     tokio::time::sleep(LIFE).await;
+    for _ in 0..3 {
+        api.stack.tick().await.unwrap();
+    }
+    assert_eq!(names(&api).await, [""; 0], "nothing is left");
+}
+
+/// How long a tenant goes on at its limits, and from one maintenance to the next: so much shorter than ten minutes and one.
+const AT_ITS_LIMITS: Duration = Duration::from_secs(15);
+const TICK: Duration = Duration::from_secs(2);
+/// Keys that it has to do with then.
+const KEYS: usize = 400;
+
+/// Something that a tenant at its limits may do next: entries of some seconds or a minute, small ones with all the tags
+/// there may be and large ones without, over each other, and now and then a DELETE.
+async fn go_on(api: &Api, rng: &mut fastrand::Rng, container: &str) -> Answer {
+    let number = rng.usize(..KEYS);
+    let path = entry(&key(number));
+    let request = match rng.u32(..10) {
+        0..2 => api.delete(&path),
+        kind => {
+            let tagged = json!({"value": number, "tags": tags(KEYS + rng.usize(..1_000_000))});
+            let mut body = if kind < 6 { tagged } else { of(rng.usize(1_000..60_000)) };
+            body["ttl_seconds"] = json!(rng.u32(1..=60));
+            api.put(&path, body.to_string())
+        }
+    };
+    request.bearer(&token(api, "tenant")).pin(container).send().await
+}
+
+#[tokio::test]
+async fn a_tenant_that_goes_on_at_its_limits_stays_within_them_and_leaves_nothing() {
+    let api = Api::with(quotas(&[("QUOTA_MB", "3"), ("QUOTA_INDEX_MB", "1")])).await;
+    let quota = 4 << 20;
+    use_up(&api, KEYS).await;
+    let until = Instant::now() + AT_ITS_LIMITS;
+    let busy = async |container: &str| {
+        let (mut rng, mut stored, mut refused) = (fastrand::Rng::new(), 0, 0);
+        while Instant::now() < until {
+            let answer = go_on(&api, &mut rng, container).await;
+            assert!([200, 201, 404, 429].contains(&answer.status), "{answer:?}");
+            stored += u32::from(answer.status < 300);
+            refused += u32::from(answer.status == 429);
+        }
+        (stored, refused)
+    };
+    let watch = async {
+        let mut most = 0;
+        while Instant::now() < until {
+            tokio::time::sleep(TICK).await;
+            api.stack.tick().await.unwrap();
+            most = most.max(taken(&api).await);
+        }
+        most
+    };
+    let (one, other, most) = tokio::join!(busy("entries-1"), busy("entries-2"), watch);
+    eprintln!("quotas of {quota} bytes, {most} at most; {one:?} and {other:?} stored and refused");
+    assert!(one.1 + other.1 > 0 && one.0 + other.0 > 0, "it stayed at its limits");
+    assert!(most <= quota / 10 * 12 && most >= quota / 10 * 6, "quotas of {quota} bytes, {most} taken");
+    for number in 0..KEYS {
+        let request = api.request("PATCH", &entry(&key(number))).body(r#"{"ttl_seconds":1}"#);
+        let answer = request.bearer(&token(&api, "tenant")).send().await;
+        assert!([200, 404].contains(&answer.status), "{answer:?}");
+    }
+    tokio::time::sleep(LIFE).await;
+    // Half an hour later.
+    let sweep = tables::item("maintenance", "index");
+    tables::client(&api).delete_item().table_name("cache_control").set_key(Some(sweep)).send().await.unwrap();
     for _ in 0..3 {
         api.stack.tick().await.unwrap();
     }

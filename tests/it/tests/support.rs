@@ -80,7 +80,7 @@ pub fn rows_of(tag: &str) -> String {
 /// The names in Redis of copies and of what finds them.
 pub async fn copies_and_indexes(api: &Api) -> Vec<String> {
     let mut names: Vec<String> = command(api, &["KEYS", "strata:cache:{e*"]).await;
-    names.retain(|name| ["}k:", "}index", "}r:", "}t:"].iter().any(|kind| name.contains(kind)));
+    names.retain(|name| ["}k:", "}index", "}r:", "}t:", "}o:"].iter().any(|kind| name.contains(kind)));
     names.sort();
     names
 }

@@ -3,8 +3,11 @@
 use crate::support::{command, eventually, fresh, invalidate, put};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use std::time::Duration;
-use strata_it::{Api, stack::L3Fault};
+use std::{collections::HashMap, time::Duration};
+use strata_it::{
+    Api,
+    stack::{Claims, L3Fault},
+};
 
 const OPEN: &str = "strata:cache:{j}open";
 const JOURNAL: &str = "strata:cache:{j}journal";
@@ -24,6 +27,18 @@ async fn leave(api: &Api, patterns: impl Iterator<Item = String>, ago: Duration)
         words.extend([format!("{at_ms}-{number}"), left.to_string()]);
     }
     command::<i64>(api, &words.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+/// The same of the API key whose invalidation was recorded last.
+async fn leave_of_the_last(api: &Api, patterns: impl Iterator<Item = String>) {
+    let last: Vec<(String, HashMap<String, String>)> = command(api, &["XRANGE", JOURNAL, "-", "+"]).await;
+    let body = last.iter().rev().find_map(|(_, record)| record.get("body")).unwrap();
+    let of = serde_json::from_str::<Value>(body).unwrap()["of"].clone();
+    assert!(of.is_string(), "{body}");
+    for (number, pattern) in patterns.enumerate() {
+        let left = json!({"version": 1_u64 << 40, "levels": 7, "pattern": pattern, "of": of});
+        command::<i64>(api, &["HSET", OPEN, &format!("{number}-1"), &left.to_string()]).await;
+    }
 }
 
 async fn open(api: &Api) -> usize {
@@ -79,6 +94,34 @@ async fn there_are_no_more_than_a_sync_can_carry() {
     command::<i64>(&api, &["DEL", OPEN]).await;
     invalidate(&api, json!({"pattern": "p:new:*"})).await.expect(200);
     fresh(&api, "p:new:1").await.expect(404);
+}
+
+#[tokio::test]
+async fn an_api_key_leaves_as_much_for_others_as_it_has_open() {
+    let api = Api::start().await;
+    let greedy = api.stack.token(Claims::default().api_key("greedy"));
+    let another = async || invalidate(&api, json!({"pattern": "another:*"})).await;
+    let one_more = async || {
+        let body = json!({"pattern": "more:*"}).to_string();
+        api.request("POST", "/invalidate").bearer(&greedy).body(body).send().await
+    };
+    one_more().await.expect(200);
+    leave_of_the_last(&api, patterns(MOST / 2)).await;
+    one_more().await.expect_error(503, "LEVEL_UNAVAILABLE");
+    another().await.expect(200);
+    command::<i64>(&api, &["DEL", OPEN]).await;
+    one_more().await.expect(200);
+    // Of the bytes as well.
+    leave_of_the_last(&api, (0..16).map(|number| format!("{number:x<240}"))).await;
+    one_more().await.expect_error(503, "LEVEL_UNAVAILABLE");
+    another().await.expect(200);
+    // What it may have open goes by what is open of others.
+    command::<i64>(&api, &["DEL", OPEN]).await;
+    one_more().await.expect(200);
+    leave_of_the_last(&api, patterns(MOST / 4)).await;
+    leave(&api, patterns(MOST / 2), Duration::ZERO).await;
+    one_more().await.expect_error(503, "LEVEL_UNAVAILABLE");
+    another().await.expect(200);
 }
 
 #[tokio::test]

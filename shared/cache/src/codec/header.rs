@@ -1,10 +1,10 @@
 //! The envelope's header: everything about a value but the value, in bincode or in JSON.
 //!
 //! bincode is not self-describing, so the order and types of the fields *are* the format of version 1: a change here
-//! is a new version of the envelope. How a life slides stands behind them, where a flag of the envelope says so: a release
-//! that does not know of it refuses the envelope.
+//! is a new version of the envelope. How a life slides, and for how long the value is kept after it, stand behind them,
+//! where flags of the envelope say so: a release that does not know of one refuses the envelope.
 
-use super::{Attributes, DecodeError, MAX_HEADER_BYTES, Payload, payload};
+use super::{Attributes, DecodeError, HAS_GRACE, MAX_HEADER_BYTES, Payload, SLIDES, payload};
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
@@ -41,6 +41,16 @@ pub(super) struct Header {
     /// Written behind it, where a flag says so.
     #[serde(skip)]
     pub(super) sliding: Option<Sliding>,
+    /// Written behind that, where another says so.
+    #[serde(skip)]
+    pub(super) grace_seconds: u32,
+}
+
+/// For how long a value is kept after its life.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grace {
+    grace_seconds: u32,
 }
 
 impl Header {
@@ -56,7 +66,14 @@ impl Header {
             stored_len: payload.stored().len() as u64,
             checksum: payload.checksum(),
             sliding: attributes.sliding,
+            grace_seconds: attributes.grace_seconds,
         }
+    }
+
+    /// What the envelope says is written behind it.
+    pub(super) fn flags(&self) -> u8 {
+        let slides = if self.sliding.is_some() { SLIDES } else { 0 };
+        slides | if self.grace_seconds > 0 { HAS_GRACE } else { 0 }
     }
 
     pub(super) fn size_hint(&self) -> usize {
@@ -64,28 +81,25 @@ impl Header {
     }
 
     pub(super) fn write(&self, format: Format, out: &mut Vec<u8>) {
-        match format {
-            Format::Bincode => {
-                bincode::serde::encode_into_std_write(self, out, BINCODE).expect("memory takes every header");
-                if let Some(sliding) = self.sliding {
-                    bincode::serde::encode_into_std_write(sliding, out, BINCODE).expect("memory takes every header");
-                }
-            }
-            Format::Json => {
-                serde_json::to_writer(&mut *out, self).expect("memory takes every header");
-                if let Some(sliding) = self.sliding {
-                    serde_json::to_writer(out, &sliding).expect("memory takes every header");
-                }
-            }
+        write(self, format, out);
+        if let Some(sliding) = self.sliding {
+            write(&sliding, format, out);
+        }
+        if self.grace_seconds > 0 {
+            write(&Grace { grace_seconds: self.grace_seconds }, format, out);
         }
     }
 
-    pub(super) fn read(format: Format, bytes: &[u8], slides: bool) -> Result<Header, DecodeError> {
+    pub(super) fn read(format: Format, bytes: &[u8], flags: u8) -> Result<Header, DecodeError> {
         let read = match format {
-            Format::Bincode => from_bincode(bytes, slides),
-            Format::Json => from_json(bytes, slides).ok(),
+            Format::Bincode => from_bincode(bytes, flags),
+            Format::Json => from_json(bytes, flags).ok(),
         };
-        read.map(|(header, sliding)| Header { sliding, ..header }).ok_or(DecodeError::Header)
+        let (header, sliding, grace) = read.ok_or(DecodeError::Header)?;
+        let grace_seconds = grace.map_or(0, |grace| grace.grace_seconds);
+        // None is not written down.
+        let is_said = grace.is_some() == (grace_seconds > 0);
+        if is_said { Ok(Header { sliding, grace_seconds, ..header }) } else { Err(DecodeError::Header) }
     }
 
     /// Reads the text of the payload this header describes, which begins at `start`.
@@ -113,30 +127,47 @@ impl Header {
             expires_at_ms: self.expires_at_ms,
             ttl_seconds: self.ttl_seconds,
             sliding: self.sliding,
+            grace_seconds: self.grace_seconds,
             tags: self.tags,
             levels: Levels::from_bits(self.levels),
         }
     }
 }
 
-fn from_bincode(bytes: &[u8], slides: bool) -> Option<(Header, Option<Sliding>)> {
-    let (header, read) = bincode::serde::borrow_decode_from_slice(bytes, BINCODE).ok()?;
-    let rest = &bytes[read..];
-    let (sliding, read) = match slides {
-        true => {
-            bincode::serde::borrow_decode_from_slice(rest, BINCODE).map(|(sliding, read)| (Some(sliding), read)).ok()?
+fn write(part: &impl Serialize, format: Format, out: &mut Vec<u8>) {
+    match format {
+        Format::Bincode => {
+            bincode::serde::encode_into_std_write(part, out, BINCODE).expect("memory takes every header");
         }
-        false => (None, 0),
-    };
-    (read == rest.len()).then_some((header, sliding))
+        Format::Json => serde_json::to_writer(out, part).expect("memory takes every header"),
+    }
 }
 
-fn from_json(bytes: &[u8], slides: bool) -> Result<(Header, Option<Sliding>), serde_json::Error> {
+/// A header, and what is said behind it.
+type Parts = (Header, Option<Sliding>, Option<Grace>);
+
+fn from_bincode(bytes: &[u8], flags: u8) -> Option<Parts> {
+    let mut rest = bytes;
+    let header = next(&mut rest)?;
+    let sliding = if flags & SLIDES != 0 { Some(next(&mut rest)?) } else { None };
+    let grace = if flags & HAS_GRACE != 0 { Some(next(&mut rest)?) } else { None };
+    rest.is_empty().then_some((header, sliding, grace))
+}
+
+/// The part that `rest` begins with, which is what stands behind it from then on.
+fn next<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Option<T> {
+    let (part, read) = bincode::serde::borrow_decode_from_slice(rest, BINCODE).ok()?;
+    *rest = &rest[read..];
+    Some(part)
+}
+
+fn from_json(bytes: &[u8], flags: u8) -> Result<Parts, serde_json::Error> {
     let mut parts = serde_json::Deserializer::from_slice(bytes);
     let header = Header::deserialize(&mut parts)?;
-    let sliding = if slides { Some(Sliding::deserialize(&mut parts)?) } else { None };
+    let sliding = if flags & SLIDES != 0 { Some(Sliding::deserialize(&mut parts)?) } else { None };
+    let grace = if flags & HAS_GRACE != 0 { Some(Grace::deserialize(&mut parts)?) } else { None };
     parts.end()?;
-    Ok((header, sliding))
+    Ok((header, sliding, grace))
 }
 
 /// A number in bincode; in JSON the 32 hexadecimal digits of the ETag, for a number of 128 bits is read wrongly by

@@ -18,6 +18,7 @@ fn attributes() -> Attributes {
         expires_at_ms: 1_700_003_600_000,
         ttl_seconds: 3600,
         sliding: None,
+        grace_seconds: 0,
         tags: vec!["customer".into(), "aktiv ✓".into()],
         levels: Levels::ALL,
     }
@@ -67,15 +68,21 @@ fn another_version_is_all_that_changes() {
 }
 
 #[test]
-fn how_a_life_slides_is_said_where_it_does() {
+fn how_a_life_slides_and_its_grace_are_said_where_they_are() {
     let payload = Payload::new(compressible(), &config(Algorithm::Lz4), true);
     let sliding = Some(Sliding { idle_seconds: 60, latest_ms: 1_700_003_600_000 });
-    for format in [Format::Bincode, Format::Json] {
+    let slides = Attributes { sliding, ..attributes() };
+    let has_grace = Attributes { grace_seconds: 86_400, ..attributes() };
+    let both = Attributes { sliding, ..has_grace.clone() };
+    for (format, (special, flags)) in [Format::Bincode, Format::Json].into_iter().flat_map(|format| {
+        [(slides.clone(), SLIDES), (has_grace.clone(), HAS_GRACE), (both.clone(), SLIDES | HAS_GRACE)]
+            .map(|special| (format, special))
+    }) {
         let (plain, ordinary) = encode(&payload, attributes(), format);
-        let (slides, longer) = encode(&payload, Attributes { sliding, ..attributes() }, format);
-        assert_eq!((plain.sliding, slides.sliding), (None, sliding));
-        assert_eq!((ordinary[5], longer[5]), (0, SLIDES));
-        assert_eq!(decode(&longer, MAX).unwrap(), slides);
+        let (entry, longer) = encode(&payload, special.clone(), format);
+        assert_eq!((plain.sliding, plain.grace_seconds, ordinary[5]), (None, 0, 0));
+        assert_eq!((entry.sliding, entry.grace_seconds, longer[5]), (special.sliding, special.grace_seconds, flags));
+        assert_eq!(decode(&longer, MAX).unwrap(), entry);
         let with_flags = |envelope: &Bytes, flags| {
             let mut envelope = envelope.to_vec();
             envelope[5] = flags;
@@ -84,9 +91,9 @@ fn how_a_life_slides_is_said_where_it_does() {
             envelope[sealed..sealed + SEAL_BYTES].copy_from_slice(&seal);
             decode(&Bytes::from(envelope), MAX)
         };
-        assert!(matches!(with_flags(&ordinary, SLIDES), Err(DecodeError::Header)), "it says nothing of that");
+        assert!(matches!(with_flags(&ordinary, flags), Err(DecodeError::Header)), "it says nothing of that");
         assert!(matches!(with_flags(&longer, 0), Err(DecodeError::Header)), "it says more");
-        assert!(matches!(with_flags(&ordinary, 2), Err(DecodeError::UnknownFlags(2))));
+        assert!(matches!(with_flags(&ordinary, 4), Err(DecodeError::UnknownFlags(4))));
     }
 }
 
@@ -156,7 +163,7 @@ fn names_what_is_wrong() {
     assert_eq!(with(2, 2), DecodeError::UnknownVersion(2));
     assert_eq!(with(3, 2), DecodeError::UnknownFormat(2));
     assert_eq!(with(4, 3), DecodeError::UnknownCompression(3));
-    assert_eq!(with(5, 2), DecodeError::UnknownFlags(2));
+    assert_eq!(with(5, 4), DecodeError::UnknownFlags(4));
     assert_eq!(with(9, 1), DecodeError::Header);
     assert_eq!(with(20, b'X'), DecodeError::Seal);
     assert_eq!(with(good.len() - 1, b'X'), DecodeError::Checksum);
@@ -199,6 +206,7 @@ prop_compose! {
         expires_at_ms in any::<i64>(),
         ttl_seconds in any::<u32>(),
         sliding in prop::option::of((any::<u32>(), any::<i64>())),
+        grace_seconds in prop_oneof![Just(0), any::<u32>()],
         tags in prop::collection::vec(".{1,32}", 0..=crate::MAX_TAGS),
         levels in 0u8..8,
     ) -> Attributes {
@@ -208,6 +216,7 @@ prop_compose! {
             expires_at_ms,
             ttl_seconds,
             sliding: sliding.map(|(idle_seconds, latest_ms)| Sliding { idle_seconds, latest_ms }),
+            grace_seconds,
             tags: tags.into_iter().map(Arc::from).collect(),
             levels: Levels::from_bits(levels),
         }
@@ -270,7 +279,7 @@ proptest! {
 
     #[test]
     fn no_sealed_header_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), format in formats()) {
-        let _ = [false, true].map(|slides| Header::read(format, &bytes, slides));
+        let _ = [0, SLIDES, HAS_GRACE, SLIDES | HAS_GRACE].map(|flags| Header::read(format, &bytes, flags));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! invalidations of unfinished removal jobs.
 
 use super::{Item, client::Store, document, error::L3Error, text, text_of};
-use crate::config::document::Document;
+use crate::{config::document::Document, selector::WrittenInvalidation};
 use aws_sdk_dynamodb::types::{Delete, Put};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::try_join;
@@ -30,11 +30,16 @@ pub(crate) struct Bulletin {
 }
 
 impl Bulletin {
-    /// Whether another open invalidation of that text may stand.
+    /// Whether another open invalidation of that text may stand. Nobody's may take more than what is left for all others.
     pub(crate) fn has_room_for(&self, open_invalidation: &str) -> bool {
-        let bytes: usize = self.open_invalidations.iter().map(String::len).sum();
-        self.open_invalidations.is_empty()
-            || self.open_invalidations.len() < MOST_OPENS && bytes + open_invalidation.len() <= MOST_OPEN_BYTES
+        let bytes = |all: &[&String]| all.iter().map(|one| one.len()).sum::<usize>();
+        let all: Vec<&String> = self.open_invalidations.iter().collect();
+        let account = WrittenInvalidation::account_of(open_invalidation);
+        let is_own = |one: &&String| account.is_some() && WrittenInvalidation::account_of(one) == account;
+        let own: Vec<&String> = all.iter().copied().filter(is_own).collect();
+        let left = MOST_OPENS.saturating_sub(all.len());
+        let left_bytes = MOST_OPEN_BYTES.checked_sub(bytes(&all) + open_invalidation.len());
+        all.is_empty() || left > own.len() && left_bytes.is_some_and(|left| left >= bytes(&own))
     }
 
     fn take(&mut self, item: &Item) {
@@ -99,4 +104,32 @@ impl Store {
 
 fn open_invalidation_key(job: &str) -> Item {
     Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(format!("{OPEN}{job}")))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_invalidation(of: &str, pattern: &str) -> String {
+        format!(r#"{{"version":9,"levels":7,"pattern":"{pattern}","of":"{of}"}}"#)
+    }
+
+    #[test]
+    fn nobody_s_take_more_than_what_is_left_for_others() {
+        let long = "x".repeat(200);
+        let mut bulletin = Bulletin::default();
+        let room = |bulletin: &Bulletin| ["a", "b"].map(|of| bulletin.has_room_for(&open_invalidation(of, "p:*")));
+        assert!(bulletin.has_room_for(&open_invalidation("a", &"x".repeat(MOST_OPEN_BYTES))), "one alone");
+        for standing in 0..MOST_OPENS / 2 {
+            assert_eq!(room(&bulletin), [true, true], "{standing}");
+            bulletin.open_invalidations.push(open_invalidation("a", "p:*"));
+        }
+        assert_eq!(room(&bulletin), [false, true]);
+        bulletin.open_invalidations.resize(MOST_OPENS, "what nobody can read".to_owned());
+        assert_eq!(room(&bulletin), [false, false]);
+        bulletin.open_invalidations = vec![open_invalidation("a", &long); 28];
+        assert_eq!(room(&bulletin), [false, true], "more than half of the bytes");
+        bulletin.open_invalidations = vec![open_invalidation("a", &long); 20];
+        assert_eq!(room(&bulletin), [true, true]);
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn count(bytes: usize) -> usize {
 impl Store {
     /// Writes the chunks of an envelope; returns how many.
     pub(super) async fn write_chunks(&self, key: &str, entry: &Entry, envelope: &Bytes) -> Result<usize, L3Error> {
-        let ttl = number(entry.expires_at_ms / 1000 + 1);
+        let ttl = number(entry.kept_until_ms() / 1000 + 1);
         let requests: Vec<WriteRequest> = (0..count(envelope.len()))
             .map(|index| {
                 let bytes = &envelope[index * CHUNK_BYTES..envelope.len().min((index + 1) * CHUNK_BYTES)];

@@ -116,7 +116,7 @@ impl Store {
     pub(crate) async fn index_for_long(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
         let rows = entry.tags.iter().map(async |tag| {
             let mut item = index_key(key, entry.version, tag);
-            let ttl = number(entry.expires_at_ms / 1000 + 1);
+            let ttl = number(entry.kept_until_ms() / 1000 + 1);
             item.insert("ttl".to_owned(), ttl.clone());
             let put = self.client().await?.put_item().table_name(&self.entries).set_item(Some(item));
             let sent = put

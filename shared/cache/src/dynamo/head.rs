@@ -20,12 +20,23 @@ pub(super) enum Kind {
     Gone,
 }
 
+/// For how long values are there, to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Until they expire.
+    Expiry,
+    /// Until their grace is over as well.
+    EndOfGrace,
+}
+
 /// What an item says but for its body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub version: Version,
     pub(super) kind: Kind,
     pub(super) expires_at_ms: i64,
+    /// When its grace is over; the same where it has none.
+    pub(super) kept_until_ms: i64,
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
@@ -74,7 +85,15 @@ impl Head {
         now_ms >= self.expires_at_ms
     }
 
+    pub(super) fn is_over(self, until: Until, now_ms: i64) -> bool {
+        match until {
+            Until::Expiry => self.is_expired(now_ms),
+            Until::EndOfGrace => now_ms >= self.kept_until_ms,
+        }
+    }
+
     pub(super) fn of(item: &Item) -> Head {
+        let expires_at_ms = number_of(item, "expires_at").unwrap_or_default();
         let kind = match text_of(item, "kind") {
             Some("value") => Kind::Value,
             Some("elsewhere") => Kind::Stub,
@@ -87,7 +106,8 @@ impl Head {
             born: number_of(item, BORN).map(Version).filter(|_| kind == Kind::Gone),
             kind,
             standing: StandingKind::of_row(kind, item),
-            expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
+            expires_at_ms,
+            kept_until_ms: number_of(item, "kept_until").unwrap_or(expires_at_ms),
             bytes: number_of(item, "bytes").unwrap_or_default(),
             chunks: number_of(item, "chunks").unwrap_or_default(),
             levels: Levels::from_bits(number_of(item, "levels").unwrap_or_default()),

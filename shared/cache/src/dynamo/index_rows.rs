@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 impl Store {
     /// Writes the index rows of an entry's tags.
     pub(super) async fn write_index(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
-        let ttl = number(entry.expires_at_ms / 1000 + 1);
+        let ttl = number(entry.kept_until_ms() / 1000 + 1);
         let requests = entry
             .tags
             .iter()

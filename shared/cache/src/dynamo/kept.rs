@@ -11,7 +11,7 @@ use super::{
     error::L3Error,
     head::{Head, Kind},
     matches::Search,
-    number, number_of,
+    number,
     rows::{Before, RowWritten, WriteRow},
     schema::{KEEP_SECONDS, row_key, tags_of, tombstone},
     text, text_of,
@@ -29,7 +29,8 @@ pub(super) const BORN: &str = "born";
 /// The attribute that says after which version the chunks and index rows of a value are named, where that is not its own.
 pub(super) const PARTS: &str = "parts";
 /// What is read of a row to see whether it is kept.
-const ATTRIBUTES: [&str; 9] = ["sk", "version", "kind", "expires_at", "bytes", "chunks", "tags", PARTS, BORN];
+const ATTRIBUTES: [&str; 10] =
+    ["sk", "version", "kind", "expires_at", "kept_until", "bytes", "chunks", "tags", PARTS, BORN];
 
 /// A row that an invalidation has removed, or that was brought back.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct KeptRow {
     pub tags: Vec<Arc<str>>,
     /// When the value expires, in milliseconds since the Unix epoch.
     pub expires_at_ms: i64,
+    /// When its grace is over.
+    kept_until_ms: i64,
     kept: Kept,
     parts: Version,
     chunks: usize,
@@ -171,7 +174,7 @@ impl Store {
     /// attempt before.
     pub(crate) async fn restore(&self, row: &KeptRow, version: Version) -> Result<bool, L3Error> {
         let now_ms = self.clock.now_ms();
-        let ttl = (now_ms / 1000 + KEEP_SECONDS).max(row.expires_at_ms / 1000 + 1);
+        let ttl = (now_ms / 1000 + KEEP_SECONDS).max(row.kept_until_ms / 1000 + 1);
         let sent = self
             .client()
             .await?
@@ -228,7 +231,8 @@ fn kept_row(item: &Item) -> Option<KeptRow> {
         version: head.version,
         state,
         tags: tags_of(item).into_iter().map(Arc::from).collect(),
-        expires_at_ms: number_of(item, "expires_at").unwrap_or_default(),
+        expires_at_ms: head.expires_at_ms,
+        kept_until_ms: head.kept_until_ms,
         kept: Kept { bytes: head.bytes, expires_at_ms: head.expires_at_ms },
         parts: head.parts,
         chunks: head.chunks,

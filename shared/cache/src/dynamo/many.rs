@@ -4,7 +4,7 @@ use super::{
     Item,
     client::Store,
     error::L3Error,
-    head::{Head, Kind},
+    head::{Head, Kind, Until},
     rows::Row,
     schema::{inline_body, owner_of, row_key},
     text_of,
@@ -22,7 +22,7 @@ enum Part {
 
 impl Store {
     /// Reads the rows of keys, consistently. Those are missing for which there was no room any more in so many bytes of
-    /// values, and those that DynamoDB would not read now; the first has room in any case.
+    /// values, and those that DynamoDB would not read now; the first has room in any case. What is over by then is gone.
     ///
     /// # Errors
     /// When they cannot be read. A value in chunks may fail alone.
@@ -30,6 +30,7 @@ impl Store {
         &self,
         keys: &[&'k Key],
         most_bytes: usize,
+        until: Until,
     ) -> Result<HashMap<&'k Key, Result<Option<Row>, L3Error>>, L3Error> {
         // A request that has a key twice is refused.
         let mut distinct = HashSet::with_capacity(keys.len());
@@ -37,7 +38,7 @@ impl Store {
         let wanted = keys.iter().map(|key| row_key(key.as_str())).collect();
         let (items, unread) = self.read_some(wanted, most_bytes).await?;
         let unread: HashSet<&str> = unread.iter().filter_map(|key| text_of(key, "sk")).collect();
-        let mut parts: HashMap<String, Part> = items.into_iter().filter_map(|item| self.part(item)).collect();
+        let mut parts: HashMap<String, Part> = items.into_iter().filter_map(|item| self.part(item, until)).collect();
         let (mut rows, mut large, mut left) = (HashMap::with_capacity(keys.len()), Vec::new(), most_bytes as u64);
         for key in keys.into_iter().filter(|key| !unread.contains(key.as_str())) {
             match parts.remove(key.as_str()) {
@@ -50,23 +51,23 @@ impl Store {
                 Some(Part::Large(_)) => {}
             }
         }
-        let read = large.into_iter().map(async |key: &'k Key| (key, self.read(key.as_str()).await));
+        let read = large.into_iter().map(async |key: &'k Key| (key, self.read_until(key.as_str(), until).await));
         rows.extend(join_all(read).await);
         Ok(rows)
     }
 
-    fn part(&self, item: Item) -> Option<(String, Part)> {
+    fn part(&self, item: Item, until: Until) -> Option<(String, Part)> {
         let key = text_of(&item, "sk")?.to_owned();
         let head = self.head_of(&item);
-        let is_live = head.kind == Kind::Value && !head.is_expired(self.clock.now_ms());
+        let is_there = head.kind == Kind::Value && !head.is_over(until, self.clock.now_ms());
         Some((
             key,
             match head.chunks {
                 0 => {
                     let owner = owner_of(&item);
-                    Part::Row(head.row(inline_body(item).filter(|_| is_live), owner))
+                    Part::Row(head.row(inline_body(item).filter(|_| is_there), owner))
                 }
-                _ if is_live => Part::Large(head),
+                _ if is_there => Part::Large(head),
                 _ => Part::Row(head.row(None, None)),
             },
         ))

@@ -5,7 +5,7 @@ use super::{
     client::{BULK_FACTOR, Store},
     conditional::ConditionalPut,
     error::L3Error,
-    head::{Head, Kind},
+    head::{Head, Kind, Until},
     number,
     schema::{KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of, tombstone},
     standing::Standing,
@@ -42,7 +42,7 @@ pub(crate) struct Row {
 /// What a row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// The newest value, until `expires_at_ms`.
+    /// The newest value, until `expires_at_ms`; or, for readers of what has expired, until its grace is over.
     Value { expires_at_ms: i64, envelope: Bytes },
     /// The newest value is not kept here, and lives until `expires_at_ms`.
     Stub { expires_at_ms: i64 },
@@ -99,24 +99,29 @@ pub(crate) enum RowWritten {
 }
 
 impl Store {
-    /// Reads the row of `key`, consistently, within the level's timeout.
+    /// Reads the row of `key`, consistently, within the level's timeout; a value that has expired is gone.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        self.read_within(self.timeout(), key).await
+        self.read_within(self.timeout(), key, Until::Expiry).await
+    }
+
+    /// The same, with what is there in its grace where that is asked for.
+    pub(crate) async fn read_until(&self, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
+        self.read_within(self.timeout(), key, until).await
     }
 
     /// The same where nobody waits for it: within the time of an operation that carries chunks.
     pub(super) async fn read_for_long(&self, key: &str) -> Result<Option<Row>, L3Error> {
-        self.read_within(self.timeout() * BULK_FACTOR, key).await
+        self.read_within(self.timeout() * BULK_FACTOR, key, Until::Expiry).await
     }
 
-    async fn read_within(&self, time: Duration, key: &str) -> Result<Option<Row>, L3Error> {
-        match tokio::time::timeout(time, self.read_whole(key)).await {
+    async fn read_within(&self, time: Duration, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
+        match tokio::time::timeout(time, self.read_whole(key, until)).await {
             Ok(read) => read,
             Err(elapsed) => Err(L3Error::Failed(elapsed.into())),
         }
     }
 
-    async fn read_whole(&self, key: &str) -> Result<Option<Row>, L3Error> {
+    async fn read_whole(&self, key: &str, until: Until) -> Result<Option<Row>, L3Error> {
         for _ in 0..READ_TRIES {
             let client = self.client().await?;
             let got = client
@@ -131,7 +136,7 @@ impl Store {
             let head = self.head_of(&item);
             match head.chunks {
                 // Its chunks may have gone before it.
-                _ if head.kind != Kind::Value || head.is_expired(self.clock.now_ms()) => {
+                _ if head.kind != Kind::Value || head.is_over(until, self.clock.now_ms()) => {
                     return Ok(Some(head.row(None, None)));
                 }
                 0 => {
@@ -161,10 +166,11 @@ impl Store {
             .get_item()
             .table_name(&self.entries)
             .set_key(Some(row_key(key)))
-            .projection_expression("#v, #k, #x, #l, #b, tags, parts, born")
+            .projection_expression("#v, #k, #x, #g, #l, #b, tags, parts, born")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
+            .expression_attribute_names("#g", "kept_until")
             .expression_attribute_names("#l", "levels")
             .expression_attribute_names("#b", "bytes")
             .consistent_read(true)
@@ -238,8 +244,9 @@ impl Store {
             ("created_at".to_owned(), number(entry.created_at_ms)),
             ("size".to_owned(), number(entry.text.len())),
             ("expires_at".to_owned(), number(entry.expires_at_ms)),
-            ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.expires_at_ms / 1000 + 1))),
+            ("ttl".to_owned(), number((now_ms / 1000 + KEEP_SECONDS).max(entry.kept_until_ms() / 1000 + 1))),
         ]);
+        item.extend((entry.grace_seconds > 0).then(|| ("kept_until".to_owned(), number(entry.kept_until_ms()))));
         if let Some(owner) = row.owner {
             item.insert("owner".to_owned(), text(owner));
         }

@@ -51,6 +51,8 @@ pub(crate) struct Certified {
     pub version: Version,
     pub as_of: Position,
     pub expires_at_ms: i64,
+    /// When its grace is over.
+    pub kept_until_ms: i64,
     pub tags: Vec<Arc<str>>,
     /// The levels that its PUT named.
     pub levels: Levels,
@@ -85,6 +87,8 @@ pub(crate) struct Row {
     pub version: Version,
     pub says: Says,
     pub expires_at_ms: i64,
+    /// When its grace is over.
+    pub kept_until_ms: i64,
     pub tags: Vec<Arc<str>>,
     pub levels: Levels,
     /// It is from before its level was switched on again.

@@ -143,6 +143,36 @@ impl Facts<'_> {
         }
     }
 
+    /// Until when the newest value, which has expired, is there for readers who take that.
+    fn in_grace_until_ms(&self) -> Option<i64> {
+        let copy = match self.l2.there() {
+            Some(Shared::Copy(copy, _)) => Some(copy),
+            _ => None,
+        };
+        let (expires_at_ms, kept_until_ms) = match self.source_of_truth {
+            SourceOfTruth::L3 => {
+                let row = self.l3.there().filter(|row| !row.is_from_before)?;
+                let level = match row.says {
+                    Says::Gone => return None,
+                    Says::Value => Level::L3,
+                    Says::Stub => copy.filter(|copy| copy.version == row.version).map(|_| Level::L2)?,
+                };
+                if self.hidden(row, level).is_some() {
+                    return None;
+                }
+                (row.expires_at_ms, row.kept_until_ms)
+            }
+            SourceOfTruth::L2 => {
+                let copy = copy.filter(|copy| copy.as_of >= self.past.switched)?;
+                if self.past.swept(Level::L2, self.key, &copy.tags, copy.as_of).is_some() {
+                    return None;
+                }
+                (copy.expires_at_ms, copy.kept_until_ms)
+            }
+        };
+        (expires_at_ms..kept_until_ms).contains(&self.now_ms).then_some(kept_until_ms)
+    }
+
     /// What hides a row whose value is kept in `level`.
     fn hidden(&self, row: &Row, level: Level) -> Option<Culprit> {
         let open = self.past.masks(level, self.key, &row.tags, row.version);
@@ -163,6 +193,9 @@ impl Facts<'_> {
         }
         match newest {
             Newest::Live { level, .. } => hit(*level),
+            Newest::Gone { culprit: (Reason::Expired, _), .. } if self.in_grace_until_ms().is_some() => {
+                because(Verdict::Stale, Prediction::Absent, (Reason::Expired, None))
+            }
             Newest::Gone { culprit, .. } => because(Verdict::Miss, Prediction::Absent, culprit.clone()),
             Newest::NotKnown => self.without_source_of_truth(),
         }

@@ -70,6 +70,7 @@ fn copy(ms_ago: u64) -> Certified {
         version: version(ms_ago),
         as_of: at(ms_ago + 1),
         expires_at_ms: LATER,
+        kept_until_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
     }
@@ -84,6 +85,7 @@ fn row(says: Says, ms_ago: u64) -> Row {
         version: version(ms_ago),
         says,
         expires_at_ms: LATER,
+        kept_until_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
         is_from_before: false,

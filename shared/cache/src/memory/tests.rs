@@ -31,6 +31,7 @@ fn entry(bytes: usize, version: u64) -> Arc<Entry> {
         expires_at_ms: NOW + 10_000,
         ttl_seconds: 10,
         sliding: None,
+        grace_seconds: 0,
         tags: ["tag".into()].into(),
         levels: Levels::ALL,
         version: Version(version),

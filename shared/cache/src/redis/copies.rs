@@ -1,8 +1,10 @@
 //! L2: one hash per entry, written by script only over what is older.
 
+mod life;
 mod stock;
 mod sweep;
 
+pub(crate) use life::Life;
 pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 
@@ -57,7 +59,7 @@ pub(crate) struct WriteCopy<'a> {
     pub version: Version,
     pub as_of: Position,
     pub certified_ms: i64,
-    pub expires_at_ms: i64,
+    pub life: Life,
     pub envelope: &'a [u8],
     pub tags: &'a [Arc<str>],
     /// The levels its PUT named.
@@ -163,13 +165,6 @@ impl Copies {
         read
     }
 
-    /// The command that asks for the bytes of the envelope of `key`.
-    pub(crate) fn size(&self, key: &str) -> Cmd {
-        let mut size = cmd("HSTRLEN");
-        size.arg(self.keys.copy(key)).arg("e");
-        size
-    }
-
     /// The command that writes copies, at least one, and all of one shard.
     pub(crate) fn write(&self, operation: Operation, copies: &[WriteCopy<'_>]) -> Cmd {
         let shard = copies.first().map_or(0, |copy| shard(copy.key));
@@ -196,7 +191,7 @@ impl Copies {
         call.arg(copy.version.sortable())
             .arg(copy.as_of.sortable())
             .arg(copy.certified_ms)
-            .arg(copy.expires_at_ms)
+            .arg(copy.life.kept_until_ms())
             .arg(copy.key)
             .arg(seen_version)
             .arg(seen_stamp)
@@ -204,7 +199,8 @@ impl Copies {
             .arg(copy.envelope)
             .arg(lines(copy.tags))
             .arg(copy.levels.bits())
-            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default());
+            .arg(copy.share.as_ref().map(stock::written).unwrap_or_default())
+            .arg(copy.life.ends());
     }
 
     /// The command that removes every copy of `key` older than `version`.
@@ -359,11 +355,6 @@ impl Meant {
         let tags = lines.filter(|tag| !tag.is_empty()).map(Arc::from).collect();
         Some(Meant { version: Version::parse(version)?, as_of: Position::parse(as_of), tags })
     }
-}
-
-/// Reads the reply to [`Copies::size`]; 0 where there is no copy.
-pub(crate) fn size(reply: Value) -> Result<usize, Down> {
-    read(reply, "a size")
 }
 
 /// Reads the reply to one command of [`Copies::touch`]: the fleet's reads of each copy, or none where it is gone.

@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 /// What came of asking for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leased {
-    /// There is a copy.
+    /// There is a live copy.
     No,
     /// It is taken.
     Yes,
@@ -44,10 +44,11 @@ impl Keyspace {
 }
 
 impl Copies {
-    /// The command that reads the copy of `key`, and takes the lease where there is none; or, `anyway`, takes the lease.
-    pub(crate) fn read_or_lease(&self, key: &str, wanted: Wanted, anyway: bool) -> Cmd {
+    /// The command that reads the copy of `key` at `now_ms`, and takes the lease where there is none that lives; or, `anyway`,
+    /// takes the lease.
+    pub(crate) fn read_or_lease(&self, key: &str, wanted: Wanted, anyway: bool, now_ms: i64) -> Cmd {
         let mut call = scripts::FILL.call(&[self.keys.copy(key), self.keys.fill(key)]);
-        call.arg(wanted.lease).arg(u64::from(wanted.seconds) * 1000).arg(u8::from(anyway));
+        call.arg(wanted.lease).arg(u64::from(wanted.seconds) * 1000).arg(u8::from(anyway)).arg(now_ms);
         call
     }
 

@@ -26,7 +26,7 @@ const KEEP_RECORDS: usize = 200_000;
 const SYNC_BYTES: usize = 8 * 1024;
 
 /// Most invalidations open at once, and most bytes of their texts: every container reads them with the sync after a
-/// change. One alone may be longer.
+/// change. One alone may be longer. Of these an API key may have as much as it leaves free.
 const MOST_OPEN: usize = 100;
 const MOST_OPEN_BYTES: usize = 8192;
 
@@ -161,7 +161,8 @@ impl Journal {
     ) -> Cmd {
         let body = invalidation.to_json();
         let ended_ms = OPERATION_LIFE.as_millis();
-        let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms}");
+        let account = invalidation.of.as_deref().unwrap_or("-");
+        let bounds = format!("{MOST_OPEN} {MOST_OPEN_BYTES} {ended_ms} {account}");
         let bounds = passed.iter().fold(bounds, |bounds, at| format!("{bounds} {at}"));
         self.invalidation(operation, &body, &body, &bounds, &invalidation.version.sortable())
     }

@@ -55,8 +55,8 @@ mod stats;
 mod target;
 
 pub(crate) use copies::{
-    Copies, Done, Eviction, Found, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys, owner,
-    share, size, stock, totals,
+    Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
+    owner, share, stock, totals,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
@@ -66,8 +66,8 @@ pub(crate) use journal::{
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
-pub(crate) use listing::{Head, counts, heads};
-pub(crate) use reads::Copied;
+pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
+pub(crate) use reads::{Copied, size};
 pub(crate) use stats::{
     Evictions, Fleet, FleetTotals, Heap, MEMORY_MS, census, counted, drawn, is_counted, refusal, reported,
 };

@@ -1,9 +1,9 @@
 //! Reading many copies of L2 in one round trip, whatever their size: a reply is bounded, and what does not fit is told by
 //! its size.
 
-use super::{Copies, Down, Found, scripts};
+use super::{Copies, Down, Found, link::read, scripts};
 use crate::shard::{SHARDS, shard};
-use redis::{Cmd, Value};
+use redis::{Cmd, Value, cmd};
 
 /// What L2 says of one copy of many.
 #[derive(Debug)]
@@ -15,6 +15,13 @@ pub(crate) enum Copied {
 }
 
 impl Copies {
+    /// The command that asks for the bytes of the envelope of `key`.
+    pub(crate) fn size(&self, key: &str) -> Cmd {
+        let mut size = cmd("HSTRLEN");
+        size.arg(self.keys.copy(key)).arg("e");
+        size
+    }
+
     /// The commands that read copies, one for each shard, with the places that the keys of each have in `keys`. Together
     /// they bring at most about so many bytes of envelopes.
     pub(crate) fn read_all(&self, keys: &[&str], most_bytes: usize) -> Vec<(Cmd, Vec<usize>)> {
@@ -24,15 +31,20 @@ impl Copies {
         }
         by_shard.retain(|(_, places)| !places.is_empty());
         let most_of_each = most_bytes / by_shard.len().max(1);
-        let read = |(number, places): (u64, Vec<usize>)| {
+        let call = |(number, places): (u64, Vec<usize>)| {
             let before = self.keys.copies(number);
             let names: Vec<String> = places.iter().map(|at| [&before, keys[*at]].concat()).collect();
             let mut call = scripts::READ.call(&names);
             call.arg(most_of_each);
             (call, places)
         };
-        by_shard.into_iter().map(read).collect()
+        by_shard.into_iter().map(call).collect()
     }
+}
+
+/// Reads the reply to [`Copies::size`]; 0 where there is no copy.
+pub(crate) fn size(reply: Value) -> Result<usize, Down> {
+    read(reply, "a size")
 }
 
 impl Copied {

@@ -4,12 +4,16 @@ use super::{Keys, Selector};
 use crate::{
     key::Key,
     level::{Level, Levels},
+    limits::name,
     pattern::Pattern,
     record::cut,
     version::{Position, Version},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Digits of the name of an account that every container carries along with an open invalidation.
+const ACCOUNT_DIGITS: usize = 8;
 
 /// A recorded invalidation: whatever was certified before it does not exist any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,9 @@ pub(crate) struct WrittenInvalidation {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Stands for the API key whose share of what may be open at once it takes; `None` for nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// Releases that know nothing of it keep no values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undoable>,
@@ -106,8 +113,20 @@ impl WrittenInvalidation {
             select,
             reason: reason.map(str::to_owned),
             by,
+            of: None,
             undo: None,
         }
+    }
+
+    /// The same on an account. Where two accounts have one name they share what either may have open.
+    pub(crate) fn on_account(self, account: Option<&str>) -> WrittenInvalidation {
+        let of = account.map(|account| name(account).chars().take(ACCOUNT_DIGITS).collect());
+        WrittenInvalidation { of, ..self }
+    }
+
+    /// On whose account one is that was written down.
+    pub(crate) fn account_of(json: &str) -> Option<String> {
+        serde_json::from_str::<WrittenInvalidation>(json).ok()?.of
     }
 
     pub(crate) fn levels(&self) -> Levels {

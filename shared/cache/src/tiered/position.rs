@@ -1,12 +1,14 @@
 //! What whoever reads has seen, beside what this container knows.
 
 use super::view::View;
-use crate::{cache_position::CachePosition, entry::Entry, key::Key, level::Level, outcome::Read};
+use crate::{
+    cache_position::CachePosition, entry::Entry, key::Key, level::Level, outcome::Read, source_of_truth::SourceOfTruth,
+};
 
 impl View<'_> {
     /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
     pub(super) fn heed(&self, read: Read) -> Read {
-        let Read { at_least, no_cache } = read;
+        let Read { at_least, no_cache, .. } = read;
         if no_cache || at_least.is_nothing() {
             return read;
         }
@@ -18,7 +20,7 @@ impl View<'_> {
             // L1 is not older than Δ, and nobody else is asked.
             false => at_least.is_over(wall_ms(self.clock.now_ms()).saturating_sub(self.window_ms(read))),
         };
-        Read { no_cache: !is_known, at_least }
+        Read { no_cache: !is_known, ..read }
     }
 
     /// Whether only the source of truth can tell, as far as the journal is known now, of all that a reader has seen.
@@ -35,6 +37,11 @@ impl View<'_> {
     pub(super) fn position_of(&self, key: &Key, entry: &Entry) -> CachePosition {
         let recorded = self.knowledge().position_of(key, entry.version);
         recorded.map_or_else(|| CachePosition::of_value(entry, 0), CachePosition::recorded)
+    }
+
+    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
+    pub(super) fn only_l3_may_tell(&self, read: Read) -> bool {
+        self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
     }
 }
 

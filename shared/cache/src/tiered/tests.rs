@@ -32,6 +32,7 @@ pub(super) fn source(version: Version, as_of: AsOf, read_at_ms: Option<i64>) -> 
         expires_at_ms: NOW_MS + 7_200_000,
         ttl_seconds: 7200,
         sliding: None,
+        grace_seconds: 0,
         tags: Tags::default(),
         levels: Levels::ALL,
         version,

@@ -114,18 +114,22 @@ impl View<'_> {
 
     /// Δ of a read, in milliseconds.
     pub(super) fn window_ms(&self, read: Read) -> u64 {
-        if read.no_cache { 0 } else { self.setup.config.l1_config.coherence_window_ms }
+        let window_ms = self.setup.config.l1_config.coherence_window_ms;
+        match read.max_age_seconds {
+            _ if read.no_cache => 0,
+            Some(seconds) => window_ms.min(u64::from(seconds) * 1000),
+            None => window_ms,
+        }
     }
 
-    /// Whether a read at steady time `now_ms` must sync, and where copies in L1 must be known to be good.
-    pub(super) fn outlook(&self, now_ms: i64) -> (bool, Position) {
+    /// Whether a read at steady time `now_ms` with that Δ must sync, and where copies in L1 must be known to be good.
+    pub(super) fn outlook(&self, now_ms: i64, window_ms: u64) -> (bool, Position) {
         let knowledge = self.knowledge();
-        let window_ms = self.setup.config.l1_config.coherence_window_ms;
         (knowledge.is_due(i64::MIN, now_ms, window_ms), knowledge.settled())
     }
 
-    pub(super) fn is_due(&self, known_ms: i64, now_ms: i64) -> bool {
-        self.knowledge().is_due(known_ms, now_ms, self.setup.config.l1_config.coherence_window_ms)
+    pub(super) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
+        self.knowledge().is_due(known_ms, now_ms, window_ms)
     }
 }
 

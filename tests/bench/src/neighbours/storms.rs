@@ -37,7 +37,7 @@ const PATTERNS: usize = 50;
 const CALM: Storm = Storm { name: "", requests: BULK, pause: BULK_PAUSE, hostile: look, harmless: look, opens: false };
 
 /// All of them; jobs go on after their turns and come last.
-pub(super) const STORMS: [Storm; 6] = [
+pub(super) const STORMS: [Storm; 7] = [
     Storm { name: "patterns", hostile: patterns, ..CALM },
     Storm { name: "tags", hostile: tags, ..CALM },
     Storm { name: "invalidations of absent keys", hostile: absent, ..CALM },
@@ -47,6 +47,14 @@ pub(super) const STORMS: [Storm; 6] = [
         pause: WRITE_PAUSE,
         hostile: deletes,
         harmless: overwrites,
+        ..CALM
+    },
+    Storm {
+        name: "PUTs with fifty tags",
+        requests: WRITES,
+        pause: WRITE_PAUSE,
+        hostile: tagged,
+        harmless: untagged,
         ..CALM
     },
     Storm { name: "open invalidations", opens: true, ..CALM },
@@ -83,9 +91,27 @@ fn patterns(number: usize) -> Request {
 }
 
 fn tags(number: usize) -> Request {
-    let tags: Vec<String> =
-        (0..TAGS).map(|tag| format!("{:t>width$}", number * TAGS + tag, width = TAG_BYTES)).collect();
-    invalidate(&json!({"tags": tags}))
+    invalidate(&json!({"tags": own_tags(number)}))
+}
+
+/// As many tags as there may be, as long as they may be, that nothing else has.
+fn own_tags(number: usize) -> Vec<String> {
+    (0..TAGS).map(|tag| format!("{:t>width$}", number * TAGS + tag, width = TAG_BYTES)).collect()
+}
+
+/// A PUT of an entry that lives for as long as its storm may take.
+fn put(number: usize, value: &Value, tags: &[String]) -> Request {
+    let body = json!({"value": value, "ttl_seconds": 60, "tags": tags}).to_string();
+    Request { method: "PUT", path: format!("/entries/tagged-{number}"), body }
+}
+
+fn tagged(number: usize) -> Request {
+    put(number, &json!(number), &own_tags(number))
+}
+
+fn untagged(number: usize) -> Request {
+    // A tag takes its quotation marks and a comma, too.
+    put(number, &json!("7".repeat(TAGS * (TAG_BYTES + 3))), &[])
 }
 
 fn absent(number: usize) -> Request {

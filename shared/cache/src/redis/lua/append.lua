@@ -4,7 +4,8 @@
 --       most records to keep, what to keep as open under the record's position ('' for nothing),
 --       time in the version of what was put or deleted (microseconds; 0 for none),
 --       what bounds the open ones ('' for nothing): most of them, most bytes of their texts, age (ms) from which on
---       whoever began one has ended, positions of those that this one stands for; with a space between each,
+--       whoever began one has ended, whose this one is ('-' for nobody's), positions of those that it stands for; with a
+--       space between each,
 --       hash of the key that was put or deleted ('' for none), its version or that of an invalidation that begins
 --       ('' for none), the body of an invalidation ('' for none),
 --       field, value, field, value... to go with the time (ms)
@@ -14,18 +15,21 @@ local now = now_us()
 if is_late(now, ARGV[1], ARGV[2]) then return '' end
 local passed = {}
 if ARGV[5] ~= '' then
+  local most, most_bytes, ended, account, rest = string.match(ARGV[7], '^(%d+) (%d+) (%d+) (%S+)(.*)')
   local open, texts, count, bytes = redis.call('HGETALL', KEYS[2]), {}, 0, 0
+  -- No text of a client's has this: it would have a backslash before each quotation mark.
+  local own, own_bytes, mark = 0, 0, '"of":"' .. (account or '-') .. '"'
   for i = 2, #open, 2 do
     -- The same invalidation again: its answer was lost.
     if open[i] == ARGV[5] then return open[i - 1] end
     texts[open[i - 1]] = open[i]
     count, bytes = count + 1, bytes + #open[i]
+    if string.find(open[i], mark, 1, true) then own, own_bytes = own + 1, own_bytes + #open[i] end
   end
   -- One that is not newer than what was undone would pass over what that has brought back.
   local undone = ARGV[9] ~= '' and redis.call('HGET', KEYS[3], 'undone')
   if undone and ARGV[9] <= undone then return 'behind ' .. undone end
   -- Those that were left behind, and that mean the same or less, it takes the place of.
-  local most, most_bytes, ended, rest = string.match(ARGV[7], '^(%d+) (%d+) (%d+)(.*)')
   local after = bytes + #ARGV[5]
   for at in string.gmatch(rest or '', '%d+%-%d+') do
     if texts[at] and tonumber(string.match(at, '^%d+')) < now / 1000 - tonumber(ended) then
@@ -34,8 +38,10 @@ if ARGV[5] ~= '' then
     end
   end
   -- One alone always fits, and so does one in the place of others.
-  local is_one_more = #passed == 0 and count >= (tonumber(most) or math.huge)
-  local is_longer = after > bytes and after > (tonumber(most_bytes) or math.huge)
+  -- Nobody may have more than what is left for all others.
+  most, most_bytes = tonumber(most) or math.huge, tonumber(most_bytes) or math.huge
+  local is_one_more = #passed == 0 and (count >= most or own >= most - count)
+  local is_longer = after > bytes and (after > most_bytes or own_bytes > most_bytes - after)
   if count > #passed and (is_one_more or is_longer) then return 'full' end
 end
 local now_ms = math.floor(now / 1000)

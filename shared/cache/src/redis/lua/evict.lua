@@ -9,6 +9,7 @@
 -- removed it before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
 local version, tell_tags, tombstone, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
+local now = now_us()
 local tags, since, all, none = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- How many of some tags a copy has, and how many they are.
@@ -39,14 +40,14 @@ local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}
 for i = 11, #ARGV do
   local key = ARGV[i]
   local copy = shard .. 'k:' .. key
-  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a', 'q')
+  local old, foreign = fields_of(copy, 'v', 'gone', 't', 'a', 'q', 'x')
   local meant = old[1] and not old[2] and is_indexed(old[3]) and is_chosen(old[3]) and (version == '' or old[1] < version)
   -- Its own tombstone: the answer to the same command was lost.
   local own = old[2] and old[1] == version
   local said = ''
   if own then
     said = version .. ' '
-  elseif meant and is_there(old[1], old[2], old[4], since) then
+  elseif meant and is_there(old[1], old[2], old[4], since) and not has_ended(old[6], now) then
     said = old[1] .. ' ' .. old[4] .. (tell_tags and old[3] or '')
   end
   met[i - 10] = said

@@ -23,3 +23,9 @@ end
 local function is_there(version, gone, stamp, since)
   return version and not gone and (since == '' or stamp >= since)
 end
+
+-- Whether the value of a copy has expired by `now` (microseconds). A copy that is kept beyond its life says in `ends` when
+-- that is over (ms); any other is gone then.
+local function has_ended(ends, now)
+  return ends and tonumber(ends) * 1000 <= now
+end

@@ -9,12 +9,12 @@
 local version, exact = ARGV[3], ARGV[5]
 -- One copy that must not stay may go at any time: a newer certificate of the same version has another stamp.
 if exact == '' and is_late(now_us(), ARGV[1], ARGV[2]) then return {{-1, 0, '', 0}} end
-local old, foreign = fields_of(KEYS[1], 'v', 'a', 'gone', 't', 'b', 'q')
+local old, foreign = fields_of(KEYS[1], 'v', 'a', 'gone', 't', 'b', 'q', 'x')
 -- What was loaded before cannot be stored any more: another may load it anew.
 if exact == '' then redis.call('DEL', ARGV[7] .. 'f:' .. ARGV[4]) end
 if foreign then redis.call('DEL', KEYS[1]) end
 local old_version = old[1] or ''
-local live = is_there(old[1], old[3], old[2], ARGV[8]) and 1 or 0
+local live = is_there(old[1], old[3], old[2], ARGV[8]) and not has_ended(old[7], now_us()) and 1 or 0
 local named = tonumber(old[5] or 0)
 -- The same removal again: its answer was lost.
 if old[3] and old_version == version then return {{1, 1, '', 0}} end

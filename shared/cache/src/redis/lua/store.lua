@@ -2,10 +2,10 @@
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
 --       register ('' when it is not), what stands before every name of the shard; then for each copy: version, stamp,
---       certified at (ms), expires at (ms), key, version and stamp of a distrusted copy that may be overwritten whatever
+--       certified at (ms), gone at (ms), key, version and stamp of a distrusted copy that may be overwritten whatever
 --       its age ('' for none), version that must be there ('' for any, 'none' for no live copy), envelope, tags (a line
 --       feed before and after each), levels the PUT named (bits), and whose stock it is in: name of the API key, bytes,
---       bytes of indexes ('' for nobody's)
+--       bytes of indexes ('' for nobody's), and when its value expires, if before the copy is gone (ms; '' if not)
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
 -- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
@@ -61,14 +61,15 @@ local function entered(stock, expires, tags)
   return string.format('%s %s %s %.0f', name, till_of(tonumber(expires), now / 1000), bytes, index)
 end
 
-local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels, stock)
+local function store(copy, version, stamp, certified, expires, key, seen, seen_stamp, expected, envelope, tags, levels, stock, ends)
   if late then return {-1, 0, '', 0} end
-  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b', 'q')
+  local old, foreign = fields_of(copy, 'v', 'a', 'gone', 't', 'b', 'q', 'x')
   if foreign then redis.call('DEL', copy) end
   local old_version = old[1] or ''
-  local live = is_there(old[1], old[3], old[2], since) and 1 or 0
+  local there = is_there(old[1], old[3], old[2], since)
+  local live = there and not has_ended(old[7], now) and 1 or 0
   -- A copy from before L2 became the register may be overwritten like one that is distrusted.
-  local passed = old[1] and not old[3] and live == 0
+  local passed = old[1] and not old[3] and not there
   local named = tonumber(old[5] or 0)
 
   -- The same write again: its answer was lost.
@@ -94,6 +95,7 @@ local function store(copy, version, stamp, certified, expires, key, seen, seen_s
   if old[1] and old_version ~= version then redis.call('DEL', copy) end
   local fields = {'e', envelope, 'v', version, 'a', stamp, 'w', certified, 'b', levels}
   if tags ~= '' then fields[11], fields[12] = 't', tags end
+  if ends ~= '' then fields[#fields + 1], fields[#fields + 2] = 'x', ends end
   if stock ~= '' then
     local said = entered(stock, expires, tags)
     fields[#fields + 1], fields[#fields + 2] = 'q', said
@@ -114,17 +116,21 @@ end
 
 local outcomes = {}
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 12
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 11))
+  local at = 5 + (i - 2) * 13
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 12))
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
 for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
-local names = {}
+local lists = {}
 for tag, members in pairs(tagged.older) do
-  if is_older_beside() then grow(shard .. 't:' .. tag, members, 1) end
-  names[#names + 1], names[#names + 2] = 0, tag
+  local short = listed(tag)
+  note(lists, 't:', 0, short)
+  if is_older_beside() then
+    grow(shard .. 't:' .. tag, members, 1)
+    if short ~= tag then note(lists, 'o:', 0, tag) end
+  end
 end
-in_parts('ZADD', shard .. 't:', names)
+for list, names in pairs(lists) do in_parts('ZADD', shard .. list, names) end
 keep_books(books, now / 1000)
 return outcomes

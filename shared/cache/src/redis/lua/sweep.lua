@@ -2,9 +2,12 @@
 -- time.
 -- KEYS: index of the shard
 -- ARGV: what stands before every name of the shard, where to go on: the index ('' for the first) and the member after
---       which ('' for the first of it), how much to look at: members, and indexes that are empty
+--       which ('' for the first of it), how much to look at: members, and indexes, each of which costs as much as several
 -- Returns {index and member to go on after ('' and '' at the end), members looked at, members taken out}
 local shard, part, after, left = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+-- As many members as take as long as going from one index to the next, and seeing whether a tag is used.
+local INDEX_COSTS = 4
+
 if part == '' then
   part = 'index'
   begin_count(shard)
@@ -15,9 +18,12 @@ local function next_part()
   local number = tonumber(string.match(part, '^r:(%x%x)$') or '', 16)
   if part == 'index' then return 'r:00' end
   if number and number < 255 then return string.format('r:%02x', number + 1) end
-  local tag = number and '' or string.sub(part, 3)
-  tag = redis.call('ZRANGEBYLEX', shard .. 't:', '(' .. tag, '+', 'LIMIT', 0, 1)[1]
-  return tag and 't:' .. tag
+  local behind, following = number and '' or string.sub(part, 3), nil
+  for _, list in ipairs({'t:', 'o:'}) do
+    local tag = redis.call('ZRANGEBYLEX', shard .. list, '(' .. behind, '+', 'LIMIT', 0, 1)[1]
+    if tag and not (following and is_after(tag, following)) then following = tag end
+  end
+  return following and 't:' .. following
 end
 
 -- Another may count as well, or have lost its place: then neither does any more.
@@ -41,7 +47,7 @@ while part and left > 0 do
   removed = removed + in_parts('ZREM', shard .. part, dead)
   looked = looked + #members
   local is_whole = #members < left
-  left = left - math.max(1, #members)
+  left = left - INDEX_COSTS - #members
   after = members[#members] or after
   if is_counting and part == 'index' then
     write_down(shard, 'p:', lines, now_us() / 1000)

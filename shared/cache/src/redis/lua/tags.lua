@@ -7,10 +7,23 @@
 local ROW_DIGITS = 14
 -- How many values one command is given at most: Lua cannot spread many more.
 local AT_ONCE = 4000
+-- A tag of more bytes than the first stands in the list of all tags by its first ones, and its hash behind a character that
+-- no tag has: the text of each copy's tags is with the copy, and twice would be as much as all the rest.
+local MOST_LISTED, LISTED, BY_HASH = 59, 42, '\1'
 
--- The sorted set in which the keys of a tag stand, and what stands before each of them there.
+-- How a tag stands in the list of all.
+local function listed(tag)
+  if #tag <= MOST_LISTED then return tag end
+  local last = LISTED
+  -- No character is cut.
+  while last > 0 and math.floor(string.byte(tag, last + 1) / 64) == 2 do last = last - 1 end
+  return string.sub(tag, 1, last) .. BY_HASH .. string.sub(redis.sha1hex(tag), 1, 2 + ROW_DIGITS)
+end
+
+-- The sorted set in which the keys of a tag stand, and what stands before each of them there. The tag may be as it stands in
+-- the list.
 local function rows_of(shard, tag)
-  local hash = redis.sha1hex(tag)
+  local hash = string.match(tag, BY_HASH .. '(%x+)$') or redis.sha1hex(tag)
   return shard .. 'r:' .. string.sub(hash, 1, 2), string.sub(hash, 3, 2 + ROW_DIGITS)
 end
 
@@ -43,11 +56,18 @@ local function note_gone(gone, shard, tags, key, kept)
   end
 end
 
--- Takes a tag off the list of all of them, unless some key has it.
+-- Takes a tag off the list of all of them, unless some key has it; and off that of long ones which the release before this
+-- one knows, `o:`, unless that knows some key. What that itself put into the first list whole stands there by its hash then.
 local function forget_unused(shard, tag)
+  if redis.call('EXISTS', shard .. 't:' .. tag) == 1 then return end
   local set, hash = rows_of(shard, tag)
-  if redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1] then return end
-  if redis.call('EXISTS', shard .. 't:' .. tag) == 0 then redis.call('ZREM', shard .. 't:', tag) end
+  local used = redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1]
+  local short = listed(tag)
+  if short ~= tag then
+    redis.call('ZREM', shard .. 'o:', tag)
+    if redis.call('ZREM', shard .. 't:', tag) == 1 and used then redis.call('ZADD', shard .. 't:', 0, short) end
+  end
+  if not used then redis.call('ZREM', shard .. 't:', short) end
 end
 
 -- Takes out what was noted.

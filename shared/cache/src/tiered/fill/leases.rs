@@ -48,7 +48,7 @@ impl View<'_> {
     /// Takes the lease of a key that has a value, if nobody has it.
     pub(crate) async fn lease_anyway(&self, key: &Key, wanted: Wanted) -> bool {
         let mut commands = self.give_back_leases();
-        commands.push(self.setup.copies.read_or_lease(key.as_str(), wanted, true));
+        commands.push(self.setup.copies.read_or_lease(key.as_str(), wanted, true, self.clock.now_ms()));
         let taken = self.ask_all(commands, 0).await;
         let taken = taken.and_then(|mut replies| leased(replies.pop().ok_or(Down::Odd("no reply"))?));
         matches!(taken, Ok((_, Leased::Yes)))

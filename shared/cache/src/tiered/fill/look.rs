@@ -68,7 +68,7 @@ impl View<'_> {
         };
         self.count_lookup(&path, &found);
         let lookup = found.map(|hit| Lookup { hit, path })?;
-        if lookup.hit.is_some() {
+        if lookup.hit.as_ref().is_some_and(|hit| !hit.stale) {
             return Ok(Looked::Ended(lookup, None));
         }
         let is_known = by_journal && path.l2 != Step::Unavailable;

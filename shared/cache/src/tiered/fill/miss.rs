@@ -16,6 +16,11 @@ pub(crate) struct Miss {
 }
 
 impl Miss {
+    /// Nobody knows what it is: nothing is to be filled.
+    pub(crate) fn give_up(&mut self) {
+        self.leased = None;
+    }
+
     /// Takes the reply to a command that asks for the lease apart, and returns what it says of the copy.
     pub(crate) fn take_lease(&mut self, reply: Reply) -> Result<Reply, Down> {
         let (copy, leased) = leased(reply)?;

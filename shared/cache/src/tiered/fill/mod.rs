@@ -21,7 +21,8 @@ use crate::{
 };
 
 impl TieredCache {
-    /// Reads `key` as [`get`](TieredCache::get) does. Where nothing is found, says who is to load the value.
+    /// Reads `key` as [`get`](TieredCache::get) does. Where nothing is found, or only what has expired, says who is to load
+    /// the value.
     ///
     /// # Errors
     /// When no level that can be reached is able to answer.
@@ -33,7 +34,8 @@ impl TieredCache {
     ) -> Result<(Lookup, Option<Fill>), CacheError> {
         let wanted = Wanted { lease: chance::u64(1..), seconds: lease.seconds };
         let mut found = self.look_or_lease(key, read, wanted).await;
-        if !lease.wait.is_zero() && matches!(found, Ok((_, Some(Fill::Held { .. })))) {
+        let is_missing = matches!(found, Ok((Lookup { hit: None, .. }, Some(Fill::Held { .. }))));
+        if !lease.wait.is_zero() && is_missing {
             found = self.wait_for_fill(key, read, wanted, lease, found).await;
         }
         self.prefetch().await;

@@ -83,7 +83,7 @@ impl TieredCache {
                 return found;
             }
             sleep_until(next).await;
-            let look: Command = self.setup().copies.read_or_lease(key.as_str(), wanted, false);
+            let look: Command = self.setup().copies.read_or_lease(key.as_str(), wanted, false, self.clock.now_ms());
             let looked = self.link.run(&Batch::from_iter([look]), Order::Any).await;
             let looked = looked.and_then(|mut replies| leased(replies.pop().ok_or(Down::Odd("no reply"))?));
             match looked {

@@ -4,6 +4,7 @@ use crate::tiered::{TieredCache, view::View};
 use crate::{
     level::Level,
     limits::{Class, Standing},
+    outcome::Read,
     redis::Down,
 };
 use futures_util::FutureExt;
@@ -76,7 +77,7 @@ impl TieredCache {
 impl View<'_> {
     /// Reports and borrows, with a sync when one is due anyway: the request itself needs none then.
     async fn renew(&self, api_key: &str, class: Class) -> Result<(), Down> {
-        if self.is_due(i64::MIN, self.clock.steady_ms()) {
+        if self.is_due(i64::MIN, self.clock.steady_ms(), self.window_ms(Read::default())) {
             return self.sync(Vec::new()).await.map(|_| ());
         }
         let renewal = self.meters().renewal(api_key, class, self.clock.now_ms());

@@ -351,6 +351,7 @@ impl Invalidate {
     }
 
     fn written(&self, version: Version, levels: Levels) -> WrittenInvalidation {
-        WrittenInvalidation::new(version, &self.selector, levels, self.reason.as_deref(), self.by.as_deref())
+        let (reason, by) = (self.reason.as_deref(), self.by.as_deref());
+        WrittenInvalidation::new(version, &self.selector, levels, reason, by).on_account(self.account.as_deref())
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     level::Level,
     listing::{ListTags, Listing, Mark, TagCount},
     outcome::CacheError,
-    redis::{Down, counts},
+    redis::{Down, is_by_hash, listed_prefix, tags_found},
     selector::KeyRange,
     shard::SHARDS,
 };
@@ -21,6 +21,12 @@ use crate::{
 const ALL_TAGS: &str = "";
 /// Ranges of indexes that one command counts: a millisecond of Redis or two.
 const RANGES: usize = 250;
+
+/// A tag, and how it stands in the list of all.
+struct Found {
+    listed: String,
+    counted: TagCount,
+}
 
 impl TieredCache {
     /// A page of the tags that entries of `list` have in L2, in order by their bytes.
@@ -42,11 +48,13 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Err(CacheError::unavailable(Level::L2, "it is switched off").into());
         }
-        Ok(self.fill_tags(list).await.map_err(CacheError::from)?)
+        let Listing { found, next } = self.fill_tags(list).await.map_err(CacheError::from)?;
+        Ok(Listing { found: found.into_iter().map(|found| found.counted).collect(), next })
     }
 
-    async fn fill_tags(&self, list: &ListTags) -> Result<Listing<TagCount>, Down> {
-        let key_range = KeyRange { shard: 0, tag: Some(ALL_TAGS), prefix: &list.prefix, exact: false };
+    async fn fill_tags(&self, list: &ListTags) -> Result<Listing<Found>, Down> {
+        let prefix = listed_prefix(&list.prefix);
+        let key_range = KeyRange { shard: 0, tag: Some(ALL_TAGS), prefix, exact: false };
         let at_once = (RANGES / list.within.prefixes().len()).max(1);
         let mut merge = Merge::new(list.from.as_ref().and_then(Mark::name_before));
         let mut page = Filling::new(list.limit);
@@ -64,7 +72,7 @@ impl View<'_> {
                 page.found.extend(self.count_tags(list, tags).await?);
                 let last = tags.last().map(|tag| Mark::behind(tag));
                 let cut =
-                    if page.is_full() { page.cut(|counted| &counted.tag) } else { last.filter(|_| page.is_spent()) };
+                    if page.is_full() { page.cut(|found| &found.listed) } else { last.filter(|_| page.is_spent()) };
                 if let Some(next) = cut {
                     return Ok(page.end(next));
                 }
@@ -73,15 +81,23 @@ impl View<'_> {
     }
 
     /// Those of these tags that some entry has.
-    async fn count_tags(&self, list: &ListTags, tags: &[String]) -> Result<Vec<TagCount>, Down> {
-        let names: Vec<&str> = tags.iter().map(String::as_str).collect();
+    async fn count_tags(&self, list: &ListTags, listed: &[String]) -> Result<Vec<Found>, Down> {
+        let names: Vec<&str> = listed.iter().map(String::as_str).collect();
         let prefixes = list.within.prefixes();
         let commands = (0..SHARDS).map(|shard| self.setup.copies.tagged(shard, prefixes, &names)).collect();
-        let mut sums = vec![0; tags.len()];
+        let whole = |listed: &String| (!is_by_hash(listed)).then(|| listed.clone());
+        let mut sums: Vec<(u64, Option<String>)> = listed.iter().map(|listed| (0, whole(listed))).collect();
         for reply in self.bulk(commands).await? {
-            sums.iter_mut().zip(counts(reply)?).for_each(|(sum, count)| *sum += count);
+            for ((sum, tag), found) in sums.iter_mut().zip(tags_found(reply)?) {
+                *sum += found.entries;
+                *tag = tag.take().or(found.text);
+            }
         }
-        let counted = tags.iter().zip(sums).filter(|(_, entries)| *entries > 0);
-        Ok(counted.map(|(tag, entries)| TagCount { tag: tag.clone(), entries }).collect())
+        // One whose copies are all gone has no text any more.
+        let found = listed.iter().zip(sums).filter_map(|(listed, (entries, tag))| {
+            let counted = TagCount { tag: tag.filter(|tag| entries > 0 && tag.starts_with(&*list.prefix))?, entries };
+            Some(Found { listed: listed.clone(), counted })
+        });
+        Ok(found.collect())
     }
 }

@@ -70,10 +70,22 @@ impl View<'_> {
         self.hit(key, &copy, level)
     }
 
+    /// The same of a value that has expired.
+    pub(crate) fn hand_over_stale(&self, key: &Key, source: Source, level: Level) -> Hit {
+        Hit { stale: true, ..self.hand_over(key, source, level) }
+    }
+
     pub(crate) fn hit(&self, key: &Key, copy: &Arc<CachedEntry>, level: Level) -> Hit {
         let now_ms = self.clock.now_ms();
         let access_count = self.count_read(key, copy, now_ms);
         let last_accessed_ms = copy.last_read_ms.swap(now_ms, Relaxed);
-        Hit { entry: Arc::clone(&copy.entry), level, access_count, last_accessed_ms, position: copy.position() }
+        Hit {
+            entry: Arc::clone(&copy.entry),
+            level,
+            access_count,
+            last_accessed_ms,
+            position: copy.position(),
+            stale: false,
+        }
     }
 }

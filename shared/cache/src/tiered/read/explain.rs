@@ -72,18 +72,20 @@ impl View<'_> {
     /// The copy in own L1, and what this container makes of it.
     fn held(&self, key: &Key) -> Option<Held> {
         let now_ms = self.clock.steady_ms();
-        let (is_due, _) = self.outlook(now_ms);
+        let window_ms = self.window_ms(Read::default());
+        let (is_due, _) = self.outlook(now_ms, window_ms);
         let copy = self.memory.peek(key, self.clock.now_ms())?;
         let good = self.opinion(key, &copy);
         let until = match good {
             Some(true) => self.knowledge().known().max(copy.known()),
             _ => copy.known(),
         };
-        let answers = good == Some(true) && (!is_due || self.is_recent(&copy, now_ms));
+        let answers = good == Some(true) && (!is_due || self.is_recent(&copy, now_ms, window_ms));
         let certified = Certified {
             version: copy.entry.version,
             as_of: copy.as_of,
             expires_at_ms: copy.entry.expires_at_ms,
+            kept_until_ms: copy.entry.kept_until_ms(),
             tags: copy.entry.tags.to_vec(),
             levels: copy.entry.levels,
         };
@@ -104,7 +106,7 @@ impl View<'_> {
         Ok((Asked::Said(self.shared(next()?)?), past))
     }
 
-    /// What L2 has. An expired copy is none, as for a read.
+    /// What L2 has.
     fn shared(&self, reply: Reply) -> Result<Option<Shared>, Down> {
         let tombstone = Found::tombstone(&reply);
         let Some(found) = Found::parse(reply)? else { return Ok(tombstone.map(Shared::Tombstone)) };
@@ -115,6 +117,7 @@ impl View<'_> {
             version: found.version,
             as_of: found.as_of,
             expires_at_ms: entry.expires_at_ms,
+            kept_until_ms: entry.kept_until_ms(),
             tags: entry.tags.to_vec(),
             levels: entry.levels,
         };
@@ -122,7 +125,7 @@ impl View<'_> {
     }
 
     fn row(&self, key: &Key, found: FoundRow) -> Row {
-        let FoundRow { version, standing, expires_at_ms, tags, levels, is_from_before } = found;
+        let FoundRow { version, standing, expires_at_ms, kept_until_ms, tags, levels, is_from_before } = found;
         let (says, level) = match standing {
             StandingKind::Value => (Says::Value, Level::L3),
             // A fill is under way: for a read it is a stub that has expired.
@@ -130,7 +133,7 @@ impl View<'_> {
             StandingKind::Gone => (Says::Gone, Level::L3),
         };
         let is_masked = self.knowledge().masks(level, key, &tags, version);
-        Row { version, says, expires_at_ms, tags, levels, is_from_before, is_masked }
+        Row { version, says, expires_at_ms, kept_until_ms, tags, levels, is_from_before, is_masked }
     }
 }
 

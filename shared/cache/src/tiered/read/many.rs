@@ -6,7 +6,7 @@
 use crate::tiered::{
     TieredCache,
     fleet::follow::FOLLOW_INTERVAL_MS,
-    read::Shared,
+    read::{Shared, stale::Kept},
     sync::{About, Synced},
     view::{Stop, View},
 };
@@ -39,6 +39,8 @@ pub(crate) struct Wanted<'k> {
     pub(crate) path: Path,
     /// What L2 has, and only L3 can confirm.
     pub(crate) doubtful: Option<(Box<Found>, Option<Arc<Entry>>)>,
+    /// What L2 has and has expired, for when L3 cannot be asked.
+    pub(crate) kept: Option<Kept>,
     pub(crate) state: State,
 }
 
@@ -59,11 +61,10 @@ pub(crate) struct Many<'k> {
 
 /// What a reading of L2 rests on.
 struct Ground {
+    read: Read,
     known: Position,
     as_of: AsOf,
     looked: Option<Looked>,
-    /// The reader has seen what only L3 may know of yet.
-    only_l3: bool,
 }
 
 impl TieredCache {
@@ -115,12 +116,13 @@ impl View<'_> {
         }
         // Asked before L1 is, once for all: see `get_from_memory`.
         let now_ms = self.clock.steady_ms();
-        let (is_due, settled) = self.outlook(now_ms);
+        let window_ms = self.window_ms(read);
+        let (is_due, settled) = self.outlook(now_ms, window_ms);
         let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || is_due);
         let syncs = by_redis && (is_due || self.owes_notes());
         for wanted in &mut many.wanted {
-            let may_be_trusted =
-                |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || self.is_recent(copy, now_ms));
+            let is_recent = |copy: &CachedEntry| self.is_recent(copy, now_ms, window_ms);
+            let may_be_trusted = |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || is_recent(copy));
             if let Some(hit) = self.get_if(wanted.key, &mut wanted.path, settled, may_be_trusted) {
                 many.bytes += wanted.found(Ok(Some(hit)));
             }
@@ -160,8 +162,8 @@ impl View<'_> {
             }
             false => self.ask_index(&unsure, commands).await?,
         };
-        let ground = Ground { known: before.position, as_of, looked, only_l3: self.only_l3_may_tell(read) };
-        let mut again = self.settle_held(many, &held, read, &ground).await;
+        let ground = Ground { read, known: before.position, as_of, looked };
+        let mut again = self.settle_held(many, &held, &ground).await;
         for (reply, places) in replies.into_iter().zip(places) {
             again.extend(self.take_copies(many, reply, &places, &ground));
         }
@@ -194,18 +196,12 @@ impl View<'_> {
 
     /// Answers with what L1 held before the sync and holds still, as far as somebody vouches for it; returns the places of
     /// the keys that L2 must be asked for, and about how many bytes it has of each.
-    async fn settle_held(
-        &self,
-        many: &mut Many<'_>,
-        held: &[usize],
-        read: Read,
-        ground: &Ground,
-    ) -> Vec<(usize, usize)> {
+    async fn settle_held(&self, many: &mut Many<'_>, held: &[usize], ground: &Ground) -> Vec<(usize, usize)> {
         let (mut gone, mut untrusted) = (Vec::new(), Vec::new());
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
-            let Some(copy) = copy.filter(|_| !self.journal_may_lack(read)) else {
+            let Some(copy) = copy.filter(|_| !self.journal_may_lack(ground.read)) else {
                 gone.push((at, 0));
                 continue;
             };
@@ -222,7 +218,7 @@ impl View<'_> {
         let confirming: Vec<_> = untrusted
             .into_iter()
             .map(|(at, key, copy, mut path)| async move {
-                let is_good = self.confirm(key, &copy, read, &mut path).await;
+                let is_good = self.confirm(key, &copy, ground.read, &mut path).await;
                 (at, copy, path, is_good)
             })
             .collect();
@@ -263,17 +259,18 @@ impl View<'_> {
 
     fn take_copy(&self, many: &mut Many<'_>, at: usize, found: Option<Found>, ground: &Ground) {
         let wanted = &mut many.wanted[at];
-        match self.judge(wanted.key, found, ground.looked.as_ref(), &mut wanted.path) {
-            Shared::Trusted(found, entry) if ground.only_l3 => {
-                wanted.path.l2 = Step::Stale;
-                wanted.doubtful = Some((found, Some(entry)));
-            }
+        match self.judge(wanted.key, ground.read, found, ground.looked.as_ref(), &mut wanted.path) {
             Shared::Trusted(found, entry) => {
                 let source = self.source_in_redis(ground.known, &found, entry);
                 let hit = self.deliver(wanted.key, ground.as_of, source, Level::L2);
                 many.bytes += wanted.found(Ok(Some(hit)));
             }
             Shared::Distrusted(found, entry) => wanted.doubtful = Some((found, entry)),
+            Shared::Expired(kept) if kept.is_taken() => {
+                let hit = self.answer_with(wanted.key, kept, &mut wanted.path);
+                many.bytes += wanted.found(Ok(Some(hit)));
+            }
+            Shared::Expired(kept) => wanted.kept = Some(kept),
             Shared::Nothing => {}
         }
     }
@@ -300,7 +297,7 @@ impl View<'_> {
 
 impl<'k> Many<'k> {
     fn of(keys: &'k [Key], path: Path, most_bytes: usize) -> Many<'k> {
-        let wanted = |key| Wanted { key, path, doubtful: None, state: State::Open };
+        let wanted = |key| Wanted { key, path, doubtful: None, kept: None, state: State::Open };
         Many { wanted: keys.iter().map(wanted).collect(), most_bytes, bytes: 0 }
     }
 

@@ -4,23 +4,24 @@ pub(crate) mod confirm;
 pub(crate) mod deliver;
 mod doubt;
 mod explain;
+mod judge;
 pub(crate) mod many;
 pub(crate) mod newest;
 pub(crate) mod promote;
 pub(crate) mod rows;
+pub(crate) mod stale;
+
+pub(crate) use judge::Shared;
 
 use crate::tiered::{
     fill::Miss,
     fleet::follow::FOLLOW_INTERVAL_MS,
-    read::newest::Newest,
+    read::{newest::Newest, stale::Kept},
     sync::{About, Synced},
     view::{Stop, View},
 };
 use crate::{
-    codec,
     coherence::{AsOf, Looked, Since},
-    config::LARGEST_ENTRY_BYTES,
-    entry::Entry,
     key::Key,
     level::Level,
     memory::CachedEntry,
@@ -41,16 +42,6 @@ enum Asked {
     /// L2 was read under `as_of`; what was known before reached to `known`. The index was asked where that does not
     /// reach back.
     Redis { reply: Reply, known: Position, as_of: AsOf, looked: Option<Looked> },
-}
-
-/// What L2 had to say.
-pub(crate) enum Shared {
-    /// A copy that may be returned.
-    Trusted(Box<Found>, Arc<Entry>),
-    /// A copy that only L3 can confirm.
-    Distrusted(Box<Found>, Option<Arc<Entry>>),
-    /// Nothing.
-    Nothing,
 }
 
 impl View<'_> {
@@ -91,6 +82,7 @@ impl View<'_> {
         self.in_force()?;
         match asked.and_then(|asked| self.get_from_redis(key, read, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
+            Ok(Err(Shared::Expired(kept))) => Ok(self.get_past_expiry(key, read, miss, kept, path).await?),
             Ok(Err(shared)) => Ok(self.get_from_register(key, read, miss, Some(shared), path).await?),
             Err(down) => {
                 path.l2 = Step::Unavailable;
@@ -111,9 +103,10 @@ impl View<'_> {
     pub(crate) fn get_from_memory(&self, key: &Key, read: Read, path: &mut Path) -> Option<Hit> {
         // Asked before L1 is: a sync that comes in between may vouch for what L1 holds then, and not for this copy.
         let now_ms = self.clock.steady_ms();
-        let (is_due, settled) = self.outlook(now_ms);
+        let window_ms = self.window_ms(read);
+        let (is_due, settled) = self.outlook(now_ms, window_ms);
         self.get_if(key, path, settled, |copy| {
-            !read.no_cache && (!is_due || self.is_recent(copy, now_ms)) && !self.awaits_record(copy, read)
+            !read.no_cache && (!is_due || self.is_recent(copy, now_ms, window_ms)) && !self.awaits_record(copy, read)
         })
     }
 
@@ -150,14 +143,14 @@ impl View<'_> {
             || read.no_cache
             || !read.at_least.is_nothing()
             || self.owes_notes()
-            || self.is_due(i64::MIN, self.clock.steady_ms());
+            || self.is_due(i64::MIN, self.clock.steady_ms(), self.window_ms(read));
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
         let before = self.as_of();
         let known = before.position;
         let wanted = miss.as_ref().map(|miss| miss.wanted);
         let read_copy = || match wanted {
-            Some(wanted) => self.setup.copies.read_or_lease(key.as_str(), wanted, false),
+            Some(wanted) => self.setup.copies.read_or_lease(key.as_str(), wanted, false, self.clock.now_ms()),
             None => self.setup.copies.read(key.as_str()),
         };
         let unsure = self.is_unsure(key, held);
@@ -213,11 +206,7 @@ impl View<'_> {
             Asked::Confirmed(copy) => return Ok(Ok(self.hit(key, &copy, Level::L3))),
             Asked::Redis { reply, known, as_of, looked } => (reply, known, as_of, looked),
         };
-        Ok(match self.judge(key, Found::parse(reply)?, looked.as_ref(), path) {
-            Shared::Trusted(found, entry) if self.only_l3_may_tell(read) => {
-                path.l2 = Step::Stale;
-                Err(Shared::Distrusted(found, Some(entry)))
-            }
+        Ok(match self.judge(key, read, Found::parse(reply)?, looked.as_ref(), path) {
             Shared::Trusted(found, entry) => {
                 Ok(self.deliver(key, as_of, self.source_in_redis(known, &found, entry), Level::L2))
             }
@@ -225,27 +214,29 @@ impl View<'_> {
         })
     }
 
-    /// Whether the copy that was found may be returned.
-    pub(crate) fn judge(&self, key: &Key, found: Option<Found>, looked: Option<&Looked>, path: &mut Path) -> Shared {
-        path.l2 = Step::Miss;
-        let Some(found) = found else { return Shared::Nothing };
-        let now_ms = self.clock.now_ms();
-        let entry = match codec::decode(&found.envelope, LARGEST_ENTRY_BYTES) {
-            Ok(entry) if !entry.is_expired(now_ms) => Arc::new(entry),
-            Ok(_) => return Shared::Nothing,
+    /// Goes on from a copy in L2 that has expired. L3 is asked where somebody is to fill, and by whoever takes such a value
+    /// in need only.
+    async fn get_past_expiry(
+        &self,
+        key: &Key,
+        read: Read,
+        mut miss: Option<&mut Miss>,
+        kept: Kept,
+        path: &mut Path,
+    ) -> Result<Option<Hit>, CacheError> {
+        if kept.is_taken() && miss.is_none() {
+            return Ok(Some(self.answer_with(key, kept, path)));
+        }
+        // L3 may point to this very copy, and does away with one that it does not confirm.
+        let shared = kept.is_taken().then(|| Shared::Distrusted(kept.found.clone(), Some(Arc::clone(&kept.entry))));
+        match self.get_from_register(key, read, miss.as_deref_mut(), shared, path).await {
             Err(error) => {
-                tracing::warn!(%error, level = %Level::L2, "unreadable envelope");
-                return Shared::Distrusted(Box::new(found), None);
+                tracing::debug!(error = error.chain(), "a value that has expired is returned: L3 cannot be asked");
+                miss.into_iter().for_each(Miss::give_up);
+                path.l3 = Step::Unavailable;
+                Ok(Some(self.answer_with(key, kept, path)))
             }
-        };
-        let (copy, revalidate_ms) = (found.certificate(), self.revalidate_ms());
-        let trusted = self.knowledge().trusts(key, &entry.tags, &copy, looked, now_ms, revalidate_ms);
-        if trusted {
-            path.l2 = Step::Hit;
-            Shared::Trusted(Box::new(found), entry)
-        } else {
-            path.l2 = Step::Stale;
-            Shared::Distrusted(Box::new(found), Some(entry))
+            found => found,
         }
     }
 
@@ -268,7 +259,7 @@ impl View<'_> {
             return Ok(None);
         }
         let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let row = self.store.read(key.as_str()).await?;
+        let row = self.store.read_until(key.as_str(), read.until()).await?;
         if let Some(miss) = &mut miss {
             miss.seen = row.as_ref().map(|row| row.standing);
         }
@@ -281,7 +272,7 @@ impl View<'_> {
         if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, path) {
             return answer;
         }
-        let value = self.newest(key, row, distrusted.as_ref(), path);
+        let value = self.newest(key, read, row, distrusted.as_ref(), path);
         let Some(value) = value.filter(|value| !self.is_masked(value.level, key, &value.entry)) else {
             if reachable && let Some((found, _)) = distrusted {
                 self.drop_copy(key, as_of, &found, miss).await;
@@ -291,9 +282,16 @@ impl View<'_> {
         let level = value.level;
         // The window counts from when it was known what is open: a row that is hidden since may still be there.
         let source = value.source(as_of, asked_ms, read_at_ms.min(known_ms));
-        let confirmed =
-            !reachable || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
-        let hit = if confirmed { self.deliver(key, as_of, source, level) } else { self.hand_over(key, source, level) };
+        // What has expired and is about to be replaced stays where it is.
+        let is_leaving = value.stale && miss.is_some();
+        let confirmed = !reachable
+            || is_leaving
+            || self.promote(key, as_of, &value, asked_ms, distrusted.map(|(found, _)| *found)).await;
+        let hit = match confirmed {
+            _ if value.stale => self.hand_over_stale(key, source, level),
+            true => self.deliver(key, as_of, source, level),
+            false => self.hand_over(key, source, level),
+        };
         Ok(Some(hit))
     }
 
@@ -337,7 +335,8 @@ impl View<'_> {
             return;
         }
         let undo = self.setup.copies.undo(self.operation(as_of), key.as_str(), found.version, found.as_of);
-        let lease = miss.as_ref().map(|miss| self.setup.copies.read_or_lease(key.as_str(), miss.wanted, true));
+        let now_ms = self.clock.now_ms();
+        let lease = miss.as_ref().map(|miss| self.setup.copies.read_or_lease(key.as_str(), miss.wanted, true, now_ms));
         let dropped = match self.ask_all([undo].into_iter().chain(lease).collect(), 0).await {
             Ok(replies) => {
                 let mut replies = replies.into_iter();
@@ -371,11 +370,6 @@ impl View<'_> {
         self.get_from_register(key, read, None, None, path).await
     }
 
-    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
-    pub(crate) fn only_l3_may_tell(&self, read: Read) -> bool {
-        self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
-    }
-
     /// Makes sure that the open invalidations are known well enough for a read that takes a row of L3.
     pub(crate) async fn learn_open_invalidations_for(&self, read: Read, reachable: bool) -> Result<i64, CacheError> {
         let is_told = reachable && !self.journal_may_lack(read);
@@ -392,8 +386,8 @@ impl View<'_> {
     }
 
     /// Whether L3 itself said less than Δ before `now_ms` that this is the newest value.
-    pub(crate) fn is_recent(&self, copy: &CachedEntry, now_ms: i64) -> bool {
+    pub(crate) fn is_recent(&self, copy: &CachedEntry, now_ms: i64, window_ms: u64) -> bool {
         let age_ms = now_ms.saturating_sub(copy.read_at_ms.load(Relaxed));
-        age_ms.max(0).unsigned_abs() < self.setup.config.l1_config.coherence_window_ms
+        age_ms.max(0).unsigned_abs() < window_ms
     }
 }

@@ -7,12 +7,13 @@ use crate::{
     config::LARGEST_ENTRY_BYTES,
     dynamo::{Content, Row},
     entry::Entry,
+    grace::Freshness,
     key::Key,
     level::Level,
     memory::CachedEntry,
-    outcome::{CacheError, Hit, Path, Step},
+    outcome::{CacheError, Hit, Path, Read, Step},
     quota::share_of,
-    redis::{Found, WriteCopy},
+    redis::{Found, Life, WriteCopy},
     source_of_truth::Expected,
 };
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) struct Newest {
     pub(crate) level: Level,
     pub(crate) reads: u64,
     pub(crate) last_read_ms: i64,
+    /// It has expired, and the reader takes it.
+    pub(crate) stale: bool,
     /// In whose stock it is in L2, where L3 said so.
     pub(crate) owner: Option<Arc<str>>,
 }
@@ -55,7 +58,7 @@ impl Newest {
             version: self.entry.version,
             as_of: as_of.position,
             certified_ms: asked_ms,
-            expires_at_ms: self.entry.expires_at_ms,
+            life: Life::of(&self.entry),
             envelope: &self.envelope,
             tags: &self.entry.tags,
             levels: self.entry.levels,
@@ -101,21 +104,29 @@ impl View<'_> {
         })
     }
 
-    /// The newest live value by what L3 says; it may be the copy in L2 that L3 only points to.
+    /// The newest value by what L3 says, as far as the reader takes it; it may be the copy in L2 that L3 only points to.
     pub(crate) fn newest(
         &self,
         key: &Key,
+        read: Read,
         row: Option<Row>,
         copy: Option<&(Box<Found>, Option<Arc<Entry>>)>,
         path: &mut Path,
     ) -> Option<Newest> {
         path.l3 = Step::Miss;
         let row = row?;
+        let now_ms = self.clock.now_ms();
+        let stale = |entry: &Entry| match Freshness::of(entry, read, now_ms) {
+            Freshness::Live => Some(false),
+            Freshness::Stale => Some(true),
+            Freshness::InNeed | Freshness::Over => None,
+        };
         match row.content {
             Content::Gone => None,
             Content::Stub { .. } => {
                 let (found, entry) = copy.filter(|(found, _)| found.version == row.version)?;
                 let entry = entry.clone()?;
+                let stale = stale(&entry)?;
                 if self.knowledge().is_invalidated(Level::L2, key, &entry.tags, found.as_of) {
                     return None;
                 }
@@ -126,19 +137,20 @@ impl View<'_> {
                     level: Level::L2,
                     reads: found.reads,
                     last_read_ms: found.last_read_ms,
+                    stale,
                     owner: None,
                 })
             }
             Content::Value { envelope, .. } => match codec::decode(&envelope, LARGEST_ENTRY_BYTES) {
-                Ok(entry) if !entry.is_expired(self.clock.now_ms()) => {
+                Ok(entry) => {
+                    let stale = stale(&entry)?;
                     path.l3 = Step::Hit;
                     // L2 keeps the counters of a copy that is only certified anew.
                     let known = copy.filter(|(found, _)| found.version == row.version);
                     let (reads, last_read_ms) = known.map_or((0, 0), |(found, _)| (found.reads, found.last_read_ms));
                     let (entry, owner) = (Arc::new(entry), row.owner);
-                    Some(Newest { entry, envelope, level: Level::L3, reads, last_read_ms, owner })
+                    Some(Newest { entry, envelope, level: Level::L3, reads, last_read_ms, stale, owner })
                 }
-                Ok(_) => None,
                 Err(error) => {
                     // Left where it is: another release may be able to read what was promised to be durable.
                     tracing::warn!(%error, level = %Level::L3, "unreadable envelope");

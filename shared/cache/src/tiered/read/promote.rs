@@ -17,7 +17,7 @@ use crate::{
     level::Level,
     outcome::CacheError,
     quota::share_of,
-    redis::{Done, Down, Outcome, Reply, WriteCopy, is_refused},
+    redis::{Done, Down, Life, Outcome, Reply, WriteCopy, is_refused},
     shard::shard,
     source_of_truth::Expected,
 };
@@ -248,7 +248,7 @@ impl Ready {
             version: self.entry.version,
             as_of: ground.as_of.position,
             certified_ms: ground.asked_ms,
-            expires_at_ms: self.entry.expires_at_ms,
+            life: Life::of(&self.entry),
             envelope: &self.envelope,
             tags: &self.entry.tags,
             levels: self.entry.levels,

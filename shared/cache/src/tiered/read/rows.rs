@@ -44,7 +44,7 @@ impl View<'_> {
         let in_reach = open.iter().any(|at| many.wanted[*at].is_in_reach_of_redis());
         let known_ms = match self.learn_open_invalidations_for(read, in_reach).await {
             Ok(known_ms) => known_ms,
-            Err(error) => return fail(many, &open, &error.chain()),
+            Err(error) => return self.go_on_without_l3(many, &open, &error.chain()),
         };
         if self.source_of_truth() == SourceOfTruth::L2 {
             let stale = open.iter().filter_map(|at| Some((many.wanted[*at].key, many.wanted[*at].doubtful.take()?.0)));
@@ -54,9 +54,9 @@ impl View<'_> {
         }
         let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let keys: Vec<&Key> = open.iter().map(|at| many.wanted[*at].key).collect();
-        let mut rows = match self.store.read_many(&keys, many.room()).await {
+        let mut rows = match self.store.read_many(&keys, many.room(), read.until()).await {
             Ok(rows) => rows,
-            Err(error) => return fail(many, &open, &CacheError::from(error).chain()),
+            Err(error) => return self.go_on_without_l3(many, &open, &CacheError::from(error).chain()),
         };
         let (mut risen, mut stale, mut room) = (Vec::new(), Vec::new(), Some(many.room()).filter(|_| many.has_room()));
         for at in open {
@@ -64,7 +64,7 @@ impl View<'_> {
             let row = match rows.remove(wanted.key) {
                 Some(Ok(row)) if room.is_some() => row,
                 Some(Err(error)) => {
-                    many.answer(at, Err(error.into()));
+                    self.go_on_without_l3(many, &[at], &CacheError::from(error).chain());
                     continue;
                 }
                 _ => {
@@ -77,7 +77,7 @@ impl View<'_> {
                 many.answer(at, answer);
                 continue;
             }
-            let value = self.newest(wanted.key, row, doubtful.as_ref(), &mut wanted.path);
+            let value = self.newest(wanted.key, read, row, doubtful.as_ref(), &mut wanted.path);
             let value = value.filter(|value| !self.is_masked(value.level, wanted.key, &value.entry));
             let (key, in_reach) = (wanted.key, wanted.is_in_reach_of_redis());
             let distrusted = doubtful.map(|(found, _)| *found);
@@ -97,6 +97,7 @@ impl View<'_> {
         for Risen { at, key, value, confirmed, .. } in risen {
             let source = value.source(as_of, asked_ms, read_at_ms.min(known_ms));
             let hit = match confirmed {
+                _ if value.stale => self.hand_over_stale(key, source, value.level),
                 true => self.deliver(key, as_of, source, value.level),
                 false => self.hand_over(key, source, value.level),
             };
@@ -166,11 +167,16 @@ impl View<'_> {
             tracing::debug!(%down, "stale copies in L2 are left to be found out again");
         }
     }
-}
 
-/// None of these keys can be answered for.
-fn fail(many: &mut Many<'_>, places: &[usize], cause: &str) {
-    for &at in places {
-        many.answer(at, Err(CacheError::unavailable(Level::L3, cause)));
+    /// L3 cannot be asked for these keys: whoever takes in need what has expired is given that, as far as L2 has it.
+    fn go_on_without_l3(&self, many: &mut Many<'_>, places: &[usize], cause: &str) {
+        for &at in places {
+            let wanted = &mut many.wanted[at];
+            let found = match wanted.kept.take() {
+                Some(kept) => Ok(Some(self.answer_with(wanted.key, kept, &mut wanted.path))),
+                None => Err(CacheError::unavailable(Level::L3, cause)),
+            };
+            many.answer(at, found);
+        }
     }
 }

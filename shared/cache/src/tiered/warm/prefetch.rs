@@ -14,7 +14,7 @@ use crate::{
     coherence::{AsOf, Looked, Said},
     key::Key,
     level::Level,
-    outcome::Path,
+    outcome::{Path, Read},
     redis::{Down, Found, Reply, appended},
     stats::Count,
 };
@@ -86,7 +86,7 @@ impl View<'_> {
             tracing::debug!(%down, "not prefetched");
             None
         });
-        if let Shared::Trusted(found, entry) = self.judge(key, found, looked, &mut Path::default()) {
+        if let Shared::Trusted(found, entry) = self.judge(key, Read::default(), found, looked, &mut Path::default()) {
             let source = self.source_in_redis(as_of.position, &found, entry);
             if self.fill(key, as_of, &source).is_some() {
                 self.counters.add(Count::L1Promotions, 1);

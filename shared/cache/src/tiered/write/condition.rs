@@ -54,7 +54,8 @@ impl View<'_> {
             // A copy from before L2 became the source of truth does not exist.
             let copy = self.copy_in_redis(key).await?.filter(|copy| copy.as_of >= self.setup.switched);
             let Some(copy) = copy else { return Ok((Expected::Absent, None)) };
-            let Some(current) = decode(copy.envelope).and_then(live) else { return Ok((Expected::Anything, None)) };
+            let Some(current) = decode(copy.envelope) else { return Ok((Expected::Anything, None)) };
+            let Some(current) = live(current) else { return Ok((Expected::Version(copy.version), None)) };
             let swept = self.knowledge().is_invalidated(Level::L2, key, &current.entry.tags, copy.as_of);
             return Ok((Expected::Version(copy.version), Some(current).filter(|_| !swept)));
         }

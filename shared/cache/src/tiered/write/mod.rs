@@ -133,6 +133,7 @@ impl View<'_> {
             expires_at_ms: sliding.map_or(latest_ms, |sliding| sliding.end(now_ms)),
             ttl_seconds: put.ttl_seconds,
             sliding,
+            grace_seconds: put.grace_seconds,
             tags: put.tags.clone(),
             levels: named,
         };

@@ -88,7 +88,7 @@ impl TieredCache {
     /// whatever comes of this.
     pub(crate) async fn put_off_end(&self, key: &Key, hit: &mut Hit) {
         let is_near = |sliding: Sliding| sliding.is_near(hit.entry.expires_at_ms, self.clock.now_ms());
-        if !hit.entry.sliding.is_some_and(is_near) {
+        if hit.stale || !hit.entry.sliding.is_some_and(is_near) {
             return;
         }
         // A reader waits for L3 no longer than for any one answer of it.
@@ -271,6 +271,7 @@ impl Change<'_> {
                 expires_at_ms: now_ms.saturating_add(put.life_ms()),
                 ttl_seconds: put.ttl_seconds,
                 sliding: None,
+                grace_seconds: put.grace_seconds,
                 tags: put.tags.as_slice().into(),
                 levels: put.levels.unwrap_or(Levels::ALL),
                 ..entry.clone()
@@ -319,6 +320,7 @@ impl Revision {
             expires_at_ms: entry.expires_at_ms,
             ttl_seconds: entry.ttl_seconds,
             sliding: entry.sliding,
+            grace_seconds: entry.grace_seconds,
             tags: entry.tags.to_vec(),
             levels: entry.levels,
         };

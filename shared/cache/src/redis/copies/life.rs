@@ -1,0 +1,27 @@
+//! How long a copy is there, and its value live.
+
+use crate::entry::Entry;
+
+/// The life of a copy, times in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    expires_at_ms: i64,
+    kept_until_ms: i64,
+}
+
+impl Life {
+    /// Of a copy of that entry.
+    pub(crate) fn of(entry: &Entry) -> Life {
+        Life { expires_at_ms: entry.expires_at_ms, kept_until_ms: entry.kept_until_ms() }
+    }
+
+    /// When Redis drops it.
+    pub(super) fn kept_until_ms(self) -> i64 {
+        self.kept_until_ms
+    }
+
+    /// When its value expires, as scripts read it: empty where it is gone then.
+    pub(super) fn ends(self) -> String {
+        if self.expires_at_ms < self.kept_until_ms { self.expires_at_ms.to_string() } else { String::new() }
+    }
+}
