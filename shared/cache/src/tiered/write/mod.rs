@@ -7,12 +7,16 @@ pub(crate) mod many;
 pub(crate) mod patch;
 mod put;
 pub(crate) mod stock;
+pub(crate) mod told;
 pub(crate) mod versions;
 
 use crate::tiered::{
     Source,
     view::{CaughtUp, Stop, View},
-    write::commit::{Begun, Effect, Told},
+    write::{
+        commit::{Begun, Effect},
+        told::Told,
+    },
 };
 use crate::{
     cache_position::CachePosition,
