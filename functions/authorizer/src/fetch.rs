@@ -1,4 +1,4 @@
-//! Fetching what the issuer publishes: from where nobody on the way can exchange it, within a time, and up to a size.
+//! Fetching what the issuer publishes: over a way on which nobody can tamper with it, within a time, and up to a size.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 const WHAT: &str = "the issuer's keys";
 
-/// A URL that keys may come from: https, for keys that anyone on the way could exchange would verify anything; or a
+/// A URL that keys may come from: https, because keys that anyone on the way could replace would verify anything; or a
 /// server on this machine, as a test has it.
 pub(crate) fn trusted(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;

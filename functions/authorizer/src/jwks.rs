@@ -11,9 +11,9 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::discovery::Provider;
 use crate::fetch::{client, get, unavailable};
-use crate::keyring::{Keyring, Unavailable};
-use crate::keys::{NoKey, VerificationKey};
+use crate::keyring::{Keyring, NoKey, Unavailable};
 use crate::token::Refusal;
+use crate::verification_key::VerificationKey;
 
 /// Where a key set is.
 #[derive(Clone, Debug)]

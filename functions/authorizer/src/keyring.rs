@@ -9,7 +9,6 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::keys::NoKey;
 use crate::token::Refusal;
 
 /// Seconds after which keys are fetched again.
@@ -26,6 +25,15 @@ pub const RETRY_INTERVAL: u64 = 5;
 pub struct Unavailable {
     what: &'static str,
     why: String,
+}
+
+/// Why there is no key for a token.
+#[derive(Debug)]
+pub enum NoKey {
+    /// There is none, for certain: the token is bad.
+    Refused(Refusal),
+    /// It could not be found out.
+    Unavailable(Unavailable),
 }
 
 /// Keys, and when they were fetched.

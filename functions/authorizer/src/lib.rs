@@ -1,13 +1,14 @@
 //! API Gateway TOKEN authorizer: verifies the JWT and tells the functions who is asking.
 //!
 //! It stands alone, outside the VPC and without the cache, because all it needs is a key: a shared secret, which
-//! Secrets Manager keeps, or the issuer's JSON Web Key Set, which is on the internet. The gateway keeps its verdict for a while, so what must hold on
-//! every request (scopes, key prefixes, `exp`) is passed on and checked again by the functions.
+//! Secrets Manager keeps, or the issuer's JSON Web Key Set, which is on the internet. The gateway caches its verdict
+//! for a while, so what must hold on every request (scopes, key prefixes, `exp`) is passed on and checked again by the
+//! functions.
 //!
 //! # Layout
 //! - [`settings`]: what a deployment says about its tokens, from the environment;
 //! - [`token`]: which token is good, and who its bearer is ([`token::Principal`]); [`claims`]: what it says;
-//! - [`keys`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`discovery`]
+//! - [`keys`] and [`verification_key`]: which key may verify which token; [`secret_store`] and [`jwks`]: where keys are fetched, [`discovery`]
 //!   and [`fetch`]: how, [`keyring`]: when, and how long they are kept;
 //! - [`policy`]: the answer that API Gateway expects;
 //! - `telemetry`: one line per request.
@@ -16,7 +17,7 @@
 //! A good token gets a policy. A bad one gets the error text `Unauthorized`, letter for letter, which API Gateway turns
 //! into 401, always the same. One that has expired, and has nothing else wrong with it, gets a policy with no bearer in
 //! it, so that a function answers 401 and says why: nobody else can, and it is what callers meet most. Anything else,
-//! such as an issuer that cannot be reached, is trouble on our side and any other error text,
+//! such as an issuer that cannot be reached, is a fault on our side and any other error text,
 //! which becomes 500: telling a caller that a good token is bad would make it throw the token away.
 
 pub mod claims;
@@ -30,14 +31,15 @@ pub mod secret_store;
 pub mod settings;
 mod telemetry;
 pub mod token;
+pub mod verification_key;
 
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 
-use crate::keyring::Unavailable;
-use crate::keys::{Keys, NoKey};
+use crate::keyring::{NoKey, Unavailable};
+use crate::keys::Keys;
 use crate::policy::{Expired, Policy, UnknownMethodArn};
 use crate::settings::Settings;
 use crate::token::{Refusal, Verifier};

@@ -1,8 +1,8 @@
 //! The answer that API Gateway expects: an IAM policy, and the context that it hands to the functions.
 //!
-//! The policy covers the whole stage. The gateway keeps it by token and evaluates the kept one for other routes too, so
-//! a policy for the route that was asked for would refuse the next one. What a token may do is in its scopes, and the
-//! functions check those.
+//! The policy covers the whole stage. The gateway caches it by token and evaluates the cached one for other routes too,
+//! so a policy for the route that was asked for would refuse the next one. What a token may do is in its scopes, and
+//! the functions check those.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::token::Principal;
 
-/// Leave for one bearer to invoke the API.
+/// Permission for one bearer to invoke the API.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy<C = Context> {
@@ -87,8 +87,8 @@ impl Policy {
 }
 
 impl Policy<Expired> {
-    /// Lets the functions say that the token has expired. A policy that refuses could not say it: it would be 403, in the
-    /// gateway's words.
+    /// Lets the functions say that the token has expired. A policy that refuses could not say it: it would be 403, in
+    /// the gateway's words.
     ///
     /// # Errors
     /// The ARN is not one of an API method.

@@ -18,10 +18,10 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use tokio::sync::Mutex;
 
-use crate::keyring::{Keyring, Unavailable};
-use crate::keys::{NoKey, VerificationKey};
+use crate::keyring::{Keyring, NoKey, Unavailable};
 use crate::settings::{Secret, SecretLocation};
 use crate::token::Refusal;
+use crate::verification_key::VerificationKey;
 
 /// Seconds after the current version was made for which the previous one is good too: as long as an issuer's tokens
 /// usually live. Whoever rotates because the old secret is known takes its label AWSPREVIOUS away.
@@ -42,7 +42,7 @@ pub struct SecretStore {
 /// One version of the secret.
 struct Version {
     key: DecodingKey,
-    /// From when on it is not good any more, in seconds since the epoch.
+    /// From when on it is no longer good, in seconds since the epoch.
     until: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ impl SecretStore {
         Self { location, client: OnceLock::new(), ring: Mutex::default() }
     }
 
-    /// The version that `token` was signed with, fetching the secret when it is missing, old, or fits not.
+    /// The version that `token` was signed with, fetching the secret when it is missing, old, or does not fit.
     ///
     /// # Errors
     /// The token was signed with no version, or the secret could not be fetched.
@@ -144,8 +144,8 @@ fn signer(token: &str, versions: &[Version], now: u64) -> Option<VerificationKey
     good.find(made_it).map(|version| VerificationKey::hs256(version.key.clone()))
 }
 
-/// Built on first use, because it loads the TLS roots. Everything it needs is at hand: Lambda keeps the credentials of a
-/// container in its environment.
+/// Built on first use, because it loads the TLS roots. Everything it needs is at hand: Lambda keeps the credentials of
+/// a container in its environment.
 fn client(location: &SecretLocation) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

@@ -10,13 +10,13 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Header, Validation};
 
 use crate::claims::{AUDIENCE, ClaimNames, Claims};
-use crate::keys::VerificationKey;
 use crate::settings::Settings;
+use crate::verification_key::VerificationKey;
 
 /// Most bytes of a subject and of an API key: both are kept in memory, and the subject goes into each journal record.
 pub const MAX_NAME_BYTES: usize = 256;
 
-/// Who is asking, and what for they may ask.
+/// Who is asking, and what they may ask for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The subject, of 1 to [`MAX_NAME_BYTES`] bytes.
@@ -59,8 +59,8 @@ pub enum Refusal {
     Claims,
 }
 
-/// The token of an Authorization header: `Bearer` in any case, spaces, and one token (RFC 6750 section 2.1). Two headers
-/// arrive as one value joined by a comma, which no token contains.
+/// The token of an Authorization header: `Bearer` in any case, spaces, and one token (RFC 6750 section 2.1). Two
+/// headers arrive as one value joined by a comma, which no token contains.
 ///
 /// # Errors
 /// It is something else.
@@ -115,7 +115,7 @@ impl Verifier {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![key.algorithm];
         match self.read(token, key, &validation, now) {
-            // Which is looked at first, and told the caller: everything else must hold.
+            // This is looked at first, and the caller is told: everything else must hold.
             Err(Refusal::Expired) => {
                 validation.validate_exp = false;
                 self.read(token, key, &validation, now).and(Err(Refusal::Expired))

@@ -10,7 +10,7 @@ use strata_cache::{Config, config::RedisUrl};
 /// What a token that is limited to key prefixes is shown of where things are.
 const MASK: &str = "***";
 
-/// Answers with the configuration. Where its levels are is no matter of tokens that are limited to key prefixes.
+/// Answers with the configuration. Where its levels are is no business of tokens that are limited to key prefixes.
 pub async fn handle(call: Call<'_>) -> Answer {
     let (mut config, version) = call.cache.configuration().await?;
     if call.principal.may_touch_all().is_err() {

@@ -6,7 +6,7 @@
 //! | [`put`] | PUT `/cache/config`: changes some of its fields |
 //! | `request` | what an update's body may say |
 //! | `version` | the document's version as entity tag |
-//! | `warnings` | what the switch of a level does to the cache |
+//! | `warnings` | what switching a level does to the cache |
 
 pub mod get;
 pub mod put;

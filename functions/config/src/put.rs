@@ -20,13 +20,13 @@ struct Answered<'a> {
     restart_required: bool,
     #[serde(skip_serializing_if = "Not::not")]
     degraded: bool,
-    /// What the switch of a level does to the cache.
+    /// What switching a level does to the cache.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<&'static str>,
 }
 
-/// Changes the fields that the request's body names. The configuration is everybody's, so a token that is limited to key
-/// prefixes may not.
+/// Changes the fields that the request's body names. The configuration is everybody's, so a token that is limited to
+/// key prefixes may not.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     call.principal.may_touch_all()?;
     let expected = version::expected(&call.event.headers)?;

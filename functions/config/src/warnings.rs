@@ -1,4 +1,4 @@
-//! What the switch of a level does to the cache: said in the answer, because the one who switches is the one who can
+//! What switching a level does to the cache: said in the answer, because whoever switches it is the one who can
 //! still switch it back.
 
 use strata_cache::config::FieldChange;

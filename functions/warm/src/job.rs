@@ -6,7 +6,7 @@ use strata_cache::Job;
 /// The path parameter.
 pub const ID: &str = "job_id";
 
-/// No job's name is as long; and no longer one fits into a key of the control table.
+/// Longer than any job's name, and the longest that fits into a key of the control table.
 const MAX_ID_BYTES: usize = 128;
 
 /// The job that the path of `call` names, which the caller may see.
@@ -17,7 +17,7 @@ pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
     found.filter(|job| may_see(&call.principal, job)).ok_or(ApiError::JobNotFound(id))
 }
 
-/// Whether all that a job touches lies inside of the prefixes that the caller's token is limited to.
+/// Whether all that a job touches lies inside the prefixes that the caller's token is limited to.
 pub fn may_see(principal: &Principal, job: &Job) -> bool {
     let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
     match (&job.warm, &job.removes) {

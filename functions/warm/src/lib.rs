@@ -8,7 +8,7 @@
 //! | `request` | what is to be warmed, for whom, and whether it is a repetition |
 //! | `job` | the job that a path names, and who may see one |
 //! | `query` | what a query may say |
-//! | `report` | how a job is told of |
+//! | `report` | how a job is reported |
 
 pub mod delete;
 pub mod get;

@@ -1,4 +1,4 @@
-//! How a job is told of.
+//! How a job is reported.
 
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -29,6 +29,7 @@ pub mod event;
 pub mod fill;
 pub mod fill_offer;
 pub mod headers;
+mod invocation;
 pub mod keyed;
 pub mod lists;
 pub mod metrics;

@@ -5,13 +5,13 @@ use crate::{
     cors::Cors,
     error::{Answer, ApiError},
     event::Event,
+    invocation::began_ms,
     metrics::{Answered, Metrics},
     position::{self, CACHE_POSITION},
     principal::Principal,
     rate_limit,
     response::Response,
     route::{Call, Route, Standings, Times, find},
-    serve::began_ms,
     telemetry::Trace,
 };
 use futures_util::FutureExt;

@@ -1,8 +1,11 @@
 //! Start-up. Nothing is done before the first poll for work that the first event does not need: the environment is read,
 //! the cache is set up without connecting, and the connection to Redis is opened while the poll waits.
 
-use crate::{cors::Cors, keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings, telemetry};
-use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, Runtime, service_fn};
+use crate::{
+    cors::Cors, invocation::began_ms, keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings,
+    telemetry,
+};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use std::{convert::Infallible, fmt, time::Duration};
 use strata_cache::TieredCache;
@@ -92,27 +95,4 @@ fn start() -> Result<(TieredCache, Option<Duration>, Cors), Error> {
         Ok((cache.open()?, function_timeout, cors))
     };
     opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))
-}
-
-/// A time that the invocation has certainly reached, in milliseconds since the Unix epoch: when Lambda began to count its
-/// time. After a thaw the container's own clock may be behind it. 0 when it is not known.
-pub(crate) fn began_ms(context: &Context, timeout: Option<Duration>) -> i64 {
-    let began = timeout.and_then(|timeout| context.deadline.checked_sub(timeout.as_millis().try_into().ok()?));
-    began.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_invocation_began_its_time_limit_before_its_deadline() {
-        let mut context = Context::default();
-        let began = |context: &Context, seconds: Option<u64>| began_ms(context, seconds.map(Duration::from_secs));
-        context.deadline = 1_700_000_030_500;
-        assert_eq!(began(&context, Some(30)), 1_700_000_000_500);
-        assert_eq!(began(&context, None), 0);
-        context.deadline = 0;
-        assert_eq!(began(&context, Some(30)), 0);
-    }
 }

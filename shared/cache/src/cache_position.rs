@@ -7,7 +7,7 @@
 //! It never says how far a container has read the journal: that changes with every write of anybody, would make containers
 //! sync for nothing, and would tell when others write.
 
-use crate::{entry::Entry, redis::OPERATION_LIFE, version::Position};
+use crate::{coherence::OPERATION_LIFE, entry::Entry, version::Position};
 
 /// How long after a mutation began the journal has it for sure, in ms: its operation has ended, or its outage note has been
 /// found (Λ), and clocks that differ a little agree that it is so.

@@ -10,8 +10,7 @@ pub(crate) mod past;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use judge::judge;
-
+use self::facts::Facts;
 use crate::{
     level::Level,
     outcome::Mutation,
@@ -143,4 +142,29 @@ pub struct CopyFacts {
     pub expires_at_ms: Option<i64>,
     /// Its tags.
     pub tags: Vec<Arc<str>>,
+}
+
+/// How long a row of L3 stays at least, in ms; `KEEP_SECONDS` of `dynamo/schema.rs`.
+const ROW_KEPT_MS: i64 = 3_600_000;
+
+/// Judges; the container speaks for itself.
+pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced_ms: Option<i64>) -> Explained {
+    let newest = facts.newest();
+    let (verdict, prediction, (reason, cause)) = facts.verdict(&newest);
+    let never = reason == Some(Reason::NeverStored);
+    let known_since_ms = facts.past.known_since_ms(facts.source_of_truth, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
+    let levels = levels::of(facts, &newest, prediction);
+    let stale_until_ms = facts.in_grace_until_ms();
+    Explained {
+        verdict,
+        reason,
+        prediction,
+        cause,
+        known_since_ms,
+        stale_until_ms,
+        levels,
+        container,
+        window_ms,
+        synced_ms,
+    }
 }

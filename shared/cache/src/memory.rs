@@ -28,6 +28,7 @@ pub use self::{cached_entry::CachedEntry, usage::Usage};
 
 use self::{
     bounds::Bounds,
+    cached_entry::ttl_ms,
     stay::{Residents, Stay},
 };
 use crate::{
@@ -319,11 +320,6 @@ impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("bounds", &self.held().bounds).finish_non_exhaustive()
     }
-}
-
-/// The level's longest stay in milliseconds.
-fn ttl_ms(config: &L1Config) -> i64 {
-    i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)
 }
 
 fn bytes(key: &Key, copy: &CachedEntry) -> u64 {

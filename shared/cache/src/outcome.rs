@@ -3,11 +3,9 @@
 use crate::{
     cache_position::CachePosition,
     config::{FieldChange, Refusal},
-    dynamo::L3Error,
     entry::Entry,
     job::Job,
     level::{Level, Levels},
-    redis::Down,
     selector::Selector,
     undo::{UndoHandle, UndoRefusal},
     version::Position,
@@ -322,18 +320,6 @@ impl CacheError {
     /// The operation could not be done for want of `level`.
     pub(crate) fn unavailable(level: Level, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CacheError {
         CacheError::Unavailable { level, cause: cause.into() }
-    }
-}
-
-impl From<L3Error> for CacheError {
-    fn from(error: L3Error) -> CacheError {
-        CacheError::unavailable(Level::L3, error)
-    }
-}
-
-impl From<Down> for CacheError {
-    fn from(down: Down) -> CacheError {
-        CacheError::unavailable(Level::L2, down)
     }
 }
 

@@ -15,10 +15,11 @@ mod automaton;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use parse::PatternError;
 
-use automaton::Automaton;
+use self::{automaton::Automaton, token::Token};
 
 use crate::planted::{Bug, planted};
 use std::{
@@ -47,19 +48,6 @@ enum Rest {
     /// What this accepts. It is compiled when the first key with the prefix comes: every container reads every pattern, and
     /// most are about keys that it does not hold.
     Some(Arc<OnceLock<Automaton>>),
-}
-
-/// One element of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    /// Any text.
-    Any,
-    /// One character.
-    One,
-    /// This character.
-    Literal(char),
-    /// One character inside the ranges, or outside of them.
-    Class { ranges: Vec<(char, char)>, negated: bool },
 }
 
 impl Pattern {
@@ -134,17 +122,6 @@ impl PartialEq for Pattern {
 }
 
 impl Eq for Pattern {}
-
-impl Token {
-    fn matches(&self, c: char) -> bool {
-        match self {
-            Token::One | Token::Class { .. } if planted(Bug::PatternOfBytes) && !c.is_ascii() => false,
-            Token::Any | Token::One => true,
-            Token::Literal(literal) => *literal == c,
-            Token::Class { ranges, negated } => ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *negated,
-        }
-    }
-}
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

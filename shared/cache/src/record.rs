@@ -1,11 +1,15 @@
 //! What the journal says of one mutation.
 
+mod cut;
+
+pub(crate) use self::cut::cut;
+
 use crate::{
     key::Key,
     selector::{Invalidation, WrittenInvalidation},
     version::{Position, Version},
 };
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 /// One record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,18 +87,6 @@ impl Record {
         };
         Some(Record { at, event })
     }
-}
-
-/// Most bytes of a text that only people read.
-const MOST_TEXT_BYTES: usize = 128;
-
-/// A name as a record has it: records are bounded, whatever a token says. `…` stands at its end where
-/// it was cut.
-pub(crate) fn cut(text: &str) -> Cow<'_, str> {
-    if text.len() <= MOST_TEXT_BYTES {
-        return text.into();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(MOST_TEXT_BYTES)]).into()
 }
 
 /// The entries that a warm record names, as its body.

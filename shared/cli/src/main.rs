@@ -6,11 +6,13 @@
 //! | `commands` | a file for each command: its options, and what it does |
 //! | `session`, `settings`, `profiles` | whom to ask, with which token |
 //! | `exit` | how it ends: exit codes and messages |
-//! | `output`, `table`, `pretty` | what is shown, to people and to programs |
+//! | `output`, `table`, `pretty`, `paint` | what is shown, to people and to programs |
 
 mod commands;
+mod duration;
 mod exit;
 mod output;
+mod paint;
 mod pretty;
 mod profiles;
 mod prompt;

@@ -1,7 +1,7 @@
 //! JSON text laid out for people, without reading it as values: numbers, escapes and the order of members stay as they
 //! are.
 
-use crate::output::{Paint, visible};
+use crate::paint::{Paint, visible};
 
 const INDENT: &str = "  ";
 

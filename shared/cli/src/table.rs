@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use crate::output::{Paint, visible};
+use crate::paint::{Paint, visible};
 use unicode_width::UnicodeWidthStr;
 
 const GAP: &str = "  ";

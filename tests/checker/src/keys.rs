@@ -50,7 +50,7 @@ impl Keys {
     }
 
     pub(crate) fn tag(&self, tag: TagId) -> String {
-        // All begin like the first.
+        // All begin the same way as the first.
         format!("{}t{}", self.prefix, ["", "t", "t:kept", "t:left"][tag])
     }
 

@@ -7,10 +7,11 @@
 mod agreement;
 mod availability;
 mod key;
+mod times;
 
 use std::time::Duration;
 
-use crate::history::{Found, History, KeyId, Operation, Outcome};
+use crate::history::{History, KeyId};
 use key::KeyHistory;
 
 #[cfg(test)]
@@ -20,9 +21,6 @@ mod tests;
 pub const OPERATION_LIFE: Duration = Duration::from_secs(35);
 /// Λ: the bound of a mutation that was acknowledged as degraded.
 pub const DEGRADED_BOUND: Duration = Duration::from_secs(10);
-/// What an age may be short of its true length by when it is taken in whole milliseconds, and the clock that tells
-/// them is not the one of the history.
-const CLOCK_GRAIN: Duration = Duration::from_millis(2);
 
 /// What is wrong with a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,26 +64,4 @@ pub fn violations(history: &History) -> Vec<Violation> {
     let judged = keys.map(|key| KeyHistory::new(history, key));
     let wrong = judged.flat_map(|key| key.violations().into_iter().chain(key.divided()).collect::<Vec<_>>());
     wrong.chain(availability::refused(history)).collect()
-}
-
-/// How long after its end a mutation may go unseen by a read.
-///
-/// A mutation whose container could not tell the others has the longer bound everywhere but in that container, which
-/// knows of it.
-fn bound(window: Duration, mutation: &Operation, read: &Operation, no_cache: bool) -> Duration {
-    if mutation.process.is_some() && mutation.process == read.process {
-        return Duration::ZERO;
-    }
-    let window = if no_cache { Duration::ZERO } else { window + CLOCK_GRAIN };
-    match mutation.outcome {
-        Outcome::Acknowledged { degraded: true, .. } | Outcome::NothingThere => DEGRADED_BOUND + window,
-        _ => window,
-    }
-}
-
-/// Whether a value must have expired when the read was sent: by what the read itself says, or by the latest time at
-/// which its life can have ended.
-fn has_expired(read: &Operation, found: &Found, latest: Option<Duration>) -> bool {
-    let said = i64::try_from(read.start.as_millis()).is_ok_and(|start_ms| start_ms >= found.expires_at_ms);
-    said || latest.is_some_and(|latest| read.start > latest + CLOCK_GRAIN)
 }

@@ -1,5 +1,7 @@
 //! The rules of the architecture that neither the crate boundaries nor clippy can enforce.
 
+mod layers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

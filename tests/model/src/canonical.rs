@@ -8,7 +8,9 @@ use crate::{
     history::{Floor, History, Shelved},
     knowledge::Knowledge,
     operation::Operation,
-    state::{Barrier, Container, Content, Database, Event, GAP, Index, Note, Position, Record, Redis, Row, State},
+    state::{
+        Container, Content, Database, Event, GAP, Index, Note, OpenInvalidation, Position, Record, Redis, Row, State,
+    },
 };
 
 type Visit<'a> = &'a mut dyn FnMut(&mut u8);
@@ -39,7 +41,7 @@ impl State {
         let closing: Vec<Position> = self
             .containers
             .iter()
-            .filter_map(|container| container.operation.as_ref().map(|operation| operation.barrier))
+            .filter_map(|container| container.operation.as_ref().map(|operation| operation.open_invalidation))
             .collect();
         for redis in [Some(&mut self.redis), self.replica.as_deref_mut()].into_iter().flatten() {
             redis.passed.retain(|at| closing.contains(at));
@@ -89,27 +91,29 @@ impl State {
 
 impl Container {
     fn moments(&mut self, visit: Visit<'_>) {
-        if let Some(Knowledge { cursor, reach, swept, epoch, ledger, open, tick, aged, .. }) = &mut self.knowledge {
-            [cursor, reach, swept, epoch, tick, aged].into_iter().for_each(&mut *visit);
-            ledger.iter_mut().for_each(|record| record.moments(visit));
-            open.iter_mut().for_each(|barrier| barrier.moments(visit));
+        if let Some(Knowledge { cursor, low_watermark, swept, epoch, recent_changes, open, tick, aged, .. }) =
+            &mut self.knowledge
+        {
+            [cursor, low_watermark, swept, epoch, tick, aged].into_iter().for_each(&mut *visit);
+            recent_changes.iter_mut().for_each(|record| record.moments(visit));
+            open.iter_mut().for_each(|open_invalidation| open_invalidation.moments(visit));
         }
         if let Some(memory) = &mut self.memory {
             visit(&mut memory.version);
-            visit(&mut memory.stamp);
+            visit(&mut memory.as_of);
             visit(&mut memory.unswept);
             memory.doubt.iter_mut().for_each(&mut *visit);
         }
         if let Some(operation) = &mut self.operation {
-            let Operation { stamp, version, barrier, replaces, seen, looked, notes, hidden, .. } = operation;
-            visit(stamp);
+            let Operation { as_of, version, open_invalidation, replaces, seen, looked, notes, hidden, .. } = operation;
+            visit(as_of);
             visit(version);
             visit(replaces);
-            visit(barrier);
+            visit(open_invalidation);
             visit(hidden);
-            if let Some((version, stamp)) = seen {
+            if let Some((version, as_of)) = seen {
                 visit(version);
-                visit(stamp);
+                visit(as_of);
             }
             looked.iter_mut().for_each(|index| index.moments(visit));
             notes.iter_mut().for_each(|note| note.moments(visit));
@@ -138,12 +142,12 @@ impl Redis {
             visit(&mut meta.epoch);
             visit(&mut meta.undone);
         });
-        self.open.iter_mut().for_each(|barrier| barrier.moments(visit));
+        self.open.iter_mut().for_each(|open_invalidation| open_invalidation.moments(visit));
         self.index.iter_mut().for_each(|index| index.moments(visit));
         self.passed.iter_mut().for_each(&mut *visit);
         if let Some(copy) = &mut self.copy {
             visit(&mut copy.version);
-            visit(&mut copy.stamp);
+            visit(&mut copy.as_of);
         }
         visit(&mut self.aged);
     }
@@ -177,7 +181,7 @@ impl Record {
     }
 }
 
-impl Barrier {
+impl OpenInvalidation {
     fn moments(&mut self, visit: Visit<'_>) {
         visit(&mut self.at);
         visit(&mut self.version);

@@ -1,7 +1,7 @@
 //! What goes wrong. A freeze needs nothing here: a container that is not scheduled is frozen.
 
 use crate::{
-    scenario::Register,
+    scenario::SourceOfTruth,
     state::{Container, Event, Index, Redis, State, Who},
 };
 
@@ -78,7 +78,7 @@ pub enum Shards {
 
 impl State {
     /// The faults that may happen now.
-    pub fn faults(&self, register: Register) -> Vec<Fault> {
+    pub fn faults(&self, source_of_truth: SourceOfTruth) -> Vec<Fault> {
         let mut faults = Vec::new();
         for who in Who::ALL {
             let container = &self.containers[who as usize];
@@ -91,8 +91,8 @@ impl State {
             faults.extend(may.iter().filter(|(may, _)| *may).map(|(_, fault)| *fault));
         }
         faults.extend(self.faults_of_redis());
-        let loses_the_register = |fault: &Fault| matches!(fault, Fault::Flush | Fault::Lag | Fault::FailOver(_));
-        faults.retain(|fault| register == Register::L3 || !loses_the_register(fault));
+        let loses_the_source_of_truth = |fault: &Fault| matches!(fault, Fault::Flush | Fault::Lag | Fault::FailOver(_));
+        faults.retain(|fault| source_of_truth == SourceOfTruth::L3 || !loses_the_source_of_truth(fault));
         faults
     }
 

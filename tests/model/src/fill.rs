@@ -1,8 +1,9 @@
-//! A fill: a miss, the load of the value, and a PUT that is stored only where nothing has touched the key since the miss.
+//! A fill: a miss, the load of the value, and a PUT that is stored only where nothing has touched the key since the
+//! miss.
 //!
-//! Its version is that of the miss, so that whatever begins later is newer. It claims the row as it was at the miss, and
-//! looks into the journal after that: an invalidation whose record comes later still finds the claim. Puts and deletes
-//! need not be looked for, because they replace the row before anybody is told.
+//! Its version is that of the miss, so that whatever begins later is newer. It claims the row as it was at the miss,
+//! and looks into the journal after that: an invalidation whose record comes later still finds the claim. Puts and
+//! deletes need not be looked for, because they replace the row before anybody is told.
 
 use crate::{
     history::Versions,
@@ -96,7 +97,7 @@ impl Turn<'_> {
     pub fn fence(&mut self) {
         let fenced = self.scenario.rules.has(Rule::FillFenced);
         let answered = self.sync();
-        self.restamp();
+        self.renew_as_of();
         if !answered || fenced && self.is_invalidated() || self.is_noted() {
             return self.next(Step::TakeBack);
         }
@@ -110,7 +111,10 @@ impl Turn<'_> {
         let operation = self.operation();
         let (version, (since, epoch)) = (operation.version, operation.since);
         let redis = &self.state.redis;
-        let open = redis.open.iter().any(|barrier| barrier.at > since || barrier.version > version);
+        let open = redis
+            .open
+            .iter()
+            .any(|open_invalidation| open_invalidation.at > since || open_invalidation.version > version);
         let in_epoch = redis.meta.is_some_and(|meta| meta.epoch == epoch) && epoch <= since;
         let untouched = redis.index.is_some_and(|index| {
             let in_history = index.floor <= since || !rules.has(Rule::FillInHistory);
@@ -185,8 +189,8 @@ impl Turn<'_> {
         self.scenario.fills() && self.scenario.rules.has(Rule::NoteFirst)
     }
 
-    /// So long after the note was left, nobody has a claim on its way beside a question for the notes from before: whoever
-    /// waits that long gives the fill up.
+    /// So long after the note was left, nobody has a claim on its way beside a question for the notes from before:
+    /// whoever waits that long gives the fill up.
     pub fn outwait_fills(&mut self) {
         let rules = self.scenario.rules;
         // A fill that reads the notes later is not given up for that.

@@ -3,7 +3,7 @@
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Register, Request, Rule},
+    scenario::{Request, Rule, SourceOfTruth},
     state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
@@ -11,13 +11,13 @@ use crate::{
 impl Turn<'_> {
     /// A read whose window is open: no sync.
     pub fn read_in_window(&mut self) {
-        self.restamp();
+        self.renew_as_of();
         self.compare_with_sweeps();
         let unsure = match self.container().memory {
             Some(copy) => copy.doubt.is_some() || self.spared(copy).is_none(),
             None => self.knowledge().is_some_and(|knowledge| !knowledge.has_history(0)),
         };
-        if unsure && self.scenario.register == Register::L3 {
+        if unsure && self.scenario.source_of_truth == SourceOfTruth::L3 {
             return self.next(Step::LookUp);
         }
         self.read_synced();
@@ -49,8 +49,8 @@ impl Turn<'_> {
     /// Drops the copy in own L1 if an invalidation means it, and remembers if none does.
     fn compare_with_sweeps(&mut self) {
         let Some(copy) = self.container().memory else { return };
-        // Nobody below L2 can tell where that is the register.
-        let spared = self.spared(copy).or((self.scenario.register == Register::L2).then_some(false));
+        // Nobody below L2 can tell where that is the source of truth.
+        let spared = self.spared(copy).or((self.scenario.source_of_truth == SourceOfTruth::L2).then_some(false));
         let cursor = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
         match spared {
             Some(false) => self.container().memory = None,
@@ -113,7 +113,7 @@ impl Turn<'_> {
             Some(copy @ OwnCopy { doubt: Some(since), .. }) => self.read_doubted(copy, since),
             Some(copy) if self.spared(copy).is_none() => self.next(Step::ReadOwnHead),
             Some(copy) => {
-                // The window counts from when the register itself was asked, if that was later.
+                // The window counts from when the source of truth itself was asked, if that was later.
                 self.operation().floor.raise(copy.read);
                 self.answer(Some(copy.version));
             }
@@ -124,28 +124,28 @@ impl Turn<'_> {
     /// Reads L2, and answers by it when the copy can be trusted.
     pub fn read_copy(&mut self) {
         let scenario = self.scenario;
-        let register = scenario.register;
+        let source_of_truth = scenario.source_of_truth;
         let Some(found) = self.redis(|redis| redis.copy) else {
             self.operation().reachable = false;
-            return if register == Register::L2 { self.end() } else { self.next(Step::ReadRow) };
+            return if source_of_truth == SourceOfTruth::L2 { self.end() } else { self.next(Step::ReadRow) };
         };
         let found = found.filter(|copy| !copy.gone);
         if let Some(copy) = found
             && let looked = self.operation().looked
             && self.knowledge().is_some_and(|knowledge| knowledge.trusts(scenario, &copy, looked.as_ref()))
         {
-            // The register itself was asked after the sync; elsewhere only the journal vouches for the copy.
-            let asked = register == Register::L2 && scenario.rules.has(Rule::CoverByPosition);
-            let stamp = if asked { self.operation().stamp } else { copy.stamp };
+            // The source of truth itself was asked after the sync; elsewhere only the journal vouches for the copy.
+            let asked = source_of_truth == SourceOfTruth::L2 && scenario.rules.has(Rule::CoverByPosition);
+            let as_of = if asked { self.operation().as_of } else { copy.as_of };
             self.operation().restarted = false;
-            self.fill(copy.version, stamp, Floor::default());
+            self.fill(copy.version, as_of, Floor::default());
             return self.answer(Some(copy.version));
         }
-        self.operation().seen = found.map(|copy| (copy.version, copy.stamp));
-        match (register, found) {
-            (Register::L3, _) => self.next(Step::ReadRow),
-            (Register::L2, Some(_)) => self.next(Step::DropCopy),
-            (Register::L2, None) => self.answer(None),
+        self.operation().seen = found.map(|copy| (copy.version, copy.as_of));
+        match (source_of_truth, found) {
+            (SourceOfTruth::L3, _) => self.next(Step::ReadRow),
+            (SourceOfTruth::L2, Some(_)) => self.next(Step::DropCopy),
+            (SourceOfTruth::L2, None) => self.answer(None),
         }
     }
 
@@ -163,7 +163,7 @@ impl Turn<'_> {
 
     /// Reads L3, which decides.
     pub fn read_row(&mut self) {
-        self.restamp();
+        self.renew_as_of();
         let row = self.newest_row();
         let reachable = self.operation().reachable;
         self.compare_with_sweeps();
@@ -187,8 +187,8 @@ impl Turn<'_> {
             }
             Some(version) => {
                 // The window counts from when it was known what is open, not from when L3 was asked.
-                let (stamp, read) = (self.operation().stamp, self.operation().noted);
-                self.fill(version, stamp, read);
+                let (as_of, read) = (self.operation().as_of, self.operation().noted);
+                self.fill(version, as_of, read);
                 self.answer(Some(version));
             }
             None if reachable && seen.is_some() => self.next(Step::DropCopy),
@@ -196,7 +196,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The row of L3, unless an open barrier says that it does not exist.
+    /// The row of L3, unless an open invalidation says that it does not exist.
     pub fn newest_row(&mut self) -> Option<Row> {
         let rules = self.scenario.rules;
         let hidden = self.operation().hidden;
@@ -204,25 +204,25 @@ impl Turn<'_> {
         let row = if self.luck == Luck::OldRead { database.previous } else { database.row };
         let row = row.filter(|row| row.version >= hidden);
         let known = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
-        let hidden = |row: &Row| known.iter().any(|barrier| row.is_hidden_by(*barrier, rules));
-        row.filter(|row| !rules.has(Rule::Barrier) || !hidden(row))
+        let hidden = |row: &Row| known.iter().any(|open_invalidation| row.is_masked_by(*open_invalidation, rules));
+        row.filter(|row| !rules.has(Rule::OpenInvalidation) || !hidden(row))
     }
 
     /// Writes what L3 said into L2.
     pub fn promote(&mut self) {
-        if !self.scenario.rules.has(Rule::StampBeforeRead) && self.sync() {
-            self.restamp();
+        if !self.scenario.rules.has(Rule::AsOfBeforeRead) && self.sync() {
+            self.renew_as_of();
         }
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
-        let copy = SharedCopy { version: operation.version, stamp: operation.stamp, gone: false };
+        let copy = SharedCopy { version: operation.version, as_of: operation.as_of, gone: false };
         let seen = operation.seen;
         if self.redis(|redis| redis.store(copy, seen, conditional)).is_none() {
             return self.answer(Some(copy.version));
         }
         if !self.scenario.rules.has(Rule::CheckAndUndo) {
             let read = self.state.history.acknowledged;
-            self.fill(copy.version, copy.stamp, read);
+            self.fill(copy.version, copy.as_of, read);
             return self.answer(Some(copy.version));
         }
         self.next(Step::Check);
@@ -231,18 +231,18 @@ impl Turn<'_> {
     /// The journal has been read after the promotion.
     pub fn promoted(&mut self, unchanged: bool) {
         let operation = self.operation();
-        let (version, stamp) = (operation.version, operation.stamp);
+        let (version, as_of) = (operation.version, operation.as_of);
         if !unchanged {
             return self.next(Step::Undo);
         }
-        self.fill(version, stamp, Floor::default());
+        self.fill(version, as_of, Floor::default());
         self.answer(Some(version));
     }
 
     /// Removes a copy that L3 did not confirm.
     pub fn drop_copy(&mut self) {
-        if let Some((version, stamp)) = self.operation().seen {
-            self.redis(|redis| redis.undo(version, stamp));
+        if let Some((version, as_of)) = self.operation().seen {
+            self.redis(|redis| redis.undo(version, as_of));
         }
         self.answer(None);
     }
@@ -257,15 +257,15 @@ impl Turn<'_> {
         self.end();
     }
 
-    /// Whether nothing has happened to a copy since the stamp of the operation.
+    /// Whether nothing has happened to a copy since the as-of position of the operation.
     pub fn unchanged(&mut self, version: Version) -> bool {
         let scenario = self.scenario;
-        let Operation { stamp, restarted, looked, .. } = *self.operation();
+        let Operation { as_of, restarted, looked, .. } = *self.operation();
         self.knowledge().is_none_or(|knowledge| match restarted {
-            _ if knowledge.sweeps(stamp) || stamp < knowledge.swept => false,
-            false => !knowledge.covers(scenario, version, stamp),
-            true if scenario.register == Register::L2 => false,
-            true => looked.is_some_and(|index| knowledge.confirms(scenario, &index, version, stamp) == Some(true)),
+            _ if knowledge.sweeps(as_of) || as_of < knowledge.swept => false,
+            false => !knowledge.covers(scenario, version, as_of),
+            true if scenario.source_of_truth == SourceOfTruth::L2 => false,
+            true => looked.is_some_and(|index| knowledge.confirms(scenario, &index, version, as_of) == Some(true)),
         })
     }
 }
@@ -274,7 +274,7 @@ impl Redis {
     /// Writes a copy over an older one, or over exactly the distrusted one that was seen. Returns whether it did.
     pub fn store(&mut self, copy: SharedCopy, seen: Option<(Version, Position)>, conditional: bool) -> bool {
         let stands = |old: SharedCopy| {
-            Some((old.version, old.stamp)) != seen && (old.version, old.stamp) >= (copy.version, copy.stamp)
+            Some((old.version, old.as_of)) != seen && (old.version, old.as_of) >= (copy.version, copy.as_of)
         };
         if conditional && self.copy.is_some_and(stands) {
             return false;
@@ -284,7 +284,7 @@ impl Redis {
     }
 
     /// Removes exactly one copy.
-    pub fn undo(&mut self, version: Version, stamp: Position) {
-        self.copy = self.copy.filter(|copy| (copy.version, copy.stamp) != (version, stamp));
+    pub fn undo(&mut self, version: Version, as_of: Position) {
+        self.copy = self.copy.filter(|copy| (copy.version, copy.as_of) != (version, as_of));
     }
 }

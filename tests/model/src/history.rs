@@ -1,8 +1,8 @@
 //! What really happened, kept beside the protocol to judge it by. Nothing of the protocol reads it.
 //!
-//! A mutation takes effect when it lands in the register: L3, or L2 where L3 is switched off. From then on every value
-//! that stood there before is outdated. When the mutation is acknowledged, what it outdated becomes a *floor*: a read
-//! that starts later must not return it. A mutation that has not been acknowledged yet may be seen or not.
+//! A mutation takes effect when it lands in the source of truth: L3, or L2 where L3 is switched off. From then on every
+//! value that stood there before is outdated. When the mutation is acknowledged, what it outdated becomes a *floor*: a
+//! read that starts later must not return it. A mutation that has not been acknowledged yet may be seen or not.
 
 use crate::state::Version;
 
@@ -111,15 +111,15 @@ pub struct Shelved {
     pub by: Version,
     /// As what the value was put.
     pub born: Version,
-    /// What it is called when it is brought back: nothing else ever has this version. What else puts an end to it forbids it
-    /// by this name.
+    /// What it is called when it is brought back: nothing else ever has this version. What else puts an end to it
+    /// forbids it by this name.
     pub name: Version,
 }
 
-/// What happened to the register, and what was acknowledged.
+/// What happened to the source of truth, and what was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct History {
-    /// The value that stands in the register.
+    /// The value that stands in the source of truth.
     pub current: Option<Version>,
     /// As what it was put, before any PATCH of it; 0 where there is none.
     pub born: Version,
@@ -144,7 +144,7 @@ pub struct History {
 }
 
 impl History {
-    /// A value lands in the register. Returns what the mutation outdated.
+    /// A value lands in the source of truth. Returns what the mutation outdated.
     pub fn put(&mut self, version: Version, durable: bool) -> Floor {
         self.forbid_shelved(Version::MAX);
         self.born = version;
@@ -154,8 +154,8 @@ impl History {
         Floor { present: durable, ..self.outdated }
     }
 
-    /// A PATCH of the value `before` lands, which stays what it was put as. If it does not stand any more, what was made of
-    /// it is as outdated as it is. Returns what the mutation outdated.
+    /// A PATCH of the value `before` lands, which stays what it was put as. If it does not stand any more, what was
+    /// made of it is as outdated as it is. Returns what the mutation outdated.
     pub fn patch(&mut self, before: Version, version: Version, durable: bool) -> Floor {
         if self.current.is_some_and(|current| current == before) {
             self.current = Some(version);
@@ -164,8 +164,8 @@ impl History {
         Floor { present: durable, ..self.outdated }
     }
 
-    /// What stands in the register is removed if it is older than `version`. Returns what the mutation outdated: all
-    /// that was there before, or what is older than itself where something newer stays.
+    /// What stands in the source of truth is removed if it is older than `version`. Returns what the mutation outdated:
+    /// all that was there before, or what is older than itself where something newer stays.
     pub fn remove_below(&mut self, version: Version) -> Floor {
         let shelved = self.forbid_shelved(version);
         match self.current.take_if(|_| self.born < version) {
@@ -182,8 +182,8 @@ impl History {
         }
     }
 
-    /// The same by an invalidation that can be undone: what it removes is put on the shelf. `own` are its versions, where it
-    /// has begun anew.
+    /// The same by an invalidation that can be undone: what it removes is put on the shelf. `own` are its versions,
+    /// where it has begun anew.
     pub fn shelve_below(&mut self, version: Version, own: impl Fn(Version) -> bool) -> Floor {
         let (before, born) = (self.current, self.born);
         if before.is_none() && self.shelved.is_some_and(|shelved| own(shelved.by)) {

@@ -1,14 +1,14 @@
-//! Invalidate: a barrier in the journal, L3, L2, and the barrier closed. While it is open, what it removes does not
+//! Invalidate: an open record in the journal, L3, L2, and the record closed. While it is open, what it removes does not
 //! exist.
 //!
-//! A job is acknowledged in between. Its note takes the place of the request that nobody repeats: whoever reads it after
-//! a flush or a failover puts the barrier up again, and whoever cannot reach Redis reads it before L3.
+//! A job is acknowledged in between. Its note takes the place of the request that nobody repeats: whoever reads it
+//! after a flush or a failover puts the open invalidation up again, and whoever cannot reach Redis reads it before L3.
 
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Register, Request, Rule, Rules},
-    state::{Barrier, Content, Database, Event, Note, Position, Redis, Row, SharedCopy, Version},
+    scenario::{Request, Rule, Rules, SourceOfTruth},
+    state::{Content, Database, Event, Note, OpenInvalidation, Position, Redis, Row, SharedCopy, Version},
     turn::Turn,
 };
 
@@ -19,11 +19,12 @@ impl Turn<'_> {
         let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
         let operation = self.operation();
         (operation.version, operation.epoch) = (version, epoch);
-        self.next(Step::OpenBarrier);
+        self.next(Step::RecordInvalidation);
     }
 
-    /// Appends the barrier and opens it, in one script. One that is not newer than what was undone takes another version.
-    pub fn open_barrier(&mut self) {
+    /// Appends the record of the invalidation, which opens it, in one script. One that is not newer than what was
+    /// undone takes another version.
+    pub fn record_invalidation(&mut self) {
         let undone = self.state.redis.meta.map_or(0, |meta| meta.undone);
         let is_behind = self.operation().version <= undone && !self.container().cut;
         if is_behind && self.scenario.rules.has(Rule::NewerThanUndone) {
@@ -31,29 +32,29 @@ impl Turn<'_> {
         }
         let at = self.state.next_tick();
         let (request, version) = (self.operation().request, self.operation().version);
-        let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
+        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
         let rules = self.scenario.rules;
         let opened = self.redis(|redis| {
             redis.append(at, Event::Invalidated);
             // It takes the place of those that were left behind.
             let aged = redis.aged;
-            redis.open.retain(|older| older.at > aged || !older.is_passed_by(barrier, rules));
-            redis.open.push(barrier);
+            redis.open.retain(|older| older.at > aged || !older.is_passed_by(open_invalidation, rules));
+            redis.open.push(open_invalidation);
         });
-        if barrier.database {
+        if open_invalidation.database {
             self.state.expect_nothing();
         } else if opened.is_some() {
             self.spare_loads_that_landed();
         }
-        self.operation().barrier = at;
-        match (opened, self.scenario.register) {
-            (None, Register::L2) => self.end(),
-            (None, Register::L3) if request == Request::InvalidateAsJob => self.end(),
+        self.operation().open_invalidation = at;
+        match (opened, self.scenario.source_of_truth) {
+            (None, SourceOfTruth::L2) => self.end(),
+            (None, SourceOfTruth::L3) if request == Request::InvalidateAsJob => self.end(),
             // Not told, as far as is known: it goes on as without Redis.
-            (None, Register::L3) => self.start_without_redis(),
-            (Some(()), Register::L2) => self.next(Step::RemoveCopies),
-            (Some(()), Register::L3) if request == Request::InvalidateAsJob => self.next(Step::LeaveJob),
-            (Some(()), Register::L3) => {
+            (None, SourceOfTruth::L3) => self.start_without_redis(),
+            (Some(()), SourceOfTruth::L2) => self.next(Step::RemoveCopies),
+            (Some(()), SourceOfTruth::L3) if request == Request::InvalidateAsJob => self.next(Step::LeaveJob),
+            (Some(()), SourceOfTruth::L3) => {
                 if request == Request::InvalidateUndoably {
                     let who = self.who;
                     self.state.database.undoable.push((version, who));
@@ -155,16 +156,16 @@ impl Turn<'_> {
     /// Removes the copies from L2.
     pub fn remove_copies(&mut self) {
         let version = self.operation().version;
-        let register = self.scenario.register;
+        let source_of_truth = self.scenario.source_of_truth;
         let mut done = false;
         let removed = self.redis(|redis| {
             done = true;
-            match register {
-                Register::L3 => redis.remove_older(version),
-                Register::L2 => redis.bury_older(version),
+            match source_of_truth {
+                SourceOfTruth::L3 => redis.remove_older(version),
+                SourceOfTruth::L2 => redis.bury_older(version),
             }
         });
-        if done && register == Register::L2 {
+        if done && source_of_truth == SourceOfTruth::L2 {
             let outdated = self.state.land_removal(version);
             self.operation().outdated = outdated;
         }
@@ -174,18 +175,19 @@ impl Turn<'_> {
         }
     }
 
-    /// Closes the barrier, and those before it that mean no more; one that a failover or flush has lost is put up again.
+    /// Closes the open invalidation, and those before it that mean no more; one that a failover or flush has lost is
+    /// put up again.
     pub fn close(&mut self) {
-        let Operation { request, version, barrier: at, .. } = *self.operation();
-        let barrier = Barrier { at, version, database: request != Request::InvalidateAbove };
+        let Operation { request, version, open_invalidation: at, .. } = *self.operation();
+        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
         let rules = self.scenario.rules;
         // Whoever undoes it must see which older ones are still at work.
         let passes = request != Request::InvalidateUndoably || !rules.has(Rule::UndoablePassesNone);
-        let Some(found) = self.redis(|redis| redis.close(barrier, passes, rules)) else { return self.end() };
+        let Some(found) = self.redis(|redis| redis.close(open_invalidation, passes, rules)) else { return self.end() };
         self.sync();
         let job = self.operation().request == Request::InvalidateAsJob;
         if !found && self.scenario.rules.has(Rule::CloseChecks) {
-            return if job { self.again(Step::RestoreBarrier) } else { self.invalidate_anew() };
+            return if job { self.again(Step::RestoreInvalidation) } else { self.invalidate_anew() };
         }
         if !job && self.is_from_before_epoch() {
             return self.invalidate_anew();
@@ -207,24 +209,24 @@ impl Turn<'_> {
         let others = self.state.containers.iter_mut().filter_map(|container| container.operation.as_mut());
         others.for_each(|operation| operation.overlaps_job = true);
         self.state.expect_nothing();
-        self.next(Step::HeedJob);
+        self.next(Step::LearnJob);
     }
 
-    /// Reads the own record, sees that the barrier still stands, now that its note is left, and acknowledges. From now on
-    /// nothing below the barrier exists, removed or not.
-    pub fn heed_job(&mut self) {
+    /// Reads the own record, sees that the open invalidation still stands, now that its note is left, and acknowledges.
+    /// From now on nothing below the open invalidation exists, removed or not.
+    pub fn learn_job(&mut self) {
         let version = self.operation().version;
-        if self.scenario.rules.has(Rule::HeedOwnJob) {
+        if self.scenario.rules.has(Rule::LearnOwnJob) {
             if !self.sync() {
                 return self.end();
             }
             let open = self.knowledge().map(|knowledge| knowledge.open.as_slice()).unwrap_or_default();
-            let is_open = open.iter().any(|barrier| barrier.version == version);
+            let is_open = open.iter().any(|open_invalidation| open_invalidation.version == version);
             if self.is_from_before_epoch() {
                 return self.invalidate_anew();
             }
             if !is_open {
-                return self.next(Step::RestoreBarrier);
+                return self.next(Step::RestoreInvalidation);
             }
         }
         let outdated = self.state.land_removal(version);
@@ -236,7 +238,7 @@ impl Turn<'_> {
 
     /// Begins anew, with another version.
     fn invalidate_anew(&mut self) {
-        self.again(Step::OpenBarrier);
+        self.again(Step::RecordInvalidation);
         if self.container().operation.is_some() {
             self.invalidate_synced();
         }
@@ -247,24 +249,28 @@ impl Turn<'_> {
         let began = self.operation().epoch;
         let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
         let rules = self.scenario.rules;
-        let heeds = rules.has(Rule::AnewAfterEpoch) && rules.has(Rule::CloseChecks);
-        began != epoch && self.scenario.register == Register::L3 && heeds
+        let applies = rules.has(Rule::AnewAfterEpoch) && rules.has(Rule::CloseChecks);
+        began != epoch && self.scenario.source_of_truth == SourceOfTruth::L3 && applies
     }
 
-    /// A failover or flush has lost the barrier of a job: it is put up again with the version it had, unless somebody
-    /// who read the notes has done that.
-    pub fn restore_barrier(&mut self) {
+    /// A failover or flush has lost the open invalidation of a job: it is put up again with the version it had, unless
+    /// somebody who read the notes has done that.
+    pub fn restore_invalidation(&mut self) {
         let (at, version) = (self.state.next_tick(), self.operation().version);
         let restored = self.redis(|redis| {
             redis.restore(at, version);
-            redis.open.iter().find(|barrier| barrier.version == version).map_or(at, |barrier| barrier.at)
+            redis
+                .open
+                .iter()
+                .find(|open_invalidation| open_invalidation.version == version)
+                .map_or(at, |open_invalidation| open_invalidation.at)
         });
         match restored {
             Some(at) => {
                 let operation = self.operation();
-                operation.barrier = at;
+                operation.open_invalidation = at;
                 let acknowledged = !operation.outdated.is_empty();
-                self.next(if acknowledged { Step::Scan } else { Step::HeedJob });
+                self.next(if acknowledged { Step::Scan } else { Step::LearnJob });
             }
             None => self.end(),
         }
@@ -278,9 +284,9 @@ impl Turn<'_> {
     }
 }
 
-impl Barrier {
+impl OpenInvalidation {
     /// Whether nothing is left of it once another has removed all that it means.
-    fn is_passed_by(self, done: Barrier, rules: Rules) -> bool {
+    fn is_passed_by(self, done: OpenInvalidation, rules: Rules) -> bool {
         let older = self.version < done.version || !rules.has(Rule::PassesOlder);
         let no_more = done.database || !self.database || !rules.has(Rule::PassesNoMore);
         self.at != done.at && older && no_more
@@ -288,9 +294,9 @@ impl Barrier {
 }
 
 impl Row {
-    /// Whether an open barrier says that it does not exist.
-    pub fn is_hidden_by(self, barrier: Barrier, rules: Rules) -> bool {
-        self.version < barrier.version && self.is_meant_by(!barrier.database, rules)
+    /// Whether an open invalidation says that it does not exist.
+    pub fn is_masked_by(self, open_invalidation: OpenInvalidation, rules: Rules) -> bool {
+        self.version < open_invalidation.version && self.is_meant_by(!open_invalidation.database, rules)
     }
 
     /// Whether an invalidate means it. A marker stands for a value above L3, and goes with it; the
@@ -334,28 +340,29 @@ impl Redis {
         if let Some(copy) = &mut self.copy
             && copy.version < version
         {
-            *copy = SharedCopy { version, stamp: 0, gone: true };
+            *copy = SharedCopy { version, as_of: 0, gone: true };
         }
     }
 
-    /// Puts up the barrier of a job, unless it stands.
+    /// Puts up the open invalidation of a job, unless it stands.
     pub fn restore(&mut self, at: Position, version: Version) {
-        if self.open.iter().all(|barrier| barrier.version != version) {
+        if self.open.iter().all(|open_invalidation| open_invalidation.version != version) {
             self.append(at, Event::Invalidated);
-            self.open.push(Barrier { at, version, database: true });
+            self.open.push(OpenInvalidation { at, version, database: true });
         }
     }
 
-    /// Closes a barrier, and those that it passes. Returns whether it was open, or closed by one that passed it.
-    fn close(&mut self, done: Barrier, passes: bool, rules: Rules) -> bool {
+    /// Closes an open invalidation, and those that it passes. Returns whether it was open, or closed by one that passed
+    /// it.
+    fn close(&mut self, done: OpenInvalidation, passes: bool, rules: Rules) -> bool {
         let before = self.open.len();
-        self.open.retain(|barrier| barrier.at != done.at);
+        self.open.retain(|open_invalidation| open_invalidation.at != done.at);
         if self.open.len() == before {
             return self.passed.contains(&done.at);
         }
-        let passed = |barrier: &Barrier| passes && barrier.is_passed_by(done, rules);
-        self.passed.extend(self.open.iter().copied().filter(passed).map(|barrier| barrier.at));
-        self.open.retain(|barrier| !passed(barrier));
+        let passed = |open_invalidation: &OpenInvalidation| passes && open_invalidation.is_passed_by(done, rules);
+        self.passed.extend(self.open.iter().copied().filter(passed).map(|open_invalidation| open_invalidation.at));
+        self.open.retain(|open_invalidation| !passed(open_invalidation));
         true
     }
 }

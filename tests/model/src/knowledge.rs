@@ -1,8 +1,8 @@
 //! What a container knows of the journal, and which copies that lets it trust.
 
 use crate::{
-    scenario::{Register, Rule, Rules, Scenario},
-    state::{Barrier, Event, Index, OwnCopy, Position, Record, Redis, SharedCopy, Version},
+    scenario::{Rule, Rules, Scenario, SourceOfTruth},
+    state::{Event, Index, OpenInvalidation, OwnCopy, Position, Record, Redis, SharedCopy, Version},
 };
 
 /// A container's knowledge.
@@ -10,17 +10,17 @@ use crate::{
 pub struct Knowledge {
     /// The newest record read.
     pub cursor: Position,
-    /// The ledger holds every put and delete after this position.
-    pub reach: Position,
-    /// The ledger holds every invalidation after this position.
+    /// The window of recent changes holds every put and delete after this position.
+    pub low_watermark: Position,
+    /// The window of recent changes holds every invalidation after this position.
     pub swept: Position,
     /// Copies certified before this are not trusted.
     pub epoch: Position,
     /// The records known.
-    pub ledger: Vec<Record>,
-    /// The barriers that were open at the last sync.
-    pub open: Vec<Barrier>,
-    /// Nobody has read the notes since this server began: a job's barrier may be missing.
+    pub recent_changes: Vec<Record>,
+    /// The invalidations that were open at the last sync.
+    pub open: Vec<OpenInvalidation>,
+    /// Nobody has read the notes since this server began: a job's open invalidation may be missing.
     pub unread: bool,
     /// Redis time of the last sync.
     pub tick: u8,
@@ -30,7 +30,7 @@ pub struct Knowledge {
 
 /// What a sync tells L1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct SyncDelta {
     /// Drop everything.
     pub clear: bool,
     /// Doubt everything: what happened after this position is not known.
@@ -44,10 +44,10 @@ impl Knowledge {
     pub fn learn(
         before: Option<&Knowledge>,
         redis: &Redis,
-        register: Register,
+        source_of_truth: SourceOfTruth,
         tick: u8,
         rules: Rules,
-    ) -> (Knowledge, News) {
+    ) -> (Knowledge, SyncDelta) {
         let follows = before.filter(|known| redis.journal.iter().any(|record| record.at == known.cursor));
         let epoch = redis.meta.map_or(0, |meta| meta.epoch);
         let (mut knowledge, records) = match follows {
@@ -55,7 +55,7 @@ impl Knowledge {
             None => Knowledge::after_gap(before, redis, epoch, rules),
         };
         let gap = if follows.is_some() { None } else { before.map(|known| known.cursor) };
-        let mut clear = follows.is_none() && (before.is_none() || register == Register::L2);
+        let mut clear = follows.is_none() && (before.is_none() || source_of_truth == SourceOfTruth::L2);
         for record in &records {
             knowledge.cursor = knowledge.cursor.max(record.at);
             match record.event {
@@ -65,10 +65,10 @@ impl Knowledge {
                 }
                 Event::Epoch | Event::Others => {}
                 _ => {
-                    if !rules.has(Rule::WholeLedger) {
-                        knowledge.ledger.clear();
+                    if !rules.has(Rule::EveryChangeKept) {
+                        knowledge.recent_changes.clear();
                     }
-                    knowledge.ledger.push(*record);
+                    knowledge.recent_changes.push(*record);
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Knowledge {
         knowledge.unread = redis.meta.is_none_or(|meta| meta.notes.is_none()) && rules.has(Rule::EpochReadsNotes);
         (knowledge.tick, knowledge.aged) = (tick, redis.aged);
         knowledge.prune();
-        (knowledge, News { clear, gap, records })
+        (knowledge, SyncDelta { clear, gap, records })
     }
 
     /// Goes on at the end of the journal, with the invalidations that the index has of what lies between.
@@ -89,18 +89,18 @@ impl Knowledge {
         let index = redis.index.unwrap_or(Index { floor: end, ..Index::default() });
         let floor = if rules.has(Rule::IndexFloor) { index.floor } else { 0 };
         let cursor = before.map_or(0, |known| known.cursor);
-        let mut ledger = before.map(|known| known.ledger.clone()).unwrap_or_default();
-        ledger.retain(|record| record.event == Event::Invalidated);
+        let mut recent_changes = before.map(|known| known.recent_changes.clone()).unwrap_or_default();
+        recent_changes.retain(|record| record.event == Event::Invalidated);
         let mut records = Vec::new();
         if index.swept > cursor && rules.has(Rule::GapBringsInvalidations) {
             records.push(Record { at: index.swept, event: Event::Invalidated });
         }
         let knowledge = Knowledge {
             cursor: end,
-            reach: if rules.has(Rule::IndexAsked) { end } else { 0 },
+            low_watermark: if rules.has(Rule::IndexAsked) { end } else { 0 },
             swept: before.filter(|_| floor <= cursor).map_or(floor, |known| known.swept),
             epoch: before.map_or(0, |known| known.epoch),
-            ledger,
+            recent_changes,
             open: Vec::new(),
             unread: false,
             tick: 0,
@@ -112,8 +112,9 @@ impl Knowledge {
     /// Forgets what is older than 2T.
     fn prune(&mut self) {
         let aged = self.aged;
-        for record in self.ledger.extract_if(.., |record| record.at <= aged) {
-            let known_after = if record.event == Event::Invalidated { &mut self.swept } else { &mut self.reach };
+        for record in self.recent_changes.extract_if(.., |record| record.at <= aged) {
+            let known_after =
+                if record.event == Event::Invalidated { &mut self.swept } else { &mut self.low_watermark };
             *known_after = record.at.max(*known_after);
         }
     }
@@ -122,23 +123,23 @@ impl Knowledge {
     ///
     /// `looked` is what the index said of the key, after the last sync or with it.
     pub fn trusts(&self, scenario: &Scenario, copy: &SharedCopy, looked: Option<&Index>) -> bool {
-        if self.sweeps(copy.stamp) {
+        if self.sweeps(copy.as_of) {
             return false;
         }
         let by_index = |index: &Index| {
             let floor = scenario.floor(index).max(self.swept);
-            (copy.stamp >= floor || floor <= self.aged) && scenario.is_untouched(index, copy.version, copy.stamp)
+            (copy.as_of >= floor || floor <= self.aged) && scenario.is_untouched(index, copy.version, copy.as_of)
         };
-        scenario.register == Register::L2
-            || !self.covers(scenario, copy.version, copy.stamp)
-                && copy.stamp >= self.epoch
-                && (self.has_history(copy.stamp) || looked.is_some_and(by_index))
+        scenario.source_of_truth == SourceOfTruth::L2
+            || !self.covers(scenario, copy.version, copy.as_of)
+                && copy.as_of >= self.epoch
+                && (self.has_history(copy.as_of) || looked.is_some_and(by_index))
     }
 
-    /// Whether what has happened since a position is in the ledger, or was over before it began.
-    pub fn has_history(&self, stamp: Position) -> bool {
-        let reach = self.reach.max(self.swept);
-        stamp >= reach || reach <= self.aged
+    /// Whether what has happened since a position is in the window of recent changes, or was over before it began.
+    pub fn has_history(&self, as_of: Position) -> bool {
+        let low_watermark = self.low_watermark.max(self.swept);
+        as_of >= low_watermark || low_watermark <= self.aged
     }
 
     /// Whether the index says that nothing has happened to a key since a position; `None` when it does not reach back.
@@ -149,7 +150,7 @@ impl Knowledge {
 
     /// Whether no invalidation means a copy in L1; `None` where some are forgotten that it was not compared with.
     pub fn spares(&self, rules: Rules, copy: &OwnCopy) -> Option<bool> {
-        let since = copy.stamp.max(copy.unswept);
+        let since = copy.as_of.max(copy.unswept);
         let spared = !self.sweeps(since) || !rules.has(Rule::SweepsCompared);
         let known = !spared || since >= self.swept || !rules.has(Rule::ForgottenSweeps);
         known.then_some(spared)
@@ -157,19 +158,19 @@ impl Knowledge {
 
     /// Forgets the invalidations: there were too many.
     pub fn forget_sweeps(&mut self) {
-        self.ledger.retain(|record| record.event != Event::Invalidated);
+        self.recent_changes.retain(|record| record.event != Event::Invalidated);
         self.swept = self.cursor;
     }
 
     /// Whether a known record covers a copy.
-    pub fn covers(&self, scenario: &Scenario, version: Version, stamp: Position) -> bool {
-        self.ledger.iter().any(|record| scenario.covers(record, version, stamp))
+    pub fn covers(&self, scenario: &Scenario, version: Version, as_of: Position) -> bool {
+        self.recent_changes.iter().any(|record| scenario.covers(record, version, as_of))
     }
 
     /// Whether an invalidate, closed or open, covers a copy.
-    pub fn sweeps(&self, stamp: Position) -> bool {
-        self.ledger.iter().any(|record| record.event == Event::Invalidated && record.at > stamp)
-            || self.open.iter().any(|barrier| barrier.at > stamp)
+    pub fn sweeps(&self, as_of: Position) -> bool {
+        self.recent_changes.iter().any(|record| record.event == Event::Invalidated && record.at > as_of)
+            || self.open.iter().any(|open_invalidation| open_invalidation.at > as_of)
     }
 }
 
@@ -190,15 +191,17 @@ impl Scenario {
         index.last <= since || decides == version
     }
 
-    /// Whether a record covers a copy: it came after the stamp, and is not the copy's own put.
-    pub fn covers(&self, record: &Record, version: Version, stamp: Position) -> bool {
+    /// Whether a record covers a copy: it came after the as-of position, and is not the copy's own put.
+    pub fn covers(&self, record: &Record, version: Version, as_of: Position) -> bool {
         match record.event {
             Event::Epoch | Event::Others => false,
-            Event::Invalidated => record.at > stamp,
-            Event::Changed(changed) if self.register == Register::L2 && !self.rules.has(Rule::CoverByPosition) => {
+            Event::Invalidated => record.at > as_of,
+            Event::Changed(changed)
+                if self.source_of_truth == SourceOfTruth::L2 && !self.rules.has(Rule::CoverByPosition) =>
+            {
                 changed > version
             }
-            Event::Changed(changed) => record.at > stamp && changed != version,
+            Event::Changed(changed) => record.at > as_of && changed != version,
         }
     }
 }

@@ -8,25 +8,27 @@
 //!
 //! One key, and one pattern that matches it. Two containers and a new one, each with one operation at a time, in steps
 //! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
-//! PATCH, with L3 as the register; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is acknowledged
-//! before it has removed everything (a job). A fill: a miss, a load, and a PUT that is stored only where nothing has
-//! touched the key since the miss. L3 as the register, and L2 where L3 is switched off.
+//! PATCH, with L3 as the source of truth; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is
+//! acknowledged before it has removed everything (a job). A fill: a miss, a load, and a PUT that is stored only where
+//! nothing has touched the key since the miss. L3 as the source of truth, and L2 where L3 is switched off.
 //!
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
-//! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the journal
-//! trimmed to one record or none; more records of other keys than a sync reads, also so many that the index beside the
-//! journal forgets what was before them; more invalidations than a container keeps; more outage notes than are put into
-//! the journal one by one; more than 2T without an operation under way. A freeze is a container whose turn does not come. With L2 as the register nothing may be flushed
-//! or failed over to: that loses acknowledged mutations.
+//! replica that lags behind, of all of Redis, of the journal's node or of the copies'; eviction of the copy; the
+//! journal trimmed to one record or none; more records of other keys than a sync reads, also so many that the index
+//! beside the journal forgets what was before them; more invalidations than a container keeps; more outage notes than
+//! are put into the journal one by one; more than 2T without an operation under way. A freeze is a container whose turn
+//! does not come. With L2 as the source of truth nothing may be flushed or failed over to: that loses acknowledged
+//! mutations.
 //!
 //! # What must hold
 //!
 //! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED), [P3](properties::NEVER_LOST) and
-//! [P7](properties::NEVER_PREFILLED), judged by the [history] of the register. A read after a sync must respect what was acknowledged before that sync; so Δ is zero. A
-//! read within the window, without a sync, may come at any time, and must respect what was acknowledged before the
-//! container's last sync was sent, and by itself: that is what a window of any length promises. A degraded mutation must
-//! be respected from when the outage notes were read, which is Λ.
+//! [P7](properties::NEVER_PREFILLED), judged by the [history] of the source of truth. A read after a sync must respect
+//! what was acknowledged before that sync; so Δ is zero. A read within the window, without a sync, may come at any
+//! time, and must respect what was acknowledged before the container's last sync was sent, and by itself: that is what
+//! a window of any length promises. A degraded mutation must be respected from when the outage notes were read, which
+//! is Λ.
 //!
 //! # What is not modelled
 //!
@@ -44,22 +46,22 @@
 //!
 //! | | schedule | covered by |
 //! |---|---|---|
-//! | 1 | a new container at the head with an empty ledger | `traces::t01` |
+//! | 1 | a new container at the head with an empty window of recent changes | `traces::t01` |
 //! | 2 | PUT ∥ PUT, different winners in L2 and L3 | `traces::t02` |
 //! | 3 | PUT ∥ DELETE, a late copy after the tombstone | `traces::t03` |
 //! | 4 | a slow invalidate removes a newer PUT | `traces::t04` |
 //! | 5 | a PUT lands after an invalidate's scan, its writer killed | `traces::t05` |
 //! | 6 | slow promotion ∥ invalidate | `traces::t06` |
 //! | 7 | slow promotion ∥ DELETE, the newer copy evicted | `traces::t07` |
-//! | 8 | a stamp that includes what was not read yet | `traces::t08` |
-//! | 9 | a newer PUT hides an older DELETE | `traces::t09`, unit tests of the ledger |
+//! | 8 | an as-of position that includes what was not read yet | `traces::t08` |
+//! | 9 | a newer PUT hides an older DELETE | `traces::t09`, unit tests of the window of recent changes |
 //! | 10 | a writer killed between any two steps | `traces::t10`, `protocol` |
 //! | 11 | a PUT to L1 and L2 while an older one to all is on its way | `traces::t11` |
 //! | 12 | an invalidate of L1 and L2, then the copy of L3 refused for ever | `traces::t12` |
 //! | 13 | a failover loses the tail; only the copies' node fails over | `traces::t13`, `protocol` |
 //! | 14 | one container cut off, another that never notices | `traces::t14` |
 //! | 15 | versions by a clock that is behind or ahead | no clocks here: unit tests of versions, and `degradation` in tests/it |
-//! | 16 | the ledger pruned in the middle of a request; a write delivered after a freeze | time: the scripts' tests |
+//! | 16 | the window of recent changes pruned in the middle of a request; a write delivered after a freeze | time: the scripts' tests |
 //! | 17 | own L1 filled after losing to a DELETE | `traces::t17` |
 //! | 18 | eventually consistent reads of L3 | `traces::t18` |
 //! | 19 | relative expiry and counters that revive a deleted key | data types of Redis: tests of the scripts |

@@ -24,7 +24,7 @@ impl Turn<'_> {
     }
 
     /// Ends the generation that was read, unless somebody has: its notes are not read any more, because the epoch that
-    /// begins now distrusts what they mean. Barriers of jobs belong to no generation.
+    /// begins now distrusts what they mean. Open invalidations of jobs belong to no generation.
     pub fn raise_generation(&mut self) {
         let read = self.operation().generation;
         let database = &mut self.state.database;
@@ -73,8 +73,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Remembers that the notes were read, begins an epoch if they are of a generation that the journal has not heard of,
-    /// and reads the journal.
+    /// Remembers that the notes were read, begins an epoch if they are of a generation that the journal has not heard
+    /// of, and reads the journal.
     pub fn notes_checked(&mut self) {
         let at = self.state.next_tick();
         let by_generation = self.scenario.rules.has(Rule::EpochByGeneration);

@@ -19,8 +19,8 @@ pub struct Operation {
     /// How often it has begun.
     pub tries: u8,
     /// The cursor of the sync that it began with, or that finished before L3 was read.
-    pub stamp: Position,
-    /// Whether L1 has been emptied, or doubted, since the stamp.
+    pub as_of: Position,
+    /// Whether L1 has been emptied, or doubted, since the as-of position.
     pub restarted: bool,
     /// What the index said of the key when it was last asked.
     pub looked: Option<Index>,
@@ -28,8 +28,8 @@ pub struct Operation {
     pub reachable: bool,
     /// The version of a mutation, or of the value a read has found.
     pub version: Version,
-    /// Position of the record of a mutation, and so of the barrier of an invalidate.
-    pub barrier: Position,
+    /// Position of the record of a mutation, and so of the open invalidation of an invalidate.
+    pub open_invalidation: Position,
     /// The version of the row that a PATCH has read.
     pub replaces: Version,
     /// The epoch in which an invalidate has taken its version.
@@ -124,28 +124,28 @@ pub enum Step {
     WriteCopy,
     /// Leaves a note, because Redis went away.
     LeaveNote,
-    /// Appends the barrier and opens it.
-    OpenBarrier,
+    /// Appends the record of the invalidation, which opens it.
+    RecordInvalidation,
     /// Looks for what is to be removed from L3.
     Scan,
     /// Removes from L3 what was found.
     RemoveRow,
     /// Removes the copies from L2.
     RemoveCopies,
-    /// Closes the barrier, and reads the journal.
+    /// Closes the open invalidation, and reads the journal.
     Close,
     /// Leaves a note that stays until everything is removed.
     LeaveJob,
     /// Reads the journal, and acknowledges: what is left to remove is a job's.
-    HeedJob,
-    /// Puts up the barrier of a job again.
-    RestoreBarrier,
+    LearnJob,
+    /// Puts up the open invalidation of a job again.
+    RestoreInvalidation,
     /// Deletes the note of a job that is done.
     DropJob,
     /// Says in Redis what is undone, and reads what is open.
     MarkUndone,
     /// Reads which jobs are not done.
-    HeedJobs,
+    LearnJobs,
     /// Brings the row back.
     Restore,
     /// Appends the record of an undo.
@@ -180,10 +180,10 @@ impl Step {
                 | Undo
                 | Append
                 | WriteCopy
-                | OpenBarrier
+                | RecordInvalidation
                 | RemoveCopies
                 | Close
-                | RestoreBarrier
+                | RestoreInvalidation
                 | MarkUndone
                 | RecordUndo
         )
@@ -197,12 +197,12 @@ impl Operation {
             request,
             step: Step::Sync,
             tries: 1,
-            stamp: 0,
+            as_of: 0,
             restarted: false,
             looked: None,
             reachable: true,
             version: 0,
-            barrier: 0,
+            open_invalidation: 0,
             replaces: 0,
             epoch: 0,
             seen: None,

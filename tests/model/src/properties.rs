@@ -4,7 +4,7 @@ use crate::{
     faults::Fault,
     history::{History, Versions},
     operation::Step,
-    scenario::{Register, Request, Rule, Scenario},
+    scenario::{Request, Rule, Scenario, SourceOfTruth},
     state::{Container, State, Who},
     turn::{Luck, Turn},
 };
@@ -48,7 +48,7 @@ impl Model for Scenario {
         for who in Who::ALL {
             self.actions_of(state, who, actions);
         }
-        actions.extend(state.faults(self.register).into_iter().map(Action::Fault));
+        actions.extend(state.faults(self.source_of_truth).into_iter().map(Action::Fault));
     }
 
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
@@ -148,7 +148,7 @@ impl Scenario {
 
     fn actions_of(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
         let container = &state.containers[who as usize];
-        let notes = self.register == Register::L3
+        let notes = self.source_of_truth == SourceOfTruth::L3
             && !container.cut
             && (!state.database.notes.is_empty() || state.budget.many > 0);
         let Some(operation) = &container.operation else {

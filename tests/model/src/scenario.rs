@@ -12,7 +12,7 @@ use crate::{
 
 /// The level that decides which value is the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Register {
+pub enum SourceOfTruth {
     /// DynamoDB.
     L3,
     /// Redis, where L3 is switched off.
@@ -84,23 +84,23 @@ pub enum Rule {
     ConditionalCopy,
     /// A write into L2 is followed by a look into the journal, and undone if something happened meanwhile.
     CheckAndUndo,
-    /// The stamp is the cursor of a sync that finished before L3 was read.
-    StampBeforeRead,
+    /// The as-of position is the cursor of a sync that finished before L3 was read.
+    AsOfBeforeRead,
     /// L3 is read consistently.
     ConsistentReads,
     /// Another server, or one that lost the journal, begins an epoch.
     Epoch,
     /// While an invalidate is under way, what it removes does not exist.
-    Barrier,
-    /// The register is written before the journal.
-    RegisterFirst,
-    /// The ledger keeps every record of a key, not only the newest.
-    WholeLedger,
+    OpenInvalidation,
+    /// The source of truth is written before the journal.
+    SourceOfTruthFirst,
+    /// The window of recent changes keeps every record of a key, not only the newest.
+    EveryChangeKept,
     /// An invalidate removes from L3 only what is older than itself.
     RemovalByVersion,
     /// After a mutation that Redis was not told of, a container trusts nothing before its note is in the journal.
     OwnNotesFirst,
-    /// Records cover by position also where L2 is the register, and not by version.
+    /// Records cover by position also where L2 is the source of truth, and not by version.
     CoverByPosition,
     /// An invalidate without Redis leaves its note after it has removed from L3, not before.
     NoteLast,
@@ -113,7 +113,7 @@ pub enum Rule {
     EpochByGeneration,
     /// An invalidate of L1 and L2 removes the markers in L3 of what it removes from L2.
     MarkersGo,
-    /// An invalidate that finds its barrier gone begins anew.
+    /// An invalidate that finds its open invalidation gone begins anew.
     CloseChecks,
     /// An invalidate closes others with it only where they are older.
     PassesOlder,
@@ -122,7 +122,7 @@ pub enum Rule {
     /// An invalidate that is acknowledged before everything is removed leaves a note that stays until it is.
     JobNote,
     /// Whoever acknowledges such an invalidate has read its record.
-    HeedOwnJob,
+    LearnOwnJob,
     /// A new epoch has the notes read before anything is trusted.
     EpochReadsNotes,
     /// Whoever cannot reach Redis reads the notes of jobs before L3.
@@ -182,11 +182,11 @@ pub enum Rule {
     /// An invalidate without Redis looks again where something has taken the place of what it saw.
     LooksAgain,
     /// A container that has not read the journal up to the position of a read syncs for it.
-    PositionHeeded,
+    PositionHonoured,
     /// The position of a mutation is where its record is, and not where it began.
     PositionOfRecord,
-    /// What has no record that is known sends whoever was told of it to the register.
-    UnrecordedByRegister,
+    /// What has no record that is known sends whoever was told of it to the source of truth.
+    UnrecordedBySourceOfTruth,
 }
 
 /// The rules in force: all, or all but one.
@@ -207,14 +207,15 @@ impl Rules {
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// Which level decides.
-    pub register: Register,
+    pub source_of_truth: SourceOfTruth,
     /// The rules in force.
     pub rules: Rules,
     /// What A, B and the new container are asked for, in this order.
     pub scripts: [Vec<Request>; 3],
     /// What may go wrong.
     pub budget: Budget,
-    /// Whether the value that stands in the register at the start has copies above it, in the L1 of A and B as well.
+    /// Whether the value that stands in the source of truth at the start has copies above it, in the L1 of A and B as
+    /// well.
     pub warm: bool,
     /// What stands in L3 at the start instead of a value, if there is none.
     pub instead: Option<Option<Content>>,
@@ -227,10 +228,10 @@ pub const FIRST: Version = 2 * GAP;
 
 impl Scenario {
     /// A run with a value in every level at the start, no requests and no faults.
-    pub fn new(register: Register) -> Scenario {
+    pub fn new(source_of_truth: SourceOfTruth) -> Scenario {
         let scripts = [Vec::new(), Vec::new(), Vec::new()];
         Scenario {
-            register,
+            source_of_truth,
             rules: Rules::default(),
             scripts,
             budget: Budget::default(),
@@ -268,7 +269,7 @@ impl Scenario {
         self
     }
 
-    /// Starts with the value in the register only.
+    /// Starts with the value in the source of truth only.
     #[must_use]
     pub fn cold(mut self) -> Scenario {
         self.warm = false;
@@ -291,8 +292,8 @@ impl Scenario {
     pub fn start(&self) -> State {
         let journal =
             vec![Record { at: GAP, event: Event::Epoch }, Record { at: 3 * GAP, event: Event::Changed(FIRST) }];
-        let with_l3 = self.register == Register::L3;
-        let copy = Some(SharedCopy { version: FIRST, stamp: GAP, gone: false }).filter(|_| self.warm || !with_l3);
+        let with_l3 = self.source_of_truth == SourceOfTruth::L3;
+        let copy = Some(SharedCopy { version: FIRST, as_of: GAP, gone: false }).filter(|_| self.warm || !with_l3);
         let content = self.instead.unwrap_or(Some(Content::Value)).filter(|_| with_l3);
         let row = content.map(|content| Row { version: FIRST, content });
         let database = Database { row, ..Database::default() };
@@ -326,9 +327,9 @@ impl Scenario {
         // It has read the journal since the epoch began.
         let empty = Some(Index { floor: GAP, ..Index::default() });
         let before = Redis { journal: redis.journal[..1].to_vec(), index: empty, ..redis.clone() };
-        let (began, _) = Knowledge::learn(None, &before, self.register, GAP, Rules::default());
-        let (knowledge, _) = Knowledge::learn(Some(&began), redis, self.register, 3 * GAP, Rules::default());
-        let memory = OwnCopy { version: FIRST, stamp: GAP, read: Floor::default(), unswept: 3 * GAP, doubt: None };
+        let (began, _) = Knowledge::learn(None, &before, self.source_of_truth, GAP, Rules::default());
+        let (knowledge, _) = Knowledge::learn(Some(&began), redis, self.source_of_truth, 3 * GAP, Rules::default());
+        let memory = OwnCopy { version: FIRST, as_of: GAP, read: Floor::default(), unswept: 3 * GAP, doubt: None };
         Container {
             script: self.scripts[index].clone(),
             knowledge: Some(knowledge),

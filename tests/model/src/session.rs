@@ -4,7 +4,7 @@
 use crate::{
     history::Floor,
     operation::Step,
-    scenario::{Register, Rule},
+    scenario::{Rule, SourceOfTruth},
     state::{Event, Position, Version, Who},
     turn::Turn,
 };
@@ -28,7 +28,7 @@ impl Turn<'_> {
         }
         let by_record = self.scenario.rules.has(Rule::PositionOfRecord);
         let operation = self.operation();
-        let at = if by_record { operation.barrier } else { operation.stamp };
+        let at = if by_record { operation.open_invalidation } else { operation.as_of };
         let session = &mut self.state.session;
         session.floor.raise(Floor { present: false, ..outdated });
         if degraded {
@@ -44,7 +44,7 @@ impl Turn<'_> {
             return;
         }
         let recorded = self.knowledge().and_then(|knowledge| {
-            let mut own = knowledge.ledger.iter().filter(|record| record.event == Event::Changed(version));
+            let mut own = knowledge.recent_changes.iter().filter(|record| record.event == Event::Changed(version));
             own.next().map(|record| record.at)
         });
         let outdated = self.state.history.outdated;
@@ -67,19 +67,19 @@ impl Turn<'_> {
         let container = self.container();
         let cursor = container.knowledge.as_ref().map_or(0, |knowledge| knowledge.cursor);
         let is_known = cursor >= session.at && !session.unrecorded;
-        container.may_skip_sync(rules) && (is_known || !rules.has(Rule::PositionHeeded))
+        container.may_skip_sync(rules) && (is_known || !rules.has(Rule::PositionHonoured))
     }
 
     /// Goes on with a read of theirs after the sync, where the journal may not tell of all that they have seen: by the
-    /// register itself. Returns whether it is so.
-    pub fn reads_register(&mut self) -> bool {
+    /// source of truth itself. Returns whether it is so.
+    pub fn reads_source_of_truth(&mut self) -> bool {
         let must = self.operation().in_session && self.state.session.unrecorded;
-        if !must || !self.scenario.rules.has(Rule::UnrecordedByRegister) {
+        if !must || !self.scenario.rules.has(Rule::UnrecordedBySourceOfTruth) {
             return false;
         }
-        self.next(match self.scenario.register {
-            Register::L3 => Step::ReadJobs,
-            Register::L2 => Step::ReadCopy,
+        self.next(match self.scenario.source_of_truth {
+            SourceOfTruth::L3 => Step::ReadJobs,
+            SourceOfTruth::L2 => Step::ReadCopy,
         });
         true
     }

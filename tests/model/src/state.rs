@@ -66,8 +66,8 @@ pub struct Redis {
     pub journal: Vec<Record>,
     /// What the journal's slot knows beside it; a flush takes it.
     pub meta: Option<Meta>,
-    /// Barriers that are not finished.
-    pub open: Vec<Barrier>,
+    /// Open invalidations that are not finished.
+    pub open: Vec<OpenInvalidation>,
     /// The index beside the journal; `None` when it is lost.
     pub index: Option<Index>,
     /// Positions of those that later ones closed.
@@ -132,7 +132,7 @@ pub enum Event {
 
 /// An invalidate that has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Barrier {
+pub struct OpenInvalidation {
     /// Position of its record.
     pub at: Position,
     /// Everything below this version is removed.
@@ -147,8 +147,8 @@ pub struct SharedCopy {
     /// Which mutation it comes from.
     pub version: Version,
     /// The position at which it was current.
-    pub stamp: Position,
-    /// A tombstone, which only stands where L2 is the register.
+    pub as_of: Position,
+    /// A tombstone, which only stands where L2 is the source of truth.
     pub gone: bool,
 }
 
@@ -229,8 +229,8 @@ pub struct OwnCopy {
     /// Which mutation it comes from.
     pub version: Version,
     /// The position at which it was current.
-    pub stamp: Position,
-    /// What had been acknowledged when the register itself was asked for it.
+    pub as_of: Position,
+    /// What had been acknowledged when the source of truth itself was asked for it.
     pub read: Floor,
     /// It was compared with every invalidation up to this position.
     pub unswept: Position,

@@ -4,7 +4,7 @@ use crate::{
     history::Floor,
     knowledge::Knowledge,
     operation::{MOST_TRIES, Operation, Step},
-    scenario::{Register, Request, Rule, Scenario},
+    scenario::{Request, Rule, Scenario, SourceOfTruth},
     state::{Container, Event, Meta, OwnCopy, Position, Redis, State, Version, Who},
 };
 
@@ -97,17 +97,17 @@ impl Turn<'_> {
             Step::Append => self.append(),
             Step::WriteCopy => self.write_copy(),
             Step::LeaveNote => self.leave_note(),
-            Step::OpenBarrier => self.open_barrier(),
+            Step::RecordInvalidation => self.record_invalidation(),
             Step::Scan => self.scan(),
             Step::RemoveRow => self.remove_row(),
             Step::RemoveCopies => self.remove_copies(),
             Step::Close => self.close(),
             Step::LeaveJob => self.leave_job(),
-            Step::HeedJob => self.heed_job(),
-            Step::RestoreBarrier => self.restore_barrier(),
+            Step::LearnJob => self.learn_job(),
+            Step::RestoreInvalidation => self.restore_invalidation(),
             Step::DropJob => self.drop_job(),
             Step::MarkUndone => self.mark_undone(),
-            Step::HeedJobs => self.heed_jobs(),
+            Step::LearnJobs => self.learn_jobs(),
             Step::Restore => self.restore(),
             Step::RecordUndo => self.record_undo(),
             Step::Miss => self.miss(),
@@ -131,7 +131,7 @@ impl Turn<'_> {
         }
         let unread = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
         let must = unread || self.container().owes_notes;
-        if self.scenario.register == Register::L3 && (must || self.luck == Luck::NotesDue) {
+        if self.scenario.source_of_truth == SourceOfTruth::L3 && (must || self.luck == Luck::NotesDue) {
             return self.next(Step::ReadNotes);
         }
         self.go_on();
@@ -139,8 +139,8 @@ impl Turn<'_> {
 
     /// What follows on the first sync, and on the notes if they were read.
     pub fn go_on(&mut self) {
-        self.restamp();
-        if self.reads_register() {
+        self.renew_as_of();
+        if self.reads_source_of_truth() {
             return;
         }
         match self.operation().request {
@@ -156,7 +156,7 @@ impl Turn<'_> {
     /// The sync did not answer, or what it said could not be taken in.
     pub fn start_without_redis(&mut self) {
         self.operation().reachable = false;
-        if self.scenario.register == Register::L2 {
+        if self.scenario.source_of_truth == SourceOfTruth::L2 {
             return self.end();
         }
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
@@ -173,11 +173,11 @@ impl Turn<'_> {
         }
     }
 
-    /// Stamps the operation with the cursor.
-    pub fn restamp(&mut self) {
-        let stamp = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
+    /// Takes the cursor for the as-of position of the operation.
+    pub fn renew_as_of(&mut self) {
+        let as_of = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
         let operation = self.operation();
-        operation.stamp = stamp;
+        operation.as_of = as_of;
         operation.restarted = false;
     }
 
@@ -189,8 +189,8 @@ impl Turn<'_> {
         self.begin_epoch();
         let State { redis, history, tick, containers, .. } = &mut *self.state;
         let container = &mut containers[self.who as usize];
-        let Scenario { register, rules, .. } = *self.scenario;
-        let (knowledge, news) = Knowledge::learn(container.knowledge.as_ref(), redis, register, *tick, rules);
+        let Scenario { source_of_truth, rules, .. } = *self.scenario;
+        let (knowledge, delta) = Knowledge::learn(container.knowledge.as_ref(), redis, source_of_truth, *tick, rules);
         container.knowledge = Some(knowledge);
         if std::mem::take(&mut container.flooded) {
             container.knowledge.iter_mut().for_each(Knowledge::forget_sweeps);
@@ -199,16 +199,16 @@ impl Turn<'_> {
         container.synced.raise(redis.meta.and_then(|meta| meta.notes).unwrap_or_default());
         let scenario = self.scenario;
         // An invalidation waits for the copy to be asked for.
-        let mut changes = news.records.iter().filter(|record| record.event != Event::Invalidated);
-        let covered = |copy: &OwnCopy| changes.any(|record| scenario.covers(record, copy.version, copy.stamp));
-        if news.clear || container.memory.as_ref().is_some_and(covered) {
+        let mut changes = delta.records.iter().filter(|record| record.event != Event::Invalidated);
+        let covered = |copy: &OwnCopy| changes.any(|record| scenario.covers(record, copy.version, copy.as_of));
+        if delta.clear || container.memory.as_ref().is_some_and(covered) {
             container.memory = None;
         }
-        if let Some(cursor) = news.gap.filter(|_| rules.has(Rule::Doubt)) {
+        if let Some(cursor) = delta.gap.filter(|_| rules.has(Rule::Doubt)) {
             container.memory = container.memory.map(|copy| copy.doubted(cursor));
         }
         if let Some(operation) = &mut container.operation {
-            operation.restarted |= news.clear || news.gap.is_some();
+            operation.restarted |= delta.clear || delta.gap.is_some();
             operation.looked = redis.index;
         }
         true
@@ -244,17 +244,17 @@ impl Turn<'_> {
         Some(reply)
     }
 
-    /// Fills L1, unless something has happened since the stamp.
-    pub fn fill(&mut self, version: Version, stamp: Position, read: Floor) {
+    /// Fills L1, unless something has happened since the as-of position.
+    pub fn fill(&mut self, version: Version, as_of: Position, read: Floor) {
         let (scenario, restarted) = (self.scenario, self.operation().restarted);
         let uncertain = |knowledge: &Knowledge| {
-            knowledge.covers(scenario, version, stamp)
-                || knowledge.sweeps(stamp)
-                || scenario.register == Register::L3 && stamp < knowledge.epoch
+            knowledge.covers(scenario, version, as_of)
+                || knowledge.sweeps(as_of)
+                || scenario.source_of_truth == SourceOfTruth::L3 && as_of < knowledge.epoch
         };
         if !restarted && !self.knowledge().is_some_and(uncertain) {
             let unswept = self.knowledge().map_or(0, |knowledge| knowledge.cursor);
-            self.container().memory = Some(OwnCopy { version, stamp, read, unswept, doubt: None });
+            self.container().memory = Some(OwnCopy { version, as_of, read, unswept, doubt: None });
         }
     }
 

@@ -1,8 +1,9 @@
-//! Undo: the newest values that an invalidation has removed are brought back, where nothing else has touched them since.
+//! Undo: the newest values that an invalidation has removed are brought back, where nothing else has touched them
+//! since.
 //!
-//! It brings back as the version just above that of the invalidation (the newest, where that has begun anew), so that whatever else ends a value, and began before
-//! or after, is to it what it would have been to the value: what is older has taken the body from the tombstone or is
-//! waited for, what is newer replaces or removes what was brought back.
+//! It brings back as the version just above that of the invalidation (the newest, where that has begun anew), so that
+//! whatever else ends a value, and began before or after, is to it what it would have been to the value: what is older
+//! has taken the body from the tombstone or is waited for, what is newer replaces or removes what was brought back.
 
 use crate::{
     history::Floor,
@@ -32,14 +33,17 @@ impl Turn<'_> {
             version if version == undone => rules.has(Rule::UndoAfterClose),
             version => version < undone && rules.has(Rule::UndoAfterOlder),
         };
-        if self.knowledge().is_none_or(|known| known.open.iter().any(|barrier| blocks(barrier.version))) {
+        if self
+            .knowledge()
+            .is_none_or(|known| known.open.iter().any(|open_invalidation| blocks(open_invalidation.version)))
+        {
             return self.end();
         }
-        self.next(Step::HeedJobs);
+        self.next(Step::LearnJobs);
     }
 
     /// Reads which jobs are not done: Redis may have lost what they hold open.
-    pub fn heed_jobs(&mut self) {
+    pub fn learn_jobs(&mut self) {
         let undone = self.operation().version;
         let older = self.state.database.oldest_job().is_some_and(|job| job <= undone);
         if older && self.scenario.rules.has(Rule::UndoReadsJobs) {
@@ -122,8 +126,8 @@ impl State {
         self.history.shelve_below(version, |own| undoable.contains(&(own, who)))
     }
 
-    /// The value `born` is back, which the invalidation `by` removed if it was the one that is undone, as `restored`. It is as forbidden as whatever else
-    /// has ended it says.
+    /// The value `born` is back, which the invalidation `by` removed if it was the one that is undone, as `restored`.
+    /// It is as forbidden as whatever else has ended it says.
     fn land_undo(&mut self, born: Version, by: Option<Version>, restored: Version) {
         let shelved = self.history.shelved.filter(|shelved| Some(shelved.by) == by);
         let name = shelved.map_or(born, |shelved| shelved.name);

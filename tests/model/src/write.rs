@@ -1,10 +1,10 @@
-//! PUT, PATCH and DELETE: the register, the journal, L2 (or L2, the journal where L2 is the register), a look into the
-//! journal, own L1, and then the answer.
+//! PUT, PATCH and DELETE: the source of truth, the journal, L2 (or L2, the journal where L2 is the source of truth), a
+//! look into the journal, own L1, and then the answer.
 
 use crate::{
     history::Floor,
     operation::Step,
-    scenario::{Register, Request, Rule},
+    scenario::{Request, Rule, SourceOfTruth},
     state::{Content, Event, Note, Row, SharedCopy, State, Version},
     turn::Turn,
 };
@@ -14,10 +14,10 @@ impl Turn<'_> {
     pub fn write_synced(&mut self) {
         let version = self.draw();
         self.operation().version = version;
-        let first = match self.scenario.register {
-            _ if !self.scenario.rules.has(Rule::RegisterFirst) => Step::Append,
-            Register::L3 => Step::WriteRow,
-            Register::L2 => Step::WriteCopy,
+        let first = match self.scenario.source_of_truth {
+            _ if !self.scenario.rules.has(Rule::SourceOfTruthFirst) => Step::Append,
+            SourceOfTruth::L3 => Step::WriteRow,
+            SourceOfTruth::L2 => Step::WriteCopy,
         };
         self.next(first);
     }
@@ -27,7 +27,7 @@ impl Turn<'_> {
         if !self.put_row() {
             return self.again(Step::Sync);
         }
-        let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
+        let journal_first = !self.scenario.rules.has(Rule::SourceOfTruthFirst);
         self.next(if journal_first { Step::WriteCopy } else { Step::Append });
     }
 
@@ -99,7 +99,7 @@ impl Turn<'_> {
     /// Reads what a PATCH is to replace. Where there is nothing, or an invalidation is about to remove it, it ends.
     pub fn read_patched(&mut self) {
         let row = self.newest_row().filter(|row| row.content == Content::Value);
-        let (Some(row), Register::L3) = (row, self.scenario.register) else { return self.end() };
+        let (Some(row), SourceOfTruth::L3) = (row, self.scenario.source_of_truth) else { return self.end() };
         let generation = self.state.database.generation;
         let operation = self.operation();
         (operation.replaces, operation.generation) = (row.version, generation);
@@ -131,32 +131,32 @@ impl Turn<'_> {
             return self.redis_went_away();
         }
         if self.scenario.session {
-            self.operation().barrier = at;
+            self.operation().open_invalidation = at;
         }
-        if !self.scenario.rules.has(Rule::StampBeforeRead) {
-            self.operation().stamp = at;
+        if !self.scenario.rules.has(Rule::AsOfBeforeRead) {
+            self.operation().as_of = at;
         }
-        let journal_first = !self.scenario.rules.has(Rule::RegisterFirst);
-        self.next(match self.scenario.register {
-            Register::L3 if journal_first => Step::WriteRow,
-            Register::L2 if !journal_first => Step::Check,
+        let journal_first = !self.scenario.rules.has(Rule::SourceOfTruthFirst);
+        self.next(match self.scenario.source_of_truth {
+            SourceOfTruth::L3 if journal_first => Step::WriteRow,
+            SourceOfTruth::L2 if !journal_first => Step::Check,
             _ => Step::WriteCopy,
         });
     }
 
     /// Writes the copy in L2, or removes what is older.
     pub fn write_copy(&mut self) {
-        match self.scenario.register {
-            Register::L3 => self.write_copy_above_l3(),
-            Register::L2 => self.write_copy_as_register(),
+        match self.scenario.source_of_truth {
+            SourceOfTruth::L3 => self.write_copy_above_l3(),
+            SourceOfTruth::L2 => self.write_copy_as_source_of_truth(),
         }
     }
 
     fn write_copy_above_l3(&mut self) {
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
-        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
-        let copy = SharedCopy { version, stamp, gone: false };
+        let (request, version, as_of) = (operation.request, operation.version, operation.as_of);
+        let copy = SharedCopy { version, as_of, gone: false };
         let sent = self.redis(|redis| match request {
             Request::Delete => redis.remove_older(version),
             _ => drop(redis.store(copy, None, conditional)),
@@ -167,11 +167,11 @@ impl Turn<'_> {
         self.written();
     }
 
-    fn write_copy_as_register(&mut self) {
+    fn write_copy_as_source_of_truth(&mut self) {
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
         let gone = operation.request == Request::Delete;
-        let copy = SharedCopy { version: operation.version, stamp: operation.stamp, gone };
+        let copy = SharedCopy { version: operation.version, as_of: operation.as_of, gone };
         let mut stored = false;
         let reply = self.redis(|redis| stored = redis.store(copy, None, conditional));
         if stored {
@@ -185,7 +185,7 @@ impl Turn<'_> {
         if !stored {
             return self.again(Step::Sync);
         }
-        if self.scenario.rules.has(Rule::RegisterFirst) { self.next(Step::Append) } else { self.written() }
+        if self.scenario.rules.has(Rule::SourceOfTruthFirst) { self.next(Step::Append) } else { self.written() }
     }
 
     fn written(&mut self) {
@@ -209,18 +209,18 @@ impl Turn<'_> {
         if self.operation().request == Request::Delete {
             return self.finish_write(false);
         }
-        match (unchanged, self.scenario.register) {
+        match (unchanged, self.scenario.source_of_truth) {
             (true, _) => self.finish_write(true),
-            (false, Register::L3) => self.next(Step::Undo),
-            (false, Register::L2) => self.overtaken(),
+            (false, SourceOfTruth::L3) => self.next(Step::Undo),
+            (false, SourceOfTruth::L2) => self.overtaken(),
         }
     }
 
     /// Takes back what was written into L2.
     pub fn undo(&mut self) {
         let operation = self.operation();
-        let (request, version, stamp) = (operation.request, operation.version, operation.stamp);
-        let undone = self.redis(|redis| redis.undo(version, stamp)).is_some();
+        let (request, version, as_of) = (operation.request, operation.version, operation.as_of);
+        let undone = self.redis(|redis| redis.undo(version, as_of)).is_some();
         match request {
             Request::Get => self.answer(Some(version)),
             Request::Fill if undone => self.finish_write(false),
@@ -231,19 +231,19 @@ impl Turn<'_> {
 
     /// Something happened meanwhile: a PUT overtaken by an invalidate, or with no value in L3, begins again.
     fn overtaken(&mut self) {
-        let register = self.scenario.register;
-        let (request, stamp) = (self.operation().request, self.operation().stamp);
-        let again = request == Request::PutAbove && register == Register::L3
-            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(stamp) || stamp < knowledge.swept);
+        let source_of_truth = self.scenario.source_of_truth;
+        let (request, as_of) = (self.operation().request, self.operation().as_of);
+        let again = request == Request::PutAbove && source_of_truth == SourceOfTruth::L3
+            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(as_of) || as_of < knowledge.swept);
         if again { self.again(Step::Sync) } else { self.finish_write(false) }
     }
 
     fn finish_write(&mut self, fill: bool) {
         let operation = self.operation();
-        let (version, stamp) = (operation.version, operation.stamp);
+        let (version, as_of) = (operation.version, operation.as_of);
         self.container().memory = None;
         if fill {
-            self.fill(version, stamp, Floor::default());
+            self.fill(version, as_of, Floor::default());
         }
         self.acknowledge(false);
         self.end();
@@ -251,9 +251,9 @@ impl Turn<'_> {
 
     /// Redis did not answer a PUT or DELETE under way.
     fn redis_went_away(&mut self) {
-        match self.scenario.register {
-            Register::L3 => self.next(Step::ReadGeneration),
-            Register::L2 => self.end(),
+        match self.scenario.source_of_truth {
+            SourceOfTruth::L3 => self.next(Step::ReadGeneration),
+            SourceOfTruth::L2 => self.end(),
         }
     }
 
@@ -292,7 +292,7 @@ impl Turn<'_> {
     pub fn version_without_redis(&mut self) -> Version {
         let head = self.state.database.row.map_or(0, |row| row.version);
         let known = self.knowledge().map_or(0, |knowledge| {
-            let open = knowledge.open.iter().map(|barrier| barrier.version).max();
+            let open = knowledge.open.iter().map(|open_invalidation| open_invalidation.version).max();
             knowledge.tick.max(open.unwrap_or(0))
         });
         let jobs = if self.scenario.rules.has(Rule::VersionAboveJobs) { self.state.database.newest_job() } else { 0 };
@@ -311,8 +311,8 @@ impl State {
         self.history.put(version, present)
     }
 
-    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates. Every job that has not ended means
-    /// the value, and so what is made of it.
+    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates. Every job that has not ended
+    /// means the value, and so what is made of it.
     pub fn land_patch(&mut self, before: Version, version: Version) -> Floor {
         self.floors(&mut |floor| floor.inherit(before, version));
         let present = self.history.current == Some(before) && self.shows(version, true);
@@ -325,10 +325,14 @@ impl State {
     /// Whether nothing that is open hides a value.
     fn shows(&self, version: Version, overlaps_job: bool) -> bool {
         let jobs = self.database.newest_job();
-        let open = self.redis.open.iter().filter(|barrier| barrier.database && barrier.version > jobs);
-        let barrier = open.map(|barrier| barrier.version).max().unwrap_or(0);
+        let open = self
+            .redis
+            .open
+            .iter()
+            .filter(|open_invalidation| open_invalidation.database && open_invalidation.version > jobs);
+        let open_invalidation = open.map(|open_invalidation| open_invalidation.version).max().unwrap_or(0);
         let job = if overlaps_job { jobs } else { 0 };
-        version >= barrier.max(job)
+        version >= open_invalidation.max(job)
     }
 
     /// A removal of everything below `version` takes effect. Returns what it outdates.

@@ -14,7 +14,7 @@ pub const NO_FAULTS: Budget =
 /// Visits every state and asserts that all properties hold.
 #[track_caller]
 pub fn holds(scenario: Scenario) {
-    let name = format!("{:?} {:?} {:?}", scenario.register, scenario.scripts, scenario.budget);
+    let name = format!("{:?} {:?} {:?}", scenario.source_of_truth, scenario.scripts, scenario.budget);
     let checker = scenario.checker().threads(1).spawn_bfs().join();
     if let Some((property, path)) = checker.discoveries().into_iter().next() {
         panic!("{name}\n{property} is broken by\n{}", schedule(path));
@@ -25,7 +25,8 @@ pub fn holds(scenario: Scenario) {
 /// Asserts that a property is broken in some state, by whatever way leads there first.
 #[track_caller]
 pub fn breaks(scenario: Scenario, property: &'static str) {
-    let name = format!("{:?} {:?} {:?} {:?}", scenario.register, scenario.scripts, scenario.budget, scenario.rules);
+    let name =
+        format!("{:?} {:?} {:?} {:?}", scenario.source_of_truth, scenario.scripts, scenario.budget, scenario.rules);
     let found = HasDiscoveries::AnyOf([property].into());
     let checker = scenario.checker().threads(1).finish_when(found).spawn_bfs().join();
     assert!(checker.discovery(property).is_some(), "{name}\nnothing breaks {property}");

@@ -1,10 +1,11 @@
-//! P7: a fill is stored only where nothing has touched the key since its miss. Every rule of it, and what breaks without.
+//! P7: a fill is stored only where nothing has touched the key since its miss. Every rule of it, and what breaks
+//! without.
 
 use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_LOST, NEVER_PREFILLED},
-    scenario::{Register, Request, Request::*, Rule, Scenario},
+    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
     state::Content,
 };
 
@@ -12,7 +13,7 @@ const OTHERS: [Request; 7] = [Get, Put, PutAbove, Delete, Invalidate, Invalidate
 
 /// Nothing in L3, or the tombstone of something.
 fn empty() -> [Scenario; 2] {
-    [None, Some(Content::Gone)].map(|row| Scenario::new(Register::L3).without_value(row))
+    [None, Some(Content::Gone)].map(|row| Scenario::new(SourceOfTruth::L3).without_value(row))
 }
 
 fn fills_hold(budget: Budget) {

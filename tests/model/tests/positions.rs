@@ -4,17 +4,17 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{Register, Request, Request::*, Rule, Scenario},
+    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
 };
 
 const MUTATIONS: [Request; 7] = [Put, PutAbove, Patch, Delete, Invalidate, InvalidateAbove, InvalidateAsJob];
 
 fn with_l3() -> Scenario {
-    Scenario::new(Register::L3).in_session()
+    Scenario::new(SourceOfTruth::L3).in_session()
 }
 
 fn without_l3() -> Scenario {
-    Scenario::new(Register::L2).in_session()
+    Scenario::new(SourceOfTruth::L2).in_session()
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn positions_outlive_faults() {
 #[test]
 fn who_is_behind_syncs() {
     for scenario in [with_l3(), without_l3()] {
-        needs(Rule::PositionHeeded, scenario.clone().ask(&[Put], &[], &[]), NEVER_STALE);
-        needs(Rule::PositionHeeded, scenario.clone().ask(&[Delete], &[], &[]), NEVER_RESURRECTED);
-        needs(Rule::PositionHeeded, scenario.ask(&[Invalidate], &[], &[]), NEVER_RESURRECTED);
+        needs(Rule::PositionHonoured, scenario.clone().ask(&[Put], &[], &[]), NEVER_STALE);
+        needs(Rule::PositionHonoured, scenario.clone().ask(&[Delete], &[], &[]), NEVER_RESURRECTED);
+        needs(Rule::PositionHonoured, scenario.ask(&[Invalidate], &[], &[]), NEVER_RESURRECTED);
     }
 }
 
@@ -86,8 +86,8 @@ fn the_position_is_that_of_the_record() {
 
 /// What Redis was not told of, and what was read before it was told.
 #[test]
-fn what_has_no_record_sends_to_the_register() {
+fn what_has_no_record_sends_to_the_source_of_truth() {
     let cut = Budget { cut: 1, ..NO_FAULTS };
-    needs(Rule::UnrecordedByRegister, with_l3().ask(&[Put], &[], &[]).with(cut), NEVER_STALE);
-    needs(Rule::UnrecordedByRegister, with_l3().ask(&[Delete], &[], &[]).with(cut), NEVER_RESURRECTED);
+    needs(Rule::UnrecordedBySourceOfTruth, with_l3().ask(&[Put], &[], &[]).with(cut), NEVER_STALE);
+    needs(Rule::UnrecordedBySourceOfTruth, with_l3().ask(&[Delete], &[], &[]).with(cut), NEVER_RESURRECTED);
 }

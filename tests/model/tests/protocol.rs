@@ -6,7 +6,7 @@
 use crate::check::holds;
 use strata_model::{
     faults::Budget,
-    scenario::{Register, Request, Scenario},
+    scenario::{Request, Scenario, SourceOfTruth},
 };
 
 const OPERATIONS: [Request; 6] =
@@ -17,9 +17,9 @@ fn pairs() -> impl Iterator<Item = [Request; 2]> {
 }
 
 fn pairs_hold(budget: Budget, new: &[Request]) {
-    for register in [Register::L3, Register::L2] {
+    for source_of_truth in [SourceOfTruth::L3, SourceOfTruth::L2] {
         for [a, b] in pairs() {
-            let scenario = Scenario::new(register).ask(&[a], &[b], new).with(budget);
+            let scenario = Scenario::new(source_of_truth).ask(&[a], &[b], new).with(budget);
             holds(scenario.clone());
             holds(scenario.cold());
         }
@@ -97,13 +97,13 @@ fn a_patch_and_another_operation() {
     ];
     for budget in budgets {
         for other in OPERATIONS.into_iter().chain([Request::Patch, Request::InvalidateAsJob]) {
-            let scenario = Scenario::new(Register::L3).ask(&[Request::Patch], &[other], &[]).with(budget);
+            let scenario = Scenario::new(SourceOfTruth::L3).ask(&[Request::Patch], &[other], &[]).with(budget);
             holds(scenario.clone());
             holds(scenario.cold());
         }
     }
     for other in OPERATIONS.into_iter().chain([Request::Patch]) {
-        holds(Scenario::new(Register::L3).ask(&[Request::Patch], &[other], &[Request::Get]));
+        holds(Scenario::new(SourceOfTruth::L3).ask(&[Request::Patch], &[other], &[Request::Get]));
     }
 }
 
@@ -119,8 +119,8 @@ fn a_container_that_goes_on() {
         (Request::Delete, Request::Put, Request::Get),
         (Request::Invalidate, Request::Put, Request::Get),
     ] {
-        for register in [Register::L3, Register::L2] {
-            holds(Scenario::new(register).ask(&[first, then], &[other], &[Request::Get]));
+        for source_of_truth in [SourceOfTruth::L3, SourceOfTruth::L2] {
+            holds(Scenario::new(source_of_truth).ask(&[first, then], &[other], &[Request::Get]));
         }
     }
 }
@@ -142,22 +142,23 @@ fn a_job_and_another_operation() {
     ];
     for budget in budgets {
         for other in [Request::Get, Request::Put, Request::Delete, Request::Invalidate, Request::InvalidateAsJob] {
-            let scenario = Scenario::new(Register::L3).ask(&[Request::InvalidateAsJob], &[other], &[]).with(budget);
+            let scenario =
+                Scenario::new(SourceOfTruth::L3).ask(&[Request::InvalidateAsJob], &[other], &[]).with(budget);
             holds(scenario.clone());
             holds(scenario.cold());
         }
     }
 }
 
-/// One that is left behind, and one that takes its place or finishes what it left. No other operation, for what a kill in
-/// the middle of a write into L2 leaves is what V is for.
+/// One that is left behind, and one that takes its place or finishes what it left. No other operation, for what a kill
+/// in the middle of a write into L2 leaves is what V is for.
 #[test]
 fn an_invalidate_that_another_finishes() {
     let (both, upper) = (Request::Invalidate, Request::InvalidateAbove);
     let budget = Budget { crash: 1, age: 1, ..Budget::default() };
     for [first, second] in [[both, both], [upper, both], [both, upper], [Request::InvalidateAsJob, both]] {
-        holds(Scenario::new(Register::L3).ask(&[first], &[second], &[]).with(budget));
-        holds(Scenario::new(Register::L3).ask(&[first, both], &[second], &[]).with(budget));
+        holds(Scenario::new(SourceOfTruth::L3).ask(&[first], &[second], &[]).with(budget));
+        holds(Scenario::new(SourceOfTruth::L3).ask(&[first, both], &[second], &[]).with(budget));
     }
 }
 
@@ -180,7 +181,7 @@ fn two_faults() {
             Budget { busy: 1, crash: 1, ..Budget::default() },
             Budget { busy: 1, age: 1, evict: 1, ..Budget::default() },
         ] {
-            holds(Scenario::new(Register::L3).cold().ask(&[a], &[b], &[]).with(budget));
+            holds(Scenario::new(SourceOfTruth::L3).cold().ask(&[a], &[b], &[]).with(budget));
         }
     }
 }

@@ -4,15 +4,15 @@ use crate::check::{NO_FAULTS, breaks, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_LOST, NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{Register, Request::*, Rule, Scenario},
+    scenario::{Request::*, Rule, Scenario, SourceOfTruth},
 };
 
 fn with_l3() -> Scenario {
-    Scenario::new(Register::L3)
+    Scenario::new(SourceOfTruth::L3)
 }
 
 fn without_l3() -> Scenario {
-    Scenario::new(Register::L2)
+    Scenario::new(SourceOfTruth::L2)
 }
 
 /// A gap: more records than a sync reads.
@@ -89,10 +89,10 @@ fn a_write_into_l2_is_checked_and_undone() {
 }
 
 #[test]
-fn the_stamp_is_older_than_the_read() {
+fn the_as_of_position_is_older_than_the_read() {
     let budget = Budget { evict: 1, ..NO_FAULTS };
-    needs(Rule::StampBeforeRead, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
-    needs(Rule::StampBeforeRead, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+    needs(Rule::AsOfBeforeRead, with_l3().cold().ask(&[Put], &[Get], &[]).with(budget), NEVER_STALE);
+    needs(Rule::AsOfBeforeRead, with_l3().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
 }
 
 #[test]
@@ -111,19 +111,19 @@ fn a_server_that_lost_something_begins_an_epoch() {
 
 #[test]
 fn what_is_being_invalidated_does_not_exist() {
-    needs(Rule::Barrier, with_l3().cold().ask(&[Invalidate], &[Get], &[]), NEVER_RESURRECTED);
+    needs(Rule::OpenInvalidation, with_l3().cold().ask(&[Invalidate], &[Get], &[]), NEVER_RESURRECTED);
 }
 
 #[test]
-fn the_register_comes_before_the_journal() {
-    needs(Rule::RegisterFirst, with_l3().cold().ask(&[Put], &[Get], &[]), NEVER_STALE);
-    needs(Rule::RegisterFirst, without_l3().ask(&[Put], &[Get], &[]), NEVER_STALE);
+fn the_source_of_truth_comes_before_the_journal() {
+    needs(Rule::SourceOfTruthFirst, with_l3().cold().ask(&[Put], &[Get], &[]), NEVER_STALE);
+    needs(Rule::SourceOfTruthFirst, without_l3().ask(&[Put], &[Get], &[]), NEVER_STALE);
 }
 
 #[test]
-fn the_ledger_keeps_every_record() {
+fn recent_changes_keep_every_record() {
     let budget = Budget { age: 1, ..NO_FAULTS };
-    needs(Rule::WholeLedger, with_l3().ask(&[Put], &[Delete], &[]).with(budget), NEVER_RESURRECTED);
+    needs(Rule::EveryChangeKept, with_l3().ask(&[Put], &[Delete], &[]).with(budget), NEVER_RESURRECTED);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_invalidate_removes_what_is_older_only() {
 }
 
 #[test]
-fn an_invalidate_whose_barrier_is_lost_begins_anew() {
+fn an_invalidate_whose_record_is_lost_begins_anew() {
     for budget in [Budget { failover: 1, ..NO_FAULTS }, Budget { flush: 1, ..NO_FAULTS }] {
         needs(Rule::CloseChecks, with_l3().cold().ask(&[Invalidate], &[Get], &[]).with(budget), NEVER_RESURRECTED);
     }
@@ -198,7 +198,7 @@ fn records_cover_by_position_without_l3_as_well() {
     needs(Rule::CoverByPosition, without_l3().ask(&[Put], &[Put], &[]).with(budget), NEVER_STALE);
 }
 
-/// A flush takes the barrier of a job; its note puts it up again.
+/// A flush takes the open invalidation of a job; its note puts it up again.
 #[test]
 fn a_job_leaves_a_note_that_stays() {
     let budget = Budget { flush: 1, ..NO_FAULTS };
@@ -208,10 +208,10 @@ fn a_job_leaves_a_note_that_stays() {
 #[test]
 fn whoever_acknowledges_a_job_has_read_its_record() {
     let budget = Budget { cut: 1, ..NO_FAULTS };
-    needs(Rule::HeedOwnJob, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
+    needs(Rule::LearnOwnJob, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
 }
 
-/// A replica that lags behind knows nothing of the barrier, but thinks that the notes were read.
+/// A replica that lags behind knows nothing of the open invalidation, but thinks that the notes were read.
 #[test]
 fn a_new_epoch_has_the_notes_read() {
     let budget = Budget { failover: 1, ..NO_FAULTS };

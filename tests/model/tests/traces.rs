@@ -6,14 +6,14 @@ use stateright::Model;
 use strata_model::{
     faults::Budget,
     properties::{Action, NEVER_LOST, NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{FIRST, Register, Request::*, Rule, Scenario},
+    scenario::{FIRST, Request::*, Rule, Scenario, SourceOfTruth},
     state::{State, Who},
     turn::Luck,
 };
 
 /// A value in every level.
 fn warm() -> Scenario {
-    Scenario::new(Register::L3)
+    Scenario::new(SourceOfTruth::L3)
 }
 
 /// A value in L3 only: a GET promotes it.
@@ -21,13 +21,13 @@ fn cold() -> Scenario {
     warm().cold()
 }
 
-/// A value in L2, which is the register.
+/// A value in L2, which is the source of truth.
 fn without_l3() -> Scenario {
-    Scenario::new(Register::L2)
+    Scenario::new(SourceOfTruth::L2)
 }
 
 #[test]
-fn t01_a_new_container_at_the_head_with_an_empty_ledger() {
+fn t01_a_new_container_at_the_head_without_recent_changes() {
     needs(Rule::IndexAsked, warm().ask(&[Delete], &[Put], &[Get]), NEVER_RESURRECTED);
     let budget = Budget { trim: 1, evict: 1, ..NO_FAULTS };
     needs(Rule::IndexAsked, cold().ask(&[Delete], &[], &[Get]).with(budget), NEVER_RESURRECTED);
@@ -36,7 +36,7 @@ fn t01_a_new_container_at_the_head_with_an_empty_ledger() {
 #[test]
 fn t02_two_puts_and_different_winners() {
     for scenario in [warm(), without_l3()] {
-        needs(Rule::RegisterFirst, scenario.ask(&[Put], &[Put], &[Get]), NEVER_STALE);
+        needs(Rule::SourceOfTruthFirst, scenario.ask(&[Put], &[Put], &[Get]), NEVER_STALE);
     }
 }
 
@@ -63,7 +63,7 @@ fn t05_a_put_that_lands_after_the_scan() {
 
 #[test]
 fn t06_a_slow_promotion_and_an_invalidate() {
-    needs(Rule::Barrier, cold().ask(&[Invalidate], &[Get], &[]), NEVER_RESURRECTED);
+    needs(Rule::OpenInvalidation, cold().ask(&[Invalidate], &[Get], &[]), NEVER_RESURRECTED);
     let budget = Budget { age: 1, ..NO_FAULTS };
     needs(Rule::CheckAndUndo, cold().ask(&[Invalidate], &[Get], &[]).with(budget), NEVER_RESURRECTED);
 }
@@ -77,14 +77,14 @@ fn t07_a_slow_promotion_and_a_delete() {
 
 #[test]
 fn t08_a_stamp_that_includes_what_was_not_read() {
-    needs(Rule::StampBeforeRead, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
-    needs(Rule::RegisterFirst, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
+    needs(Rule::AsOfBeforeRead, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
+    needs(Rule::SourceOfTruthFirst, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
 }
 
 #[test]
 fn t09_a_newer_put_does_not_hide_an_older_delete() {
     let budget = Budget { age: 1, ..NO_FAULTS };
-    needs(Rule::WholeLedger, warm().ask(&[Put], &[Delete], &[]).with(budget), NEVER_RESURRECTED);
+    needs(Rule::EveryChangeKept, warm().ask(&[Put], &[Delete], &[]).with(budget), NEVER_RESURRECTED);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn t10_a_writer_killed_between_any_two_steps() {
 
 #[test]
 fn t11_a_put_above_l3_while_an_older_one_is_on_its_way() {
-    needs(Rule::RegisterFirst, warm().ask(&[PutAbove], &[Put], &[Get]), NEVER_STALE);
+    needs(Rule::SourceOfTruthFirst, warm().ask(&[PutAbove], &[Put], &[Get]), NEVER_STALE);
 }
 
 /// The value of L3 is not refused for ever: the next GET promotes it, and the one after is answered by L1.
@@ -136,7 +136,7 @@ fn t14_one_container_cut_off_and_another_that_never_notices() {
 
 #[test]
 fn t17_own_l1_filled_after_losing_to_a_delete() {
-    needs(Rule::StampBeforeRead, warm().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
+    needs(Rule::AsOfBeforeRead, warm().ask(&[Put], &[Delete], &[]), NEVER_RESURRECTED);
 }
 
 #[test]

@@ -5,13 +5,13 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::NEVER_RESURRECTED,
-    scenario::{Register, Request, Request::*, Rule, Scenario},
+    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
 };
 
 const OTHERS: [Request; 9] = [Get, Put, PutAbove, Patch, Fill, Delete, Invalidate, InvalidateAbove, InvalidateAsJob];
 
 fn with_l3() -> Scenario {
-    Scenario::new(Register::L3)
+    Scenario::new(SourceOfTruth::L3)
 }
 
 fn undos_hold(budget: Budget) {
@@ -71,7 +71,8 @@ fn undos_with_forgotten_invalidations() {
     undos_hold(Budget { forget: 1, ..NO_FAULTS });
 }
 
-/// An invalidation that is younger than the invalidation, but older than a version of the undo's own time, passes it over.
+/// An invalidation that is younger than the invalidation, but older than a version of the undo's own time, passes it
+/// over.
 #[test]
 fn what_is_brought_back_is_just_above_the_invalidation() {
     needs(Rule::UndoJustAbove, with_l3().ask(&[InvalidateUndoably, Undo], &[Invalidate], &[]), NEVER_RESURRECTED);

@@ -119,7 +119,7 @@ fn context_of(context: &Map<String, Value>) -> Option<Map<String, Value>> {
     context.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect()
 }
 
-/// A header as text, also when it is none.
+/// A header as text, even when it is not valid UTF-8.
 pub(crate) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

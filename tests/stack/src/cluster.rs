@@ -71,7 +71,7 @@ impl Cluster {
         let first = &self.nodes[0];
         let share = SLOTS / u16::try_from(primaries).expect("few primaries");
         for (index, node) in self.nodes.iter().enumerate() {
-            // Else the nodes find out that their epochs are the same, and change them once the cluster is in use.
+            // Otherwise the nodes find out that their epochs are the same, and change them once the cluster is in use.
             node.say(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1)).await?;
             if index < primaries {
                 let from = share * u16::try_from(index).expect("few primaries");
@@ -100,8 +100,8 @@ impl Cluster {
         .await
     }
 
-    /// Where a stack finds it: by the last primary, which is to stay. Whoever loses its connection when that one is gone
-    /// finds no other.
+    /// Where a stack finds it: by the last primary, which is to stay. Whoever loses its connection when that one is
+    /// gone finds no other.
     pub fn url(&self) -> String {
         format!("redis+cluster://127.0.0.1:{}", self.nodes[self.nodes.len() / 2 - 1].port)
     }
@@ -141,7 +141,8 @@ impl Cluster {
         Ok(Moving { cluster: self, slot, from, to })
     }
 
-    /// Has the replica of the slot's primary take its place, in agreement with it: nothing is lost, and nobody can tell.
+    /// Has the replica of the slot's primary take its place, in agreement with it: nothing is lost, and nobody can
+    /// tell.
     pub async fn fail_over(&self, slot: u16) -> Result<(), Error> {
         let from = self.owner(slot).await?;
         let (old, new) = (&self.nodes[from], &self.nodes[self.partner(from)]);
@@ -168,7 +169,7 @@ impl Cluster {
     pub async fn sever(&self, slot: u16) -> Result<(), Error> {
         let primary = self.owner(slot).await?;
         self.nodes[self.partner(primary)].send(Signal::SIGSTOP);
-        // Else it would find in its socket what it was told while it was frozen.
+        // Otherwise it would find in its socket what was sent to it while it was frozen.
         self.nodes[primary].ask("CLIENT KILL TYPE replica").await.map(drop)
     }
 

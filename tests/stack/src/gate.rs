@@ -1,4 +1,4 @@
-//! A listening port that can be closed for good measure: connections refused, those that exist dropped.
+//! A listening port that can be closed: new connections are refused, and existing ones dropped.
 //!
 //! While it is closed the port stays bound, so that no other process of a busy machine can take it before it opens
 //! again.

@@ -178,7 +178,7 @@ fn json_response(status: StatusCode, body: &Value) -> HttpResponse {
 async fn read(mut body: Incoming) -> Result<Bytes, Refusal> {
     let (mut kept, mut length) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
-        // The client hung up, or its chunks are none. What came so far must not pass for the whole.
+        // The client hung up, or its chunks are malformed. What came so far must not pass for the whole.
         let frame = frame.map_err(|_| Refusal::BadBody)?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();

@@ -100,7 +100,7 @@ impl InfoFile {
     /// Removes the file for good.
     pub(crate) fn remove(&self) {
         if let Some(path) = self.lock().take() {
-            // Nobody minds when it is gone already.
+            // It does not matter if it is gone already.
             let _ = std::fs::remove_file(path);
         }
     }

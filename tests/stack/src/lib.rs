@@ -1,6 +1,6 @@
 //! The local stack: the real function binaries, run the way Lambda runs them.
 //!
-//! It is what `make run` starts, and what every suite runs against, so that nothing is tested against a mock that can
+//! `make run` starts it, and every suite runs against it, so that nothing is tested against a mock that can
 //! be tested against the real part.
 //!
 //! # Map
@@ -16,20 +16,21 @@
 //!    └────── l3 ──► dynamo                                          an HTTP proxy, and the engine
 //! ```
 //! `template` (by `yaml` and `intrinsic`) reads the deployment's own template; `gate` is the port that both proxies close; `watchdog`
-//! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` and `cluster` stand beside it, for
-//! suites that want the authorizer's secret, or L2, kept there.
+//! ends the children whatever happens to the stack; `launch` starts it all. `secrets_manager` and `cluster` stand
+//! beside it, for suites that want the authorizer's secret, or L2, kept there.
 //!
 //! # What is like AWS
 //! Paths and path parameters stay as they were sent; query values arrive decoded; answers of the gateway itself come
-//! from the template's GatewayResponses; the authorizer's verdicts are kept per token. A container has exactly the
+//! from the template's GatewayResponses; the authorizer's verdicts are cached per token. A container has exactly the
 //! environment that the template declares, handles one event at a time, is frozen (SIGSTOP) from its poll for work to
 //! the next event, is killed when its time is up, and is replaced when it dies. Limits: 10 MB and 29 s in the gateway,
-//! 6 MB each way in Lambda. A table's stream is read by the API of DynamoDB Streams, filtered, and delivered by Lambda's
-//! rules: in order for each key, at least once, cut in two and repeated on failure, then given up to a log.
+//! 6 MB each way in Lambda. A table's stream is read by the API of DynamoDB Streams, filtered, and delivered by
+//! Lambda's rules: in order for each key, at least once, cut in two and repeated on failure, then given up to a log.
 //!
 //! # What is not
-//! SIGSTOP does not stop the monotonic clock. The container that has been free longest gets the next event, not the
-//! one used last. There are no throttles and no scaling. Records of a stream do not become too old. A greedy path parameter keeps a trailing slash.
+//! SIGSTOP does not stop the monotonic clock. The container that has been free longest gets the next event, not the one
+//! used last. There are no throttles and no scaling. Records of a stream do not become too old. A greedy path parameter
+//! keeps a trailing slash.
 
 mod authorizer;
 mod calendar;

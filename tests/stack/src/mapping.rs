@@ -1,8 +1,8 @@
 //! What Lambda does with a table's stream: polls it, filters, hands batches to the function, and repeats what failed.
 //!
 //! Records of one key are in one lane and come in order; lanes do not wait for each other. A batch that fails is cut in
-//! two, where the template says so, until what fails is alone; then it is tried as often as the template says, and goes to
-//! the failure destination: a log of its name.
+//! two, where the template says so, until what fails is alone; then it is tried as often as the template says, and goes
+//! to the failure destination: a log of its name.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -109,7 +109,7 @@ impl Mapping {
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let failed = answer["batchItemFailures"].as_array().filter(|_| self.source.partial)?;
         let numbers = failed.iter().map(|failure| &failure["itemIdentifier"]);
-        // A number that is not of the batch fails all of it.
+        // A number that is not in the batch fails the whole batch.
         let position = |number: &Value| batch.iter().position(|record| record["dynamodb"]["SequenceNumber"] == *number);
         numbers.map(|number| position(number).unwrap_or(0)).min()
     }

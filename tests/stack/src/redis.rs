@@ -253,7 +253,7 @@ impl Server {
 
     pub(crate) fn kill(&self) {
         let Some(mut process) = self.process().take() else { return };
-        // A child that is gone already is what is wanted.
+        // A child that is already gone is what is wanted.
         let _ = process.kill();
         let _ = process.wait();
         self.watchdog.forget(process.id());

@@ -23,7 +23,7 @@ pub enum PathFault {
     None,
     /// Connections are dropped and new ones refused; bytes held back are lost.
     Cut,
-    /// A black hole: connections stand, no byte arrives on either side until the fault ends. Then all held back do,
+    /// A black hole: connections stay open, no byte arrives on either side until the fault ends. Then all held back do,
     /// also those of a client that has given up meanwhile.
     Stall,
     /// Commands reach Redis, but no reply comes back until the fault ends.
@@ -195,7 +195,8 @@ async fn connect(client: TcpStream, upstream: String, mut lifetime: Lifetime, fa
     let replies = Relay { direction: Direction::Replies, fault, lifetime: lifetime.clone() };
     tokio::select! {
         () = lifetime.over() => {}
-        // A client that hangs up is noticed by reading from it, thus not before its held bytes have been passed on.
+        // A client that hangs up is noticed by reading from it, and so not before the bytes held back have been passed
+        // on.
         _ = commands.run(from_client, to_server) => {}
         _ = replies.run(from_server, to_client) => {}
     }

@@ -1,4 +1,4 @@
-//! A Redis URL with its address exchanged, so that a container's way to Redis can be a proxy of its own.
+//! A Redis URL with its address replaced, so that each container can reach Redis through a proxy of its own.
 
 /// `redis://user:password@host:port/db` in three parts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ fn parameters(resource: &str, path: &str) -> Option<Vec<(String, String)>> {
         }
         match (tail, segments.peek()) {
             (Some(tail), Some(_)) => rest = tail,
-            // API Gateway takes a trailing slash for no slash.
+            // API Gateway ignores a trailing slash.
             (None | Some(""), None) => return Some(parameters),
             _ => return None,
         }

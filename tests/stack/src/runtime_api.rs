@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
-/// A call of the runtime.
+/// A call by the runtime.
 pub(crate) enum Call {
     /// It polls for work.
     Next(oneshot::Sender<Delivery>),

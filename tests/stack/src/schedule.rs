@@ -1,6 +1,7 @@
 //! EventBridge schedules: when template.yaml says, and when somebody asks for it.
 //!
-//! EventBridge invokes a function asynchronously, and Lambda tries an event that failed again, under the same request id.
+//! EventBridge invokes a function asynchronously, and Lambda tries an event that failed again, under the same request
+//! id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,7 @@ impl Schedules {
             tokio::spawn(async move {
                 loop {
                     sleep(period).await;
-                    // A function that fails tells its log; the next turn comes anyway.
+                    // A function that fails says so in its log; the next turn comes anyway.
                     let _ = schedules.0[index].fire().await;
                 }
             });

@@ -1,4 +1,5 @@
-//! Mapping templates of API Gateway, as far as template.yaml has them: `#set`, `#if` with `#else`, variables, `$context`,
+//! Mapping templates of API Gateway, as far as template.yaml has them: `#set`, `#if` with `#else`, variables,
+//! `$context`,
 //! `$input.params`, `==` and `contains`. What is not understood is an error, as it would be a surprise on AWS.
 
 use std::collections::BTreeMap;
@@ -36,7 +37,8 @@ struct Run<'t, A> {
 }
 
 impl<'t, A: Asked> Run<'t, A> {
-    /// Goes on to the end, or to an `#else` or `#end` that belongs to whoever asked. What does not count is passed over.
+    /// Goes on to the end, or to an `#else` or `#end` that belongs to whoever asked. What does not count is passed
+    /// over.
     fn block(&mut self, counts: bool) -> Result<(), String> {
         while let Some(at) = self.rest.find(['#', '$']) {
             let (text, rest) = self.rest.split_at(at);
@@ -135,7 +137,7 @@ impl<'t, A: Asked> Run<'t, A> {
         }
     }
 
-    /// A name behind a `$`. A dot at its end is none of it.
+    /// A name behind a `$`. A dot at its end is not part of it.
     fn name(&mut self) -> Result<&'t str, String> {
         self.expect("$")?;
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

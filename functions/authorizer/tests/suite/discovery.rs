@@ -7,7 +7,7 @@ use crate::issuer::Issuer;
 use crate::signer::Signer;
 use crate::{ask, ask_at, assert_unavailable, authorizer_with, claims_with, now};
 
-/// An issuer and an authorizer that goes by what it says. Its own name ends in a slash or not.
+/// An issuer, and an authorizer that trusts what it says. Its own name ends in a slash or not.
 fn discovering(provider: &Issuer, slash: &str) -> (String, Authorizer) {
     let issuer = format!("{}{slash}", provider.origin());
     let authorizer = authorizer_with(&[("JWT_ISSUER", &issuer), ("JWKS_DISCOVERY", "on")]);

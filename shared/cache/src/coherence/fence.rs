@@ -1,11 +1,10 @@
 //! What a fill must know before its value is stored: that nothing has been invalidated since its miss.
 
-use super::Coherence;
+use super::{Coherence, Fenced};
 use crate::{
     fill::FillToken,
     key::Key,
     planted::{Bug, planted},
-    redis::Fenced,
 };
 use std::sync::Arc;
 

@@ -9,12 +9,11 @@
 //! copy, and its sender alone decides how dear it is to find out which. They go into the window of recent changes, and
 //! leave doubt.
 
-use super::{Coherence, FreshnessProof};
+use super::{Coherence, FreshnessProof, Recorded, Said};
 use crate::{
     key::{Key, KeyHashing},
     level::Level,
     planted::{Bug, planted},
-    redis::{Recorded, Said},
     source_of_truth::SourceOfTruth,
     version::{Position, Version},
 };

@@ -1,12 +1,11 @@
 //! Learning: what a sync brought becomes knowledge, and a delta for L1.
 
-use super::{Coherence, SyncDelta};
+use super::{Coherence, SyncDelta, SyncReply};
 use crate::{
     level::Level,
     open_invalidations::OpenInvalidations,
     planted::{Bug, planted},
     record::{Event, Record},
-    redis::SyncReply,
     source_of_truth::SourceOfTruth,
     version::Position,
 };

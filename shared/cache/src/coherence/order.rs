@@ -4,10 +4,9 @@
 //! and of the time is out of date. One that does not join what is known, because that was forgotten meanwhile, says too
 //! little. What it joins without a gap is taken in as if it had been asked for from there.
 
-use super::{AsOf, Coherence, SyncDelta};
+use super::{AsOf, Coherence, SyncDelta, SyncReply};
 use crate::{
     planted::{Bug, planted},
-    redis::{Down, SyncReply},
     version::Position,
 };
 
@@ -33,6 +32,10 @@ pub(crate) struct Sent {
     fills: u64,
     number: u64,
 }
+
+/// What a reply follows on is not known any more.
+#[derive(Debug)]
+pub(crate) struct Apart;
 
 /// How a reply follows on what is known.
 enum Place {
@@ -69,9 +72,9 @@ impl Coherence {
         reply: SyncReply,
         sent: &Sent,
         apply_delta: impl FnOnce(&SyncDelta),
-    ) -> Result<(AsOf, Option<SyncDelta>), Down> {
+    ) -> Result<(AsOf, Option<SyncDelta>), Apart> {
         let delta = match self.place(&reply, sent) {
-            Place::Apart => return Err(Down::Odd("records after what is not known any more")),
+            Place::Apart => return Err(Apart),
             Place::Late => {
                 self.sent_ms = self.sent_ms.max(sent.at_ms);
                 None

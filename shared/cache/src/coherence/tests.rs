@@ -1,10 +1,10 @@
 use super::*;
 use crate::{
+    coherence::{Published, Recorded, Said, SyncReply},
     level::Levels,
     memory::Place,
     pattern::Pattern,
     record::{Event, Record},
-    redis::{Published, Recorded, Said, SyncReply},
     selector::{Invalidation, Selector},
 };
 

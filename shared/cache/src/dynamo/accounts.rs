@@ -5,11 +5,7 @@
 //! the count: requests that come at once cannot get more than there are slots, and no decrement can be lost. Removals
 //! hold a row of their own name, for an invalidation that has begun must be ended whatever its account has waiting.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, text, text_of};
 use crate::{chance, job::JobState};
 use aws_sdk_dynamodb::types::{Delete, Put};
 

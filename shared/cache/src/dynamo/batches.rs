@@ -2,7 +2,8 @@
 
 use super::{
     Item,
-    client::{BULK_FACTOR, L3Error, Store},
+    client::{BULK_FACTOR, Store},
+    error::L3Error,
 };
 use crate::chance;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, WriteRequest};

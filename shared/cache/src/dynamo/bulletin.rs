@@ -2,11 +2,7 @@
 //! outage leaves behind, so that each degraded mutation can read it: the configuration document, and the open
 //! invalidations of unfinished removal jobs.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    document, text, text_of,
-};
+use super::{Item, client::Store, document, error::L3Error, text, text_of};
 use crate::{config::document::Document, selector::WrittenInvalidation};
 use aws_sdk_dynamodb::types::{Delete, Put};
 use futures_util::{FutureExt, future::BoxFuture};

@@ -2,8 +2,10 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
-    rows::{Write, WriteRow, partition_name},
+    client::Store,
+    error::L3Error,
+    rows::{Write, WriteRow},
+    schema::partition_name,
     text, text_of,
 };
 use crate::stats::{Amount, Breakdown, Kept};

@@ -4,11 +4,7 @@
 //! chunk is hundreds of them. Chunks are named by version: a reader never mixes two values, and the writer that
 //! loses drops only its own.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    number, text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, number, text, text_of};
 use crate::{entry::Entry, version::Version};
 use aws_sdk_dynamodb::{
     primitives::Blob,

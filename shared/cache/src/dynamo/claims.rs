@@ -5,35 +5,17 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
-    head::Kind,
-    matches::{index_key, tags_attribute},
+    client::Store,
+    error::L3Error,
     number,
-    rows::{Before, KEEP_SECONDS, row_key, tombstone},
+    rows::Before,
+    schema::{CLAIM, KEEP_SECONDS, index_key, is_claim, row_key, tags_attribute, tombstone},
+    standing::{Standing, StandingKind},
     text,
 };
-use crate::{entry::Entry, version::Version};
+use crate::entry::Entry;
 use aws_sdk_dynamodb::{error::SdkError, types::ReturnValue};
 use futures_util::future::try_join_all;
-
-/// The attribute that says whose claim a row is.
-const CLAIM: &str = "claim";
-
-/// What stands in a row, exactly: no two rows of a key that say different things are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub version: Version,
-    pub kind: StandingKind,
-}
-
-/// Of which kind that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StandingKind {
-    Value,
-    Stub,
-    Gone,
-    Claim,
-}
 
 /// A row that a fill claims.
 #[derive(Debug, Clone, Copy)]
@@ -45,46 +27,6 @@ pub(crate) struct Claim<'a> {
     pub seen: Option<Standing>,
     /// Whose it is: the same name again is the same claim.
     pub name: u64,
-}
-
-impl StandingKind {
-    /// As a token has it.
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            StandingKind::Value => 1,
-            StandingKind::Stub => 2,
-            StandingKind::Gone => 3,
-            StandingKind::Claim => 4,
-        }
-    }
-
-    /// What [`number`](StandingKind::number) made a number of.
-    pub(crate) fn of(number: u8) -> Option<StandingKind> {
-        let kinds = [StandingKind::Value, StandingKind::Stub, StandingKind::Gone, StandingKind::Claim];
-        kinds.into_iter().find(|kind| kind.number() == number)
-    }
-
-    pub(super) fn of_row(kind: Kind, item: &Item) -> StandingKind {
-        match kind {
-            _ if is_claim(item) => StandingKind::Claim,
-            Kind::Value => StandingKind::Value,
-            Kind::Stub => StandingKind::Stub,
-            Kind::Gone => StandingKind::Gone,
-        }
-    }
-
-    const fn kind(self) -> &'static str {
-        match self {
-            StandingKind::Value => "value",
-            StandingKind::Stub | StandingKind::Claim => "elsewhere",
-            StandingKind::Gone => "gone",
-        }
-    }
-}
-
-/// Whether a row is a claim.
-pub(super) fn is_claim(item: &Item) -> bool {
-    item.contains_key(CLAIM)
 }
 
 /// What must hold for a value to take the place of the claim of that name.
@@ -195,7 +137,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamo::text_of;
+    use crate::dynamo::{head::Kind, text_of};
 
     #[test]
     fn a_claim_is_a_stub_to_releases_that_know_of_none() {

@@ -1,10 +1,10 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
 use super::{
-    Item,
     answers::{Answers, Listener},
     deployment::{Foreign, Identity},
-    head::Head,
+    error::L3Error,
+    floors::Floors,
     http::{self, Authorities},
     retries::Conflicts,
 };
@@ -15,7 +15,6 @@ use crate::{
     lock::{Lock, whole},
     pause::Pause,
     stats::RowTally,
-    version::Version,
 };
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
@@ -69,7 +68,7 @@ pub(crate) struct Store {
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
-    floors: Lock<Floors>,
+    pub(super) floors: Lock<Floors>,
     /// What the table of entries must belong to.
     pub(super) identity: Identity,
     /// Whether L3 is switched on, so that there is a table of entries.
@@ -87,28 +86,6 @@ pub(crate) struct Store {
 struct Bounded {
     client: Client,
     timeout: Duration,
-}
-
-/// Versions below which rows are from before a level was switched on again: they count as tombstones.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Floors {
-    /// For every row.
-    pub(crate) l3: Version,
-    /// For rows that point to a value kept in L2.
-    pub(crate) l2: Version,
-}
-
-/// Why L3 could not be asked.
-#[derive(Debug)]
-pub(crate) enum L3Error {
-    /// It failed lately and is skipped for a moment.
-    Skipped,
-    /// It refused the request, or it could not be sent.
-    Refused(Box<dyn Error + Send + Sync>),
-    /// It failed or did not answer in time; what was asked may have happened.
-    Failed(Box<dyn Error + Send + Sync>),
-    /// Its tables belong to another deployment.
-    Foreign(Box<Foreign>),
 }
 
 impl Store {
@@ -140,21 +117,6 @@ impl Store {
     #[cfg(feature = "in-memory")]
     pub(crate) fn to(self, server: Arc<dyn super::DynamoServer>) -> Store {
         Store { server: Some(server), ..self }
-    }
-
-    /// The floors in force.
-    pub(crate) fn floors(&self) -> Floors {
-        *self.floors.enter(whole)
-    }
-
-    /// What an item says but for its body. A row from before its level was switched on again says that the key is gone.
-    pub(super) fn head_of(&self, item: &Item) -> Head {
-        Head::of(item).above(self.floors())
-    }
-
-    /// From now on rows below these floors do not exist.
-    pub(crate) fn raise_floors(&self, floors: Floors) {
-        *self.floors.enter(whole) = floors;
     }
 
     /// The client, made when it is needed first: reading TLS roots and settings takes milliseconds.
@@ -312,34 +274,6 @@ fn bounds(timeout: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(attempt)
         .operation_timeout(timeout)
         .build()
-}
-
-impl L3Error {
-    /// Whether a write that ended so may have happened.
-    pub(crate) fn may_have_happened(&self) -> bool {
-        matches!(self, L3Error::Failed(_))
-    }
-}
-
-impl fmt::Display for L3Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            L3Error::Skipped => f.write_str("dynamodb is skipped after a failure"),
-            L3Error::Refused(_) => f.write_str("dynamodb refused"),
-            L3Error::Failed(_) => f.write_str("dynamodb failed"),
-            L3Error::Foreign(_) => f.write_str("the tables are not this deployment's"),
-        }
-    }
-}
-
-impl Error for L3Error {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            L3Error::Skipped => None,
-            L3Error::Refused(error) | L3Error::Failed(error) => Some(&**error),
-            L3Error::Foreign(foreign) => Some(&**foreign),
-        }
-    }
 }
 
 impl fmt::Debug for Store {

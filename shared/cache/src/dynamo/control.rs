@@ -1,9 +1,6 @@
 //! How the single items of the control table are read and changed: always consistently, and only under a condition.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-};
+use super::{Item, client::Store, error::L3Error};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{

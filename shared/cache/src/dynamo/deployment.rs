@@ -5,11 +5,7 @@
 //! finds it is refused. It is looked for once by each container, beside the first reading of the bulletin: whoever has a
 //! journal that nobody else has written must read that before it trusts anything, and whoever cannot reach Redis as well.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, text, text_of};
 use aws_sdk_dynamodb::{
     error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
 };

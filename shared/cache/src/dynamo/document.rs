@@ -2,12 +2,7 @@
 //!
 //! It is part of the bulletin, so that whoever looks for outage notes learns of a change as well.
 
-use super::{
-    Item,
-    bulletin::PARTITION,
-    client::{L3Error, Store},
-    number, text, text_of,
-};
+use super::{Item, bulletin::PARTITION, client::Store, error::L3Error, number, text, text_of};
 use crate::config::document::Document;
 use aws_sdk_dynamodb::{
     error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,

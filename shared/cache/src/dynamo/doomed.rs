@@ -4,7 +4,7 @@ use super::{
     Item,
     head::{Head, Kind},
     number,
-    rows::tags_of,
+    schema::tags_of,
     text,
 };
 use crate::{

@@ -2,11 +2,12 @@
 
 use super::{
     Item,
-    claims::StandingKind,
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     head::{Head, Kind},
     names,
-    rows::{row_key, tags_of},
+    schema::{row_key, tags_of},
+    standing::StandingKind,
     text_of,
 };
 use crate::{key::Key, level::Levels, version::Version};

@@ -4,12 +4,7 @@
 //!
 //! It has a partition of its own, because every degraded mutation reads it, besides the bulletin.
 
-use super::{
-    Item,
-    chunks::delete,
-    client::{L3Error, Store},
-    number, number_of, text, text_of,
-};
+use super::{Item, chunks::delete, client::Store, error::L3Error, number, number_of, text, text_of};
 use aws_sdk_dynamodb::{
     error::SdkError,
     types::{Put, TransactWriteItem},

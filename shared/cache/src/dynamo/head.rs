@@ -2,11 +2,11 @@
 
 use super::{
     Item,
-    claims::{Standing, StandingKind},
-    client::Floors,
+    floors::Floors,
     kept::{BORN, PARTS},
     number_of,
     rows::{Before, Content, Row},
+    standing::{Standing, StandingKind},
     text_of,
 };
 use crate::{codec, level::Levels, stats::Kept, version::Version};

@@ -4,11 +4,7 @@
 //!
 //! Beside it stands when each account was served last, which only decides whose turn it is: it may be lost.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    names, number, number_of, text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, names, number, number_of, text, text_of};
 use crate::job::REMOVAL;
 use aws_sdk_dynamodb::types::{Put, Update};
 use futures_util::future::try_join;

@@ -8,7 +8,8 @@
 use super::{
     Item, accounts,
     bulletin::{delete_open_invalidation, put_open_invalidation},
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     job_queue::{self, Place, QueueState},
     names, number, number_of, text, text_of,
 };

@@ -6,12 +6,14 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
+    client::Store,
     doomed::Buried,
+    error::L3Error,
     head::{Head, Kind},
     matches::Search,
     number,
-    rows::{Before, KEEP_SECONDS, RowWritten, WriteRow, row_key, tags_of, tombstone},
+    rows::{Before, RowWritten, WriteRow},
+    schema::{KEEP_SECONDS, row_key, tags_of, tombstone},
     text, text_of,
 };
 use crate::{stats::Kept, version::Version};

@@ -4,11 +4,12 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     head::Kind,
     matches::{INDEX_END, Search},
     number_of,
-    rows::{row_key, tags_of},
+    schema::{row_key, tags_of},
     text_of,
 };
 use crate::{listing::Listed, version::Version};

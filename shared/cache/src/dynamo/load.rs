@@ -2,10 +2,12 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     head::Kind,
     matches::Search,
-    rows::{Content, inline_body, owner_of, row_key},
+    rows::Content,
+    schema::{inline_body, owner_of, row_key},
     text_of,
 };
 use crate::key::Key;

@@ -1,11 +1,7 @@
 //! When each task of maintenance is due, in the control table, so that one container of the fleet does it at a time; and
 //! what was measured of warm jobs.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    number, number_of, text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, number, number_of, text, text_of};
 use aws_sdk_dynamodb::types::ReturnValue;
 
 /// The sort key of what was measured of warm jobs.

@@ -2,9 +2,11 @@
 
 use super::{
     Item,
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     head::{Head, Kind, Until},
-    rows::{Row, inline_body, owner_of, row_key},
+    rows::Row,
+    schema::{inline_body, owner_of, row_key},
     text_of,
 };
 use crate::key::Key;

@@ -5,25 +5,23 @@
 
 use super::{
     Item,
-    chunks::{chunk_keys, delete},
-    claims::StandingKind,
-    client::{L3Error, Store},
+    client::Store,
     doomed::{Buried, Doomed, Way},
+    error::L3Error,
     head::{Head, Kind},
-    number, number_of,
-    rows::{partition_name, tags_of, tombstone},
+    number_of,
+    schema::{SEPARATOR, partition_name, tag_partition, tags_of, tombstone},
+    standing::StandingKind,
     text, text_of,
 };
-use crate::{entry::Entry, selector::KeyRange, shard::shard, version::Version};
+use crate::{selector::KeyRange, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
-    types::{AttributeValue, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use std::sync::Arc;
 
-/// Stands between key and version in the sort key of an index row; no key has a control character.
-const SEPARATOR: char = '\u{1}';
 /// Stands behind a key after which no index row of it comes, and none of another key before.
 pub(super) const INDEX_END: char = '\u{2}';
 
@@ -221,21 +219,6 @@ impl Store {
         Removed { live: self.live_in(before), is_kept: false, was_elsewhere }
     }
 
-    /// Drops what belongs to one version of a key. What is left over goes with the table's time to live.
-    pub(super) async fn discard<'a>(
-        &self,
-        key: &str,
-        version: Version,
-        chunks: usize,
-        tags: impl Iterator<Item = &'a str>,
-    ) {
-        let index = tags.map(|tag| index_key(key, version, tag));
-        let requests = chunk_keys(key, version, chunks).chain(index).map(delete).collect();
-        if let Err(error) = self.write_batches(&self.entries, requests).await {
-            tracing::warn!(%error, "parts of a replaced value are left to the time to live");
-        }
-    }
-
     pub(super) fn index_row(&self, item: &Item) -> Option<Match> {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
@@ -254,36 +237,4 @@ impl Store {
             born: head.born,
         })
     }
-
-    /// Writes the index rows of an entry's tags.
-    pub(super) async fn write_index(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
-        let ttl = number(entry.kept_until_ms() / 1000 + 1);
-        let requests = entry
-            .tags
-            .iter()
-            .map(|tag| {
-                let mut item = index_key(key, entry.version, tag);
-                item.insert("ttl".to_owned(), ttl.clone());
-                let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is given");
-                WriteRequest::builder().put_request(put).build()
-            })
-            .collect();
-        self.write_batches(&self.entries, requests).await
-    }
-}
-
-fn tag_partition(shard: u64, tag: &str) -> String {
-    format!("t#{shard:x}#{tag}")
-}
-
-pub(super) fn index_key(key: &str, version: Version, tag: &str) -> Item {
-    Item::from([
-        ("pk".to_owned(), text(tag_partition(shard(key), tag))),
-        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
-    ])
-}
-
-/// Tags as an attribute of a row.
-pub(super) fn tags_attribute(tags: &[Arc<str>]) -> AttributeValue {
-    AttributeValue::L(tags.iter().map(|tag| text(&**tag)).collect())
 }

@@ -1,8 +1,9 @@
 //! A row and a note that Redis was not told of it, in one transaction: whoever is killed in between leaves neither.
 
 use super::{
-    client::{L3Error, Store},
+    client::Store,
     control::is_refused,
+    error::L3Error,
     notes::{Noted, put as note_of},
     rows::{Before, RowWritten, WriteRow},
 };

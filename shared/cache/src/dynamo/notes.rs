@@ -13,7 +13,8 @@ use super::{
     Item,
     bulletin::{Bulletin, END, PARTITION},
     chunks::delete,
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     generation::Generation,
     number, number_of, text, text_of,
 };

@@ -2,22 +2,16 @@
 
 use super::{
     Item,
-    claims::{Standing, is_claim},
-    client::{BULK_FACTOR, L3Error, Store},
+    client::{BULK_FACTOR, Store},
     conditional::ConditionalPut,
+    error::L3Error,
     head::{Head, Kind, Until},
-    matches::tags_attribute,
-    number, text, text_of,
+    number,
+    schema::{KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of, tombstone},
+    standing::Standing,
+    text, text_of,
 };
-use crate::{
-    entry::Entry,
-    level::Levels,
-    planted::{Bug, planted},
-    shard::shard,
-    source_of_truth::Expected,
-    stats::Kept,
-    version::Version,
-};
+use crate::{entry::Entry, level::Levels, source_of_truth::Expected, stats::Kept, version::Version};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::put_item::PutItemError,
@@ -26,9 +20,6 @@ use aws_sdk_dynamodb::{
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-
-/// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
-pub(super) const KEEP_SECONDS: i64 = 3600;
 /// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
 /// tags inside the envelope.
 const INLINE_BYTES: usize = 390_000;
@@ -353,47 +344,4 @@ impl Write<'_> {
             Write::Gone => "gone",
         }
     }
-}
-
-pub(super) fn inline_body(mut item: Item) -> Option<Bytes> {
-    match item.remove("body") {
-        Some(AttributeValue::B(body)) => Some(body.into_inner().into()),
-        _ => None,
-    }
-}
-
-/// In whose stock the value of a row is in L2.
-pub(super) fn owner_of(item: &Item) -> Option<Arc<str>> {
-    text_of(item, "owner").map(Arc::from)
-}
-
-/// The key of a row in the table.
-pub(super) fn row_key(key: &str) -> Item {
-    Item::from([("pk".to_owned(), partition(key)), ("sk".to_owned(), text(key))])
-}
-
-fn partition(key: &str) -> AttributeValue {
-    text(partition_name(shard(key)))
-}
-
-pub(super) fn partition_name(shard: u64) -> String {
-    format!("e#{shard:x}")
-}
-
-/// The row of a key that is gone. It is newer than what it takes the place of.
-pub(super) fn tombstone(key: &str, version: Version, now_ms: i64) -> Item {
-    let version = if planted(Bug::TombstoneWithoutVersion) { Version::ZERO } else { version };
-    Item::from([
-        ("pk".to_owned(), partition(key)),
-        ("sk".to_owned(), text(key)),
-        ("version".to_owned(), number(version.0)),
-        ("kind".to_owned(), text("gone")),
-        ("ttl".to_owned(), number(now_ms / 1000 + KEEP_SECONDS)),
-    ])
-}
-
-/// The tags of a row.
-pub(super) fn tags_of(item: &Item) -> Vec<String> {
-    let tags = item.get("tags").and_then(|tags| tags.as_l().ok());
-    tags.into_iter().flatten().filter_map(|tag| tag.as_s().ok().cloned()).collect()
 }

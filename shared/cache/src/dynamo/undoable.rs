@@ -1,11 +1,7 @@
 //! Invalidations that can be undone, in the control table: what each meant, and what became of it; in partitions of their
 //! own its parts, which are what the records of the journal say, and what is to be tidied up after its time.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    names, number, number_of, text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, names, number, number_of, text, text_of};
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! What maintenance does with jobs: calls for them, and mends what the release before leaves of their rows.
 
 use super::{
-    client::{L3Error, Store},
+    client::Store,
+    error::L3Error,
     job_queue::{self, Place, QueueState},
     jobs::{NewJob, STATE, deletes, key, updates},
     names, number, text,

@@ -1,11 +1,7 @@
 //! Who waits, for a job to change or for the next mutation: each holds a slot of all, and one of its account, until it is answered. A slot whose
 //! holder has died is free again a little later.
 
-use super::{
-    Item,
-    client::{L3Error, Store},
-    names, number, number_of, text, text_of,
-};
+use super::{Item, client::Store, error::L3Error, names, number, number_of, text, text_of};
 use crate::chance;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use std::{collections::HashSet, time::Duration};

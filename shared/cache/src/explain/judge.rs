@@ -4,9 +4,8 @@
 //! truth, which decides.
 
 use super::{
-    Explained, Prediction, Reason, Verdict,
+    Prediction, Reason, Verdict,
     facts::{Asked, Certified, Facts, Held, Row, Says, Shared},
-    levels,
     past::Culprit,
 };
 use crate::{
@@ -15,11 +14,8 @@ use crate::{
     source_of_truth::SourceOfTruth,
     version::Version,
 };
-
-/// How long a row of L3 stays at least, in ms; `KEEP_SECONDS` of `dynamo/rows.rs`.
-const ROW_KEPT_MS: i64 = 3_600_000;
 /// Twice as long as any operation lives, in ms: what was recorded longer ago is in L2, and tombstones are not any more.
-const OVER_MS: u64 = crate::redis::HISTORY.as_secs() * 1000;
+const OVER_MS: u64 = crate::coherence::HISTORY.as_secs() * 1000;
 
 /// What the source of truth says of a key.
 #[derive(Debug, Clone)]
@@ -30,28 +26,6 @@ pub(super) enum Newest {
     Gone { version: Option<Version>, culprit: Culprit },
     /// It cannot be asked.
     NotKnown,
-}
-
-/// Judges; the container speaks for itself.
-pub(crate) fn judge(facts: &Facts<'_>, container: String, window_ms: u64, synced_ms: Option<i64>) -> Explained {
-    let newest = facts.newest();
-    let (verdict, prediction, (reason, cause)) = facts.verdict(&newest);
-    let never = reason == Some(Reason::NeverStored);
-    let known_since_ms = facts.past.known_since_ms(facts.source_of_truth, facts.now_ms, ROW_KEPT_MS).filter(|_| never);
-    let levels = levels::of(facts, &newest, prediction);
-    let stale_until_ms = facts.in_grace_until_ms();
-    Explained {
-        verdict,
-        reason,
-        prediction,
-        cause,
-        known_since_ms,
-        stale_until_ms,
-        levels,
-        container,
-        window_ms,
-        synced_ms,
-    }
 }
 
 /// A verdict, what follows from it, and why.
@@ -208,7 +182,7 @@ impl Facts<'_> {
         }
     }
 
-    fn verdict(&self, newest: &Newest) -> Judged {
+    pub(super) fn verdict(&self, newest: &Newest) -> Judged {
         if let Some(held) = self.l1.there()
             && let Some(judged) = self.by_memory(held, newest)
         {

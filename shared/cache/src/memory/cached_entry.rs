@@ -1,6 +1,6 @@
 //! A copy in L1: a value, and what is known of it.
 
-use super::{stay::Stay, ttl_ms};
+use super::stay::Stay;
 use crate::{
     cache_position::{self, CachePosition},
     config::L1Config,
@@ -136,4 +136,9 @@ impl Drop for CachedEntry {
             stay.end_unasked(self);
         }
     }
+}
+
+/// The level's longest stay in milliseconds.
+pub(super) fn ttl_ms(config: &L1Config) -> i64 {
+    i64::try_from(config.ttl_minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)
 }

@@ -5,11 +5,11 @@ mod replies;
 
 pub(crate) use self::past::Told;
 pub(crate) use self::replies::{
-    Fenced, Fields, Opened, Published, Recorded, Said, SyncReply, appended, checked, closed, history, is_published,
-    marked, open_now, opened,
+    Fields, Opened, appended, checked, closed, history, is_published, marked, open_now, opened,
 };
 use super::{Keyspace, scripts};
 use crate::{
+    coherence::{HISTORY, OPERATION_LIFE, SETTLE, SYNC_RECORDS},
     config::document::Document,
     key::Key,
     record::{Change, cut, named},
@@ -18,17 +18,10 @@ use crate::{
 };
 use redis::{Cmd, cmd};
 use std::time::Duration;
-
-/// T: longest life of one operation (the function timeout of 30 s, and margin).
-pub(crate) const OPERATION_LIFE: Duration = Duration::from_secs(35);
-/// How far back a container remembers what it read: 2T, by when every operation of before has ended.
-pub(crate) const HISTORY: Duration = Duration::from_secs(70);
 /// How long records are kept.
 const KEEP: Duration = Duration::from_secs(600);
 /// Most records kept, which bounds the journal's memory to about 30 MB.
 const KEEP_RECORDS: usize = 200_000;
-/// Most records one sync reads. When more are waiting it reads none of them: the container doubts what it holds.
-pub(crate) const SYNC_RECORDS: usize = 128;
 /// Most bytes of records, about: what a round trip carries for nothing, and Redis reads in 0.1 ms.
 const SYNC_BYTES: usize = 8 * 1024;
 
@@ -36,10 +29,6 @@ const SYNC_BYTES: usize = 8 * 1024;
 /// change. One alone may be longer. Of these an API key may have as much as it leaves free.
 const MOST_OPEN: usize = 100;
 const MOST_OPEN_BYTES: usize = 8192;
-
-/// How long operations of the configuration before may go on after a level was switched: a container that hears nothing
-/// from Redis asks for the configuration every [Λ](crate::coherence::LAMBDA_MS), and its last operation lives for T.
-pub(crate) const SETTLE: Duration = Duration::from_secs(10 + OPERATION_LIFE.as_secs());
 
 /// How old an operation may be for a script to go on with it: what arrives later, from a connection that was given up,
 /// does nothing.

@@ -7,13 +7,12 @@
 use super::{TieredCache, sync::About, tests::source};
 use crate::{
     Clock, Config, Deployment, Read, Selector,
-    coherence::Since,
+    coherence::{Since, SyncReply},
     key::Key,
     level::{Level, Levels},
     open_invalidations::OpenInvalidations,
     pattern::Pattern,
     record::{Event, Record},
-    redis::SyncReply,
     selector::WrittenInvalidation,
     version::{Position, Version},
 };

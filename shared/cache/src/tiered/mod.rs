@@ -353,12 +353,6 @@ impl TieredCache {
         self.delete_with(key, by, Some(&wish), false).await
     }
 
-    /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
-    /// asked of the cache.
-    pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.setup().config)
-    }
-
     /// The clock of this container.
     pub fn clock(&self) -> &Clock {
         &self.clock

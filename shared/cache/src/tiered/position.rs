@@ -1,7 +1,9 @@
 //! What whoever reads has seen, beside what this container knows.
 
 use super::view::View;
-use crate::{cache_position::CachePosition, entry::Entry, key::Key, level::Level, outcome::Read};
+use crate::{
+    cache_position::CachePosition, entry::Entry, key::Key, level::Level, outcome::Read, source_of_truth::SourceOfTruth,
+};
 
 impl View<'_> {
     /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
@@ -35,6 +37,11 @@ impl View<'_> {
     pub(super) fn position_of(&self, key: &Key, entry: &Entry) -> CachePosition {
         let recorded = self.knowledge().position_of(key, entry.version);
         recorded.map_or_else(|| CachePosition::of_value(entry, 0), CachePosition::recorded)
+    }
+
+    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
+    pub(super) fn only_l3_may_tell(&self, read: Read) -> bool {
+        self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
     }
 }
 

@@ -36,4 +36,10 @@ impl TieredCache {
         // One takes the place of another in one step.
         Arc::clone(&self.setup.enter(whole))
     }
+
+    /// The configuration in force, as far as this container knows: a change is known within Δ of it, when something is
+    /// asked of the cache.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.setup().config)
+    }
 }

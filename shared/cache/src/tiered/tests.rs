@@ -3,14 +3,13 @@
 use super::{Source, TieredCache, sync::About};
 use crate::{
     Clock, Config, Deployment, Read,
-    coherence::AsOf,
+    coherence::{AsOf, SyncReply},
     config::Format,
     entry::Entry,
     key::Key,
     level::Levels,
     pattern::Pattern,
     record::{Event, Record},
-    redis::SyncReply,
     selector::{Invalidation, Selector},
     tags::Tags,
     version::{Position, Version},

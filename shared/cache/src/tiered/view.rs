@@ -7,9 +7,10 @@
 
 use super::{TieredCache, setup::Setup};
 use crate::{
+    coherence::SETTLE,
     level::Level,
     outcome::{CacheError, Path, Read, Step},
-    redis::{Down, Reply, SETTLE},
+    redis::{Down, Reply},
     source_of_truth::SourceOfTruth,
     version::Position,
 };

@@ -1,7 +1,7 @@
 //! `strata explain`
 
 use super::journal;
-use crate::{exit::Failure, output::visible, session::Session};
+use crate::{exit::Failure, paint::visible, session::Session};
 use clap::Args;
 use strata_client::{Explained, LevelCopy};
 

@@ -131,7 +131,7 @@ pub fn entries(number: u64) -> String {
 fn show(session: &Session, would: &Invalidated) -> Result<(), Failure> {
     session.output.note(&heading(would));
     for key in would.sample_keys.iter().flatten() {
-        session.output.line(&crate::output::visible(key))?;
+        session.output.line(&crate::paint::visible(key))?;
     }
     Ok(())
 }

@@ -158,10 +158,10 @@ fn show(session: &Session, job: &Job) -> Result<(), Failure> {
         }
     }
     for (error, keys) in &job.errors {
-        output.line(&format!("  {} of {} keys", crate::output::visible(error), count(*keys)))?;
+        output.line(&format!("  {} of {} keys", crate::paint::visible(error), count(*keys)))?;
     }
     match &job.error {
-        Some(error) => output.line(&format!("  {}", crate::output::visible(error))),
+        Some(error) => output.line(&format!("  {}", crate::paint::visible(error))),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! `strata journal`
 
-use crate::{exit::Failure, output::visible, session::Session};
+use crate::{exit::Failure, paint::visible, session::Session};
 use clap::Args;
 use std::time::{Duration, Instant};
 use strata_client::Mutation;

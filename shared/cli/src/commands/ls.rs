@@ -3,7 +3,8 @@
 use super::which::{PAGE, Which};
 use crate::{
     exit::Failure,
-    output::{bytes, count, visible},
+    output::{bytes, count},
+    paint::visible,
     session::Session,
 };
 use clap::Args;

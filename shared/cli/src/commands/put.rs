@@ -1,6 +1,6 @@
 //! `strata put`
 
-use crate::{exit::Failure, output::bytes, session::Session, words::duration};
+use crate::{duration::duration, exit::Failure, output::bytes, session::Session};
 use clap::{Args, ValueEnum};
 use serde_json::value::{RawValue, to_raw_value};
 use std::{

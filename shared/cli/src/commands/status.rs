@@ -2,7 +2,8 @@
 
 use crate::{
     exit::Failure,
-    output::{Paint, bytes, count, percent},
+    output::{bytes, count, percent},
+    paint::Paint,
     session::Session,
     table::Table,
 };

@@ -34,7 +34,7 @@ const MINUTES: u64 = 60;
 #[derive(Debug, Args)]
 pub struct Top {
     /// Time between two looks
-    #[arg(long, short, value_parser = crate::words::duration, default_value = "2s")]
+    #[arg(long, short, value_parser = crate::duration::duration, default_value = "2s")]
     interval: Duration,
 }
 

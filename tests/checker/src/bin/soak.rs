@@ -1,8 +1,9 @@
 //! `soak`: as many runs as wanted, and a report of them.
 //!
 //! Variables: `SEEDS` (how many, 500), `FIRST` (the first seed, 1), `SEED` (just this one), `STACKS` (how many run at
-//! the same time, 2), `FAULTS` (names of [`Fault`] with a comma between them, all), `BINARIES` (the folder of the functions,
-//! that of this build), `PLANTED` (the mistake that those of `make planted` are to make), `REPORT` (target/soak/report.md). Ends with status 1 when a promise was broken.
+//! the same time, 2), `FAULTS` (names of [`Fault`] with a comma between them, all), `BINARIES` (the folder of the
+//! functions, that of this build), `PLANTED` (the mistake that those of `make planted` are to make), `REPORT`
+//! (target/soak/report.md). Ends with status 1 when a promise was broken.
 //!
 //! What needs a cluster happens on the last of several stacks, or on one that has nothing else to do.
 
@@ -83,7 +84,7 @@ fn write(report: &Path, text: &str) {
 }
 
 fn line(text: &str) {
-    // Nobody listens any more: the report will say it all the same.
+    // Nobody is listening any more: the report will say it all the same.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

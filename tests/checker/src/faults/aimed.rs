@@ -7,7 +7,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use strata_stack::L3Fault;
 
-use super::{left, pause, perform, slowness};
+use super::left;
+use super::steps::{pause, perform, slowness};
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::QUIET;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::perform;
+use super::steps::perform;
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::QUIET;

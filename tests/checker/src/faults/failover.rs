@@ -5,7 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 
-use super::{left, pause, signal};
+use super::left;
+use super::steps::{pause, signal};
 use crate::client::Client;
 use crate::history::Operation;
 

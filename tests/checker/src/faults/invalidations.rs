@@ -7,7 +7,7 @@ use fastrand::Rng;
 use futures_util::future::{join, join_all};
 use strata_stack::L3Fault;
 
-use super::perform;
+use super::steps::perform;
 use crate::client::Client;
 use crate::history::{Action, Operation};
 use crate::keys::{Keys, QUIET};
@@ -24,7 +24,7 @@ const MARGIN: Duration = Duration::from_millis(10);
 pub(super) async fn race_reads(client: &Client<'_>, rng: &mut Rng) -> Vec<Operation> {
     let mut operations = Vec::new();
     let l3 = client.rig.api.stack.l3();
-    // They begin like what is invalidated, and stay.
+    // They begin the same way as what is invalidated, and stay.
     for neighbour in Keys::left().take(ROUNDS) {
         let neighbour = client.workload.put_with(neighbour, vec![], &[], rng);
         for put in [client.workload.put_quiet(rng), neighbour] {

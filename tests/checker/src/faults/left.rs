@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{pause, perform};
+use super::steps::{pause, perform};
 use crate::client::Client;
 use crate::history::{Action, KeyId, Operation};
 use crate::keys::Keys;

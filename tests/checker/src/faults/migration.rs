@@ -7,7 +7,8 @@ use fastrand::Rng;
 use futures_util::future::join3;
 use strata_stack::Cluster;
 
-use super::{left, pause};
+use super::left;
+use super::steps::pause;
 use crate::client::Client;
 use crate::history::Operation;
 use crate::rig::{KEY_PREFIX, Rig};

@@ -9,7 +9,8 @@ use futures_util::future::join;
 use strata_stack::ALL;
 
 use super::flood::flood;
-use super::{left, pause, perform};
+use super::left;
+use super::steps::{pause, perform};
 use crate::client::Client;
 use crate::history::Operation;
 use crate::keys::Keys;

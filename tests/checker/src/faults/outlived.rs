@@ -1,15 +1,15 @@
 //! What is left in L2 when the history of the journal has been outlived.
 //!
-//! For 2T every container's ledger knows what happened to a key, and a copy that should not be there is found out, and
-//! dropped by whoever reads it. So a copy that a promotion, an overwrite or an index has left behind by mistake shows
-//! only when nobody reads its key for that long.
+//! For 2T every container's recent changes say what happened to a key, and a copy that should not be there is found
+//! out, and dropped by whoever reads it. So a copy that a promotion, an overwrite or an index has left behind by
+//! mistake shows only when nobody reads its key for that long.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::perform;
 use super::promotions::{Watch, race};
+use super::steps::perform;
 use crate::client::Client;
 use crate::history::{Action, KeyId, L3, Operation, Scope};
 use crate::keys::{Keys, LEFT_TAG, QUIET};
@@ -45,8 +45,8 @@ pub(super) async fn leave_copies(client: &Client<'_>, rng: &mut Rng) -> Vec<Oper
             _ => vec![perform(client, end_in_l3(client, key, rng), rng).await],
         });
     }
-    // A container whose write had no answer takes it back with its next request, when it can arrive no more. One that is
-    // not asked again in time counts as killed.
+    // A container whose write had no answer takes it back with its next request, when it can arrive no more. One that
+    // is not asked again in time counts as killed.
     tokio::time::sleep(client.rig.patience + ARRIVED).await;
     for container in Rig::containers("entries") {
         operations.push(client.perform(&container, Action::Get { key: QUIET, no_cache: true }).await);

@@ -74,7 +74,7 @@ pub(super) async fn leave_open(client: &Client<'_>, rng: &mut Rng) -> Vec<Operat
     }
     tokio::time::sleep(client.rig.promise + FOLLOWED).await;
     l3.set(L3Fault::Slow { ms: SLOW_MS }).await;
-    operations.push(super::perform(client, client.workload.sweep_left(), rng).await);
+    operations.push(super::steps::perform(client, client.workload.sweep_left(), rng).await);
     l3.set(L3Fault::Throttling).await;
     // What it means is in Redis still.
     tokio::time::sleep(client.rig.promise).await;
@@ -110,7 +110,7 @@ async fn store(client: &Client<'_>, keys: &[KeyId], rng: &mut Rng) -> Vec<Operat
     let mut operations = Vec::new();
     for &key in keys {
         let put = client.workload.put_with(key, vec![], &[], rng);
-        operations.push(super::perform(client, put, rng).await);
+        operations.push(super::steps::perform(client, put, rng).await);
     }
     operations.extend(left::read_everywhere(client, keys.iter().copied()).await);
     operations

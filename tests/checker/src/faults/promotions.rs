@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use fastrand::Rng;
 
-use super::{pause, perform, slowness};
+use super::steps::{pause, perform, slowness};
 use crate::client::Client;
 use crate::history::{Action, KeyId, Operation};
 use crate::keys::QUIET;

@@ -6,7 +6,8 @@ use fastrand::Rng;
 use futures_util::future::join;
 use strata_stack::Refusal;
 
-use super::{left, pause};
+use super::left;
+use super::steps::pause;
 use crate::client::Client;
 use crate::history::Operation;
 use crate::keys::Keys;

@@ -10,7 +10,8 @@ use fastrand::Rng;
 use futures_util::future::{join, join3};
 use strata_stack::L3Fault;
 
-use super::{left, pause};
+use super::left;
+use super::steps::pause;
 use crate::client::Client;
 use crate::history::Operation;
 use crate::rig::{FOLLOWED, L3_TIMEOUT_MS, Rig};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use strata_stack::L3Fault;
 
-use super::{left, pause, perform};
+use super::left;
+use super::steps::{pause, perform};
 use crate::client::Client;
 use crate::history::{Action, Operation, Scope};
 use crate::keys::{LEFT_TAG, QUIET};

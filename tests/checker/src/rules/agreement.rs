@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::key::KeyHistory;
-use super::{Rule, Violation, bound};
+use super::times::bound;
+use super::{Rule, Violation};
 use crate::history::{Action, Found, Operation, Outcome};
 
 /// A read at a time when nothing is under way, and everybody must know of all that was.

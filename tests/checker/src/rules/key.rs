@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{OPERATION_LIFE, Rule, Violation, bound, has_expired};
+use super::times::{bound, has_expired};
+use super::{OPERATION_LIFE, Rule, Violation};
 use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put, Scope};
 
 /// Two ends of lives that are farther apart are not the same.
@@ -165,8 +166,8 @@ impl<'a> KeyHistory<'a> {
         stored.put().is_some_and(|put| outlives(stored, put, read)) && lives.all(|end| end > read.end)
     }
 
-    /// The PATCH of whose life a read must tell, and does not: the only one that can have been of the value, and known for
-    /// long enough. Lives differ by hours, so that clocks do not matter.
+    /// The PATCH of whose life a read must tell, and does not: the only one that can have been of the value, and known
+    /// for long enough. Lives differ by hours, so that clocks do not matter.
     fn unseen_patch(&self, at: usize, read: &Operation, no_cache: bool, found: &Found) -> Option<usize> {
         let others = |place: usize| place != at && self.history.operations[place].put().is_some();
         if self.since(at, read).any(others) {
@@ -227,7 +228,7 @@ impl<'a> KeyHistory<'a> {
         match &operation.action {
             Action::Put(put) => put.names_l3() && outlives(operation, put, read),
             Action::Patch(patch) => operation.start + patch.ttl > read.end,
-            // Any value that there may be at the time must lack the tag.
+            // Any value that may be there at the time must lack the tag.
             _ => !self.since(at, read).chain([at]).any(|place| {
                 let operations = &self.history.operations;
                 let put = operations[place].put().map(|put| &put.tags);

@@ -1,7 +1,8 @@
 //! What Redis still knows of the past of one key.
 
-use super::{Journal, Recorded, hash, replies::Fields};
+use super::{Journal, hash, replies::Fields};
 use crate::{
+    coherence::Recorded,
     key::Key,
     redis::{Down, link::read, scripts},
     version::{Position, Version},

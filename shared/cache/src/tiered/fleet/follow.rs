@@ -2,11 +2,10 @@
 
 use crate::tiered::{TieredCache, setup::Setup};
 use crate::{
-    coherence::{Coherence, NOTES_INTERVAL_MS},
+    coherence::{Coherence, NOTES_INTERVAL_MS, Published},
     config::document::Document,
     dynamo::{Bulletin, Floors},
     lock::whole,
-    redis::Published,
     version::Position,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};

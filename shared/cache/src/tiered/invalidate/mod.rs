@@ -5,6 +5,7 @@
 //! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
 
 pub(crate) mod match_counter;
+mod open;
 pub(crate) mod removal;
 pub(crate) mod sweep;
 
@@ -25,7 +26,7 @@ use crate::{
     memory::CachedEntry,
     outcome::{CacheError, Invalidate, Invalidated, Reclaim},
     planted::{Bug, planted},
-    redis::{Down, Opened, closed, opened},
+    redis::{Down, Opened, opened},
     scan_checkpoint::ScanCheckpoint,
     selector::{Invalidation, Selector, Undoable, WrittenInvalidation},
     source_of_truth::SourceOfTruth,
@@ -264,15 +265,6 @@ impl View<'_> {
     /// meanwhile, which it would pass over.
     fn is_from_before_epoch(&self, of: UnderWay<'_>) -> bool {
         self.source_of_truth() == SourceOfTruth::L3 && self.knowledge().epoch() != of.epoch
-    }
-
-    /// Closes a record of which nothing is left, and those before that meant no more, and reads the journal up to
-    /// there, so that own L1 applies it as well. False when it was lost.
-    pub(crate) async fn close(&self, done: &Invalidation, matched: u64) -> Result<bool, CacheError> {
-        // Whoever undoes it must see which of those are still at work.
-        let passed = if done.undo.is_some() { Vec::new() } else { self.knowledge().open().passed_by(done) };
-        let reply = self.then_sync(vec![self.journal.close(done.at, matched, &passed)], 0).await?;
-        reply.into_iter().next().ok_or(Down::Odd("no reply to a close")).and_then(closed).map_err(CacheError::from)
     }
 
     /// Without Redis, L3 is all there is to remove from; a note makes whoever reaches Redis first do the rest.

@@ -16,15 +16,11 @@ use crate::{
     job::{Counters, REMOVAL},
     level::Level,
     outcome::CacheError,
-    redis::appended,
     scan_checkpoint::ScanCheckpoint,
     selector::{Invalidation, WrittenInvalidation},
     version::Position,
 };
 use serde::{Deserialize, Serialize};
-
-/// How often a record that is lost again is put back at once.
-const TRIES: usize = 3;
 
 /// What an invalidation leaves to a job.
 pub(crate) struct Handover<'a> {
@@ -132,27 +128,6 @@ impl View<'_> {
         if let Err(error) = self.close(&done, record.job.counters.done).await {
             tracing::warn!(%error, "the record of a removal that is done stays open");
         }
-    }
-
-    /// Makes sure that the record of a removal is open and that this container has read it, and says where it stands;
-    /// `None` with L2 switched off.
-    pub(crate) async fn ensure_open(
-        &self,
-        written: &WrittenInvalidation,
-        body: &str,
-    ) -> Result<Option<String>, CacheError> {
-        if !self.uses(Level::L2) {
-            return Ok(None);
-        }
-        for _ in 0..TRIES {
-            self.sync(Vec::new()).await?;
-            if let Some(at) = self.knowledge().open_at(written.version) {
-                return Ok(Some(at.to_string()));
-            }
-            let raised = self.ask(self.journal.raise(self.operation(self.as_of()), body)).await;
-            raised.and_then(appended)?;
-        }
-        Err(CacheError::Contended)
     }
 }
 

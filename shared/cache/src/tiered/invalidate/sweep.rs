@@ -3,13 +3,12 @@
 
 use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
 use crate::{
+    coherence::OPERATION_LIFE,
     dynamo::{Doomed, L3Error, Live, Match, Search, Way, Which},
     key::Key,
     level::{Level, Levels},
     outcome::CacheError,
-    redis::{
-        Batch, Command, Down, Eviction, Meant, OPERATION_LIFE, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys,
-    },
+    redis::{Batch, Command, Down, Eviction, Meant, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys},
     scan_checkpoint::{Front, ScanCheckpoint},
     selector::{KeyRange, Selector},
     source_of_truth::SourceOfTruth,

@@ -5,12 +5,12 @@
 
 use crate::tiered::{sync::Synced, view::View};
 use crate::{
-    coherence::Looked,
+    coherence::{Looked, Said},
     key::Key,
     level::Level,
     memory::CachedEntry,
     outcome::{Path, Read, Step},
-    redis::{Batch, Command, Down, Order, Said},
+    redis::{Batch, Command, Down, Order},
 };
 
 impl View<'_> {

@@ -370,11 +370,6 @@ impl View<'_> {
         self.get_from_register(key, read, None, None, path).await
     }
 
-    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
-    pub(crate) fn only_l3_may_tell(&self, read: Read) -> bool {
-        self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
-    }
-
     /// Makes sure that the open invalidations are known well enough for a read that takes a row of L3.
     pub(crate) async fn learn_open_invalidations_for(&self, read: Read, reachable: bool) -> Result<i64, CacheError> {
         let is_told = reachable && !self.journal_may_lack(read);

@@ -6,12 +6,11 @@
 
 use crate::tiered::view::View;
 use crate::{
-    coherence::{Coherence, LAMBDA_MS, Looked},
+    coherence::{Coherence, LAMBDA_MS, Looked, Recorded},
     dynamo::L3Error,
     key::Key,
     lock::{Lock, whole},
     memory::{CachedEntry, Place},
-    redis::Recorded,
     source_of_truth::SourceOfTruth,
     stats::Count,
     version::Version,

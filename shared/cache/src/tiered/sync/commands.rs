@@ -3,8 +3,8 @@
 use crate::tiered::view::View;
 use crate::{
     clock::elapsed_ms,
-    coherence::AsOf,
-    redis::{Batch, Command, Down, OPERATION_LIFE, Operation, Order, Reply},
+    coherence::{AsOf, OPERATION_LIFE},
+    redis::{Batch, Command, Down, Operation, Order, Reply},
 };
 use std::time::Duration;
 

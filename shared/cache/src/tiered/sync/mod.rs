@@ -15,12 +15,12 @@ use crate::tiered::{
     view::View,
 };
 use crate::{
-    coherence::{AsOf, Coherence, Looked, Sent, Since},
+    coherence::{Apart, AsOf, Coherence, Fenced, Looked, Sent, Since, SyncReply},
     dynamo::L3Error,
     key::Key,
     lock::Held,
     planted::{Panic, panic_at},
-    redis::{Batch, Command, Down, Fenced, Order, Outcome, Question, Reply, SyncReply},
+    redis::{Batch, Command, Down, Order, Outcome, Question, Reply},
     source_of_truth::SourceOfTruth,
     stats::Count,
     version::Position,
@@ -254,12 +254,14 @@ impl View<'_> {
         let published = reply.published.clone();
         let said = reply.said.clone();
         let before = knowledge.settled();
-        let (as_of, delta) = knowledge.learn(reply, sent, |delta| {
-            if !delta.changes.is_empty() {
-                panic_at(Panic::DeltaUnapplied);
-            }
-            self.apply_delta(delta);
-        })?;
+        let (as_of, delta) = knowledge
+            .learn(reply, sent, |delta| {
+                if !delta.changes.is_empty() {
+                    panic_at(Panic::DeltaUnapplied);
+                }
+                self.apply_delta(delta);
+            })
+            .map_err(|Apart| Down::Odd("records after what is not known any more"))?;
         // What was known is newer: then nothing is new, and what the index said is out of date.
         let Some(delta) = delta else { return Ok((None, as_of, knowledge)) };
         if delta.clear {

@@ -11,11 +11,11 @@
 
 use crate::tiered::{TieredCache, read::Shared, view::View, warm::prefetch_queue::worth_naming};
 use crate::{
-    coherence::{AsOf, Looked},
+    coherence::{AsOf, Looked, Said},
     key::Key,
     level::Level,
     outcome::{Path, Read},
-    redis::{Down, Found, Reply, Said, appended},
+    redis::{Down, Found, Reply, appended},
     stats::Count,
 };
 use futures_util::FutureExt;

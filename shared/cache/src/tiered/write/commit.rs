@@ -1,11 +1,11 @@
 //! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
 //! last.
 
-use crate::tiered::{sync::unfinished::CopyWrite, undo::begin::Wish, view::View};
+use crate::tiered::{sync::unfinished::CopyWrite, undo::begin::Wish, view::View, write::told::Told};
 use crate::{
     clock::elapsed_ms,
-    coherence::{AsOf, Since},
-    dynamo::{Before, L3Error, Noted, RowWritten, Write, WriteRow},
+    coherence::{AsOf, OPERATION_LIFE, Since},
+    dynamo::{Before, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -13,7 +13,7 @@ use crate::{
     planted::{Bug, planted},
     quota::Share,
     record::Change,
-    redis::{Command, Done, Life, OPERATION_LIFE, Outcome, Reply, WriteCopy, appended},
+    redis::{Command, Done, Life, Outcome, Reply, WriteCopy, appended},
     selector::Undoable,
     source_of_truth::{Expected, SourceOfTruth},
     version::{Position, Version},
@@ -80,13 +80,9 @@ pub(crate) struct Effect {
     pub(crate) was_live: Levels,
     /// The levels that value was put into.
     pub(crate) named: Levels,
-    pub(crate) degraded: bool,
-    /// Own L1 may hold the new value.
-    pub(crate) may_fill: bool,
+    pub(crate) told: Told,
     /// It is a DELETE that can be undone.
     pub(crate) can_undo: bool,
-    /// Where the journal has it, unless it is `degraded`.
-    pub(crate) recorded: Option<Position>,
 }
 
 impl View<'_> {
@@ -124,7 +120,8 @@ impl View<'_> {
             false if plan.undo.is_some() => self.store.write_kept(&row).await,
             false => self.store.write(&row).await.map(|written| (written, false)),
         };
-        let mut effect = Effect { degraded: noted, may_fill: !noted, ..Effect::default() };
+        let told = if noted { Told::Note } else { Told::Nobody };
+        let mut effect = Effect { told, ..Effect::default() };
         drop(leaving);
         let (replaced, kept) = match written {
             Ok((RowWritten::Newer(version), _)) => return Ok(untold.overtaken_by(version)),
@@ -209,8 +206,7 @@ impl View<'_> {
                 let left = self.leave_note(&plan.note(begun.version)).await;
                 left.map_err(|error| self.l3_failed(plan.key, path, error))?;
                 untold.settle();
-                effect.degraded = true;
-                effect.may_fill = false;
+                effect.told = Told::Note;
                 if effect.stored.is_empty() && plan.value.is_some() {
                     return Err(CacheError::unavailable(Level::L2, cause));
                 }
@@ -232,8 +228,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
-        effect.recorded = Some(recorded);
-        effect.may_fill = unchanged || planted(Bug::FilledThoughCovered);
+        effect.told = Told::by_journal(recorded, unchanged || planted(Bug::FilledThoughCovered));
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
@@ -269,10 +264,8 @@ impl View<'_> {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
-            degraded: false,
-            may_fill: since == Since::Unchanged,
+            told: Told::by_journal(recorded, since == Since::Unchanged),
             can_undo: false,
-            recorded: Some(recorded),
         }))
     }
 
@@ -332,12 +325,6 @@ impl View<'_> {
         let record = appended(record).inspect_err(|down| self.link.note_refusal(down));
         let recorded = record?.ok_or("the operation took too long")?;
         Ok((recorded, Outcome::parse(copy)?))
-    }
-
-    pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
-        self.forget(key, path);
-        path.l3 = Step::Unavailable;
-        error.into()
     }
 }
 

@@ -1,35 +1,37 @@
-//! PUT and DELETE: begin with a sync, commit, then own L1, and only then the answer.
+//! Mutations: each begins with a sync, commits, then sees to own L1, and only then is answered. Here are the steps that
+//! all of them share.
 
 pub(crate) mod commit;
 pub(crate) mod condition;
 pub(crate) mod many;
 pub(crate) mod patch;
+mod put;
 pub(crate) mod stock;
+pub(crate) mod told;
 pub(crate) mod versions;
 
 use crate::tiered::{
-    Source, TieredCache, ended,
-    undo::begin::Wish,
+    Source,
     view::{CaughtUp, Stop, View},
-    write::commit::{Begun, Effect, Ended, Plan},
+    write::{
+        commit::{Begun, Effect},
+        told::Told,
+    },
 };
 use crate::{
     cache_position::CachePosition,
     clock::elapsed_ms,
     codec::{self, Attributes, Payload},
     coherence::AsOf,
-    dynamo::Before,
+    dynamo::{Before, L3Error},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
-    outcome::{CacheError, Deleted, Path, Step, Stored},
+    outcome::{CacheError, Path, Step, Stored},
     put::Put,
-    quota::{name_of, share_of},
-    record::Change,
     redis::Command,
     sliding::Sliding,
-    source_of_truth::{Expected, SourceOfTruth},
-    undo::UndoHandle,
+    source_of_truth::SourceOfTruth,
     version::Version,
 };
 use bytes::Bytes;
@@ -56,74 +58,7 @@ impl Attempts {
     }
 }
 
-impl TieredCache {
-    pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
-        let refusals = put.refusals();
-        if !refusals.is_empty() {
-            return Err(CacheError::Refused(refusals));
-        }
-        if let Some(token) = &put.fill {
-            return self.fill_with(key, put, token).await;
-        }
-        loop {
-            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
-                return self.count_mutation(ended, |stored| stored.degraded);
-            }
-        }
-    }
-
-    /// `shared`: a sync was made for it and others, a moment ago.
-    pub(crate) async fn delete_with(
-        &self,
-        key: &Key,
-        by: &str,
-        wish: Option<&Wish>,
-        mut shared: bool,
-    ) -> Result<Deleted, CacheError> {
-        loop {
-            if let Some(ended) = ended(self.view().delete(key, by, wish, &mut shared).await) {
-                return self.count_mutation(ended, |deleted| deleted.degraded);
-            }
-        }
-    }
-}
-
 impl View<'_> {
-    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
-        let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
-        let payload = self.payload(put);
-        let Attempts { floor, own, shared } = before;
-        for _ in 0..TRIES {
-            let mut path = self.path();
-            let question = self.stock_question(key, put, named, *shared);
-            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
-            self.allow(put)?;
-            let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
-            let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
-            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
-                self.allow_share(share, &begun.answers)?;
-            }
-            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
-            let value = Some((&entry, &envelope));
-            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None };
-            match self.commit(&plan, &begun, &mut path).await? {
-                Ended::Overtaken(version) => *floor = version,
-                Ended::Repeat { replaced } => {
-                    *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
-                    *floor = begun.version;
-                }
-                Ended::Done(effect) => {
-                    let mut stored = self.stored(key, entry, &begun, effect, path);
-                    if let Some((_, replaced)) = *own {
-                        stored.created = !replaced;
-                    }
-                    return Ok(stored);
-                }
-            }
-        }
-        Err(CacheError::Contended.into())
-    }
-
     /// Its value, compressed where that is allowed.
     pub(crate) fn payload(&self, put: &Put) -> Payload {
         let allowed = put.compress && self.setup.config.l2_config.compression_enabled;
@@ -140,43 +75,6 @@ impl View<'_> {
             Some(level) => Err(CacheError::Disabled(level)),
             None => Ok(()),
         }
-    }
-
-    async fn delete(&self, key: &Key, by: &str, wish: Option<&Wish>, shared: &mut bool) -> Result<Deleted, Stop> {
-        let undoable = match wish {
-            Some(wish) => self.undo_of(wish, self.setup.config.enabled())?.map(|undo| (wish, undo)),
-            None => None,
-        };
-        let mut floor = Version::ZERO;
-        for _ in 0..TRIES {
-            let mut path = self.path();
-            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
-            if !begun.redis && undoable.as_ref().is_some_and(|(wish, _)| wish.is_explicit) {
-                return Err(CacheError::unavailable(Level::L2, "nothing is kept without the journal").into());
-            }
-            let expected = Expected::Anything;
-            let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo };
-            match self.commit(&plan, &begun, &mut path).await? {
-                Ended::Overtaken(version) => floor = version,
-                Ended::Repeat { .. } => floor = begun.version,
-                Ended::Done(effect) => {
-                    self.own_stamp(&begun, &effect);
-                    self.forget(key, &mut path);
-                    let mut levels = effect.was_live;
-                    if begun.held
-                        || (!levels.is_empty() && effect.named.and(self.setup.config.enabled()).has(Level::L1))
-                    {
-                        levels = levels.with(Level::L1);
-                    }
-                    let undo = undoable.filter(|_| effect.can_undo).map(|(_, undo)| undo);
-                    let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
-                    let position = self.position_after(&effect);
-                    return Ok(Deleted { levels, degraded: effect.degraded, position, path, undo });
-                }
-            }
-        }
-        Err(CacheError::Contended.into())
     }
 
     /// Catches up, unless that was done for it and others and there is nothing to ask, and takes a version greater than
@@ -248,13 +146,12 @@ impl View<'_> {
 
     /// The as-of position by which a mutation's own value may go into L1. What others have read before may not, also
     /// where the journal does not say so.
-    fn own_stamp(&self, begun: &Begun, effect: &Effect) -> AsOf {
-        let is_told = begun.redis && !effect.degraded;
-        if is_told { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
+    fn own_as_of(&self, begun: &Begun, told: Told) -> AsOf {
+        if told.recorded().is_some() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
     }
 
     pub(crate) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
-        let as_of = self.own_stamp(begun, &effect);
+        let as_of = self.own_as_of(begun, effect.told);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);
         let mut levels = effect.stored;
@@ -266,23 +163,23 @@ impl View<'_> {
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.may_fill
+        if effect.told.may_fill()
             && let Some(copy) = self.fill(key, as_of, &source)
         {
-            if let Some(at) = effect.recorded {
+            if let Some(at) = effect.told.recorded() {
                 copy.record(at);
             }
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
         let created = effect.was_live.is_empty() && !begun.held;
-        let position = self.position_after(&effect);
-        Stored { entry, created, levels, degraded: effect.degraded, position, path }
+        let position = self.position_after(effect.told);
+        Stored { entry, created, levels, degraded: effect.told.is_degraded(), position, path }
     }
 
     /// What whoever is told of a mutation has seen.
-    fn position_after(&self, effect: &Effect) -> CachePosition {
-        effect.recorded.map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
+    pub(crate) fn position_after(&self, told: Told) -> CachePosition {
+        told.recorded().map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
     }
 
     /// Drops the key from own L1.
@@ -291,5 +188,11 @@ impl View<'_> {
             let held = self.memory.remove(key, self.clock.now_ms()).is_some();
             path.l1 = if held { Step::Hit } else { Step::Miss };
         }
+    }
+
+    pub(crate) fn l3_failed(&self, key: &Key, path: &mut Path, error: L3Error) -> CacheError {
+        self.forget(key, path);
+        path.l3 = Step::Unavailable;
+        error.into()
     }
 }

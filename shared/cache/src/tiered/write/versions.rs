@@ -103,7 +103,7 @@ impl TieredCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Clock, Config, Deployment, redis::SyncReply};
+    use crate::{Clock, Config, Deployment, coherence::SyncReply};
     use std::time::Duration;
 
     const NOW_MS: u64 = 1_700_000_000_000;

@@ -6,7 +6,8 @@ use crate::{
         jobs, journal,
         status::{health, state},
     },
-    output::{bytes, count, percent, visible},
+    output::{bytes, count, percent},
+    paint::visible,
 };
 use ratatui::{
     Frame,

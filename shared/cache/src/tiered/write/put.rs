@@ -1,0 +1,128 @@
+//! PUT and DELETE: begun anew until nothing overtakes them.
+
+use crate::tiered::{
+    TieredCache, ended,
+    undo::begin::Wish,
+    view::{Stop, View},
+    write::{
+        Attempts, TRIES,
+        commit::{Ended, Plan},
+    },
+};
+use crate::{
+    key::Key,
+    level::{Level, Levels},
+    outcome::{CacheError, Deleted, Stored},
+    put::Put,
+    quota::{name_of, share_of},
+    record::Change,
+    source_of_truth::Expected,
+    undo::UndoHandle,
+    version::Version,
+};
+
+impl TieredCache {
+    pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+        let refusals = put.refusals();
+        if !refusals.is_empty() {
+            return Err(CacheError::Refused(refusals));
+        }
+        if let Some(token) = &put.fill {
+            return self.fill_with(key, put, token).await;
+        }
+        loop {
+            if let Some(ended) = ended(self.view().put(key, put, &mut attempts).await) {
+                return self.count_mutation(ended, |stored| stored.degraded);
+            }
+        }
+    }
+
+    /// `shared`: a sync was made for it and others, a moment ago.
+    pub(crate) async fn delete_with(
+        &self,
+        key: &Key,
+        by: &str,
+        wish: Option<&Wish>,
+        mut shared: bool,
+    ) -> Result<Deleted, CacheError> {
+        loop {
+            if let Some(ended) = ended(self.view().delete(key, by, wish, &mut shared).await) {
+                return self.count_mutation(ended, |deleted| deleted.degraded);
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
+        let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
+        let payload = self.payload(put);
+        let Attempts { floor, own, shared } = before;
+        for _ in 0..TRIES {
+            let mut path = self.path();
+            let question = self.stock_question(key, put, named, *shared);
+            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
+            self.allow(put)?;
+            let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
+            let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
+            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
+                self.allow_share(share, &begun.answers)?;
+            }
+            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
+            let value = Some((&entry, &envelope));
+            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None };
+            match self.commit(&plan, &begun, &mut path).await? {
+                Ended::Overtaken(version) => *floor = version,
+                Ended::Repeat { replaced } => {
+                    *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));
+                    *floor = begun.version;
+                }
+                Ended::Done(effect) => {
+                    let mut stored = self.stored(key, entry, &begun, effect, path);
+                    if let Some((_, replaced)) = *own {
+                        stored.created = !replaced;
+                    }
+                    return Ok(stored);
+                }
+            }
+        }
+        Err(CacheError::Contended.into())
+    }
+
+    async fn delete(&self, key: &Key, by: &str, wish: Option<&Wish>, shared: &mut bool) -> Result<Deleted, Stop> {
+        let undoable = match wish {
+            Some(wish) => self.undo_of(wish, self.setup.config.enabled())?.map(|undo| (wish, undo)),
+            None => None,
+        };
+        let mut floor = Version::ZERO;
+        for _ in 0..TRIES {
+            let mut path = self.path();
+            let begun = self.begin(key, floor, Levels::ALL, (Vec::new(), &mut *shared), &mut path).await?;
+            if !begun.redis && undoable.as_ref().is_some_and(|(wish, _)| wish.is_explicit) {
+                return Err(CacheError::unavailable(Level::L2, "nothing is kept without the journal").into());
+            }
+            let expected = Expected::Anything;
+            let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo };
+            match self.commit(&plan, &begun, &mut path).await? {
+                Ended::Overtaken(version) => floor = version,
+                Ended::Repeat { .. } => floor = begun.version,
+                Ended::Done(effect) => {
+                    self.own_as_of(&begun, effect.told);
+                    self.forget(key, &mut path);
+                    let mut levels = effect.was_live;
+                    if begun.held
+                        || (!levels.is_empty() && effect.named.and(self.setup.config.enabled()).has(Level::L1))
+                    {
+                        levels = levels.with(Level::L1);
+                    }
+                    let undo = undoable.filter(|_| effect.can_undo).map(|(_, undo)| undo);
+                    let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
+                    let position = self.position_after(effect.told);
+                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), position, path, undo });
+                }
+            }
+        }
+        Err(CacheError::Contended.into())
+    }
+}
