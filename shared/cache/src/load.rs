@@ -39,7 +39,7 @@ pub struct Load {
     pub refresh_ahead: Duration,
     /// Whether to store also what nobody can prove to be as new as all that happened meanwhile.
     pub unfenced: bool,
-    /// How to read.
+    /// How to read. What has expired is not returned, and so no value in its [grace](crate::grace).
     pub read: Read,
     /// Who loads, for the journal; empty when nobody should be named.
     pub by: String,
@@ -136,6 +136,11 @@ impl Load {
     pub fn by(mut self, by: impl Into<String>) -> Load {
         self.by = by.into();
         self
+    }
+
+    /// How to read: what has expired is loaded, also where the reader would take it.
+    pub(crate) const fn reading(&self) -> Read {
+        Read { max_stale_seconds: 0, stale_if_error_seconds: 0, ..self.read }
     }
 
     /// What of it no entry may have.

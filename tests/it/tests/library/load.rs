@@ -12,7 +12,7 @@ use std::{
     },
     time::Duration,
 };
-use strata_cache::{Clock, Config, Deployment, Json, Level, Load, LoadError, Read, TieredCache};
+use strata_cache::{Clock, Config, Deployment, Json, Level, Load, LoadError, Put, Read, TieredCache};
 use strata_it::stack::{Options, Stack};
 use tokio::sync::Notify;
 
@@ -51,6 +51,7 @@ async fn in_one_process() {
     what_ends_soon_is_loaded_anew_by_one(&here).await;
     what_cannot_be_loaded_anew_stays(&here).await;
     what_is_deleted_meanwhile_stays_deleted(&here, &there).await;
+    what_is_put_meanwhile_stays(&here, &there).await;
     what_is_stored_of_another_type_is_an_error(&here).await;
     options_that_no_entry_may_have_are_refused(&here).await;
     examples::work(&here).await;
@@ -232,6 +233,18 @@ async fn what_is_deleted_meanwhile_stays_deleted(here: &TieredCache, there: &Tie
     };
     here.get_or_load(&key, &load, loader).await.unwrap();
     assert_eq!(stored(here, "load:deleted").await, None);
+}
+
+async fn what_is_put_meanwhile_stays(here: &TieredCache, there: &TieredCache) {
+    let key = named("load:put");
+    let load = Load::new(100).refresh_ahead(Duration::from_secs(1_000));
+    here.get_or_load(&key, &load, async || Ok::<_, Infallible>(1)).await.unwrap();
+    let loader = async || {
+        there.put(&key, Put::new(Json::of(&2).unwrap(), 100)).await.unwrap();
+        Ok::<_, Infallible>(1)
+    };
+    here.get_or_load(&key, &load, loader).await.unwrap();
+    assert_eq!(stored(here, "load:put").await.as_deref(), Some("2"));
 }
 
 async fn what_is_stored_of_another_type_is_an_error(cache: &TieredCache) {

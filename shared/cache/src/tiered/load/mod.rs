@@ -94,7 +94,7 @@ impl TieredCache {
         load: &Load,
         loader: impl AsyncFnOnce() -> Result<Json, Unloaded<E>>,
     ) -> Result<Json, LoadError<E>> {
-        let held = self.get_held(key, load.read).await;
+        let held = self.get_held(key, load.reading()).await;
         match held {
             Some(hit) if !load.is_due(hit.entry.expires_at_ms, self.clock.now_ms()) => Ok(text_of(&hit)),
             // On the heap, so that a hit does not carry it about.
@@ -126,7 +126,7 @@ impl TieredCache {
             }
             match landed(flight).await {
                 Some(Landed::Found { value, known_ms })
-                    if asked_ms <= known_ms.saturating_add(self.window(load.read)) =>
+                    if asked_ms <= known_ms.saturating_add(self.window(load.reading())) =>
                 {
                     return Ok(value);
                 }
@@ -138,7 +138,7 @@ impl TieredCache {
                 Some(Landed::TimedOut) => return Err(LoadError::TimedOut),
                 // It may not know of what was acknowledged before this was asked.
                 Some(Landed::Found { .. }) => {
-                    if let Ok(Lookup { hit: Some(hit), .. }) = self.get(key, load.read).await {
+                    if let Ok(Lookup { hit: Some(hit), .. }) = self.get(key, load.reading()).await {
                         return Ok(text_of(&hit));
                     }
                 }
@@ -223,7 +223,7 @@ impl TieredCache {
             let left = until.saturating_duration_since(Instant::now());
             let wait = left.min(Duration::from_secs(MAX_WAIT_SECONDS.into()));
             let lease = Lease { seconds: load.lease_seconds(), wait, api_key: load.api_key.clone() };
-            match self.get_or_lease(key, load.read, &lease).await {
+            match self.get_or_lease(key, load.reading(), &lease).await {
                 Ok((Lookup { hit: Some(hit), .. }, _)) => return Ground::Hit(hit),
                 Ok((_, Some(Fill::Granted { token, .. }))) => return Ground::Miss(Some(token)),
                 Ok((_, Some(Fill::Held { retry_after }))) if Instant::now() < until => {
