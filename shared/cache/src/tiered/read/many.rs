@@ -31,7 +31,8 @@ pub(crate) const AT_ONCE: usize = 34;
 /// `l2_config.timeout_ms`, through the network of a small container.
 const UNSEEN_BYTES: usize = 1 << 20;
 
-/// How much longer an envelope may be than it was thought to be: of what L1 held only the value's part is known.
+/// How much longer an envelope may be than it was thought to be, also where there is little room: of what L1 held only the
+/// value's part is known.
 const MORE_BYTES: usize = 64 << 10;
 
 /// One key of many.
@@ -177,7 +178,8 @@ impl View<'_> {
         let (again, left): (Vec<_>, Vec<_>) = again.into_iter().partition(&mut has_room);
         left.into_iter().for_each(|(at, _)| many.wanted[at].state = State::Left);
         let bytes = again.iter().map(|(_, bytes)| bytes).sum();
-        let commands = again.iter().map(|(at, bytes)| self.read_of(many, *at, bytes + MORE_BYTES)).collect();
+        let more_bytes = MORE_BYTES.max(many.room() / again.len().max(1));
+        let commands = again.iter().map(|(at, bytes)| self.read_of(many, *at, bytes + more_bytes)).collect();
         for ((at, _), reply) in again.iter().zip(self.ask_all(commands, bytes).await?) {
             if self.take_reply(many, *at, reply, &ground).is_some() {
                 many.wanted[*at].state = State::Left;
@@ -198,8 +200,9 @@ impl View<'_> {
         for &at in held {
             let wanted = &mut many.wanted[at];
             let copy = self.memory.get(wanted.key, self.clock.now_ms());
+            let bytes = copy.as_ref().map_or(0, |copy| copy.entry.stored_bytes);
             let Some(copy) = copy.filter(|_| !self.journal_may_lack(ground.read)) else {
-                gone.push((at, 0));
+                gone.push((at, bytes));
                 continue;
             };
             let settled = self.confirm_or_drop(wanted.key, &copy, ground.looked.as_ref());
@@ -209,7 +212,7 @@ impl View<'_> {
                     many.bytes += wanted.found(Ok(Some(self.hit(wanted.key, &copy, Level::L1))));
                 }
                 None => untrusted.push((at, wanted.key, copy, wanted.path)),
-                Some(false) => gone.push((at, copy.entry.stored_bytes)),
+                Some(false) => gone.push((at, bytes)),
             }
         }
         let confirming: Vec<_> = untrusted
