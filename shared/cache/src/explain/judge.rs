@@ -144,7 +144,7 @@ impl Facts<'_> {
     }
 
     /// Until when the newest value, which has expired, is there for readers who take that.
-    fn in_grace_until_ms(&self) -> Option<i64> {
+    pub(super) fn in_grace_until_ms(&self) -> Option<i64> {
         let copy = match self.l2.there() {
             Some(Shared::Copy(copy, _)) => Some(copy),
             _ => None,

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::history::{Action, Incident, Patch, Put, Scope};
+use crate::history::{Action, Found, Incident, Operation, Outcome, Patch, Put, Scope};
 
 mod fills;
 
