@@ -297,6 +297,8 @@ fn outcome(reply: &Reply, op: Op, told: Told) -> Result<Outcome> {
                 key,
                 deleted_from_levels,
                 deleted_at,
+                invalidation_id: None,
+                undo_until: None,
                 degraded,
             }))
         }

@@ -18,6 +18,11 @@ const QUOTED: usize = 200;
 /// What lets a value be stored that was loaded after a miss.
 pub(crate) const FILL_TOKEN: HeaderName = HeaderName::from_static("fill-token");
 
+/// What an answer knew of.
+pub(crate) const CACHE_POSITION: HeaderName = HeaderName::from_static("cache-position");
+/// The resources that say it.
+const WITH_POSITION: [&str; 3] = ["/entries", "/batch", "/invalidate"];
+
 /// A request that can be sent more than once.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -33,6 +38,12 @@ impl Call {
     pub(crate) fn new(method: Method, path: &str) -> Call {
         let repeat = if method.is_safe() { Repeat::Harmless } else { Repeat::Never };
         Call { method, target: path.to_owned(), headers: HeaderMap::new(), body: None, repeat }
+    }
+
+    /// Whether its answer depends on what is stored, and so on what the client knows of.
+    pub(crate) fn has_position(&self) -> bool {
+        let path = self.target.split('?').next().unwrap_or_default();
+        WITH_POSITION.contains(&path)
     }
 
     /// With one more query parameter, if there is a value for it.

@@ -2,10 +2,11 @@
 
 use crate::{
     Result,
-    call::{Call, Reply},
+    call::{CACHE_POSITION, Call, Reply},
     error::Error,
     flights::Flights,
     get_or_load::{LoadError, Loaded},
+    positions::{self, Positions},
     retry::Retry,
     token::Token,
 };
@@ -51,6 +52,7 @@ struct Inner {
     timeout: Duration,
     retry: Retry,
     flights: Flights<Result<Loaded, LoadError>>,
+    positions: Positions,
 }
 
 /// A client that is being set up.
@@ -106,9 +108,9 @@ impl Builder {
         let http = if https { http } else { http.no_proxy() };
         let http = http.build().map_err(|why| invalid(&chain(&why)))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        let (timeout, retry, flights) = (self.timeout, self.retry, Flights::default());
-        let inner = Inner { http, base, token: self.token, timeout, retry, flights };
-        Ok(Client { inner: Arc::new(inner) })
+        let Builder { token, timeout, retry, .. } = self;
+        let (flights, positions) = (Flights::default(), Positions::default());
+        Ok(Client { inner: Arc::new(Inner { http, base, token, timeout, retry, flights, positions }) })
     }
 }
 
@@ -129,6 +131,22 @@ impl Client {
         &self.inner.base
     }
 
+    /// What this client has seen and done, for another client to [know of](Client::has_seen); `None` before the first
+    /// answer.
+    pub fn position(&self) -> Option<String> {
+        Some(positions::header(&self.inner.positions.known())).filter(|known| !known.is_empty())
+    }
+
+    /// From now on this client is answered by nothing older than another one was that had this
+    /// [position](Client::position).
+    ///
+    /// ```no_run
+    #[doc = include_str!("../examples/position.rs")]
+    /// ```
+    pub fn has_seen(&self, position: impl AsRef<str>) {
+        position.as_ref().split(',').for_each(|one| self.inner.positions.answered(&[], one.trim()));
+    }
+
     /// How long an attempt may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.timeout
@@ -147,6 +165,10 @@ impl Client {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            // Another deployment answers at this URL than the one whose positions these are: nothing was done.
+            if is_about_positions(&error) && call.has_position() && self.inner.positions.forget() {
+                continue;
+            }
             let Some(pause) = retries.next(&error, call.repeat) else { return Err(error) };
             tokio::time::sleep(pause).await;
         }
@@ -159,14 +181,28 @@ impl Client {
         bearer.set_sensitive(true);
         let request = inner.http.request(call.method.clone(), format!("{}{}", inner.base, call.target));
         let request = request.headers(call.headers.clone()).header(AUTHORIZATION, bearer);
+        let known = if call.has_position() { inner.positions.known() } else { Vec::new() };
+        let request =
+            if known.is_empty() { request } else { request.header(CACHE_POSITION, positions::header(&known)) };
         let request = match &call.body {
             Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,
         };
         let exchange = async { read(request.send().await.map_err(|why| failed(&why))?).await };
         let answered = tokio::time::timeout(inner.timeout, exchange).await;
-        answered.map_err(|_| Error::Timeout(inner.timeout))?
+        let reply = answered.map_err(|_| Error::Timeout(inner.timeout))??;
+        if let Some(position) = reply.header(CACHE_POSITION.as_str()) {
+            inner.positions.answered(&known, &position);
+        }
+        Ok(reply)
     }
+}
+
+fn is_about_positions(error: &Error) -> bool {
+    let problems = error.api().and_then(|said| said.details["errors"].as_array());
+    problems.into_iter().flatten().any(|problem| {
+        problem["field"].as_str().is_some_and(|field| field.eq_ignore_ascii_case(CACHE_POSITION.as_str()))
+    })
 }
 
 async fn read(mut response: Response) -> Result<Reply> {

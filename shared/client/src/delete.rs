@@ -5,12 +5,13 @@ use crate::{
     call::Reply,
     client::{Client, awaited},
     entries::{call, is_false, unless_missing},
+    invalidate::of_removal,
     level::Level,
-    retry::Repeat,
     timestamp::Timestamp,
 };
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// An entry that was deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +27,12 @@ pub struct Deleted {
     pub deleted_from_levels: Vec<Level>,
     /// When it was deleted.
     pub deleted_at: Timestamp,
+    /// What to [undo](Client::undo) it by, where that can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidation_id: Option<String>,
+    /// Until when it can be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<Timestamp>,
     /// Redis could not be told: other containers may answer the deleted value for ten seconds.
     #[serde(default, skip_serializing_if = "is_false")]
     pub degraded: bool,
@@ -38,7 +45,7 @@ impl Client {
     #[doc = include_str!("../examples/delete.rs")]
     /// ```
     pub fn delete(&self, key: impl Into<String>) -> Delete<'_> {
-        Delete { client: self, key: key.into() }
+        Delete { client: self, key: key.into(), undo_seconds: None }
     }
 }
 
@@ -48,11 +55,20 @@ impl Client {
 pub struct Delete<'a> {
     client: &'a Client,
     key: String,
+    undo_seconds: Option<u64>,
 }
 
 impl Delete<'_> {
+    /// Keeps the value, so that it can be [undone](Client::undo) within so long: whole seconds, an hour at most; zero to
+    /// keep nothing. By default as the API's configuration says. It is not sent again then when it may have happened.
+    pub fn undo_within(mut self, time: Duration) -> Self {
+        self.undo_seconds = Some(time.as_secs());
+        self
+    }
+
     async fn send(self) -> Result<Option<Deleted>> {
-        let call = call(Method::DELETE, &self.key).repeat(Repeat::Harmless);
+        let seconds = self.undo_seconds.map(|seconds| seconds.to_string());
+        let call = call(Method::DELETE, &self.key).query("undo_seconds", seconds).repeat(of_removal(self.undo_seconds));
         unless_missing(self.client.send(call).await)?.as_ref().map(Reply::json).transpose()
     }
 }

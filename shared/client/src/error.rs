@@ -105,6 +105,7 @@ codes! {
     Forbidden = "FORBIDDEN": "403: the token lacks a scope, or the key lies outside its prefixes.",
     InternalError = "INTERNAL_ERROR": "500, 502, 504: a mistake of the server, or no answer in time.",
     InvalidRequest = "INVALID_REQUEST": "400: what cannot be read; `details.errors` names every field.",
+    InvalidationNotFound = "INVALIDATION_NOT_FOUND": "404: there is no such invalidation that the token may undo.",
     JobNotFound = "JOB_NOT_FOUND": "404: there is no such job, none that the token may see, or it is forgotten.",
     LevelUnavailable = "LEVEL_UNAVAILABLE": "503: a level this needs cannot be reached, or others kept changing the key.",
     MethodNotAllowed = "METHOD_NOT_ALLOWED": "405: the path has no such method.",
@@ -115,6 +116,8 @@ codes! {
     RouteNotFound = "ROUTE_NOT_FOUND": "404: there is no such path.",
     TooManyMatches = "TOO_MANY_MATCHES": "409: more match than `max_affected`; nothing was removed.",
     Unauthorized = "UNAUTHORIZED": "401: the token is missing, wrong or expired.",
+    UndoExpired = "UNDO_EXPIRED": "409: it is too late to undo it.",
+    UndoPending = "UNDO_PENDING": "409: it has not come to its end; the same request goes on a moment later.",
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE": "415: the body has a coding that is not known.",
     ValidationFailed = "VALIDATION_FAILED": "422: values that are not allowed; `details.errors` names every one.",
 }

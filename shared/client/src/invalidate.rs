@@ -11,6 +11,7 @@ use crate::{
 };
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Which entries are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,12 @@ pub struct Invalidated {
     /// Of a dry run, some of the keys, for tokens that may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_keys: Option<Vec<String>>,
+    /// What to [undo](Client::undo) it by, where that can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidation_id: Option<String>,
+    /// Until when it can be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<Timestamp>,
     /// Redis could not be told: other containers may answer the older values for ten seconds.
     #[serde(default, skip_serializing_if = "is_false")]
     pub degraded: bool,
@@ -150,6 +157,8 @@ struct Body {
     dry_run: bool,
     #[serde(rename = "max_affected", skip_serializing_if = "Option::is_none")]
     max: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_seconds: Option<u64>,
 }
 
 impl Invalidate<'_> {
@@ -183,10 +192,23 @@ impl Invalidate<'_> {
         self
     }
 
+    /// Keeps what it removes, so that it can be [undone](Client::undo) within so long: whole seconds, an hour at most; zero
+    /// to keep nothing. By default as the API's configuration says. It is not sent again then when it may have happened.
+    pub fn undo_within(mut self, time: Duration) -> Self {
+        self.body.undo_seconds = Some(time.as_secs());
+        self
+    }
+
     async fn send(self) -> Result<Invalidated> {
-        let call = Call::new(Method::POST, "/invalidate").json(&self.body)?.repeat(Repeat::Harmless);
+        let repeat = of_removal(self.body.undo_seconds);
+        let call = Call::new(Method::POST, "/invalidate").json(&self.body)?.repeat(repeat);
         self.client.send(call).await?.json()
     }
 }
 
 awaited!(Invalidate<'a> => Invalidated);
+
+/// Whether to remove again what may have been removed: a second removal makes the first one final.
+pub(crate) fn of_removal(undo_seconds: Option<u64>) -> Repeat {
+    if undo_seconds.is_some_and(|seconds| seconds > 0) { Repeat::Never } else { Repeat::Harmless }
+}

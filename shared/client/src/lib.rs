@@ -14,10 +14,12 @@
 //! |---|---|
 //! | 429: a limit is reached, nothing was done | always, not before `Retry-After` |
 //! | no connection: nothing was sent | always |
+//! | 409: an undo has not come to its end | always, not before `Retry-After` |
 //! | 503, or the connection broke: it may have happened | reads, removals, warm jobs; stores only [when asked](Put::repeat) |
 //! | any other error, or no answer in time | never |
 //!
-//! Reading twice changes nothing, removing twice costs a miss at most, and a warm job carries an `Idempotency-Key`. A
+//! Reading twice changes nothing, removing twice costs a miss at most, and a warm job carries an `Idempotency-Key`. What
+//! is removed so that it can be [undone](Client::undo) is not removed twice, for the second time makes the first final. A
 //! value stored twice could replace a newer one that another has stored in between; so it is up to the caller. Pauses are
 //! doubled and drawn at random, so that clients that were refused together do not come back together. [`Retry`] bounds
 //! both their number and their sum.
@@ -26,6 +28,12 @@
 //!
 //! [`Client::get_or_load`] reads an entry, and loads and stores it where it is missing: of all who miss it, in this process
 //! and elsewhere, one loads.
+//!
+//! # Reading one's own writes
+//!
+//! A client, with all its clones, sends back what answers said of their place among all mutations (`Cache-Position`). So
+//! it is never answered by anything older than what it has stored, removed or read itself, whichever container answers.
+//! [`Client::position`] and [`Client::has_seen`] hand that on to another client, such as that of a service that is called.
 //!
 //! # Errors
 //!
@@ -52,10 +60,12 @@ mod keys;
 mod lease;
 mod level;
 mod patch;
+mod positions;
 mod retry;
 mod status;
 mod timestamp;
 mod token;
+mod undo;
 mod warm;
 
 pub use batch::{Batch, MAX_OPERATIONS, Operation, Outcome};
@@ -78,6 +88,7 @@ pub use status::{Amounts, Coherence, Fleet, Health, LevelHealth, LevelMinute, Le
 pub use status::{Status, StatusRequest, Usage};
 pub use timestamp::Timestamp;
 pub use token::Token;
+pub use undo::{Invalidation, InvalidationPage, InvalidationState, Invalidations, Undone};
 pub use warm::{Strategy, Warm, Warming};
 
 /// What operations return.

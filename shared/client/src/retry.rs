@@ -66,7 +66,7 @@ fn may_be_sent_again(error: &Error, repeat: Repeat) -> bool {
     match error {
         // More of a quota comes by no pause, unless the server says so.
         Error::Api(said) if said.code == Code::QuotaExceeded => said.retry_after.is_some(),
-        Error::Api(said) if said.status == 429 => true,
+        Error::Api(said) if said.status == 429 || said.code == Code::UndoPending => true,
         Error::Unreachable(_) => true,
         Error::Api(said) if said.status == 503 => repeat == Repeat::Harmless,
         Error::Broken(_) => repeat == Repeat::Harmless,

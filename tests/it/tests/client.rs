@@ -11,6 +11,7 @@ use strata_it::{
 
 mod examples;
 mod fill;
+mod position;
 
 /// A client with a token that has all scopes.
 pub fn client(api: &Api) -> Client {
