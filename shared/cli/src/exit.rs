@@ -80,9 +80,9 @@ impl From<Error> for Failure {
 
 pub fn exit_of(error: &Error) -> Exit {
     match (error, error.code()) {
-        (_, Some(Code::CacheKeyNotFound | Code::JobNotFound)) => Exit::NotFound,
+        (_, Some(Code::CacheKeyNotFound | Code::InvalidationNotFound | Code::JobNotFound)) => Exit::NotFound,
         (_, Some(Code::Unauthorized | Code::Forbidden)) => Exit::NotAllowed,
-        (_, Some(Code::LeaseLost | Code::PreconditionFailed | Code::TooManyMatches)) => Exit::ConditionFailed,
+        (Error::Api(said), _) if [409, 412].contains(&said.status) => Exit::ConditionFailed,
         (_, Some(Code::RateLimited | Code::QuotaExceeded)) => Exit::RateLimited,
         (Error::Api(said), _) if said.status >= 500 => Exit::NoAnswer,
         (Error::Api(_), _) => Exit::Refused,

@@ -6,3 +6,4 @@ mod manual;
 mod operation;
 mod strata;
 mod transfer;
+mod undo;

@@ -3,12 +3,13 @@
 use crate::{
     commands::put::LevelName,
     exit::{Exit, Failure},
-    output::count,
+    output::{Output, count},
     prompt,
     session::Session,
 };
 use clap::Args;
-use strata_client::{Invalidated, Level, Reclaim, Selector};
+use std::time::Duration;
+use strata_client::{Invalidated, Level, Reclaim, Selector, Timestamp};
 
 /// Remove the entries that match a pattern, have a tag, or are named
 ///
@@ -42,6 +43,11 @@ pub struct Invalidate {
     /// Only in this level; may be repeated
     #[arg(long = "level", value_name = "LEVEL")]
     levels: Vec<LevelName>,
+    /// Keep what is removed, so that `strata undo` can bring it back within so many seconds, up to 3600; 0 to keep nothing
+    ///
+    /// By default as the API's configuration says.
+    #[arg(long, value_name = "SECONDS")]
+    undo_seconds: Option<u64>,
     /// Why, for the journal
     #[arg(long)]
     reason: Option<String>,
@@ -79,6 +85,7 @@ impl Invalidate {
         if done.degraded {
             output.note("Redis could not be told: other containers may answer the older values for ten seconds");
         }
+        note_undo(output, done.invalidation_id.as_deref(), done.undo_until);
         Ok(())
     }
 
@@ -102,11 +109,21 @@ impl Invalidate {
         if let Some(reason) = &self.reason {
             request = request.reason(reason);
         }
+        if let Some(seconds) = self.undo_seconds {
+            request = request.undo_within(Duration::from_secs(seconds));
+        }
         request
     }
 }
 
-fn entries(number: u64) -> String {
+/// Says how to take it back, where that can be.
+pub fn note_undo(output: &Output, id: Option<&str>, until: Option<Timestamp>) {
+    if let (Some(id), Some(until)) = (id, until) {
+        output.note(&format!("to bring it back, until {until}: strata undo {id}"));
+    }
+}
+
+pub fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
 }
 

@@ -16,5 +16,6 @@ pub mod rm;
 pub mod stats;
 pub mod status;
 pub mod top;
+pub mod undo;
 pub mod warm;
 mod which;

@@ -10,6 +10,7 @@ use strata_it::{
     Api, configured, patient,
     stack::{Claims, Options},
 };
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Without limits, which others test, and with all the time for a hundred at once that a busy machine takes.
 fn unlimited() -> Options {
@@ -116,6 +117,38 @@ async fn what_is_listed_is_what_there_is() {
     assert_eq!(tags, ["n", "t"]);
     let counted = shell.strata(&["tags", "t", "--json"]).await.expect(0).json();
     assert_eq!(counted, api.get("/tags?prefix=t").send().await.expect(200).json()["tags"][0]);
+}
+
+/// Kilobytes that a process has had in memory at most.
+fn most_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_longer_listing_takes_no_more_memory() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    let long = "x".repeat(490);
+    let text: String = (0..8000).map(|number| format!("{{\"key\":\"{number:05}{long}\",\"value\":1}}\n")).collect();
+    shell.strata_with(&["import", "-"], &text).await.expect(0);
+    let mut listing = shell.command("strata").arg("ls").stdout(Stdio::piped()).spawn().unwrap();
+    let pid = listing.id().unwrap();
+    let mut lines = BufReader::new(listing.stdout.take().unwrap()).lines();
+    let mut read = async |count: usize| {
+        for _ in 0..count {
+            lines.next_line().await.unwrap().unwrap();
+        }
+    };
+    read(2500).await;
+    let early = most_memory(pid);
+    // What is left does not fit the pipe, so that it has not ended.
+    read(5300).await;
+    let late = most_memory(pid);
+    read(200).await;
+    assert!(late < early + 2000, "{early} kB, then {late}");
+    assert!(listing.wait().await.unwrap().success());
 }
 
 #[tokio::test]
