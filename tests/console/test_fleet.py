@@ -66,6 +66,41 @@ def test_tags_and_keys_are_invalidated_as_well(console, caller):
     assert [caller.get(f"tagged:{number}")[0] for number in range(3)] == [404, 200, 404]
 
 
+def test_what_was_invalidated_is_undone_from_the_list(console, caller, shot):
+    for number in range(2):
+        caller.put(f"mistake:{number}", number)
+    go(console, "Invalidate")
+    console.get_by_label("Pattern").fill("mistake:*")
+    console.get_by_label("Reason").fill("a mistake")
+    console.get_by_label("It can be undone").select_option("for 10 minutes")
+    console.get_by_role("button", name="Preview").click()
+    console.get_by_role("button", name="Invalidate 2").click()
+    expect(console.get_by_text("Invalidated 2")).to_be_visible()
+    one = console.get_by_role("listitem", name=re.compile("^Invalidation ")).filter(has_text="mistake:*")
+    expect(one.locator(".pill")).to_have_text("undoable")
+    expect(one).to_contain_text(re.compile("a mistake.*2 removed, (10|9) min.* left", re.DOTALL))
+    shot(console, "undo")
+    caller.put("mistake:1", 7)
+    one.get_by_role("button", name="Undo").click()
+    expect(one).to_contain_text("Brought back 1. 1 touched by something else since")
+    expect(one.locator(".pill")).to_have_text("undone")
+    assert [caller.get(f"mistake:{number}")[1]["value"] for number in range(2)] == [0, 7]
+
+
+def test_an_invalidation_is_undone_at_once(console, caller, tab):
+    caller.put("hasty:1")
+    # Who may not read the journal sees no list, and can undo what it has just done.
+    page = sign_in(tab(), Caller("hasty", scopes="cache:read cache:write"), "invalidate")
+    page.get_by_label("Pattern").fill("hasty:*")
+    page.get_by_label("It can be undone").select_option("for an hour")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Invalidate 1").click()
+    expect(page.get_by_text("What can be undone")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Brought back 1.")).to_be_visible()
+    assert caller.get("hasty:1")[0] == 200
+
+
 def test_jobs_are_started_followed_and_cancelled(console, caller, shot):
     for number in range(5):
         caller.put(f"warmed:{number}")

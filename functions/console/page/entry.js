@@ -6,6 +6,7 @@ import { LEVELS, bytes, number, short, time, until } from "./format.js";
 import { useEffect, useState } from "./hooks.js";
 import { member } from "./json.js";
 import { may } from "./token.js";
+import { Undo } from "./undo.js";
 import { Done, Input, Problem, Sure, Text, Title, html, useAction, wrong } from "./ui.js";
 import { Value } from "./value.js";
 
@@ -103,7 +104,8 @@ export function Entry({ bearer, chosen, onEdit }) {
   const entry = looked.result;
   const deleted = (data) => {
     looked.clear();
-    setSaid(html`Deleted from ${short(data.deleted_from_levels) || "the levels"}.${data.degraded ? " Redis could not be told: other containers may return it for up to 10 s." : ""}`);
+    setSaid(html`Deleted from ${short(data.deleted_from_levels) || "the levels"}.${data.degraded ? " Redis could not be told: other containers may return it for up to 10 s." : ""}
+      ${data.invalidation_id && html` <${Undo} bearer=${bearer} id=${data.invalidation_id} />`}`);
   };
   const changed = async () => {
     await looked.run(entry.key);

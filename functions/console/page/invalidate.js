@@ -3,13 +3,16 @@
 import { send } from "./api.js";
 import { number, short } from "./format.js";
 import { useState } from "./hooks.js";
+import { Undo, Undoable } from "./undo.js";
 import { Choice, Done, Input, Problem, Text, Title, html, lines, useAction, wrong } from "./ui.js";
 
 const WAYS = ["pattern", "any of the tags", "all of the tags", "keys"];
-const FIELDS = ["pattern", "tags", "keys", "except_tags", "reason"];
-const BLANK = { way: WAYS[0], pattern: "", tags: "", keys: "", except: "", reason: "" };
+/** For how many seconds it can be undone; what is undefined the deployment decides. */
+const KEPT = new Map([["as the deployment is configured", undefined], ["for 10 minutes", 600], ["for an hour", 3600], ["not at all", 0]]);
+const FIELDS = ["pattern", "tags", "keys", "except_tags", "reason", "undo_seconds"];
+const BLANK = { way: WAYS[0], pattern: "", tags: "", keys: "", except: "", reason: "", undo: [...KEPT.keys()][0] };
 
-function selector({ way, pattern, tags, keys, except, reason }) {
+function selector({ way, pattern, tags, keys, except, reason, undo }) {
   const named = {
     [WAYS[0]]: () => ({ pattern }),
     [WAYS[1]]: () => ({ tags: lines(tags) }),
@@ -17,7 +20,8 @@ function selector({ way, pattern, tags, keys, except, reason }) {
     [WAYS[3]]: () => ({ keys: lines(keys) }),
   };
   const spared = lines(except);
-  return { ...named[way](), except_tags: spared.length > 0 ? spared : undefined, reason: reason || undefined };
+  const rest = { reason: reason || undefined, undo_seconds: KEPT.get(undo) };
+  return { ...named[way](), except_tags: spared.length > 0 ? spared : undefined, ...rest };
 }
 
 function Preview({ of, isBusy, onYes }) {
@@ -71,11 +75,15 @@ export function Invalidate({ bearer }) {
       ${form.way === WAYS[3] && field("keys", "Keys", { hint: "One a line.", rows: 5, error: wrong(problem, "keys") })}
       ${field("except", "But not entries with any of these tags", { hint: "One a line.", rows: 2, error: wrong(problem, "except_tags") })}
       ${field("reason", "Reason", { hint: "Stands in the journal.", error: wrong(problem, "reason") })}
+      <${Choice} id="invalidate-undo" label="It can be undone" value=${form.undo} onValue=${set("undo")} options=${[...KEPT.keys()]}
+        hint="What is removed is kept in DynamoDB meanwhile, and hidden." error=${wrong(problem, "undo_seconds")} />
       <button class="main" disabled=${preview.isBusy}>Preview</button>
     </form>
     <${Problem} of=${problem} beside=${FIELDS} />
     ${act.problem?.code === "TOO_MANY_MATCHES" && html`<p>More match by now than the preview showed. Nothing was removed; preview it again.</p>`}
     ${preview.result && html`<${Preview} of=${preview.result} isBusy=${act.isBusy}
       onYes=${() => act.run(preview.result.asked, preview.result.answer.invalidated_count)} />`}
-    ${act.result && html`<${Done}>${told(act.result)}<//>`}`;
+    ${act.result && html`<${Done}>${told(act.result)}
+      ${act.result.invalidation_id && html` <${Undo} key=${act.result.invalidation_id} bearer=${bearer} id=${act.result.invalidation_id} />`}<//>`}
+    <${Undoable} bearer=${bearer} since=${act.result} />`;
 }

@@ -20,8 +20,8 @@ macro_rules! files {
 /// What the page is made of, each by a name that is the same wherever the page is.
 pub static FILES: &[File] = files! {
     "page": "app.js", "api.js", "token.js", "ui.js", "format.js", "json.js", "value.js", "chart.js", "history.js",
-        "levels.js", "keys.js", "entry.js", "explain.js", "put.js", "invalidate.js", "jobs.js", "journal.js", "config.js",
-        "style.css", "icon.svg";
+        "levels.js", "keys.js", "entry.js", "explain.js", "put.js", "invalidate.js", "undo.js", "jobs.js", "journal.js",
+        "config.js", "style.css", "icon.svg";
     "vendor": "preact.js", "hooks.js", "htm.js", "uplot.js", "uplot.css";
 };
 
