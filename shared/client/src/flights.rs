@@ -120,7 +120,7 @@ impl<T: Clone> Drop for Seat<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::{cell::Cell, future::ready, time::Duration};
+    use std::{cell::Cell, time::Duration};
     use tokio::sync::Notify;
 
     fn now(what: u32) -> Landed<u32> {
@@ -139,22 +139,19 @@ mod tests {
                 go.notified().await;
                 Landed { as_of: if is_proven { Instant::now() } else { begun }, what: loads.get() }
             };
-            let first = flights.one("k", load());
-            let second = async {
-                tokio::task::yield_now().await;
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                let second = flights.one("k", load());
-                go.notify_one();
-                second.await
+            // Some time after the first one.
+            let later = async || {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                flights.one("k", load()).await
             };
-            let third = async {
-                for _ in 0..5 {
-                    tokio::task::yield_now().await;
+            let loaded = async {
+                for _ in 0..expected {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    go.notify_one();
                 }
-                go.notify_one();
             };
-            let (first, second, ()) = tokio::join!(first, second, third);
-            assert_eq!((first, second, loads.get()), (1, expected, expected));
+            let (first, second, third, ()) = tokio::join!(flights.one("k", load()), later(), later(), loaded);
+            assert_eq!((first, second, third, loads.get()), (1, expected, expected, expected));
             assert!(flights.locked().under_way.is_empty());
         }
     }
@@ -166,7 +163,8 @@ mod tests {
         let next = flights.one("k", async { now(2) });
         let (_, next) = tokio::join!(tokio::time::timeout(Duration::from_millis(5), given_up), next);
         assert_eq!(next, 2);
-        drop(flights.one("k", ready(now(3))));
+        let alone = flights.one("k", std::future::pending());
+        assert!(tokio::time::timeout(Duration::from_millis(5), alone).await.is_err());
         assert!(flights.locked().under_way.is_empty());
     }
 

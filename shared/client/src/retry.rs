@@ -103,6 +103,12 @@ mod tests {
         for error in [refused(429, Some(1)), Error::Unreachable(String::new())] {
             assert!(again(error.clone(), Repeat::Never) && again(error, Repeat::Harmless));
         }
+        let mut pending = refused(409, Some(1));
+        assert!(!again(pending.clone(), Repeat::Harmless));
+        if let Error::Api(said) = &mut pending {
+            said.code = Code::UndoPending;
+        }
+        assert!(again(pending, Repeat::Never));
         for error in [refused(503, Some(1)), broken()] {
             assert!(!again(error.clone(), Repeat::Never) && again(error, Repeat::Harmless));
         }
