@@ -125,9 +125,10 @@ impl Doomed<'_> {
             return head.born.and_then(|born| self.stripping(head.version, born));
         }
         let of_kind = head.kind == Kind::Stub || (head.kind == Kind::Value && !self.markers);
-        // What was refused as of one kind may be of the other.
+        // What was refused as of one kind may be of the other; the very value that was refused is below the floor.
+        let is_refused = self.way == Way::Keep && self.version.seen().is_none_or(|seen| seen == head.version);
         let way = match self.keep {
-            Some(_) if self.way == Way::Bury && head.kind == Kind::Value => Way::Keep,
+            Some(_) if head.kind == Kind::Value && !is_refused => Way::Keep,
             _ => Way::Bury,
         };
         let is_another = |seen: Version| seen < head.version || way != self.way;
