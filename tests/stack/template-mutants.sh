@@ -26,3 +26,5 @@ refused "an authorizer that is not there" 's/DefaultAuthorizer: JwtAuthorizer/De
 refused "a misspelt DefaultAuthorizer" 's/DefaultAuthorizer:/DefaultAuthoriser:/' DefaultAuthoriser
 refused "a method of a path twice" '/Path: \/cache\/entries\/{key+}/{n;s/Method: PUT/Method: GET/}' /cache/entries/
 refused "a stage that is not there" 's/!Ref Api\.Stage/!Ref Api.Stag/' Stag
+refused "a resource that whoever deploys may not make" 's/^Resources:/&\n  Topic: {Type: AWS::SNS::Topic, Properties: {}}/' sns:CreateTopic
+refused "a right beyond the boundary" 's/- dynamodb:DescribeTable/- dynamodb:DeleteTable/' dynamodb:DeleteTable

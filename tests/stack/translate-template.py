@@ -1,4 +1,4 @@
-"""Prints what SAM makes of a template, as JSON: translate-template.py TEMPLATE
+"""Prints what SAM makes of a template, as JSON: translate-template.py TEMPLATE [PARAMETER=VALUE…]
 
 `sam validate` translates and keeps the result to itself, and cfn-lint checks what it is given: a reference to a resource
 that only SAM makes, such as the API's stage, is checked by nobody unless the translation is. Asks no AWS account.
@@ -39,7 +39,8 @@ def main():
     if twice:
         sys.exit(f"methods that are there twice: {twice}")
     try:
-        json.dump(transform(template, {}, NoManagedPolicies()), sys.stdout, indent=1)
+        given = dict(argument.split("=", 1) for argument in sys.argv[2:])
+        json.dump(transform(template, given, NoManagedPolicies()), sys.stdout, indent=1)
     except InvalidDocumentException as error:
         sys.exit("\n".join([error.message, *(cause.message for cause in error.causes)]))
 

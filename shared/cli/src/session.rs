@@ -19,6 +19,8 @@ const RETRY: Retry = Retry { times: 4, patience: Duration::from_secs(15) };
 pub struct Session {
     pub client: Client,
     pub output: Output,
+    /// How long a request may take.
+    pub timeout: Duration,
     builder: Builder,
 }
 
@@ -45,7 +47,8 @@ impl Session {
         };
         let plain = global.allow_http || (!is_other && profile.is_some_and(|profile| profile.allow_http));
         let client = Client::builder(url, token).timeout(global.timeout).retry(RETRY).allow_plain_http(plain);
-        Ok(Session { client: client.clone().build()?, output: Output::new(global), builder: client })
+        let output = Output::new(global);
+        Ok(Session { client: client.clone().build()?, output, timeout: global.timeout, builder: client })
     }
 
     /// The same, for what waits longer.

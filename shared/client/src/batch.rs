@@ -4,7 +4,8 @@ use crate::{
     Result,
     call::{Call, Reply},
     client::{Client, awaited},
-    entries::{Deleted, Entry, Metadata, PutOptions, Stored, StoredMetadata},
+    delete::Deleted,
+    entries::{Entry, Metadata, PutOptions, Stored, StoredMetadata},
     error::{ApiError, Code, Error, Said},
     level::Level,
     retry::Repeat,
@@ -32,6 +33,8 @@ pub struct Operation {
     if_match: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     if_none_match: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fill_token: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,7 +48,8 @@ enum Op {
 impl Operation {
     fn new(op: Op, key: impl Into<String>) -> Operation {
         let options = PutOptions::default();
-        Operation { op, key: key.into(), value: None, options, if_match: None, if_none_match: None }
+        let key = key.into();
+        Operation { op, key, value: None, options, if_match: None, if_none_match: None, fill_token: None }
     }
 
     /// Reads an entry.
@@ -74,6 +78,13 @@ impl Operation {
     #[must_use]
     pub fn idle(mut self, idle: Duration) -> Operation {
         self.options.idle_seconds = Some(idle.as_secs());
+        self
+    }
+
+    /// By which share of its life, 0 to 0.5, that of a value that is stored is shortened at most, by chance.
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Operation {
+        self.options.ttl_jitter = Some(share);
         self
     }
 
@@ -109,6 +120,13 @@ impl Operation {
     #[must_use]
     pub fn if_match(mut self, etag: impl Into<String>) -> Operation {
         self.if_match = Some(etag.into());
+        self
+    }
+
+    /// Stores only where nothing has touched the key since the miss that [granted](crate::Lease::Granted) this token.
+    #[must_use]
+    pub fn fill_token(mut self, token: impl Into<String>) -> Operation {
+        self.fill_token = Some(token.into());
         self
     }
 
@@ -185,8 +203,9 @@ impl Batch<'_> {
         if let Some(wrong) = stores().find(|operation| operation.value.is_none()) {
             return Err(Error::Invalid(format!("the value of `{}` is no JSON", wrong.key)));
         }
-        let is_conditional =
-            stores().any(|operation| operation.if_match.is_some() || operation.if_none_match.is_some());
+        let is_conditional = stores().any(|operation| {
+            operation.if_match.is_some() || operation.if_none_match.is_some() || operation.fill_token.is_some()
+        });
         let repeat = match (stores().next().is_some(), is_conditional) {
             (false, _) => Repeat::Harmless,
             (true, true) => Repeat::Never,

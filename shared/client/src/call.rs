@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Most of an answer that cannot be read which is quoted, in characters.
 const QUOTED: usize = 200;
+/// What lets a value be stored that was loaded after a miss.
+pub(crate) const FILL_TOKEN: HeaderName = HeaderName::from_static("fill-token");
 
 /// A request that can be sent more than once.
 #[derive(Debug, Clone)]
@@ -106,7 +108,9 @@ impl Reply {
             let text = String::from_utf8_lossy(&self.body);
             return Err(self.not_understood(&text.chars().take(QUOTED).collect::<String>()));
         };
-        Err(Error::Api(Box::new(error.at(self.status.as_u16(), self.retry_after()))))
+        let mut error = error.at(self.status.as_u16(), self.retry_after());
+        error.fill_token = self.header(FILL_TOKEN.as_str());
+        Err(Error::Api(Box::new(error)))
     }
 
     fn retry_after(&self) -> Option<Duration> {

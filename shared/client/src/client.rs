@@ -4,6 +4,8 @@ use crate::{
     Result,
     call::{Call, Reply},
     error::Error,
+    flights::Flights,
+    get_or_load::{LoadError, Loaded},
     retry::Retry,
     token::Token,
 };
@@ -48,6 +50,7 @@ struct Inner {
     token: Token,
     timeout: Duration,
     retry: Retry,
+    flights: Flights<Result<Loaded, LoadError>>,
 }
 
 /// A client that is being set up.
@@ -103,7 +106,8 @@ impl Builder {
         let http = if https { http } else { http.no_proxy() };
         let http = http.build().map_err(|why| invalid(&chain(&why)))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        let inner = Inner { http, base, token: self.token, timeout: self.timeout, retry: self.retry };
+        let (timeout, retry, flights) = (self.timeout, self.retry, Flights::default());
+        let inner = Inner { http, base, token: self.token, timeout, retry, flights };
         Ok(Client { inner: Arc::new(inner) })
     }
 }
@@ -123,6 +127,16 @@ impl Client {
     /// The base URL.
     pub fn url(&self) -> &str {
         &self.inner.base
+    }
+
+    /// How long an attempt may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    /// Loads that are under way.
+    pub(crate) fn flights(&self) -> &Flights<Result<Loaded, LoadError>> {
+        &self.inner.flights
     }
 
     /// Sends a call until it is answered or the retries are used up.

@@ -1,8 +1,8 @@
-//! One entry: read, store, delete.
+//! One entry: read, store.
 
 use crate::{
     Result,
-    call::{Call, Reply},
+    call::{Call, FILL_TOKEN, Reply},
     client::{Client, awaited},
     error::{Code, Error},
     level::Level,
@@ -125,25 +125,6 @@ pub struct StoredMetadata {
     pub created_at: Timestamp,
 }
 
-/// An entry that was deleted.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Deleted {
-    /// Always true.
-    pub success: bool,
-    /// For people.
-    pub message: String,
-    /// The key.
-    pub key: String,
-    /// Where it was.
-    pub deleted_from_levels: Vec<Level>,
-    /// When it was deleted.
-    pub deleted_at: Timestamp,
-    /// Redis could not be told: other containers may answer the deleted value for ten seconds.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub degraded: bool,
-}
-
 pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -175,16 +156,16 @@ impl Client {
     pub fn put(&self, key: impl Into<String>, value: &(impl Serialize + ?Sized)) -> Put<'_> {
         let value = to_raw_value(value).map_err(|why| Error::Invalid(format!("the value is no JSON: {why}")));
         let options = PutOptions::default();
-        Put { client: self, key: key.into(), value, options, if_match: None, if_absent: false, repeat: Repeat::Never }
-    }
-
-    /// Deletes an entry; `None` when there was none. Where an answer got lost on the way that may be one's own doing.
-    ///
-    /// ```no_run
-    #[doc = include_str!("../examples/delete.rs")]
-    /// ```
-    pub fn delete(&self, key: impl Into<String>) -> Delete<'_> {
-        Delete { client: self, key: key.into() }
+        Put {
+            client: self,
+            key: key.into(),
+            value,
+            options,
+            if_match: None,
+            if_absent: false,
+            fill_token: None,
+            repeat: Repeat::Never,
+        }
     }
 }
 
@@ -202,7 +183,7 @@ pub(crate) fn unless_missing(sent: Result<Reply>) -> Result<Option<Reply>> {
     }
 }
 
-fn entry(reply: &Reply) -> Result<Entry> {
+pub(crate) fn entry(reply: &Reply) -> Result<Entry> {
     let mut entry: Entry = reply.json()?;
     entry.etag = reply.etag().unwrap_or_default();
     entry.cache_status = reply.header("cache-status").unwrap_or_default();
@@ -286,6 +267,8 @@ pub(crate) struct PutOptions {
     pub(crate) compression_enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_levels: Option<Vec<Level>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl_jitter: Option<f64>,
 }
 
 /// See [`Client::put`].
@@ -298,6 +281,7 @@ pub struct Put<'a> {
     options: PutOptions,
     if_match: Option<String>,
     if_absent: bool,
+    fill_token: Option<String>,
     repeat: Repeat,
 }
 
@@ -309,6 +293,12 @@ struct PutBody<'a> {
 }
 
 impl Put<'_> {
+    /// All of these in place of what was said.
+    pub(crate) fn options(mut self, options: PutOptions) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Its time to live, in whole seconds, of which there is at least one; the server's default is an hour.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl_seconds = Some(ttl.as_secs());
@@ -318,6 +308,13 @@ impl Put<'_> {
     /// Ends it sooner when nobody reads it for so many whole seconds, of which there is at least one.
     pub fn idle(mut self, idle: Duration) -> Self {
         self.options.idle_seconds = Some(idle.as_secs());
+        self
+    }
+
+    /// Shortens its life by up to this share of it, 0 to 0.5, by chance, so that what is stored together does not expire
+    /// together.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.options.ttl_jitter = Some(share);
         self
     }
 
@@ -351,6 +348,13 @@ impl Put<'_> {
         self
     }
 
+    /// An error [`Code::LeaseLost`] unless nothing has touched the key since the miss that [granted](crate::Lease::Granted)
+    /// this token. No other condition goes with it.
+    pub fn fill_token(mut self, token: impl Into<String>) -> Self {
+        self.fill_token = Some(token.into());
+        self
+    }
+
     /// Sends it again when it may have been stored already: for keys that nobody else stores, or values that are right
     /// whenever they are stored. A condition is not sent again all the same, for it would meet what it has stored itself.
     pub fn repeat(mut self) -> Self {
@@ -359,10 +363,11 @@ impl Put<'_> {
     }
 
     async fn send(self) -> Result<Stored> {
-        let is_conditional = self.if_absent || self.if_match.is_some();
+        let is_conditional = self.if_absent || self.if_match.is_some() || self.fill_token.is_some();
         let call = call(Method::PUT, &self.key)
             .header(IF_NONE_MATCH, self.if_absent.then_some("*"))?
             .header(IF_MATCH, self.if_match)?
+            .header(FILL_TOKEN, self.fill_token)?
             .json(&PutBody { value: &self.value?, options: &self.options })?
             .repeat(if is_conditional { Repeat::Never } else { self.repeat });
         let reply = self.client.send(call).await?;
@@ -374,20 +379,3 @@ impl Put<'_> {
 }
 
 awaited!(Put<'a> => Stored);
-
-/// See [`Client::delete`].
-#[must_use = "it is sent when it is awaited"]
-#[derive(Debug)]
-pub struct Delete<'a> {
-    client: &'a Client,
-    key: String,
-}
-
-impl Delete<'_> {
-    async fn send(self) -> Result<Option<Deleted>> {
-        let call = call(Method::DELETE, &self.key).repeat(Repeat::Harmless);
-        unless_missing(self.client.send(call).await)?.as_ref().map(Reply::json).transpose()
-    }
-}
-
-awaited!(Delete<'a> => Option<Deleted>);

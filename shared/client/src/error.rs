@@ -45,6 +45,8 @@ pub struct ApiError {
     pub request_id: String,
     /// When to try again, counted from the answer.
     pub retry_after: Option<Duration>,
+    /// What came with a miss that granted a lease.
+    pub(crate) fill_token: Option<String>,
 }
 
 /// The contract's error, as it is sent.
@@ -61,7 +63,7 @@ impl Said {
     /// What was said, with this status.
     pub(crate) fn at(self, status: u16, retry_after: Option<Duration>) -> ApiError {
         let Said { code, message, details, request_id } = self;
-        ApiError { status, code, message, details, request_id, retry_after }
+        ApiError { status, code, message, details, request_id, retry_after, fill_token: None }
     }
 }
 

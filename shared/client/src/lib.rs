@@ -22,6 +22,11 @@
 //! doubled and drawn at random, so that clients that were refused together do not come back together. [`Retry`] bounds
 //! both their number and their sum.
 //!
+//! # Reading through the cache
+//!
+//! [`Client::get_or_load`] reads an entry, and loads and stores it where it is missing: of all who miss it, in this process
+//! and elsewhere, one loads.
+//!
 //! # Errors
 //!
 //! [`Error`] tells what was [refused](Error::Api), with the contract's [`Code`] and the request id, from what could not be
@@ -34,13 +39,17 @@ mod batch;
 mod call;
 mod client;
 mod config;
+mod delete;
 mod entries;
 mod error;
 mod explain;
+mod flights;
+mod get_or_load;
 mod invalidate;
 mod jobs;
 mod journal;
 mod keys;
+mod lease;
 mod level;
 mod patch;
 mod retry;
@@ -52,17 +61,21 @@ mod warm;
 pub use batch::{Batch, MAX_OPERATIONS, Operation, Outcome};
 pub use client::{Builder, Client};
 pub use config::{Config, Configured, UpdateConfig};
-pub use entries::{Change, Delete, Deleted, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
+pub use delete::{Delete, Deleted};
+pub use entries::{Change, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
 pub use error::{ApiError, Code, Error};
 pub use explain::{Container, Explained, LevelCopy, Prediction};
+pub use get_or_load::{GetOrLoad, LoadError, Loaded, Source};
 pub use invalidate::{Invalidate, Invalidated, Reclaim, Selector};
 pub use jobs::{Job, JobKind, JobPage, JobState, Jobs};
 pub use journal::{FieldChange, Journal, Mutation, Mutations};
 pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
+pub use lease::{GetOrLease, Lease};
 pub use level::Level;
 pub use patch::{Head, HeadEntry, Patch, Patched, PatchedMetadata};
 pub use retry::Retry;
-pub use status::{Amounts, Fleet, Health, LevelHealth, LevelStatus, OverallStats, Status, Usage};
+pub use status::{Amounts, Coherence, Fleet, Health, LevelHealth, LevelMinute, LevelStatus, Minute, OverallStats};
+pub use status::{Status, StatusRequest, Usage};
 pub use timestamp::Timestamp;
 pub use token::Token;
 pub use warm::{Strategy, Warm, Warming};

@@ -89,6 +89,7 @@ mod tests {
             details: Value::Null,
             request_id: String::new(),
             retry_after: after.map(Duration::from_secs),
+            fill_token: None,
         }))
     }
 

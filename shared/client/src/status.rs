@@ -1,6 +1,12 @@
 //! The state and the statistics of the fleet.
 
-use crate::{Result, call::Call, client::Client, level::Level, timestamp::Timestamp};
+use crate::{
+    Result,
+    call::Call,
+    client::{Client, awaited},
+    level::Level,
+    timestamp::Timestamp,
+};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +29,43 @@ pub struct Status {
     /// What audits have found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coherence: Option<Coherence>,
+    /// The minutes that were [asked for](StatusRequest::history), the oldest first; none for a token with prefixes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<Minute>>,
     /// When it was read.
     pub last_updated: Timestamp,
+}
+
+/// What the fleet reported in a minute.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Minute {
+    /// When it began.
+    pub at: Timestamp,
+    /// Mutations.
+    pub mutations: u64,
+    /// Reads of the journal.
+    pub syncs: u64,
+    /// Each level, the fastest first.
+    pub levels: Vec<LevelMinute>,
+}
+
+/// What a level did in a minute.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LevelMinute {
+    /// Which one.
+    pub level: Level,
+    /// Reads that it was asked.
+    pub reads: u64,
+    /// Those that it answered.
+    pub hits: u64,
+    /// Those for which it was out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
+    /// Copies dropped to make room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evictions: Option<u64>,
 }
 
 /// What was found when copies in memory were compared with the source of truth.
@@ -188,7 +229,30 @@ impl Client {
     /// ```no_run
     #[doc = include_str!("../examples/status.rs")]
     /// ```
-    pub async fn status(&self) -> Result<Status> {
-        self.send(Call::new(Method::GET, "/status")).await?.json()
+    pub fn status(&self) -> StatusRequest<'_> {
+        StatusRequest { client: self, history: None }
     }
 }
+
+/// See [`Client::status`].
+#[must_use = "it is sent when it is awaited"]
+#[derive(Debug)]
+pub struct StatusRequest<'a> {
+    client: &'a Client,
+    history: Option<u64>,
+}
+
+impl StatusRequest<'_> {
+    /// With what the fleet did in each of the last minutes, 1 to 60.
+    pub fn history(mut self, minutes: u64) -> Self {
+        self.history = Some(minutes);
+        self
+    }
+
+    async fn send(self) -> Result<Status> {
+        let minutes = self.history.map(|minutes| minutes.to_string());
+        self.client.send(Call::new(Method::GET, "/status").query("history", minutes)).await?.json()
+    }
+}
+
+awaited!(StatusRequest<'a> => Status);

@@ -10,6 +10,7 @@ use strata_it::{
 };
 
 mod examples;
+mod fill;
 
 /// A client with a token that has all scopes.
 pub fn client(api: &Api) -> Client {
@@ -97,8 +98,8 @@ async fn answers_have_all_that_the_api_says() {
 
     let raw = api.get("/explain?key=absent").send().await.expect(200).json();
     assert_nothing_is_lost(&raw, &client.explain("absent").await.unwrap());
-    let raw = api.get("/status").send().await.expect(200).json();
-    assert_nothing_is_lost(&raw, &client.status().await.unwrap());
+    let raw = api.get("/status?history=1").send().await.expect(200).json();
+    assert_nothing_is_lost(&raw, &client.status().history(1).await.unwrap());
     let raw = api.get("/config").send().await.expect(200).json();
     let config = client.config().await.unwrap();
     assert_nothing_is_lost(&raw, &config.document);

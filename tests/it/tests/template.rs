@@ -155,6 +155,7 @@ fn parameters_are_used_and_grouped_and_options_are_off() {
     }
     for (name, off) in [
         ("KmsKeyArn", json!("")),
+        ("PermissionsBoundaryArn", json!("")),
         ("Tracing", json!("Disabled")),
         ("DomainName", json!("")),
         ("VpcId", json!("")),

@@ -84,6 +84,15 @@ fn kind(job: &Job) -> &'static str {
     }
 }
 
+/// A job in a line.
+pub fn line(job: &Job) -> String {
+    let settled = job.done + job.missing + job.failed;
+    let whole = job.remaining.map(|remaining| settled + remaining).or(job.estimated_keys);
+    let of_whole = whole.map_or_else(String::new, |whole| format!(" of {}", count(whole.max(settled))));
+    let (state, settled) = (job.state.name(), count(settled));
+    format!("{}  {:<7}  {state:<9}  {settled}{of_whole} keys", job.created_at, kind(job))
+}
+
 /// Follows a job to its end. Interrupted, it says that the job goes on.
 pub async fn watch(session: &Session, id: &str) -> Result<(), Failure> {
     let bar = bar(session);

@@ -2,11 +2,13 @@
 
 use crate::{exit::Failure, output::visible, session::Session};
 use clap::Args;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use strata_client::Mutation;
 
-/// Between two looks at the journal.
+/// Between two looks at the journal, at least.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What the server is asked to wait for the next mutation: as long as it may.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Show who changed what in the last ten minutes, and why
 #[derive(Debug, Args)]
@@ -36,25 +38,11 @@ pub struct Journal {
 
 impl Journal {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
-        let mut since = self.since;
+        let mut since = self.since.clone();
+        let mut wait = Duration::ZERO;
         loop {
-            let mut journal = session.client.journal().limit(self.limit);
-            if let Some(key) = &self.key {
-                journal = journal.key(key);
-            }
-            if let Some(prefix) = &self.prefix {
-                journal = journal.prefix(prefix);
-            }
-            if let Some(kind) = &self.kind {
-                journal = journal.kind(kind);
-            }
-            if let Some(by) = &self.by {
-                journal = journal.by(by);
-            }
-            let page = match &since {
-                Some(since) => journal.since(since).await?,
-                None => journal.await?,
-            };
+            let asked = Instant::now();
+            let page = self.request(session, since.as_deref(), wait).await?;
             for mutation in &page.mutations {
                 if session.output.json {
                     session.output.json(mutation)?;
@@ -66,8 +54,33 @@ impl Journal {
             if !self.follow {
                 return Ok(());
             }
-            tokio::time::sleep(PAUSE).await;
+            // Behind a full page there may be more. Where others wait already, or there is no place to wait after, the
+            // server answers at once.
+            if page.mutations.len() as u64 != self.limit {
+                tokio::time::sleep(PAUSE.saturating_sub(asked.elapsed())).await;
+            }
+            wait = LONGEST_WAIT.min(session.timeout / 2);
         }
+    }
+
+    fn request<'a>(&self, session: &'a Session, since: Option<&str>, wait: Duration) -> strata_client::Journal<'a> {
+        let mut journal = session.client.journal().limit(self.limit);
+        if let Some(since) = since {
+            journal = journal.since(since).wait(wait);
+        }
+        if let Some(key) = &self.key {
+            journal = journal.key(key);
+        }
+        if let Some(prefix) = &self.prefix {
+            journal = journal.prefix(prefix);
+        }
+        if let Some(kind) = &self.kind {
+            journal = journal.kind(kind);
+        }
+        if let Some(by) = &self.by {
+            journal = journal.by(by);
+        }
+        journal
     }
 }
 

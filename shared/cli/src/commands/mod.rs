@@ -13,6 +13,7 @@ pub mod login;
 pub mod ls;
 pub mod put;
 pub mod rm;
+pub mod stats;
 pub mod status;
 pub mod top;
 pub mod warm;

@@ -25,7 +25,12 @@ const TYPED: usize = 16;
 /// Mutations asked for at once.
 const MUTATIONS: u64 = 200;
 
-/// Follow levels, hit ratios, fleet and journal at a terminal; q ends it
+/// Jobs that are shown.
+const JOBS: u64 = 5;
+/// Minutes that hit ratios are shown of.
+const MINUTES: u64 = 60;
+
+/// Follow levels, hit ratios of the last hour, fleet, jobs and journal at a terminal; q ends it
 #[derive(Debug, Args)]
 pub struct Top {
     /// Time between two looks
@@ -41,7 +46,7 @@ impl Top {
             return Err(Failure::usage("top needs a terminal; strata status --json is for programs"));
         }
         // What is wrong with the URL or the token is better said before the screen changes.
-        let mut seen = Seen::new(session.client.url().to_owned(), session.client.status().await?);
+        let mut seen = Seen::new(session.client.url().to_owned(), session.client.status().history(MINUTES).await?);
         let mut keys = keys();
         let mut screen = screen()?;
         let mut clock = tokio::time::interval(self.interval.max(Duration::from_secs(1)));
@@ -82,14 +87,15 @@ fn keys() -> mpsc::Receiver<Key> {
 
 /// Looks once more. What cannot be seen is said on the screen, and looked at again.
 async fn look(client: &Client, seen: &mut Seen) {
-    let status = match client.status().await {
+    let status = match client.status().history(MINUTES).await {
         Ok(status) => status,
         Err(error) => return seen.blind(error.to_string()),
     };
+    let jobs = client.jobs().limit(JOBS).await;
     let journal = client.journal().limit(MUTATIONS);
     let mutations = match seen.position() {
         Some(position) => journal.since(position).await,
         None => journal.await,
     };
-    seen.look(status, mutations);
+    seen.look(status, jobs, mutations);
 }

@@ -3,7 +3,7 @@
 use super::strata::Shell;
 use crate::support::{eventually, put};
 use serde_json::{Value, json};
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 use strata_it::{Api, patient};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -43,7 +43,30 @@ async fn the_journal_is_shown_and_followed() {
     assert!(lines.next_line().await.unwrap().unwrap().contains("first"));
     put(&api, "entries-2", "second", "1").await.expect(201);
     assert!(lines.next_line().await.unwrap().unwrap().contains("second"));
+    // While nothing happens, it is the server that waits.
+    let asked = || {
+        let logs = ["invalidate-1", "invalidate-2"].map(|container| api.stack.logs(container)).concat();
+        logs.matches("get_journal").count()
+    };
+    let before = asked();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(asked() <= before + 1);
     follower.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_there_is_is_counted_by_prefix() {
+    let api = Api::start().await;
+    let shell = Shell::of(&api);
+    for key in ["a:1", "a:2", "b/1"] {
+        put(&api, "entries-1", key, "1").await.expect(201);
+    }
+    let counted = shell.strata(&["stats"]).await.expect(0).says("counted in L3_DATABASE at");
+    let rows: Vec<Vec<&str>> = counted.out.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+    assert_eq!(rows, [["PREFIX", "ENTRIES"], ["a:", "2"], ["(others)", "1"], ["(all)", "3"]], "{counted:?}");
+    let slashes = shell.strata(&["stats", "--separator", "/", "--depth", "1", "--json"]).await.expect(0).json();
+    assert_eq!(slashes["prefixes"], api.get("/stats?separator=/").send().await.expect(200).json()["prefixes"]);
+    shell.strata(&["stats", "--depth", "9"]).await.expect(6).says("depth");
 }
 
 #[tokio::test]
@@ -153,10 +176,11 @@ async fn the_fleet_is_followed_at_a_terminal() {
     let shell = Shell::of(&api);
     put(&api, "entries-1", "seen:on:screen", "1").await.expect(201);
     shell.strata(&["top"]).await.expect(2).says("needs a terminal");
+    shell.strata(&["warm", "k", "-s", "scheduled"]).await.expect(0);
     // `q` ends it once the journal has been looked at.
     let line = "stty rows 40 cols 120; exec strata top --interval 1s";
     let shown = shell.typing(line, &["seen:on:screen"], "q").await.expect(0);
-    for text in ["L1_MEMORY", "L3_DATABASE", "hits:", "Journal", "healthy"] {
+    for text in ["L1_MEMORY", "L3_DATABASE", "hits:", "scheduled", "Journal", "healthy"] {
         assert!(shown.out.contains(text), "{text}: {shown:?}");
     }
     assert!(shown.out.contains("\u{1b}[?1049l"), "the screen is as before: {shown:?}");

@@ -29,6 +29,8 @@ examples! {
     first = "../../../../shared/client/examples/first.rs",
     get = "../../../../shared/client/examples/get.rs",
     get_if_changed = "../../../../shared/client/examples/get_if_changed.rs",
+    get_or_lease = "../../../../shared/client/examples/get_or_lease.rs",
+    get_or_load = "../../../../shared/client/examples/get_or_load.rs",
     put = "../../../../shared/client/examples/put.rs",
     delete = "../../../../shared/client/examples/delete.rs",
     head = "../../../../shared/client/examples/head.rs",

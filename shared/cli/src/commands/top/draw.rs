@@ -3,7 +3,7 @@
 use super::seen::Seen;
 use crate::{
     commands::{
-        journal,
+        jobs, journal,
         status::{health, state},
     },
     output::{bytes, count, percent, visible},
@@ -22,11 +22,14 @@ const WIDTHS: [u16; 8] = [12, 10, 12, 11, 8, 14, 14, 10];
 
 /// Draws all that was seen.
 pub fn draw(frame: &mut Frame<'_>, seen: &Seen) {
-    let rows = [Constraint::Length(2), Constraint::Length(6), Constraint::Length(5), Constraint::Min(3)];
-    let [head, levels, ratios, journal] = Layout::vertical(rows).areas(frame.area());
+    let of_jobs = if seen.jobs.is_empty() { 0 } else { seen.jobs.len() as u16 + 2 };
+    let rows = [2, 6, 5, of_jobs].map(Constraint::Length);
+    let [head, levels, ratios, jobs, journal] =
+        Layout::vertical(rows.into_iter().chain([Constraint::Min(3)])).areas(frame.area());
     frame.render_widget(heading(seen), head);
     frame.render_widget(table(&seen.status.levels), levels);
     draw_ratios(frame, seen, ratios);
+    frame.render_widget(List::new(seen.jobs.iter().map(jobs::line)).block(Block::bordered().title(" Jobs ")), jobs);
     draw_journal(frame, seen, journal);
 }
 
@@ -67,10 +70,11 @@ fn table(levels: &[LevelStatus]) -> Table<'static> {
     Table::new(rows, WIDTHS.map(Constraint::Length)).header(head).block(Block::bordered().title(" Levels "))
 }
 
-/// The hits of each level, newest at the right.
+/// The hits of each level, minute by minute, the newest at the right.
 fn draw_ratios(frame: &mut Frame<'_>, seen: &Seen, area: Rect) {
     let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).areas(area);
-    for ((level, ratios), area) in Level::ALL.iter().zip(&seen.ratios).zip(areas) {
+    for (level, area) in Level::ALL.into_iter().zip(areas) {
+        let ratios: Vec<Option<u64>> = seen.ratios(level).collect();
         let last = ratios.iter().rev().find_map(|ratio| *ratio);
         let last = last.map_or_else(|| "not asked".to_owned(), |ratio| format!("{ratio} %"));
         let width = usize::from(area.width.saturating_sub(2));
