@@ -8,8 +8,8 @@ use std::sync::{
 };
 use strata_simulator::{describe, run};
 
-/// As many as an unoptimised build does in a minute on two cores.
-const SEEDS: u64 = 14;
+/// As many as an unoptimised build does in less than a minute on two cores.
+const SEEDS: u64 = 24;
 const THREADS: usize = 2;
 
 #[test]
