@@ -47,22 +47,6 @@ impl Freshness {
     }
 }
 
-impl Read {
-    /// Takes a value that has expired, by `seconds` at most, as long as its grace lasts.
-    #[must_use]
-    pub fn max_stale(mut self, seconds: u32) -> Read {
-        self.max_stale_seconds = seconds;
-        self
-    }
-
-    /// The same, but only where no level that can be reached is able to say anything fresher.
-    #[must_use]
-    pub fn stale_if_error(mut self, seconds: u32) -> Read {
-        self.stale_if_error_seconds = seconds;
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

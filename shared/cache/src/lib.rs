@@ -100,6 +100,7 @@ mod pause;
 mod planted;
 pub mod put;
 pub mod quota;
+pub mod read;
 mod recent_changes;
 mod record;
 mod redis;

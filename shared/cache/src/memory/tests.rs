@@ -107,9 +107,7 @@ fn is_gone_at_the_millisecond_of_its_expiry_and_of_the_level_s_ttl() {
 #[test]
 fn never_holds_more_entries_than_configured() {
     let memory = memory(&config(10, 1));
-    for number in 0..10 {
-        assert!(memory.insert(key(number), copy(1, 1)), "the first ten fit");
-    }
+    assert!((0..10).all(|number| memory.insert(key(number), copy(1, 1))), "the first ten fit");
     for number in 10..100 {
         insist(&memory, &key(number), 1);
         assert!(memory.usage(NOW).entries <= 10);
