@@ -14,6 +14,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("entries_put", 201),
             ("entries_get", 200),
             ("entries_get_conditional", 200),
+            ("entries_get_stale", 200),
             ("entries_get_fill", 404),
             ("entries_put_fill_invalid", 400),
             ("entries_get_position_invalid", 400),

@@ -11,14 +11,25 @@ async fn patch(api: &Api, key: &str, body: Value) -> Answer {
 
 /// The seconds between two times of an answer.
 fn life(metadata: &Value) -> i64 {
-    let at = |field: &str| chrono(metadata[field].as_str().unwrap());
+    let at = |field: &str| seconds(metadata[field].as_str().unwrap());
     at("expires_at") - at("created_at")
 }
 
-/// Seconds of the day of a time such as `2024-01-15T10:30:00Z`, and the days of the month before it.
-fn chrono(time: &str) -> i64 {
-    let number = |from: usize| time[from..from + 2].parse::<i64>().unwrap();
-    ((number(8) * 24 + number(11)) * 60 + number(14)) * 60 + number(17)
+/// Seconds since the year 0 of a time such as `2024-01-15T10:30:00Z`, in years that begin with March.
+fn seconds(time: &str) -> i64 {
+    let number = |from: usize, to: usize| time[from..to].parse::<i64>().unwrap();
+    let (year, month) =
+        if number(5, 7) > 2 { (number(0, 4), number(5, 7)) } else { (number(0, 4) - 1, number(5, 7) + 12) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 + number(8, 10);
+    ((days * 24 + number(11, 13)) * 60 + number(14, 16)) * 60 + number(17, 19)
+}
+
+#[test]
+fn a_month_ends() {
+    for (before, after) in [("2026-11-30", "2026-12-01"), ("2028-02-29", "2028-03-01"), ("2026-12-31", "2027-01-01")] {
+        let [before, after] = [before, after].map(|day| seconds(&format!("{day}T00:00:00Z")));
+        assert_eq!(after - before, 24 * 3600);
+    }
 }
 
 #[tokio::test]
