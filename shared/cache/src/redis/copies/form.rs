@@ -40,6 +40,8 @@ pub(super) const MOST_OF_SHARE: usize = HEAD_BYTES + SHARE_BYTES;
 const NAME_BYTES: usize = 16;
 /// How much may stand before an envelope: with 50 tags of 128 bytes, 6,529 bytes.
 const MOST_BEFORE: usize = 8 << 10;
+/// Greatest length of an envelope that a head can tell.
+const MOST_ENVELOPE: usize = u32::MAX as usize;
 /// Greatest number in 6 bytes.
 const MOST_MS: u64 = (1 << 48) - 1;
 
@@ -121,7 +123,7 @@ pub(super) fn ends(life: Life) -> Vec<u8> {
 
 /// How much of a copy is to be read so that an envelope of so many bytes is whole.
 pub(super) fn most_of(envelope_bytes: usize) -> usize {
-    MOST_BEFORE + envelope_bytes
+    MOST_BEFORE + envelope_bytes.min(MOST_ENVELOPE)
 }
 
 impl Beginning {
@@ -229,6 +231,11 @@ mod tests {
         assert_eq!((ends(kept.life), ends(Life::until(5, 5))), (vec![0, 0, 0, 0, 0, 5], vec![]));
         let written = [&head(&kept, "")[..], &ends(kept.life), b"e"].concat();
         assert_eq!(&Beginning::of(written.into()).unwrap().found.envelope[..], b"e");
+    }
+
+    #[test]
+    fn no_bound_is_a_number_that_redis_takes() {
+        assert!(i64::try_from(most_of(usize::MAX)).is_ok_and(|bytes| bytes > 0));
     }
 
     #[test]

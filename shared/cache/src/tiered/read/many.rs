@@ -179,7 +179,8 @@ impl View<'_> {
         left.into_iter().for_each(|(at, _)| many.wanted[at].state = State::Left);
         let bytes = again.iter().map(|(_, bytes)| bytes).sum();
         let more_bytes = MORE_BYTES.max(many.room() / again.len().max(1));
-        let commands = again.iter().map(|(at, bytes)| self.read_of(many, *at, bytes + more_bytes)).collect();
+        let commands =
+            again.iter().map(|(at, bytes)| self.read_of(many, *at, bytes.saturating_add(more_bytes))).collect();
         for ((at, _), reply) in again.iter().zip(self.ask_all(commands, bytes).await?) {
             if self.take_reply(many, *at, reply, &ground).is_some() {
                 many.wanted[*at].state = State::Left;
