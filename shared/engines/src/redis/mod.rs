@@ -7,6 +7,7 @@
 mod data;
 mod hashes;
 mod keys;
+mod packed;
 mod reply;
 mod script;
 mod sets;

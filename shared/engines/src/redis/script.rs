@@ -1,7 +1,7 @@
 //! Scripts, in the Lua 5.1 that Redis itself has.
 
 use super::reply::error;
-use super::{Answer, Database, Shared};
+use super::{Answer, Database, Shared, packed};
 use mlua::{Error, Function, Lua, MultiValue, Table};
 use redis::{Script, Value};
 use std::{
@@ -106,6 +106,7 @@ fn open(lua: &Lua, data: &Shared, raised: &Raised) -> mlua::Result<()> {
     server.raw_set("status_reply", reply("ok")?)?;
     let hash = |_: &Lua, text: mlua::LuaString| Ok(sha1(&String::from_utf8_lossy(&text.as_bytes())));
     server.raw_set("sha1hex", lua.create_function(hash)?)?;
+    lua.globals().raw_set("struct", packed::library(lua)?)?;
     lua.globals().raw_set("redis", server)
 }
 

@@ -301,6 +301,8 @@ fn a_full_server_refuses_what_needs_more() {
     let _: () = full.query(&mut connection).unwrap();
     ours.refuse(Some(strata_engines::redis::Refusal::Full));
     let scripts = [
+        "local a, b, at = struct.unpack('>I2I4', struct.pack('>I2I4', 258, 70000) .. 'x') return {a, b, at}",
+        "return {struct.pack('>I5I6', 1099511627775, 3), struct.unpack('>I6', 'xx\\0\\0\\0\\0\\1\\2', 3)}",
         "return redis.call('HSET', KEYS[1], 'b', 2)",
         "redis.call('HDEL', KEYS[1], 'a') return redis.call('HSET', KEYS[1], 'b', 2)",
         "return redis.call('HGETALL', KEYS[1])",
