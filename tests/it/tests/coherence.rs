@@ -1,6 +1,6 @@
 //! What one container does is seen by the others within the window, frozen or not, and nothing old comes back.
 
-use crate::support::{WINDOW, command, flush, get, put, wait_out_the_window};
+use crate::support::{WINDOW, command, commands, flush, get, put, wait_out_the_window};
 use std::time::Duration;
 use strata_it::{Api, entry, patient};
 
@@ -50,12 +50,6 @@ async fn a_read_inside_the_window_costs_no_redis_command() {
     }
     // Asking how many there were is one.
     assert_eq!(commands(&api).await, before + 1);
-}
-
-async fn commands(api: &Api) -> u64 {
-    let info: String = command(api, &["INFO", "stats"]).await;
-    let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
-    line.unwrap().trim().parse().unwrap()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `Cache-Position`: whoever sends back what an answer said is answered by nothing older, by any container.
 
-use crate::support::{command, get, invalidate, put};
+use crate::support::{commands, get, invalidate, put};
 use serde_json::json;
 use strata_it::{Answer, Api, Request, entry, patient, stack::Claims};
 
@@ -122,12 +122,6 @@ async fn it_costs_a_sync_only_where_the_container_is_behind() {
     let before = commands(&api).await;
     get_at(&api, "entries-2", "k", &position(&found)).await.expect(200);
     assert_eq!(commands(&api).await, before + 1);
-}
-
-async fn commands(api: &Api) -> u64 {
-    let info: String = command(api, &["INFO", "stats"]).await;
-    let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
-    line.unwrap().trim().parse().unwrap()
 }
 
 #[tokio::test]

@@ -62,6 +62,13 @@ pub async fn command<T: FromRedisValue>(api: &Api, words: &[&str]) -> T {
     redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
 }
 
+/// How many commands Redis has had, this question included.
+pub async fn commands(api: &Api) -> u64 {
+    let info: String = command(api, &["INFO", "stats"]).await;
+    let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
 /// Empties Redis.
 pub async fn flush(api: &Api) {
     command::<()>(api, &["FLUSHALL"]).await;
