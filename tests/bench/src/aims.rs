@@ -18,7 +18,7 @@ const REASONS: [(&str, &str); 12] = [
     (
         "entries of 1 KB in L1",
         "mini-moka alone takes 1.33 times the bytes of such entries; a copy has what makes it certain beside them (version, \
-         stamp, deadline, checksum), and the ledger remembers the PUT",
+         as-of position, deadline, checksum), and the recent changes keep the PUT",
     ),
     ("L1 insert", "an insert looks for the copy that it replaces, whose end is no eviction; here there always is one"),
     ("code", "a text is not trusted before its XXH3-128 has been computed and, read back, its UTF-8 checked"),
