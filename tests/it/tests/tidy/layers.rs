@@ -102,7 +102,7 @@ fn calls_are_found() {
         ("tiered/catch_up.rs", "tiered/sync/mod.rs", "a method of a view"),
         ("tiered/mod.rs", "tiered/write/put.rs", "a method of the cache in another file"),
         ("tiered/read/deliver.rs", "tiered/source.rs", "a method of a parameter"),
-        ("tiered/write/mod.rs", "coherence.rs", "a method of what a method returns"),
+        ("tiered/write/mod.rs", "coherence/order.rs", "a method of what a method returns"),
         ("dynamo/kept.rs", "dynamo/head.rs", "a function of a type"),
         ("dynamo/generation.rs", "dynamo/chunks.rs", "a function"),
     ];
