@@ -1,4 +1,4 @@
-//! Fetching what the issuer publishes: over a way on which nobody can tamper with it, within a time, and up to a size.
+//! Fetching what the issuer publishes: over a connection that nobody can tamper with, and with limits on time and size.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! POST `/batch`: many operations of one key each, in one request. What one costs the gateway, the hundred cost.
+//! POST `/batch`: many operations of one key each, in one request, which costs the gateway no more than one.
 //!
-//! Reads are made together, as of one position of the journal. Mutations are made side by side, each as safe as alone and
-//! none of them with the others. What was not begun in time, and values that do not fit one answer, are left to another
-//! request; nothing is done where not everything is allowed.
+//! Reads are made together, as of one position of the journal. Mutations run side by side: each is as safe as on its own, and
+//! there is no transaction. What was not begun in time, and values that do not fit into one answer, are left to another
+//! request. If any operation is not allowed, none is done.
 
 use crate::{
     batch_answer as answer,

@@ -1,6 +1,6 @@
 //! What a batch answers: a result for each operation, as far as they fit one answer.
 //!
-//! What was changed must be told, so the results of mutations come first; those of reads get the room that is left, in
+//! What was changed must be reported, so the results of mutations come first; those of reads get the room that is left, in
 //! their order.
 
 use crate::{

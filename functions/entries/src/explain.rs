@@ -1,7 +1,7 @@
-//! GET `/cache/explain`: why a read of a key is answered as it is, in the container that is asked.
+//! GET `/cache/explain`: why this container answers a read of a key the way it does.
 //!
-//! Who did it, and why, is told to those only who may read that in the journal; to a token with prefixes, no position
-//! either that is the newest of all at some time, for it would tell when others write.
+//! Who caused it, and why, is shown only to those who may read that in the journal. A token with prefixes is not shown
+//! `as_of` either: it is the newest position of all at some time, and would reveal when others write.
 
 use crate::address;
 use serde::Serialize;

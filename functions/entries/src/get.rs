@@ -1,5 +1,5 @@
-//! GET: the entry with its metadata, `304` when the caller has the value already, `404` when there is none. Whoever takes
-//! what has expired is given that marked.
+//! GET: the entry with its metadata, `304` when the caller has the value already, `404` when there is none. A reader that
+//! accepts expired values gets them marked.
 
 use crate::{address, cache_status};
 use serde::Serialize;
@@ -69,7 +69,7 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
     })
 }
 
-/// The lease that the request asks for. Whoever takes one keeps others from loading, and so must be allowed to write.
+/// The lease that the request asks for. Its holder keeps others from loading, and so must be allowed to write.
 fn lease(call: &Call<'_>) -> Result<Option<Lease>, ApiError> {
     if call.event.http_method == "HEAD" {
         fill::none(&call.event.headers)?;

@@ -1,4 +1,4 @@
-//! PATCH: another life or other tags for the value that stands, which is not sent again.
+//! PATCH: changes the time to live or the tags of the current value, which is not sent again.
 
 use crate::{address, conditions, patch_request};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! POST: invalidates every entry that a pattern, tags or keys mean.
+//! POST: invalidates every entry that a pattern, tags or keys select.
 
 use crate::request;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! GET: who changed what lately, and why.
+//! GET: who recently changed what, and why.
 
 use serde::Serialize;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Invalidation by pattern or tag, and what was changed lately.
+//! Invalidation by pattern, tags or keys, and what was recently changed.
 //!
 //! | module | |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! GET: the invalidations that are open, and those that can be undone, or could lately.
+//! GET: the invalidations that are open, and those that can be undone, or recently could.
 
 use serde::Serialize;
 use std::sync::Arc;

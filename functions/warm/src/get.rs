@@ -1,4 +1,4 @@
-//! GET: how far a job is, now or as soon as it is further.
+//! GET: the progress of a job, now or as soon as there is more.
 
 use crate::{job, query::Query, report};
 use std::time::Duration;

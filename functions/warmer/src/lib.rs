@@ -1,9 +1,8 @@
-//! What nobody waits for: jobs, a slice in each invocation, and maintenance.
+//! Background work: jobs, one slice per invocation, and maintenance.
 //!
-//! A job is called for by the stream of the control table, which also repeats what failed; the schedule finds what neither
-//! reached. Which job it is called for counts for nothing: it works on those whose turn it is. So every event may come
-//! twice, or never, and nothing here relies on it: [`TieredCache::run_next`] and
-//! [`TieredCache::maintain`] can be called at any time, also at once.
+//! The stream of the control table calls for each job, and repeats calls that failed; the schedule finds what neither reached.
+//! It does not matter which job a call is for: the warmer works on those whose turn it is. So any event may come twice, or
+//! never: [`TieredCache::run_next`] and [`TieredCache::maintain`] can be called at any time, even concurrently.
 //!
 //! | module | |
 //! |---|---|

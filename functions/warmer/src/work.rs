@@ -32,7 +32,7 @@ async fn take_turns(cache: &TieredCache, time: Duration) -> Result<(), CacheErro
         let left = time.saturating_sub(began.elapsed());
         let Some(Worked { job, ended }) = cache.run_next(left).await? else { return Ok(()) };
         info!(job, ?ended, duration_ms = milliseconds(slice_began), "slice");
-        if ended == Slice::Parked || began.elapsed() >= time {
+        if ended == Slice::Postponed || began.elapsed() >= time {
             return Ok(());
         }
     }

@@ -1,8 +1,8 @@
-//! Where the next page of a list begins, as the client carries it: unreadable, and good for the same list of the same
-//! caller only.
+//! Where the next page of a list begins, as the client carries it: unreadable, and valid only for the same list and the same
+//! caller.
 //!
-//! A page may end at a name that its reader is not to know, such as another tenant's tag that was passed over. So the place
-//! is sealed, for its list and caller. It gives no right: whoever asks for a page is asked for theirs again.
+//! A page may end at a name that its reader must not know, such as another tenant's tag that was skipped. So the place is
+//! sealed, for its list and caller. It grants nothing: every request for a page is authorized again.
 
 use crate::{error::Problem, principal::Principal, sealed};
 use std::borrow::Cow;

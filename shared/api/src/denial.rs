@@ -1,5 +1,5 @@
-//! Why a caller is not known, as far as it may be told: nothing here says more than whoever holds the token knows, and
-//! what is said of its times is said only once its signature held.
+//! Why a caller is not authenticated, as far as that may be said: never more than the holder of the token knows, and nothing
+//! about its times unless its signature is valid.
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

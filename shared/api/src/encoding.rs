@@ -1,5 +1,5 @@
-//! Bodies that are compressed. API Gateway unpacks them before any function, so that none has to; one that comes to a
-//! function all the same is named for what it is, where its bytes would only be called no JSON.
+//! Compressed bodies. API Gateway decompresses them, so that no function has to. One that reaches a function nevertheless is
+//! refused as compressed, rather than as invalid JSON.
 
 use crate::{error::ApiError, event::Event};
 

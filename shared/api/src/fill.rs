@@ -1,5 +1,5 @@
-//! Filling what is missing, as headers say it: `Fill-Lease` and `Prefer: wait` of a read, `Fill-Token` of its answer and of
-//! the PUT that follows.
+//! The headers for filling what is missing: `Fill-Lease` and `Prefer: wait` of a read, `Fill-Token` of its answer and of the
+//! PUT that follows.
 
 use crate::{
     error::{ApiError, Problem},

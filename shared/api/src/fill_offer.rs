@@ -1,4 +1,4 @@
-//! What an answer says to whoever found nothing and is willing to fill.
+//! What a miss answers to a caller that is willing to fill it.
 
 use crate::response::Response;
 use lambda_http::http::{HeaderName, header};

@@ -1,8 +1,8 @@
-//! Hashes that only who knows the deployment's key can make: of what must stay the same in every container and must not be
-//! found out, or foretold, by guessing.
+//! Keyed hashes, which only the deployment can compute: for names that must be the same in every container, and that nobody
+//! may find out or predict by guessing.
 //!
-//! A key takes a whole block of the hash, so that it is worked in once. No digest is ever shown whole, so nobody can go on
-//! from one to that of a longer text, and nothing more is needed of a message authentication code.
+//! The key fills a whole block of the hash, so that it is processed once. No digest is ever shown whole, which rules out
+//! length extension, so nothing more is needed of a message authentication code.
 
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;

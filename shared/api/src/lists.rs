@@ -1,5 +1,5 @@
 //! Lists that several operations read from their bodies: tags, levels and texts. Each reader takes JSON text and says
-//! what would be right. A list that is too long is counted to its end, and no more of it is kept than it may have.
+//! what would be valid. A list that is too long is counted to its end, and no more of it is kept than it may have.
 
 use serde::{
     Deserialize,

@@ -1,11 +1,11 @@
-//! A mutation as the journal tells of it, and who may be told.
+//! A mutation as the journal shows it, and to whom.
 
 use crate::{principal::Principal, timestamp::Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use strata_cache::{Mutation, Pattern, config::FieldChange};
 
-/// What is told of a mutation.
+/// What is shown of a mutation.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
     position: String,

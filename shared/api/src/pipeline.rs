@@ -1,4 +1,4 @@
-//! The way of every request, in one place: request id → principal → route → scope → rate limit → handler → error map →
+//! The path of every request, in one place: request id → principal → route → scope → rate limit → handler → error map →
 //! response.
 
 use crate::{
@@ -25,7 +25,7 @@ use strata_cache::{CachePosition, TieredCache};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every answer may say, besides what was asked.
+/// What any answer may say in its headers, besides what was asked.
 #[derive(Default)]
 struct AnswerMetadata {
     standings: Standings,

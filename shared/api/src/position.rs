@@ -1,8 +1,8 @@
-//! `Cache-Position`: what an answer lets its reader know of, and what a request wants its answer to know of.
+//! `Cache-Position`: how much an answer has taken into account, and how much a request wants its answer to.
 //!
-//! It names no key and allows nothing: all that it can do is make a read more careful, at the price of a sync and a read of the
-//! source of truth at most. So it is good for whoever has it, and may be handed on, from who writes to who is to read. A keyed
-//! hash keeps what did not come from here from making reads dear.
+//! It names no key and grants nothing: all it can do is make a read more careful, at the price of at most a sync and a read
+//! of the source of truth. So anybody may use it, and a writer may pass it on to a reader. A keyed hash keeps forged positions
+//! from making reads expensive.
 
 use crate::{error::Problem, headers::Headers, keyed};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,5 +1,5 @@
-//! What a client carries for us and can neither read nor make: enciphered with a stream that is made of its own keyed hash,
-//! which stands before it and proves that nothing was changed (a synthetic initialization vector).
+//! Data that a client carries for us and can neither read nor forge: encrypted with a stream derived from its own keyed hash,
+//! which is put in front and proves that nothing was changed (a synthetic initialization vector).
 
 use crate::keyed;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! Settings of a function beside those of the cache, from the environment, read here and in the library and nowhere else.
+//! A function's settings besides those of the cache. Only this file and the library's settings read the environment.
 
 use crate::cors::Cors;
 use std::{fmt, time::Duration};

@@ -1,7 +1,7 @@
 //! What is logged: one JSON line per request, written when its answer is known.
 //!
 //! No values, no tokens, and keys only as a hash, because logs are kept longer and read by more people than the data. The
-//! hash is keyed: without that, whoever reads the log finds out each key that can be guessed, by hashing guesses.
+//! hash is keyed: otherwise a reader of the log could find out every key that can be guessed, by hashing guesses.
 //! Other crates are heard from WARN on only, as their debug output would show what must not be logged.
 
 use crate::{error::ApiError, keyed, principal::Principal};

@@ -35,7 +35,7 @@ pub struct Config {
     pub serialization: SerializationConfig,
     /// Largest value in MiB of JSON text, 1 to 10.
     pub max_entry_size_mb: MaxEntrySize,
-    /// How it is checked that containers agree.
+    /// How agreement between containers is checked.
     pub coherence: CoherenceConfig,
 }
 
@@ -43,7 +43,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CoherenceConfig {
-    /// One sync in so many compares some copies of L1 with L3; 0 for none.
+    /// One sync in this many compares some copies in L1 with L3; 0 for none.
     pub audit_every: u64,
 }
 
@@ -76,7 +76,7 @@ pub struct L1Config {
     pub max_size_mb: u64,
     /// Longest time an entry stays, in minutes.
     pub ttl_minutes: u64,
-    /// An entry that is not read for so long is dropped, in minutes.
+    /// An entry that is not read for this long is dropped, in minutes.
     pub idle_timeout_minutes: u64,
     /// Always `LRU`.
     pub eviction_policy: EvictionPolicy,
@@ -105,7 +105,7 @@ pub struct L2Config {
     pub redis_url: RedisUrl,
     /// Kept for the API: a container serves one request at a time over one multiplexed connection.
     pub max_connections: u32,
-    /// Bounds connecting outside of requests, in seconds.
+    /// Longest time to connect outside of requests, in seconds.
     pub connection_timeout_seconds: u64,
     /// In front of every Redis key. Deployment setting; must not contain braces.
     pub key_prefix: String,
@@ -117,7 +117,7 @@ pub struct L2Config {
     pub revalidate_seconds: u64,
 }
 
-/// The address of Redis. Only [`expose`](RedisUrl::expose) tells its password: it is neither shown nor serialized.
+/// The address of Redis. Only [`expose`](RedisUrl::expose) reveals its password: it is neither shown nor serialized.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct RedisUrl(String);
@@ -128,8 +128,8 @@ impl RedisUrl {
         RedisUrl(url.into())
     }
 
-    /// Whether it names a database of a cluster, and not the first. Redis 7 has no other in cluster mode, so that no
-    /// connection ever comes about; Valkey 9 would go by it.
+    /// Whether it names a database of a cluster other than the first. Redis 7 has no other in cluster mode, so that connecting
+    /// always fails; Valkey 9 would use it.
     pub(crate) fn names_database_of_cluster(&self) -> bool {
         let Some((_, address)) = self.0.split_once("+cluster://") else { return false };
         // A password may have a slash in it.
@@ -182,7 +182,7 @@ pub struct L3Config {
     pub cleanup_interval_hours: u64,
     /// Longest wait for one operation with its retries, in milliseconds.
     pub timeout_ms: u64,
-    /// How long an invalidation or DELETE that says nothing of it can be undone, in seconds; 0 for not at all.
+    /// For how long an invalidation or DELETE can be undone by default, in seconds; 0 for not at all.
     pub undo_seconds: u64,
 }
 
@@ -247,21 +247,21 @@ impl Config {
             .collect()
     }
 
-    /// With Redis or Valkey at that URL: `redis://`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://`.
+    /// Sets the URL of Redis or Valkey: `redis://`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://`.
     #[must_use]
     pub fn redis_url(mut self, url: impl Into<String>) -> Config {
         self.l2_config.redis_url = RedisUrl::new(url);
         self
     }
 
-    /// With names in Redis that begin so. What shares a table of entries must have the same.
+    /// Sets what every name in Redis begins with. Everything that shares a table of entries must use the same.
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Config {
         self.l2_config.key_prefix = prefix.into();
         self
     }
 
-    /// With the entries in that table of DynamoDB in a region, such as `eu-central-1`.
+    /// Sets the DynamoDB table of the entries, and its region, such as `eu-central-1`.
     #[must_use]
     pub fn table(mut self, region: &str, name: impl Into<String>) -> Config {
         self.l3_config.table_name = name.into();
@@ -269,7 +269,7 @@ impl Config {
         self
     }
 
-    /// With that Δ, in ms, up to 60,000; 0 to look into the journal before each read.
+    /// Sets Δ, in ms, up to 60,000; 0 reads the journal before each read.
     #[must_use]
     pub fn coherence_window_ms(mut self, window_ms: u64) -> Config {
         self.l1_config.coherence_window_ms = window_ms;

@@ -1,7 +1,7 @@
-//! Why a read of a key is answered as it is, here and now: what is known of it in every level, and what did that to it.
+//! Why a read of a key is answered the way it is, here and now: what every level has, and what caused that.
 //!
-//! `facts` says what was asked of whom, `past` what the journal still knows of the key; `judge` makes a verdict and a
-//! reason of both and asks nobody. So the reasons can be tested one by one.
+//! `facts` holds what every level said, `past` what the journal still knows of the key; `judge` derives a verdict and a
+//! reason from both without any I/O, so that the reasons can be tested one by one.
 
 pub(crate) mod facts;
 mod judge;
@@ -23,8 +23,8 @@ use std::sync::Arc;
 pub enum Verdict {
     /// The newest value.
     Hit,
-    /// A copy that is not, or cannot be shown to be, the newest value: the read returns it within the window, and else
-    /// nothing. Or the newest value, in its grace: only a read that takes what has expired returns it.
+    /// A copy that is not, or cannot be shown to be, the newest value: a read returns it only within the window. Or the
+    /// newest value in its grace: only a read that accepts expired values returns it.
     Stale,
     /// Nothing.
     Miss,
@@ -81,14 +81,14 @@ reasons! {
     Unknown = "unknown", "What did it is longer ago than is known.";
 }
 
-/// What a read is answered with.
+/// How a read is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prediction {
-    /// A value, by this level.
+    /// With a value, by this level.
     Found(Level),
-    /// That there is none.
+    /// With nothing.
     Absent,
-    /// That nobody can say.
+    /// With an error, because no level can say.
     Unavailable,
 }
 
@@ -97,24 +97,24 @@ pub enum Prediction {
 pub struct Explained {
     /// What a read finds in this container.
     pub verdict: Verdict,
-    /// Why it does not find the newest value; `None` where it does.
+    /// Why it does not find the newest value; `None` if it does.
     pub reason: Option<Reason>,
-    /// What it is answered with.
+    /// How it is answered.
     pub prediction: Prediction,
-    /// The mutation that did it, where it is still known.
+    /// The mutation that caused it, if it is still known.
     pub cause: Option<Mutation>,
-    /// Since when all that happened to the key is known, in milliseconds since the Unix epoch, where nothing did.
+    /// If nothing has happened to the key: since when that is known, in milliseconds since the Unix epoch.
     pub known_since_ms: Option<i64>,
-    /// Until when the newest value, which has expired, is there for readers who take that, in milliseconds since the Unix
+    /// Until when the newest value, which has expired, is available to readers who accept it, in milliseconds since the Unix
     /// epoch.
     pub stale_until_ms: Option<i64>,
     /// What each level has, nearest first.
     pub levels: [LevelFacts; 3],
-    /// What this container calls itself in the reports to the fleet.
+    /// The name of this container in its reports to the fleet.
     pub container: String,
     /// Δ, in milliseconds.
     pub window_ms: u64,
-    /// When this container read the journal last, in milliseconds since the Unix epoch; `None` before the first time.
+    /// When this container last read the journal, in milliseconds since the Unix epoch; `None` before the first time.
     pub synced_ms: Option<i64>,
 }
 
@@ -127,14 +127,14 @@ pub struct LevelFacts {
     pub trusted: bool,
     /// Why it may not, or why there is nothing.
     pub reason: Option<Reason>,
-    /// What it has, or what is left of what it had.
+    /// What it has, or what is left of it.
     pub copy: Option<CopyFacts>,
 }
 
 /// What a level says of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyFacts {
-    /// The mutation that it comes from, or that took it away.
+    /// The mutation that it comes from, or that removed it.
     pub version: Version,
     /// The position of the journal at which it was the newest; `None` in the level that decides.
     pub as_of: Option<Position>,

@@ -27,6 +27,20 @@ pub struct Lease {
     pub api_key: String,
 }
 
+impl Lease {
+    /// A lease of this many seconds; if somebody else has it, the read does not wait.
+    pub const fn new(seconds: u32) -> Lease {
+        Lease { seconds, wait: Duration::ZERO, api_key: String::new() }
+    }
+
+    /// If somebody else has the lease, waits this long for the value, or for the lease.
+    #[must_use]
+    pub const fn wait(mut self, time: Duration) -> Lease {
+        self.wait = time;
+        self
+    }
+}
+
 /// What the caller of a read that found nothing should do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fill {

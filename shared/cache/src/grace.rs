@@ -1,9 +1,9 @@
-//! Grace: a value that is kept for a while after it has expired, for readers who ask for what has.
+//! Grace: a value that is kept for a while after it has expired, for readers who accept expired values.
 //!
-//! Whether a copy may be returned has two sides. Whether it is the newest value of its key is decided for a reader who
-//! takes what has expired exactly as for every other: what was deleted, overwritten or invalidated is gone for both.
-//! Whether the newest value has expired is judged apart, by what the reader is willing to take. L1 keeps no value beyond its
-//! life, so such a reader asks L2, or else L3.
+//! Whether a copy may be returned has two sides. Whether it is the newest value of its key is decided for such a reader
+//! exactly as for every other: what was deleted, overwritten or invalidated is gone for both. Whether the newest value has
+//! expired is judged separately, by what the reader accepts. L1 keeps no value beyond its life, so such a reader asks L2, or
+//! else L3.
 
 use crate::{
     entry::{Entry, MAX_TTL_SECONDS},

@@ -1,13 +1,13 @@
-//! What somebody asks of the journal: which of its mutations, page by page.
+//! Queries of the journal: which mutations, page by page.
 
 use crate::{key::Key, outcome::Mutation, pattern::Pattern, record::cut, version::Position};
 
 /// Which page of the journal.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryQuery {
-    /// What was recorded after this, oldest first; without it the newest.
+    /// What was recorded after this, oldest first; `None` for the newest.
     pub since: Option<Position>,
-    /// Most mutations of it.
+    /// Most mutations of the page.
     pub limit: usize,
     /// Which of them.
     pub filter: MutationFilter,
@@ -18,23 +18,23 @@ pub struct HistoryQuery {
 pub struct History {
     /// Oldest first.
     pub mutations: Vec<Mutation>,
-    /// The next page is what comes after this position.
+    /// The next page begins after this position.
     pub next: Option<Position>,
-    /// The search ended here for want of time: what is older was not looked through.
+    /// The search ended here for lack of time: older mutations were not searched.
     pub searched_since: Option<Position>,
 }
 
-/// What is looked for: whatever all of the parts that are given admit.
+/// Which mutations: those that match all of the given parts.
 #[derive(Debug, Clone, Default)]
 pub struct MutationFilter {
-    /// What may have touched this key: its puts and deletes, and invalidations that mean it by pattern, by name, or by tag,
-    /// for nobody knows which tags it had then.
+    /// Those that may have touched this key: its puts and deletes, and invalidations that cover it by pattern, by name, or
+    /// by any tag, because nobody knows which tags it had then.
     pub key: Option<Key>,
-    /// What may have touched a key that begins with this.
+    /// Those that may have touched a key that begins with this.
     pub prefix: Option<String>,
     /// Those of this [kind](Mutation::kind).
     pub kind: Option<String>,
-    /// Those that this subject asked for.
+    /// Those that this subject requested.
     pub by: Option<String>,
 }
 

@@ -24,7 +24,7 @@ const MOST_PATTERNS: usize = 1024;
 /// Most tags, and most keys: a few MB of the longest each.
 const MOST_NAMES: usize = 8192;
 
-/// The invalidations of a stretch of the journal.
+/// The invalidations of a section of the journal.
 #[derive(Debug)]
 pub(crate) struct InvalidationIndex {
     /// By the literal prefix of what they mean.

@@ -92,7 +92,7 @@ pub enum Slice {
     /// There is work left, and another runner has been called through the table's stream.
     Continues,
     /// A level it needs is unreachable: maintenance calls a runner again.
-    Parked,
+    Postponed,
     /// Another runner has taken it over, or it was cancelled.
     NotDue,
 }

@@ -1,8 +1,7 @@
-//! What is asked of a list, in order by the bytes of its names, and how its pages follow one another.
+//! Lists of entries or tags, ordered by the bytes of their names, page by page.
 //!
-//! A page begins at a [`Mark`], a place among all names that there could be. It says nothing of what was listed before,
-//! so that pages hold together whatever is put or deleted between them: a name that is there throughout lies in exactly
-//! one of them.
+//! A page begins at a [`Mark`], a place among all possible names. It does not depend on what was listed before, so pages fit
+//! together whatever is put or deleted between them: a name that is there throughout is on exactly one of them.
 
 use crate::level::Levels;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ pub struct Within {
     prefixes: Vec<Arc<str>>,
 }
 
-/// A place among names in order: before those that are not less than its text.
+/// A place in the order of names: before those that are not less than its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(String);
 
@@ -28,7 +27,7 @@ pub struct List {
     pub within: Within,
     /// Only entries with this tag.
     pub tag: Option<Arc<str>>,
-    /// Where the page begins; at the beginning without.
+    /// Where the page begins; `None` for the beginning.
     pub from: Option<Mark>,
     /// Most entries of the page.
     pub limit: usize,
@@ -39,9 +38,9 @@ pub struct List {
 pub struct ListTags {
     /// What they begin with.
     pub prefix: Arc<str>,
-    /// The entries to count; a tag that none of them has is left out.
+    /// The entries to count; a tag that none of them has is omitted.
     pub within: Within,
-    /// Where the page begins; at the beginning without.
+    /// Where the page begins; `None` for the beginning.
     pub from: Option<Mark>,
     /// Most tags of the page.
     pub limit: usize,
@@ -50,21 +49,20 @@ pub struct ListTags {
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
-    /// What was found. It may be fewer than were asked for, or none, although more follow: a page costs a bounded part of
-    /// what there is to look at.
+    /// What was found. It may be fewer than requested, or none, although more follow: the cost of a page is limited.
     pub found: Vec<T>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<Mark>,
 }
 
-/// A live entry, but for its value.
+/// A live entry, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its key.
     pub key: String,
-    /// From this millisecond since the Unix epoch on it is gone.
+    /// When it expires, in milliseconds since the Unix epoch.
     pub expires_at_ms: i64,
-    /// When its value was put, in milliseconds since the Unix epoch; `None` where a release before this one wrote it.
+    /// When its value was put, in milliseconds since the Unix epoch; `None` if an earlier release wrote it.
     pub created_at_ms: Option<i64>,
     /// Bytes of its JSON text; `None` as with `created_at_ms`.
     pub size_bytes: Option<u64>,

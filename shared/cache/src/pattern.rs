@@ -1,4 +1,4 @@
-//! Patterns: the keys an invalidation or a warm job means.
+//! Patterns: which keys an invalidation or a warm job covers.
 //!
 //! One matcher decides for every level. Redis' own glob is never asked: it gives up silently on deeply nested
 //! stars, and DynamoDB has none. Matching takes one pass over the key, whatever the pattern.
@@ -75,13 +75,12 @@ impl Pattern {
         &self.text
     }
 
-    /// What every matching key begins with; empty when the pattern does not say, and then finding its matches costs
-    /// a look at every key.
+    /// What every matching key begins with. If that is empty, finding the matches costs a look at every key.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Whether the pattern is one key, without any wildcard.
+    /// Whether the pattern is a single key, without wildcards.
     pub fn is_literal(&self) -> bool {
         matches!(self.rest, Rest::Nothing)
     }

@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-/// The records of a stretch of the journal without a gap.
+/// The records of a section of the journal without a gap.
 #[derive(Debug, Default)]
 pub(crate) struct RecentChanges {
     /// The puts and deletes, the oldest first. They are numbered from 1, those that are forgotten included.

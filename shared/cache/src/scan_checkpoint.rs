@@ -19,7 +19,7 @@ pub(crate) struct ScanCheckpoint {
 /// How far a sweep of one level has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Front {
-    /// The first stretch that has not been begun.
+    /// The first key range that has not been begun.
     next: usize,
     /// The key_ranges under way, and the last that was seen of each.
     under_way: BTreeMap<usize, Option<String>>,
@@ -35,7 +35,7 @@ impl Front {
         self.under_way.iter().map(|(key_range, last)| (*key_range, last.clone())).collect()
     }
 
-    /// A page of a stretch is done: it goes on after `last`, or is done as a whole.
+    /// A page of a key range is done: it goes on after `last`, or is done as a whole.
     pub(crate) fn advance(&mut self, key_range: usize, last: Option<String>) {
         match last {
             Some(last) => self.under_way.insert(key_range, Some(last)),

@@ -1,9 +1,9 @@
-//! Sliding expiry: an entry that ends when nobody has read it for so long.
+//! Sliding expiry: an entry that expires when nobody has read it for some time.
 //!
-//! An entry has one instant at which it expires, in all levels, and the read that comes too near to it puts it off, as a
-//! PATCH does. No count of reads is in it, so none can be lost: from any read on, an entry lives for as long as it may be
-//! idle, unless its time to live is over sooner. That a read need not always write, the end is put a little further off
-//! than would do.
+//! An entry has one instant at which it expires, in all levels, and a read that comes too close to it postpones it, as a
+//! PATCH does. No read counter is involved, so none can be lost: after any read an entry lives for at least its idle time,
+//! unless its time to live ends first. So that not every read has to write, the end is postponed a little further than
+//! necessary.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 const SPARE_PART: i64 = 8;
 const LEAST_SPARE_MS: i64 = 1000;
 
-/// How an entry's life ends that slides.
+/// When an entry with sliding expiry ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sliding {
-    /// For how long nobody may read it, in seconds.
+    /// For how long it may be idle, in seconds.
     pub idle_seconds: u32,
-    /// When it expires however often it is read, in milliseconds since the Unix epoch.
+    /// When it expires at the latest, however often it is read, in milliseconds since the Unix epoch.
     pub latest_ms: i64,
 }
 

@@ -1,4 +1,4 @@
-//! What can be undone of invalidations and deletes, and what came of that.
+//! Invalidations and deletes that can be undone, and what came of undoing them.
 
 use crate::{cache_position::CachePosition, key::Key, selector::Selector};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use std::{fmt, sync::Arc};
 /// The longest time for which an invalidation can be undone, in seconds: as long as tombstones stay.
 pub const MOST_SECONDS: u32 = 3600;
 
-/// By what an invalidation is undone.
+/// How to undo an invalidation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoHandle {
-    /// Its name, which nobody can foretell.
+    /// Its name, which cannot be guessed.
     pub id: Arc<str>,
-    /// Until when it can be, in milliseconds since the Unix epoch.
+    /// Until when that is possible, in milliseconds since the Unix epoch.
     pub until_ms: i64,
 }
 
@@ -25,29 +25,29 @@ pub struct Undo<'a> {
     pub id: &'a str,
     /// Who undoes it, for the journal.
     pub by: &'a str,
-    /// Whether that one may.
+    /// Whether they may.
     pub may: &'a MayKnow<'a>,
 }
 
 /// What an undo has brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Undone {
-    /// Entries that are there again.
+    /// Entries that were restored.
     pub restored: u64,
     /// Entries that something else has touched since, which stay as they are.
     pub overwritten: u64,
-    /// Entries whose time to live is over by now.
+    /// Entries that have expired by now.
     pub expired: u64,
-    /// Entries that L2 alone held: nothing keeps those.
+    /// Entries that only L2 held, which nothing keeps.
     pub level2_only: u64,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// What whoever has been told of it has seen.
+    /// The position of a caller that is told of it.
     #[serde(skip)]
     pub position: CachePosition,
 }
 
-/// Why an undo is not made.
+/// Why an undo was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UndoRefusal {
     /// There is no invalidation of that name that the caller may undo.
@@ -57,9 +57,9 @@ pub enum UndoRefusal {
         /// When.
         until_ms: i64,
     },
-    /// It, or one that is older, has not removed all it means: it can be undone after that.
+    /// It, or an older one, has not removed all of its matches: it can be undone after that.
     Open,
-    /// There was no time to bring everything back: the same again goes on.
+    /// There was no time to bring everything back: repeat the call to continue.
     Unfinished,
 }
 
@@ -74,10 +74,10 @@ impl fmt::Display for UndoRefusal {
     }
 }
 
-/// How an invalidation stands.
+/// The state of an invalidation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidationState {
-    /// It has not removed all it means, which is hidden meanwhile.
+    /// It has not removed all of its matches, which are hidden until then.
     Open,
     /// It can be undone.
     Undoable,
@@ -99,7 +99,7 @@ impl InvalidationState {
     }
 }
 
-/// What an invalidation meant, for people.
+/// What an invalidation covered, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MeantEntries {
@@ -115,12 +115,12 @@ pub struct MeantEntries {
     /// How many keys, of one by keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys_count: Option<u64>,
-    /// Whatever it may mean has a key that begins with one of these.
+    /// Everything it may cover has a key that begins with one of these.
     pub within: Vec<String>,
 }
 
 impl MeantEntries {
-    /// What a selector means.
+    /// What a selector covers.
     pub(crate) fn of(selector: &Selector) -> MeantEntries {
         let within = |within: &Option<Vec<Arc<str>>>| match within {
             Some(prefixes) => prefixes.iter().map(|prefix| prefix.to_string()).collect(),
@@ -144,13 +144,13 @@ impl MeantEntries {
         }
     }
 
-    /// What a DELETE means.
+    /// What a DELETE covers.
     pub(crate) fn deleted(key: &Key) -> MeantEntries {
         let key = key.as_str().to_owned();
         MeantEntries { key: Some(key.clone()), within: vec![key], ..MeantEntries::default() }
     }
 
-    /// By what it was meant, as the API calls it.
+    /// How the entries were selected, as the API calls it.
     pub fn kind(&self) -> &'static str {
         match self {
             MeantEntries { key: Some(_), .. } => "delete",
@@ -161,26 +161,26 @@ impl MeantEntries {
     }
 }
 
-/// An invalidation that is open, or that can be undone, or could lately.
+/// An invalidation that is open, or that can be undone, or recently could.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedInvalidation {
     /// Its name.
     pub id: String,
-    /// What it meant.
+    /// What it covered.
     pub meant: MeantEntries,
-    /// Who asked for it.
+    /// Who requested it.
     pub by: Option<String>,
-    /// On whose account.
+    /// The account it counts for.
     pub account: Option<String>,
     /// Why.
     pub reason: Option<String>,
     /// When it began, in milliseconds since the Unix epoch.
     pub created_ms: i64,
-    /// How it stands.
+    /// Its state.
     pub state: InvalidationState,
     /// Until when it can be undone, or could, in milliseconds since the Unix epoch.
     pub until_ms: Option<i64>,
-    /// Keys that it has met so far; `None` where that is not known.
+    /// Matching keys found so far; `None` if that is not known.
     pub matched: Option<u64>,
     /// What an undo has brought back.
     pub undone: Option<Undone>,
@@ -189,9 +189,9 @@ pub struct ListedInvalidation {
 /// A page of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invalidations {
-    /// Those that are open and cannot be undone, then the others, the newest first.
+    /// Those that are open and cannot be undone, then the others, newest first.
     pub invalidations: Vec<ListedInvalidation>,
-    /// The next page is what comes after this; `None` when there is none.
+    /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
 }
 

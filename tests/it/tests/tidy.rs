@@ -201,6 +201,11 @@ fn the_version_is_one() {
         TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["info"]["version"], version,
         "template.yaml"
     );
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    for name in ["strata-cache", "strata-engines"] {
+        let own = format!("{name} = {{ version = \"{version}\"");
+        assert!(manifest.contains(&own), "without its version {name} cannot be published: {own}");
+    }
     let changes = fs::read_to_string(repository().join("CHANGELOG.md")).unwrap();
     let released = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
     assert!(released.starts_with(&format!("{version} - ")), "CHANGELOG.md: {released}");

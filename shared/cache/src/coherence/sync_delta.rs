@@ -11,7 +11,7 @@ use crate::{
 pub(crate) struct SyncDelta {
     /// Drop everything.
     pub clear: bool,
-    /// Nothing is known of a stretch of the journal: what L1 holds is doubted.
+    /// Nothing is known of a section of the journal: what L1 holds is doubted.
     pub gap: bool,
     /// Drop the copies these changes cover.
     pub changes: Vec<(Key, Version, Position)>,

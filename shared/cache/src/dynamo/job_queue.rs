@@ -55,7 +55,7 @@ pub(super) enum QueueState {
     /// It waits for another turn, and somebody was called.
     Back { now_ms: i64 },
     /// It waits for maintenance.
-    Parked,
+    Postponed,
     /// Somebody was called again; it has waited all the time.
     Called { now_ms: i64 },
 }
@@ -159,7 +159,7 @@ pub(super) fn upsert(table: &str, run_at_ms: i64, job: &str, state: QueueState) 
         QueueState::Back { now_ms } => {
             ("SET #since = :value, #called = :value REMOVE #until", &["since", "called", "until"][..], Some(now_ms))
         }
-        QueueState::Parked => ("REMOVE #called, #until", &["called", "until"][..], None),
+        QueueState::Postponed => ("REMOVE #called, #until", &["called", "until"][..], None),
         QueueState::Called { now_ms } => ("SET #called = :value REMOVE #until", &["called", "until"][..], Some(now_ms)),
     };
     let values = value.map(|value| HashMap::from([(":value".to_owned(), number(value))]));

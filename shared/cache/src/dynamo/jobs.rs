@@ -168,7 +168,7 @@ impl Store {
         let (release, queue_state) = match record.job.state {
             JobState::Running => ("", None),
             JobState::Ready => (" REMOVE #owner", Some(QueueState::Back { now_ms })),
-            _ => (" REMOVE #owner", Some(QueueState::Parked)),
+            _ => (" REMOVE #owner", Some(QueueState::Postponed)),
         };
         let set = "SET #state = :state, #progress = :progress, #updated = :now, #done = :done, #missing = :missing, \
                    #failed = :failed, #errors = :errors, #error = :error";

@@ -43,7 +43,7 @@ pub(crate) struct RowsRead {
 }
 
 impl Store {
-    /// Reads at most `limit` rows of a stretch, consistently.
+    /// Reads at most `limit` rows of a key range, consistently.
     pub(crate) async fn list_rows(&self, search: Search<'_>, limit: usize) -> Result<RowsRead, L3Error> {
         let mut query = self.rows_of(search).await?.limit(i32::try_from(limit).unwrap_or(i32::MAX));
         for (name, attribute) in projected() {
@@ -62,7 +62,7 @@ impl Store {
         Ok(self.read_rows(items))
     }
 
-    /// Reads at most `limit` index rows of a tag's stretch; returns the keys they name, each once, and, unless the stretch
+    /// Reads at most `limit` index rows of a tag's key range; returns the keys they name, each once, and, unless the key range
     /// ends, the key behind which the next reading begins. `search.after` is a key as well.
     pub(crate) async fn list_index(
         &self,

@@ -96,7 +96,7 @@ impl Store {
         Ok((matches, last))
     }
 
-    /// The query for a page of a stretch, with all that its rows say.
+    /// The query for a page of a key range, with all that its rows say.
     pub(super) async fn rows_of(&self, search: Search<'_>) -> Result<QueryFluentBuilder, L3Error> {
         let KeyRange { shard, tag, prefix, exact } = search.key_range;
         let name = tag.map_or_else(|| partition_name(shard), |tag| tag_partition(shard, tag));

@@ -11,31 +11,39 @@ use super::{
     text,
 };
 use crate::version::Version;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::{
+    operation::put_item::builders::PutItemFluentBuilder,
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
 
 impl Store {
     /// Puts a tombstone in place of what is doomed, and keeps nothing of it.
     pub(super) async fn bury(&self, key: &str, doomed: Doomed<'_>) -> Result<Buried, L3Error> {
         let (condition, values) = doomed.condition();
         let version = doomed.version.of_tombstone();
-        let sent = self
-            .client()
-            .await?
-            .put_item()
-            .table_name(&self.entries)
-            .set_item(Some(tombstone(key, version, self.clock.now_ms())))
-            .condition_expression(condition)
+        let buried = self.put_tombstone(key, version, |put| {
+            let put = put.condition_expression(condition).expression_attribute_names("#k", "kind");
+            put.set_expression_attribute_values(Some(values))
+        });
+        Ok(buried.await?.unwrap_or_else(|current| Buried::refused(version, current)))
+    }
+
+    /// Puts a tombstone of this version in place of the row of `key` under a condition; returns what became of the row, or
+    /// else what stands there.
+    async fn put_tombstone(
+        &self,
+        key: &str,
+        version: Version,
+        under: impl FnOnce(PutItemFluentBuilder) -> PutItemFluentBuilder,
+    ) -> Result<Result<Buried, Option<Item>>, L3Error> {
+        let put = self.client().await?.put_item().table_name(&self.entries);
+        let sent = under(put.set_item(Some(tombstone(key, version, self.clock.now_ms()))))
             .expression_attribute_names("#v", "version")
-            .expression_attribute_names("#k", "kind")
-            .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        Ok(match self.conditional(sent)? {
-            Ok(removed) => removed.attributes.map_or(Buried::No(None), Buried::Yes),
-            Err(current) => Buried::refused(version, current),
-        })
+        Ok(self.conditional(sent)?.map(|put| put.attributes.map_or(Buried::No(None), Buried::Yes)))
     }
 
     /// Puts a tombstone that keeps the value in place of a value that is older than `version`, and the very one that was
@@ -79,22 +87,10 @@ impl Store {
     /// Takes the value from the tombstone of version `current`, which keeps one; the tombstone is of that version then, or
     /// of `version` if that is greater.
     pub(super) async fn strip(&self, key: &str, current: Version, version: Version) -> Result<Buried, L3Error> {
-        let sent = self
-            .client()
-            .await?
-            .put_item()
-            .table_name(&self.entries)
-            .set_item(Some(tombstone(key, current.max(version), self.clock.now_ms())))
-            .condition_expression("#v = :seen AND attribute_exists(born)")
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_values(":seen", number(current.0))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        Ok(match self.conditional(sent)? {
-            Ok(stripped) => stripped.attributes.map_or(Buried::No(None), Buried::Yes),
-            Err(current) => Buried::No(current),
-        })
+        let buried = self.put_tombstone(key, current.max(version), |put| {
+            put.condition_expression("#v = :seen AND attribute_exists(born)")
+                .expression_attribute_values(":seen", number(current.0))
+        });
+        Ok(buried.await?.unwrap_or_else(Buried::No))
     }
 }

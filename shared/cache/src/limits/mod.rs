@@ -17,14 +17,14 @@
 //!   no more than the limit, and each container has at most one lease that it has not reported. Limits below 200 have
 //!   no leases, and hold exactly.
 //!
-//! A request of several operations needs a permit for each, of two classes perhaps, and gets all or none. What Redis has
+//! A request of several operations needs a permit for each, perhaps of two classes, and gets all or none. What Redis has
 //! counted for it in one class when the other refuses stays with the container, for its next request.
 //!
-//! A container that begins does not know whether Redis answers. Where a limit holds exactly its first request waits for
-//! the connection, for the connection timeout at most and once; any other request waits for it as a read would.
+//! A container that starts does not know whether Redis answers. If a limit is exact, its first request waits for the
+//! connection, once and for at most the connection timeout; any other request waits for it as a read would.
 //!
-//! While Redis does not answer, every container by itself admits as many as the limit in any minute, and reports them
-//! later: N times the limit at most, and still never too few.
+//! While Redis does not answer, every container on its own admits as many requests as the limit in any minute, and reports
+//! them later: at most N times the limit, and still never too few.
 //!
 //! # Layout
 //!
@@ -55,13 +55,13 @@ const BATCHES: u32 = 100;
 /// A kind of operation with a limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Looking at something.
+    /// Reading.
     Read,
     /// Changing one thing.
     Write,
-    /// Looking at the configuration and changing it.
+    /// Reading and changing the configuration.
     Config,
-    /// What is done to many entries at once.
+    /// Working on many entries at once.
     Bulk,
 }
 
@@ -120,14 +120,14 @@ impl Default for Limits {
     }
 }
 
-/// Where a caller stands after a request.
+/// What is left of a caller's limit after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// The class of the request.
     pub class: Class,
     /// The limit of that class.
     pub limit: u32,
-    /// Requests that are left, as far as this container knows; 0 when the request was refused.
+    /// Requests left, as far as this container knows; 0 if the request was refused.
     pub remaining: u32,
     /// Seconds until used permits begin to come back, at least 1; when the request was refused, until one can be had.
     pub reset_seconds: u32,

@@ -1,4 +1,4 @@
-//! What can be said of the fleet at one time.
+//! The state of the fleet at one time.
 
 use super::Counts;
 use crate::{quota::Stock, version::Position};
@@ -14,9 +14,9 @@ pub struct Status {
     pub l2: LevelStatus,
     /// DynamoDB.
     pub l3: LevelStatus,
-    /// What keeps Redis from being of full use although it answers.
+    /// Why Redis is of limited use although it answers.
     pub strain: Strain,
-    /// What is stored for the API key that was asked for; `None` where it is not known.
+    /// What is stored for the given API key; `None` if that is not known.
     pub stock: Option<Stock>,
     /// What the containers have reported; `None` when Redis, which keeps their reports, cannot be asked.
     pub report: Option<FleetReport>,
@@ -27,8 +27,8 @@ pub struct Status {
 pub enum Health {
     /// As it should.
     Healthy,
-    /// Slowly: it took more than half of the level's time; or Redis takes no writes, or evicts. Of the whole: a level is not
-    /// healthy.
+    /// It is slow, having taken more than half of the level's timeout; or Redis takes no writes, or evicts. For the whole: one
+    /// level is not healthy.
     Degraded,
     /// Not at all.
     Unhealthy,
@@ -53,12 +53,12 @@ impl Health {
 pub struct LevelStatus {
     /// How well it answers.
     pub health: Health,
-    /// Values it holds.
+    /// How many values it holds.
     pub entries: u64,
-    /// Bytes of those: of their JSON texts in L1, of their envelopes in L2 and L3.
+    /// Bytes of those values: of their JSON texts in L1, of their envelopes in L2 and L3.
     pub bytes: u64,
-    /// Bytes it takes: in L1 with an estimate of what keeping them takes; all that Redis uses, or where it does not say
-    /// so, the same as `bytes`; in L3 the same as `bytes`.
+    /// Memory it takes, in bytes: in L1 with an estimate of the overhead; in L2 everything that Redis uses, or, if it does not
+    /// say, the same as `bytes`; in L3 the same as `bytes`.
     pub memory_bytes: u64,
 }
 
@@ -69,7 +69,7 @@ pub struct Strain {
     pub refused: Option<String>,
     /// Keys that Redis has evicted since `since_ms`.
     pub evicted: u64,
-    /// Five to ten minutes ago, in milliseconds since the Unix epoch; `None` where maintenance has not run yet.
+    /// Five to ten minutes ago, in milliseconds since the Unix epoch; `None` if maintenance has not run yet.
     pub since_ms: Option<i64>,
 }
 
@@ -80,8 +80,8 @@ pub struct FleetReport {
     pub counts: Counts,
     /// Counts of the last hour, and up to five minutes more.
     pub recent: Counts,
-    /// Counts of each of the last minutes, as many as were asked for, the oldest first, by when it began in milliseconds
-    /// since the Unix epoch. A count belongs to the minute in which it was reported.
+    /// Counts of each of the requested last minutes, oldest first, with its beginning in milliseconds since the Unix epoch. A
+    /// count belongs to the minute in which it was reported.
     pub minutes: Vec<(i64, Counts)>,
     /// The greatest age of a copy in L1 that was found when it was compared with L3, in milliseconds.
     pub oldest_ms: u64,

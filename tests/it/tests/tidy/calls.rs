@@ -1,8 +1,7 @@
 //! Which file of a crate calls which: by functions, and by methods of types whose `impl` may be spread over files.
 //!
-//! Imports say little where all files of a folder add methods to one type, so calls are what is looked at. Types are
-//! followed as far as signatures, fields and `let` tell them; what is not known is no call. So an arrow is there, and one
-//! that is not found may still be.
+//! Imports say little where all files of a folder add methods to one type, so this looks at calls. It follows types as far
+//! as signatures, fields and `let` reveal them. Every call that it finds is real; it may miss some.
 
 mod source;
 
@@ -10,11 +9,11 @@ use self::source::{Function, Source, Token, close, close_angle, is, split};
 use super::files;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a type is looked for in.
+/// Types that stand for their parameter.
 const WRAPPERS: [&str; 8] = ["Arc", "Box", "Held", "LazyLock", "MutexGuard", "Pin", "Rc", "Result"];
-/// Methods that give back what they are called on, or nearly.
+/// Methods of the standard library that give back what they are called on, or nearly.
 const TRANSPARENT: [&str; 6] = ["as_mut", "as_ref", "borrow", "clone", "expect", "unwrap"];
-/// How often a name may lead to another before it is given up.
+/// How many imports of imports are followed.
 const MOST_STEPS: usize = 8;
 
 /// Which files each file calls, and by what.

@@ -161,7 +161,7 @@ impl View<'_> {
         go_through(&key_ranges, front, pace, |key_range, last| self.sweep_page(sweep, key_range, last)).await
     }
 
-    /// One page of a stretch; returns where the next one begins.
+    /// One page of a key range; returns where the next one begins.
     async fn sweep_page(
         &self,
         sweep: Sweep<'_>,
@@ -258,7 +258,7 @@ impl View<'_> {
         }
     }
 
-    /// One page of each stretch that is due; returns where the next ones begin.
+    /// One page of each key range that is due; returns where the next ones begin.
     async fn sweep_l2_pages(
         &self,
         sweep: Sweep<'_>,

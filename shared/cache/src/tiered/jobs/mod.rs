@@ -181,6 +181,6 @@ impl TieredCache {
         lease.record.job.state = JobState::Scheduled;
         lease.record.job.error = Some(error.to_string());
         self.store.save_job(&lease.record, &lease.owner).await?;
-        Ok(Slice::Parked)
+        Ok(Slice::Postponed)
     }
 }

@@ -142,10 +142,10 @@ impl View<'_> {
         let count = records.len();
         // L3 has just answered, so that copies of these keys can be confirmed.
         let in_doubt: Vec<_> = found.in_doubt.iter().filter(|_| !found.begins).cloned().collect();
-        let suspected = in_doubt
+        let doubted = in_doubt
             .iter()
             .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, ""));
-        let records: Vec<Command> = records.into_iter().chain(suspected).collect();
+        let records: Vec<Command> = records.into_iter().chain(doubted).collect();
         // Known to be there before anybody is told that the notes were read.
         let replies = if records.is_empty() { Vec::new() } else { self.then_sync(records, 0).await? };
         let mut replies = replies.into_iter();

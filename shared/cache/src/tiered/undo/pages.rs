@@ -117,13 +117,13 @@ fn was_live(part: &Invalidation, row: &KeptRow) -> bool {
     i64::try_from(part.version.micros() / 1000).unwrap_or(i64::MAX) < row.expires_at_ms
 }
 
-/// Whether the row is met in no stretch before this one: it may have several of the tags, or begin with several prefixes.
+/// Whether the row is met in no key range before this one: it may have several of the tags, or begin with several prefixes.
 fn is_first(selector: &Selector, key_range: KeyRange<'_>, row: &KeptRow) -> bool {
     let key_ranges = selector.key_ranges();
-    let meets = |stretch: &&KeyRange<'_>| {
-        stretch.shard == key_range.shard
-            && row.key.starts_with(stretch.prefix)
-            && stretch.tag.is_none_or(|tag| row.tags.iter().any(|own| **own == *tag))
+    let meets = |other: &&KeyRange<'_>| {
+        other.shard == key_range.shard
+            && row.key.starts_with(other.prefix)
+            && other.tag.is_none_or(|tag| row.tags.iter().any(|own| **own == *tag))
     };
     let first = key_ranges.iter().find(meets);
     first.is_some_and(|first| (first.tag, first.prefix) == (key_range.tag, key_range.prefix))

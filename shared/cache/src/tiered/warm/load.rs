@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) enum Batch<'a> {
     /// These.
     Keys(&'a [Key]),
-    /// The next ones of a stretch, at most `size` of them, of which a selector admits some.
+    /// The next ones of a key range, at most `size` of them, of which a selector admits some.
     Page { number: usize, selector: &'a Selector, key_range: KeyRange<'a>, after: Option<String>, size: usize },
     /// This one by itself: it is large, or was changed while it was loaded.
     One(Key),
@@ -44,7 +44,7 @@ pub(crate) struct Piece {
     /// Some of them, and bytes of their envelopes.
     pub(crate) named: Vec<(Key, usize)>,
     pub(crate) missing: u64,
-    /// Where the stretch of a page goes on: after this key, or nowhere.
+    /// Where the key range of a page goes on: after this key, or nowhere.
     pub(crate) next: Option<(usize, Option<String>)>,
     /// Keys whose values L2 should have, as L3 says.
     elsewhere: Vec<Key>,
