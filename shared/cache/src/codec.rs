@@ -47,6 +47,8 @@ const VERSION: u8 = 1;
 const SLIDES: u8 = 1;
 /// It is kept for longer than it lives.
 const HAS_GRACE: u8 = 2;
+/// Where the flags stand.
+const FLAGS_AT: usize = 5;
 /// Bytes before the header.
 const PREFIX_BYTES: usize = 10;
 const SEAL_BYTES: usize = 8;
@@ -68,6 +70,8 @@ pub struct Attributes {
     pub sliding: Option<Sliding>,
     /// For how long it is kept after that, in seconds.
     pub grace_seconds: u32,
+    /// An invalidation has made an end of its life.
+    pub made_stale: bool,
     /// Its tags: at most [`crate::MAX_TAGS`] of at most [`crate::MAX_TAG_BYTES`] each.
     pub tags: Vec<Arc<str>>,
     /// The levels it was put into.
@@ -133,10 +137,32 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
 /// # Errors
 /// As [`describe`].
 pub(crate) fn with_version(envelope: &Bytes, version: Version) -> Result<Bytes, DecodeError> {
-    let (format, _, header, start) = read_header(envelope)?;
+    revised(envelope, |header| header.version = version)
+}
+
+/// The same of a value whose life an invalidation has ended at `ended_at_ms`, and whose grace is over at `kept_until_ms`.
+pub(crate) fn made_stale(
+    envelope: &Bytes,
+    version: Version,
+    (ended_at_ms, kept_until_ms): (i64, i64),
+) -> Result<Bytes, DecodeError> {
+    revised(envelope, |header| {
+        header.version = version;
+        header.expires_at_ms = header.expires_at_ms.min(ended_at_ms);
+        let grace_ms = kept_until_ms.saturating_sub(header.expires_at_ms).max(1000);
+        header.grace_seconds = u32::try_from(grace_ms / 1000).unwrap_or(u32::MAX);
+        header.made_stale = true;
+    })
+}
+
+/// An envelope with another header, before the same payload.
+fn revised(envelope: &Bytes, revise: impl FnOnce(&mut Header)) -> Result<Bytes, DecodeError> {
+    let (format, _, mut header, start) = read_header(envelope)?;
+    revise(&mut header);
     let mut renamed = Vec::with_capacity(envelope.len());
     renamed.extend_from_slice(&envelope[..PREFIX_BYTES]);
-    Header { version, ..header }.write(format, &mut renamed);
+    renamed[FLAGS_AT] = header.flags();
+    header.write(format, &mut renamed);
     finish_header(&mut renamed);
     renamed.extend_from_slice(&envelope[start..]);
     Ok(renamed.into())
@@ -192,8 +218,17 @@ fn entry(
     attributes: Attributes,
     format: Format,
 ) -> Entry {
-    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, sliding, grace_seconds, tags, levels } =
-        attributes;
+    let Attributes {
+        version,
+        created_at_ms,
+        expires_at_ms,
+        ttl_seconds,
+        sliding,
+        grace_seconds,
+        made_stale,
+        tags,
+        levels,
+    } = attributes;
     Entry {
         text,
         created_at_ms,
@@ -201,6 +236,7 @@ fn entry(
         ttl_seconds,
         sliding,
         grace_seconds,
+        made_stale,
         tags: tags::shared(tags),
         levels,
         version,

@@ -38,6 +38,8 @@ pub struct Entry {
     pub sliding: Option<Sliding>,
     /// For how long it is kept after that, in seconds, for readers who ask for what has expired; see [`grace`](crate::grace).
     pub grace_seconds: u32,
+    /// An invalidation has made an end of its life: it has expired, whatever the time.
+    pub made_stale: bool,
     /// Its tags, as given.
     pub tags: Tags,
     /// The levels its PUT named; it is promoted into no other.
@@ -99,7 +101,7 @@ impl Entry {
 
     /// Whether the entry is past its life at `now_ms`.
     pub fn is_expired(&self, now_ms: i64) -> bool {
-        now_ms >= self.expires_at_ms
+        self.made_stale || now_ms >= self.expires_at_ms
     }
 
     /// Until when levels keep it, in milliseconds since the Unix epoch: its grace is over then as well.

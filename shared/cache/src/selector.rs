@@ -262,6 +262,7 @@ mod tests {
             selector: selector.clone(),
             levels,
             undo: None,
+            stale_seconds: None,
         };
         let upper = Levels::ALL.without(Level::L3);
         let passes = |old: &Selector, new: &Selector| of(1, old, upper).is_passed_by(&of(2, new, Levels::ALL));

@@ -48,6 +48,7 @@ fn write((_, format, compression, idle_seconds, grace_seconds): Kind) -> (Entry,
         ttl_seconds: 3600,
         sliding: idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms: 1_767_229_200_123 }),
         grace_seconds,
+        made_stale: false,
         tags: vec!["customer".into(), "größe:\"XL\"".into(), "😀".into()],
         levels: [Level::L2, Level::L3].into_iter().collect::<Levels>(),
     };

@@ -1,6 +1,8 @@
 //! Grace: what has expired is kept for whoever asks for that, and is nothing to anybody else, in any level. Time passes by
 //! the containers' own clocks where it can.
 
+mod soft;
+
 use crate::{
     support::{command, copy_name, eventually, flush, get, invalidate, put, wait_out_the_window},
     tables,

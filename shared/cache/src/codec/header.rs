@@ -44,6 +44,8 @@ pub(super) struct Header {
     /// Written behind that, where another says so.
     #[serde(skip)]
     pub(super) grace_seconds: u32,
+    #[serde(skip)]
+    pub(super) made_stale: bool,
 }
 
 /// For how long a value is kept after its life.
@@ -51,6 +53,8 @@ pub(super) struct Header {
 #[serde(deny_unknown_fields)]
 struct Grace {
     grace_seconds: u32,
+    /// Whether it has begun already, because an invalidation has made an end of the life.
+    made_stale: bool,
 }
 
 impl Header {
@@ -67,6 +71,7 @@ impl Header {
             checksum: payload.checksum(),
             sliding: attributes.sliding,
             grace_seconds: attributes.grace_seconds,
+            made_stale: attributes.made_stale,
         }
     }
 
@@ -86,7 +91,7 @@ impl Header {
             write(&sliding, format, out);
         }
         if self.grace_seconds > 0 {
-            write(&Grace { grace_seconds: self.grace_seconds }, format, out);
+            write(&Grace { grace_seconds: self.grace_seconds, made_stale: self.made_stale }, format, out);
         }
     }
 
@@ -96,10 +101,10 @@ impl Header {
             Format::Json => from_json(bytes, flags).ok(),
         };
         let (header, sliding, grace) = read.ok_or(DecodeError::Header)?;
-        let grace_seconds = grace.map_or(0, |grace| grace.grace_seconds);
+        let (grace_seconds, made_stale) = grace.map_or((0, false), |grace| (grace.grace_seconds, grace.made_stale));
         // None is not written down.
         let is_said = grace.is_some() == (grace_seconds > 0);
-        if is_said { Ok(Header { sliding, grace_seconds, ..header }) } else { Err(DecodeError::Header) }
+        if is_said { Ok(Header { sliding, grace_seconds, made_stale, ..header }) } else { Err(DecodeError::Header) }
     }
 
     /// Reads the text of the payload this header describes, which begins at `start`.
@@ -128,6 +133,7 @@ impl Header {
             ttl_seconds: self.ttl_seconds,
             sliding: self.sliding,
             grace_seconds: self.grace_seconds,
+            made_stale: self.made_stale,
             tags: self.tags,
             levels: Levels::from_bits(self.levels),
         }

@@ -39,7 +39,7 @@ impl Store {
         Ok(Some(FoundRow {
             version: head.version,
             standing: head.standing,
-            expires_at_ms: if is_gone { 0 } else { head.expires_at_ms },
+            expires_at_ms: if is_gone { 0 } else { head.ended_at_ms.unwrap_or(head.expires_at_ms) },
             kept_until_ms: if is_gone { 0 } else { head.kept_until_ms },
             tags: tags.into_iter().map(Arc::from).collect(),
             levels: if is_gone { Levels::NONE } else { head.levels },

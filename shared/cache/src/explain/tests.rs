@@ -49,7 +49,8 @@ fn changed(kind: &str, ms_ago: u64) -> Option<Changed> {
 }
 
 fn swept(selector: Selector, ms_ago: u64, levels: Levels) -> Vec<Swept> {
-    let invalidation = Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels, undo: None };
+    let invalidation =
+        Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels, undo: None, stale_seconds: None };
     vec![Swept { invalidation, mutation: mutation("invalidate", ms_ago) }]
 }
 
