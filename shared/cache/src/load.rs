@@ -27,19 +27,23 @@ pub struct Load {
     pub none_seconds: Option<u32>,
     /// By which part of itself either may be shortened by chance, 0 to 0.5.
     pub ttl_jitter: f64,
+    /// For how long a loaded value is kept beyond its life, in seconds, and one that has expired is gone on with, see
+    /// [`Load::grace`]; 0 for neither.
+    pub grace_seconds: u32,
     /// Tags of the value, at most [`MAX_TAGS`](crate::MAX_TAGS).
     pub tags: Vec<Arc<str>>,
     /// The levels to use; `None` for all that are enabled.
     pub levels: Option<Levels>,
     /// How long the load may take, and how long to wait for that of somebody else: 10 s by default. A load is given up then.
     pub timeout: Duration,
-    /// How long it may take where there is a value to go on with, see [`Load::refresh_ahead`]; `None` for as long.
+    /// How long it may take where there is a value to go on with, see [`Load::refresh_ahead`] and [`Load::grace`]; `None` for
+    /// as long.
     pub soft_timeout: Option<Duration>,
     /// How long before its end a value is loaded anew, by one reader; the others go on with it. Zero for never.
     pub refresh_ahead: Duration,
     /// Whether to store also what nobody can prove to be as new as all that happened meanwhile.
     pub unfenced: bool,
-    /// How to read. What has expired is not returned, and so no value in its [grace](crate::grace).
+    /// How to read. What it says of values that have expired does not count: [`Load::grace`] does.
     pub read: Read,
     /// Who loads, for the journal; empty when nobody should be named.
     pub by: String,
@@ -54,6 +58,7 @@ impl Load {
             ttl_seconds,
             none_seconds: None,
             ttl_jitter: 0.0,
+            grace_seconds: 0,
             tags: Vec::new(),
             levels: None,
             timeout: TIMEOUT,
@@ -84,6 +89,14 @@ impl Load {
     #[must_use]
     pub const fn jitter(mut self, part: f64) -> Load {
         self.ttl_jitter = part;
+        self
+    }
+
+    /// Keeps what is loaded for so many seconds beyond its life, and goes on with what has expired no longer ago than that
+    /// where its load fails or takes longer than [`Load::soft_timeout`], or while somebody else loads it. `null` has none.
+    #[must_use]
+    pub const fn grace(mut self, seconds: u32) -> Load {
+        self.grace_seconds = seconds;
         self
     }
 
@@ -138,9 +151,20 @@ impl Load {
         self
     }
 
-    /// How to read: what has expired is loaded, also where the reader would take it.
+    /// How to read what has not expired.
     pub(crate) const fn reading(&self) -> Read {
         Read { max_stale_seconds: 0, stale_if_error_seconds: 0, ..self.read }
+    }
+
+    /// The same, and what is gone on with where it cannot be loaded.
+    pub(crate) const fn reading_stale(&self) -> Read {
+        Read { max_stale_seconds: self.grace_seconds, ..self.reading() }
+    }
+
+    /// How long the load may take, where there is a value to go on with or not.
+    pub(crate) fn patience(&self, is_there: bool) -> Duration {
+        let soft = self.soft_timeout.filter(|_| is_there);
+        soft.map_or(self.timeout, |soft| soft.min(self.timeout))
     }
 
     /// What of it no entry may have.
@@ -169,6 +193,7 @@ impl Load {
         let ttl_seconds = if is_none { self.none_seconds? } else { self.ttl_seconds };
         let mut put = Put::new(value.clone(), ttl_seconds).by(self.by.clone());
         (put.tags, put.levels, put.ttl_jitter) = (self.tags.clone(), self.levels, self.ttl_jitter);
+        put.grace_seconds = if is_none { 0 } else { self.grace_seconds };
         put.api_key.clone_from(&self.api_key);
         Some(put)
     }
@@ -234,6 +259,16 @@ mod tests {
         assert_eq!((put.ttl_seconds, &*put.tags, &*put.by), (60, &["a".into()][..], "me"));
         assert!(load.put(&json(" null ")).is_none());
         assert_eq!(load.none_for(5).put(&json("null")).unwrap().ttl_seconds, 5);
+    }
+
+    #[test]
+    fn a_value_has_the_grace_that_its_readers_take() {
+        let load = Load::new(60).none_for(5).grace(600).soft_timeout(Duration::from_secs(1)).read(Read::default());
+        let grace = |text| load.put(&json(text)).unwrap().grace_seconds;
+        assert_eq!((grace("1"), grace("null"), load.reading_stale().max_stale_seconds), (600, 0, 600));
+        assert_eq!((load.reading().max_stale_seconds, load.patience(true)), (0, Duration::from_secs(1)));
+        assert_eq!((load.patience(false), Load::new(1).patience(true)), (TIMEOUT, TIMEOUT));
+        assert_eq!(load.timeout(Duration::ZERO).patience(true), Duration::ZERO);
     }
 
     #[test]

@@ -242,6 +242,7 @@ impl Process {
             account: None,
             dry_run: false,
             max_affected: None,
+            stale_seconds: None,
             undo_seconds: None,
         };
         self.here.invalidate(&request).await.map(|_| What::Deleted)

@@ -65,6 +65,7 @@ fn request(selector: Selector) -> Invalidate {
         account: None,
         dry_run: false,
         max_affected: None,
+        stale_seconds: None,
         undo_seconds: None,
     }
 }

@@ -122,6 +122,7 @@ fn invalidation() -> Invalidate {
         account: None,
         dry_run: false,
         max_affected: None,
+        stale_seconds: None,
         undo_seconds: None,
     }
 }
