@@ -32,7 +32,7 @@ impl Turn<'_> {
         }
         let at = self.state.next_tick();
         let (request, version) = (self.operation().request, self.operation().version);
-        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
+        let open_invalidation = OpenInvalidation::of(request, at, version);
         let rules = self.scenario.rules;
         let opened = self.redis(|redis| {
             redis.append(at, Event::Invalidated);
@@ -87,10 +87,15 @@ impl Turn<'_> {
         let (request, version, reachable, seen) =
             (operation.request, operation.version, operation.reachable, operation.replaces);
         let is_seen = self.state.database.row.is_some_and(|row| row.version == seen);
-        if !reachable && !is_seen && self.scenario.rules.has(Rule::LooksAgain) {
+        let is_exact = !reachable || request == Request::MakeStale;
+        if is_exact && !is_seen && self.scenario.rules.has(Rule::LooksAgain) {
             return self.next(Step::Scan);
         }
         if let Some(row) = self.removal(request, version) {
+            if row.content == Content::Stale {
+                // It is the same value.
+                self.state.floors(&mut |floor| floor.inherit(seen, row.version));
+            }
             self.state.database.replace(row);
         }
         self.removed_from_l3();
@@ -112,8 +117,21 @@ impl Turn<'_> {
         if row.version >= below || !row.is_meant_by(above_only, rules) {
             return None;
         }
+        if request == Request::MakeStale && matches!(row.content, Content::Value | Content::Stale) {
+            let is_live = row.content == Content::Value;
+            return is_live.then(|| Row { version: self.version_of_end(row.version), content: Content::Stale });
+        }
         let is_kept = request == Request::InvalidateUndoably && reachable && row.content == Content::Value;
         Some(Row { version, content: if is_kept { Content::Kept(row.version) } else { Content::Gone } })
+    }
+
+    /// The version of a value whose life ends, and which stays in its grace.
+    fn version_of_end(&mut self, value: Version) -> Version {
+        match self.scenario.rules {
+            rules if !rules.has(Rule::EndIsNew) => value,
+            rules if !rules.has(Rule::EndJustAbove) => self.draw(),
+            _ => value + 1,
+        }
     }
 
     /// What takes effect here is the removal of everything from L3, or of markers only.
@@ -145,7 +163,7 @@ impl Turn<'_> {
 
     /// Without its marker a value is removed; what the marker had overwritten is nobody's business here.
     fn land_removal_above(&mut self, version: Version) -> Floor {
-        let is_spared = |row: Row| matches!(row.content, Content::Value | Content::Kept(_));
+        let is_spared = |row: Row| matches!(row.content, Content::Value | Content::Stale | Content::Kept(_));
         if self.state.database.row.is_some_and(is_spared) {
             return Floor::default();
         }
@@ -179,7 +197,7 @@ impl Turn<'_> {
     /// put up again.
     pub fn close(&mut self) {
         let Operation { request, version, open_invalidation: at, .. } = *self.operation();
-        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
+        let open_invalidation = OpenInvalidation::of(request, at, version);
         let rules = self.scenario.rules;
         // Whoever undoes it must see which older ones are still at work.
         let passes = request != Request::InvalidateUndoably || !rules.has(Rule::UndoablePassesNone);
@@ -285,11 +303,17 @@ impl Turn<'_> {
 }
 
 impl OpenInvalidation {
+    fn of(request: Request, at: Position, version: Version) -> OpenInvalidation {
+        let (database, ends) = (request != Request::InvalidateAbove, request == Request::MakeStale);
+        OpenInvalidation { at, version, database, ends }
+    }
+
     /// Whether nothing is left of it once another has removed all that it means.
     fn is_passed_by(self, done: OpenInvalidation, rules: Rules) -> bool {
         let older = self.version < done.version || !rules.has(Rule::PassesOlder);
         let no_more = done.database || !self.database || !rules.has(Rule::PassesNoMore);
-        self.at != done.at && older && no_more
+        let leaves_no_more = self.ends || !done.ends || !rules.has(Rule::EndPassesNoRemoval);
+        self.at != done.at && older && no_more && leaves_no_more
     }
 }
 
@@ -307,6 +331,7 @@ impl Row {
             Content::Pending => rules.has(Rule::ClaimsGo),
             Content::Elsewhere => !above_only || rules.has(Rule::MarkersGo),
             Content::Value => !above_only,
+            Content::Stale => !above_only && rules.has(Rule::SweepsEndGrace),
         }
     }
 }
@@ -340,7 +365,7 @@ impl Redis {
         if let Some(copy) = &mut self.copy
             && copy.version < version
         {
-            *copy = SharedCopy { version, as_of: 0, gone: true };
+            *copy = SharedCopy { version, as_of: 0, gone: true, stale: false };
         }
     }
 
@@ -348,7 +373,7 @@ impl Redis {
     pub fn restore(&mut self, at: Position, version: Version) {
         if self.open.iter().all(|open_invalidation| open_invalidation.version != version) {
             self.append(at, Event::Invalidated);
-            self.open.push(OpenInvalidation { at, version, database: true });
+            self.open.push(OpenInvalidation { at, version, database: true, ends: false });
         }
     }
 

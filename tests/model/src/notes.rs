@@ -2,7 +2,7 @@
 
 use crate::{
     operation::{Operation, Step},
-    scenario::{Request, Rule},
+    scenario::Rule,
     state::{Event, Note, Redis},
     turn::{Luck, Turn},
 };
@@ -95,7 +95,7 @@ impl Turn<'_> {
             return self.notes_failed();
         }
         let operation = self.operation();
-        if operation.request == Request::Get {
+        if operation.request.reads() {
             operation.floor.raise(noted);
         }
         self.container().owes_notes = false;

@@ -126,7 +126,7 @@ impl Turn<'_> {
             return self.start_without_redis();
         }
         let synced = self.container().synced;
-        if self.operation().request == Request::Get {
+        if self.operation().request.reads() {
             self.operation().floor.raise(synced);
         }
         let unread = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
@@ -144,7 +144,7 @@ impl Turn<'_> {
             return;
         }
         match self.operation().request {
-            Request::Get => self.read_synced(),
+            Request::Get | Request::GetStale => self.read_synced(),
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
             Request::Patch => self.next(Step::ReadPatched),
@@ -161,7 +161,7 @@ impl Turn<'_> {
         }
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
-            Request::Get | Request::Patch => self.next(Step::ReadJobs),
+            Request::Get | Request::GetStale | Request::Patch => self.next(Step::ReadJobs),
             Request::Fill | Request::PutAbove | Request::InvalidateAsJob | Request::Undo => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if scan_first => self.next(Step::Scan),
@@ -244,8 +244,11 @@ impl Turn<'_> {
         Some(reply)
     }
 
-    /// Fills L1, unless something has happened since the as-of position.
+    /// Fills L1, unless something has happened since the as-of position. It keeps nothing beyond its life.
     pub fn fill(&mut self, version: Version, as_of: Position, read: Floor) {
+        if self.operation().in_grace {
+            return;
+        }
         let (scenario, restarted) = (self.scenario, self.operation().restarted);
         let uncertain = |knowledge: &Knowledge| {
             knowledge.covers(scenario, version, as_of)

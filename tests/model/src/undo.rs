@@ -110,6 +110,7 @@ impl Turn<'_> {
         }
         let outdated = match request {
             Request::InvalidateUndoably if reachable => self.state.land_undoable(version, self.who),
+            Request::MakeStale => self.state.land_end(version),
             _ => self.state.land_removal(version),
         };
         self.operation().outdated = outdated;
@@ -124,6 +125,15 @@ impl State {
         }
         let undoable = &self.database.undoable;
         self.history.shelve_below(version, |own| undoable.contains(&(own, who)))
+    }
+
+    /// An end of lives takes effect, which leaves what is in L3 in its grace.
+    fn land_end(&mut self, version: Version) -> Floor {
+        if self.history.current.is_none_or(|current| current < version) {
+            self.expect_nothing();
+        }
+        let left = self.database.row.filter(|row| row.content == Content::Stale);
+        self.history.end_below(version, left.map(|row| row.version))
     }
 
     /// The value `born` is back, which the invalidation `by` removed if it was the one that is undone, as `restored`.
