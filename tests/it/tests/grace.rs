@@ -8,10 +8,7 @@ use crate::{
     tables,
 };
 use serde_json::{Value, json};
-use strata_it::{
-    Answer, Api, Request, configured, entry, patient,
-    stack::L3Fault,
-};
+use strata_it::{Answer, Api, Request, configured, entry, patient, stack::L3Fault};
 
 const CONTAINERS: [&str; 2] = ["entries-1", "entries-2"];
 const TTL: u64 = 100;

@@ -2,7 +2,7 @@
 
 use crate::{
     operation::{Operation, Step},
-    scenario::Rule,
+    rule::Rule,
     state::{Event, Note, Redis},
     turn::{Luck, Turn},
 };

@@ -4,7 +4,8 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_RESURRECTED, ONLY_WHO_ASKS},
-    scenario::{Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request::*, Scenario, SourceOfTruth},
 };
 
 const CUT: Budget = Budget { cut: 1, ..NO_FAULTS };
