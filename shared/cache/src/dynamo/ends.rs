@@ -14,7 +14,6 @@ use super::{
     text,
 };
 use crate::{grace::End, selector::Selector, version::Version};
-use aws_sdk_dynamodb::error::SdkError;
 use std::sync::Arc;
 
 /// The attribute that says when an invalidation ended a life, in milliseconds since the Unix epoch.
@@ -70,7 +69,7 @@ impl Store {
             if head.ended_at_ms.is_some() && until_ms == head.kept_until_ms {
                 return Ok(Ended::Yes(None));
             }
-            let was_live = head.is_live(now_ms).then(|| Live { version: head.version, tags, has_grace: true });
+            let was_live = head.is_live(now_ms).then_some(Live { version: head.version, tags, has_grace: true });
             let next = above(head.version);
             if self.write_end(key, head, next, (head.base_ms(end), until_ms)).await? {
                 self.count_gone(head.kept());
@@ -110,11 +109,7 @@ impl Store {
             .expression_attribute_values(":until", number(until_ms))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(self.failed(error)),
-        }
+        Ok(self.conditional(sent)?.is_ok())
     }
 }
 

@@ -259,10 +259,8 @@ fn nothing_is_read_when_it_has_expired() {
 
 #[test]
 fn every_byte_comes_back() {
-    let spoilt = |value, intact| {
-        let level = "L1_MEMORY".to_owned();
-        Outcome::Found(Found { value, intact, level, expires_at_ms: 10_000_000, stale: false })
-    };
+    let Outcome::Found(whole) = found(1) else { unreachable!() };
+    let spoilt = |value, intact| Outcome::Found(Found { value, intact, ..whole.clone() });
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", spoilt(Some(1), false))]);
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", spoilt(None, false))]);
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", found(7))]);
@@ -363,13 +361,8 @@ fn patch(start: u64, end: u64, ttl: Duration, add: &[usize], remove: &[usize]) -
 }
 
 fn found_until(value: u64, expires_at_ms: i64) -> Outcome {
-    Outcome::Found(Found {
-        value: Some(value),
-        intact: true,
-        level: "L1_MEMORY".to_owned(),
-        expires_at_ms,
-        stale: false,
-    })
+    let Outcome::Found(found) = found(value) else { unreachable!() };
+    Outcome::Found(Found { expires_at_ms, ..found })
 }
 
 #[test]

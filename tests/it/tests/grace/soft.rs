@@ -107,6 +107,7 @@ async fn one_refreshes_what_was_made_stale() {
     let api = start().await;
     put_kept(&api, "k").await;
     make_stale(&api, json!({"tags": ["t"]})).await;
+    wait_out_the_window().await;
     let first = asking(&api, "entries-1", "k", "max-stale").header("fill-lease", "60").send().await.expect(200);
     let token = first.header("fill-token").unwrap_or_else(|| panic!("{first:?}")).to_owned();
     let other = asking(&api, "entries-2", "k", "max-stale").header("fill-lease", "60").send().await.expect(200);
