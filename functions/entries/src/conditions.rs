@@ -74,6 +74,7 @@ mod tests {
             ttl_seconds: 1,
             sliding: None,
             grace_seconds: 0,
+            made_stale: false,
             tags: Tags::default(),
             levels: Levels::ALL,
             version: Version::ZERO,

@@ -19,6 +19,8 @@ struct Answered<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     except_tags: Option<&'a [Arc<str>]>,
     invalidated_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_count: Option<u64>,
     levels_affected: Vec<&'static str>,
     invalidated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +68,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         tags,
         r#match: matches!(of, Selector::AllTags { .. }).then_some("all"),
         except_tags,
-        invalidated_count: done.matched,
+        invalidated_count: done.matched - done.stale,
+        stale_count: request.stale_seconds.map(|_| done.stale),
         levels_affected: done.levels.names(),
         invalidated_at: Timestamp::floor(call.cache.clock().now_ms()),
         reason: request.reason.as_deref(),

@@ -39,6 +39,8 @@ struct Line<'a> {
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
     created_at: Timestamp,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +98,7 @@ impl Line<'_> {
             keys_count: listed.meant.keys_count,
             by: listed.by.as_deref(),
             reason: listed.reason.as_deref(),
+            mode: listed.makes_stale.then_some("stale"),
             created_at: Timestamp::floor(listed.created_ms),
             state: listed.state.name(),
             undo_until: listed.until_ms.map(Timestamp::floor),

@@ -7,7 +7,7 @@ use strata_api::{
     body::{Body, Fields},
     lists,
 };
-use strata_cache::{Invalidate, Key, Levels, Pattern, Selector, undo::MOST_SECONDS};
+use strata_cache::{Invalidate, Key, Levels, Pattern, Selector, grace::MAX_GRACE_SECONDS, undo::MOST_SECONDS};
 
 /// Longest reason in bytes.
 const MAX_REASON_BYTES: usize = 256;
@@ -17,8 +17,20 @@ const MAX_KEYS: usize = 500;
 
 /// What names the entries: one of these.
 const NAMED: [&str; 3] = ["pattern", "tags", "keys"];
-const FIELDS: [&str; 10] =
-    ["pattern", "tags", "match", "keys", "except_tags", "levels", "reason", "dry_run", "max_affected", "undo_seconds"];
+const FIELDS: [&str; 12] = [
+    "pattern",
+    "tags",
+    "match",
+    "keys",
+    "except_tags",
+    "levels",
+    "reason",
+    "dry_run",
+    "max_affected",
+    "undo_seconds",
+    "mode",
+    "deadline_seconds",
+];
 
 type Said<T> = Result<T, Cow<'static, str>>;
 
@@ -45,6 +57,19 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
     let max_affected =
         fields.optional("max_affected", |raw| from_str(raw).map_err(|_| "must be an integer that is not negative"));
     let undo_seconds = fields.optional("undo_seconds", undo_seconds);
+    let is_stale = fields.optional("mode", |raw| match from_str::<Cow<'_, str>>(raw).as_deref() {
+        Ok("remove") => Ok(false),
+        Ok("stale") => Ok(true),
+        _ => Err("must be remove or stale"),
+    });
+    let deadline_seconds = fields.optional("deadline_seconds", deadline_seconds);
+    if is_stale == Some(true) {
+        // What is made stale is there still: nothing of it can be brought back.
+        fields.refuse("undo_seconds", "is not for the mode stale");
+        fields.refuse("levels", "must be left out with the mode stale, which means all levels");
+    } else {
+        fields.refuse("deadline_seconds", "is a field of the mode stale only");
+    }
     let named = NAMED.iter().filter(|name| fields.has(name)).count();
     if named > 1 {
         let one_more = if fields.has("keys") { "keys" } else { "tags" };
@@ -82,6 +107,7 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
         dry_run: dry_run.unwrap_or(false),
         max_affected,
         undo_seconds,
+        stale_seconds: (is_stale == Some(true)).then_some(deadline_seconds.unwrap_or(u32::MAX)),
     })
 }
 
@@ -99,6 +125,12 @@ fn some_tags(raw: &str) -> Said<Vec<Arc<str>>> {
 fn undo_seconds(raw: &str) -> Said<u32> {
     let seconds = from_str(raw).ok().filter(|seconds| *seconds <= MOST_SECONDS);
     seconds.ok_or_else(|| format!("must be an integer from 0 to {MOST_SECONDS}").into())
+}
+
+/// For how long values that are made stale may still be served, in seconds.
+fn deadline_seconds(raw: &str) -> Said<u32> {
+    let seconds = from_str(raw).ok().filter(|seconds| (1..=MAX_GRACE_SECONDS).contains(seconds));
+    seconds.ok_or_else(|| format!("must be an integer from 1 to {MAX_GRACE_SECONDS}").into())
 }
 
 fn reason(raw: &str) -> Said<String> {

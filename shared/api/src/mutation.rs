@@ -26,6 +26,8 @@ pub struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     levels: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -46,6 +48,7 @@ impl Line<'_> {
             keys: mutation.keys.as_deref(),
             except_tags: mutation.except_tags.as_deref(),
             levels: mutation.levels.map(|levels| levels.names()),
+            mode: mutation.makes_stale.then_some("stale"),
             by: mutation.by.as_deref(),
             reason: mutation.reason.as_deref(),
             matched_count: mutation.matched,
@@ -67,6 +70,7 @@ impl Line<'_> {
             keys: None,
             except_tags: None,
             levels: None,
+            mode: None,
             by: None,
             reason: None,
             matched_count: None,

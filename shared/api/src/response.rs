@@ -163,6 +163,7 @@ mod tests {
             ttl_seconds: 1,
             sliding: None,
             grace_seconds: 0,
+            made_stale: false,
             tags: Arc::default(),
             levels: Levels::ALL,
             version: Version::ZERO,

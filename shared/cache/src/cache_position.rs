@@ -121,6 +121,7 @@ mod tests {
             expires_at_ms,
             ttl_seconds: 10,
             grace_seconds: 0,
+            made_stale: false,
             sliding,
             tags: Arc::default(),
             levels: Levels::ALL,

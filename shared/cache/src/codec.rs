@@ -6,7 +6,7 @@
 //! | 1 | version of the envelope, 1 |
 //! | 1 | format of the header: 0 bincode, 1 JSON |
 //! | 1 | compression of the payload: 0 none, 1 LZ4 block, 2 Zstandard frame |
-//! | 1 | flags: 1, the header is followed by how a life slides; 2, by how long the value is kept after it |
+//! | 1 | flags: 1, the header is followed by how a life slides; 2, by how long the value is kept after it; 4, an invalidation has ended that life, and left what is behind it |
 //! | 4 | length of the header in bytes, little-endian |
 //! | n | header |
 //! | 8 | seal: XXH3-64 of everything before it, little-endian |
@@ -47,6 +47,10 @@ const VERSION: u8 = 1;
 const SLIDES: u8 = 1;
 /// It is kept for longer than it lives.
 const HAS_GRACE: u8 = 2;
+/// That has begun, by an invalidation.
+const MADE_STALE: u8 = 4;
+/// Where the flags stand.
+const FLAGS_AT: usize = 5;
 /// Bytes before the header.
 const PREFIX_BYTES: usize = 10;
 const SEAL_BYTES: usize = 8;
@@ -68,6 +72,8 @@ pub struct Attributes {
     pub sliding: Option<Sliding>,
     /// For how long it is kept after that, in seconds.
     pub grace_seconds: u32,
+    /// An invalidation has made an end of its life, and left the grace.
+    pub made_stale: bool,
     /// Its tags: at most [`crate::MAX_TAGS`] of at most [`crate::MAX_TAG_BYTES`] each.
     pub tags: Vec<Arc<str>>,
     /// The levels it was put into.
@@ -133,10 +139,33 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
 /// # Errors
 /// As [`describe`].
 pub(crate) fn with_version(envelope: &Bytes, version: Version) -> Result<Bytes, DecodeError> {
-    let (format, _, header, start) = read_header(envelope)?;
+    revised(envelope, |header| header.version = version)
+}
+
+/// The same of a value whose life an invalidation has ended at `ended_at_ms`, and whose grace is over at `kept_until_ms`.
+pub(crate) fn made_stale(
+    envelope: &Bytes,
+    version: Version,
+    (ended_at_ms, kept_until_ms): (i64, i64),
+) -> Result<Bytes, DecodeError> {
+    revised(envelope, |header| {
+        header.version = version;
+        header.expires_at_ms = header.expires_at_ms.min(ended_at_ms);
+        let grace_ms = kept_until_ms.saturating_sub(header.expires_at_ms);
+        // What has none is over; but an envelope that says so would be refused.
+        header.grace_seconds = u32::try_from(grace_ms / 1000).unwrap_or(u32::MAX).max(1);
+        header.made_stale = true;
+    })
+}
+
+/// An envelope with another header, before the same payload.
+fn revised(envelope: &Bytes, revise: impl FnOnce(&mut Header)) -> Result<Bytes, DecodeError> {
+    let (format, _, mut header, start) = read_header(envelope)?;
+    revise(&mut header);
     let mut renamed = Vec::with_capacity(envelope.len());
     renamed.extend_from_slice(&envelope[..PREFIX_BYTES]);
-    Header { version, ..header }.write(format, &mut renamed);
+    renamed[FLAGS_AT] = header.flags();
+    header.write(format, &mut renamed);
     finish_header(&mut renamed);
     renamed.extend_from_slice(&envelope[start..]);
     Ok(renamed.into())
@@ -174,7 +203,7 @@ fn read_prefix(envelope: &[u8]) -> Result<(Format, Option<Algorithm>, u8, usize)
     if version != VERSION {
         return Err(DecodeError::UnknownVersion(version));
     }
-    if flags & !(SLIDES | HAS_GRACE) != 0 {
+    if flags & !(SLIDES | HAS_GRACE | MADE_STALE) != 0 {
         return Err(DecodeError::UnknownFlags(flags));
     }
     let format = format_of(format).ok_or(DecodeError::UnknownFormat(format))?;
@@ -192,8 +221,17 @@ fn entry(
     attributes: Attributes,
     format: Format,
 ) -> Entry {
-    let Attributes { version, created_at_ms, expires_at_ms, ttl_seconds, sliding, grace_seconds, tags, levels } =
-        attributes;
+    let Attributes {
+        version,
+        created_at_ms,
+        expires_at_ms,
+        ttl_seconds,
+        sliding,
+        grace_seconds,
+        made_stale,
+        tags,
+        levels,
+    } = attributes;
     Entry {
         text,
         created_at_ms,
@@ -201,6 +239,7 @@ fn entry(
         ttl_seconds,
         sliding,
         grace_seconds,
+        made_stale,
         tags: tags::shared(tags),
         levels,
         version,

@@ -37,6 +37,8 @@ pub struct Entry {
     pub sliding: Option<Sliding>,
     /// For how long it is kept after that, in seconds, for readers who ask for what has expired; see [`grace`](crate::grace).
     pub grace_seconds: u32,
+    /// An invalidation has made an end of its life, and left the grace: it has expired, whatever the time.
+    pub made_stale: bool,
     /// Its tags, as given.
     pub tags: Tags,
     /// The levels its PUT named; it is promoted into no other.
@@ -98,7 +100,12 @@ impl Entry {
 
     /// Whether the entry is past its life at `now_ms`.
     pub fn is_expired(&self, now_ms: i64) -> bool {
-        now_ms >= self.expires_at_ms
+        self.made_stale || now_ms >= self.expires_at_ms
+    }
+
+    /// When it expires or has expired, to a clock that says `now_ms`: what an invalidation has ended is over by every clock.
+    pub(crate) fn ends_at_ms(&self, now_ms: i64) -> i64 {
+        if self.made_stale { self.expires_at_ms.min(now_ms) } else { self.expires_at_ms }
     }
 
     /// Until when levels keep it, in milliseconds since the Unix epoch: its grace is over then as well.

@@ -13,6 +13,15 @@ use crate::{
 /// Longest grace in seconds: 365 days.
 pub const MAX_GRACE_SECONDS: u32 = MAX_TTL_SECONDS;
 
+/// How an invalidation ends lives and leaves the grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// When they end, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// When their grace is over at the latest.
+    pub until_ms: i64,
+}
+
 /// Whether a reader may be given a value, as far as time decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
@@ -32,7 +41,7 @@ impl Freshness {
         if !entry.is_expired(now_ms) {
             return Freshness::Live;
         }
-        let past_ms = now_ms.saturating_sub(entry.expires_at_ms);
+        let past_ms = now_ms.saturating_sub(entry.expires_at_ms).max(0);
         let takes = |seconds: u32| past_ms < i64::from(seconds.min(entry.grace_seconds)) * 1000;
         match read {
             read if takes(read.max_stale_seconds) => Freshness::Stale,
@@ -58,6 +67,7 @@ mod tests {
             ttl_seconds: 100,
             sliding: None,
             grace_seconds: 60,
+            made_stale: false,
             tags: Tags::default(),
             levels: Levels::ALL,
             version: Version(7),

@@ -52,6 +52,7 @@ impl Mutation {
             keys: None,
             except_tags: None,
             levels: None,
+            makes_stale: false,
             by: None,
             reason: None,
             matched: None,

@@ -18,6 +18,7 @@ impl Invalidate {
             account: None,
             dry_run: false,
             max_affected: None,
+            stale_seconds: None,
             undo_seconds: None,
         }
     }
@@ -47,6 +48,13 @@ impl Invalidate {
     #[must_use]
     pub fn dry_run(mut self) -> Invalidate {
         self.dry_run = true;
+        self
+    }
+
+    /// Makes stale what has a [grace](crate::grace), for this many seconds at most, and removes only the rest.
+    #[must_use]
+    pub fn stale_seconds(mut self, seconds: u32) -> Invalidate {
+        self.stale_seconds = Some(seconds);
         self
     }
 

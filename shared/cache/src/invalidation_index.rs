@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn invalidation(ms: u64, selector: Selector, levels: Levels) -> Invalidation {
-        Invalidation { at: at(ms), version: Version(ms), selector, levels, undo: None }
+        Invalidation { at: at(ms), version: Version(ms), selector, levels, undo: None, stale_seconds: None }
     }
 
     fn pattern(text: &str) -> Selector {

@@ -27,19 +27,23 @@ pub struct Load {
     pub none_seconds: Option<u32>,
     /// By up to what fraction either is shortened at random, 0 to 0.5.
     pub ttl_jitter: f64,
+    /// For how long a loaded value is kept beyond its life, in seconds, and one that has expired is gone on with, see
+    /// [`Load::grace`]; 0 for neither.
+    pub grace_seconds: u32,
     /// Tags of the value, at most [`MAX_TAGS`](crate::MAX_TAGS).
     pub tags: Vec<Arc<str>>,
     /// The levels to use; `None` for all that are enabled.
     pub levels: Option<Levels>,
     /// How long a load may take, and how long to wait for somebody else's: 10 s by default. Then the load is given up.
     pub timeout: Duration,
-    /// How long a load may take if there is a current value to go on with, see [`Load::refresh_ahead`]; `None` for `timeout`.
+    /// How long a load may take if there is a value to go on with, see [`Load::refresh_ahead`] and [`Load::grace`]; `None`
+    /// for `timeout`.
     pub soft_timeout: Option<Duration>,
     /// How long before it expires a value is reloaded, by one reader, while the others go on with it. Zero for never.
     pub refresh_ahead: Duration,
     /// Whether to store a value even if it cannot be proven current.
     pub unfenced: bool,
-    /// How to read. Expired values are never returned, not even during their [grace](crate::grace).
+    /// How to read. What it says of expired values does not count: [`Load::grace`] does.
     pub read: Read,
     /// Who loads, for the journal; empty to name nobody.
     pub by: String,
@@ -54,6 +58,7 @@ impl Load {
             ttl_seconds,
             none_seconds: None,
             ttl_jitter: 0.0,
+            grace_seconds: 0,
             tags: Vec::new(),
             levels: None,
             timeout: TIMEOUT,
@@ -84,6 +89,14 @@ impl Load {
     #[must_use]
     pub const fn jitter(mut self, part: f64) -> Load {
         self.ttl_jitter = part;
+        self
+    }
+
+    /// Keeps a loaded value for so many seconds after it expires, and goes on with one that expired no longer ago than that if
+    /// its load fails or takes longer than [`Load::soft_timeout`], or while somebody else loads it. `null` has none.
+    #[must_use]
+    pub const fn grace(mut self, seconds: u32) -> Load {
+        self.grace_seconds = seconds;
         self
     }
 
@@ -138,9 +151,20 @@ impl Load {
         self
     }
 
-    /// How to read: what has expired is loaded, also where the reader would take it.
+    /// How to read what has not expired.
     pub(crate) const fn reading(&self) -> Read {
         Read { max_stale_seconds: 0, stale_if_error_seconds: 0, ..self.read }
+    }
+
+    /// The same, and what is gone on with where it cannot be loaded.
+    pub(crate) const fn reading_stale(&self) -> Read {
+        Read { max_stale_seconds: self.grace_seconds, ..self.reading() }
+    }
+
+    /// How long the load may take, where there is a value to go on with or not.
+    pub(crate) fn patience(&self, is_there: bool) -> Duration {
+        let soft = self.soft_timeout.filter(|_| is_there);
+        soft.map_or(self.timeout, |soft| soft.min(self.timeout))
     }
 
     /// What of it no entry may have.
@@ -169,6 +193,7 @@ impl Load {
         let ttl_seconds = if is_none { self.none_seconds? } else { self.ttl_seconds };
         let mut put = Put::new(value.clone(), ttl_seconds).by(self.by.clone());
         (put.tags, put.levels, put.ttl_jitter) = (self.tags.clone(), self.levels, self.ttl_jitter);
+        put.grace_seconds = if is_none { 0 } else { self.grace_seconds };
         put.api_key.clone_from(&self.api_key);
         Some(put)
     }
@@ -234,6 +259,16 @@ mod tests {
         assert_eq!((put.ttl_seconds, &*put.tags, &*put.by), (60, &["a".into()][..], "me"));
         assert!(load.put(&json(" null ")).is_none());
         assert_eq!(load.none_for(5).put(&json("null")).unwrap().ttl_seconds, 5);
+    }
+
+    #[test]
+    fn a_value_has_the_grace_that_its_readers_take() {
+        let load = Load::new(60).none_for(5).grace(600).soft_timeout(Duration::from_secs(1)).read(Read::default());
+        let grace = |text| load.put(&json(text)).unwrap().grace_seconds;
+        assert_eq!((grace("1"), grace("null"), load.reading_stale().max_stale_seconds), (600, 0, 600));
+        assert_eq!((load.reading().max_stale_seconds, load.patience(true)), (0, Duration::from_secs(1)));
+        assert_eq!((load.patience(false), Load::new(1).patience(true)), (TIMEOUT, TIMEOUT));
+        assert_eq!(load.timeout(Duration::ZERO).patience(true), Duration::ZERO);
     }
 
     #[test]

@@ -134,6 +134,9 @@ pub struct Invalidate {
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
     pub max_affected: Option<u64>,
+    /// Make stale what has a [grace](crate::grace), which then lasts for so many seconds at most, and remove the rest; `None` to
+    /// remove all. It needs all levels, and cannot be undone.
+    pub stale_seconds: Option<u32>,
     /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for what
     /// the configuration says, if undo is possible at all.
     pub undo_seconds: Option<u32>,
@@ -144,6 +147,8 @@ pub struct Invalidate {
 pub struct Invalidated {
     /// Distinct keys with a live value in the requested levels.
     pub matched: u64,
+    /// Of those, the ones that were made stale, or would be.
+    pub stale: u64,
     /// The levels where one was.
     pub levels: Levels,
     /// Up to twenty of the keys, in order.
@@ -162,6 +167,7 @@ impl Invalidated {
     /// Adds what an invalidation of other keys did.
     pub(crate) fn add(&mut self, other: Invalidated) {
         self.matched += other.matched;
+        self.stale += other.stale;
         self.levels = self.levels.or(other.levels);
         self.degraded |= other.degraded;
         self.position = self.position.and(other.position);
@@ -257,6 +263,8 @@ pub struct Mutation {
     pub except_tags: Option<Vec<Arc<str>>>,
     /// The levels, of an invalidation.
     pub levels: Option<Levels>,
+    /// Whether it made stale what has a grace, of an invalidation.
+    pub makes_stale: bool,
     /// Who asked for it.
     pub by: Option<String>,
     /// Why, of an invalidation that gave a reason.

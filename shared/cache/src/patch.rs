@@ -111,6 +111,7 @@ mod tests {
             ttl_seconds: 100,
             sliding: None,
             grace_seconds: 0,
+            made_stale: false,
             tags: tags(&["a", "b"]).into(),
             levels: Levels::ALL,
             version: Version(7),

@@ -81,6 +81,8 @@ pub(crate) enum Bug {
     FillNotFenced,
     /// A later invalidation leaves a tombstone the value that it keeps for an undo.
     TombstoneNotStripped,
+    /// An invalidation passes over rows whose value has expired.
+    GracePassedOver,
 }
 
 /// A place at which an operation can be made to panic.

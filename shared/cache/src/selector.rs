@@ -267,6 +267,7 @@ mod tests {
             selector: selector.clone(),
             levels,
             undo: None,
+            stale_seconds: None,
         };
         let upper = Levels::ALL.without(Level::L3);
         let passes = |old: &Selector, new: &Selector| of(1, old, upper).is_passed_by(&of(2, new, Levels::ALL));
@@ -280,6 +281,10 @@ mod tests {
         assert!(!of(2, &same, upper).is_passed_by(&of(2, &same, Levels::ALL)), "not older");
         assert!(!of(3, &same, upper).is_passed_by(&of(2, &same, Levels::ALL)), "newer");
         assert!(!of(1, &same, Levels::ALL).is_passed_by(&of(2, &same, upper)), "in more levels");
+        let soft = |version, seconds| Invalidation { stale_seconds: Some(seconds), ..of(version, &same, Levels::ALL) };
+        assert!(soft(1, 60).is_passed_by(&of(2, &same, Levels::ALL)) && soft(1, 60).is_passed_by(&soft(2, 60)));
+        assert!(!of(1, &same, Levels::ALL).is_passed_by(&soft(2, 60)), "one that removes leaves less");
+        assert!(!soft(1, 60).is_passed_by(&soft(2, 61)), "so does one of less time");
     }
 
     fn keys(texts: impl IntoIterator<Item = String>) -> Selector {

@@ -174,6 +174,8 @@ pub struct ListedInvalidation {
     pub account: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Whether it makes stale what has a grace, and removes the rest alone.
+    pub makes_stale: bool,
     /// When it began, in milliseconds since the Unix epoch.
     pub created_ms: i64,
     /// Its state.

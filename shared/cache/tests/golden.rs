@@ -13,21 +13,26 @@ use strata_cache::{
 
 const MAX_RAW_BYTES: usize = 1 << 20;
 
-type Kind = (&'static str, Format, Option<Algorithm>, Option<u32>, u32);
+type Kind = (&'static str, Format, Option<Algorithm>, Option<u32>, Option<Grace>);
+
+/// How long a value is kept after its life, in seconds, and whether an invalidation has ended that.
+type Grace = (u32, bool);
 
 /// A kind of envelope: file name, format, compression, how long it may be idle where its life slides, and its grace.
-const KINDS: [Kind; 11] = [
-    ("v1-bincode-none.bin", Format::Bincode, None, None, 0),
-    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4), None, 0),
-    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd), None, 0),
-    ("v1-json-none.bin", Format::Json, None, None, 0),
-    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4), None, 0),
-    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd), None, 0),
-    ("v1-bincode-none-sliding.bin", Format::Bincode, None, Some(600), 0),
-    ("v1-json-none-sliding.bin", Format::Json, None, Some(600), 0),
-    ("v1-bincode-none-grace.bin", Format::Bincode, None, None, 86_400),
-    ("v1-bincode-none-sliding-grace.bin", Format::Bincode, None, Some(600), 86_400),
-    ("v1-json-none-grace.bin", Format::Json, None, None, 86_400),
+const KINDS: [Kind; 13] = [
+    ("v1-bincode-none.bin", Format::Bincode, None, None, None),
+    ("v1-bincode-lz4.bin", Format::Bincode, Some(Algorithm::Lz4), None, None),
+    ("v1-bincode-zstd.bin", Format::Bincode, Some(Algorithm::Zstd), None, None),
+    ("v1-json-none.bin", Format::Json, None, None, None),
+    ("v1-json-lz4.bin", Format::Json, Some(Algorithm::Lz4), None, None),
+    ("v1-json-zstd.bin", Format::Json, Some(Algorithm::Zstd), None, None),
+    ("v1-bincode-none-sliding.bin", Format::Bincode, None, Some(600), None),
+    ("v1-json-none-sliding.bin", Format::Json, None, Some(600), None),
+    ("v1-bincode-none-grace.bin", Format::Bincode, None, None, Some((86_400, false))),
+    ("v1-bincode-none-sliding-grace.bin", Format::Bincode, None, Some(600), Some((86_400, false))),
+    ("v1-json-none-grace.bin", Format::Json, None, None, Some((86_400, false))),
+    ("v1-bincode-none-made-stale.bin", Format::Bincode, None, None, Some((86_400, true))),
+    ("v1-json-none-made-stale.bin", Format::Json, None, None, Some((86_400, true))),
 ];
 
 fn text() -> String {
@@ -37,7 +42,8 @@ fn text() -> String {
     format!("[ {} ]", rows.join(" , "))
 }
 
-fn write((_, format, compression, idle_seconds, grace_seconds): Kind) -> (Entry, Bytes) {
+fn write((_, format, compression, idle_seconds, grace): Kind) -> (Entry, Bytes) {
+    let (grace_seconds, made_stale) = grace.unwrap_or_default();
     let config =
         CompressionConfig { algorithm: compression.unwrap_or_default(), level: 3, ..CompressionConfig::default() };
     let payload = Payload::new(text().into(), &config, compression.is_some());
@@ -48,6 +54,7 @@ fn write((_, format, compression, idle_seconds, grace_seconds): Kind) -> (Entry,
         ttl_seconds: 3600,
         sliding: idle_seconds.map(|idle_seconds| Sliding { idle_seconds, latest_ms: 1_767_229_200_123 }),
         grace_seconds,
+        made_stale,
         tags: vec!["customer".into(), "größe:\"XL\"".into(), "😀".into()],
         levels: [Level::L2, Level::L3].into_iter().collect::<Levels>(),
     };

@@ -7,6 +7,7 @@ use crate::{
     delete::Deleted,
     entries::{Entry, Metadata, PutOptions, Stored, StoredMetadata},
     error::{ApiError, Code, Error, Said},
+    grace::cache_control,
     level::Level,
     retry::Repeat,
     timestamp::Timestamp,
@@ -28,7 +29,7 @@ pub struct Operation {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
     #[serde(flatten)]
-    options: PutOptions,
+    pub(crate) options: PutOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     if_match: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,7 +167,8 @@ impl Client {
     #[doc = include_str!("../examples/batch.rs")]
     /// ```
     pub fn batch(&self, operations: impl IntoIterator<Item = Operation>) -> Batch<'_> {
-        Batch { client: self, operations: operations.into_iter().collect(), fresh: false, repeat: Repeat::Never }
+        let operations = operations.into_iter().collect();
+        Batch { client: self, operations, fresh: false, max_stale: None, repeat: Repeat::Never }
     }
 }
 
@@ -177,6 +179,7 @@ pub struct Batch<'a> {
     client: &'a Client,
     operations: Vec<Operation>,
     fresh: bool,
+    pub(crate) max_stale: Option<Duration>,
     repeat: Repeat,
 }
 
@@ -212,7 +215,7 @@ impl Batch<'_> {
             (true, false) => self.repeat,
         };
         let call = Call::new(Method::POST, "/batch")
-            .header(CACHE_CONTROL, self.fresh.then_some("no-cache"))?
+            .header(CACHE_CONTROL, cache_control(self.fresh, self.max_stale))?
             .json(&Body { operations: &self.operations })?
             .repeat(repeat);
         read(&self.client.send(call).await?, &self.operations)

@@ -5,6 +5,7 @@ use crate::{
     call::{Call, FILL_TOKEN, Reply},
     client::{Client, awaited},
     error::{Code, Error},
+    grace::cache_control,
     level::Level,
     retry::Repeat,
     timestamp::Timestamp,
@@ -61,8 +62,14 @@ pub struct Metadata {
     /// Where it expires sooner when nobody reads it: after so many seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_seconds: Option<u64>,
-    /// From when on it is not returned any more.
+    /// From when on it is not returned any more, but to who [takes](Get::max_stale) what has expired.
     pub expires_at: Timestamp,
+    /// For how many seconds it is kept after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_seconds: Option<u64>,
+    /// It has expired.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stale: bool,
     /// Bytes of its JSON text.
     pub size_bytes: u64,
     /// Whether it is stored compressed.
@@ -136,7 +143,7 @@ impl Client {
     #[doc = include_str!("../examples/get.rs")]
     /// ```
     pub fn get(&self, key: impl Into<String>) -> Get<'_> {
-        Get { client: self, key: key.into(), fresh: false, if_match: None }
+        Get { client: self, key: key.into(), fresh: false, max_stale: None, if_match: None }
     }
 
     /// Reads an entry unless its value is still the one of this entity tag.
@@ -197,6 +204,7 @@ pub struct Get<'a> {
     client: &'a Client,
     key: String,
     fresh: bool,
+    pub(crate) max_stale: Option<Duration>,
     if_match: Option<String>,
 }
 
@@ -215,7 +223,7 @@ impl Get<'_> {
 
     async fn send(self) -> Result<Option<Entry>> {
         let call = call(Method::GET, &self.key)
-            .header(CACHE_CONTROL, self.fresh.then_some("no-cache"))?
+            .header(CACHE_CONTROL, cache_control(self.fresh, self.max_stale))?
             .header(IF_MATCH, self.if_match)?;
         unless_missing(self.client.send(call).await)?.as_ref().map(entry).transpose()
     }
@@ -269,6 +277,8 @@ pub(crate) struct PutOptions {
     pub(crate) cache_levels: Option<Vec<Level>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_jitter: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grace_seconds: Option<u64>,
 }
 
 /// See [`Client::put`].
@@ -278,7 +288,7 @@ pub struct Put<'a> {
     client: &'a Client,
     key: String,
     value: Result<Box<RawValue>>,
-    options: PutOptions,
+    pub(crate) options: PutOptions,
     if_match: Option<String>,
     if_absent: bool,
     fill_token: Option<String>,

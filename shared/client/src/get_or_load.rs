@@ -47,6 +47,8 @@ impl Loaded {
 pub enum Source {
     /// The cache.
     Cache,
+    /// The cache, where it has [expired](GetOrLoad::grace): it could not be loaded, or somebody else loads it.
+    Expired,
     /// It was loaded, and is stored.
     Load,
     /// It was loaded, and may not be stored, for this reason; `None`: somebody else loads it, and took too long.
@@ -81,6 +83,16 @@ impl std::error::Error for LoadError {
     }
 }
 
+/// What is to be done about a key.
+enum Look {
+    /// Nothing: there is a value.
+    Done(Loaded),
+    /// It is to be loaded, and stored with the token, if there is one, until then; and what has expired.
+    Load { token: Option<(String, Instant)>, expired: Option<Loaded> },
+    /// Somebody else loads it.
+    Later(Duration),
+}
+
 impl Client {
     /// Reads an entry; where it is missing, loads and stores it. Of all who miss it, in this process and elsewhere, one
     /// loads, and what was loaded before the key was changed or invalidated is neither stored nor, to callers that began
@@ -91,7 +103,8 @@ impl Client {
     /// ```
     pub fn get_or_load<F>(&self, key: impl Into<String>, load: F) -> GetOrLoad<'_, F> {
         let options = PutOptions::default();
-        GetOrLoad { client: self, key: key.into(), load, options, lease: LEASE, patience: LEASE }
+        let (grace, soft_timeout) = (None, None);
+        GetOrLoad { client: self, key: key.into(), load, options, grace, soft_timeout, lease: LEASE, patience: LEASE }
     }
 }
 
@@ -102,7 +115,9 @@ pub struct GetOrLoad<'a, F> {
     client: &'a Client,
     key: String,
     load: F,
-    options: PutOptions,
+    pub(crate) options: PutOptions,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) soft_timeout: Option<Duration>,
     lease: Duration,
     patience: Duration,
 }
@@ -161,7 +176,9 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     async fn send(self) -> Result<Loaded, LoadError> {
-        self.client.flights().one(&self.key, self.filled()).await
+        // Who takes what has expired does not load for who does not; no key has a control character.
+        let of_grace = self.grace.map(|grace| format!("{}\0{}", self.key, grace.as_secs()));
+        self.client.flights().one(of_grace.as_ref().unwrap_or(&self.key), self.filled()).await
     }
 
     async fn filled(&self) -> Landed<Result<Loaded, LoadError>> {
@@ -176,28 +193,34 @@ where
         let mut lost = 0;
         loop {
             *as_of = Instant::now();
-            let token = match self.ask().await.map_err(LoadError::Cache)? {
-                Lease::Found(entry) => return Ok(Loaded { value: entry.value.into(), source: Source::Cache }),
-                Lease::Granted { token, expires_in } => Some((token, Instant::now() + expires_in)),
-                Lease::Held { retry_after } => match self.client.flights().lease(&self.key) {
-                    None if begun.elapsed() + retry_after > self.patience => {
-                        let value = self.load(as_of).await?;
-                        return Ok(Loaded { value: value.into(), source: Source::Unstored(None) });
-                    }
-                    None => {
-                        tokio::time::sleep(retry_after).await;
-                        continue;
-                    }
-                    kept => kept,
-                },
-                Lease::Unavailable => None,
-            };
-            let value = match (self.load(as_of).await, &token) {
-                (Err(error), Some((token, until))) => {
-                    self.client.flights().keep_lease(&self.key, token.clone(), *until);
-                    return Err(error);
+            let asked = *as_of;
+            let (token, expired) = match self.look().await? {
+                Look::Done(loaded) => return Ok(loaded),
+                Look::Load { token, expired } => (token, expired),
+                Look::Later(after) if begun.elapsed() + after > self.patience => {
+                    let value = self.load(as_of).await?;
+                    return Ok(Loaded { value: value.into(), source: Source::Unstored(None) });
                 }
-                (loaded, _) => loaded?,
+                Look::Later(after) => {
+                    tokio::time::sleep(after).await;
+                    continue;
+                }
+            };
+            let value = match self.load_in_time(as_of, expired.is_some()).await {
+                Ok(Some(value)) => value,
+                unloaded => {
+                    if let Some((token, until)) = token {
+                        self.client.flights().keep_lease(&self.key, token, until);
+                    }
+                    return match (unloaded, expired) {
+                        (Ok(_) | Err(LoadError::Load(_)), Some(expired)) => {
+                            *as_of = asked;
+                            Ok(expired)
+                        }
+                        (Err(error), _) => Err(error),
+                        (Ok(_), None) => unreachable!("who has nothing to go on with waits"),
+                    };
+                }
             };
             let sent = Instant::now();
             let source = match self.store(&value, token.map(|(token, _)| token)).await {
@@ -219,7 +242,40 @@ where
     async fn ask(&self) -> Result<Lease> {
         // The answer must be there in time.
         let wait = self.patience.min(LONGEST_WAIT).min(self.client.timeout() / 2);
-        self.client.get_or_lease(&self.key).lease(self.lease).wait(wait).await
+        let ask = self.client.get_or_lease(&self.key).lease(self.lease).wait(wait);
+        match self.grace {
+            Some(grace) => ask.max_stale(grace).await,
+            None => ask.await,
+        }
+    }
+
+    /// What is there, and whether it is to be loaded.
+    async fn look(&self) -> Result<Look, LoadError> {
+        let (lease, expired) = match self.ask().await.map_err(LoadError::Cache)? {
+            Lease::Found(entry) => return Ok(Look::Done(Loaded { value: entry.value.into(), source: Source::Cache })),
+            Lease::Stale { entry, lease } => {
+                (*lease, Some(Loaded { value: entry.value.into(), source: Source::Expired }))
+            }
+            lease => (lease, None),
+        };
+        let token = match lease {
+            Lease::Granted { token, expires_in } => Some((token, Instant::now() + expires_in)),
+            Lease::Held { retry_after } => match self.client.flights().lease(&self.key) {
+                None => return Ok(expired.map_or(Look::Later(retry_after), Look::Done)),
+                kept => kept,
+            },
+            _ => None,
+        };
+        Ok(Look::Load { token, expired })
+    }
+
+    /// Loads it; nothing where that took too long for who has something to go on with.
+    async fn load_in_time(&self, as_of: &mut Instant, is_there: bool) -> Result<Option<Box<RawValue>>, LoadError> {
+        let loading = self.load(as_of);
+        match self.soft_timeout.filter(|_| is_there) {
+            Some(time) => tokio::time::timeout(time, loading).await.ok().transpose(),
+            None => loading.await.map(Some),
+        }
     }
 
     /// Loads it, as of now.

@@ -69,8 +69,11 @@ pub struct Invalidated {
     /// Those that saved an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except_tags: Option<Vec<String>>,
-    /// Entries that a read would have returned.
+    /// Entries that a read would have returned, and that are gone.
     pub invalidated_count: u64,
+    /// Those that are in their grace instead, where [that](Invalidate::make_stale) was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_count: Option<u64>,
     /// Where they were.
     pub levels_affected: Vec<Level>,
     /// When it took effect.
@@ -159,6 +162,10 @@ struct Body {
     max: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     undo_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_seconds: Option<u64>,
 }
 
 impl Invalidate<'_> {
@@ -197,6 +204,20 @@ impl Invalidate<'_> {
     pub fn undo_within(mut self, time: Duration) -> Self {
         self.body.undo_seconds = Some(time.as_secs());
         self
+    }
+
+    /// Ends the life of what has a grace, which counts from then, and removes only the rest. It is for all levels, and cannot
+    /// be undone.
+    pub fn make_stale(mut self) -> Self {
+        self.body.mode = Some("stale");
+        self
+    }
+
+    /// [Makes stale](Self::make_stale), for so long at most: whole seconds, at least one.
+    pub fn make_stale_within(self, time: Duration) -> Self {
+        let mut stale = self.make_stale();
+        stale.body.deadline_seconds = Some(time.as_secs());
+        stale
     }
 
     async fn send(self) -> Result<Invalidated> {

@@ -57,6 +57,9 @@ pub struct Mutation {
     /// Where it took effect, if not everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<Level>>,
+    /// `stale` of an invalidation that left the grace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// Whose token it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

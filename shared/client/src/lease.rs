@@ -2,12 +2,16 @@
 
 use crate::{
     Result,
-    call::FILL_TOKEN,
+    call::{FILL_TOKEN, Reply},
     client::{Client, awaited},
     entries::{Entry, call, entry},
     error::{ApiError, Code, Error},
+    grace::cache_control,
 };
-use reqwest::{Method, header::HeaderName};
+use reqwest::{
+    Method,
+    header::{CACHE_CONTROL, HeaderName},
+};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -36,9 +40,16 @@ pub enum Lease {
     },
     /// Nothing; and there are no leases: Redis is out of reach, or L2 or L3 is switched off.
     Unavailable,
+    /// What has expired, where [that is taken](GetOrLease::max_stale); and who is to load it anew, as where there is nothing.
+    Stale {
+        /// The entry.
+        entry: Box<Entry>,
+        /// One of the others.
+        lease: Box<Lease>,
+    },
 }
 
-/// `details.fill` of a miss.
+/// `details.fill` of a miss, or `fill` of what has expired.
 #[derive(Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 enum Fill {
@@ -55,7 +66,7 @@ impl Client {
     #[doc = include_str!("../examples/get_or_lease.rs")]
     /// ```
     pub fn get_or_lease(&self, key: impl Into<String>) -> GetOrLease<'_> {
-        GetOrLease { client: self, key: key.into(), lease: LEASE, wait: Duration::ZERO }
+        GetOrLease { client: self, key: key.into(), lease: LEASE, wait: Duration::ZERO, max_stale: None }
     }
 }
 
@@ -67,6 +78,7 @@ pub struct GetOrLease<'a> {
     key: String,
     lease: Duration,
     wait: Duration,
+    pub(crate) max_stale: Option<Duration>,
 }
 
 impl GetOrLease<'_> {
@@ -87,9 +99,10 @@ impl GetOrLease<'_> {
         let wait = Some(self.wait.as_secs()).filter(|seconds| *seconds > 0);
         let call = call(Method::GET, &self.key)
             .header(FILL_LEASE, Some(self.lease.as_secs().to_string()))?
-            .header(PREFER, wait.map(|seconds| format!("wait={seconds}")))?;
+            .header(PREFER, wait.map(|seconds| format!("wait={seconds}")))?
+            .header(CACHE_CONTROL, cache_control(false, self.max_stale))?;
         match self.client.send(call).await {
-            Ok(reply) => Ok(Lease::Found(Box::new(entry(&reply)?))),
+            Ok(reply) => found(&reply),
             Err(Error::Api(said)) if said.code == Code::CacheKeyNotFound => lease(*said),
             Err(error) => Err(error),
         }
@@ -103,12 +116,33 @@ fn lease(said: ApiError) -> Result<Lease> {
         |message: String| Error::Protocol { status: said.status, message, request_id: Some(said.request_id.clone()) };
     let fill =
         Fill::deserialize(&said.details["fill"]).map_err(|why| not_understood(format!("details.fill: {why}")))?;
-    Ok(match (fill, &said.fill_token) {
-        (Fill::Granted { expires_in }, Some(token)) => {
-            Lease::Granted { token: token.clone(), expires_in: Duration::from_secs(expires_in) }
-        }
-        (Fill::Granted { .. }, None) => return Err(not_understood(format!("{FILL_TOKEN} is missing"))),
-        (Fill::Held { retry_after }, _) => Lease::Held { retry_after: Duration::from_secs(retry_after) },
-        (Fill::Unavailable, _) => Lease::Unavailable,
-    })
+    fill.lease(said.fill_token.clone()).ok_or_else(|| not_understood(format!("{FILL_TOKEN} is missing")))
+}
+
+fn found(reply: &Reply) -> Result<Lease> {
+    #[derive(Deserialize)]
+    struct Expired {
+        fill: Fill,
+    }
+    let entry = Box::new(entry(reply)?);
+    if !entry.metadata.stale {
+        return Ok(Lease::Found(entry));
+    }
+    let Expired { fill } = reply.json()?;
+    let lease = fill.lease(reply.header(FILL_TOKEN.as_str()));
+    let lease = lease.ok_or_else(|| reply.not_understood(&format!("{FILL_TOKEN} is missing")))?;
+    Ok(Lease::Stale { entry, lease: Box::new(lease) })
+}
+
+impl Fill {
+    /// As a caller is told of it; `None` without the token that goes with it.
+    fn lease(self, token: Option<String>) -> Option<Lease> {
+        Some(match self {
+            Fill::Granted { expires_in } => {
+                Lease::Granted { token: token?, expires_in: Duration::from_secs(expires_in) }
+            }
+            Fill::Held { retry_after } => Lease::Held { retry_after: Duration::from_secs(retry_after) },
+            Fill::Unavailable => Lease::Unavailable,
+        })
+    }
 }

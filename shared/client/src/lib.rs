@@ -53,6 +53,7 @@ mod error;
 mod explain;
 mod flights;
 mod get_or_load;
+mod grace;
 mod invalidate;
 mod jobs;
 mod journal;

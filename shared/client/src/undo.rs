@@ -60,6 +60,9 @@ pub struct Invalidation {
     /// As it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// `stale` where it leaves the grace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// What can be done about it.

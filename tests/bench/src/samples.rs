@@ -27,6 +27,7 @@ fn attributes() -> Attributes {
         ttl_seconds: 3600,
         sliding: None,
         grace_seconds: 0,
+        made_stale: false,
         tags: vec!["customer".into(), "active".into()],
         levels: Levels::ALL,
     }

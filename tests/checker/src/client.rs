@@ -132,9 +132,7 @@ impl Client<'_> {
             Action::Get { key: read, .. } => json!({"op": "get", "key": key(*read)}).to_string(),
             Action::Delete { key: deleted } => json!({"op": "delete", "key": key(*deleted)}).to_string(),
             Action::Put(put) => format!(r#"{{"op":"put","key":{},{}"#, key(put.key), &self.put_body(put)[1..]),
-            Action::Patch(_) | Action::Invalidate { .. } | Action::Undo { .. } => {
-                unreachable!("a batch has gets, puts and deletes")
-            }
+            _ => unreachable!("a batch has gets, puts and deletes"),
         }
     }
 
@@ -168,7 +166,10 @@ impl Client<'_> {
 
     /// The function whose container does it.
     pub(crate) fn function(action: &Action) -> &'static str {
-        if matches!(action, Action::Invalidate { .. } | Action::Undo { .. }) { "invalidate" } else { "entries" }
+        match action {
+            Action::Invalidate { .. } | Action::MakeStale { .. } | Action::Undo { .. } => "invalidate",
+            _ => "entries",
+        }
     }
 
     fn request(&self, action: &Action) -> Request {
@@ -179,11 +180,20 @@ impl Client<'_> {
                 let get = api.get(&path(*key));
                 if *no_cache { get.header("cache-control", "no-cache") } else { get }
             }
+            Action::GetStale { key, no_cache } => {
+                let how = if *no_cache { "no-cache, max-stale" } else { "max-stale" };
+                api.get(&path(*key)).header("cache-control", how)
+            }
             Action::Put(put) => api.put(&path(put.key), self.put_body(put)),
             Action::Patch(patch) => api.request("PATCH", &path(patch.key)).body(self.patch_body(patch)),
             Action::Delete { key } => api.delete(&path(*key)),
             Action::Invalidate { scope, levels } => {
-                api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels))
+                api.request("POST", "/invalidate").body(self.invalidate_body(scope, levels).to_string())
+            }
+            Action::MakeStale { scope } => {
+                let mut body = self.invalidate_body(scope, &[]);
+                body["mode"] = json!("stale");
+                api.request("POST", "/invalidate").body(body.to_string())
             }
             Action::Undo { .. } => unreachable!("it is asked for by what it undoes"),
         }
@@ -192,6 +202,9 @@ impl Client<'_> {
     fn put_body(&self, put: &Put) -> String {
         let tags: Vec<String> = put.tags.iter().map(|&tag| self.workload.keys.tag(tag)).collect();
         let mut rest = json!({ "ttl_seconds": put.ttl.as_secs(), "tags": tags });
+        if !put.grace.is_zero() {
+            rest["grace_seconds"] = json!(put.grace.as_secs());
+        }
         name_levels(&mut rest, "cache_levels", put.levels);
         // The value goes in as it is: a JSON library would write it its own way.
         format!(r#"{{"value":{},{}"#, value::text(put.value), &rest.to_string()[1..])
@@ -203,7 +216,7 @@ impl Client<'_> {
         json!({ "ttl_seconds": patch.ttl.as_secs(), "add_tags": add, "remove_tags": remove }).to_string()
     }
 
-    fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> String {
+    fn invalidate_body(&self, scope: &Scope, levels: &[&str]) -> Value {
         let mut body = match scope {
             Scope::Pattern { text, .. } => json!({ "pattern": text }),
             Scope::Keys(keys) => {
@@ -213,13 +226,15 @@ impl Client<'_> {
             Scope::Tag(tag) => json!({ "tags": [self.workload.keys.tag(*tag)] }),
         };
         name_levels(&mut body, "levels", levels);
-        body.to_string()
+        body
     }
 
     fn outcome(&self, action: &Action, answer: &Answer, killed: bool) -> Outcome {
         match (action, answer.status) {
-            (Action::Get { .. }, 200) => Outcome::Found(self.found(answer.value(), &answer.json())),
-            (Action::Get { .. }, 404) => Outcome::Absent,
+            (Action::Get { .. } | Action::GetStale { .. }, 200) => {
+                Outcome::Found(self.found(answer.value(), &answer.json()))
+            }
+            (Action::Get { .. } | Action::GetStale { .. }, 404) => Outcome::Absent,
             (Action::Delete { .. }, 404) => Outcome::NothingThere,
             (_, 200 | 201) => acknowledged(&answer.json()),
             (_, status @ 400..=499) => Outcome::Refused(status),
@@ -237,6 +252,7 @@ impl Client<'_> {
             level: metadata["level"].as_str().unwrap_or_default().to_owned(),
             // An entry that does not say when it expires is one that has.
             expires_at_ms: expires_at.map_or(i64::MIN, |at| at - self.clock.zero_wall_ms),
+            stale: metadata["stale"] == true,
         }
     }
 }

@@ -6,6 +6,7 @@ mod failover;
 mod fault;
 mod fills;
 mod flood;
+mod grace;
 mod invalidations;
 mod journal;
 mod left;
@@ -52,6 +53,7 @@ impl Fault {
             Fault::FillsSlow => return fills::race_ends(client, rng).await,
             Fault::PatchesSlow => return patches::race_ends(client, rng).await,
             Fault::UndosRaced => return undos::race_ends(client, rng).await,
+            Fault::LivesEnded => return grace::race_ends(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,

@@ -46,6 +46,13 @@ pub enum Action {
         /// Whether it says `Cache-Control: no-cache`.
         no_cache: bool,
     },
+    /// Reads a key, and takes what has expired (`max-stale`).
+    GetStale {
+        /// The key.
+        key: KeyId,
+        /// Whether it says `no-cache` as well.
+        no_cache: bool,
+    },
     /// Stores a value.
     Put(Put),
     /// Changes what is said about a value.
@@ -61,6 +68,11 @@ pub enum Action {
         scope: Scope,
         /// The levels it names; empty for all.
         levels: &'static [&'static str],
+    },
+    /// Makes keys stale: values that have a grace stay in it, and the others are removed.
+    MakeStale {
+        /// Which.
+        scope: Scope,
     },
     /// Undoes an invalidation or DELETE.
     Undo {
@@ -80,6 +92,8 @@ pub struct Put {
     pub value: u64,
     /// Its life.
     pub ttl: Duration,
+    /// For how long it is kept after that.
+    pub grace: Duration,
     /// Its tags.
     pub tags: Vec<TagId>,
     /// The levels it names; empty for all.
@@ -155,6 +169,8 @@ pub struct Found {
     pub level: String,
     /// When it says it expires, in milliseconds since the run began.
     pub expires_at_ms: i64,
+    /// Whether it says that it has expired, and is in its grace.
+    pub stale: bool,
 }
 
 /// Something that failed for a while.
@@ -181,6 +197,14 @@ impl Put {
 }
 
 impl Operation {
+    /// The key of a read, and whether it says `no-cache`.
+    pub fn read(&self) -> Option<(KeyId, bool)> {
+        match self.action {
+            Action::Get { key, no_cache } | Action::GetStale { key, no_cache } => Some((key, no_cache)),
+            _ => None,
+        }
+    }
+
     /// The PUT, if it is one.
     pub fn put(&self) -> Option<&Put> {
         match &self.action {
@@ -206,7 +230,8 @@ impl Operation {
     /// for the caller to know.
     pub fn needs_l3_only(&self) -> bool {
         match &self.action {
-            Action::Get { .. } | Action::Patch(_) | Action::Delete { .. } => true,
+            Action::Get { .. } | Action::GetStale { .. } | Action::Patch(_) | Action::Delete { .. } => true,
+            Action::MakeStale { .. } => true,
             Action::Undo { .. } => false,
             Action::Put(put) => put.names_l3(),
             Action::Invalidate { levels, .. } => names_l3(levels),
@@ -221,27 +246,24 @@ impl Operation {
     /// Whether it changes the key, or may: the key of any entry with the tag, for an invalidation by tag.
     pub fn may_change(&self, key: KeyId) -> bool {
         match &self.action {
-            Action::Get { .. } => false,
+            Action::Get { .. } | Action::GetStale { .. } => false,
             Action::Put(put) => put.key == key,
             Action::Patch(patch) => patch.key == key,
             Action::Delete { key: deleted } => *deleted == key,
-            Action::Invalidate { scope, .. } | Action::Undo { scope, .. } => match scope {
-                Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
-                Scope::Tag(_) => true,
-            },
+            Action::Invalidate { scope, .. } | Action::MakeStale { scope } | Action::Undo { scope, .. } => {
+                match scope {
+                    Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
+                    Scope::Tag(_) => true,
+                }
+            }
         }
     }
 
-    /// Whether it makes an end of an entry of the key with these tags.
+    /// Whether it makes an end of an entry of the key with these tags, or of its life.
     pub fn ends(&self, key: KeyId, tags: &[TagId]) -> bool {
         match &self.action {
-            Action::Invalidate { scope, levels } => {
-                names_l3(levels)
-                    && match scope {
-                        Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
-                        Scope::Tag(tag) => tags.contains(tag),
-                    }
-            }
+            Action::Invalidate { scope, levels } => names_l3(levels) && scope.means(key, tags),
+            Action::MakeStale { scope } => scope.means(key, tags),
             Action::Patch(_) | Action::Undo { .. } => false,
             _ => self.may_change(key),
         }
@@ -259,6 +281,16 @@ impl Operation {
     /// Whether both were under way at some time.
     pub fn overlaps(&self, other: &Operation) -> bool {
         self.start <= other.end && other.start <= self.end
+    }
+}
+
+impl Scope {
+    /// Whether it means an entry of the key with these tags.
+    fn means(&self, key: KeyId, tags: &[TagId]) -> bool {
+        match self {
+            Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.contains(&key),
+            Scope::Tag(tag) => tags.contains(tag),
+        }
     }
 }
 

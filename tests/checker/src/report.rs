@@ -75,6 +75,7 @@ fn table(page: &mut String, title: &str, counts: &BTreeMap<String, usize>) {
 fn kind(operation: &Operation) -> String {
     let done = match &operation.action {
         Action::Get { no_cache: false, .. } => "GET",
+        Action::GetStale { .. } => "GET, max-stale",
         Action::Get { no_cache: true, .. } => "GET, no-cache",
         Action::Put(_) => "PUT",
         Action::Patch(_) => "PATCH",
@@ -82,6 +83,7 @@ fn kind(operation: &Operation) -> String {
         Action::Invalidate { scope: Scope::Pattern { .. }, .. } => "invalidate, pattern",
         Action::Invalidate { scope: Scope::Keys(_), .. } => "invalidate, keys",
         Action::Invalidate { scope: Scope::Tag(_), .. } => "invalidate, tag",
+        Action::MakeStale { .. } => "make stale",
         Action::Undo { .. } => "undo",
     };
     match &operation.outcome {
@@ -159,7 +161,7 @@ impl Shown<'_> {
         let returned = value(self.violation.read);
         let places = (0..operations.len()).filter(|&place| {
             let operation = &operations[place];
-            let reads = matches!(operation.action, Action::Get { key, .. } if key == self.violation.key);
+            let reads = operation.read().is_some_and(|(key, _)| key == self.violation.key);
             let told = reads && (operation.was_killed() || returned.is_some() && value(place) == returned);
             operation.end >= from && operation.start <= to && (told || operation.may_change(self.violation.key))
                 || place == self.violation.read
@@ -209,6 +211,8 @@ impl Display for Operation {
         match &self.action {
             Action::Get { no_cache: false, .. } => f.write_str("GET")?,
             Action::Get { no_cache: true, .. } => f.write_str("GET no-cache")?,
+            Action::GetStale { no_cache: false, .. } => f.write_str("GET max-stale")?,
+            Action::GetStale { no_cache: true, .. } => f.write_str("GET no-cache, max-stale")?,
             Action::Put(put) => {
                 write!(f, "PUT #{} ttl {} s tags {:?}", put.value, put.ttl.as_secs(), put.tags)?;
                 write_levels(f, put.levels)?;
@@ -221,6 +225,7 @@ impl Display for Operation {
                 write!(f, "INVALIDATE {scope}")?;
                 write_levels(f, levels)?;
             }
+            Action::MakeStale { scope } => write!(f, "MAKE STALE {scope}")?,
             Action::Undo { scope, of } => write!(f, "UNDO {scope} of {:.1}", of.as_secs_f64() * 1000.0)?,
         }
         write!(f, " → {}", self.outcome)
@@ -269,9 +274,9 @@ mod tests {
 
     fn operation(start: u64, key: KeyId, value: Option<u64>, action: Action) -> Operation {
         let (start, end) = (Duration::from_millis(start), Duration::from_millis(start + 5));
-        let found = Found { value, intact: true, level: "L2_REDIS".to_owned(), expires_at_ms: 1_000_000 };
+        let found = Found { value, intact: true, level: "L2_REDIS".to_owned(), expires_at_ms: 1_000_000, stale: false };
         let outcome = match action {
-            Action::Get { .. } => Outcome::Found(found),
+            Action::Get { .. } | Action::GetStale { .. } => Outcome::Found(found),
             _ => Outcome::Acknowledged { degraded: false, durable: true },
         };
         let process = Some(format!("entries-{key}.0"));
@@ -279,7 +284,7 @@ mod tests {
     }
 
     fn put(key: KeyId, value: u64) -> Action {
-        Action::Put(Put { key, value, ttl: HOUR, tags: vec![], levels: &[], loaded: None })
+        Action::Put(Put { key, value, ttl: HOUR, grace: Duration::ZERO, tags: vec![], levels: &[], loaded: None })
     }
 
     #[test]

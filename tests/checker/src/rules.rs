@@ -31,7 +31,7 @@ pub enum Rule {
     Divided,
     /// It found nothing although a value had been stored and nothing had made an end of it.
     Vanished,
-    /// It returned a value that had expired.
+    /// It returned a value that had expired, to who does not take that, without a mark, or after its grace.
     Expired,
     /// It returned bytes that nobody stored under that key.
     Altered,

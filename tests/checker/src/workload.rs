@@ -24,10 +24,14 @@ const FILLS: u32 = 15;
 const LOAD_MS: u64 = 300;
 /// Of a hundred reads, those with `no-cache`.
 const NO_CACHE: u32 = 25;
+/// Those that take what has expired.
+const STALE: u32 = 15;
 /// Of a hundred PUTs, those that name their levels.
 const LIMITED: u32 = 20;
 /// Of a hundred invalidations, those that leave L3 alone, so that what is read next is promoted.
 const UPPER: u32 = 40;
+/// Those that leave the grace of values.
+const SOFT: u32 = 20;
 /// The levels a PUT may name. L1 alone is best effort by its meaning, so nothing can be said of it.
 const PUT_LEVELS: [&[&str]; 4] =
     [&["L2_REDIS", "L3_DATABASE"], &["L3_DATABASE"], &["L1_MEMORY", "L3_DATABASE"], &["L1_MEMORY", "L2_REDIS"]];
@@ -54,11 +58,11 @@ impl Workload {
             _ if die < GETS + PUTS + PATCHES + DELETES => Action::Delete { key: Keys::removable(rng) },
             _ if die < GETS + PUTS + PATCHES + DELETES + PATTERNS => {
                 let scope = self.keys.pattern(rng);
-                Action::Invalidate { scope, levels: upper_levels(rng) }
+                invalidate(scope, rng)
             }
             _ if die < GETS + PUTS + PATCHES + DELETES + PATTERNS + BY_NAME => {
                 let scope = Scope::Keys(Keys::some_removable(rng));
-                Action::Invalidate { scope, levels: upper_levels(rng) }
+                invalidate(scope, rng)
             }
             _ => self.invalidate_tag(rng),
         }
@@ -88,7 +92,12 @@ impl Workload {
     }
 
     pub(crate) fn read(&self, rng: &mut Rng) -> Action {
-        Action::Get { key: Keys::any(rng), no_cache: rng.u32(..100) < NO_CACHE }
+        let key = Keys::any(rng);
+        match rng.u32(..100) {
+            die if die < NO_CACHE => Action::Get { key, no_cache: true },
+            die if die < NO_CACHE + STALE => Action::GetStale { key, no_cache: false },
+            _ => Action::Get { key, no_cache: false },
+        }
     }
 
     /// Anything but a read.
@@ -144,7 +153,8 @@ impl Workload {
         rng: &mut Rng,
     ) -> Action {
         let ttl = Duration::from_secs(Keys::ttl_seconds(key, rng));
-        Action::Put(Put { key, value, ttl, tags, levels, loaded: None })
+        let grace = Duration::from_secs(Keys::grace_seconds(key, value));
+        Action::Put(Put { key, value, ttl, grace, tags, levels, loaded: None })
     }
 
     /// A PUT of the quiet key into all levels; without tags, so that it is one write into L3 and no other.
@@ -161,6 +171,14 @@ impl Workload {
         }
     }
 
+    /// A PUT of just this, with a grace.
+    pub(crate) fn put_with_grace(&self, key: KeyId, tags: Vec<TagId>, rng: &mut Rng) -> Action {
+        let odd = |next: u64| Some(next + 1 + u64::from(next.is_multiple_of(2)));
+        let next = self.next_value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, odd);
+        let next = next.expect("there is always a next one");
+        self.put_value(next + u64::from(next.is_multiple_of(2)), key, tags, &[], rng)
+    }
+
     /// Makes an end of the values that are left alone, but for the last of them.
     pub(crate) fn sweep_left(&self) -> Action {
         Action::Invalidate { scope: self.keys.first_left(), levels: &[] }
@@ -173,10 +191,15 @@ impl Workload {
 
     fn invalidate_tag(&self, rng: &mut Rng) -> Action {
         let scope = Scope::Tag(Keys::swept_tag(rng));
-        Action::Invalidate { scope, levels: upper_levels(rng) }
+        invalidate(scope, rng)
     }
 }
 
-fn upper_levels(rng: &mut Rng) -> &'static [&'static str] {
-    if rng.u32(..100) < UPPER { UPPER_LEVELS } else { &[] }
+/// One of the kinds of invalidations.
+fn invalidate(scope: Scope, rng: &mut Rng) -> Action {
+    match rng.u32(..100) {
+        die if die < UPPER => Action::Invalidate { scope, levels: UPPER_LEVELS },
+        die if die < UPPER + SOFT => Action::MakeStale { scope },
+        _ => Action::Invalidate { scope, levels: &[] },
+    }
 }

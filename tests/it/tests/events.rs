@@ -41,6 +41,7 @@ const HTTP: [(&str, &[(&str, u16)]); 5] = [
             ("invalidate_keys", 200),
             ("invalidate_invalid", 400),
             ("invalidate_undoable", 200),
+            ("invalidate_stale", 200),
             ("invalidate_undo_unknown", 404),
             ("invalidate_list", 200),
             ("invalidate_journal", 200),

@@ -1,22 +1,21 @@
 //! Grace: what has expired is kept for whoever asks for that, and is nothing to anybody else, in any level. Time passes by
 //! the containers' own clocks where it can.
 
+mod soft;
+
 use crate::{
     support::{command, copy_name, eventually, flush, get, invalidate, put, wait_out_the_window},
     tables,
 };
 use serde_json::{Value, json};
-use strata_it::{
-    Answer, Api, Request, configured, entry,
-    stack::{L3Fault, Options},
-};
+use strata_it::{Answer, Api, Request, configured, entry, patient, stack::L3Fault};
 
 const CONTAINERS: [&str; 2] = ["entries-1", "entries-2"];
 const TTL: u64 = 100;
 const GRACE: u64 = 600;
 
 async fn start() -> Api {
-    Api::with(Options::default().clocks(true)).await
+    Api::with(patient().clocks(true)).await
 }
 
 /// So many seconds after the start.

@@ -16,12 +16,12 @@ use strata_it::{
 const ENTRIES: usize = 450;
 
 /// A stack in which a request, and each slice of a job, does one page.
-fn slow() -> Options {
+pub fn slow() -> Options {
     patient().env("INVALIDATE_BUDGET_MS", "1").env("JOB_SLICE_MS", "1")
 }
 
 /// Keys of the same partition.
-fn keys() -> Vec<String> {
+pub fn keys() -> Vec<String> {
     let all = (0..).map(|i| format!("k:{i}"));
     all.filter(|key| shard(key) == "0").take(ENTRIES).collect()
 }
@@ -54,7 +54,7 @@ async fn is_done(api: &Api, id: &str) -> bool {
     text_of(&job(api, id).await, "state") == "done"
 }
 
-async fn run_to_the_end(api: &Api, job: &str) {
+pub async fn run_to_the_end(api: &Api, job: &str) {
     eventually("the job", async || {
         slice(&api.stack, job).await;
         is_done(api, job).await

@@ -13,7 +13,7 @@ impl Turn<'_> {
             return self.start_without_redis();
         }
         let synced = self.container().synced;
-        if self.operation().request == Request::Get {
+        if self.operation().request.reads() {
             self.operation().floor.raise(synced);
         }
         let unread = self.state.redis.meta.is_some_and(|meta| meta.notes.is_none());
@@ -31,7 +31,7 @@ impl Turn<'_> {
             return;
         }
         match self.operation().request {
-            Request::Get => self.read_synced(),
+            Request::Get | Request::GetStale => self.read_synced(),
             Request::Fill => self.fill_synced(),
             Request::Put | Request::PutAbove | Request::Delete => self.write_synced(),
             Request::Patch => self.next(Step::ReadPatched),

@@ -130,7 +130,7 @@ impl Turn<'_> {
             self.operation().reachable = false;
             return if source_of_truth == SourceOfTruth::L2 { self.end() } else { self.next(Step::ReadRow) };
         };
-        let found = found.filter(|copy| !copy.gone);
+        let found = found.filter(|copy| !copy.gone && (!copy.stale || self.takes_what_has_expired()));
         if let Some(copy) = found
             && let looked = self.operation().looked
             && self.knowledge().is_some_and(|knowledge| knowledge.trusts(scenario, &copy, looked.as_ref()))
@@ -138,7 +138,8 @@ impl Turn<'_> {
             // The source of truth itself was asked after the sync; elsewhere only the journal vouches for the copy.
             let asked = source_of_truth == SourceOfTruth::L2 && scenario.rules.has(Rule::CoverByPosition);
             let as_of = if asked { self.operation().as_of } else { copy.as_of };
-            self.operation().restarted = false;
+            let operation = self.operation();
+            (operation.restarted, operation.in_grace) = (false, copy.stale && operation.request == Request::GetStale);
             self.fill(copy.version, as_of, Floor::default());
             return self.answer(Some(copy.version));
         }
@@ -172,8 +173,12 @@ impl Turn<'_> {
         let held = held.filter(|copy| self.spared(*copy) == Some(true));
         let held = held.map(|copy| copy.version);
         let seen = self.operation().seen;
+        let takes_stale = self.takes_what_has_expired();
+        let asks = self.operation().request == Request::GetStale;
+        self.operation().in_grace = asks && row.is_some_and(|row| row.content == Content::Stale);
         let value = row.and_then(|row| match row.content {
             Content::Value => Some(row.version),
+            Content::Stale => Some(row.version).filter(|_| takes_stale),
             // Without L2, own L1 may hold the very value that the marker stands for.
             Content::Elsewhere => {
                 let copy = held.or(seen.map(|(version, _)| version));
@@ -197,6 +202,12 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether a read takes a value in its grace.
+    fn takes_what_has_expired(&mut self) -> bool {
+        let asks = self.operation().request == Request::GetStale;
+        asks || !self.scenario.rules.has(Rule::GraceForWhoAsks)
+    }
+
     /// The row of L3, unless an open invalidation says that it does not exist.
     pub fn newest_row(&mut self) -> Option<Row> {
         let rules = self.scenario.rules;
@@ -216,7 +227,8 @@ impl Turn<'_> {
         }
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
-        let copy = SharedCopy { version: operation.version, as_of: operation.as_of, gone: false };
+        let (version, as_of, stale) = (operation.version, operation.as_of, operation.in_grace);
+        let copy = SharedCopy { version, as_of, gone: false, stale };
         let seen = operation.seen;
         if self.redis(|redis| redis.store(copy, seen, conditional)).is_none() {
             return self.answer(Some(copy.version));
@@ -250,8 +262,8 @@ impl Turn<'_> {
 
     /// Answers a read.
     pub fn answer(&mut self, value: Option<Version>) {
-        let floor = self.operation().floor;
-        self.state.history.returned(value, &floor);
+        let Operation { floor, in_grace, .. } = *self.operation();
+        self.state.history.returned(value, in_grace, &floor);
         if let Some(version) = value {
             self.tell_of_value(version);
         }

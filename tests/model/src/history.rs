@@ -50,6 +50,8 @@ pub struct Floor {
     pub overwritten: Versions,
     /// Values that were deleted or invalidated.
     pub removed: Versions,
+    /// Values that are in their grace, to who does not take them.
+    pub ended: Versions,
     /// Values that a fill had loaded before a mutation began.
     pub preloaded: Versions,
     /// Nothing: a value is stored in L3 for sure, and no removal has begun since.
@@ -65,6 +67,9 @@ impl Floor {
         if self.removed.has(before) {
             self.removed.add(version);
         }
+        if self.ended.has(before) {
+            self.ended.add(version);
+        }
     }
 
     /// Whether it forbids nothing.
@@ -76,6 +81,7 @@ impl Floor {
     pub fn rename(&mut self, names: &[Option<Version>; 256]) {
         self.overwritten = self.overwritten.renamed(names);
         self.removed = self.removed.renamed(names);
+        self.ended = self.ended.renamed(names);
         self.preloaded = self.preloaded.renamed(names);
     }
 
@@ -84,6 +90,7 @@ impl Floor {
         Floor {
             overwritten: Versions(self.overwritten.0 & !other.overwritten.0),
             removed: Versions(self.removed.0 & !other.removed.0),
+            ended: Versions(self.ended.0 & !other.ended.0),
             preloaded: Versions(self.preloaded.0 & !other.preloaded.0),
             present: false,
         }
@@ -99,6 +106,7 @@ impl Floor {
     pub fn raise(&mut self, other: Floor) {
         self.overwritten.unite(other.overwritten);
         self.removed.unite(other.removed);
+        self.ended.unite(other.ended);
         self.preloaded.unite(other.preloaded);
         self.present |= other.present;
     }
@@ -135,6 +143,8 @@ pub struct History {
     pub degraded: Floor,
     /// A read returned a value older than one acknowledged before it started.
     pub stale: bool,
+    /// A read returned a value in its grace, and did not say that it is.
+    pub unasked: bool,
     /// A read returned a value whose removal was acknowledged before it started.
     pub resurrected: bool,
     /// A read returned a value that was loaded before a mutation that was acknowledged before the read started.
@@ -196,6 +206,20 @@ impl History {
         outdated
     }
 
+    /// The life of what stands in the source of truth ends if it is older than `version`; `left` is what it is called in its
+    /// grace, if it has one. Returns what the mutation outdated.
+    pub fn end_below(&mut self, version: Version, left: Option<Version>) -> Floor {
+        let ended = self.current.filter(|_| self.born < version);
+        let (Some(before), Some(left)) = (ended, left) else { return self.remove_below(version) };
+        self.forbid_shelved(version);
+        if before != left {
+            self.outdated.removed.add(before);
+        }
+        self.outdated.ended.add(left);
+        self.current = Some(left);
+        self.outdated
+    }
+
     /// What was on the shelf, and is older than `version`, must not be brought back any more. Returns its name.
     fn forbid_shelved(&mut self, version: Version) -> Option<Version> {
         let name = self.shelved.filter(|shelved| shelved.born < version)?.name;
@@ -211,10 +235,11 @@ impl History {
         }
     }
 
-    /// A read that had to respect `floor` returns `value`.
-    pub fn returned(&mut self, value: Option<Version>, floor: &Floor) {
+    /// A read that had to respect `floor` returns `value`, and says whether that is in its grace.
+    pub fn returned(&mut self, value: Option<Version>, in_grace: bool, floor: &Floor) {
         match value {
             Some(version) => {
+                self.unasked |= !in_grace && floor.ended.has(version);
                 self.stale |= floor.overwritten.has(version);
                 self.resurrected |= floor.removed.has(version);
                 self.prefilled |= floor.preloaded.has(version);
@@ -225,6 +250,6 @@ impl History {
 
     /// Whether a property has been broken.
     pub fn is_broken(&self) -> bool {
-        self.stale || self.resurrected || self.prefilled || self.lost
+        self.stale || self.unasked || self.resurrected || self.prefilled || self.lost
     }
 }

@@ -33,7 +33,7 @@ impl Turn<'_> {
         }
         let at = self.state.next_tick();
         let (request, version) = (self.operation().request, self.operation().version);
-        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
+        let open_invalidation = OpenInvalidation::of(request, at, version);
         let rules = self.scenario.rules;
         let opened = self.redis(|redis| {
             redis.append(at, Event::Invalidated);
@@ -88,10 +88,15 @@ impl Turn<'_> {
         let (request, version, reachable, seen) =
             (operation.request, operation.version, operation.reachable, operation.replaces);
         let is_seen = self.state.database.row.is_some_and(|row| row.version == seen);
-        if !reachable && !is_seen && self.scenario.rules.has(Rule::LooksAgain) {
+        let is_exact = !reachable || request == Request::MakeStale;
+        if is_exact && !is_seen && self.scenario.rules.has(Rule::LooksAgain) {
             return self.next(Step::Scan);
         }
         if let Some(row) = self.removal(request, version) {
+            if row.content == Content::Stale {
+                // It is the same value.
+                self.state.floors(&mut |floor| floor.inherit(seen, row.version));
+            }
             self.state.database.replace(row);
         }
         self.removed_from_l3();
@@ -113,8 +118,21 @@ impl Turn<'_> {
         if row.version >= below || !row.is_meant_by(above_only, rules) {
             return None;
         }
+        if request == Request::MakeStale && matches!(row.content, Content::Value | Content::Stale) {
+            let is_live = row.content == Content::Value;
+            return is_live.then(|| Row { version: self.version_of_end(row.version), content: Content::Stale });
+        }
         let is_kept = request == Request::InvalidateUndoably && reachable && row.content == Content::Value;
         Some(Row { version, content: if is_kept { Content::Kept(row.version) } else { Content::Gone } })
+    }
+
+    /// The version of a value whose life ends, and which stays in its grace.
+    fn version_of_end(&mut self, value: Version) -> Version {
+        match self.scenario.rules {
+            rules if !rules.has(Rule::EndIsNew) => value,
+            rules if !rules.has(Rule::EndJustAbove) => self.draw(),
+            _ => value + 1,
+        }
     }
 
     /// What takes effect here is the removal of everything from L3, or of markers only.
@@ -146,7 +164,7 @@ impl Turn<'_> {
 
     /// Without its marker a value is removed; what the marker had overwritten is nobody's business here.
     fn land_removal_above(&mut self, version: Version) -> Floor {
-        let is_spared = |row: Row| matches!(row.content, Content::Value | Content::Kept(_));
+        let is_spared = |row: Row| matches!(row.content, Content::Value | Content::Stale | Content::Kept(_));
         if self.state.database.row.is_some_and(is_spared) {
             return Floor::default();
         }
@@ -180,7 +198,7 @@ impl Turn<'_> {
     /// put up again.
     pub fn close(&mut self) {
         let Operation { request, version, open_invalidation: at, .. } = *self.operation();
-        let open_invalidation = OpenInvalidation { at, version, database: request != Request::InvalidateAbove };
+        let open_invalidation = OpenInvalidation::of(request, at, version);
         let rules = self.scenario.rules;
         // Whoever undoes it must see which older ones are still at work.
         let passes = request != Request::InvalidateUndoably || !rules.has(Rule::UndoablePassesNone);

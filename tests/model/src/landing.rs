@@ -3,7 +3,7 @@
 
 use crate::{
     history::Floor,
-    state::{State, Version, Who},
+    state::{Content, State, Version, Who},
 };
 
 impl State {
@@ -61,6 +61,15 @@ impl State {
         }
         let undoable = &self.database.undoable;
         self.history.shelve_below(version, |own| undoable.contains(&(own, who)))
+    }
+
+    /// An end of lives takes effect, which leaves what is in L3 in its grace.
+    pub fn land_end(&mut self, version: Version) -> Floor {
+        if self.history.current.is_none_or(|current| current < version) {
+            self.expect_nothing();
+        }
+        let left = self.database.row.filter(|row| row.content == Content::Stale);
+        self.history.end_below(version, left.map(|row| row.version))
     }
 
     /// The value `born` is back, which the invalidation `by` removed if it was the one that is undone, as `restored`.

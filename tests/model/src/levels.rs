@@ -2,6 +2,7 @@
 
 use crate::{
     rule::{Rule, Rules},
+    scenario::Request,
     state::{Content, Database, Event, Note, OpenInvalidation, Position, Redis, Row, SharedCopy, Version},
 };
 
@@ -33,7 +34,7 @@ impl Redis {
         if let Some(copy) = &mut self.copy
             && copy.version < version
         {
-            *copy = SharedCopy { version, as_of: 0, gone: true };
+            *copy = SharedCopy { version, as_of: 0, gone: true, stale: false };
         }
     }
 
@@ -41,7 +42,7 @@ impl Redis {
     pub fn restore(&mut self, at: Position, version: Version) {
         if self.open.iter().all(|open_invalidation| open_invalidation.version != version) {
             self.append(at, Event::Invalidated);
-            self.open.push(OpenInvalidation { at, version, database: true });
+            self.open.push(OpenInvalidation { at, version, database: true, ends: false });
         }
     }
 
@@ -61,11 +62,18 @@ impl Redis {
 }
 
 impl OpenInvalidation {
+    /// That of a request.
+    pub fn of(request: Request, at: Position, version: Version) -> OpenInvalidation {
+        let (database, ends) = (request != Request::InvalidateAbove, request == Request::MakeStale);
+        OpenInvalidation { at, version, database, ends }
+    }
+
     /// Whether nothing is left of it once another has removed all that it means.
     pub fn is_passed_by(self, done: OpenInvalidation, rules: Rules) -> bool {
         let older = self.version < done.version || !rules.has(Rule::PassesOlder);
         let no_more = done.database || !self.database || !rules.has(Rule::PassesNoMore);
-        self.at != done.at && older && no_more
+        let leaves_no_more = self.ends || !done.ends || !rules.has(Rule::EndPassesNoRemoval);
+        self.at != done.at && older && no_more && leaves_no_more
     }
 }
 
@@ -83,6 +91,7 @@ impl Row {
             Content::Pending => rules.has(Rule::ClaimsGo),
             Content::Elsewhere => !above_only || rules.has(Rule::MarkersGo),
             Content::Value => !above_only,
+            Content::Stale => !above_only && rules.has(Rule::SweepsEndGrace),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! that are one request to one level or one script. GET with its promotion; PUT to all levels, and to L1 and L2 only;
 //! PATCH, with L3 as the source of truth; DELETE; an invalidate of all levels, of L1 and L2 only, and one that is
 //! acknowledged before it has removed everything (a job). A fill: a miss, a load, and a PUT that is stored only where
-//! nothing has touched the key since the miss. L3 as the source of truth, and L2 where L3 is switched off.
+//! nothing has touched the key since the miss. A value whose life is over and that is in its grace, from the start or by
+//! an invalidation that leaves it, and a GET that takes it. L3 as the source of truth, and L2 where L3 is switched off.
 //!
 //! Faults, as many as a [budget](faults::Budget) allows: a container killed between any two steps; one or all cut off
 //! from Redis, also between a command and its reply; a flush, which is also a restart with nothing; a failover to a
@@ -23,8 +24,8 @@
 //!
 //! # What must hold
 //!
-//! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED), [P3](properties::NEVER_LOST) and
-//! [P7](properties::NEVER_PREFILLED), judged by the [history] of the source of truth. A read after a sync must respect
+//! [P1](properties::NEVER_STALE), [P2](properties::NEVER_RESURRECTED), [P3](properties::NEVER_LOST),
+//! [P7](properties::NEVER_PREFILLED) and [P8](properties::ONLY_WHO_ASKS), judged by the [history] of the source of truth. A read after a sync must respect
 //! what was acknowledged before that sync; so Δ is zero. A read within the window, without a sync, may come at any
 //! time, and must respect what was acknowledged before the container's last sync was sent, and by itself: that is what
 //! a window of any length promises. A degraded mutation must be respected from when the outage notes were read, which
@@ -94,6 +95,17 @@
 //! | B10 | an invalidation passes the claim over | [`Rule::ClaimsGo`](rule::Rule::ClaimsGo) |
 //! | B11 | the notes are read, one is left and L3 swept, and only then the claim is there | [`Rule::WaitsForClaims`](rule::Rule::WaitsForClaims) |
 //! | B12 | an invalidation without Redis sweeps L3 before anybody can know of it | [`Rule::NoteFirst`](rule::Rule::NoteFirst) |
+//!
+//! Of grace, all in `grace`:
+//!
+//! | | schedule | without |
+//! |---|---|---|
+//! | G1 | a DELETE finds nothing that lives, and leaves what has expired | [`Rule::DeleteEndsGrace`](rule::Rule::DeleteEndsGrace) |
+//! | G2 | an invalidation passes over what has expired | [`Rule::SweepsEndGrace`](rule::Rule::SweepsEndGrace) |
+//! | G3 | a life is ended as of that time, and an invalidation of before takes what is left for something newer | [`Rule::EndJustAbove`](rule::Rule::EndJustAbove) |
+//! | G4 | a PATCH has read the value; its life is ended, and the PATCH finds the version that it has read | [`Rule::EndIsNew`](rule::Rule::EndIsNew) |
+//! | G5 | an invalidation is acknowledged as a job; another, which leaves the grace, closes it | [`Rule::EndPassesNoRemoval`](rule::Rule::EndPassesNoRemoval) |
+//! | G6 | a life is to be ended that a tombstone keeps, which is undone then | [`Rule::SweepsStrip`](rule::Rule::SweepsStrip) |
 //!
 //! # Layout
 //!

@@ -3,7 +3,6 @@
 use crate::{
     operation::{Operation, Step},
     rule::Rule,
-    scenario::Request,
     state::{Event, Note, Redis},
     turn::{Luck, Turn},
 };
@@ -96,7 +95,7 @@ impl Turn<'_> {
             return self.notes_failed();
         }
         let operation = self.operation();
-        if operation.request == Request::Get {
+        if operation.request.reads() {
             operation.floor.raise(noted);
         }
         self.container().owes_notes = false;

@@ -38,6 +38,8 @@ pub struct Operation {
     pub seen: Option<(Version, Position)>,
     /// Of a read: its caller sends what they have seen.
     pub in_session: bool,
+    /// Of a read: the value it has found is in its grace.
+    pub in_grace: bool,
     /// What a read must not return.
     pub floor: Floor,
     /// What a mutation outdated when it took effect.
@@ -207,6 +209,7 @@ impl Operation {
             epoch: 0,
             seen: None,
             in_session: false,
+            in_grace: false,
             floor,
             outdated: Floor::default(),
             notes: Vec::new(),

@@ -15,6 +15,8 @@ use stateright::{Model, Property};
 pub const NEVER_STALE: &str = "P1 no read returns an older value than one acknowledged before it started";
 /// P2: no read that starts after an acknowledged removal returns what was removed.
 pub const NEVER_RESURRECTED: &str = "P2 no read returns a value whose removal was acknowledged before it started";
+/// P8: what is in its grace is for who asks.
+pub const ONLY_WHO_ASKS: &str = "P8 no read returns a value in its grace but one that takes it, marked";
 /// P7: no fill brings back what it had loaded before a mutation.
 pub const NEVER_PREFILLED: &str =
     "P7 no read returns a value that was loaded before a mutation that was acknowledged before the read started";
@@ -79,6 +81,10 @@ impl Model for Scenario {
                 let at_stake = state.history.degraded.removed != Versions::default();
                 !at_stake || !state.history.resurrected && !model.read_at_once(state).resurrected
             }),
+            Property::always(ONLY_WHO_ASKS, |model: &Scenario, state: &State| {
+                let at_stake = state.history.degraded.ended != Versions::default();
+                !at_stake || !state.history.unasked && !model.read_at_once(state).unasked
+            }),
             Property::always(NEVER_PREFILLED, |model: &Scenario, state: &State| {
                 let at_stake = state.history.degraded.preloaded != Versions::default();
                 !at_stake || !state.history.prefilled && !model.read_at_once(state).prefilled
@@ -105,6 +111,9 @@ impl Scenario {
             if container.may_skip_sync(self.rules) {
                 self.read(state.clone(), who, false, &mut history);
             }
+            if self.has_grace() {
+                self.read_stale(state.clone(), who, &mut history);
+            }
             if self.session {
                 self.read_in_session(state.clone(), who, &mut history);
             }
@@ -130,6 +139,13 @@ impl Scenario {
         self.finish(state, who, history);
     }
 
+    /// A read after a sync that takes what is in its grace.
+    fn read_stale(&self, mut state: State, who: Who, history: &mut History) {
+        state.container(who).script = vec![Request::GetStale];
+        Turn { scenario: self, state: &mut state, who, luck: Luck::Plain }.begin(true);
+        self.finish(state, who, history);
+    }
+
     fn finish(&self, mut state: State, who: Who, history: &mut History) {
         let mut turn = Turn { scenario: self, state: &mut state, who, luck: Luck::Plain };
         while let Some(operation) = &turn.container().operation {
@@ -142,6 +158,7 @@ impl Scenario {
             }
         }
         history.stale |= state.history.stale;
+        history.unasked |= state.history.unasked;
         history.resurrected |= state.history.resurrected;
         history.prefilled |= state.history.prefilled;
         history.lost |= state.history.lost;
@@ -158,7 +175,7 @@ impl Scenario {
             if notes {
                 actions.push(Action::Begin(who, Luck::NotesDue));
             }
-            if *request == Request::Get && container.may_skip_sync(self.rules) {
+            if request.reads() && container.may_skip_sync(self.rules) {
                 actions.push(Action::ReadInWindow(who));
             }
             return;

@@ -120,6 +120,18 @@ pub enum Rule {
     SweepsStrip,
     /// An invalidate without Redis looks again where something has taken the place of what it saw.
     LooksAgain,
+    /// A value in its grace is given to who asks for it, and to nobody else.
+    GraceForWhoAsks,
+    /// A DELETE makes an end of a grace, although nothing is there to others.
+    DeleteEndsGrace,
+    /// So does an invalidate.
+    SweepsEndGrace,
+    /// The end of a life that leaves the grace has the version just above that of the value, and not one of its own time.
+    EndJustAbove,
+    /// It has a version of its own, and not that of the value.
+    EndIsNew,
+    /// An invalidate that leaves the grace closes none that does not.
+    EndPassesNoRemoval,
     /// A container that has not read the journal up to the position of a read syncs for it.
     PositionHonoured,
     /// The position of a mutation is where its record is, and not where it began.

@@ -25,6 +25,8 @@ pub enum SourceOfTruth {
 pub enum Request {
     /// Reads the key.
     Get,
+    /// Reads the key, and takes a value in its grace.
+    GetStale,
     /// Puts a value into every level.
     Put,
     /// Puts a value into L1 and L2 only.
@@ -45,6 +47,8 @@ pub enum Request {
     InvalidateUndoably,
     /// Undoes the first invalidation that can be undone.
     Undo,
+    /// Makes an end of lives in every level, and not of the grace of what is in L3.
+    MakeStale,
 }
 
 impl Request {
@@ -52,13 +56,22 @@ impl Request {
     pub fn invalidates(self) -> bool {
         matches!(
             self,
-            Request::Invalidate | Request::InvalidateAbove | Request::InvalidateAsJob | Request::InvalidateUndoably
+            Request::Invalidate
+                | Request::InvalidateAbove
+                | Request::InvalidateAsJob
+                | Request::InvalidateUndoably
+                | Request::MakeStale
         )
+    }
+
+    /// Whether it is one of the reads.
+    pub fn reads(self) -> bool {
+        matches!(self, Request::Get | Request::GetStale)
     }
 
     /// Whether it changes what there is, and does not only bring it here.
     pub fn changes(self) -> bool {
-        !matches!(self, Request::Get | Request::Fill | Request::Undo)
+        !matches!(self, Request::Get | Request::GetStale | Request::Fill | Request::Undo)
     }
 }
 
@@ -80,6 +93,8 @@ pub struct Scenario {
     pub instead: Option<Option<Content>>,
     /// Whether somebody asks A and sends what they have seen with reads of any container.
     pub session: bool,
+    /// Whether the value that stands at the start has expired, and is in its grace.
+    pub expired: bool,
 }
 
 /// The version that stands at the start.
@@ -97,6 +112,7 @@ impl Scenario {
             warm: true,
             instead: None,
             session: false,
+            expired: false,
         }
     }
 
@@ -142,6 +158,18 @@ impl Scenario {
         self
     }
 
+    /// Starts with a value that has expired.
+    #[must_use]
+    pub fn in_grace(mut self) -> Scenario {
+        self.expired = true;
+        self
+    }
+
+    /// Whether there may be values in their grace.
+    pub fn has_grace(&self) -> bool {
+        self.expired || self.scripts.iter().flatten().any(|request| *request == Request::MakeStale)
+    }
+
     /// Whether anybody fills.
     pub fn fills(&self) -> bool {
         self.scripts.iter().flatten().any(|request| *request == Request::Fill)
@@ -152,13 +180,18 @@ impl Scenario {
         let journal =
             vec![Record { at: GAP, event: Event::Epoch }, Record { at: 3 * GAP, event: Event::Changed(FIRST) }];
         let with_l3 = self.source_of_truth == SourceOfTruth::L3;
-        let copy = Some(SharedCopy { version: FIRST, as_of: GAP, gone: false }).filter(|_| self.warm || !with_l3);
-        let content = self.instead.unwrap_or(Some(Content::Value)).filter(|_| with_l3);
+        let copy = SharedCopy { version: FIRST, as_of: GAP, gone: false, stale: self.expired };
+        let copy = Some(copy).filter(|_| self.warm || !with_l3);
+        let value = if self.expired { Content::Stale } else { Content::Value };
+        let content = self.instead.unwrap_or(Some(value)).filter(|_| with_l3);
         let row = content.map(|content| Row { version: FIRST, content });
         let database = Database { row, ..Database::default() };
         let mut history = History::default();
         if self.instead.is_none() {
-            let outdated = history.put(FIRST, with_l3);
+            let mut outdated = history.put(FIRST, with_l3 && !self.expired);
+            if self.expired {
+                outdated = history.end_below(FIRST + 1, Some(FIRST));
+            }
             history.acknowledge(outdated, false);
         }
         let meta = Some(Meta { identity: 0, epoch: GAP, notes: Some(history.acknowledged), covered: 0, undone: 0 });
@@ -192,7 +225,7 @@ impl Scenario {
         Container {
             script: self.scripts[index].clone(),
             knowledge: Some(knowledge),
-            memory: Some(memory).filter(|_| self.warm),
+            memory: Some(memory).filter(|_| self.warm && !self.expired),
             synced: acknowledged,
             ..Container::default()
         }

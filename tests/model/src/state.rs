@@ -140,6 +140,8 @@ pub struct OpenInvalidation {
     pub version: Version,
     /// Whether L3 is among its levels.
     pub database: bool,
+    /// Whether it leaves the grace.
+    pub ends: bool,
 }
 
 /// The copy in L2.
@@ -151,6 +153,8 @@ pub struct SharedCopy {
     pub as_of: Position,
     /// A tombstone, which only stands where L2 is the source of truth.
     pub gone: bool,
+    /// The value is in its grace.
+    pub stale: bool,
 }
 
 /// DynamoDB.
@@ -182,6 +186,8 @@ pub struct Row {
 pub enum Content {
     /// The value is here.
     Value,
+    /// The same, and its life is over: it is in its grace.
+    Stale,
     /// The value is in L2 only: a marker.
     Elsewhere,
     /// A fill has claimed the row, and its value is not there yet: nothing, to readers.

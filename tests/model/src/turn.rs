@@ -108,8 +108,11 @@ impl Turn<'_> {
         Some(reply)
     }
 
-    /// Fills L1, unless something has happened since the as-of position.
+    /// Fills L1, unless something has happened since the as-of position. It keeps nothing beyond its life.
     pub fn fill(&mut self, version: Version, as_of: Position, read: Floor) {
+        if self.operation().in_grace {
+            return;
+        }
         let (scenario, restarted) = (self.scenario, self.operation().restarted);
         let uncertain = |knowledge: &Knowledge| {
             knowledge.covers(scenario, version, as_of)

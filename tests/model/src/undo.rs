@@ -110,6 +110,7 @@ impl Turn<'_> {
         }
         let outdated = match request {
             Request::InvalidateUndoably if reachable => self.state.land_undoable(version, self.who),
+            Request::MakeStale => self.state.land_end(version),
             _ => self.state.land_removal(version),
         };
         self.operation().outdated = outdated;

@@ -17,7 +17,7 @@ impl Turn<'_> {
         }
         let scan_first = self.scenario.rules.has(Rule::NoteLast) && !self.leaves_note_first();
         match self.operation().request {
-            Request::Get | Request::Patch => self.next(Step::ReadJobs),
+            Request::Get | Request::GetStale | Request::Patch => self.next(Step::ReadJobs),
             Request::Fill | Request::PutAbove | Request::InvalidateAsJob | Request::Undo => self.end(),
             Request::Put | Request::Delete => self.next(Step::ReadHead),
             _ if scan_first => self.next(Step::Scan),

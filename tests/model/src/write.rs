@@ -157,7 +157,7 @@ impl Turn<'_> {
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
         let (request, version, as_of) = (operation.request, operation.version, operation.as_of);
-        let copy = SharedCopy { version, as_of, gone: false };
+        let copy = SharedCopy { version, as_of, gone: false, stale: false };
         let sent = self.redis(|redis| match request {
             Request::Delete => redis.remove_older(version),
             _ => drop(redis.store(copy, None, conditional)),
@@ -172,7 +172,7 @@ impl Turn<'_> {
         let conditional = self.scenario.rules.has(Rule::ConditionalCopy);
         let operation = self.operation();
         let gone = operation.request == Request::Delete;
-        let copy = SharedCopy { version: operation.version, as_of: operation.as_of, gone };
+        let copy = SharedCopy { version: operation.version, as_of: operation.as_of, gone, stale: false };
         let mut stored = false;
         let reply = self.redis(|redis| stored = redis.store(copy, None, conditional));
         if stored {
@@ -199,8 +199,8 @@ impl Turn<'_> {
         let version = self.operation().version;
         let unchanged = self.unchanged(version);
         match (self.operation().request, answered) {
-            (Request::Get, true) => self.promoted(unchanged),
-            (Request::Get, false) => self.answer(Some(version)),
+            (Request::Get | Request::GetStale, true) => self.promoted(unchanged),
+            (Request::Get | Request::GetStale, false) => self.answer(Some(version)),
             (_, true) => self.wrote(unchanged),
             (_, false) => self.redis_went_away(),
         }
@@ -223,7 +223,7 @@ impl Turn<'_> {
         let (request, version, as_of) = (operation.request, operation.version, operation.as_of);
         let undone = self.redis(|redis| redis.undo(version, as_of)).is_some();
         match request {
-            Request::Get => self.answer(Some(version)),
+            Request::Get | Request::GetStale => self.answer(Some(version)),
             Request::Fill if undone => self.finish_write(false),
             _ if undone => self.overtaken(),
             _ => self.redis_went_away(),
@@ -275,6 +275,11 @@ impl Turn<'_> {
         }
         let nothing = content == Content::Gone && self.state.database.row.is_none();
         if nothing && !self.scenario.rules.has(Rule::TombstoneOfNothing) {
+            return true;
+        }
+        let in_grace = self.state.database.row.is_some_and(|row| row.content == Content::Stale);
+        if content == Content::Gone && in_grace && !self.scenario.rules.has(Rule::DeleteEndsGrace) {
+            self.operation().outdated = self.state.land_removal(Version::MAX);
             return true;
         }
         self.state.database.replace(Row { version, content });

@@ -3,6 +3,7 @@
 
 mod check;
 mod fills;
+mod grace;
 mod positions;
 mod protocol;
 mod rules;

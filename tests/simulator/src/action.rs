@@ -89,7 +89,7 @@ impl Actions {
             KEPT => vec![KEPT_TAG],
             _ => (0..KEPT_TAG).filter(|_| rng.bool()).collect(),
         };
-        Put { key, value: self.values, ttl: life(mix, key, rng), tags, levels, loaded: None }
+        Put { key, value: self.values, ttl: life(mix, key, rng), grace: Duration::ZERO, tags, levels, loaded: None }
     }
 }
 

@@ -215,7 +215,7 @@ async fn ask(container: &Container, action: &Action) -> Outcome {
             Ok(done) => Outcome::Acknowledged { degraded: done.degraded, durable: false },
             Err(error) => refused(&error),
         },
-        Action::Undo { .. } => unreachable!("nobody draws one"),
+        Action::GetStale { .. } | Action::MakeStale { .. } | Action::Undo { .. } => unreachable!("nobody draws one"),
         Action::Invalidate { scope, levels: named } => {
             let selector = match scope {
                 Scope::Pattern { text, .. } => Selector::Pattern(Pattern::new(text).expect("it is a pattern")),
@@ -230,6 +230,7 @@ async fn ask(container: &Container, action: &Action) -> Outcome {
                 account: None,
                 dry_run: false,
                 max_affected: None,
+                stale_seconds: None,
                 undo_seconds: None,
             };
             match cache.invalidate(&request).await {
@@ -266,5 +267,6 @@ fn found_by(hit: &Hit) -> Found {
         intact: number.is_some_and(|number| value::text(number) == text),
         level: hit.level.name().to_owned(),
         expires_at_ms: hit.entry.expires_at_ms - ZERO_MS,
+        stale: hit.stale,
     }
 }

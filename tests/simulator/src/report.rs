@@ -66,6 +66,8 @@ fn line(operation: &Operation) -> String {
         }
         Action::Delete { key } => format!("DELETE {}", name(*key)),
         Action::Undo { of, .. } => format!("UNDO of {of:?}"),
+        Action::GetStale { key, .. } => format!("GET {} max-stale", name(*key)),
+        Action::MakeStale { scope } => format!("MAKE STALE {scope}"),
         Action::Invalidate { scope: Scope::Pattern { text, .. }, levels } => format!("INVALIDATE {text} {levels:?}"),
         Action::Invalidate { scope: Scope::Keys(keys), levels } => {
             format!("INVALIDATE {:?} {levels:?}", keys.iter().map(|key| name(*key)).collect::<Vec<_>>())

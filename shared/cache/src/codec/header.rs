@@ -4,7 +4,7 @@
 //! is a new version of the envelope. How a life slides, and for how long the value is kept after it, stand behind them,
 //! where flags of the envelope say so: a release that does not know of one refuses the envelope.
 
-use super::{Attributes, DecodeError, HAS_GRACE, MAX_HEADER_BYTES, Payload, SLIDES, payload};
+use super::{Attributes, DecodeError, HAS_GRACE, MADE_STALE, MAX_HEADER_BYTES, Payload, SLIDES, payload};
 use crate::{
     config::{Algorithm, Format},
     level::Levels,
@@ -44,6 +44,9 @@ pub(super) struct Header {
     /// Written behind that, where another says so.
     #[serde(skip)]
     pub(super) grace_seconds: u32,
+    /// A flag and nothing else.
+    #[serde(skip)]
+    pub(super) made_stale: bool,
 }
 
 /// For how long a value is kept after its life.
@@ -67,13 +70,15 @@ impl Header {
             checksum: payload.checksum(),
             sliding: attributes.sliding,
             grace_seconds: attributes.grace_seconds,
+            made_stale: attributes.made_stale,
         }
     }
 
-    /// What the envelope says is written behind it.
+    /// What the envelope says is written behind it, and what it says of the value by that alone.
     pub(super) fn flags(&self) -> u8 {
-        let slides = if self.sliding.is_some() { SLIDES } else { 0 };
-        slides | if self.grace_seconds > 0 { HAS_GRACE } else { 0 }
+        let flags =
+            [(self.sliding.is_some(), SLIDES), (self.grace_seconds > 0, HAS_GRACE), (self.made_stale, MADE_STALE)];
+        flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum()
     }
 
     pub(super) fn size_hint(&self) -> usize {
@@ -97,9 +102,10 @@ impl Header {
         };
         let (header, sliding, grace) = read.ok_or(DecodeError::Header)?;
         let grace_seconds = grace.map_or(0, |grace| grace.grace_seconds);
-        // None is not written down.
-        let is_said = grace.is_some() == (grace_seconds > 0);
-        if is_said { Ok(Header { sliding, grace_seconds, ..header }) } else { Err(DecodeError::Header) }
+        let made_stale = flags & MADE_STALE != 0;
+        // None is not written down, nor has one begun that there is not.
+        let is_said = grace.is_some() == (grace_seconds > 0) && (!made_stale || grace.is_some());
+        if is_said { Ok(Header { sliding, grace_seconds, made_stale, ..header }) } else { Err(DecodeError::Header) }
     }
 
     /// Reads the text of the payload this header describes, which begins at `start`.
@@ -128,6 +134,7 @@ impl Header {
             ttl_seconds: self.ttl_seconds,
             sliding: self.sliding,
             grace_seconds: self.grace_seconds,
+            made_stale: self.made_stale,
             tags: self.tags,
             levels: Levels::from_bits(self.levels),
         }

@@ -19,6 +19,7 @@ fn attributes() -> Attributes {
         ttl_seconds: 3600,
         sliding: None,
         grace_seconds: 0,
+        made_stale: false,
         tags: vec!["customer".into(), "aktiv ✓".into()],
         levels: Levels::ALL,
     }
@@ -68,6 +69,26 @@ fn another_version_is_all_that_changes() {
 }
 
 #[test]
+fn what_is_made_stale_has_expired_whatever_the_time() {
+    let payload = Payload::new(compressible(), &config(Algorithm::Zstd), true);
+    let later = Version::at(1_700_000_999_000_000, 8);
+    for format in [Format::Bincode, Format::Json] {
+        let (before, envelope) = encode(&payload, Attributes { grace_seconds: 600, ..attributes() }, format);
+        let at =
+            |kept_until_ms| decode(&made_stale(&envelope, later, (1_700_000_060_000, kept_until_ms)).unwrap(), MAX);
+        let stale = at(1_700_000_360_000).unwrap();
+        assert_eq!((stale.expires_at_ms, stale.grace_seconds, stale.version), (1_700_000_060_000, 300, later));
+        assert!(stale.made_stale && stale.is_expired(i64::MIN) && !before.is_expired(1_700_000_100_000));
+        assert_eq!(before.grace_seconds, 600);
+        assert_eq!((stale.text, stale.tags, stale.ttl_seconds), (before.text, before.tags, before.ttl_seconds));
+        // Its life was over by then: that end stays.
+        let (_, ended) = encode(&payload, Attributes { grace_seconds: 600, ..attributes() }, format);
+        let ended = decode(&made_stale(&ended, later, (i64::MAX, 1_700_003_700_000)).unwrap(), MAX).unwrap();
+        assert_eq!((ended.expires_at_ms, ended.grace_seconds), (1_700_003_600_000, 100));
+    }
+}
+
+#[test]
 fn how_a_life_slides_and_its_grace_are_said_where_they_are() {
     let payload = Payload::new(compressible(), &config(Algorithm::Lz4), true);
     let sliding = Some(Sliding { idle_seconds: 60, latest_ms: 1_700_003_600_000 });
@@ -93,7 +114,8 @@ fn how_a_life_slides_and_its_grace_are_said_where_they_are() {
         };
         assert!(matches!(with_flags(&ordinary, flags), Err(DecodeError::Header)), "it says nothing of that");
         assert!(matches!(with_flags(&longer, 0), Err(DecodeError::Header)), "it says more");
-        assert!(matches!(with_flags(&ordinary, 4), Err(DecodeError::UnknownFlags(4))));
+        assert!(matches!(with_flags(&ordinary, MADE_STALE), Err(DecodeError::Header)), "none has begun");
+        assert!(matches!(with_flags(&ordinary, 8), Err(DecodeError::UnknownFlags(8))));
     }
 }
 
@@ -206,7 +228,7 @@ prop_compose! {
         expires_at_ms in any::<i64>(),
         ttl_seconds in any::<u32>(),
         sliding in prop::option::of((any::<u32>(), any::<i64>())),
-        grace_seconds in prop_oneof![Just(0), any::<u32>()],
+        (grace_seconds, made_stale) in prop_oneof![Just((0, false)), (1u32.., any::<bool>())],
         tags in prop::collection::vec(".{1,32}", 0..=crate::MAX_TAGS),
         levels in 0u8..8,
     ) -> Attributes {
@@ -217,6 +239,7 @@ prop_compose! {
             ttl_seconds,
             sliding: sliding.map(|(idle_seconds, latest_ms)| Sliding { idle_seconds, latest_ms }),
             grace_seconds,
+            made_stale,
             tags: tags.into_iter().map(Arc::from).collect(),
             levels: Levels::from_bits(levels),
         }

@@ -41,7 +41,7 @@ fn copy(version: u64, as_of: u64) -> FreshnessProof {
 fn invalidation(ms: u64, pattern: &str, version: u64, levels: Levels) -> Arc<Invalidation> {
     let pattern = Pattern::new(pattern).expect("a test's pattern is valid");
     let selector = Selector::Pattern(pattern);
-    Arc::new(Invalidation { at: at(ms), version: Version(version), selector, levels, undo: None })
+    Arc::new(Invalidation { at: at(ms), version: Version(version), selector, levels, undo: None, stale_seconds: None })
 }
 
 /// A container that has read the journal from its epoch on.

@@ -86,6 +86,14 @@ impl Which {
         }
     }
 
+    /// The same, where that version was seen.
+    pub(crate) const fn seen_as(self, seen: Version) -> Which {
+        match self {
+            Which::Below(below) | Which::SeenBelow(below, _) => Which::SeenBelow(below, seen),
+            Which::Seen(_) => Which::Seen(seen),
+        }
+    }
+
     /// The version that was seen.
     pub(super) const fn seen(self) -> Option<Version> {
         match self {

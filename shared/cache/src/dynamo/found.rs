@@ -21,6 +21,8 @@ pub(crate) struct FoundRow {
     pub kind: RowKind,
     /// Milliseconds since the Unix epoch; 0 of a tombstone.
     pub expires_at_ms: i64,
+    /// When an invalidation made an end of its life, and left the grace.
+    pub ended_at_ms: Option<i64>,
     /// When its grace is over.
     pub kept_until_ms: i64,
     pub tags: Vec<Arc<str>>,
@@ -41,6 +43,7 @@ impl Store {
             version: head.version,
             kind: head.row_kind,
             expires_at_ms: if is_gone { 0 } else { head.expires_at_ms },
+            ended_at_ms: head.ended_at_ms.filter(|_| !is_gone),
             kept_until_ms: if is_gone { 0 } else { head.kept_until_ms },
             tags: tags.into_iter().map(Arc::from).collect(),
             levels: if is_gone { Levels::NONE } else { head.levels },

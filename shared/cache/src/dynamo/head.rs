@@ -2,6 +2,7 @@
 
 use super::{
     Item,
+    ends::ENDED_AT,
     floors::Floors,
     kept::{BORN, PARTS},
     number_of,
@@ -37,6 +38,8 @@ pub(crate) struct Head {
     pub(super) expires_at_ms: i64,
     /// When its grace is over; the same where it has none.
     pub(super) kept_until_ms: i64,
+    /// When an invalidation made an end of the value's life; its row says that it expired at the beginning of time.
+    pub(super) ended_at_ms: Option<i64>,
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
@@ -59,6 +62,11 @@ impl Head {
     /// Whether the row holds a value that is live at `now_ms`.
     pub(crate) fn is_live(self, now_ms: i64) -> bool {
         self.kind == Kind::Value && !self.is_expired(now_ms)
+    }
+
+    /// Whether it is kept beyond its life.
+    pub(super) fn has_grace(self) -> bool {
+        self.kind == Kind::Value && self.kept_until_ms > self.expires_at_ms
     }
 
     /// The value that the row holds, live or not.
@@ -107,6 +115,7 @@ impl Head {
             kind,
             row_kind: RowKind::of_row(kind, item),
             expires_at_ms,
+            ended_at_ms: number_of(item, ENDED_AT),
             kept_until_ms: number_of(item, "kept_until").unwrap_or(expires_at_ms),
             bytes: number_of(item, "bytes").unwrap_or_default(),
             chunks: number_of(item, "chunks").unwrap_or_default(),
@@ -116,11 +125,13 @@ impl Head {
 
     /// An envelope that the row holds, as one of its version: what was brought back still says which one it had.
     pub(super) fn sealed(self, envelope: Bytes) -> Bytes {
-        if self.parts == self.version {
-            return envelope;
-        }
+        let sealed = match self.ended_at_ms {
+            Some(ended_at_ms) => codec::made_stale(&envelope, self.version, (ended_at_ms, self.kept_until_ms)),
+            None if self.parts == self.version => return envelope,
+            None => codec::with_version(&envelope, self.version),
+        };
         // What cannot be read is for its reader to find.
-        codec::with_version(&envelope, self.version).unwrap_or(envelope)
+        sealed.unwrap_or(envelope)
     }
 
     pub(super) fn row(self, envelope: Option<Bytes>, owner: Option<Arc<str>>) -> Row {

@@ -43,6 +43,8 @@ pub(crate) struct Live {
     pub version: Version,
     /// Its tags, where they were read.
     pub tags: Vec<Arc<str>>,
+    /// Whether it has a grace.
+    pub has_grace: bool,
 }
 
 /// What went with a row that was removed.
@@ -67,6 +69,8 @@ pub(crate) struct Match {
     pub live: bool,
     /// Whether it is a tombstone.
     pub gone: bool,
+    /// Whether its value may have a grace; an index row does not know, and says yes.
+    pub has_grace: bool,
     /// Of one that keeps a value, the version of that.
     pub born: Option<Version>,
 }
@@ -77,7 +81,11 @@ impl Store {
         let query = self
             .rows_of(search)
             .await?
-            .projection_expression(if search.tags { "sk, #v, #k, #x, born, tags" } else { "sk, #v, #k, #x, born" })
+            .projection_expression(if search.tags {
+                "sk, #v, #k, #x, kept_until, born, tags"
+            } else {
+                "sk, #v, #k, #x, kept_until, born"
+            })
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
@@ -146,7 +154,7 @@ impl Store {
                     None => return Ok(Removed::default()),
                 },
                 Buried::Before => {
-                    let live = Live { version: doomed.version.of_tombstone(), tags: Vec::new() };
+                    let live = Live { version: doomed.version.of_tombstone(), tags: Vec::new(), has_grace: false };
                     let is_kept = doomed.way == Way::Keep;
                     return Ok(Removed { live: Some(live), is_kept, was_elsewhere: false });
                 }
@@ -172,7 +180,11 @@ impl Store {
     fn live_in(&self, item: &Item) -> Option<Live> {
         let head = self.head_of(item);
         let tags = || tags_of(item).into_iter().map(Arc::from).collect();
-        head.is_live(self.clock.now_ms()).then(|| Live { version: head.version, tags: tags() })
+        head.is_live(self.clock.now_ms()).then(|| Live {
+            version: head.version,
+            tags: tags(),
+            has_grace: head.has_grace(),
+        })
     }
 
     /// Drops the chunks and index rows of a row that is gone; returns what it held.
@@ -190,7 +202,7 @@ impl Store {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
         let gone = version < self.floors().l3;
-        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone, born: None })
+        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone, has_grace: true, born: None })
     }
 
     fn row(&self, item: &Item, now_ms: i64) -> Option<Match> {
@@ -201,6 +213,7 @@ impl Store {
             tags: tags_of(item).into_iter().map(Arc::from).collect(),
             live: head.is_live(now_ms),
             gone: head.kind == Kind::Gone,
+            has_grace: head.has_grace(),
             born: head.born,
         })
     }

@@ -4,7 +4,7 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `kept_until` where it has a grace, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim`; for a tombstone that keeps its value `born`, the version of that, and `parts`, after which chunks and index rows are named, also once it is back |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `kept_until` where it has a grace, `ended_at` where an invalidation made it stale, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim`; for a tombstone that keeps its value `born`, the version of that, and `parts`, after which chunks and index rows are named, also once it is back |
 //! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
 //! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
 //! | `deployment` | `-` | which deployment the table belongs to: its control table and the `key_prefix` of its Redis keys |
@@ -49,6 +49,7 @@ mod control;
 mod deployment;
 mod document;
 mod doomed;
+mod ends;
 mod error;
 mod floors;
 mod found;
@@ -87,6 +88,7 @@ pub(crate) use claims::Claim;
 pub(crate) use client::Store;
 pub(crate) use deployment::Identity;
 pub(crate) use doomed::{Doomed, Way, Which};
+pub(crate) use ends::Ended;
 pub(crate) use error::L3Error;
 pub(crate) use floors::Floors;
 pub(crate) use found::FoundRow;

@@ -87,6 +87,8 @@ pub(crate) struct Row {
     pub version: Version,
     pub says: Says,
     pub expires_at_ms: i64,
+    /// When an invalidation made an end of its life, and left the grace.
+    pub ended_at_ms: Option<i64>,
     /// When its grace is over.
     pub kept_until_ms: i64,
     pub tags: Vec<Arc<str>>,

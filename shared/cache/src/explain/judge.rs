@@ -64,7 +64,7 @@ impl Facts<'_> {
         }
         match row.says {
             Says::Gone => Newest::Gone { version, culprit: self.past.left(row.version, self.key) },
-            _ if self.now_ms >= row.expires_at_ms => gone(version, Reason::Expired),
+            _ if self.now_ms >= row.expires_at_ms => Newest::Gone { version, culprit: self.ended(row) },
             Says::Value => match self.hidden(row, Level::L3) {
                 Some(culprit) => Newest::Gone { version, culprit },
                 None => Newest::Live { version: row.version, level: Level::L3, levels: row.levels },
@@ -173,6 +173,14 @@ impl Facts<'_> {
         (expires_at_ms..kept_until_ms).contains(&self.now_ms).then_some(kept_until_ms)
     }
 
+    /// Why the life of a row's value is over.
+    fn ended(&self, row: &Row) -> Culprit {
+        match row.ended_at_ms {
+            Some(ended_ms) => self.past.made_stale(self.key, &row.tags, ended_ms),
+            None => (Reason::Expired, None),
+        }
+    }
+
     /// What hides a row whose value is kept in `level`.
     fn hidden(&self, row: &Row, level: Level) -> Option<Culprit> {
         let open = self.past.masks(level, self.key, &row.tags, row.version);
@@ -193,8 +201,8 @@ impl Facts<'_> {
         }
         match newest {
             Newest::Live { level, .. } => hit(*level),
-            Newest::Gone { culprit: (Reason::Expired, _), .. } if self.in_grace_until_ms().is_some() => {
-                because(Verdict::Stale, Prediction::Absent, (Reason::Expired, None))
+            Newest::Gone { culprit, .. } if self.in_grace_until_ms().is_some() => {
+                because(Verdict::Stale, Prediction::Absent, culprit.clone())
             }
             Newest::Gone { culprit, .. } => because(Verdict::Miss, Prediction::Absent, culprit.clone()),
             Newest::NotKnown => self.without_source_of_truth(),

@@ -131,6 +131,19 @@ impl Past {
         }
     }
 
+    /// What has ended a life at `ended_ms`, of a value that an invalidation has left in its grace: that, or its time to live
+    /// was over when the invalidation came.
+    pub(super) fn made_stale(&self, key: &Key, tags: &[Arc<str>], ended_ms: i64) -> Culprit {
+        let all = self.invalidations.iter().chain(&self.open);
+        let touching = all.filter(|swept| swept.invalidation.selector.touches(key.as_str(), tags));
+        let ends = touching.filter_map(|swept| Some((swept, swept.invalidation.end()?.at_ms)));
+        match ends.filter(|(_, at_ms)| *at_ms >= ended_ms).min_by_key(|(_, at_ms)| *at_ms) {
+            Some((swept, at_ms)) if at_ms == ended_ms => swept.culprit(),
+            Some(_) => (Reason::Expired, None),
+            None => (Reason::Unknown, None),
+        }
+    }
+
     /// What has taken away, after `since` and before `until_ms` of Redis time, a value of which neither tags nor expiry are
     /// known any more: what certainly meant it; else whatever may have, if that is one alone.
     pub(super) fn possible_culprit(&self, key: &Key, since: Position, until_ms: u64) -> Option<Culprit> {

@@ -49,7 +49,8 @@ fn changed(kind: &str, ms_ago: u64) -> Option<Changed> {
 }
 
 fn swept(selector: Selector, ms_ago: u64, levels: Levels) -> Vec<Swept> {
-    let invalidation = Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels, undo: None };
+    let invalidation =
+        Invalidation { at: at(ms_ago), version: version(ms_ago), selector, levels, undo: None, stale_seconds: None };
     vec![Swept { invalidation, mutation: mutation("invalidate", ms_ago) }]
 }
 
@@ -85,6 +86,7 @@ fn row(says: Says, ms_ago: u64) -> Row {
         version: version(ms_ago),
         says,
         expires_at_ms: LATER,
+        ended_at_ms: None,
         kept_until_ms: LATER,
         tags: tags(),
         levels: Levels::ALL,
@@ -164,6 +166,36 @@ fn every_reason_has_its_case() {
     while_redis_decides();
     let seen = SEEN.with_borrow(Clone::clone);
     assert_eq!(seen, Reason::ALL.iter().map(|reason| reason.name()).collect(), "each reason is tested");
+}
+
+#[test]
+fn what_was_made_stale_says_by_what() {
+    let ended_ms = NOW - 900;
+    let made_stale = |expires_at_ms: i64| {
+        let mut facts = put(5000);
+        facts.l2 = Asked::Said(None);
+        let ended_at_ms = Some(ended_ms.min(expires_at_ms));
+        facts.l3 = said(Row { expires_at_ms: ended_ms, ended_at_ms, ..row(Says::Value, 4999) });
+        facts
+    };
+    let by = |selector, stale_seconds| {
+        let mut swept = swept(selector, 900, Levels::ALL);
+        swept[0].invalidation.stale_seconds = stale_seconds;
+        swept
+    };
+    let expect_stale = |facts: &Facts<'_>, reason| expect(facts, Verdict::Stale, Prediction::Absent, Some(reason));
+    let mut facts = made_stale(LATER);
+    facts.past.invalidations = by(by_tag(), Some(60));
+    assert_eq!(expect_stale(&facts, Reason::InvalidatedByTag).cause.unwrap().position, at(900));
+    assert_eq!(explain(&facts).stale_until_ms, Some(LATER));
+    facts.past.invalidations = by(by_key(), None);
+    expect_stale(&facts, Reason::Unknown);
+    // Its time to live was over by then.
+    let mut facts = made_stale(ended_ms - 1);
+    facts.past.invalidations = by(by_key(), Some(60));
+    expect_stale(&facts, Reason::Expired);
+    facts.now_ms = LATER;
+    expect_miss(&facts, Reason::Expired);
 }
 
 fn what_is_there_is_found() {

@@ -32,6 +32,7 @@ fn entry(bytes: usize, version: u64) -> Arc<Entry> {
         ttl_seconds: 10,
         sliding: None,
         grace_seconds: 0,
+        made_stale: false,
         tags: ["tag".into()].into(),
         levels: Levels::ALL,
         version: Version(version),

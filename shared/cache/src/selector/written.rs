@@ -2,6 +2,7 @@
 
 use super::{Keys, Selector};
 use crate::{
+    grace::End,
     key::Key,
     level::{Level, Levels},
     limits::name,
@@ -25,6 +26,8 @@ pub(crate) struct Invalidation {
     pub levels: Levels,
     /// How it can be undone.
     pub undo: Option<Undoable>,
+    /// It makes stale what has a grace, for so many seconds at most, and removes the rest.
+    pub stale_seconds: Option<u32>,
 }
 
 /// That an invalidation can be undone: the values that it removes are kept.
@@ -51,13 +54,25 @@ impl Invalidation {
     pub(crate) fn is_passed_by(&self, done: &Invalidation) -> bool {
         self.version < done.version
             && self.levels.and(done.levels) == self.levels
+            // One that makes stale leaves what another is to remove.
+            && (done.stale_seconds.is_none() || self.stale_seconds.is_some_and(|own| done.stale_seconds <= Some(own)))
             && self.selector.is_within(&done.selector)
+    }
+
+    /// How it ends lives, where it makes stale.
+    pub(crate) fn end(&self) -> Option<End> {
+        end(self.version, self.stale_seconds)
     }
 
     /// The same as it is written down; who began it, and why, stands in its record only.
     pub(crate) fn written(&self) -> WrittenInvalidation {
         let undo = self.undo.clone();
-        WrittenInvalidation { undo, ..WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None) }
+        let stale_seconds = self.stale_seconds;
+        WrittenInvalidation {
+            undo,
+            stale_seconds,
+            ..WrittenInvalidation::new(self.version, &self.selector, self.levels, None, None)
+        }
     }
 }
 
@@ -85,6 +100,15 @@ pub(crate) struct WrittenInvalidation {
     /// Releases that know nothing of it keep no values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undoable>,
+    /// Releases that know nothing of it remove all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_seconds: Option<u32>,
+}
+
+/// How an invalidation of that version ends lives that makes stale for so long at most.
+fn end(version: Version, stale_seconds: Option<u32>) -> Option<End> {
+    let at_ms = i64::try_from(version.micros() / 1000).unwrap_or(i64::MAX);
+    Some(End { at_ms, until_ms: at_ms.saturating_add(i64::from(stale_seconds?) * 1000) })
 }
 
 impl WrittenInvalidation {
@@ -115,6 +139,7 @@ impl WrittenInvalidation {
             by,
             of: None,
             undo: None,
+            stale_seconds: None,
         }
     }
 
@@ -133,6 +158,11 @@ impl WrittenInvalidation {
         Levels::from_bits(self.levels)
     }
 
+    /// How it ends lives, where it makes stale.
+    pub(crate) fn end(&self) -> Option<End> {
+        end(self.version, self.stale_seconds)
+    }
+
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }
@@ -144,14 +174,14 @@ impl WrittenInvalidation {
 
     /// The invalidation whose record stands at `id`.
     pub(crate) fn recorded_at(self, id: Position) -> Option<Invalidation> {
-        let WrittenInvalidation { version, levels, pattern, tags, within, select, undo, .. } = self;
+        let WrittenInvalidation { version, levels, pattern, tags, within, select, undo, stale_seconds, .. } = self;
         let selector = match (pattern, tags, select) {
             (Some(pattern), None, None) => Selector::Pattern(Pattern::new(&pattern).ok()?),
             (None, Some(any), None) => Selector::Tags { any, within },
             (None, None, Some(select)) => select.selector()?,
             _ => return None,
         };
-        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels), undo })
+        Some(Invalidation { at: id, version, selector, levels: Levels::from_bits(levels), undo, stale_seconds })
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn source(version: Version, as_of: AsOf, read_at_ms: Option<i64>) -> 
         ttl_seconds: 7200,
         sliding: None,
         grace_seconds: 0,
+        made_stale: false,
         tags: Tags::default(),
         levels: Levels::ALL,
         version,
@@ -99,8 +100,14 @@ fn an_invalidation_takes_what_it_means_and_nothing_else() {
     cache.view().fill(&other, as_of, &source(Version(1), as_of, None)).expect("nothing speaks against it");
     let swept = |seq: u64, pattern: &str| {
         let selector = Selector::Pattern(Pattern::new(pattern).expect("a test's pattern is valid"));
-        let invalidation =
-            Invalidation { at: at(seq), version: Version(seq), selector, levels: Levels::ALL, undo: None };
+        let invalidation = Invalidation {
+            at: at(seq),
+            version: Version(seq),
+            selector,
+            levels: Levels::ALL,
+            undo: None,
+            stale_seconds: None,
+        };
         Record { at: at(seq), event: Event::Invalidated(Arc::new(invalidation)) }
     };
     let missing = (2..102).map(|seq| swept(seq, &format!("*{seq}*")));

@@ -1,11 +1,13 @@
 //! `strata get`
 
 use crate::{
+    duration::duration,
     exit::{Exit, Failure},
     output::{bytes, count},
     session::Session,
 };
 use clap::Args;
+use std::time::Duration;
 use strata_client::Metadata;
 
 /// Print a value; exit code 3 when there is none
@@ -15,6 +17,9 @@ pub struct Get {
     /// No value older than the one in force, at the cost of a round trip to Redis
     #[arg(long)]
     fresh: bool,
+    /// Also what has expired, so long ago at most, such as 1h, while its grace lasts
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    max_stale: Option<Duration>,
     /// Say what is known of the entry as well, on standard error
     #[arg(long, short)]
     metadata: bool,
@@ -22,8 +27,14 @@ pub struct Get {
 
 impl Get {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
-        let get = session.client.get(&self.key);
-        let found = if self.fresh { get.fresh().await? } else { get.await? };
+        let mut get = session.client.get(&self.key);
+        if self.fresh {
+            get = get.fresh();
+        }
+        if let Some(time) = self.max_stale {
+            get = get.max_stale(time);
+        }
+        let found = get.await?;
         let Some(entry) = found else {
             return Err(Failure::new(Exit::NotFound, format!("there is no entry `{}`", self.key)));
         };
@@ -40,13 +51,15 @@ impl Get {
 
 fn describe(metadata: &Metadata) -> String {
     format!(
-        "from {}; {}; stored {}, expires {} (ttl {} s{}); {} reads",
+        "from {}; {}; stored {}, {} {} (ttl {} s{}{}); {} reads",
         metadata.level,
         bytes(metadata.size_bytes),
         metadata.created_at,
+        if metadata.stale { "expired" } else { "expires" },
         metadata.expires_at,
         count(metadata.ttl_seconds),
         metadata.idle_seconds.map(|idle| format!(", idle {} s", count(idle))).unwrap_or_default(),
+        metadata.grace_seconds.map(|grace| format!(", grace {} s", count(grace))).unwrap_or_default(),
         count(metadata.access_count),
     )
 }

@@ -48,6 +48,12 @@ pub struct Invalidate {
     /// By default as the API's configuration says.
     #[arg(long, value_name = "SECONDS")]
     undo_seconds: Option<u64>,
+    /// Only end the life of what has a grace, and remove the rest
+    #[arg(long, conflicts_with_all = ["levels", "undo_seconds"])]
+    stale: bool,
+    /// With --stale, for so many seconds at most may what is left be served
+    #[arg(long, value_name = "SECONDS", requires = "stale")]
+    deadline_seconds: Option<u64>,
     /// Why, for the journal
     #[arg(long)]
     reason: Option<String>,
@@ -66,10 +72,15 @@ impl Invalidate {
             }
             let would = self.request(session).dry_run().await?;
             describe(session, &would);
-            if would.invalidated_count == 0 {
+            if met(&would) == 0 {
                 return Ok(());
             }
-            let question = format!("Remove {}?", entries(would.invalidated_count));
+            let question = match would.stale_count {
+                None => format!("Remove {}?", entries(would.invalidated_count)),
+                Some(stale) => {
+                    format!("Make {} stale and remove {}?", entries(stale), entries(would.invalidated_count))
+                }
+            };
             if !prompt::confirmed(&question)? {
                 return Err(Failure::new(Exit::Failed, "nothing was removed"));
             }
@@ -78,7 +89,10 @@ impl Invalidate {
         if output.json {
             return output.json(&done);
         }
-        output.note(&format!("removed {}", entries(done.invalidated_count)));
+        output.note(&match done.stale_count {
+            None => format!("removed {}", entries(done.invalidated_count)),
+            Some(stale) => format!("made {} stale, removed {}", entries(stale), entries(done.invalidated_count)),
+        });
         if let (Some(Reclaim::InProgress), Some(job)) = (done.reclaim, &done.job_id) {
             output.note(&format!("the rest is hidden already and removed by a job: strata jobs {job} --watch"));
         }
@@ -112,7 +126,11 @@ impl Invalidate {
         if let Some(seconds) = self.undo_seconds {
             request = request.undo_within(Duration::from_secs(seconds));
         }
-        request
+        match (self.stale, self.deadline_seconds) {
+            (false, _) => request,
+            (true, None) => request.make_stale(),
+            (true, Some(seconds)) => request.make_stale_within(Duration::from_secs(seconds)),
+        }
     }
 }
 
@@ -146,10 +164,18 @@ fn describe(session: &Session, would: &Invalidated) {
 
 fn heading(would: &Invalidated) -> String {
     let sample = would.sample_keys.as_ref().map_or(0, Vec::len) as u64;
-    let matched = entries(would.invalidated_count);
+    let removed = format!("{} would be removed", entries(would.invalidated_count));
+    let done = match would.stale_count {
+        None => removed,
+        Some(stale) => format!("{} would become stale, {removed}", entries(stale)),
+    };
     match sample {
-        0 => format!("{matched} would be removed"),
-        all if all == would.invalidated_count => format!("{matched} would be removed:"),
-        some => format!("{matched} would be removed, {some} of them:"),
+        0 => done,
+        all if all == met(would) => format!("{done}:"),
+        some => format!("{done}, {some} of them:"),
     }
+}
+
+fn met(would: &Invalidated) -> u64 {
+    would.invalidated_count + would.stale_count.unwrap_or_default()
 }

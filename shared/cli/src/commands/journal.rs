@@ -98,7 +98,8 @@ pub fn line(mutation: &Mutation) -> String {
         }
         _ => mutation.keys.as_ref().map_or_else(|| "-".to_owned(), |keys| format!("keys {}", keys.join(", "))),
     };
-    let mut line = format!("{}  {:<10}  {what}", mutation.at, mutation.kind);
+    let kind = if mutation.mode.is_some() { "make stale" } else { &mutation.kind };
+    let mut line = format!("{}  {kind:<10}  {what}", mutation.at);
     if let Some(tags) = &mutation.except_tags {
         line += &format!("  but for tags {}", tags.join(", "));
     }

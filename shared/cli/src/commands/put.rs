@@ -29,6 +29,9 @@ pub struct Put {
     /// End it sooner when nobody reads it for so long
     #[arg(long, value_parser = duration)]
     idle: Option<Duration>,
+    /// Keep it for so long after it has expired, for who takes that (`get --max-stale`)
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    grace: Option<Duration>,
     /// A tag, for invalidations; may be repeated
     #[arg(long = "tag", short, value_name = "TAG")]
     tags: Vec<String>,
@@ -76,6 +79,9 @@ impl Put {
         }
         if let Some(idle) = self.idle {
             put = put.idle(idle);
+        }
+        if let Some(grace) = self.grace {
+            put = put.grace(grace);
         }
         if self.no_compression {
             put = put.compression(false);

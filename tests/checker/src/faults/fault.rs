@@ -76,13 +76,15 @@ pub enum Fault {
     PatchesSlow,
     /// Invalidations are undone while others make an end of what they have removed, and L3 is slow.
     UndosRaced,
+    /// Lives are ended while others make an end of the values as well, and L3 is slow.
+    LivesEnded,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 36] = [
+    pub const ALL: [Fault; 37] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -118,6 +120,7 @@ impl Fault {
         Fault::FillsSlow,
         Fault::PatchesSlow,
         Fault::UndosRaced,
+        Fault::LivesEnded,
         Fault::InvalidationsSlow,
     ];
 
@@ -151,6 +154,7 @@ impl Fault {
                 | Fault::FillsSlow
                 | Fault::PatchesSlow
                 | Fault::UndosRaced
+                | Fault::LivesEnded
                 | Fault::InvalidationsSlow
         )
     }
@@ -181,6 +185,7 @@ impl Fault {
                     | Fault::FillsSlow
                     | Fault::PatchesSlow
                     | Fault::UndosRaced
+                    | Fault::LivesEnded
                     | Fault::InvalidationsSlow
             )
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::key::KeyHistory;
 use super::times::bound;
 use super::{Rule, Violation};
-use crate::history::{Action, Found, Operation, Outcome};
+use crate::history::{Found, Operation, Outcome};
 
 /// A read at a time when nothing is under way, and everybody must know of all that was.
 #[derive(Clone, Copy)]
@@ -43,12 +43,13 @@ impl KeyHistory<'_> {
     /// The number of mutations before a read, when all of them are certain to be seen by it and there are no others.
     fn settled(&self, place: usize) -> Option<(usize, Settled)> {
         let read = &self.history.operations[place];
-        let Action::Get { key, no_cache } = read.action else { return None };
+        let (key, no_cache) = read.read()?;
         if key != self.key {
             return None;
         }
         let put = match &read.outcome {
-            Outcome::Found(Found { value: Some(value), .. }) => Some(*self.puts.get(value)?),
+            // What is in its grace is there to some readers and not to others.
+            Outcome::Found(Found { value: Some(value), stale: false, .. }) => Some(*self.puts.get(value)?),
             Outcome::Absent => None,
             _ => return None,
         };

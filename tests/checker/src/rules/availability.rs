@@ -69,7 +69,7 @@ fn keys_put_elsewhere(history: &History) -> HashSet<KeyId> {
 /// Whether L3 alone can answer.
 fn answerable(operation: &Operation, elsewhere: &HashSet<KeyId>) -> bool {
     let of = match &operation.action {
-        Action::Get { key, .. } => Some(key),
+        Action::Get { key, .. } | Action::GetStale { key, .. } => Some(key),
         Action::Patch(patch) => Some(&patch.key),
         _ => None,
     };
@@ -79,10 +79,10 @@ fn answerable(operation: &Operation, elsewhere: &HashSet<KeyId>) -> bool {
 /// A key that the operation means; the first of the run where it is not known.
 fn key_of(operation: &Operation) -> KeyId {
     match &operation.action {
-        Action::Get { key, .. } | Action::Delete { key } => *key,
+        Action::Get { key, .. } | Action::GetStale { key, .. } | Action::Delete { key } => *key,
         Action::Put(put) => put.key,
         Action::Patch(patch) => patch.key,
-        Action::Invalidate { scope, .. } | Action::Undo { scope, .. } => match scope {
+        Action::Invalidate { scope, .. } | Action::MakeStale { scope } | Action::Undo { scope, .. } => match scope {
             Scope::Pattern { keys, .. } | Scope::Keys(keys) => keys.first().copied().unwrap_or_default(),
             Scope::Tag(_) => 0,
         },

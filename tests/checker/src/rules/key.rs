@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::times::{bound, has_expired};
+use super::times::{bound, has_expired, is_in_grace};
 use super::{OPERATION_LIFE, Rule, Violation};
 use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put, Scope};
 
@@ -49,7 +49,7 @@ impl<'a> KeyHistory<'a> {
                 self.puts.insert(put.value, place);
                 true
             }
-            Action::Get { key, .. } => *key == self.key,
+            Action::Get { key, .. } | Action::GetStale { key, .. } => *key == self.key,
             Action::Patch(patch) => patch.key == self.key,
             _ => false,
         };
@@ -68,7 +68,7 @@ impl<'a> KeyHistory<'a> {
     }
 
     fn judge(&self, place: usize, read: &Operation) -> Option<Violation> {
-        let Action::Get { key, no_cache } = read.action else { return None };
+        let (key, no_cache) = read.read()?;
         if key != self.key {
             return None;
         }
@@ -90,13 +90,22 @@ impl<'a> KeyHistory<'a> {
         if !found.intact || matches!(stored.outcome, Outcome::Refused(_)) {
             return wrong(Rule::Altered, put, None, false);
         }
-        if has_expired(read, found, self.latest_end(at)) {
+        let takes_stale = matches!(read.action, Action::GetStale { .. });
+        let is_over = match found.stale {
+            true => !takes_stale || !is_in_grace(read, found, self.latest_end(at), details.grace),
+            false => has_expired(read, found, self.latest_end(at)),
+        };
+        if is_over {
             return wrong(Rule::Expired, put, None, false);
         }
-        if let Some(patch) = self.unseen_patch(at, read, no_cache, found) {
+        if let Some(patch) = self.unseen_patch(at, read, no_cache, found).filter(|_| !found.stale) {
             return wrong(Rule::Stale, put, Some(patch), self.may_be_left_over(patch));
         }
-        let ignored: Vec<usize> = self.ignored(at, details, read, no_cache).collect();
+        // What has a grace stays in that, where L3 has it.
+        let may_stay = found.stale && !details.grace.is_zero() && details.names_l3();
+        let is_heeded =
+            |place: &usize| may_stay && matches!(self.history.operations[*place].action, Action::MakeStale { .. });
+        let ignored: Vec<usize> = self.ignored(at, details, read, no_cache).filter(|place| !is_heeded(place)).collect();
         let last = *ignored.iter().max_by_key(|&&mutation| self.history.operations[mutation].start)?;
         let allowed = ignored.iter().all(|&mutation| self.may_be_left_over(mutation));
         wrong(Rule::Stale, put, Some(last), allowed)
@@ -134,7 +143,11 @@ impl<'a> KeyHistory<'a> {
 
     /// Whether a PATCH may have taken the tag from the value of a PUT that an invalidation means.
     fn may_have_lost_its_tag(&self, at: usize, invalidation: &Operation) -> bool {
-        let Action::Invalidate { scope: Scope::Tag(tag), .. } = &invalidation.action else { return false };
+        let (Action::Invalidate { scope: Scope::Tag(tag), .. } | Action::MakeStale { scope: Scope::Tag(tag) }) =
+            &invalidation.action
+        else {
+            return false;
+        };
         let patches = self.patches(at, invalidation.end).filter_map(|place| self.history.operations[place].patch());
         patches.into_iter().any(|patch| patch.remove.contains(tag))
     }

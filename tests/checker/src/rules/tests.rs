@@ -3,6 +3,7 @@ use super::*;
 use crate::history::{Action, Found, Incident, Operation, Outcome, Patch, Put, Scope};
 
 mod fills;
+mod grace;
 
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,7 +23,7 @@ const LOST: Outcome = Outcome::Unknown { status: 503, killed: false };
 const KILLED: Outcome = Outcome::Unknown { status: 502, killed: true };
 
 fn plain(value: u64) -> Put {
-    Put { key: 0, value, ttl: HOUR, tags: vec![], levels: &[], loaded: None }
+    Put { key: 0, value, ttl: HOUR, grace: Duration::ZERO, tags: vec![], levels: &[], loaded: None }
 }
 
 fn put(start: u64, end: u64, process: &str, value: u64) -> Operation {
@@ -58,7 +59,7 @@ fn fresh(mut operation: Operation) -> Operation {
 
 fn found(value: u64) -> Outcome {
     let level = "L1_MEMORY".to_owned();
-    Outcome::Found(Found { value: Some(value), intact: true, level, expires_at_ms: 10_000_000 })
+    Outcome::Found(Found { value: Some(value), intact: true, level, expires_at_ms: 10_000_000, stale: false })
 }
 
 fn read(start: u64, process: &str, outcome: Outcome) -> Operation {
@@ -258,10 +259,8 @@ fn nothing_is_read_when_it_has_expired() {
 
 #[test]
 fn every_byte_comes_back() {
-    let spoilt = |value, intact| {
-        let level = "L1_MEMORY".to_owned();
-        Outcome::Found(Found { value, intact, level, expires_at_ms: 10_000_000 })
-    };
+    let Outcome::Found(whole) = found(1) else { unreachable!() };
+    let spoilt = |value, intact| Outcome::Found(Found { value, intact, ..whole.clone() });
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", spoilt(Some(1), false))]);
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", spoilt(None, false))]);
     assert_wrong(Rule::Altered, vec![put(0, 10, "a", 1), read(20, "a", found(7))]);
@@ -362,7 +361,8 @@ fn patch(start: u64, end: u64, ttl: Duration, add: &[usize], remove: &[usize]) -
 }
 
 fn found_until(value: u64, expires_at_ms: i64) -> Outcome {
-    Outcome::Found(Found { value: Some(value), intact: true, level: "L1_MEMORY".to_owned(), expires_at_ms })
+    let Outcome::Found(found) = found(value) else { unreachable!() };
+    Outcome::Found(Found { expires_at_ms, ..found })
 }
 
 #[test]

@@ -58,3 +58,23 @@ async fn what_can_be_undone_is_listed() {
     let after = shell.strata(&["invalidations"]).await.expect(0);
     assert!(after.out.lines().nth(1).unwrap().contains("undone"), "{after:?}");
 }
+
+#[tokio::test]
+async fn what_has_a_grace_is_made_stale() {
+    let api = Api::start().await;
+    let shell = Shell::of(&api);
+    shell.strata(&["put", "a:1", "1", "--grace", "1h"]).await.expect(0);
+    shell.strata(&["put", "a:2", "2"]).await.expect(0);
+    let dry = shell.strata(&["invalidate", "a:*", "--stale", "--dry-run"]).await.expect(0);
+    dry.says("1 entry would become stale, 1 entry would be removed:");
+    shell.strata(&["invalidate", "a:*", "--stale", "--undo-seconds", "9", "--yes"]).await.expect(2);
+    shell.strata(&["invalidate", "a:*", "--deadline-seconds", "9", "--yes"]).await.expect(2);
+    let done = shell.strata(&["invalidate", "a:*", "--stale", "--deadline-seconds", "600", "--yes"]).await.expect(0);
+    done.says("made 1 entry stale, removed 1 entry");
+    shell.strata(&["get", "a:1", "--fresh"]).await.expect(3);
+    shell.strata(&["get", "a:2", "--max-stale", "1h"]).await.expect(3);
+    let found = shell.strata(&["get", "a:1", "--max-stale", "1h", "--metadata"]).await.expect(0);
+    assert_eq!(found.says(", expired ").out, "1\n");
+    let told = shell.strata(&["journal", "--json"]).await.expect(0);
+    assert!(told.out.contains("\"mode\":\"stale\""), "{told:?}");
+}

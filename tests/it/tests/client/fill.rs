@@ -13,7 +13,7 @@ use std::{
     },
     time::Duration,
 };
-use strata_client::{Client, Code, Lease, LoadError, Loaded, Source};
+use strata_client::{Client, Code, Lease, LoadError, Loaded, Operation, Outcome, Selector, Source};
 use strata_it::{Api, configured, patient, stack::L3Fault};
 use tokio::sync::Notify;
 
@@ -182,4 +182,56 @@ async fn a_cache_that_cannot_be_asked_is_an_error_and_one_that_cannot_store_is_n
     let asked = Client::new(api.stack.url(), "nobody").unwrap();
     let unasked = asked.get_or_load("k", || async { Err::<u32, _>(io::Error::other("it is loaded")) });
     assert!(matches!(unasked.await, Err(LoadError::Cache(error)) if error.code() == Some(&Code::Unauthorized)));
+}
+
+/// A value that has expired, and is kept for long.
+async fn put_expired(api: &Api, client: &Client) {
+    client.put("k", &0).ttl(Duration::from_secs(1)).grace(LONG * 60).await.unwrap();
+    eventually("its end", async || fresh(api, "k").await.status == 404).await;
+}
+
+#[tokio::test]
+async fn what_has_expired_is_gone_on_with_by_who_says_so() {
+    let api = Api::with(patient()).await;
+    let clients = [client(&api), client(&api)];
+    put_expired(&api, &clients[0]).await;
+    let fails = || async { Err::<u32, _>(io::Error::other("it is down")) };
+    let failed = clients[0].get_or_load("k", fails).lease(LONG).await;
+    assert!(matches!(failed, Err(LoadError::Load(_))), "{failed:?}");
+    let gone_on = clients[0].get_or_load("k", fails).grace(LONG).await.unwrap();
+    assert!(matches!(gone_on.source, Source::Expired) && number(&gone_on) == 0, "{gone_on:?}");
+    let pending = || std::future::pending::<Result<u32, Infallible>>();
+    let soft = Duration::from_millis(50);
+    let gone_on = clients[0].get_or_load("k", pending).grace(LONG).soft_timeout(soft).await.unwrap();
+    assert!(matches!(gone_on.source, Source::Expired), "{gone_on:?}");
+    // The lease is kept for the next attempt, and another process goes on with what there is.
+    let other = clients[1].get_or_load("k", || async { Ok::<_, Infallible>(9) }).grace(LONG).await.unwrap();
+    assert!(matches!(other.source, Source::Expired), "{other:?}");
+    let loaded = clients[0].get_or_load("k", || async { Ok::<_, Infallible>(1) }).grace(LONG).await.unwrap();
+    assert!(matches!(loaded.source, Source::Load) && number(&loaded) == 1, "{loaded:?}");
+    assert_eq!(clients[1].get("k").fresh().await.unwrap().unwrap().metadata.grace_seconds, Some(60));
+}
+
+#[tokio::test]
+async fn what_has_expired_is_read_with_its_mark() {
+    let api = Api::start().await;
+    let client = client(&api);
+    put_expired(&api, &client).await;
+    assert!(client.get("k").await.unwrap().is_none());
+    let found = client.get("k").fresh().max_stale(LONG).await.unwrap().expect("it is kept");
+    assert!(found.metadata.stale && found.metadata.grace_seconds == Some(3600), "{found:?}");
+    let leased = client.get_or_lease("k").lease(LONG).max_stale(LONG).await.unwrap();
+    let Lease::Stale { entry, lease } = leased else { panic!("{leased:?}") };
+    let Lease::Granted { token, .. } = *lease else { panic!("{lease:?}") };
+    assert!(entry.metadata.stale);
+    let other = client.get_or_lease("k").max_stale(LONG).await.unwrap();
+    assert!(matches!(other, Lease::Stale { lease, .. } if matches!(*lease, Lease::Held { .. })));
+    let reads = client.batch([Operation::get("k"), Operation::put("l", &1).grace(LONG)]).max_stale(LONG).await.unwrap();
+    assert!(matches!(&reads[0], Outcome::Found(entry) if entry.metadata.stale), "{reads:?}");
+    client.put("k", &1).fill_token(token).await.unwrap();
+    let stale = client.invalidate(Selector::keys(["k", "l"])).make_stale_within(LONG).await.unwrap();
+    assert_eq!((stale.stale_count, stale.invalidated_count), (Some(1), 1), "{stale:?}");
+    assert!(client.get("l").max_stale(LONG).await.unwrap().is_some_and(|found| found.metadata.stale));
+    let told = client.journal().await.unwrap();
+    assert_eq!(told.mutations.last().unwrap().mode.as_deref(), Some("stale"));
 }

@@ -12,7 +12,7 @@ use std::{
     },
     time::Duration,
 };
-use strata_cache::{Clock, Config, Deployment, Json, Level, Load, LoadError, Put, Read, TieredCache};
+use strata_cache::{Clock, Config, Deployment, Json, Key, Level, Load, LoadError, Put, Read, TieredCache};
 use strata_it::stack::{Options, Stack};
 use tokio::sync::Notify;
 
@@ -50,6 +50,9 @@ async fn in_one_process() {
     who_asks_later_is_not_told_of_what_was_before(&here, &there).await;
     what_ends_soon_is_loaded_anew_by_one(&here).await;
     what_cannot_be_loaded_anew_stays(&here).await;
+    what_has_expired_is_gone_on_with(&here, &there).await;
+    whoever_waits_takes_what_has_expired_if_it_says_so(&here).await;
+    what_was_removed_is_not_gone_on_with(&here, &there).await;
     what_is_deleted_meanwhile_stays_deleted(&here, &there).await;
     what_is_put_meanwhile_stays(&here, &there).await;
     what_is_stored_of_another_type_is_an_error(&here).await;
@@ -221,6 +224,81 @@ async fn what_cannot_be_loaded_anew_stays(cache: &TieredCache) {
     let other = load.clone().tags(["other"]);
     assert_eq!(cache.get_or_load(&key, &other, async || Ok::<_, String>(2)).await.unwrap(), 2);
     assert_eq!(stored(cache, "load:stays").await.as_deref(), Some("1"));
+}
+
+/// A value whose life is over, and that is kept for long.
+async fn put_expired(cache: &TieredCache, key: &Key) {
+    let put = Put::new(Json::of(&1).unwrap(), 1).grace(3600);
+    cache.put(key, put).await.unwrap();
+    while cache.get(key, Read::default()).await.unwrap().hit.is_some() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn what_has_expired_is_gone_on_with(here: &TieredCache, there: &TieredCache) {
+    let key = named("load:grace");
+    put_expired(here, &key).await;
+    let plain = Load::new(3600).timeout(LONG);
+    let load = plain.clone().grace(3600).soft_timeout(Duration::from_millis(50));
+    let fails = async || Err::<i32, _>("no".to_owned());
+    let without = here.get_or_load(&key, &plain, fails).await;
+    assert!(matches!(without, Err(LoadError::Failed(_))), "who does not say so: {without:?}");
+    assert_eq!(here.get_or_load(&key, &load, fails).await.unwrap(), 1);
+    assert_eq!(here.get_or_load(&key, &load, async || pending::<Result<i32, String>>().await).await.unwrap(), 1);
+    let over = load.clone().grace(0);
+    assert!(here.get_or_load(&key, &over, fails).await.is_err());
+    // While another process loads it the others do not wait.
+    let (begun, may_end) = (Notify::new(), Notify::new());
+    let slow = load.clone().soft_timeout(LONG);
+    let loading = here.get_or_load(&key, &slow, async || {
+        begun.notify_one();
+        may_end.notified().await;
+        Ok::<_, String>(2)
+    });
+    let other = async {
+        begun.notified().await;
+        let other = there.get_or_load(&key, &load, async || Err::<i32, _>("it is not asked".to_owned())).await;
+        may_end.notify_one();
+        other
+    };
+    let (loaded, other) = tokio::join!(loading, other);
+    assert_eq!((loaded.unwrap(), other.unwrap()), (2, 1));
+    let hit = here.get(&key, Read::default()).await.unwrap().hit.unwrap();
+    assert_eq!((hit.entry.json(), hit.entry.grace_seconds), ("2", 3600));
+}
+
+async fn whoever_waits_takes_what_has_expired_if_it_says_so(cache: &TieredCache) {
+    let key = named("load:grace:waits");
+    put_expired(cache, &key).await;
+    let plain = Load::new(3600).timeout(LONG);
+    let load = plain.clone().grace(3600);
+    let (begun, may_end) = (Notify::new(), Notify::new());
+    let first = cache.get_or_load(&key, &load, async || {
+        begun.notify_one();
+        may_end.notified().await;
+        Ok::<_, Infallible>(2)
+    });
+    let others = async {
+        begun.notified().await;
+        let waits = cache.get_or_load(&key, &plain, async || Ok::<_, Infallible>(3));
+        let takes = async {
+            let taken = cache.get_or_load(&key, &load, async || Ok::<_, Infallible>(4)).await;
+            may_end.notify_one();
+            taken
+        };
+        tokio::join!(waits, takes)
+    };
+    let (first, (waits, takes)) = tokio::join!(first, others);
+    assert_eq!((first.unwrap(), waits.unwrap(), takes.unwrap()), (2, 2, 1));
+}
+
+async fn what_was_removed_is_not_gone_on_with(here: &TieredCache, there: &TieredCache) {
+    let key = named("load:grace:removed");
+    put_expired(here, &key).await;
+    there.delete(&key, "").await.unwrap();
+    tokio::time::sleep(WINDOW).await;
+    let failed = here.get_or_load(&key, &Load::new(60).grace(3600), async || Err::<i32, _>("no".to_owned())).await;
+    assert!(matches!(failed, Err(LoadError::Failed(_))), "{failed:?}");
 }
 
 async fn what_is_deleted_meanwhile_stays_deleted(here: &TieredCache, there: &TieredCache) {

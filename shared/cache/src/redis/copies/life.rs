@@ -12,7 +12,9 @@ pub(crate) struct Life {
 impl Life {
     /// Of a copy of that entry.
     pub(crate) fn of(entry: &Entry) -> Life {
-        Life { expires_at_ms: entry.expires_at_ms, kept_until_ms: entry.kept_until_ms() }
+        // By whatever clock.
+        let expires_at_ms = if entry.made_stale { 0 } else { entry.expires_at_ms };
+        Life { expires_at_ms, kept_until_ms: entry.kept_until_ms() }
     }
 
     #[cfg(test)]

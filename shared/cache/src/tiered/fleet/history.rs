@@ -161,6 +161,7 @@ pub(crate) fn mutation(position: Position, fields: &Fields, matched: Option<u64>
     };
     if let Some(written) = written {
         mutation.levels = Some(Levels::from_bits(written.levels));
+        mutation.makes_stale = written.stale_seconds.is_some();
         mutation.pattern = written.pattern;
         mutation.tags = written.tags;
         if let Some(select) = written.select {

@@ -29,6 +29,8 @@ struct Census {
     kept: HashSet<u64>,
     /// Those whose value was in L2 alone.
     elsewhere: u64,
+    /// Those that were made stale, or would be.
+    stale: HashSet<u64>,
 }
 
 impl MatchCounter {
@@ -50,6 +52,11 @@ impl MatchCounter {
         self.census().kept.insert(xxh3_64(key.as_bytes()));
     }
 
+    /// Counts a value that was made stale.
+    pub(crate) fn make_stale(&self, key: &str) {
+        self.census().stale.insert(xxh3_64(key.as_bytes()));
+    }
+
     /// Counts a value that was removed, and was in L2 alone.
     pub(crate) fn add_elsewhere(&self) {
         self.census().elsewhere += 1;
@@ -68,8 +75,8 @@ impl MatchCounter {
         let census = self.census.into_inner();
         let mut samples = census.samples;
         samples.sort_unstable();
-        let matched = census.keys.len() as u64;
-        Invalidated { matched, levels: census.levels, samples, degraded, position, reclaim, undo: None }
+        let (matched, stale) = (census.keys.len() as u64, census.stale.len() as u64);
+        Invalidated { matched, stale, levels: census.levels, samples, degraded, position, reclaim, undo: None }
     }
 
     fn census(&self) -> Held<'_, Census> {

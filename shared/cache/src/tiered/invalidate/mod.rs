@@ -20,6 +20,7 @@ use crate::tiered::{
 };
 use crate::{
     cache_position::CachePosition,
+    config::Refusal,
     dynamo::Noted,
     key::Key,
     level::{Level, Levels},
@@ -68,7 +69,10 @@ impl TieredCache {
 
     async fn try_invalidate(&self, request: &Invalidate) -> Result<Invalidated, CacheError> {
         let pace = Pace::of(self.request_budget, GRACE);
-        let wish = self.wish(request.undo_seconds, MeantEntries::of(&request.selector), request.author())?;
+        refuse_stale(request)?;
+        // What is made stale is not removed.
+        let undo_seconds = if request.stale_seconds.is_some() { Some(0) } else { request.undo_seconds };
+        let wish = self.wish(undo_seconds, MeantEntries::of(&request.selector), request.author())?;
         if request.dry_run || request.max_affected.is_some() {
             let counter = loop {
                 if let Some(ended) = ended(self.view().count_meant(request, pace).await) {
@@ -166,7 +170,8 @@ impl View<'_> {
         pace: Pace,
     ) -> Result<MatchCounter, CacheError> {
         let counter = MatchCounter::of(levels);
-        let sweep = Sweep::new(&request.selector, Act::Look, &counter);
+        let end = request.written(Version::ZERO, levels).end();
+        let sweep = Sweep { end, ..Sweep::new(&request.selector, Act::Look, &counter) };
         let mut scan_checkpoint = ScanCheckpoint::default();
         let mut done = true;
         if levels.has(Level::L3) || levels.has(Level::L2) {
@@ -197,7 +202,9 @@ impl View<'_> {
         for _ in 0..TRIES {
             let written = WrittenInvalidation { undo: undo.cloned(), ..request.written(version, levels) };
             let selector = request.selector.clone();
-            let meant = Invalidation { at: Position::ZERO, version, selector, levels, undo: undo.cloned() };
+            let stale_seconds = request.stale_seconds;
+            let meant =
+                Invalidation { at: Position::ZERO, version, selector, levels, undo: undo.cloned(), stale_seconds };
             let passed = self.knowledge().open().passed_by(&meant);
             let command = self.journal.invalidate(self.operation(as_of), &written, &passed);
             match self.ask(command).await.and_then(opened) {
@@ -224,7 +231,8 @@ impl View<'_> {
         let counter = MatchCounter::of(meant.levels);
         let mut scan_checkpoint = ScanCheckpoint::default();
         let keep = meant.undo.is_some().then_some(of.own);
-        let sweep = Sweep { keep, ..Sweep::new(&meant.selector, Act::Remove(meant.version), &counter) };
+        let end = written.end();
+        let sweep = Sweep { keep, end, ..Sweep::new(&meant.selector, Act::Remove(meant.version), &counter) };
         self.look_into_memory(sweep);
         let early = planted(Bug::InvalidationClosedEarly) && self.close(meant, counter.count()).await?;
         let (begun, swept) =
@@ -285,7 +293,8 @@ impl View<'_> {
             sleep(OUTWAIT).await;
         }
         let counter = MatchCounter::of(levels);
-        let sweep = Sweep::new(&request.selector, Act::RemoveSeen, &counter);
+        let end = written.end();
+        let sweep = Sweep { end, ..Sweep::new(&request.selector, Act::RemoveSeen, &counter) };
         self.look_into_memory(sweep);
         let mut reclaim = if again.is_some() { Reclaim::InProgress { job: None } } else { Reclaim::Complete };
         if levels.has(Level::L3) || levels.has(Level::L2) {
@@ -341,6 +350,18 @@ impl View<'_> {
     }
 }
 
+/// What no invalidation that makes stale may have.
+fn refuse_stale(request: &Invalidate) -> Result<(), CacheError> {
+    let (field, message) = match request.stale_seconds {
+        Some(_) if request.levels != Levels::ALL => ("levels", "must be all levels where values are made stale"),
+        Some(_) if request.undo_seconds.is_some_and(|seconds| seconds > 0) => {
+            ("undo_seconds", "is not for an invalidation that makes values stale")
+        }
+        _ => return Ok(()),
+    };
+    Err(CacheError::Refused(vec![Refusal { field, message: message.to_owned() }]))
+}
+
 impl Invalidate {
     fn author(&self) -> Author {
         Author {
@@ -352,6 +373,8 @@ impl Invalidate {
 
     fn written(&self, version: Version, levels: Levels) -> WrittenInvalidation {
         let (reason, by) = (self.reason.as_deref(), self.by.as_deref());
-        WrittenInvalidation::new(version, &self.selector, levels, reason, by).on_account(self.account.as_deref())
+        let new = WrittenInvalidation::new(version, &self.selector, levels, reason, by);
+        let new = new.on_account(self.account.as_deref());
+        WrittenInvalidation { stale_seconds: self.stale_seconds, ..new }
     }
 }

@@ -108,7 +108,8 @@ impl View<'_> {
             None => None,
         };
         let act = Act::Remove(written.version);
-        let sweep = Sweep { keep: own.as_deref(), ..Sweep::new(&meant.selector, act, &counter) };
+        let (keep, end) = (own.as_deref(), written.end());
+        let sweep = Sweep { keep, end, ..Sweep::new(&meant.selector, act, &counter) };
         let swept = self.sweep(sweep, &mut progress.scan_checkpoint, pace).await;
         lease.record.job.counters.done += counter.count();
         progress.removed.add(counter.removed());

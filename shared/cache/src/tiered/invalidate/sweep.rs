@@ -4,10 +4,12 @@
 use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
 use crate::{
     coherence::OPERATION_LIFE,
-    dynamo::{Doomed, L3Error, Live, Match, Search, Way, Which},
+    dynamo::{Doomed, Ended, L3Error, Live, Match, Search, Way, Which},
+    grace::End,
     key::Key,
     level::{Level, Levels},
     outcome::CacheError,
+    planted::{Bug, planted},
     redis::{Batch, Command, Down, Eviction, Meant, Operation, Order, PAGE_KEYS, Page, Reply, evicted, keys},
     scan_checkpoint::{Front, ScanCheckpoint},
     selector::{KeyRange, Selector},
@@ -54,12 +56,14 @@ pub(crate) struct Sweep<'a> {
     pub counter: &'a MatchCounter,
     /// The versions of the same invalidation, where it can be undone: what it removes from L3 is kept.
     pub keep: Option<&'a [Version]>,
+    /// How it ends the lives of values that have a grace, instead of removing them.
+    pub end: Option<End>,
 }
 
 impl<'a> Sweep<'a> {
     /// A sweep that keeps nothing.
     pub(crate) fn new(selector: &'a Selector, act: Act, counter: &'a MatchCounter) -> Sweep<'a> {
-        Sweep { selector, act, counter, keep: None }
+        Sweep { selector, act, counter, keep: None, end: None }
     }
 }
 
@@ -170,7 +174,10 @@ impl View<'_> {
     ) -> Result<Option<String>, L3Error> {
         let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().masks_by_tag());
         let (matches, last) = self.store.search(Search { key_range, after: last.as_deref(), tags }).await?;
-        let is_there = |found: &Match| !found.gone || (found.born.is_some() && sweep.act != Act::Look);
+        let is_there = |found: &Match| match found.gone {
+            true => found.born.is_some() && sweep.act != Act::Look,
+            false => found.live || !planted(Bug::GracePassedOver),
+        };
         stream::iter(matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)))
             .map(|found| self.sweep_row(found, key_range.tag.is_some(), sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
@@ -196,6 +203,13 @@ impl View<'_> {
             Act::Remove(version) => Which::Below(version),
             Act::RemoveSeen => Which::Seen(found.version),
         };
+        let which = match sweep.end {
+            Some(end) if found.has_grace => match self.end_life(&found.key, sweep, end).await? {
+                Some(seen) => which.seen_as(seen),
+                None => return Ok(()),
+            },
+            _ => which,
+        };
         let Some(doomed) = sweep.doomed(which, &found) else { return Ok(()) };
         let removed = self.store.remove(&found.key, doomed).await?;
         if removed.was_elsewhere {
@@ -210,19 +224,43 @@ impl View<'_> {
         Ok(())
     }
 
+    /// Ends the life of a row's value; returns the version of one that is to be removed, because it has no grace.
+    async fn end_life(&self, key: &str, sweep: Sweep<'_>, end: End) -> Result<Option<Version>, L3Error> {
+        let below = match sweep.act {
+            Act::Remove(version) => Some(version),
+            Act::Look | Act::RemoveSeen => None,
+        };
+        let above = |version| self.version_just_above(version);
+        match self.store.end_life(key, below, sweep.selector, end, above).await? {
+            Ended::Yes(live) => {
+                if let Some(live) = live {
+                    self.count_live(sweep, key, &live);
+                }
+                Ok(None)
+            }
+            Ended::Nothing => Ok(None),
+            Ended::Removable(version) => Ok(Some(version)),
+        }
+    }
+
     /// Counts a row that holds a live value.
     async fn look_at(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let live = match by_tag {
             true => self.store.live(&found.key, found.version).await?,
-            false => found.live.then_some(Live { version: found.version, tags: found.tags }),
+            false => {
+                found.live.then_some(Live { version: found.version, tags: found.tags, has_grace: found.has_grace })
+            }
         };
         live.into_iter().for_each(|live| self.count_live(sweep, &found.key, &live));
         Ok(())
     }
 
-    fn count_live(&self, sweep: Sweep<'_>, key: &str, Live { version, tags }: &Live) {
+    fn count_live(&self, sweep: Sweep<'_>, key: &str, Live { version, tags, has_grace }: &Live) {
         if !self.knowledge().masks_before(sweep.act.own(), Level::L3, key, tags, *version) {
             sweep.counter.add(Level::L3, key);
+            if *has_grace && sweep.end.is_some() {
+                sweep.counter.make_stale(key);
+            }
         }
     }
 

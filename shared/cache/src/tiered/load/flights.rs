@@ -17,6 +17,8 @@ pub(crate) struct Flights(Lock<HashMap<Key, watch::Receiver<Option<Landed>>>>);
 pub(crate) enum Landed {
     /// A value, of which nothing had been acknowledged in `known_ms` of steady time that it does not know.
     Found { value: Json, known_ms: i64 },
+    /// The same of one that has expired, at `ended_ms`, for who takes that. It may be told before the end of a flight.
+    Expired { value: Json, known_ms: i64, ended_ms: i64 },
     /// The load failed, with an error of a type that its caller knows.
     Failed(Arc<dyn Any + Send + Sync>),
     /// It took too long.
@@ -61,6 +63,11 @@ impl Flights {
 impl Pilot<'_> {
     /// Tells those who wait.
     pub(crate) fn land(self, landed: Landed) {
+        self.tell(landed);
+    }
+
+    /// Tells those who wait, and whoever comes, what there is already.
+    pub(crate) fn tell(&self, landed: Landed) {
         self.landing.send_replace(Some(landed));
     }
 }
@@ -71,9 +78,12 @@ impl Drop for Pilot<'_> {
     }
 }
 
-/// Waits for a flight to land; `None` when it never will, because its pilot is gone.
-pub(crate) async fn landed(mut flight: watch::Receiver<Option<Landed>>) -> Option<Landed> {
-    flight.wait_for(Option::is_some).await.ok()?.clone()
+/// Waits until a flight comes to what its passenger takes; `None` when it never will, because its pilot is gone.
+pub(crate) async fn landed(
+    mut flight: watch::Receiver<Option<Landed>>,
+    takes: impl Fn(&Landed) -> bool,
+) -> Option<Landed> {
+    flight.wait_for(|landed| landed.as_ref().is_some_and(&takes)).await.ok()?.clone()
 }
 
 #[cfg(test)]
@@ -92,7 +102,7 @@ mod tests {
     async fn one_flies_and_all_land() {
         let (flights, key) = (Flights::default(), Key::new("k").unwrap());
         let Seat::Pilot(pilot) = flights.board(&key) else { panic!("somebody flies") };
-        let waiting: Vec<_> = (0..3).map(|_| landed(passenger(&flights, &key))).collect();
+        let waiting: Vec<_> = (0..3).map(|_| landed(passenger(&flights, &key), |_| true)).collect();
         assert!(matches!(flights.board(&Key::new("other").unwrap()), Seat::Pilot(_)));
         pilot.land(Landed::Found { value: Json::of(&1).unwrap(), known_ms: 7 });
         for waiting in waiting {
@@ -102,10 +112,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_takes_what_has_expired_does_not_wait_for_the_end() {
+        let (flights, key) = (Flights::default(), Key::new("k").unwrap());
+        let Seat::Pilot(pilot) = flights.board(&key) else { panic!("somebody flies") };
+        let is_found = |landed: &Landed| matches!(landed, Landed::Found { .. });
+        let waiting = landed(passenger(&flights, &key), is_found);
+        let value = Json::of(&1).unwrap();
+        pilot.tell(Landed::Expired { value: value.clone(), known_ms: 7, ended_ms: 5 });
+        let early = landed(passenger(&flights, &key), |_| true).await;
+        assert!(matches!(early, Some(Landed::Expired { ended_ms: 5, .. })));
+        pilot.land(Landed::Found { value, known_ms: 7 });
+        assert!(waiting.await.is_some_and(|landed| is_found(&landed)) && flights.is_empty());
+    }
+
+    #[tokio::test]
     async fn nobody_waits_for_a_pilot_who_is_gone() {
         let (flights, key) = (Flights::default(), Key::new("k").unwrap());
         let Seat::Pilot(pilot) = flights.board(&key) else { panic!("somebody flies") };
-        let waiting = landed(passenger(&flights, &key));
+        let waiting = landed(passenger(&flights, &key), |_| true);
         drop(pilot);
         assert!(waiting.await.is_none() && flights.is_empty());
         assert!(matches!(flights.board(&key), Seat::Pilot(_)));

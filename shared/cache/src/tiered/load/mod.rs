@@ -31,8 +31,10 @@ enum Unloaded<E> {
 /// What was there when it was looked for.
 enum Ground {
     Hit(Hit),
-    /// Nothing; with the token to store what is loaded, if there is one.
-    Miss(Option<FillToken>),
+    /// What has expired, while somebody else loads it.
+    Held(Hit),
+    /// Nothing, or what has expired; with the token to store what is loaded, if there is one.
+    Miss(Option<Hit>, Option<FillToken>),
 }
 
 impl TieredCache {
@@ -124,18 +126,16 @@ impl TieredCache {
                 // Somebody loads it anew.
                 return Ok(text_of(hit));
             }
-            match landed(flight).await {
-                Some(Landed::Found { value, known_ms })
-                    if asked_ms <= known_ms.saturating_add(self.window(load.reading())) =>
-                {
-                    return Ok(value);
-                }
+            let is_known = |known_ms: i64| asked_ms <= known_ms.saturating_add(self.window(load.reading()));
+            match landed(flight, |landed| self.takes(load, landed, is_known)).await {
+                Some(Landed::Expired { value, .. }) => return Ok(value),
+                Some(Landed::Found { value, known_ms }) if is_known(known_ms) => return Ok(value),
                 Some(Landed::Failed(error)) => {
                     if let Ok(error) = error.downcast::<E>() {
-                        return Err(LoadError::Failed(error));
+                        return self.go_on(key, load).await.ok_or(LoadError::Failed(error));
                     }
                 }
-                Some(Landed::TimedOut) => return Err(LoadError::TimedOut),
+                Some(Landed::TimedOut) => return self.go_on(key, load).await.ok_or(LoadError::TimedOut),
                 // It may not know of what was acknowledged before this was asked.
                 Some(Landed::Found { .. }) => {
                     if let Ok(Lookup { hit: Some(hit), .. }) = self.get(key, load.reading()).await {
@@ -145,6 +145,26 @@ impl TieredCache {
                 None => {}
             }
         }
+    }
+
+    /// Whether a passenger is content with what a flight has come to, and need not wait for its end.
+    fn takes(&self, load: &Load, landed: &Landed, is_known: impl Fn(i64) -> bool) -> bool {
+        match landed {
+            Landed::Expired { ended_ms, known_ms, .. } => {
+                let is_over = self.clock.now_ms() >= ended_ms.saturating_add(i64::from(load.grace_seconds) * 1000);
+                !is_over && is_known(*known_ms)
+            }
+            Landed::Found { .. } | Landed::Failed(_) | Landed::TimedOut => true,
+        }
+    }
+
+    /// What a passenger goes on with whose pilot had nothing to go on with.
+    async fn go_on(&self, key: &Key, load: &Load) -> Option<Json> {
+        if load.grace_seconds == 0 {
+            return None;
+        }
+        let found = self.get(key, load.reading_stale()).await.ok()?;
+        found.hit.as_ref().map(text_of)
     }
 
     /// Δ of a read, in ms.
@@ -166,26 +186,51 @@ impl TieredCache {
             Some(hit) => Ground::Hit(hit),
             None => self.find_or_lease(key, load).await,
         };
-        let (hit, token) = match ground {
+        let (hit, expired) = match ground {
             Ground::Hit(hit) if load.is_due(hit.entry.expires_at_ms, self.clock.now_ms()) => {
                 let (value, known_ms) = self.load_anew(key, load, hit, loader).await;
                 pilot.land(Landed::Found { value: value.clone(), known_ms });
                 return Ok(value);
             }
-            Ground::Hit(hit) => (Some(hit), None),
-            Ground::Miss(token) => (None, token),
+            Ground::Miss(expired, token) => {
+                let expired = expired.map(|hit| self.expired(&hit, began_ms));
+                return self.load_missing(pilot, (key, load), expired, token, loader).await;
+            }
+            Ground::Held(hit) => {
+                let landed = self.expired(&hit, began_ms);
+                (hit, Some(landed))
+            }
+            Ground::Hit(hit) => (hit, None),
         };
-        if let Some(hit) = hit {
-            // L1 may have been believed for what is known of it since Δ.
-            let known_ms =
-                if hit.level == Level::L1 { began_ms.saturating_sub(self.window(Read::DEFAULT)) } else { began_ms };
-            let value = text_of(&hit);
-            pilot.land(Landed::Found { value: value.clone(), known_ms });
-            return Ok(value);
-        }
+        let value = text_of(&hit);
+        // L1 may have been believed for what is known of it since Δ.
+        let window_ms = if hit.level == Level::L1 { self.window(Read::DEFAULT) } else { 0 };
+        let known_ms = began_ms.saturating_sub(window_ms);
+        pilot.land(expired.unwrap_or(Landed::Found { value: value.clone(), known_ms }));
+        Ok(value)
+    }
+
+    /// A value in its grace, for who waits.
+    fn expired(&self, hit: &Hit, known_ms: i64) -> Landed {
+        let ended_ms = hit.entry.ends_at_ms(self.clock.now_ms());
+        Landed::Expired { value: text_of(hit), known_ms, ended_ms }
+    }
+
+    /// Loads what is missing, and keeps it. Where that fails, or takes too long, what has `expired` is gone on with.
+    async fn load_missing<E: Send + Sync + 'static>(
+        &self,
+        pilot: Pilot<'_>,
+        (key, load): (&Key, &Load),
+        expired: Option<Landed>,
+        token: Option<FillToken>,
+        loader: impl AsyncFnOnce() -> Result<Json, Unloaded<E>>,
+    ) -> Result<Json, LoadError<E>> {
         let lease = token.as_ref().map(|token| OwnLease::new(self, key, token.lease));
         let (mut known_ms, mut is_kept) = (self.clock.steady_ms(), false);
-        let loaded = timeout(load.timeout, loader()).await;
+        if let Some(expired) = &expired {
+            pilot.tell(expired.clone());
+        }
+        let loaded = timeout(load.patience(expired.is_some()), loader()).await;
         let (landed, ended) = match loaded {
             Ok(Ok(value)) => {
                 let loaded_ms = self.clock.steady_ms();
@@ -212,29 +257,33 @@ impl TieredCache {
         if let Some(landed) = landed {
             pilot.land(landed);
         }
-        ended
+        match (ended, expired) {
+            (Err(LoadError::Failed(_) | LoadError::TimedOut), Some(Landed::Expired { value, .. })) => Ok(value),
+            (ended, _) => ended,
+        }
     }
 
     /// Looks for the value, and takes the lease to load it where there is none. While somebody else has that, waits, for as
-    /// long as a load may take.
+    /// long as a load may take, unless there is one to go on with.
     async fn find_or_lease(&self, key: &Key, load: &Load) -> Ground {
         let until = Instant::now() + load.timeout.min(Duration::from_secs(u64::from(u32::MAX)));
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let wait = left.min(Duration::from_secs(MAX_WAIT_SECONDS.into()));
             let lease = Lease { seconds: load.lease_seconds(), wait, api_key: load.api_key.clone() };
-            match self.get_or_lease(key, load.reading(), &lease).await {
-                Ok((Lookup { hit: Some(hit), .. }, _)) => return Ground::Hit(hit),
-                Ok((_, Some(Fill::Granted { token, .. }))) => return Ground::Miss(Some(token)),
+            match self.get_or_lease(key, load.reading_stale(), &lease).await {
+                Ok((Lookup { hit: Some(hit), .. }, _)) if !hit.stale => return Ground::Hit(hit),
+                Ok((Lookup { hit, .. }, Some(Fill::Granted { token, .. }))) => return Ground::Miss(hit, Some(token)),
+                Ok((Lookup { hit: Some(hit), .. }, Some(Fill::Held { .. }))) => return Ground::Held(hit),
                 Ok((_, Some(Fill::Held { retry_after }))) if Instant::now() < until => {
                     let ms = u64::from(retry_after) * 1000;
                     let pause = Duration::from_millis(chance::u64(ms / 2..=ms));
                     sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
                 }
-                Ok(_) => return Ground::Miss(None),
+                Ok((Lookup { hit, .. }, _)) => return Ground::Miss(hit, None),
                 Err(error) => {
                     tracing::debug!(error = error.chain(), "loaded without a lease");
-                    return Ground::Miss(None);
+                    return Ground::Miss(None, None);
                 }
             }
         }
@@ -264,8 +313,7 @@ impl TieredCache {
             return as_it_was;
         }
         let lease = OwnLease::new(self, key, wanted.lease);
-        let most = load.soft_timeout.unwrap_or(load.timeout).min(load.timeout);
-        let loaded = timeout(most, loader()).await;
+        let loaded = timeout(load.patience(true), loader()).await;
         let answer = match loaded {
             Ok(Ok(value)) => {
                 if let Some(put) =

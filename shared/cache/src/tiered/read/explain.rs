@@ -116,7 +116,7 @@ impl View<'_> {
         let copy = Certified {
             version: found.version,
             as_of: found.as_of,
-            expires_at_ms: entry.expires_at_ms,
+            expires_at_ms: entry.ends_at_ms(self.clock.now_ms()),
             kept_until_ms: entry.kept_until_ms(),
             tags: entry.tags.to_vec(),
             levels: entry.levels,
@@ -125,7 +125,9 @@ impl View<'_> {
     }
 
     fn row(&self, key: &Key, found: FoundRow) -> Row {
-        let FoundRow { version, kind, expires_at_ms, kept_until_ms, tags, levels, is_from_before } = found;
+        let FoundRow { version, kind, expires_at_ms, ended_at_ms, kept_until_ms, tags, levels, is_from_before } = found;
+        // It is over by every clock.
+        let expires_at_ms = ended_at_ms.map_or(expires_at_ms, |ended_ms| ended_ms.min(self.clock.now_ms()));
         let (says, level) = match kind {
             RowKind::Value => (Says::Value, Level::L3),
             // A fill is under way: for a read it is a stub that has expired.
@@ -133,7 +135,7 @@ impl View<'_> {
             RowKind::Gone => (Says::Gone, Level::L3),
         };
         let is_masked = self.knowledge().masks(level, key, &tags, version);
-        Row { version, says, expires_at_ms, kept_until_ms, tags, levels, is_from_before, is_masked }
+        Row { version, says, expires_at_ms, ended_at_ms, kept_until_ms, tags, levels, is_from_before, is_masked }
     }
 }
 

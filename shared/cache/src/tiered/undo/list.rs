@@ -90,6 +90,8 @@ impl View<'_> {
             by: Some(record.new.by.clone()).filter(|by| !by.is_empty()),
             account: Some(record.new.account.clone()),
             reason: record.new.reason.clone(),
+            // What was made stale cannot be undone.
+            makes_stale: false,
             created_ms: record.new.created_ms,
             state,
             until_ms: Some(record.new.until_ms),
@@ -101,6 +103,7 @@ impl View<'_> {
 
 fn listed_open(written: WrittenInvalidation) -> Option<ListedInvalidation> {
     let (by, reason, version) = (written.by.clone(), written.reason.clone(), written.version);
+    let makes_stale = written.stale_seconds.is_some();
     let meant = MeantEntries::of(&written.recorded_at(Position::ZERO)?.selector);
     Some(ListedInvalidation {
         id: format!("open-{:x}", version.0),
@@ -108,6 +111,7 @@ fn listed_open(written: WrittenInvalidation) -> Option<ListedInvalidation> {
         by,
         account: None,
         reason,
+        makes_stale,
         created_ms: i64::try_from(version.micros() / 1000).unwrap_or(i64::MAX),
         state: InvalidationState::Open,
         until_ms: None,

@@ -138,6 +138,7 @@ impl View<'_> {
             ttl_seconds: put.ttl_seconds,
             sliding,
             grace_seconds: put.grace_seconds,
+            made_stale: false,
             tags: put.tags.clone(),
             levels: named,
         };

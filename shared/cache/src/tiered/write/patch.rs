@@ -321,6 +321,7 @@ impl Revision {
             ttl_seconds: entry.ttl_seconds,
             sliding: entry.sliding,
             grace_seconds: entry.grace_seconds,
+            made_stale: entry.made_stale,
             tags: entry.tags.to_vec(),
             levels: entry.levels,
         };
