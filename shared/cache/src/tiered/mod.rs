@@ -332,7 +332,7 @@ impl TieredCache {
     /// # Errors
     /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        self.delete_with(key, by, None, false).await
+        self.delete_with(key, by, None, None).await
     }
 
     /// The same, so that it can be [undone](TieredCache::undo) for so many seconds, up to
@@ -350,7 +350,7 @@ impl TieredCache {
     ) -> Result<Deleted, CacheError> {
         let author = Author { by: by.to_owned(), account: account.to_owned(), reason: None };
         let wish = self.wish(undo_seconds, MeantEntries::deleted(key), author)?;
-        self.delete_with(key, by, Some(&wish), false).await
+        self.delete_with(key, by, Some(&wish), None).await
     }
 
     /// The clock of this container.
