@@ -72,7 +72,7 @@ impl TieredCache {
         // All of them are of one API key.
         let put = mutations.iter().find_map(|mutation| match mutation {
             Mutate::Put(key, put) => Some((key, put)),
-            Mutate::Delete { .. } => None,
+            Mutate::Delete { .. } | Mutate::DeleteUndoably { .. } => None,
         });
         let question = put.map(|(key, put)| view.stock_question(key, put, Levels::ALL, true)).unwrap_or_default();
         let Ok(CaughtUp { synced: Ok(()), answers, .. }) = view.catch_up_to_write(question).await else { return false };
@@ -86,6 +86,10 @@ impl TieredCache {
         match mutation {
             Mutate::Put(key, put) => self.put_with(key, put, Attempts::beginning(together)).await.map(Mutated::Stored),
             Mutate::Delete { key, by } => self.delete_with(key, by, None, Some(together)).await.map(Mutated::Deleted),
+            Mutate::DeleteUndoably { key, by, account, undo_seconds } => {
+                let wish = self.wish_of_delete(key, by, account, *undo_seconds)?;
+                self.delete_with(key, by, Some(&wish), Some(together)).await.map(Mutated::Deleted)
+            }
         }
     }
 }
