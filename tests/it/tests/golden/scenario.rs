@@ -8,7 +8,7 @@ use std::time::Duration;
 use strata_cache::config::{Algorithm, FIELDS, Format, RedisUrl};
 use strata_cache::{
     Clock, Condition, Config, Deployment, Invalidate, Json, Level, Levels, MAX_TTL_SECONDS, Patch, Pattern, Put,
-    Selector, Strategy, TieredCache, Warm,
+    Strategy, TieredCache, Warm,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -107,12 +107,14 @@ async fn writes() {
         put(&cache, key, "0".to_owned(), &["first"], Levels::ALL, true).await;
     }
     cache.delete(&named("deleted"), "golden").await.unwrap();
-    cache.invalidate(&invalidation("invalidated:*", None)).await.unwrap();
+    cache.invalidate(&invalidation("invalidated:*")).await.unwrap();
     for (key, text, tags) in undoable(NEWEST) {
         put(&cache, key, text, &tags, Levels::ALL, true).await;
     }
     cache.delete_undoably(&named("removed"), "golden", "key:golden", Some(UNDO_SECONDS)).await.unwrap();
-    cache.invalidate(&invalidation("undoable:*", Some(UNDO_SECONDS))).await.unwrap();
+    let mut undoable = invalidation("undoable:*").undo_seconds(UNDO_SECONDS);
+    undoable.account = Some("key:golden".to_owned());
+    cache.invalidate(&undoable).await.unwrap();
     let field = FIELDS.iter().find(|field| field.path == "l1_config.ttl_minutes").unwrap();
     cache.configure(&[(field, json!(90))], "golden", None).await.unwrap();
     cache.warm(warm(Strategy::Eager, None), None).await.unwrap();
@@ -146,17 +148,8 @@ async fn put(cache: &TieredCache, key: &str, text: String, tags: &[&str], levels
     cache.put(&named(key), put).await.unwrap();
 }
 
-fn invalidation(pattern: &str, undo_seconds: Option<u32>) -> Invalidate {
-    Invalidate {
-        selector: Selector::Pattern(Pattern::new(pattern).unwrap()),
-        levels: Levels::ALL,
-        reason: Some("golden".to_owned()),
-        by: Some("golden".to_owned()),
-        account: undo_seconds.map(|_| "key:golden".to_owned()),
-        dry_run: false,
-        max_affected: None,
-        undo_seconds,
-    }
+fn invalidation(pattern: &str) -> Invalidate {
+    Invalidate::new(Pattern::new(pattern).unwrap()).by("golden").reason("golden")
 }
 
 fn warm(strategy: Strategy, run_at_ms: Option<i64>) -> Warm {
