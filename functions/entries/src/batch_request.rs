@@ -1,6 +1,10 @@
 //! What a batch's body may say.
 
-use crate::{conditions, put_request};
+use crate::{
+    conditions,
+    delete::{self, UNDO_SECONDS},
+    put_request,
+};
 use serde_json::from_str;
 use std::{borrow::Cow, collections::HashMap};
 use strata_api::{
@@ -17,7 +21,7 @@ const MOST_OPERATIONS: usize = 100;
 const MOST_PROBLEMS: usize = 20;
 
 /// The fields that an operation may have besides those of a PUT.
-const OWN_FIELDS: [&str; 5] = ["op", "key", "if_match", "if_none_match", "fill_token"];
+const OWN_FIELDS: [&str; 6] = ["op", "key", "if_match", "if_none_match", "fill_token", UNDO_SECONDS];
 /// All fields, own ones first.
 const FIELDS: [&str; OWN_FIELDS.len() + put_request::FIELDS.len()] = {
     let mut fields = [""; OWN_FIELDS.len() + put_request::FIELDS.len()];
@@ -116,6 +120,7 @@ fn operation(raw: &str, body: &Body, principal: &Principal) -> Result<Operation,
     let if_none_match = fields.optional("if_none_match", tags);
     let token = |raw: &str| from_str(raw).map_err(|_| "must be a string");
     let fill_token = fields.optional("fill_token", token);
+    let undo_seconds = fields.optional(UNDO_SECONDS, delete::seconds);
     let headers = Headers { if_match, if_none_match, fill_token, ..Headers::default() };
     let said = match op {
         Some(Op::Put) => Some(put_request::Said::take(&mut fields)),
@@ -126,8 +131,12 @@ fn operation(raw: &str, body: &Body, principal: &Principal) -> Result<Operation,
         }
         None => None,
     };
-    if op == Some(Op::Delete) {
-        ["if_match", "if_none_match"].iter().for_each(|name| fields.refuse(name, "is not supported with delete"));
+    match op {
+        Some(Op::Delete) => {
+            ["if_match", "if_none_match"].iter().for_each(|name| fields.refuse(name, "is not supported with delete"));
+        }
+        Some(_) => fields.refuse(UNDO_SECONDS, "is a field of delete only"),
+        None => {}
     }
     fields.finish()?;
     let (op, key) = op.zip(key).expect("what is required and missing is a problem, and problems ended this");
@@ -136,7 +145,12 @@ fn operation(raw: &str, body: &Body, principal: &Principal) -> Result<Operation,
             if_match: etag::if_match(&headers).map_err(own)?,
             if_none_match: etag::if_none_match(&headers).map_err(own)?,
         },
-        Op::Delete => Ask::Mutate(Mutate::Delete { key: key.clone(), by: principal.subject.clone() }),
+        Op::Delete => Ask::Mutate(Mutate::DeleteUndoably {
+            key: key.clone(),
+            by: principal.subject.clone(),
+            account: principal.account(),
+            undo_seconds,
+        }),
         Op::Put => {
             let condition = conditions::of_put(&headers).map_err(own_error)?;
             let fill = match conditions::fill_of_put(&headers, &condition, principal) {
@@ -212,13 +226,18 @@ mod tests {
     #[test]
     fn every_kind_is_read_with_what_belongs_to_it() {
         let body = r#"{"operations":[{"op":"get","key":"a","if_none_match":"\"x\""},{"key":"b","op":"delete"},
+            {"op":"delete","key":"d","undo_seconds":60},
             {"op":"put","key":"c/ é","value": {"b":1.0, "a":"\u0041"} ,"ttl_seconds":5,"if_none_match":"*"}]}"#;
         let operations = read(body).unwrap();
         assert!(matches!(&operations[0].ask, Ask::Get { if_match: None, if_none_match: Some(Tags::Listed(_)) }));
-        assert!(
-            matches!(&operations[1].ask, Ask::Mutate(Mutate::Delete { key, by }) if key.as_str() == "b" && by == "s")
-        );
-        let Ask::Mutate(Mutate::Put(key, put)) = &operations[2].ask else { panic!() };
+        let deletes = operations[1..3].iter().map(|operation| match &operation.ask {
+            Ask::Mutate(Mutate::DeleteUndoably { key, by, undo_seconds, .. }) if by == "s" => {
+                (key.as_str(), *undo_seconds)
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(deletes.collect::<Vec<_>>(), [("b", None), ("d", Some(60))]);
+        let Ask::Mutate(Mutate::Put(key, put)) = &operations[3].ask else { panic!() };
         assert_eq!((key.as_str(), &put.value.text()[..]), ("c/ é", &br#"{"b":1.0, "a":"\u0041"}"#[..]));
         assert_eq!((put.ttl_seconds, &put.condition, put.by.as_str()), (5, &Condition::Absent, "s"));
     }
@@ -234,6 +253,8 @@ mod tests {
         assert_refused(json!({"op": "get", "key": "b", "value": 1}), "value", "put only");
         assert_refused(json!({"op": "delete", "key": "b", "if_match": "*"}), "if_match", "not supported");
         assert_refused(json!({"op": "get", "key": "b", "if_match": "x"}), "if_match", "entity tags");
+        assert_refused(json!({"op": "get", "key": "b", "undo_seconds": 1}), "undo_seconds", "delete only");
+        assert_refused(json!({"op": "delete", "key": "b", "undo_seconds": 3601}), "undo_seconds", "0 to 3600");
         assert_refused(json!({"op": "put", "key": "b", "value": 1, "if_none_match": "\"x\""}), "if_none_match", "*");
         assert_refused(json!({"op": "put", "key": "b"}), "value", "is required");
         assert_refused(

@@ -6,8 +6,8 @@ use std::ops::Not;
 use strata_api::{Answer, ApiError, Call, Event, Query, Response, Timestamp, http::StatusCode};
 use strata_cache::{Deleted, Key, undo::MOST_SECONDS};
 
-/// The parameter that says for how long it can be undone.
-const UNDO_SECONDS: &str = "undo_seconds";
+/// What says for how long it can be undone.
+pub(crate) const UNDO_SECONDS: &str = "undo_seconds";
 
 #[derive(Serialize)]
 pub(crate) struct Answered<'a> {
@@ -58,10 +58,13 @@ pub(crate) fn answered<'a>(key: &'a Key, deleted: &'a Deleted, now_ms: i64) -> R
 /// For how long it can be undone, where the request says so.
 fn undo_seconds(event: &Event) -> Result<Option<u32>, ApiError> {
     let mut query = Query::of(event, &["key", UNDO_SECONDS]);
-    let seconds = query.optional(UNDO_SECONDS, |text| {
-        let seconds = text.parse().ok().filter(|seconds| *seconds <= MOST_SECONDS);
-        seconds.ok_or_else(|| format!("must be an integer from 0 to {MOST_SECONDS}"))
-    });
+    let seconds = query.optional(UNDO_SECONDS, seconds);
     query.finish()?;
     Ok(seconds)
+}
+
+/// Reads for how long.
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= MOST_SECONDS);
+    seconds.ok_or_else(|| format!("must be an integer from 0 to {MOST_SECONDS}"))
 }

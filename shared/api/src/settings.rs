@@ -66,12 +66,11 @@ impl fmt::Debug for Settings {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::collections::HashMap;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(|name| {
-            let found = variables.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
+        let set: HashMap<_, _> = variables.iter().copied().collect();
+        Settings::read(|name| set.get(name).map(ToString::to_string))
     }
 
     #[test]

@@ -19,6 +19,17 @@ pub enum Mutate {
         /// Who requested it, for the journal; empty to name nobody.
         by: String,
     },
+    /// Deletes the key so that it can be undone, as [`delete_undoably`](crate::TieredCache::delete_undoably) does.
+    DeleteUndoably {
+        /// The key.
+        key: Key,
+        /// Who asked for it, for the journal.
+        by: String,
+        /// Who may undo it.
+        account: String,
+        /// For how many seconds; as the configuration says, without a number.
+        undo_seconds: Option<u32>,
+    },
 }
 
 impl Mutate {
@@ -26,7 +37,7 @@ impl Mutate {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Mutate::Put(_, put) => put.value.text().len(),
-            Mutate::Delete { .. } => 0,
+            Mutate::Delete { .. } | Mutate::DeleteUndoably { .. } => 0,
         }
     }
 }

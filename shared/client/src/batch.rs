@@ -8,6 +8,7 @@ use crate::{
     entries::{Entry, Metadata, PutOptions, Stored, StoredMetadata},
     error::{ApiError, Code, Error, Said},
     grace::cache_control,
+    invalidate::of_removal,
     level::Level,
     retry::Repeat,
     timestamp::Timestamp,
@@ -36,6 +37,8 @@ pub struct Operation {
     if_none_match: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fill_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_seconds: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,9 +51,16 @@ enum Op {
 
 impl Operation {
     fn new(op: Op, key: impl Into<String>) -> Operation {
-        let options = PutOptions::default();
-        let key = key.into();
-        Operation { op, key, value: None, options, if_match: None, if_none_match: None, fill_token: None }
+        Operation {
+            op,
+            key: key.into(),
+            value: None,
+            options: PutOptions::default(),
+            if_match: None,
+            if_none_match: None,
+            fill_token: None,
+            undo_seconds: None,
+        }
     }
 
     /// Reads an entry.
@@ -128,6 +138,14 @@ impl Operation {
     #[must_use]
     pub fn fill_token(mut self, token: impl Into<String>) -> Operation {
         self.fill_token = Some(token.into());
+        self
+    }
+
+    /// Deletes so that it can be [undone](Client::undo) within so long: whole seconds, an hour at most; zero to keep nothing.
+    /// By default as the API's configuration says. A batch with one is not sent again when it may have happened.
+    #[must_use]
+    pub fn undo_within(mut self, time: Duration) -> Operation {
+        self.undo_seconds = Some(time.as_secs());
         self
     }
 
@@ -209,9 +227,11 @@ impl Batch<'_> {
         let is_conditional = stores().any(|operation| {
             operation.if_match.is_some() || operation.if_none_match.is_some() || operation.fill_token.is_some()
         });
+        let undone = self.operations.iter().map(|operation| operation.undo_seconds).max().flatten();
         let repeat = match (stores().next().is_some(), is_conditional) {
-            (false, _) => Repeat::Harmless,
+            (false, _) => of_removal(undone),
             (true, true) => Repeat::Never,
+            (true, false) if undone > Some(0) => Repeat::Never,
             (true, false) => self.repeat,
         };
         let call = Call::new(Method::POST, "/batch")
@@ -247,6 +267,8 @@ struct OperationReply {
     #[serde(default)]
     deleted_from_levels: Vec<Level>,
     deleted_at: Option<Timestamp>,
+    invalidation_id: Option<String>,
+    undo_until: Option<Timestamp>,
     error: Option<Said>,
 }
 
@@ -294,14 +316,15 @@ fn outcome(reply: &Reply, op: Op, told: OperationReply) -> Result<Outcome> {
         Op::Delete => {
             let deleted_at = told.deleted_at.ok_or_else(|| absent("deleted_at"))?;
             let (deleted_from_levels, degraded) = (told.deleted_from_levels, told.degraded);
+            let (invalidation_id, undo_until) = (told.invalidation_id, told.undo_until);
             Outcome::Deleted(Box::new(Deleted {
                 success: true,
                 message,
                 key,
                 deleted_from_levels,
                 deleted_at,
-                invalidation_id: None,
-                undo_until: None,
+                invalidation_id,
+                undo_until,
                 degraded,
             }))
         }

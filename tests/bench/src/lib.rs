@@ -14,7 +14,7 @@
 //! - [`copies`]: what an entry takes in Redis and Valkey against a bare SET.
 //! - [`loads`]: reading through the library beside plain reads, and a thousand tasks on one cold key.
 //! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
-//! - [`limits`]: what rate limits and statistics add to a GET from L1.
+//! - [`limits`], [`audits`]: what rate limits, statistics and audits add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
@@ -28,6 +28,7 @@
 
 mod aims;
 pub mod allocations;
+pub mod audits;
 pub mod batches;
 pub mod binaries;
 pub mod capacity;

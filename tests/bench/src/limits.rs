@@ -1,10 +1,11 @@
-//! What rate limits and statistics add to a GET from L1: in the `entries` binary, and in the library alone.
+//! What rate limits, statistics and audits add to a GET from L1: in the `entries` binary, and in the library alone.
 //!
 //! The limit is the largest there is, so that the bench may go as fast as it can: a lease is then of 10,000 requests. How
 //! many round trips the leases of the default limits take is counted by [`round_trips`](crate::round_trips). Statistics
 //! cannot be switched off, so what one count takes is measured alone.
 
 use crate::{
+    audits,
     engines::Engines,
     event,
     level2::put,
@@ -82,7 +83,7 @@ pub fn in_the_library() -> Result<Section, Box<dyn Error>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let Settings { config, deployment, .. } = Settings::from_env()?;
     let key = Key::new(event::KEY)?;
-    let cache = TieredCache::open(deployment, config)?;
+    let cache = TieredCache::open(deployment.clone(), config.clone())?;
     fill(&runtime, &cache, &key)?;
     let get = || {
         let read = cache.get(&key, Read::default());
@@ -98,8 +99,9 @@ pub fn in_the_library() -> Result<Section, Box<dyn Error>> {
     };
     let mut rows = Vec::from(compared("TieredCache::get, with admit", rounds(limited_get, get)));
     rows.extend([beside_memory(&key, get), one_count()]);
+    rows.extend(audits::rows(&runtime, &deployment, &config)?);
     Ok(Section {
-        title: "Rate limits and statistics of a GET from L1, in the library".into(),
+        title: "Rate limits, statistics and audits of a GET from L1, in the library".into(),
         baseline: "TieredCache::get without admit; of the last rows, as they say".into(),
         rows,
     })

@@ -12,24 +12,27 @@ use crate::{
     tables,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use scenario::{KEPT, values, written};
+use scenario::{KEPT, undoable, values, written};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 use strata_it::stack::{L3Store, Options, RedisEngine, Stack, repository};
 use strata_it::{Answer, Api, entry, patient};
 
-/// The releases of which there is a file.
-const RELEASES: [&str; 1] = ["0.1.0"];
+/// The releases of which there is a file, and the newest of them, which writes as this one does.
+const RELEASES: [&str; 2] = ["0.1.0", NEWEST];
+const NEWEST: &str = "0.2.0";
+/// Those of them that keep copies in Redis of another form.
+const OTHER_COPIES: [&str; 1] = ["0.1.0"];
 /// Keys of Redis that count what happened, and those of limits and stocks: no release relies on what another counted.
 const COUNTS: [&str; 5] = ["{j}stats", "{j}gauges", "{j}census", "{l:", "}q:"];
 /// What releases have called a copy in Redis that later ones keep in another form, and under another name.
 const OLDER_COPY: &str = "}k:";
 /// What is known of the server, and of what its containers keep.
 const META: &str = "strata:cache:{j}meta";
-/// The key of which nothing but such a copy is left.
+/// The key of which nothing but a copy is left.
 const LOST: &str = "l2only";
 /// Members that say how many there were, or whose place was taken by chance.
-const CHANCE: [&str; 2] = ["count", "slot"];
+const CHANCE: [&str; 3] = ["count", "slot", "sweeps"];
 /// Stands before a field's name in base64.
 const BINARY: &str = "base64:";
 /// Longest row of one character in a file; longer ones are counted.
@@ -95,14 +98,18 @@ async fn get(api: &Api, key: &str) -> Answer {
 async fn what_an_older_release_left_is_served() {
     for release in RELEASES {
         let (_engines, api) = after(release).await;
-        for (key, text, tags) in values().into_iter().filter(|(key, ..)| *key != LOST) {
+        let is_served = |key: &str| key != LOST || !OTHER_COPIES.contains(&release);
+        for (key, text, tags) in values(release).into_iter().filter(|(key, ..)| is_served(key)) {
             assert_eq!(get(&api, key).await.value(), text, "{key} of {release}");
             let listed = api.get(&format!("/keys?prefix={key}")).send().await.expect(200).json();
             if KEPT.contains(&key) {
                 assert_eq!(listed["keys"][0]["tags"], json!(tags), "{key} of {release}: {listed}");
             }
         }
-        for key in ["deleted", "invalidated:1", LOST] {
+        let undoable = undoable(release).into_iter().map(|(key, ..)| key);
+        for key in
+            ["deleted", "invalidated:1", LOST].into_iter().filter(|key| !is_served(key) || *key != LOST).chain(undoable)
+        {
             api.get(&entry(key)).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
         }
         let config = api.get("/config").send().await.expect(200).json();
@@ -129,7 +136,7 @@ fn jobs(release: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn copies_of_an_older_release_are_a_miss_and_go() {
-    for release in RELEASES {
+    for release in OTHER_COPIES {
         let (engines, api) = after(release).await;
         let older = async || -> Vec<String> {
             let all = stored(release)["redis"].as_object().unwrap().clone();
@@ -138,13 +145,49 @@ async fn copies_of_an_older_release_are_a_miss_and_go() {
             names.filter(|name| redis::cmd("EXISTS").arg(name).query(&mut redis).unwrap()).collect()
         };
         assert_eq!(older().await.len(), 7);
-        for (key, text, _) in values().into_iter().filter(|(key, ..)| KEPT.contains(key) && *key != "large") {
+        for (key, text, _) in values(release).into_iter().filter(|(key, ..)| KEPT.contains(key) && *key != "large") {
             let answer = get(&api, key).await;
             assert_eq!((answer.value(), answer.level().as_str()), (text.as_str(), "L3_DATABASE"), "{key} of {release}");
         }
         assert_eq!(older().await, [format!("strata:cache:{{e2}}k:{LOST}")], "{release}");
         api.stack.tick().await.unwrap();
         assert_eq!(older().await, [""; 0], "maintenance of {release}");
+    }
+}
+
+#[tokio::test]
+async fn copies_of_the_same_form_are_used() {
+    for release in RELEASES.into_iter().filter(|release| !OTHER_COPIES.contains(release)) {
+        let (_engines, api) = after(release).await;
+        for key in ["plain", "tagged", "lz4", "zstd", "json", "grace", "sliding", LOST] {
+            assert_eq!(get(&api, key).await.level(), "L2_REDIS", "{key} of {release}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_release_removed_is_brought_back() {
+    for release in RELEASES.into_iter().filter(|release| !undoable(release).is_empty()) {
+        let (_engines, api) = after(release).await;
+        let listed = api.get("/invalidations").send().await.expect(200).json();
+        let of_kind = |kind: &str| -> Vec<String> {
+            let all = listed["invalidations"].as_array().unwrap().iter().filter(|one| one["state"] == "undoable");
+            let all = all.filter(|one| !one[kind].is_null());
+            all.map(|one| one["invalidation_id"].as_str().unwrap().to_owned()).collect()
+        };
+        for (kind, restored) in [("pattern", 2), ("key", 1)] {
+            let ids = of_kind(kind);
+            assert_eq!(ids.len(), 1, "{kind} of {release}: {listed}");
+            let undo = api.request("POST", &format!("/invalidate/{}/undo", ids[0])).send().await.expect(200).json();
+            assert_eq!((&undo["restored"], &undo["overwritten"]), (&json!(restored), &json!(0)), "{release}: {undo}");
+        }
+        for (key, text, tags) in undoable(release) {
+            assert_eq!(get(&api, key).await.value(), text, "{key} of {release}");
+            let listed = api.get(&format!("/keys?prefix={key}")).send().await.expect(200).json();
+            assert_eq!(listed["keys"][0]["tags"], json!(tags), "{key} of {release}: {listed}");
+        }
+        let done = api.request("POST", "/invalidate").body(r#"{"tags":["brought back"]}"#).send().await.expect(200);
+        assert_eq!(done.json()["invalidated_count"], 3, "their rows of tags are there");
     }
 }
 
@@ -159,7 +202,7 @@ async fn what_an_older_release_left_is_changed_and_removed() {
             api.get(&entry(key)).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
         }
         let put = api.put(&entry("plain"), r#"{"value":"new"}"#).send().await;
-        assert_eq!(get(&api, "plain").await.value(), r#""new""#, "{put:?}");
+        assert_eq!(fresh(&api, "plain").await.value(), r#""new""#, "{put:?}");
         put.expect(200);
         api.request("PATCH", &entry("zstd")).body(r#"{"add_tags":["late"]}"#).send().await.expect(200);
         api.delete(&entry("large")).send().await.expect(200);
@@ -196,12 +239,12 @@ async fn a_release_that_keeps_other_copies_is_noticed() {
 #[tokio::test]
 async fn what_is_written_an_older_release_can_read() {
     let mut now = dump::masked(&written().await);
-    let server = &mut now["redis"][META]["value"]["id"];
-    assert_eq!(server.take(), "c:#", "from which it sees that others are kept as copies");
-    *server = json!("#");
+    let server = now["redis"][META]["value"]["id"].take();
+    assert_eq!(server, "c:#", "from which an older one sees that others are kept as copies");
     for release in RELEASES {
-        let mut missing = Vec::new();
-        dump::missing(&dump::masked(&stored(release)), &now, release, &mut missing);
+        let (mut old, mut missing) = (dump::masked(&stored(release)), Vec::new());
+        old["redis"][META]["value"]["id"].take();
+        dump::missing(&old, &now, release, &mut missing);
         assert!(missing.is_empty(), "{missing:#?}");
     }
 }

@@ -103,6 +103,33 @@ async fn a_delete_is_undone() {
 }
 
 #[tokio::test]
+async fn deletes_of_a_batch_are_undone_one_by_one() {
+    let api = Api::start().await;
+    for key in ["a", "b", "c"] {
+        put_tagged(&api, key, &["t"]).await;
+    }
+    let operations = json!([
+        {"op": "delete", "key": "a", "undo_seconds": 60},
+        {"op": "delete", "key": "b", "undo_seconds": 60},
+        {"op": "delete", "key": "c"},
+        {"op": "put", "key": "d", "value": 1},
+    ]);
+    let body = json!({ "operations": operations }).to_string();
+    let done = api.request("POST", "/batch").body(body).send().await.expect(200).json();
+    let id = |at: usize| done["results"][at]["invalidation_id"].as_str();
+    assert_eq!((id(0).is_some(), id(1).is_some(), id(2), id(3)), (true, true, None, None), "{done}");
+    assert!(done["results"][0]["undo_until"].is_string() && id(0) != id(1), "{done}");
+    for key in ["a", "b", "c"] {
+        fresh(&api, key).await.expect(404);
+    }
+    assert_eq!(undone(&api, id(1).unwrap()).await, [1, 0, 0]);
+    assert_eq!(fresh(&api, "b").await.expect(200).value(), r#""b""#);
+    fresh(&api, "a").await.expect(404);
+    assert_eq!(undone(&api, id(0).unwrap()).await, [1, 0, 0]);
+    fresh(&api, "a").await.expect(200);
+}
+
+#[tokio::test]
 async fn what_something_else_has_touched_since_stays_as_it_is() {
     let api = Api::start().await;
     for key in ["k:put", "k:deleted", "k:pattern", "k:named", "k:left"] {

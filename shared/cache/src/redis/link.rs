@@ -43,12 +43,11 @@ const BYTES_PER_MICROSECOND: u64 = 20;
 pub(crate) enum Order {
     /// In any order: different nodes work at once.
     Any,
-    /// Each after the reply of the one before, or in one pipeline of one node, which is the same.
-    InTurn,
-    /// The same, but the last two at once.
-    LastTwoAtOnce,
-    /// So many at once, and the others at once after their replies.
-    InTwo(usize),
+    /// So many of them each after the reply of the one before, and the others at once after those; or all in one pipeline
+    /// of one node, which is the same.
+    InTurn(usize),
+    /// So many at once, so many more at once after their replies, and the others after those.
+    InStages([usize; 2]),
 }
 
 /// A command for Redis.
@@ -64,7 +63,7 @@ pub(crate) struct Batch {
 }
 
 /// Redis cannot be asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Down {
     /// It failed lately and is skipped for a moment.
     Skipped,
@@ -239,7 +238,7 @@ impl Link {
         };
         match meaning {
             Meaning::UnknownScript => {
-                connection.send(&scripts::loading(), Order::InTurn).await.map_err(known)?;
+                connection.send(&scripts::loading(), Order::InTurn(usize::MAX)).await.map_err(known)?;
             }
             Meaning::Lost => {
                 self.forget();
@@ -249,7 +248,7 @@ impl Link {
         }
         match connection.send(commands, order).await.map_err(known) {
             Err((Meaning::UnknownScript, _)) => {
-                connection.send(&scripts::loading(), Order::InTurn).await.map_err(known)?;
+                connection.send(&scripts::loading(), Order::InTurn(usize::MAX)).await.map_err(known)?;
                 connection.send(commands, order).await.map_err(known)
             }
             other => other,
@@ -314,18 +313,18 @@ impl Connection {
                 (count, _) => connection.req_packed_commands(commands, 0, count).await?,
             },
             Connection::Cluster(connection) => {
-                let (in_turn, first) = match order {
-                    Order::Any => (0, 0),
-                    Order::InTurn => (commands.len(), 0),
-                    Order::LastTwoAtOnce => (commands.len().saturating_sub(2), 0),
-                    Order::InTwo(first) => (0, first),
+                let (in_turn, [first, second]) = match order {
+                    Order::Any => (0, [0, 0]),
+                    Order::InTurn(count) => (count, [0, 0]),
+                    Order::InStages(stages) => (0, stages),
                 };
                 let mut replies = Vec::with_capacity(commands.len());
                 for command in commands.cmd_iter().take(in_turn) {
                     replies.push(connection.req_packed_command(command).await?.extract_error()?);
                 }
-                for (from, count) in [(in_turn, first), (in_turn + first, commands.len())] {
-                    let sent = commands.cmd_iter().skip(from).take(count).map(|command| {
+                let mut rest = commands.cmd_iter().skip(in_turn);
+                for count in [first, second, commands.len()] {
+                    let sent = rest.by_ref().take(count).map(|command| {
                         let mut connection = connection.clone();
                         async move { connection.req_packed_command(command).await }
                     });

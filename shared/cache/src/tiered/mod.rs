@@ -35,7 +35,6 @@ use self::{
     outbox::{in_doubt::InDoubt, undelivered::Undelivered},
     setup::Setup,
     sync::{access_deltas::AccessDeltas, audit::Audits, unfinished::Unfinished},
-    undo::begin::Author,
     view::ended,
     warm::prefetch_queue::Prefetches,
     write::{Attempts, versions::Taken},
@@ -55,7 +54,6 @@ use crate::{
     quota::{Quotas, Stocks},
     redis::{Fleet, Journal, Keyspace, Leases, Link, RedisAccess},
     stats::{Counters, Reporter, SyncTimes},
-    undo::MeantEntries,
     version::Position,
 };
 use std::{
@@ -332,7 +330,7 @@ impl TieredCache {
     /// # Errors
     /// When a level that is needed cannot be reached; the key may have been deleted.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
-        self.delete_with(key, by, None, false).await
+        self.delete_with(key, by, None, None).await
     }
 
     /// The same, in a way that can be [undone](TieredCache::undo) for `undo_seconds`, up to
@@ -349,9 +347,8 @@ impl TieredCache {
         account: &str,
         undo_seconds: Option<u32>,
     ) -> Result<Deleted, CacheError> {
-        let author = Author { by: by.to_owned(), account: account.to_owned(), reason: None };
-        let wish = self.wish(undo_seconds, MeantEntries::deleted(key), author)?;
-        self.delete_with(key, by, Some(&wish), false).await
+        let wish = self.wish_of_delete(key, by, account, undo_seconds)?;
+        self.delete_with(key, by, Some(&wish), None).await
     }
 
     /// The clock of this container.

@@ -4,7 +4,13 @@ use super::strata::Shell;
 use crate::support::{eventually, fresh};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
-use std::{fs, io::Write, path::Path, process::Stdio};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 use strata_client::Timestamp;
 use strata_it::{
     Api, configured, patient,
@@ -119,11 +125,11 @@ async fn what_is_listed_is_what_there_is() {
     assert_eq!(counted, api.get("/tags?prefix=t").send().await.expect(200).json()["tags"][0]);
 }
 
-/// Kilobytes that a process has had in memory at most.
-fn most_memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+/// Kilobytes that a process has had in memory at most; nothing of one that has ended.
+fn most_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 #[tokio::test]
@@ -142,10 +148,10 @@ async fn a_longer_listing_takes_no_more_memory() {
         }
     };
     read(2500).await;
-    let early = most_memory(pid);
+    let early = most_memory(pid).unwrap();
     // What is left does not fit the pipe, so that it has not ended.
     read(5300).await;
-    let late = most_memory(pid);
+    let late = most_memory(pid).unwrap();
     read(200).await;
     assert!(late < early + 2000, "{early} kB, then {late}");
     assert!(listing.wait().await.unwrap().success());
@@ -171,11 +177,9 @@ async fn what_cannot_be_stored_is_named_and_the_rest_is_stored() {
     shell.strata(&["import", "nowhere.jsonl"]).await.expect(1).says("nowhere.jsonl");
 }
 
-#[tokio::test]
-async fn a_killed_import_goes_on_where_it_stopped() {
-    let api = Api::with(unlimited()).await;
-    let shell = Shell::of(&api);
-    write(&shell, "many.jsonl", &lines(0..1500));
+/// Imports so many entries, is killed when at least `least` lines are done, and goes on.
+async fn import_in_two(shell: &Shell, entries: usize, least: u64, parallel: [&str; 2]) {
+    write(shell, "many.jsonl", &lines(0..entries));
     let kept = shell.home().join(".local/state/strata/imports");
     let lines_done = || -> u64 {
         let file = fs::read_dir(&kept).ok().and_then(|mut files| files.next()).and_then(Result::ok);
@@ -184,18 +188,59 @@ async fn a_killed_import_goes_on_where_it_stopped() {
         kept.and_then(|kept| kept["lines"].as_u64()).unwrap_or(0)
     };
     let mut command = shell.command("strata");
-    command.args(["import", "many.jsonl", "--parallel", "1"]).stderr(Stdio::null());
+    command.args(["import", "many.jsonl", "--parallel", parallel[0]]).stderr(Stdio::null());
     let mut killed = command.spawn().unwrap();
-    eventually("the first checkpoint", async || lines_done() > 0).await;
+    while lines_done() < least {
+        assert!(killed.try_wait().unwrap().is_none(), "it has ended");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     killed.kill().await.unwrap();
-    let before = lines_done();
-    assert!((1..1500).contains(&before), "{before}");
-    let done = shell.strata(&["import", "many.jsonl", "--parallel", "2", "--json"]).await.expect(0);
+    let (before, entries) = (lines_done(), entries as u64);
+    assert!((1..entries).contains(&before), "{before}");
+    let done = shell.strata(&["import", "many.jsonl", "--parallel", parallel[1], "--json"]).await.expect(0);
     assert!(done.err.contains("going on after line"), "{done:?}");
-    assert_eq!(done.json()["stored"], 1500 - before);
-    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 1500);
+    assert_eq!(done.json()["stored"], entries - before);
     assert_eq!(lines_done(), 0, "it has ended");
+}
+
+#[tokio::test]
+async fn a_killed_import_goes_on_where_it_stopped() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    import_in_two(&shell, 1500, 1, ["1", "2"]).await;
+    assert_eq!(shell.strata(&["ls", "n:"]).await.expect(0).out.lines().count(), 1500);
     assert_eq!(fresh(&api, "n:01499").await.value(), "1499");
+}
+
+/// The keys that `strata ls` prints, and the kilobytes that it has in memory at most while it does.
+async fn listed(shell: &Shell, arguments: &[&str]) -> (Vec<String>, u64) {
+    let mut listing = shell.command("strata").arg("ls").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let (pid, mut peak, mut keys) = (listing.id().unwrap(), 0, Vec::new());
+    let mut lines = BufReader::new(listing.stdout.take().unwrap()).lines();
+    while let Some(key) = lines.next_line().await.unwrap() {
+        if keys.len() % 1000 == 0 {
+            peak = peak.max(most_memory(pid).unwrap_or_default());
+        }
+        keys.push(key);
+    }
+    assert!(listing.wait().await.unwrap().success());
+    (keys, peak)
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: cargo test --workspace --test it -- --ignored a_hundred_thousand --nocapture"]
+async fn a_hundred_thousand_entries_are_imported_in_two_and_listed() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    let began = Instant::now();
+    import_in_two(&shell, 100_000, 50_000, ["8", "8"]).await;
+    eprintln!("imported within {} s", began.elapsed().as_secs());
+    let (few, before) = listed(&shell, &["-n", "10000"]).await;
+    let (all, after) = listed(&shell, &["n:"]).await;
+    eprintln!("ls of {} keys: {before} kB, of {}: {after} kB", few.len(), all.len());
+    let expected: Vec<String> = (0..100_000).map(|number| format!("n:{number:05}")).collect();
+    assert!(all == expected, "each of them once, by their bytes");
+    assert!(after < before + 2000, "{before} kB, then {after}");
 }
 
 #[tokio::test]

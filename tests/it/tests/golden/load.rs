@@ -12,8 +12,9 @@ use strata_it::stack::Stack;
 const DAY_SECONDS: u64 = 86_400;
 /// The field of a copy that says when it was last confirmed, in ms.
 const CONFIRMED: &str = "w";
-/// What is known of the server, and the field with its name.
+/// What is known of the server, the field with its name, and what stands before that where copies are strings.
 const META: (&str, &str) = ("strata:cache:{j}meta", "id");
+const COPIES: &str = "c:";
 
 /// Fills the engines of `stack`, of which nobody has made use.
 pub async fn load(stack: &Stack, stored: &Value) {
@@ -33,7 +34,8 @@ pub async fn load(stack: &Stack, stored: &Value) {
             redis::cmd("EXPIRE").arg(name).arg(DAY_SECONDS).exec_async(&mut redis).await.unwrap();
         }
     }
-    let server = name_of(&mut redis).await;
+    let keeps = stored["redis"][META.0]["value"][META.1].as_str().unwrap();
+    let server = if keeps.starts_with(COPIES) { COPIES } else { "" }.to_owned() + &name_of(&mut redis).await;
     redis::cmd("HSET").arg(META.0).arg(META.1).arg(server).exec_async(&mut redis).await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! What is written for a release: every kind of row and copy there is, by the library itself, whose clock can be put on:
 //! files are read for longer than a year, after which everything expires.
 
-use super::dump;
+use super::{NEWEST, dump};
 use crate::library::{self, REDIS_URL, named};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -20,11 +20,34 @@ const LATE_MS: i64 = 4_102_444_800_000;
 /// How much later the scheduled job is due, in ms.
 const DAY_MS: i64 = 86_400_000;
 
-/// Keys whose values L3 has.
-pub const KEPT: [&str; 7] = ["json", "large", "lz4", "patched", "plain", "tagged", "zstd"];
+/// How long a value in its grace is kept, and one that nobody reads, in seconds.
+const GRACE_SECONDS: u32 = 86_400;
+const IDLE_SECONDS: u32 = 86_400;
+/// For how long what is removed can be undone, in seconds: as long as may be.
+const UNDO_SECONDS: u32 = 3600;
 
-/// The keys that have a value, it, and its tags.
-pub fn values() -> Vec<(&'static str, String, Vec<&'static str>)> {
+/// The release before the first that knows of grace, of lives that slide, and of what can be undone.
+const PLAIN: &str = "0.1.0";
+
+/// Keys whose values L3 has.
+pub const KEPT: [&str; 9] = ["grace", "json", "large", "lz4", "patched", "plain", "sliding", "tagged", "zstd"];
+/// Keys whose values can be brought back, in releases after the first.
+pub const UNDOABLE: [&str; 3] = ["undoable:1", "undoable:2", "removed"];
+
+/// What was removed so that it can be brought back: the value of each such key, and its tags.
+pub fn undoable(release: &str) -> Vec<(&'static str, String, Vec<&'static str>)> {
+    let all = UNDOABLE.map(|key| (key, format!(r#""what was at {key}""#), vec!["brought back"]));
+    if release == PLAIN { Vec::new() } else { all.into() }
+}
+
+/// The keys that a release has left a value of, it, and its tags.
+pub fn values(release: &str) -> Vec<(&'static str, String, Vec<&'static str>)> {
+    let newer = [("grace", "3".to_owned(), vec!["late"]), ("sliding", "4".to_owned(), vec![])];
+    let newer = newer.into_iter().filter(|_| release != PLAIN);
+    plain_values().into_iter().chain(newer).collect()
+}
+
+fn plain_values() -> Vec<(&'static str, String, Vec<&'static str>)> {
     let long = |name| format!(r#"[{}]"#, [format!(r#"{{"of":"{name}","amount":1.50}}"#).as_str(); 100].join(", "));
     vec![
         (
@@ -56,7 +79,7 @@ async fn writes() {
     let cache = cache(late(), |_| ());
     let zstd = self::cache(late(), |config| config.compression.algorithm = Algorithm::Zstd);
     let json = self::cache(late(), |config| config.serialization.format = Format::Json);
-    for (key, text, tags) in values() {
+    for (key, text, tags) in values(NEWEST) {
         let levels = match key {
             "large" => Levels::NONE.with(Level::L3),
             "l2only" => Levels::NONE.with(Level::L2),
@@ -84,7 +107,14 @@ async fn writes() {
         put(&cache, key, "0".to_owned(), &["first"], Levels::ALL, true).await;
     }
     cache.delete(&named("deleted"), "golden").await.unwrap();
-    cache.invalidate(&invalidation()).await.unwrap();
+    cache.invalidate(&invalidation("invalidated:*")).await.unwrap();
+    for (key, text, tags) in undoable(NEWEST) {
+        put(&cache, key, text, &tags, Levels::ALL, true).await;
+    }
+    cache.delete_undoably(&named("removed"), "golden", "key:golden", Some(UNDO_SECONDS)).await.unwrap();
+    let mut undoable = invalidation("undoable:*").undo_seconds(UNDO_SECONDS);
+    undoable.account = Some("key:golden".to_owned());
+    cache.invalidate(&undoable).await.unwrap();
     let field = FIELDS.iter().find(|field| field.path == "l1_config.ttl_minutes").unwrap();
     cache.configure(&[(field, json!(90))], "golden", None).await.unwrap();
     cache.warm(warm(Strategy::Eager, None), None).await.unwrap();
@@ -107,14 +137,19 @@ fn cache(clock: Clock, change: impl FnOnce(&mut Config)) -> TieredCache {
 
 async fn put(cache: &TieredCache, key: &str, text: String, tags: &[&str], levels: Levels, compress: bool) {
     let put = Put::new(Json::new(text).unwrap(), MAX_TTL_SECONDS).tags(tags.iter().copied()).levels(levels);
-    let mut put = put.by("golden");
+    let mut put = match key {
+        "grace" => put.grace(GRACE_SECONDS),
+        "sliding" => put.idle(IDLE_SECONDS),
+        _ => put,
+    }
+    .by("golden");
     put.compress = compress;
     put.api_key = "key:golden".to_owned();
     cache.put(&named(key), put).await.unwrap();
 }
 
-fn invalidation() -> Invalidate {
-    Invalidate::new(Pattern::new("invalidated:*").unwrap()).by("golden").reason("golden")
+fn invalidation(pattern: &str) -> Invalidate {
+    Invalidate::new(Pattern::new(pattern).unwrap()).by("golden").reason("golden")
 }
 
 fn warm(strategy: Strategy, run_at_ms: Option<i64>) -> Warm {

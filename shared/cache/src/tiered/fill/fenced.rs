@@ -136,6 +136,7 @@ impl View<'_> {
             expected,
             share,
             undo: None,
+            together: None,
         };
         match self.commit(&plan, begun, &mut path).await? {
             Ended::Done(effect) => Ok(self.stored(key, entry, begun, effect, path)),

@@ -311,11 +311,11 @@ impl View<'_> {
         }
         let copy = value.copy(key, as_of, asked_ms, distrusted.as_ref());
         let write = self.setup.copies.write(self.operation(as_of), &[copy]);
-        let written = value.written(key);
+        let written = value.written(key, as_of);
         if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {
             return self.ask(write).await.is_ok();
         }
-        match self.then_check(&written, as_of, vec![write]).await {
+        match self.then_check(&written, vec![write]).await {
             Ok(checked) => {
                 let unchanged = checked.since() == Since::Unchanged;
                 if unchanged && let Some(Ok(outcome)) = checked.replies.into_iter().next().map(Outcome::parse) {

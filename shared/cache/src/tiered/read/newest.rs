@@ -69,8 +69,8 @@ impl Newest {
     }
 
     /// What is written with that.
-    pub(crate) fn written<'a>(&'a self, key: &'a Key) -> CopyWrite<'a> {
-        CopyWrite { key, tags: &self.entry.tags, version: self.entry.version, bytes: self.envelope.len() }
+    pub(crate) fn written<'a>(&'a self, key: &'a Key, as_of: AsOf) -> CopyWrite<'a> {
+        CopyWrite { as_of, key, tags: &self.entry.tags, version: self.entry.version, bytes: self.envelope.len() }
     }
 }
 

@@ -223,8 +223,8 @@ impl View<'_> {
 
     fn schedule_compensations(&self, ready: &[Ready], as_of: AsOf) {
         for Ready { key, entry, envelope, .. } in ready {
-            let written = CopyWrite { key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
-            self.schedule_compensation(&written, as_of);
+            let written = CopyWrite { as_of, key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
+            self.schedule_compensation(&written);
         }
     }
 }

@@ -130,9 +130,9 @@ impl View<'_> {
             copies.chunk_by(same_shard).flat_map(|copies| copies.chunks(CALL_COPIES)).collect();
         let operation = self.operation(as_of);
         let commands = calls.iter().map(|copies| self.setup.copies.write(operation, copies)).collect();
-        let written: Vec<_> = kept.iter().map(|risen| risen.value.written(risen.key)).collect();
+        let written: Vec<_> = kept.iter().map(|risen| risen.value.written(risen.key, as_of)).collect();
         let places: Vec<usize> = kept.iter().map(|risen| risen.at).collect();
-        let confirmed: Vec<bool> = match self.then_check_all(&written, as_of, commands, After::All).await {
+        let confirmed: Vec<bool> = match self.then_check_all(&written, commands, After::All).await {
             Ok(checked) => {
                 let replies = calls.iter().zip(checked.replies);
                 let outcomes = replies.flat_map(|(copies, reply)| outcomes(reply, copies.len()));

@@ -45,6 +45,8 @@ pub(crate) enum After {
     EachOther,
     /// After all of them, which need not wait for each other.
     All,
+    /// After the second half of them, which comes after the first half.
+    Halves,
 }
 
 /// What a sync brought.
@@ -154,9 +156,9 @@ impl View<'_> {
         let sync = self.sync_command(&sent, about, &hot);
         let (riding, piggybacked) = self.piggybacked_rows();
         let order = match after {
-            After::All => Order::InTwo(count),
-            After::EachOther if riding.is_empty() => Order::InTurn,
-            After::EachOther => Order::LastTwoAtOnce,
+            After::All => Order::InStages([count, 0]),
+            After::Halves => Order::InStages([count / 2; 2]),
+            After::EachOther => Order::InTurn(count),
         };
         let batch = commands.into_iter().chain([sync]).chain(riding).collect::<Batch>().carrying(bytes);
         let mut replies = self.link.run(&batch, order).await?.into_iter();
@@ -169,50 +171,37 @@ impl View<'_> {
 
     /// Sends commands that write into L2, one after another, and looks into the journal after them. A copy of `version`
     /// that something has happened to meanwhile is taken back.
-    pub(crate) async fn then_check(
-        &self,
-        written: &CopyWrite<'_>,
-        as_of: AsOf,
-        commands: Vec<Command>,
-    ) -> Result<Checked, Down> {
-        self.then_check_all(std::slice::from_ref(written), as_of, commands, After::EachOther).await
+    pub(crate) async fn then_check(&self, written: &CopyWrite<'_>, commands: Vec<Command>) -> Result<Checked, Down> {
+        self.then_check_all(std::slice::from_ref(written), commands, After::EachOther).await
     }
 
     /// The same of writes of many keys.
     pub(crate) async fn then_check_all(
         &self,
         written: &[CopyWrite<'_>],
-        as_of: AsOf,
         commands: Vec<Command>,
         after: After,
     ) -> Result<Checked, Down> {
-        let unchecked = Unchecked { view: self, written, as_of };
-        let checked = self.check(written, as_of, commands, after).await?;
+        let unchecked = Unchecked { view: self, written };
+        let checked = self.check(written, commands, after).await?;
         std::mem::forget(unchecked);
         Ok(checked)
     }
 
-    async fn check(
-        &self,
-        written: &[CopyWrite<'_>],
-        as_of: AsOf,
-        commands: Vec<Command>,
-        after: After,
-    ) -> Result<Checked, Down> {
+    async fn check(&self, written: &[CopyWrite<'_>], commands: Vec<Command>, after: After) -> Result<Checked, Down> {
         let keys: Vec<&Key> = written.iter().map(|written| written.key).collect();
         let bytes = written.iter().map(|written| written.bytes).sum();
         let about = About { keys: &keys, ..About::default() };
         let (replies, looked) = self.then_sync_about(about, commands, bytes, after).await?;
         let since: Vec<Since> = {
             let knowledge = self.knowledge();
-            let since = |of: &CopyWrite<'_>| knowledge.since(of.key, of.tags, as_of, of.version, looked.as_ref());
+            let since = |of: &CopyWrite<'_>| knowledge.since(of.key, of.tags, of.as_of, of.version, looked.as_ref());
             written.iter().map(since).collect()
         };
         let changed = written.iter().zip(&since).filter(|(_, since)| **since != Since::Unchanged);
         if self.source_of_truth() == SourceOfTruth::L3 {
-            let operation = self.operation(as_of);
             let undo = |(of, _): (&CopyWrite<'_>, _)| {
-                self.setup.copies.undo(operation, of.key.as_str(), of.version, as_of.position)
+                self.setup.copies.undo(self.operation(of.as_of), of.key.as_str(), of.version, of.as_of.position)
             };
             for undone in self.ask_all(changed.map(undo).collect(), 0).await? {
                 Outcome::parse(undone)?;
@@ -284,11 +273,10 @@ impl View<'_> {
 struct Unchecked<'a> {
     view: &'a View<'a>,
     written: &'a [CopyWrite<'a>],
-    as_of: AsOf,
 }
 
 impl Drop for Unchecked<'_> {
     fn drop(&mut self) {
-        self.written.iter().for_each(|written| self.view.schedule_compensation(written, self.as_of));
+        self.written.iter().for_each(|written| self.view.schedule_compensation(written));
     }
 }

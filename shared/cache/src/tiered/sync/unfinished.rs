@@ -19,6 +19,8 @@ const MOST_UNDONE: usize = 100;
 
 /// A write into L2.
 pub(crate) struct CopyWrite<'a> {
+    /// What its operation began with.
+    pub as_of: AsOf,
     pub key: &'a Key,
     pub tags: &'a [Arc<str>],
     pub version: Version,
@@ -49,7 +51,7 @@ impl View<'_> {
     }
 
     /// Remembers a write whose end is not known: it may arrive while its [`Operation`] lives, and is undone after.
-    pub(crate) fn schedule_compensation(&self, written: &CopyWrite<'_>, as_of: AsOf) {
+    pub(crate) fn schedule_compensation(&self, written: &CopyWrite<'_>) {
         if self.source_of_truth() == SourceOfTruth::L2 {
             return;
         }
@@ -61,7 +63,7 @@ impl View<'_> {
                 grace_ms,
                 key: written.key.clone(),
                 version: written.version,
-                as_of: as_of.position,
+                as_of: written.as_of.position,
             });
         }
     }

@@ -51,6 +51,21 @@ impl TieredCache {
         let undo = (wanted > 0).then(|| Undoable { id: unforeseen(created_ms), until_ms });
         Ok(Wish { undo, is_explicit: seconds.is_some_and(|seconds| seconds > 0), meant, author, created_ms })
     }
+
+    /// The same of a DELETE.
+    ///
+    /// # Errors
+    /// When that is too long.
+    pub(crate) fn wish_of_delete(
+        &self,
+        key: &Key,
+        by: &str,
+        account: &str,
+        seconds: Option<u32>,
+    ) -> Result<Wish, CacheError> {
+        let author = Author { by: by.to_owned(), account: account.to_owned(), reason: None };
+        self.wish(seconds, MeantEntries::deleted(key), author)
+    }
 }
 
 impl View<'_> {

@@ -1,6 +1,11 @@
 //! How a mutation is committed: the source of truth first, the journal second, L2 third, and a check of the journal last.
 
-use crate::tiered::{sync::unfinished::CopyWrite, undo::begin::Wish, view::View, write::propagation::Propagation};
+use crate::tiered::{
+    sync::{Checked, unfinished::CopyWrite},
+    undo::begin::Wish,
+    view::View,
+    write::{propagation::Propagation, together::Together},
+};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, OPERATION_LIFE, Since},
@@ -12,7 +17,7 @@ use crate::{
     planted::{Bug, planted},
     quota::Share,
     record::Change,
-    redis::{Command, Done, Life, Outcome, Reply, WriteCopy, appended},
+    redis::{Command, Done, Down, Life, Outcome, Reply, WriteCopy, appended},
     selector::Undoable,
     source_of_truth::{Expected, SourceOfTruth},
     version::{Position, Version},
@@ -56,6 +61,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) share: Option<Share>,
     /// How a DELETE can be undone.
     pub(crate) undo: Option<(&'a Wish, &'a Undoable)>,
+    /// The others that Redis is told of with it.
+    pub(crate) together: Option<&'a Together>,
 }
 
 /// How a mutation ended.
@@ -186,8 +193,8 @@ impl View<'_> {
         path: &mut Path,
         unannounced: Unannounced<'_>,
     ) -> Result<Ended, CacheError> {
-        let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
-        let replied = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
+        let commands = [self.record(plan, begun), self.copy_command(plan, begun)];
+        let replied = match self.tell(plan, begun, commands).await {
             Ok(checked) => {
                 let since = checked.since();
                 self.read_replies(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
@@ -239,9 +246,9 @@ impl View<'_> {
 
     /// L2, then the journal.
     async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
-        let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
+        let commands = [self.copy_command(plan, begun), self.record(plan, begun)];
         let unannounced = Unannounced { view: self, key: plan.key, version: begun.version };
-        let checked = self.then_check(&plan.written(begun), begun.as_of, commands).await?;
+        let checked = self.tell(plan, begun, commands).await?;
         let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
@@ -283,6 +290,15 @@ impl View<'_> {
         let floor = if self.source_of_truth() == SourceOfTruth::L3 { self.store.floors().l3 } else { Version::ZERO };
         let hidden = |version| version < floor || self.knowledge().masks(Level::L2, key, &[], version);
         outcome.before.is_some_and(hidden)
+    }
+
+    /// Tells Redis of it by two commands, the second after the first, and looks into the journal after them.
+    async fn tell(&self, plan: &Plan<'_>, begun: &Begun, commands: [Command; 2]) -> Result<Checked, Down> {
+        let written = plan.written(begun);
+        match plan.together.filter(|together| together.goes_by(&self.setup)) {
+            Some(together) => together.tell(&written, commands).await,
+            None => self.then_check(&written, commands.into()).await,
+        }
     }
 
     fn record(&self, plan: &Plan<'_>, begun: &Begun) -> Command {
@@ -365,7 +381,7 @@ impl<'a> Plan<'a> {
     fn written(&self, begun: &Begun) -> CopyWrite<'a> {
         let (tags, bytes): (&[Arc<str>], usize) =
             self.value.map_or((&[], 0), |(entry, envelope)| (&entry.tags, envelope.len()));
-        CopyWrite { key: self.key, tags, version: begun.version, bytes }
+        CopyWrite { as_of: begun.as_of, key: self.key, tags, version: begun.version, bytes }
     }
 
     fn names(&self, level: Level) -> bool {

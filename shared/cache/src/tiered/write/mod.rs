@@ -8,6 +8,7 @@ pub(crate) mod patch;
 pub(crate) mod propagation;
 mod put;
 pub(crate) mod stock;
+pub(crate) mod together;
 pub(crate) mod versions;
 
 use crate::tiered::{
@@ -16,6 +17,7 @@ use crate::tiered::{
     write::{
         commit::{Begun, Effect},
         propagation::Propagation,
+        together::Together,
     },
 };
 use crate::{
@@ -42,19 +44,21 @@ pub(crate) const TRIES: usize = 6;
 
 /// What a PUT has done so far, also under a configuration that is not in force any more.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts {
+pub(crate) struct Attempts<'a> {
     /// A version that its next one must exceed.
     floor: Version,
     /// What it has written already, when something made it begin anew, and whether that replaced a live value.
     own: Option<(Version, bool)>,
-    /// A sync was made for it and others, a moment ago.
+    /// The others that it is made with.
+    together: Option<&'a Together>,
+    /// A sync was made for it and them, a moment ago.
     shared: bool,
 }
 
-impl Attempts {
-    /// None so far. `shared`: a sync was made for it and others, a moment ago.
-    pub(crate) fn beginning(shared: bool) -> Attempts {
-        Attempts { shared, ..Attempts::default() }
+impl Attempts<'_> {
+    /// None so far of a PUT that is made with others.
+    pub(crate) fn beginning(together: &Together) -> Attempts<'_> {
+        Attempts { together: Some(together), shared: together.synced, ..Attempts::default() }
     }
 }
 

@@ -190,7 +190,7 @@ impl View<'_> {
             self.allow_share(share, &begun.answers)?;
         }
         let (by, value) = (change.by(), Some((&entry, &envelope)));
-        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None };
+        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None, together: None };
         let ended = self.commit(&plan, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
@@ -240,7 +240,16 @@ impl View<'_> {
         let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
         let expected = Expected::Version(version);
-        let plan = Plan { key, change: record::Change::Delete, by, value: None, expected, share: None, undo: None };
+        let plan = Plan {
+            key,
+            change: record::Change::Delete,
+            by,
+            value: None,
+            expected,
+            share: None,
+            undo: None,
+            together: None,
+        };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);

@@ -7,6 +7,7 @@ use crate::tiered::{
     write::{
         Attempts, TRIES,
         commit::{Ended, Plan},
+        together::Together,
     },
 };
 use crate::{
@@ -22,7 +23,12 @@ use crate::{
 };
 
 impl TieredCache {
-    pub(crate) async fn put_with(&self, key: &Key, put: &Put, mut attempts: Attempts) -> Result<Stored, CacheError> {
+    pub(crate) async fn put_with(
+        &self,
+        key: &Key,
+        put: &Put,
+        mut attempts: Attempts<'_>,
+    ) -> Result<Stored, CacheError> {
         let refusals = put.refusals();
         if !refusals.is_empty() {
             return Err(CacheError::Refused(refusals));
@@ -37,16 +43,17 @@ impl TieredCache {
         }
     }
 
-    /// `shared`: a sync was made for it and others, a moment ago.
+    /// `together`: the others that it is made with.
     pub(crate) async fn delete_with(
         &self,
         key: &Key,
         by: &str,
         wish: Option<&Wish>,
-        mut shared: bool,
+        together: Option<&Together>,
     ) -> Result<Deleted, CacheError> {
+        let mut shared = together.is_some_and(|together| together.synced);
         loop {
-            if let Some(ended) = ended(self.view().delete(key, by, wish, &mut shared).await) {
+            if let Some(ended) = ended(self.view().delete(key, (by, wish), together, &mut shared).await) {
                 return self.count_mutation(ended, |deleted| deleted.degraded);
             }
         }
@@ -54,10 +61,10 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts) -> Result<Stored, Stop> {
+    async fn put(&self, key: &Key, put: &Put, before: &mut Attempts<'_>) -> Result<Stored, Stop> {
         let named = put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled());
         let payload = self.payload(put);
-        let Attempts { floor, own, shared } = before;
+        let Attempts { floor, own, shared, together } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
             let question = self.stock_question(key, put, named, *shared);
@@ -70,7 +77,8 @@ impl View<'_> {
             }
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let value = Some((&entry, &envelope));
-            let plan = Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None };
+            let plan =
+                Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None, together: *together };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -89,7 +97,13 @@ impl View<'_> {
         Err(CacheError::Contended.into())
     }
 
-    async fn delete(&self, key: &Key, by: &str, wish: Option<&Wish>, shared: &mut bool) -> Result<Deleted, Stop> {
+    async fn delete(
+        &self,
+        key: &Key,
+        (by, wish): (&str, Option<&Wish>),
+        together: Option<&Together>,
+        shared: &mut bool,
+    ) -> Result<Deleted, Stop> {
         let undoable = match wish {
             Some(wish) => self.undo_of(wish, self.setup.config.enabled())?.map(|undo| (wish, undo)),
             None => None,
@@ -103,7 +117,7 @@ impl View<'_> {
             }
             let expected = Expected::Anything;
             let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo };
+            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo, together };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
