@@ -33,6 +33,8 @@ pub enum Refusal {
     NoReplicas,
     /// It reads what it held from disk: every command is refused.
     Loading,
+    /// The user may not run this command, nor may a script.
+    Denied(&'static str),
 }
 
 /// A server.
@@ -108,6 +110,9 @@ impl Redis {
             if data.refusal == Some(Refusal::Loading) {
                 return error("LOADING Redis is loading the dataset in memory");
             }
+            if let Err(text) = data.permit(&name) {
+                return error(&text);
+            }
         }
         match (name.as_str(), arguments) {
             ("EVALSHA", [sha, rest @ ..]) => self.scripts.run(&String::from_utf8_lossy(sha), rest),
@@ -169,6 +174,7 @@ impl Database {
 
     /// A command that is none of scripts.
     fn command(&mut self, name: &str, arguments: &[&[u8]]) -> Answer {
+        self.permit(name)?;
         self.admit(effect(name))?;
         let found = keys::command(self, name, arguments)
             .or_else(|| strings::command(self, name, arguments))
@@ -177,6 +183,17 @@ impl Database {
             .or_else(|| sorted::command(self, name, arguments))
             .or_else(|| streams::command(self, name, arguments));
         found.unwrap_or_else(|| Err(format!("ERR unknown command '{name}', with args beginning with: ")))
+    }
+
+    /// Whether the user may run a command.
+    fn permit(&self, name: &str) -> Result<(), String> {
+        match self.refusal {
+            Some(Refusal::Denied(denied)) if denied == name => {
+                let name = name.to_ascii_lowercase();
+                Err(format!("NOPERM User default has no permissions to run the '{name}' command"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn admit(&mut self, effect: Effect) -> Result<(), String> {

@@ -3,6 +3,7 @@ use super::*;
 use crate::history::{Action, Found, Incident, Operation, Outcome, Patch, Put, Scope};
 
 mod fills;
+mod undos;
 
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
