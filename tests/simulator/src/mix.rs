@@ -95,6 +95,7 @@ impl Mix {
         if rng.u8(..8) == 0 {
             faults.clear();
         }
+        let looks_for_leaks = rng.u8(..4) == 0 || faults.is_empty();
         let think_ms = chosen(rng, &[1, 20, 200, 2000]);
         Mix {
             containers: rng.usize(1..=6),
@@ -115,7 +116,7 @@ impl Mix {
             batch_items: if rng.bool() { usize::MAX } else { 3 },
             large_values: rng.u8(..16) == 0,
             upkeep_ms: 100 + think_ms * chosen(rng, &[3, 30]),
-            looks_for_leaks: rng.u8(..4) == 0,
+            looks_for_leaks,
         }
     }
 
