@@ -38,6 +38,8 @@ pub(crate) struct Fleet {
     actions: RefCell<Actions>,
     /// What was explained.
     pub(crate) cases: RefCell<Vec<Case>>,
+    /// A container that nobody asks for anything at present.
+    pub(crate) resting: Cell<Option<usize>>,
     /// How often somebody has looked at the time.
     moments: Cell<u64>,
     containers: Mutex<Vec<Arc<Container>>>,
@@ -50,8 +52,8 @@ impl Fleet {
             Arc::new(Container::begin(&world, &mix, number, 0, ahead_ms))
         };
         let containers = Mutex::new((0..mix.containers).map(begin).collect());
-        let (actions, cases, moments) = (RefCell::default(), RefCell::default(), Cell::default());
-        Fleet { world, mix, omitted, actions, cases, moments, containers }
+        let (actions, cases, resting, moments) = Default::default();
+        Fleet { world, mix, omitted, actions, cases, resting, moments, containers }
     }
 
     pub(crate) fn containers(&self) -> MutexGuard<'_, Vec<Arc<Container>>> {
@@ -60,7 +62,9 @@ impl Fleet {
 
     pub(crate) fn any(&self, rng: &mut Rng) -> Arc<Container> {
         let containers = self.containers();
-        Arc::clone(&containers[rng.usize(..containers.len())])
+        let drawn = rng.usize(..containers.len());
+        let instead = if self.resting.get() == Some(drawn) { drawn + 1 } else { drawn };
+        Arc::clone(&containers[instead % containers.len()])
     }
 
     /// The time since the run began. What happens later is later by a nanosecond at least, also within one millisecond: the

@@ -67,6 +67,11 @@ async fn happen(fleet: &Fleet, fault: Fault, lasts: Duration, rng: &mut Rng) {
             sleep(lasts).await;
             container.thaw(fleet.mix.skew_ms == 0 && rng.bool());
         }
+        Fault::Rest => {
+            fleet.resting.set(Some(rng.usize(..fleet.mix.containers)));
+            sleep(lasts).await;
+            fleet.resting.set(None);
+        }
         Fault::Kill => kill(fleet, rng),
         Fault::ClockSteps => {
             let container = fleet.any(rng);
@@ -78,6 +83,7 @@ async fn happen(fleet: &Fleet, fault: Fault, lasts: Duration, rng: &mut Rng) {
             let ahead_ms = if rng.bool() { 0 } else { rng.i64(-2000..=2000) };
             fleet.world.state().restart_redis(fault == Fault::RedisRestartsEmpty, ahead_ms);
         }
+        Fault::JournalTrimmed => fleet.world.trim_journal(rng.usize(..5)),
         Fault::L2SwitchedOff => {
             switch_l2(fleet, false, rng).await;
             sleep(lasts).await;

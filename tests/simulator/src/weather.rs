@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     RedisDenies,
     RedisRestartsEmpty,
     RedisLosesTail,
+    JournalTrimmed,
     L2SwitchedOff,
     L3Cut,
     L3Slow,
@@ -30,12 +31,13 @@ pub(crate) enum Fault {
     L3Fails,
     L3Conflicts,
     Freeze,
+    Rest,
     Kill,
     ClockSteps,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 22] = [
+    pub(crate) const ALL: [Fault; 24] = [
         Fault::RedisCut,
         Fault::RedisSlow,
         Fault::RedisLossy,
@@ -48,6 +50,7 @@ impl Fault {
         Fault::RedisDenies,
         Fault::RedisRestartsEmpty,
         Fault::RedisLosesTail,
+        Fault::JournalTrimmed,
         Fault::L2SwitchedOff,
         Fault::L3Cut,
         Fault::L3Slow,
@@ -56,6 +59,7 @@ impl Fault {
         Fault::L3Fails,
         Fault::L3Conflicts,
         Fault::Freeze,
+        Fault::Rest,
         Fault::Kill,
         Fault::ClockSteps,
     ];

@@ -83,6 +83,16 @@ impl World {
         commands.iter().map(do_one).collect()
     }
 
+    /// Removes all but so many records of the journal, as whoever has the keys of the server may.
+    pub(crate) fn trim_journal(&self, kept: usize) {
+        let names = self.state().redis.names(0);
+        let journal = names.into_iter().find(|(name, _)| name.ends_with("{j}journal"));
+        if let Some((journal, _)) = journal {
+            let command = ["XTRIM", &journal, "MAXLEN", &kept.to_string()].map(|part| part.as_bytes().to_vec());
+            self.redis(&[command.into()]);
+        }
+    }
+
     /// Removes what has expired from DynamoDB.
     pub(crate) fn sweep(&self) {
         let now_s = (ZERO_MS + self.now_ms()) / 1000;
