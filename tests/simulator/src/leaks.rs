@@ -18,9 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Removes everything, waits for a day, and says what is left.
 pub(crate) async fn left(fleet: &Fleet) -> Vec<String> {
     let containers = fleet.containers().clone();
+    let key = name(0);
     for container in &containers {
         // What it owes to others it tells them with its next sync.
-        let read = container.cache.get(&name(0), Read { no_cache: true, ..Read::default() });
+        let read = container.cache.get(&key, Read { no_cache: true, ..Read::default() });
         let _ = timeout(PATIENCE, container.run(read)).await;
     }
     let first = &containers[0];
