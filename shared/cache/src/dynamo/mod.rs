@@ -66,12 +66,14 @@ mod many;
 mod matches;
 mod noted;
 mod notes;
+mod refused;
 mod retries;
+mod row_state;
 mod rows;
 mod schema;
 #[cfg(feature = "in-memory")]
 mod server;
-mod standing;
+mod tombstones;
 mod undoable;
 mod upkeep;
 mod waits;
@@ -99,8 +101,8 @@ pub(crate) use load::Stored;
 pub(crate) use maintenance::{Due, Task};
 pub(crate) use matches::{Live, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
+pub(crate) use row_state::{RowKind, RowState};
 pub(crate) use rows::{Before, Content, Row, RowWritten, Write, WriteRow};
-pub(crate) use standing::{Standing, StandingKind};
 pub(crate) use undoable::{NewUndo, RemovedCounts, UndoRecord};
 pub(crate) use waits::Wait;
 
