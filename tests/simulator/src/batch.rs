@@ -2,8 +2,8 @@
 
 use crate::{
     ask::{CLIENT, deleted, looked_up, name, refused, stored, wanted},
-    client::Fleet,
     container::{Broken, Container},
+    fleet::Fleet,
 };
 use futures_util::future::join;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What fails, one thing after another, for as long as clients are at work.
 
-use crate::{client::Fleet, container::Container, weather::Fault};
+use crate::{container::Container, fleet::Fleet, weather::Fault};
 use fastrand::Rng;
 use std::{cell::Cell, collections::BTreeSet, sync::Arc, time::Duration};
 use strata_cache::config::{Assignment, Field};

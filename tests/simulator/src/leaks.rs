@@ -1,7 +1,7 @@
 //! Whether anything is left when everything has been removed and the world is quiet: rows and chunks, rows of tags, members
 //! of indexes, copies and tombstones, notes of outages, open invalidations, jobs and leases.
 
-use crate::{ask::name, client::Fleet, world::ENTRIES};
+use crate::{ask::name, fleet::Fleet, world::ENTRIES};
 use std::{sync::Arc, time::Duration};
 use strata_cache::{Invalidate, Levels, Pattern, Read, Selector};
 use tokio::time::{sleep, timeout};

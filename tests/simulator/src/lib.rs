@@ -8,7 +8,7 @@
 //!
 //! # Map
 //! ```text
-//! simulate ──► run ──► client ──► ask ──► container ──► TieredCache ──► network ──► engines   what happens
+//! simulate ──► run ──► client ──► fleet, ask ──► container ──► TieredCache ──► network ──► engines   what happens
 //!    │          │        mix, action                                                          what the seed draws
 //!    │          │        failing ──► weather ──────────────────────► network                  what fails, and when
 //!    │          ▼
@@ -25,6 +25,7 @@ mod client;
 mod container;
 mod explained;
 mod failing;
+mod fleet;
 mod leaks;
 mod mix;
 mod network;

@@ -1,8 +1,8 @@
 //! One run: clients and failures for a while, then quiet, then a last look at every key from every container.
 
 use crate::{
-    action::NAMES, client::Fleet, explained::judge, failing::fail, leaks, mix::Mix, omitted::Omitted,
-    weather::RECOVERY, world::World,
+    action::NAMES, explained::judge, failing::fail, fleet::Fleet, leaks, mix::Mix, omitted::Omitted, weather::RECOVERY,
+    world::World,
 };
 use fastrand::Rng;
 use futures_util::future::{join_all, join3};
