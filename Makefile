@@ -60,7 +60,7 @@ orders: ## Let operations of one process go on in thousands of orders
 soak: binaries redis ## Let clients and faults run for long and judge what they saw (SEEDS=500 FIRST FAULTS STACKS; report in target/soak)
 	@$(TARGET)/debug/soak
 
-simulate: binaries ## Run the real cache in simulated worlds, each from a seed (SEEDS=100 FIRST=1 THREADS, STOP=1 at the first wrong one)
+simulate: binaries ## Run the real cache in simulated worlds, each from a seed (SEEDS=100 FIRST=1 THREADS, STOP=1 at the first wrong one, SHRINK=1 to make that small)
 	@$(TARGET)/debug/simulate
 
 bench: redis ## Measure against named baselines of the same run (optimised build: takes minutes; SUITES=coherence,level2 SIZES=10000)

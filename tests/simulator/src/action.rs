@@ -43,10 +43,14 @@ const FIRST_LARGE: u64 = 63;
 pub(crate) enum Task {
     /// One operation.
     One(Action),
-    /// Several reads in one request.
-    Many(Vec<KeyId>),
+    /// Reads, and at times mutations, of different keys in one request.
+    Many(Vec<Action>),
     /// A read that takes a lease where it finds nothing, a load for so long, and the PUT of what was loaded.
     Fill(Put, Duration),
+    /// Something that makes an end of values, and after a while an undo of that.
+    Undo(Action, Duration),
+    /// A question why a key is answered as it is, and a read of it.
+    Explain(KeyId),
     /// A warm job.
     Warm(Vec<KeyId>),
 }
@@ -59,38 +63,63 @@ impl Actions {
             Kind::Put => Action::Put(self.put(mix, &[], rng)),
             Kind::PutUpper => Action::Put(self.put(mix, UPPER, rng)),
             Kind::Patch => Action::Patch(patch(mix, rng)),
-            Kind::Delete => Action::Delete { key: removable(rng) },
-            Kind::InvalidatePattern => {
-                let (text, keys) = PATTERNS[rng.usize(..PATTERNS.len())];
-                Action::Invalidate { scope: Scope::Pattern { text: text.to_owned(), keys: keys.to_vec() }, levels: &[] }
-            }
-            Kind::InvalidateTag => Action::Invalidate { scope: Scope::Tag(rng.usize(..KEPT_TAG)), levels: &[] },
-            Kind::InvalidateKeys => {
-                let keys = some(rng).into_iter().filter(|key| *key != KEPT).collect();
-                Action::Invalidate { scope: Scope::Keys(keys), levels: &[] }
-            }
+            Kind::Delete | Kind::InvalidatePattern | Kind::InvalidateTag | Kind::InvalidateKeys => end(kind, rng),
             Kind::InvalidateUpper => Action::Invalidate { scope: Scope::Tag(rng.usize(..KEPT_TAG)), levels: UPPER },
             Kind::Fill => {
                 let load = Duration::from_millis(rng.u64(..mix.think_ms * 2 + 1));
                 return Task::Fill(self.put(mix, &[], rng), load);
             }
-            Kind::Many => return Task::Many(some(rng)),
+            Kind::Undo => {
+                let ends = [Kind::Delete, Kind::InvalidatePattern, Kind::InvalidateTag, Kind::InvalidateKeys];
+                let action = end(ends[rng.usize(..ends.len())], rng);
+                return Task::Undo(action, Duration::from_millis(rng.u64(..mix.think_ms * 4 + 2)));
+            }
+            Kind::Explain => return Task::Explain(any(rng)),
+            Kind::Many => return Task::Many(self.batch(mix, rng)),
             Kind::Warm => return Task::Warm(some(rng)),
         })
     }
 
+    fn batch(&mut self, mix: &Mix, rng: &mut Rng) -> Vec<Action> {
+        let (reads_only, keys) = (rng.bool(), some(rng));
+        let action = |key| match rng.u8(..4) {
+            0 if !reads_only => Action::Put(self.put_of(key, mix, &[], rng)),
+            1 if !reads_only && key != KEPT => Action::Delete { key },
+            _ => Action::Get { key, no_cache: false },
+        };
+        keys.into_iter().map(action).collect()
+    }
+
     fn put(&mut self, mix: &Mix, levels: &'static [&'static str], rng: &mut Rng) -> Put {
+        let key = any(rng);
+        self.put_of(key, mix, levels, rng)
+    }
+
+    fn put_of(&mut self, key: KeyId, mix: &Mix, levels: &'static [&'static str], rng: &mut Rng) -> Put {
         self.values += 1;
         if self.values % LARGE_EVERY == FIRST_LARGE && !mix.large_values {
             self.values += 1;
         }
-        let key = any(rng);
         let tags = match key {
             KEPT => vec![KEPT_TAG],
             _ => (0..KEPT_TAG).filter(|_| rng.bool()).collect(),
         };
         Put { key, value: self.values, ttl: life(mix, key, rng), grace: Duration::ZERO, tags, levels, loaded: None }
     }
+}
+
+/// What makes an end of values, also in L3.
+fn end(kind: Kind, rng: &mut Rng) -> Action {
+    let scope = match kind {
+        Kind::InvalidatePattern => {
+            let (text, keys) = PATTERNS[rng.usize(..PATTERNS.len())];
+            Scope::Pattern { text: text.to_owned(), keys: keys.to_vec() }
+        }
+        Kind::InvalidateTag => Scope::Tag(rng.usize(..KEPT_TAG)),
+        Kind::InvalidateKeys => Scope::Keys(some(rng).into_iter().filter(|key| *key != KEPT).collect()),
+        _ => return Action::Delete { key: removable(rng) },
+    };
+    Action::Invalidate { scope, levels: &[] }
 }
 
 fn patch(mix: &Mix, rng: &mut Rng) -> Patch {

@@ -8,24 +8,34 @@
 //!
 //! # Map
 //! ```text
-//! simulate ──► run ──► client ──► container ──► TieredCache ──► network ──► engines      what happens
-//!               │        mix                                                             what the seed draws
-//!               │        weather ─────────────────────────────────► network              what fails, and when
-//!               ▼
-//!            verdict ──► report                                                          what is wrong, and how it came
+//! simulate ──► run ──► client ──► fleet, ask ──► container ──► TieredCache ──► network ──► engines   what happens
+//!    │          │        mix, action                                                          what the seed draws
+//!    │          │        failing ──► weather ──────────────────────► network                  what fails, and when
+//!    │          ▼
+//!    │       verdict ◄── explained, leaks ──► report                    what is wrong, and how it came
+//!    └──► shrink ──► run                                                the same with less
 //! ```
 //!
 //! Each seed draws a mix of its own, of work and of what fails: what no run does too often, some run does a lot.
 
 mod action;
+mod ask;
+mod batch;
 mod client;
 mod container;
+mod explained;
+mod failing;
+mod fleet;
+mod leaks;
 mod mix;
 mod network;
+mod omitted;
 mod report;
 mod run;
+mod shrink;
 mod weather;
 mod world;
 
 pub use report::describe;
 pub use run::{Verdict, run};
+pub use shrink::shrink;

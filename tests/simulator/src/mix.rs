@@ -27,6 +27,8 @@ pub(crate) struct Mix {
     pub(crate) faults: Vec<Fault>,
     /// Longest pause between two failures, in ms.
     pub(crate) calm_ms: u64,
+    /// How many things may be wrong at once.
+    pub(crate) troubles: usize,
     /// How far the clocks of containers are apart at most, in ms.
     pub(crate) skew_ms: i64,
     /// The values of one key live for a second or two; else everything lives for hours.
@@ -39,6 +41,8 @@ pub(crate) struct Mix {
     pub(crate) large_values: bool,
     /// How often somebody does the work of the warmer, in ms.
     pub(crate) upkeep_ms: u64,
+    /// At the end everything is removed, and nothing may be left.
+    pub(crate) looks_for_leaks: bool,
 }
 
 /// What a client may do.
@@ -55,12 +59,14 @@ pub(crate) enum Kind {
     InvalidateKeys,
     InvalidateUpper,
     Fill,
+    Undo,
+    Explain,
     Many,
     Warm,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 13] = [
+    pub(crate) const ALL: [Kind; 15] = [
         Kind::Get,
         Kind::GetNoCache,
         Kind::Put,
@@ -72,11 +78,13 @@ impl Kind {
         Kind::InvalidateKeys,
         Kind::InvalidateUpper,
         Kind::Fill,
+        Kind::Undo,
+        Kind::Explain,
         Kind::Many,
         Kind::Warm,
     ];
     /// How often each is done where everything is done.
-    const USUAL: [u32; Kind::ALL.len()] = [60, 8, 14, 2, 3, 5, 3, 3, 2, 2, 3, 3, 1];
+    const USUAL: [u32; Kind::ALL.len()] = [60, 8, 14, 2, 3, 5, 3, 3, 2, 2, 3, 3, 4, 3, 1];
 }
 
 impl Mix {
@@ -87,6 +95,7 @@ impl Mix {
         if rng.u8(..8) == 0 {
             faults.clear();
         }
+        let looks_for_leaks = rng.u8(..4) == 0 || faults.is_empty();
         let think_ms = chosen(rng, &[1, 20, 200, 2000]);
         Mix {
             containers: rng.usize(1..=6),
@@ -100,12 +109,14 @@ impl Mix {
             delay_ms: chosen(rng, &[0, 1, 3, 3, 30]),
             faults,
             calm_ms: chosen(rng, &[200, 2000, 20_000]),
+            troubles: if rng.u8(..4) == 0 { 2 } else { 1 },
             skew_ms,
             short_lives: skew_ms == 0 && rng.bool(),
             page_bytes: if rng.bool() { 1 << 20 } else { 600 },
             batch_items: if rng.bool() { usize::MAX } else { 3 },
             large_values: rng.u8(..16) == 0,
             upkeep_ms: 100 + think_ms * chosen(rng, &[3, 30]),
+            looks_for_leaks,
         }
     }
 

@@ -33,7 +33,10 @@ pub fn describe(verdict: &Verdict) -> String {
     for place in &verdict.unwell {
         text += &format!("failed although everything was well: {}\n", line(&verdict.history.operations[*place]));
     }
-    text
+    for left in &verdict.leaked {
+        text += &format!("left although everything was removed: {left}\n");
+    }
+    verdict.misexplained.iter().fold(text, |text, case| text + case)
 }
 
 fn time_line(verdict: &Verdict, key: usize, from: Duration, until: Duration) -> String {
@@ -46,7 +49,7 @@ fn time_line(verdict: &Verdict, key: usize, from: Duration, until: Duration) -> 
     let mut lines: Vec<(Duration, String)> = operations.map(|operation| (operation.start, line(operation))).collect();
     let incidents = verdict.history.incidents.iter().filter(|incident| within(incident.start, incident.end));
     lines.extend(incidents.map(|incident| {
-        (incident.start, format!("{:>9?} … {:>9?} ======== {}", incident.start, incident.end, incident.what))
+        (incident.start, format!("{} … {} ======== {}", at(incident.start), at(incident.end), incident.what))
     }));
     lines.sort();
     lines.into_iter().fold(String::from("time line:\n"), |text, (_, line)| text + "  " + &line + "\n")
@@ -58,14 +61,14 @@ fn line(operation: &Operation) -> String {
         Action::Get { key, no_cache: false } => format!("GET {}", name(*key)),
         Action::Get { key, no_cache: true } => format!("GET {} no-cache", name(*key)),
         Action::Put(put) => {
-            let filled = put.loaded.map(|at| format!(" loaded at {at:?}")).unwrap_or_default();
+            let filled = put.loaded.map(|loaded| format!(" loaded at {}", at(loaded))).unwrap_or_default();
             format!("PUT {} = {} tags {:?} {:?}{filled}", name(put.key), put.value, put.tags, put.levels)
         }
         Action::Patch(patch) => {
             format!("PATCH {} {:?} +{:?} -{:?}", name(patch.key), patch.ttl, patch.add, patch.remove)
         }
         Action::Delete { key } => format!("DELETE {}", name(*key)),
-        Action::Undo { of, .. } => format!("UNDO of {of:?}"),
+        Action::Undo { of, .. } => format!("UNDO of what was sent at {}", at(*of).trim_start()),
         Action::GetStale { key, .. } => format!("GET {} max-stale", name(*key)),
         Action::MakeStale { scope } => format!("MAKE STALE {scope}"),
         Action::Invalidate { scope: Scope::Pattern { text, .. }, levels } => format!("INVALIDATE {text} {levels:?}"),
@@ -79,5 +82,10 @@ fn line(operation: &Operation) -> String {
         other => format!("{other:?}"),
     };
     let process = operation.process.as_deref().unwrap_or_default();
-    format!("{:>9?} … {:>9?} {process:<6} {asked} → {ended}", operation.start, operation.end)
+    format!("{} … {} {process:<6} {asked} → {ended}", at(operation.start), at(operation.end))
+}
+
+/// A time in seconds, to the millisecond.
+fn at(time: Duration) -> String {
+    format!("{:>9.3}", time.as_millis() as f64 / 1000.0)
 }

@@ -1,25 +1,21 @@
 //! One run: clients and failures for a while, then quiet, then a last look at every key from every container.
 
-use crate::{action::NAMES, client::Fleet, container::Container, mix::Mix, weather::Fault, world::World};
+use crate::{
+    action::NAMES, explained::judge, failing::fail, fleet::Fleet, leaks, mix::Mix, omitted::Omitted, weather::RECOVERY,
+    world::World,
+};
 use fastrand::Rng;
 use futures_util::future::{join_all, join3};
 use std::{cell::Cell, collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 use strata_checker::{
-    history::{Action, History, Incident, Operation, Outcome},
+    history::{Action, History, Operation, Outcome},
     rules::{DEGRADED_BOUND, Violation, violations},
 };
-use strata_engines::redis::Refusal;
 use tokio::time::sleep;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// How long something that is wrong lasts, in ms.
-const LASTS_MS: [u64; 5] = [20, 300, 1500, 6000, 20_000];
 /// Without optimisation the cache's operations take several megabytes.
 const STACK_BYTES: usize = 64 << 20;
-/// After everything is well again a container is, too, within so long: it leaves a level alone for a second, and asks it
-/// when it is needed.
-const RECOVERY: Duration = Duration::from_secs(5);
-
 /// What came of one run.
 #[derive(Debug)]
 pub struct Verdict {
@@ -33,6 +29,17 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// Operations that failed although everything had been well for long, by their places in the history.
     pub unwell: Vec<usize>,
+    /// Explanations that are not true.
+    pub misexplained: Vec<String>,
+    /// What is left although everything was removed.
+    pub leaked: Vec<String>,
+    /// How many explanations were compared with the read that followed, and how many reasons with what happened.
+    pub explained: (usize, usize),
+    /// How many clients there were, and how many turns each had.
+    pub(crate) clients: usize,
+    pub(crate) turns: usize,
+    /// The faults there were.
+    pub(crate) faults: Vec<(usize, usize)>,
     /// A hash of all that happened: the same for the same seed.
     pub digest: u64,
     /// How many commands and requests the servers were sent.
@@ -42,7 +49,16 @@ pub struct Verdict {
 impl Verdict {
     /// Whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        self.violations.is_empty() && self.unwell.is_empty()
+        self.complaint().is_none()
+    }
+
+    /// What is wrong, in a few words.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let violated = self.violations.first().map(|violation| format!("{:?}", violation.rule));
+        let unwell = || (!self.unwell.is_empty()).then(|| "unwell".to_owned());
+        let misexplained = || (!self.misexplained.is_empty()).then(|| "misexplained".to_owned());
+        let leaked = || (!self.leaked.is_empty()).then(|| "leaked".to_owned());
+        violated.or_else(unwell).or_else(misexplained).or_else(leaked)
     }
 }
 
@@ -51,139 +67,67 @@ impl Verdict {
 /// # Panics
 /// When there is no memory for a thread, or when the simulator itself panics.
 pub fn run(seed: u64) -> Verdict {
+    run_without(seed, Omitted::default())
+}
+
+/// The same with something left out.
+pub(crate) fn run_without(seed: u64, omitted: Omitted) -> Verdict {
     let simulated = move || {
         strata_cache::engines::seed(seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a thread can have a runtime").block_on(play(seed))
+        runtime.expect("a thread can have a runtime").block_on(play(seed, omitted))
     };
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(simulated);
     thread.expect("there is memory for a thread").join().expect("what panics is a cache, and that is caught")
 }
 
-async fn play(seed: u64) -> Verdict {
+async fn play(seed: u64, omitted: Omitted) -> Verdict {
     let mut rng = Rng::with_seed(seed);
     let mix = Mix::draw(&mut rng);
     let world = Arc::new(World::new(&mix, &mut rng));
-    let fleet = Fleet::begin(Arc::clone(&world), mix, &mut rng);
+    let fleet = Fleet::begin(Arc::clone(&world), mix, omitted, &mut rng);
     let is_over = Cell::new(false);
-    let (clients, failing, upkeep) = (rng.fork(), rng.fork(), rng.fork());
+    let (clients, mut failing, upkeep) = (rng.fork(), rng.fork(), rng.fork());
     let load = async {
         let operations = work(&fleet, clients).await;
         is_over.set(true);
         operations
     };
-    let (mut operations, incidents, ()) =
-        join3(load, fail(&fleet, &is_over, failing), keep_up(&fleet, &is_over, upkeep)).await;
-    world.state().weather.clears();
+    let troubles = (0..fleet.mix.troubles).map(|number| fail(&fleet, number, &is_over, failing.fork()));
+    let (mut operations, failed, ()) = join3(load, join_all(troubles), keep_up(&fleet, &is_over, upkeep)).await;
+    world.state().clears();
     operations.extend(settle(&fleet, &operations, rng.fork()).await);
     let looked_from = fleet.now();
     operations.extend(last_look(&fleet, &operations).await);
+    let leaked = if fleet.mix.looks_for_leaks { leaks::left(&fleet).await } else { Vec::new() };
     operations.sort_by_key(|operation| operation.start);
     let keys = NAMES.map(str::to_owned).to_vec();
+    let (faults, incidents) = failed.into_iter().flatten().unzip();
     let history = History { window: fleet.mix.window, keys, operations, incidents };
     let is_unwell =
         |operation: &Operation| operation.start >= looked_from && matches!(operation.outcome, Outcome::Unknown { .. });
-    let unwell = (0..history.operations.len()).filter(|place| is_unwell(&history.operations[*place])).collect();
-    let violations = violations(&history).into_iter().filter(|violation| !violation.allowed).collect();
+    let explained = judge(&fleet.cases.borrow(), &history, fleet.mix.skew_ms);
     let messages = world.state().done;
-    let digest = digest(&history, messages);
-    Verdict { seed, mix: format!("{:?}", fleet.mix), history, violations, unwell, digest, messages }
+    Verdict {
+        seed,
+        mix: format!("{:?}", fleet.mix),
+        violations: violations(&history).into_iter().filter(|violation| !violation.allowed).collect(),
+        unwell: (0..history.operations.len()).filter(|place| is_unwell(&history.operations[*place])).collect(),
+        misexplained: explained.wrong,
+        leaked,
+        explained: (explained.compared, explained.reasons),
+        clients: fleet.mix.clients,
+        turns: fleet.mix.operations,
+        faults,
+        digest: digest(&history, messages),
+        messages,
+        history,
+    }
 }
 
 async fn work(fleet: &Fleet, mut rng: Rng) -> Vec<Operation> {
-    let clients: Vec<_> = (0..fleet.mix.clients).map(|_| fleet.work(rng.fork())).collect();
+    let clients: Vec<_> = (0..fleet.mix.clients).map(|number| fleet.work(number, rng.fork())).collect();
     join_all(clients).await.into_iter().flatten().collect()
-}
-
-/// Lets one thing after another fail.
-async fn fail(fleet: &Fleet, is_over: &Cell<bool>, mut rng: Rng) -> Vec<Incident> {
-    let mut incidents = Vec::new();
-    while !fleet.mix.faults.is_empty() && !is_over.get() {
-        sleep(Duration::from_millis(rng.u64(..=fleet.mix.calm_ms))).await;
-        let fault = fleet.mix.faults[rng.usize(..fleet.mix.faults.len())];
-        let most_ms = LASTS_MS[rng.usize(..LASTS_MS.len())];
-        let lasts = Duration::from_millis(rng.u64(..=most_ms));
-        let start = fleet.now();
-        happen(fleet, fault, lasts, &mut rng).await;
-        let what = format!("{fault:?}");
-        incidents.push(Incident { start, end: fleet.now(), what, l3_well: fault.leaves_l3_well() });
-    }
-    incidents
-}
-
-async fn happen(fleet: &Fleet, fault: Fault, lasts: Duration, rng: &mut Rng) {
-    match fault {
-        Fault::Freeze => {
-            let container = fleet.any(rng);
-            container.freeze();
-            sleep(lasts).await;
-            container.thaw(fleet.mix.skew_ms == 0 && rng.bool());
-        }
-        Fault::Kill => kill(fleet, rng),
-        Fault::ClockSteps => {
-            let container = fleet.any(rng);
-            container.step_clock(rng.i64(-fleet.mix.skew_ms..=fleet.mix.skew_ms));
-        }
-        Fault::RedisRestartsEmpty | Fault::RedisLosesTail => {
-            fleet.world.state().picture();
-            sleep(lasts).await;
-            let ahead_ms = if rng.bool() { 0 } else { rng.i64(-2000..=2000) };
-            fleet.world.state().restart_redis(fault == Fault::RedisRestartsEmpty, ahead_ms);
-        }
-        _ => {
-            begin(fleet, fault, rng);
-            sleep(lasts).await;
-            let mut state = fleet.world.state();
-            state.weather.clears();
-            state.redis_mut().refuse(None);
-        }
-    }
-}
-
-/// A container dies at whatever it was about, and another takes its place.
-fn kill(fleet: &Fleet, rng: &mut Rng) {
-    let mut containers = fleet.containers();
-    let number = rng.usize(..containers.len());
-    let dying = Arc::clone(&containers[number]);
-    let ahead_ms = rng.i64(-fleet.mix.skew_ms..=fleet.mix.skew_ms);
-    containers[number] = Arc::new(Container::begin(&fleet.world, &fleet.mix, number, dying.life + 1, ahead_ms));
-    dying.kill();
-}
-
-/// Begins what goes on for a while.
-fn begin(fleet: &Fleet, fault: Fault, rng: &mut Rng) {
-    let cut: BTreeSet<usize> = match rng.bool() {
-        true => (0..fleet.mix.containers).collect(),
-        false => [rng.usize(..fleet.mix.containers)].into(),
-    };
-    let mut state = fleet.world.state();
-    let refusal = match fault {
-        Fault::RedisFull => Some(Refusal::Full),
-        Fault::RedisReadOnly => Some(Refusal::ReadOnly),
-        Fault::RedisNoReplicas => Some(Refusal::NoReplicas),
-        Fault::RedisLoading => Some(Refusal::Loading),
-        _ => None,
-    };
-    if refusal.is_some() {
-        state.redis_mut().refuse(refusal);
-    }
-    let (most, most_ms) = ([30, 300, 1000][rng.usize(..3)], [50, 400, 3000][rng.usize(..3)]);
-    let (part, slow_ms) = (rng.u32(1..=most), rng.u64(1..=most_ms));
-    let weather = &mut state.weather;
-    match fault {
-        Fault::RedisCut => weather.redis.cut = cut,
-        Fault::RedisSlow => weather.redis.slow_ms = slow_ms,
-        Fault::RedisLossy => weather.redis.lost = part,
-        Fault::RedisBreaks => weather.redis.broken = part,
-        Fault::RedisStalls => weather.redis.stalls_ms = slow_ms,
-        Fault::L3Cut => weather.l3.cut = cut,
-        Fault::L3Slow => weather.l3.slow_ms = slow_ms,
-        Fault::L3Lossy => weather.l3.lost = part,
-        Fault::L3Throttles => weather.throttled = part,
-        Fault::L3Fails => weather.failing = part,
-        Fault::L3Conflicts => weather.conflicting = part,
-        _ => {}
-    }
 }
 
 /// Does what the warmer does: jobs, and maintenance.
@@ -218,16 +162,15 @@ async fn settle(fleet: &Fleet, operations: &[Operation], mut rng: Rng) -> Vec<Op
     operations
 }
 
-/// Reads the keys in every container: as they would be read, and then past L1.
+/// Reads the keys in every container: as they would be read, and why so, and then past L1.
 async fn last_look(fleet: &Fleet, operations: &[Operation]) -> Vec<Operation> {
     let keys: BTreeSet<usize> = operations.iter().filter_map(|operation| Some(operation.put()?.key)).collect();
     let containers = fleet.containers().clone();
     let mut looked = Vec::new();
     for container in &containers {
         for &key in &keys {
-            for no_cache in [false, true] {
-                looked.push(fleet.perform(container, Action::Get { key, no_cache }).await);
-            }
+            looked.push(fleet.explain(container, key).await);
+            looked.push(fleet.perform(container, Action::Get { key, no_cache: true }).await);
         }
     }
     looked

@@ -1,7 +1,11 @@
 //! What fails, and what that means for messages.
 
 use crate::{network::Fate, world::State};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+
+/// After everything is well again a container is, too, within so long: it leaves a level alone for a second, and asks it
+/// when it is needed.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
 
 /// What may fail for a while, or happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +19,11 @@ pub(crate) enum Fault {
     RedisReadOnly,
     RedisNoReplicas,
     RedisLoading,
+    RedisDenies,
     RedisRestartsEmpty,
     RedisLosesTail,
+    JournalTrimmed,
+    L2SwitchedOff,
     L3Cut,
     L3Slow,
     L3Lossy,
@@ -24,12 +31,13 @@ pub(crate) enum Fault {
     L3Fails,
     L3Conflicts,
     Freeze,
+    Rest,
     Kill,
     ClockSteps,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 20] = [
+    pub(crate) const ALL: [Fault; 24] = [
         Fault::RedisCut,
         Fault::RedisSlow,
         Fault::RedisLossy,
@@ -39,8 +47,11 @@ impl Fault {
         Fault::RedisReadOnly,
         Fault::RedisNoReplicas,
         Fault::RedisLoading,
+        Fault::RedisDenies,
         Fault::RedisRestartsEmpty,
         Fault::RedisLosesTail,
+        Fault::JournalTrimmed,
+        Fault::L2SwitchedOff,
         Fault::L3Cut,
         Fault::L3Slow,
         Fault::L3Lossy,
@@ -48,6 +59,7 @@ impl Fault {
         Fault::L3Fails,
         Fault::L3Conflicts,
         Fault::Freeze,
+        Fault::Rest,
         Fault::Kill,
         Fault::ClockSteps,
     ];

@@ -83,6 +83,32 @@ impl World {
         commands.iter().map(do_one).collect()
     }
 
+    /// Removes all but so many records of the journal, as whoever has the keys of the server may.
+    pub(crate) fn trim_journal(&self, kept: usize) {
+        let names = self.state().redis.names(0);
+        let journal = names.into_iter().find(|(name, _)| name.ends_with("{j}journal"));
+        if let Some((journal, _)) = journal {
+            let command = ["XTRIM", &journal, "MAXLEN", &kept.to_string()].map(|part| part.as_bytes().to_vec());
+            self.redis(&[command.into()]);
+        }
+    }
+
+    /// Removes what has expired from DynamoDB.
+    pub(crate) fn sweep(&self) {
+        let now_s = (ZERO_MS + self.now_ms()) / 1000;
+        self.state().tables.sweep(now_s);
+    }
+
+    /// What the servers hold that is not there for good, in words.
+    pub(crate) fn held(&self) -> Vec<String> {
+        let now_ms = self.now_ms();
+        let state = self.state();
+        let now_ms = ZERO_MS + now_ms + state.ahead_ms;
+        let rows = state.tables.keys().map(|(table, pk, sk)| format!("{table} {pk} {sk:?}"));
+        let names = state.redis.names(now_ms).into_iter().map(|(name, count)| format!("redis {name} {count}"));
+        rows.chain(names).collect()
+    }
+
     /// Has DynamoDB do what a request says.
     pub(crate) fn dynamo(&self, target: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let now_ms = self.now_ms();
@@ -112,6 +138,12 @@ impl State {
         self.server += 1;
         self.ahead_ms = ahead_ms;
         self.last_us = 0;
+    }
+
+    /// Everything is well again.
+    pub(crate) fn clears(&mut self) {
+        self.weather.clears();
+        self.redis.refuse(None);
     }
 
     pub(crate) fn redis_mut(&mut self) -> &mut Redis {

@@ -15,6 +15,7 @@ enum Effect {
 impl Database {
     /// A command that is none of scripts.
     pub(super) fn command(&mut self, name: &str, arguments: &[&[u8]]) -> Answer {
+        self.permit(name)?;
         self.admit(effect(name))?;
         let found = keys::command(self, name, arguments)
             .or_else(|| strings::command(self, name, arguments))
@@ -23,6 +24,17 @@ impl Database {
             .or_else(|| sorted::command(self, name, arguments))
             .or_else(|| streams::command(self, name, arguments));
         found.unwrap_or_else(|| Err(format!("ERR unknown command '{name}', with args beginning with: ")))
+    }
+
+    /// Whether the user may run a command.
+    pub(super) fn permit(&self, name: &str) -> Result<(), String> {
+        match self.refusal {
+            Some(Refusal::Denied(denied)) if denied == name => {
+                let name = name.to_ascii_lowercase();
+                Err(format!("NOPERM User default has no permissions to run the '{name}' command"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn admit(&mut self, effect: Effect) -> Result<(), String> {

@@ -34,6 +34,8 @@ pub enum Refusal {
     NoReplicas,
     /// It reads what it held from disk: every command is refused.
     Loading,
+    /// The user may not run this command, nor may a script.
+    Denied(&'static str),
 }
 
 /// A server.
@@ -101,6 +103,9 @@ impl Redis {
             data.has_written = false;
             if data.refusal == Some(Refusal::Loading) {
                 return error("LOADING Redis is loading the dataset in memory");
+            }
+            if let Err(text) = data.permit(&name) {
+                return error(&text);
             }
         }
         match (name.as_str(), arguments) {

@@ -13,6 +13,9 @@ use std::{
 /// The error with which a command of the script that runs made an end of it.
 type Raised = Arc<Mutex<Option<String>>>;
 
+/// What a script is told of a command that the user may not run.
+const DENIED: &str = "ERR The user executing the script can't run this command or subcommand";
+
 /// The scripts a server knows.
 pub(super) struct Scripts {
     lua: Lua,
@@ -125,7 +128,8 @@ fn command(data: &Mutex<Database>, arguments: &MultiValue) -> Answer {
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     let (name, rest) = parts.split_first().ok_or("ERR Please specify at least one argument for this redis.call()")?;
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-    data.lock().unwrap_or_else(PoisonError::into_inner).command(&name, rest)
+    let answer = data.lock().unwrap_or_else(PoisonError::into_inner).command(&name, rest);
+    answer.map_err(|text| if text.starts_with("NOPERM") { DENIED.to_owned() } else { text })
 }
 
 fn argument(value: &mlua::Value) -> Option<Vec<u8>> {

@@ -224,7 +224,24 @@ impl<'a> KeyHistory<'a> {
         matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. })
             && stored.end + bound(self.history.window, stored, read, no_cache) < read.start
             && self.outlives(at, read)
-            && self.since(at, read).all(|later| self.leaves_a_value(later, at, read))
+            && self
+                .since(at, read)
+                .all(|later| self.leaves_a_value(later, at, read) || self.is_taken_back(later, at, (read, no_cache)))
+    }
+
+    /// Whether a mutation that made an end of a value has been undone by the time of a read, and nothing else has touched
+    /// the key since the value was stored.
+    fn is_taken_back(&self, mutation: usize, at: usize, (read, no_cache): (&Operation, bool)) -> bool {
+        let operations = &self.history.operations;
+        let removed = &operations[mutation];
+        let undoes = |place: usize| matches!(operations[place].action, Action::Undo { of, .. } if of == removed.start);
+        let is_done = |undo: &Operation| {
+            undo.is_acknowledged() && undo.end + bound(self.history.window, undo, read, no_cache) < read.start
+        };
+        removed.is_acknowledged()
+            && self.effect_end(at) < removed.start
+            && self.since(at, read).any(|place| undoes(place) && is_done(&operations[place]))
+            && self.since(at, read).all(|place| place == mutation || undoes(place))
     }
 
     /// The mutations that may have taken effect after a PUT and before the end of a read.

@@ -4,6 +4,7 @@ use crate::history::{Action, Found, Incident, Operation, Outcome, Patch, Put, Sc
 
 mod fills;
 mod grace;
+mod undos;
 
 const WINDOW: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);

@@ -320,3 +320,33 @@ fn a_full_server_refuses_what_needs_more() {
         assert_eq!(comparable("HGETALL", &ours.execute(now_us(), &parts)), theirs, "{command:?}");
     }
 }
+
+#[test]
+fn a_user_is_refused_what_it_may_not_run() {
+    for engine in ["redis-server", "valkey-server"] {
+        let Some(server) = Server::start(engine) else { continue };
+        let (mut connection, mut ours) = (server.connect(), Redis::new(1));
+        let text = ["SET", "s", "abc"].map(str::to_owned);
+        send(&mut connection, &text);
+        ours.execute(now_us(), &text.each_ref().map(|part| part.as_bytes()));
+        let _: () = cmd("ACL").arg(&["SETUSER", "default", "-getrange"]).query(&mut connection).unwrap();
+        ours.refuse(Some(strata_engines::redis::Refusal::Denied("GETRANGE")));
+        let scripts = [
+            "return redis.call('GET', KEYS[1])",
+            "redis.call('SET', KEYS[1], 'torn') return redis.call('GETRANGE', KEYS[1], 0, 1)",
+            "return redis.call('GET', KEYS[1])",
+            "return type(redis.pcall('GETRANGE', KEYS[1], 0, 1)['err'])",
+        ];
+        let mut commands: Vec<Vec<String>> =
+            scripts.iter().map(|text| ["EVAL", text, "1", "s"].map(str::to_owned).into()).collect();
+        commands.extend(
+            [vec!["GETRANGE", "s", "0", "1"], vec!["GET", "s"]]
+                .map(|parts| parts.into_iter().map(str::to_owned).collect()),
+        );
+        for command in commands {
+            let parts: Vec<&[u8]> = command.iter().map(String::as_bytes).collect();
+            let theirs = comparable("", &send(&mut connection, &command));
+            assert_eq!(comparable("", &ours.execute(now_us(), &parts)), theirs, "{engine}: {command:?}");
+        }
+    }
+}
