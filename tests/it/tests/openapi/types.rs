@@ -23,7 +23,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 20] = [
         &[
             ("Answered", "Explained"),
             ("Predicted", "ExplainedGet"),
-            ("Told", "ExplainedLevel"),
+            ("LevelAnswer", "ExplainedLevel"),
             ("Container", "ExplainedContainer"),
         ],
     ),
