@@ -7,5 +7,6 @@ mod grace;
 mod positions;
 mod protocol;
 mod rules;
+mod tags;
 mod traces;
 mod undo;
