@@ -92,8 +92,3 @@ fn an_end_of_lives_closes_no_removal() {
 fn an_end_of_lives_takes_what_tombstones_keep() {
     needs(Rule::SweepsStrip, with_l3().ask(&[InvalidateUndoably, Undo], &[MakeStale], &[]), NEVER_RESURRECTED);
 }
-
-#[test]
-fn tmp_plain() {
-    holds(with_l3().ask(&[InvalidateAsJob], &[Get], &[Get]).with(FLUSH));
-}
