@@ -1,7 +1,8 @@
 //! Many operations in one request: each answered as alone, all or none admitted, and no size that is too much.
 
-use crate::support::{flush, fresh, get, put, wait_out_the_window};
+use crate::support::{flush, fresh, get, put, scripts_run, wait_out_the_window};
 use serde_json::{Value, json};
+use std::time::Duration;
 use strata_it::{
     Answer, Api, configured, entry, patient,
     stack::{Claims, L3Fault},
@@ -299,6 +300,26 @@ async fn without_l3_and_without_l2_batches_work_as_well() {
         wait_out_the_window().await;
         let gone = results(&api, "entries-2", &gets(&keys)).await;
         assert!(gone.iter().all(|gone| gone["status"] == 404), "{off}");
+    }
+}
+
+/// Each by itself would take a record, a copy and a look.
+#[tokio::test]
+async fn redis_is_told_of_mutations_that_come_together_at_once() {
+    let api = Api::with(patient().parameter("RateLimits", "off")).await;
+    let puts = |round: &str| -> Value {
+        keys(100).iter().map(|key| json!({"op": "put", "key": format!("{round}:{key}"), "value": 1})).collect()
+    };
+    results(&api, "entries-1", &puts("first")).await;
+    // Longer than DynamoDB takes for all that are under way.
+    api.stack.redis_path("entries-1").delay(Duration::from_millis(100)).await;
+    let before = scripts_run(&api).await;
+    let done = results(&api, "entries-1", &puts("second")).await;
+    assert!(done.iter().all(|done| done["status"] == 201 && done["degraded"].is_null()), "{done:?}");
+    let run = scripts_run(&api).await - before;
+    assert!((200..250).contains(&run), "{run} scripts");
+    for key in ["second:k:000", "second:k:099"] {
+        assert_eq!(fresh(&api, key).await.expect(200).level(), "L2_REDIS");
     }
 }
 

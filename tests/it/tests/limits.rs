@@ -1,6 +1,6 @@
 //! Rate limits: what is admitted, what is refused, what is said of it, and what it costs.
 
-use crate::support::{command, get, put};
+use crate::support::{command, get, put, scripts_run};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -226,13 +226,6 @@ async fn a_hit_in_memory_asks_redis_only_when_the_lease_is_used_up() {
     let run = scripts_run(&api).await - before;
     // Each is for fifty reads, and for ten seconds.
     assert!((4..=5 + began.elapsed().as_secs() / 10).contains(&run), "{run} scripts were run for 200 reads");
-}
-
-/// How many scripts Redis has run.
-async fn scripts_run(api: &Api) -> u64 {
-    let stats: String = command(api, &["INFO", "commandstats"]).await;
-    let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).unwrap();
-    line.split(',').next().unwrap().parse().unwrap()
 }
 
 #[tokio::test]

@@ -280,7 +280,7 @@ async fn a_tenant_that_goes_on_at_its_limits_stays_within_them_and_leaves_nothin
             let request = api.request("PATCH", &entry(&key(number))).body(r#"{"ttl_seconds":1}"#);
             let answer = request.bearer(&token(&api, "tenant")).send().await;
             assert!([200, 404].contains(&answer.status), "{answer:?}");
-            if answer.status == 404 || answer.json()["degraded"] == json!(false) {
+            if answer.status == 404 || answer.json().get("degraded").is_none() {
                 break;
             }
         }

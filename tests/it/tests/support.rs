@@ -69,6 +69,13 @@ pub async fn commands(api: &Api) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
+/// How many scripts Redis has run.
+pub async fn scripts_run(api: &Api) -> u64 {
+    let stats: String = command(api, &["INFO", "commandstats"]).await;
+    let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).unwrap();
+    line.split(',').next().unwrap().parse().unwrap()
+}
+
 /// Empties Redis.
 pub async fn flush(api: &Api) {
     command::<()>(api, &["FLUSHALL"]).await;
