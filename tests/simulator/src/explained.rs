@@ -78,10 +78,10 @@ impl Past<'_> {
         let expires = expires.filter_map(|ms| u64::try_from(ms - ZERO_MS).ok()).map(Duration::from_millis);
         // Time that passes makes a copy too old to be returned unasked.
         let takes_time = end.as_millis() > asked.as_millis();
-        !incidents.any(|incident| incident.start <= end && incident.end + RECOVERY >= asked)
-            && self.mutations().all(is_over)
-            && !expires.into_iter().any(|at| at + self.skew >= asked && at <= end + self.skew)
-            && !(takes_time && self.case.explained.verdict == Verdict::Stale)
+        let fails = incidents.any(|incident| incident.start <= end && incident.end + RECOVERY >= asked);
+        let expires = expires.into_iter().any(|at| at + self.skew >= asked && at <= end + self.skew);
+        let ages = takes_time && self.case.explained.verdict == Verdict::Stale;
+        self.mutations().all(is_over) && !fails && !expires && !ages
     }
 
     /// Whether the read was answered as was said.
