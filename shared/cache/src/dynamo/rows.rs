@@ -276,12 +276,13 @@ impl Store {
             return Ok(RowWritten::Yes(Before { live, ..Before::default() }));
         }
         let current = match current {
-            Some(item) => Some(Head::of(&item).version),
-            None => self.head(row.key).await?.map(|head| head.version),
+            Some(item) => Some(Head::of(&item)),
+            None => self.head(row.key).await?,
         };
-        // What is named after the version that stands belongs to the row that stands.
+        // What has the name of what stands belongs to that: to this very row, whose answer was lost, or to the tombstone
+        // that keeps its value since.
         if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
-            && current != Some(row.version)
+            && current.is_none_or(|head| head.parts != row.version)
         {
             let chunks = match row.content {
                 Write::Value { envelope, .. } if envelope.len() > INLINE_BYTES => super::chunks::count(envelope.len()),
@@ -289,7 +290,7 @@ impl Store {
             };
             self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
-        Ok(match current {
+        Ok(match current.map(|head| head.version) {
             Some(version) if version >= row.version => RowWritten::Newer(version),
             _ => RowWritten::Unexpected,
         })
