@@ -49,7 +49,7 @@ pub(crate) async fn left(fleet: &Fleet) -> Vec<String> {
     }
     // What was left by something that failed or was killed half-way goes when it expires.
     if fleet.mix.faults.is_empty() {
-        let of_values = fleet.world.held().into_iter().filter(|held| is_of_value(held));
+        let of_values = fleet.world.held().into_iter().filter(|held| is_of_value(held) && !is_standing(held));
         let of_values: Vec<String> = of_values.collect();
         if !of_values.is_empty() {
             return of_values;

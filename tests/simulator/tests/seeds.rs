@@ -9,7 +9,7 @@ use std::sync::{
 use strata_simulator::{describe, run};
 
 /// As many as an unoptimised build does in less than a minute on two cores.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 16;
 const THREADS: usize = 2;
 
 #[test]
