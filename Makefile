@@ -31,7 +31,7 @@ help: ## List the targets
 run: binaries redis ## Run the API on this machine (PORT CONTAINERS FREEZE L3 REDIS_URL DYNAMODB_ENDPOINT COHERENCE_WINDOW_MS)
 	@exec $(TARGET)/debug/strata-local
 
-token: binaries ## Print a token for the running API (PORT SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL in seconds)
+token: binaries ## Print a token for the running API (PORT SCOPES="cache:read cache:write" SUBJECT API_KEY PREFIXES=a:,b: TTL=3600 in seconds)
 	@$(TARGET)/debug/strata-local token
 
 warm-tick: ## Fire the schedules of the running API once (PORT)

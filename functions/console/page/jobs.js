@@ -59,7 +59,7 @@ function Warm({ bearer, onStarted }) {
       <button class="main" disabled=${start.isBusy}>Start</button>
     </form>
     <${Problem} of=${start.problem} beside=${FIELDS} />
-    ${start.result && html`<${Done}>Started <code>${start.result.warming_job_id}</code>${start.result.estimated_keys === undefined ? "" : `, about ${number(start.result.estimated_keys)} keys`}.<//>`}
+    ${start.result && html`<${Done}>Started <code>${start.result.warming_job_id}</code>${start.result.estimated_keys === undefined ? "" : `, about ${counted(start.result.estimated_keys, "key", "keys")}`}.<//>`}
   </details>`;
 }
 

@@ -30,10 +30,10 @@ function Level({ level, name }) {
     ["Entries", number(level.entries)],
     ["Size", bytes(level.size)],
     ["Memory", given(level.memory_usage_mb, (value) => `${value.toFixed(1)} MiB`)],
-    ["At most, a container", given(level.max_capacity, (value) => `${number(value)} entries, ${level.max_size_mb} MiB`)],
+    ["At most, a container", given(level.max_capacity, (value) => `${counted(value, "entry", "entries")}, ${level.max_size_mb} MiB`)],
     ["Evicted", given(level.evictions ?? level.evicted, number)],
     ["Refused as not provably fresh", given(level.stale_refused, number)],
-    ["Out of reach", given(level.errors, (value) => `${number(value)} times`)],
+    ["Out of reach", given(level.errors, (value) => counted(value, "time", "times"))],
     ["Connections", given(level.active_connections, number)],
   ];
   return html`<section class="card" aria-label=${name}>
@@ -62,7 +62,7 @@ function Fleet({ fleet, stats }) {
       <${Pair} name="Copied up">${number(stats.cache_promotion_count)}<//>
       <${Pair} name="Degraded writes">${number(stats.degraded_mutation_count ?? 0)}<//>
       <${Pair} name="Coherence window">${number(fleet.coherence_window_ms)} ms<//>
-      <${Pair} name="Journal">${number(fleet.journal_records)} records<//>
+      <${Pair} name="Journal">${counted(fleet.journal_records, "record", "records")}<//>
       ${fleet.counted_since && html`<${Pair} name="Counted since">${time(fleet.counted_since)}<//>`}
     </dl>
   </section>`;

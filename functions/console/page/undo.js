@@ -33,7 +33,7 @@ function Subject({ of }) {
   if (of.key !== undefined) return html`${of.kind === "delete" ? "DELETE " : ""}<${Text} of=${of.key} />`;
   if (of.pattern !== undefined) return html`<${Text} of=${of.pattern} />`;
   if (of.tags) return html`tags <code class="text">${of.tags.map(visible).join(", ")}</code>`;
-  return of.keys_count === undefined ? of.kind : `${number(of.keys_count)} keys`;
+  return of.keys_count === undefined ? of.kind : counted(of.keys_count, "key", "keys");
 }
 
 function Invalidation({ bearer, of, onUndone }) {

@@ -73,6 +73,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// So many of something, by its name for one and for several.
+pub fn counted(number: u64, one: &str, several: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { several })
+}
+
+/// So many entries.
+pub fn entries(number: u64) -> String {
+    counted(number, "entry", "entries")
+}
+
 /// Bytes in the unit that fits.
 pub fn bytes(number: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
@@ -100,6 +110,7 @@ mod tests {
     #[test]
     fn numbers_can_be_read() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1, 2, 1000].map(entries), ["0 entries", "1 entry", "2 entries", "1,000 entries"]);
         assert_eq!([0, 1023, 1536, 3 << 30].map(bytes), ["0 B", "1023 B", "1.5 KiB", "3.0 GiB"]);
     }
 }

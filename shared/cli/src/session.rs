@@ -29,7 +29,7 @@ impl Session {
     pub async fn open(global: &Global) -> Result<Session, Failure> {
         let name = global.profile.clone().or_else(settings::profile);
         let profile = Profiles::read()?.find(name.as_deref())?;
-        let url = global.url.clone().or_else(settings::url);
+        let url = settings::url(global.url.as_deref())?;
         let is_other = matches!((&url, &profile), (Some(url), Some(profile)) if !is_same(url, &profile.url));
         let url = url.or_else(|| profile.as_ref().map(|profile| profile.url.clone()));
         let url = url.ok_or_else(|| Failure::usage("no URL: strata login, --url or STRATA_URL says where to"))?;

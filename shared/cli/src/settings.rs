@@ -1,5 +1,6 @@
 //! What the environment says. Nothing else here reads it.
 
+use crate::exit::Failure;
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use std::path::PathBuf;
 
@@ -9,9 +10,13 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// `STRATA_URL`: the API's base URL.
-pub fn url() -> Option<String> {
-    variable("STRATA_URL")
+/// The API's base URL: `--url`, else `STRATA_URL`.
+pub fn url(option: Option<&str>) -> Result<Option<String>, Failure> {
+    match option {
+        Some(url) if url.trim().is_empty() => Err(Failure::usage("the URL is empty; set STRATA_URL or --url")),
+        Some(url) => Ok(Some(url.to_owned())),
+        None => Ok(variable("STRATA_URL")),
+    }
 }
 
 /// `STRATA_TOKEN`: the token itself.

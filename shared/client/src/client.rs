@@ -90,6 +90,9 @@ impl Builder {
     /// The client. [`Error::Invalid`] when the URL is none, or would send the token in clear text over a network.
     pub fn build(self) -> Result<Client> {
         let invalid = |why: &str| Error::Invalid(format!("{}: {why}", self.url));
+        if self.url.trim().is_empty() {
+            return Err(Error::Invalid("the URL is empty".to_owned()));
+        }
         let url = Url::parse(&self.url).map_err(|why| invalid(&why.to_string()))?;
         let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let https = url.scheme() == "https";

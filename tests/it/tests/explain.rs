@@ -136,6 +136,18 @@ fn members(object: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn with_redis_out_of_reach_each_level_says_why() {
+    let api = Api::with(patient().containers(1)).await;
+    let body = json!({"value": 1, "cache_levels": ["L2_REDIS"]}).to_string();
+    api.put(&entry("k"), body).pin("entries-1").send().await.expect(201);
+    api.stack.redis_path("all").cut().await;
+    let said = explain(&api, "entries-1", "k").await;
+    let reasons = [0, 1, 2].map(|at| &said["levels"][at]["reason"]);
+    assert_eq!(reasons, ["level_unavailable", "level_unavailable", "other_levels"], "{said:#}");
+    assert_agrees(&said, &get(&api, "entries-1", "k").await);
+}
+
+#[tokio::test]
 async fn a_level_that_is_out_of_reach_is_said_to_be() {
     let api = Api::with(patient().containers(1)).await;
     let lower = json!({"value": 1, "cache_levels": ["L3_DATABASE"]}).to_string();

@@ -207,6 +207,8 @@ fn the_version_is_one() {
         assert!(manifest.contains(&own), "without its version {name} cannot be published: {own}");
     }
     let changes = fs::read_to_string(repository().join("CHANGELOG.md")).unwrap();
-    let released = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    let mut headings = changes.lines().filter_map(|line| line.strip_prefix("## ")).peekable();
+    headings.next_if_eq(&"Unreleased");
+    let released = headings.next().unwrap();
     assert!(released.starts_with(&format!("{version} - ")), "CHANGELOG.md: {released}");
 }

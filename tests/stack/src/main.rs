@@ -3,6 +3,7 @@
 // Its output is its interface.
 #![allow(clippy::print_stdout)]
 
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -173,7 +174,11 @@ fn token() -> Result<String, String> {
     claims.api_key = variable("API_KEY");
     claims.prefixes = variable("PREFIXES").map(|prefixes| prefixes.split(',').map(str::to_owned).collect());
     claims.ttl_seconds = number("TTL", claims.ttl_seconds)?;
-    Ok(issuer(port()?).sign(&claims))
+    let port = port()?;
+    if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        eprintln!("strata-local: nothing answers on port {port}; PORT says where the stack is that the token is for");
+    }
+    Ok(issuer(port).sign(&claims))
 }
 
 fn issuer(port: u16) -> Issuer {

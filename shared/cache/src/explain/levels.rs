@@ -18,8 +18,8 @@ fn there(level: Level, copy: CopyFacts, found: Result<(), Culprit>) -> LevelFact
     LevelFacts { level, trusted: found.is_ok(), reason: found.err().map(|(reason, _)| reason), copy: Some(copy) }
 }
 
-fn nothing(level: Level, reason: Option<Reason>) -> LevelFacts {
-    LevelFacts { level, trusted: false, reason, copy: None }
+fn nothing(level: Level, reason: Reason) -> LevelFacts {
+    LevelFacts { level, trusted: false, reason: Some(reason), copy: None }
 }
 
 fn copy_of(copy: &Certified) -> CopyFacts {
@@ -32,20 +32,21 @@ fn copy_of(copy: &Certified) -> CopyFacts {
 }
 
 /// Why a level has not the newest value.
-fn missing(level: Level, newest: &Newest) -> Option<Reason> {
+fn missing(level: Level, newest: &Newest) -> Reason {
     let why = |levels: Levels| if levels.has(level) { Reason::EvictedHere } else { Reason::OtherLevels };
     match newest {
-        Newest::Live { levels, .. } => Some(why(*levels)),
-        Newest::Gone { culprit: (reason, _), .. } => Some(*reason),
-        Newest::NotKnown => None,
+        Newest::Live { levels, .. } => why(*levels),
+        Newest::Gone { culprit: (reason, _), .. } => *reason,
+        // Whether there is one, only a level that cannot be reached could tell.
+        Newest::NotKnown => Reason::LevelUnavailable,
     }
 }
 
 impl Facts<'_> {
     fn first(&self, newest: &Newest, prediction: Prediction) -> LevelFacts {
         let held = match &self.l1 {
-            Asked::Disabled => return nothing(Level::L1, Some(Reason::LevelDisabled)),
-            Asked::Unavailable => return nothing(Level::L1, Some(Reason::LevelUnavailable)),
+            Asked::Disabled => return nothing(Level::L1, Reason::LevelDisabled),
+            Asked::Unavailable => return nothing(Level::L1, Reason::LevelUnavailable),
             Asked::Said(None) => return nothing(Level::L1, missing(Level::L1, newest)),
             Asked::Said(Some(held)) => held,
         };
@@ -58,8 +59,8 @@ impl Facts<'_> {
 
     fn second(&self, newest: &Newest) -> LevelFacts {
         match &self.l2 {
-            Asked::Disabled => nothing(Level::L2, Some(Reason::LevelDisabled)),
-            Asked::Unavailable => nothing(Level::L2, Some(Reason::LevelUnavailable)),
+            Asked::Disabled => nothing(Level::L2, Reason::LevelDisabled),
+            Asked::Unavailable => nothing(Level::L2, Reason::LevelUnavailable),
             Asked::Said(None | Some(Shared::Unreadable)) => nothing(Level::L2, missing(Level::L2, newest)),
             Asked::Said(Some(Shared::Tombstone(version))) => {
                 let copy = CopyFacts { version: *version, as_of: None, expires_at_ms: None, tags: Vec::new() };
@@ -73,16 +74,17 @@ impl Facts<'_> {
 
     fn third(&self, newest: &Newest) -> LevelFacts {
         let row = match &self.l3 {
-            Asked::Disabled => return nothing(Level::L3, Some(Reason::LevelDisabled)),
-            Asked::Unavailable => return nothing(Level::L3, Some(Reason::LevelUnavailable)),
+            Asked::Disabled => return nothing(Level::L3, Reason::LevelDisabled),
+            Asked::Unavailable => return nothing(Level::L3, Reason::LevelUnavailable),
             Asked::Said(None) => return nothing(Level::L3, missing(Level::L3, newest)),
             Asked::Said(Some(row)) => row,
         };
         let against = match (row.says, newest) {
             (Says::Value, Newest::Live { .. }) => Ok(()),
-            (Says::Stub, Newest::Live { .. }) => Err((Reason::OtherLevels, None)),
             (_, Newest::Gone { culprit, .. }) => Err(culprit.clone()),
-            _ => Err((Reason::UnconfirmedCopy, None)),
+            (Says::Stub, _) => Err((Reason::OtherLevels, None)),
+            (Says::Gone, _) => Err(self.past.left(row.version, self.key)),
+            (Says::Value, Newest::NotKnown) => Err((Reason::UnconfirmedCopy, None)),
         };
         there(Level::L3, row_of(row), against)
     }

@@ -146,6 +146,7 @@ thread_local! {
 fn expect(facts: &Facts<'_>, verdict: Verdict, prediction: Prediction, reason: Option<Reason>) -> Explained {
     let explained = explain(facts);
     assert_eq!((explained.verdict, explained.prediction, explained.reason), (verdict, prediction, reason));
+    assert!(explained.levels.iter().all(|level| level.trusted == level.reason.is_none()), "{:?}", explained.levels);
     let of_levels = explained.levels.iter().filter_map(|level| level.reason);
     SEEN.with_borrow_mut(|seen| seen.extend(reason.into_iter().chain(of_levels).map(Reason::name)));
     explained
@@ -300,10 +301,18 @@ fn without_whoever_decides() {
     expect(&facts, Verdict::Hit, FOUND(Level::L3), None);
     facts.l3 = said(row(Says::Stub, 5000));
     expect(&facts, Verdict::Hit, FOUND(Level::L1), None);
+    facts.l1 = Asked::Said(None);
+    let levels = expect(&facts, Verdict::Miss, unavailable, Some(Reason::LevelUnavailable)).levels;
+    let reasons = [Reason::LevelUnavailable, Reason::LevelUnavailable, Reason::OtherLevels];
+    assert_eq!(levels.map(|level| level.reason.unwrap()), reasons, "L3 has no value that could be confirmed");
     let mut facts = put(5000);
     facts.past.has_unreadable_invalidation = true;
     facts.l2 = Asked::Said(None);
     expect(&facts, Verdict::Miss, unavailable, Some(Reason::LevelUnavailable));
+    facts.l3 = said(row(Says::Gone, 900));
+    facts.past.last = changed("delete", 900);
+    let levels = expect(&facts, Verdict::Miss, unavailable, Some(Reason::LevelUnavailable)).levels;
+    assert_eq!(levels[2].reason, Some(Reason::Deleted));
 }
 
 fn while_redis_decides() {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     exit::{Exit, Failure},
-    output::count,
+    output::entries,
     session::Session,
 };
 use clap::Args;
@@ -14,9 +14,10 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
-use strata_client::{Client, Entry, ListedKey, MAX_OPERATIONS, Operation, Outcome, Retry};
+use strata_client::{Client, Entry, Level, LevelHealth, ListedKey, MAX_OPERATIONS, Operation, Outcome, Retry};
 use tokio::task::JoinSet;
 
 /// Limits are waited for, and a level that is away as well, but not a whole night.
@@ -26,7 +27,8 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// Write entries as lines of JSON, by key
 ///
-/// Each line has `key`, `value` byte for byte, `tags` and `expires_at`.
+/// Each line has `key`, `value` byte for byte, `tags` and `expires_at`, and where it was stored with them `grace_seconds`
+/// and `cache_levels`.
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
@@ -47,19 +49,20 @@ impl Export {
         let written = target.written;
         if ended.is_ok() {
             target.finish()?;
-            session.output.note(&format!("{} entries", count(written)));
+            session.output.note(&entries(written));
         } else {
             target.give_up();
-            session.output.note(&format!("stopped after {} entries; what was written is not whole", count(written)));
+            session.output.note(&format!("stopped after {}; what was written is not whole", entries(written)));
         }
         ended
     }
 
     async fn write(&self, client: &Client, target: &mut Target) -> Result<(), Failure> {
+        let in_use = in_use(client).await?;
         let mut cursor = None;
         loop {
             let page = self.which.page(client, PAGE, cursor).await?;
-            for line in read(client, page.keys).await? {
+            for line in read(client, page.keys, &in_use).await? {
                 target.line(&line)?;
             }
             cursor = page.next;
@@ -70,8 +73,14 @@ impl Export {
     }
 }
 
+/// The levels that are switched on.
+async fn in_use(client: &Client) -> Result<Arc<[Level]>, Failure> {
+    let levels = client.status().await?.levels;
+    Ok(levels.iter().filter(|level| level.status != LevelHealth::Disabled).map(|level| level.level).collect())
+}
+
 /// Reads the values of a page, side by side, and returns their lines in the page's order.
-async fn read(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failure> {
+async fn read(client: &Client, keys: Vec<ListedKey>, in_use: &Arc<[Level]>) -> Result<Vec<Line>, Failure> {
     let mut reads = JoinSet::new();
     let mut keys = keys.into_iter().peekable();
     for number in 0.. {
@@ -79,8 +88,8 @@ async fn read(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failur
         if some.is_empty() {
             break;
         }
-        let client = client.clone();
-        reads.spawn(async move { lines(&client, some).await.map(|lines| (number, lines)) });
+        let (client, in_use) = (client.clone(), Arc::clone(in_use));
+        reads.spawn(async move { lines(&client, some, &in_use).await.map(|lines| (number, lines)) });
     }
     let mut parts = Vec::new();
     while let Some(read) = reads.join_next().await {
@@ -91,7 +100,7 @@ async fn read(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failur
 }
 
 /// The lines of as many keys as one batch takes. What is gone meanwhile is left out.
-async fn lines(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failure> {
+async fn lines(client: &Client, keys: Vec<ListedKey>, in_use: &[Level]) -> Result<Vec<Line>, Failure> {
     let mut lines: Vec<Option<Line>> = keys.iter().map(|_| None).collect();
     let mut left: Vec<usize> = (0..keys.len()).collect();
     // The first value always fits an answer, so each round leaves less.
@@ -101,7 +110,7 @@ async fn lines(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failu
         let mut again = Vec::new();
         for (at, outcome) in left.into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Found(entry) => lines[at] = line(client, &keys[at], *entry).await?,
+                Outcome::Found(entry) => lines[at] = line(client, &keys[at], *entry, in_use).await?,
                 Outcome::Missing => {}
                 Outcome::Unprocessed => again.push(at),
                 Outcome::Failed(error) => return Err(strata_client::Error::Api(error).into()),
@@ -113,21 +122,33 @@ async fn lines(client: &Client, keys: Vec<ListedKey>) -> Result<Vec<Line>, Failu
     Ok(lines.into_iter().flatten().collect())
 }
 
-/// A line. Tags are listed, not read: where the value is another one than was listed, so may they be, and are listed again.
-async fn line(client: &Client, listed: &ListedKey, entry: Entry) -> Result<Option<Line>, Failure> {
+/// A line. Tags and levels are listed, not read: where the value is another one than was listed, so may they be, and are
+/// listed again.
+async fn line(client: &Client, listed: &ListedKey, entry: Entry, in_use: &[Level]) -> Result<Option<Line>, Failure> {
     let Entry { key, value, metadata, .. } = entry;
-    let mut tags = listed.tags.clone();
+    let (mut tags, mut levels) = (listed.tags.clone(), listed.levels.clone());
     if listed.created_at.is_some_and(|at| at != metadata.created_at) {
         let again = client.keys().prefix(&key).limit(1).await?.keys.into_iter().find(|again| again.key == key);
         let Some(again) = again else { return Ok(None) };
-        tags = again.tags;
+        (tags, levels) = (again.tags, again.levels);
     }
     // One whose life slides expires when it is not read: its life begins anew where it is imported.
     let (expires_at, ttl_seconds) = match metadata.idle_seconds {
         None => (Some(metadata.expires_at), None),
         Some(_) => (None, Some(metadata.ttl_seconds)),
     };
-    Ok(Some(Line { key, value, tags, expires_at, ttl_seconds, idle_seconds: metadata.idle_seconds }))
+    // Where it may be in every level there is, so it may where it is imported, whichever those are.
+    let is_everywhere = levels.is_empty() || in_use.iter().all(|level| levels.contains(level));
+    Ok(Some(Line {
+        key,
+        value,
+        tags,
+        expires_at,
+        ttl_seconds,
+        idle_seconds: metadata.idle_seconds,
+        grace_seconds: metadata.grace_seconds,
+        cache_levels: (!is_everywhere).then_some(levels),
+    }))
 }
 
 /// Where lines are written to.

@@ -3,7 +3,7 @@
 use crate::{
     duration::duration,
     exit::{Exit, Failure},
-    output::{bytes, count},
+    output::{bytes, count, counted},
     session::Session,
 };
 use clap::Args;
@@ -51,7 +51,7 @@ impl Get {
 
 fn describe(metadata: &Metadata) -> String {
     format!(
-        "from {}; {}; stored {}, {} {} (ttl {} s{}{}); {} reads",
+        "from {}; {}; stored {}, {} {} (ttl {} s{}{}); {}",
         metadata.level,
         bytes(metadata.size_bytes),
         metadata.created_at,
@@ -60,6 +60,6 @@ fn describe(metadata: &Metadata) -> String {
         count(metadata.ttl_seconds),
         metadata.idle_seconds.map(|idle| format!(", idle {} s", count(idle))).unwrap_or_default(),
         metadata.grace_seconds.map(|grace| format!(", grace {} s", count(grace))).unwrap_or_default(),
-        count(metadata.access_count),
+        counted(metadata.access_count, "read", "reads"),
     )
 }

@@ -9,7 +9,7 @@ mod store;
 
 use crate::{
     exit::{Exit, Failure},
-    output::count,
+    output::{count, entries},
     session::Session,
 };
 use chunks::{Chunk, Chunks};
@@ -118,9 +118,13 @@ fn tell(session: &Session, progress: &Progress, is_whole: bool, file: &std::path
     }
     let seconds = progress.elapsed().as_secs_f64();
     let rate = stored as f64 / seconds.max(0.001);
-    output.note(&format!("stored {} entries in {seconds:.1} s, {rate:.0} a second", count(stored)));
+    output.note(&format!("stored {} in {seconds:.1} s, {rate:.0} a second", entries(stored)));
     if expired > 0 {
-        output.note(&format!("{} had expired and were left out", count(expired)));
+        output.note(&format!(
+            "{} had expired and {} left out",
+            count(expired),
+            if expired == 1 { "was" } else { "were" }
+        ));
     }
     if failed > 0 {
         output.note(&format!("{} could not be stored", count(failed)));

@@ -3,7 +3,7 @@
 use crate::{
     commands::put::LevelName,
     exit::{Exit, Failure},
-    output::{Output, count},
+    output::{Output, entries},
     prompt,
     session::Session,
 };
@@ -139,10 +139,6 @@ pub fn note_undo(output: &Output, id: Option<&str>, until: Option<Timestamp>) {
     if let (Some(id), Some(until)) = (id, until) {
         output.note(&format!("to bring it back, until {until}: strata undo {id}"));
     }
-}
-
-pub fn entries(number: u64) -> String {
-    if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
 }
 
 /// As an answer.

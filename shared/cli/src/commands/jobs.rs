@@ -2,7 +2,7 @@
 
 use crate::{
     exit::{Exit, Failure},
-    output::count,
+    output::{count, counted},
     session::Session,
     table::Table,
 };
@@ -88,9 +88,12 @@ fn kind(job: &Job) -> &'static str {
 pub fn line(job: &Job) -> String {
     let settled = job.done + job.missing + job.failed;
     let whole = job.remaining.map(|remaining| settled + remaining).or(job.estimated_keys);
-    let of_whole = whole.map_or_else(String::new, |whole| format!(" of {}", count(whole.max(settled))));
-    let (state, settled) = (job.state.name(), count(settled));
-    format!("{}  {:<7}  {state:<9}  {settled}{of_whole} keys", job.created_at, kind(job))
+    let keys = |number| counted(number, "key", "keys");
+    let keys = match whole {
+        Some(whole) => format!("{} of {}", count(settled), keys(whole.max(settled))),
+        None => keys(settled),
+    };
+    format!("{}  {:<7}  {:<9}  {keys}", job.created_at, kind(job), job.state.name())
 }
 
 /// Follows a job to its end. Interrupted, it says that the job goes on.
@@ -158,7 +161,7 @@ fn show(session: &Session, job: &Job) -> Result<(), Failure> {
         }
     }
     for (error, keys) in &job.errors {
-        output.line(&format!("  {} of {} keys", crate::paint::visible(error), count(*keys)))?;
+        output.line(&format!("  {} of {}", crate::paint::visible(error), counted(*keys, "key", "keys")))?;
     }
     match &job.error {
         Some(error) => output.line(&format!("  {}", crate::paint::visible(error))),

@@ -1,6 +1,6 @@
 //! `strata journal`
 
-use crate::{exit::Failure, paint::visible, session::Session};
+use crate::{exit::Failure, output::entries, paint::visible, session::Session};
 use clap::Args;
 use std::time::{Duration, Instant};
 use strata_client::Mutation;
@@ -104,7 +104,7 @@ pub fn line(mutation: &Mutation) -> String {
         line += &format!("  but for tags {}", tags.join(", "));
     }
     if let Some(count) = mutation.matched_count {
-        line += &format!("  ({count} entries)");
+        line += &format!("  ({})", entries(count));
     }
     if let Some(by) = &mutation.by {
         line += &format!("  by {by}");

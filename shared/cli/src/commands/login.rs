@@ -31,7 +31,7 @@ impl Login {
         let output = Output::new(global);
         let profiles = Profiles::read()?;
         let name = global.profile.clone().or_else(settings::profile);
-        let url = global.url.clone().or_else(settings::url);
+        let url = settings::url(global.url.as_deref())?;
         let url = url.ok_or_else(|| Failure::usage("no URL: --url or STRATA_URL says where to"))?;
         let mut profile = Profile { url, allow_http: global.allow_http, ..Profile::default() };
         match (self.token_command, &global.token_file) {

@@ -32,6 +32,9 @@ pub struct Put {
     /// Keep it for so long after it has expired, for who takes that (`get --max-stale`)
     #[arg(long, value_parser = duration, value_name = "TIME")]
     grace: Option<Duration>,
+    /// End it sooner by chance, by up to this share of its life, 0 to 0.5
+    #[arg(long, value_name = "SHARE")]
+    jitter: Option<f64>,
     /// A tag, for invalidations; may be repeated
     #[arg(long = "tag", short, value_name = "TAG")]
     tags: Vec<String>,
@@ -82,6 +85,9 @@ impl Put {
         }
         if let Some(grace) = self.grace {
             put = put.grace(grace);
+        }
+        if let Some(share) = self.jitter {
+            put = put.jitter(share);
         }
         if self.no_compression {
             put = put.compression(false);

@@ -2,7 +2,7 @@
 
 use crate::{
     exit::Failure,
-    output::{bytes, count, percent},
+    output::{bytes, count, counted, percent},
     paint::Paint,
     session::Session,
     table::Table,
@@ -31,19 +31,19 @@ impl Status {
         }
         let overall = &status.overall_stats;
         output.line(&format!(
-            "{} of reads answered; {} promotions, {} demotions, {} degraded mutations",
+            "{} of reads answered; {}, {}, {}",
             percent(overall.overall_hit_ratio),
-            count(overall.cache_promotion_count),
-            count(overall.cache_demotion_count),
-            count(overall.degraded_mutation_count.unwrap_or_default()),
+            counted(overall.cache_promotion_count, "promotion", "promotions"),
+            counted(overall.cache_demotion_count, "demotion", "demotions"),
+            counted(overall.degraded_mutation_count.unwrap_or_default(), "degraded mutation", "degraded mutations"),
         ))?;
         match &status.fleet {
             None => Ok(()),
             Some(fleet) => output.line(&format!(
-                "{} containers; window {} ms; {} records in the journal; statistics {}",
-                count(fleet.containers),
+                "{}; window {} ms; {} in the journal; statistics {}",
+                counted(fleet.containers, "container", "containers"),
                 fleet.coherence_window_ms,
-                count(fleet.journal_records),
+                counted(fleet.journal_records, "record", "records"),
                 fleet.statistics,
             )),
         }

@@ -1,6 +1,11 @@
 //! `strata undo` and `strata invalidations`: taking back what was invalidated by mistake.
 
-use crate::{exit::Failure, output::count, session::Session, table::Table};
+use crate::{
+    exit::Failure,
+    output::{count, counted, entries},
+    session::Session,
+    table::Table,
+};
 use clap::Args;
 use strata_client::{Invalidation, InvalidationState, Undone};
 
@@ -36,7 +41,7 @@ fn told(undone: &Undone) -> String {
     ];
     let rest = rest.into_iter().filter(|(number, _)| *number > 0);
     let rest: Vec<String> = rest.map(|(number, why)| format!("; {} {why}", count(number))).collect();
-    format!("brought back {}{}", super::invalidate::entries(undone.restored), rest.concat())
+    format!("brought back {}{}", entries(undone.restored), rest.concat())
 }
 
 /// List what can be undone, or could in the last day, the newest first
@@ -98,7 +103,7 @@ fn what(invalidation: &Invalidation) -> String {
         (Some(key), ..) => format!("{} {key}", invalidation.kind),
         (_, Some(pattern), ..) => pattern.clone(),
         (_, _, Some(tags), _) => format!("tags {}", tags.join(", ")),
-        (.., Some(keys)) => format!("{} keys", count(keys)),
+        (.., Some(keys)) => counted(keys, "key", "keys"),
         _ => invalidation.kind.clone(),
     };
     match &invalidation.reason {

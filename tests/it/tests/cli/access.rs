@@ -89,6 +89,9 @@ async fn what_is_wrong_is_said_by_the_exit_code() {
     reader.strata(&["put", "k", "1"]).await.expect(4).says("FORBIDDEN").says("cache:write");
     let far = Shell::new().set("STRATA_URL", "http://cache.example/v1/cache").set("STRATA_TOKEN", "t");
     far.strata(&["get", "k"]).await.expect(2).says("clear text");
+    for words in [&["get", "k", "--url", ""][..], &["login", "--url", ""]] {
+        shell.strata(words).await.expect(2).says("the URL is empty; set STRATA_URL");
+    }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", nobody.local_addr().unwrap());
     shell.strata(&["get", "k", "--url", &url, "--timeout", "50ms"]).await.expect(8).says("no answer within");

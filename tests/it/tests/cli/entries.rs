@@ -1,9 +1,9 @@
 //! What is done with entries: by key, by pattern, by tag.
 
 use super::strata::{Done, Shell};
-use crate::support::{fresh, put_tagged};
+use crate::support::{eventually, fresh, put, put_tagged};
 use serde_json::json;
-use strata_it::Api;
+use strata_it::{Api, entry, patient};
 
 #[tokio::test]
 async fn a_value_is_stored_printed_and_deleted() {
@@ -46,6 +46,47 @@ async fn values_come_from_arguments_files_and_pipes() {
     assert_eq!(value("filed").await, "{}");
     shell.strata(&["put", "wrong", "{oops"]).await.expect(2).says("--string");
     shell.strata(&["put", "wrong", "--file", "nowhere.json"]).await.expect(1).says("nowhere.json");
+}
+
+#[tokio::test]
+async fn json_is_what_the_api_answers() {
+    let api = Api::with(patient()).await;
+    let shell = Shell::of(&api);
+    let words = "put k [1.00] --ttl 1d --idle 15m --grace 1h --jitter 0.5 --tag t --level l2 --level l3";
+    shell.strata(&words.split(' ').collect::<Vec<_>>()).await.expect(0);
+    put(&api, "entries-1", "stale", r#"1,"ttl_seconds":1,"grace_seconds":3600"#).await.expect(201);
+    eventually("its end", async || fresh(&api, "stale").await.status == 404).await;
+    for (key, told) in [("k", ["idle_seconds", "grace_seconds"]), ("stale", ["stale", "grace_seconds"])] {
+        let said = shell.strata(&["get", key, "--max-stale", "1h", "--json"]).await.expect(0).json();
+        let get = api.get(&entry(key)).header("cache-control", "max-stale=3600");
+        let mut answer = get.send().await.expect(200).json();
+        for field in told {
+            assert!(!answer["metadata"][field].is_null(), "{field}: {answer:#}");
+        }
+        // Of this read, and not of the entry.
+        for field in ["level", "access_count", "last_accessed", "expires_at"] {
+            assert!(answer["metadata"][field].is_string() || answer["metadata"][field].is_u64(), "{field}");
+            answer["metadata"][field] = said["metadata"][field].clone();
+        }
+        assert_eq!(said, answer);
+    }
+    let ttl = shell.strata(&["get", "k", "--json"]).await.expect(0).json()["metadata"]["ttl_seconds"].as_u64().unwrap();
+    assert!((43_200..86_400).contains(&ttl), "{ttl}");
+    shell.strata(&["put", "k", "1", "--jitter", "0.6"]).await.expect(6).says("ttl_jitter");
+}
+
+#[tokio::test]
+async fn one_is_one() {
+    let api = Api::start().await;
+    let shell = Shell::of(&api);
+    shell.strata_with(&["import", "-"], "{\"key\":\"k\",\"value\":1}\n").await.expect(0).says("stored 1 entry in");
+    shell.strata(&["export"]).await.expect(0).says("1 entry");
+    shell.strata(&["get", "k"]).await.expect(0);
+    let described = shell.strata(&["get", "k", "--metadata"]).await.expect(0).err;
+    assert!(described.contains(" read") && !described.contains(" 1 reads"), "{described}");
+    shell.strata(&["invalidate", "k", "--yes"]).await.expect(0);
+    let journal = shell.strata(&["journal"]).await.expect(0).out;
+    assert!(journal.contains("(1 entry)"), "{journal}");
 }
 
 #[tokio::test]

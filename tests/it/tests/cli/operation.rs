@@ -12,7 +12,7 @@ async fn the_status_is_a_table_or_the_apis_answer() {
     let api = Api::start().await;
     let shell = Shell::of(&api);
     let table = shell.strata(&["status"]).await.expect(0);
-    for word in ["healthy", "L1_MEMORY", "L2_REDIS", "L3_DATABASE", "containers"] {
+    for word in ["healthy", "L1_MEMORY", "L2_REDIS", "L3_DATABASE", "container"] {
         assert!(table.out.contains(word), "{word}: {table:?}");
     }
     let status = shell.strata(&["status", "--json"]).await.expect(0).json();

@@ -11,7 +11,7 @@ use std::{
     process::Stdio,
     time::{Duration, Instant},
 };
-use strata_client::Timestamp;
+use strata_client::{Level, Timestamp};
 use strata_it::{
     Api, configured, patient,
     stack::{Claims, Options},
@@ -39,6 +39,8 @@ struct Exported {
     value: Text,
     #[serde(default)]
     tags: Vec<String>,
+    grace_seconds: Option<u64>,
+    cache_levels: Option<Vec<Level>>,
 }
 
 /// JSON text, byte for byte.
@@ -93,6 +95,35 @@ async fn what_is_exported_comes_back_the_same() {
         assert!(later.iter().all(|later| (-3..1000).contains(later)), "{name}: {later:?}");
     }
     assert!(!Path::new(&shell.home().join("out.jsonl.part")).exists());
+}
+
+#[tokio::test]
+async fn grace_and_levels_come_back_too() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    shell.strata(&["put", "g:1", "1", "--grace", "1h", "--level", "l2", "--level", "l3"]).await.expect(0);
+    shell.strata(&["put", "g:2", "2", "--idle", "10m", "--grace", "1m"]).await.expect(0);
+    let first = shell.strata(&["export", "g:"]).await.expect(0).out;
+    let lines = without_times(&first);
+    assert_eq!(lines[0].grace_seconds, Some(3600));
+    assert_eq!(lines[0].cache_levels.as_deref(), Some(&[Level::L2Redis, Level::L3Database][..]));
+    assert_eq!((lines[1].grace_seconds, &lines[1].cache_levels), (Some(60), &None));
+    shell.strata(&["invalidate", "g:*", "--yes"]).await.expect(0);
+    shell.strata_with(&["import", "-"], &first).await.expect(0);
+    assert_eq!(without_times(&shell.strata(&["export", "g:"]).await.expect(0).out), lines);
+    let listed = shell.strata(&["ls", "g:1", "--json"]).await.expect(0).json();
+    assert_eq!(listed["levels"], json!(["L2_REDIS", "L3_DATABASE"]));
+    assert_eq!(fresh(&api, "g:1").await.json()["metadata"]["grace_seconds"], 3600);
+}
+
+#[tokio::test]
+async fn levels_that_are_off_are_not_asked_for() {
+    let two = json!({"l1_config": {"enabled": false}});
+    let api = Api::with(configured(two).parameter("RateLimits", "off")).await;
+    let shell = Shell::of(&api);
+    shell.strata(&["put", "k", "1"]).await.expect(0);
+    let lines = without_times(&shell.strata(&["export"]).await.expect(0).out);
+    assert_eq!(lines[0].cache_levels, None, "where it is imported there may be more of them");
 }
 
 #[tokio::test]

@@ -28,6 +28,19 @@ fn a_token_is_printed_alone() {
 }
 
 #[test]
+fn a_token_for_nobody_is_printed_with_a_warning() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let token = || strata_local(&["token"], &[("PORT", &port)]);
+    let said = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(said(&token()), "");
+    drop(listener);
+    let output = token();
+    assert!(output.status.success() && !output.stdout.is_empty());
+    assert!(said(&output).contains(&format!("nothing answers on port {port}")), "{}", said(&output));
+}
+
+#[test]
 fn what_is_not_understood_is_refused() {
     assert_eq!(strata_local(&["tokens"], &[]).status.code(), Some(1));
     assert_eq!(strata_local(&[], &[("CONTAINERS", "two")]).status.code(), Some(1));

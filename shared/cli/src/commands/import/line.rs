@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
-use strata_client::{Operation, Timestamp};
+use strata_client::{Level, Operation, Timestamp};
 
 /// An entry.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,16 +20,27 @@ pub struct Line {
     pub ttl_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_seconds: Option<u64>,
+    /// For how long it is kept after it has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_seconds: Option<u64>,
+    /// The levels that it may be in; without them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_levels: Option<Vec<Level>>,
 }
 
 impl Line {
     /// The operation that stores it so late, in milliseconds since 1970; `None` once it has expired.
     pub fn operation(&self, now_ms: i64) -> Option<Operation> {
-        let operation = Operation::put(&self.key, &self.value).tags(self.tags.iter().cloned());
-        let operation = match self.idle_seconds {
-            Some(idle) => operation.idle(Duration::from_secs(idle)),
-            None => operation,
-        };
+        let mut operation = Operation::put(&self.key, &self.value).tags(self.tags.iter().cloned());
+        if let Some(idle) = self.idle_seconds {
+            operation = operation.idle(Duration::from_secs(idle));
+        }
+        if let Some(grace) = self.grace_seconds {
+            operation = operation.grace(Duration::from_secs(grace));
+        }
+        if let Some(levels) = &self.cache_levels {
+            operation = operation.levels(levels.iter().copied());
+        }
         let left = self.expires_at.map(|at| (at.unix() * 1000 - now_ms).div_euclid(1000));
         match (left, self.ttl_seconds) {
             (Some(left), _) => {

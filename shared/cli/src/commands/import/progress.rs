@@ -82,7 +82,7 @@ impl Progress {
             self.bar.set_position(done.taken);
         }
         let rate = self.tally.stored as f64 / self.elapsed().as_secs_f64().max(0.001);
-        self.bar.set_message(format!("{} entries, {rate:.0}/s", crate::output::count(self.tally.stored)));
+        self.bar.set_message(format!("{}, {rate:.0}/s", crate::output::entries(self.tally.stored)));
         match &mut self.checkpoint {
             Some(checkpoint) => checkpoint.keep(self.lines, false),
             None => Ok(()),

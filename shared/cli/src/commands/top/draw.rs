@@ -6,7 +6,7 @@ use crate::{
         jobs, journal,
         status::{health, state},
     },
-    output::{bytes, count, percent},
+    output::{bytes, count, counted, percent},
     paint::visible,
 };
 use ratatui::{
@@ -42,8 +42,8 @@ fn heading(seen: &Seen) -> Paragraph<'_> {
         Span::raw(format!("  {}  as of {}", seen.url, status.last_updated)),
     ];
     if let Some(fleet) = &status.fleet {
-        let (containers, window) = (count(fleet.containers), fleet.coherence_window_ms);
-        first.push(Span::raw(format!("  {containers} containers, window {window} ms")));
+        let containers = counted(fleet.containers, "container", "containers");
+        first.push(Span::raw(format!("  {containers}, window {} ms", fleet.coherence_window_ms)));
     }
     let second = match &seen.trouble {
         Some(trouble) => Line::styled(visible(trouble), Style::new().fg(Color::Red)),
