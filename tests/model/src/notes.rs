@@ -15,8 +15,10 @@ impl Turn<'_> {
             notes.clear();
         }
         let (noted, generation) = (self.state.history.degraded, self.state.database.generation);
+        let epoch = self.knowledge().map_or(0, |knowledge| knowledge.epoch);
         let operation = self.operation();
         (operation.notes, operation.noted, operation.generation) = (notes, noted, generation);
+        operation.epoch = epoch;
         if self.luck == Luck::ManyNotes {
             return self.next(Step::RaiseGeneration);
         }
@@ -78,9 +80,11 @@ impl Turn<'_> {
     pub fn notes_checked(&mut self) {
         let at = self.state.next_tick();
         let by_generation = self.scenario.rules.has(Rule::EpochByGeneration);
-        let Operation { noted, generation, raised, .. } = *self.operation();
+        let in_epoch = self.scenario.rules.has(Rule::NotesReadInEpoch);
+        let Operation { noted, generation, raised, epoch, .. } = *self.operation();
         let checked = self.redis(|redis| {
-            let Some(meta) = &mut redis.meta else { return };
+            // What a flush has taken again was put into the epoch before.
+            let Some(meta) = redis.meta.as_mut().filter(|meta| !in_epoch || meta.epoch == epoch) else { return false };
             meta.notes.get_or_insert_default().raise(noted);
             if meta.covered < generation {
                 meta.covered = generation;
@@ -89,9 +93,10 @@ impl Turn<'_> {
                     redis.append(at, Event::Epoch);
                 }
             }
+            true
         });
-        // A flush may have taken again what was just put there.
-        if checked.is_none() || !self.sync() || self.knowledge().is_none_or(|knowledge| knowledge.unread) {
+        // The same, where nobody has begun an epoch since.
+        if checked != Some(true) || !self.sync() || self.knowledge().is_none_or(|knowledge| knowledge.unread) {
             return self.notes_failed();
         }
         let operation = self.operation();
@@ -121,8 +126,9 @@ impl Turn<'_> {
     }
 
     fn forget_notes(&mut self) {
-        self.operation().notes.clear();
-        self.operation().noted = Default::default();
+        let operation = self.operation();
+        operation.notes.clear();
+        (operation.noted, operation.epoch) = Default::default();
     }
 }
 

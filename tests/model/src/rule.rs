@@ -64,6 +64,8 @@ pub enum Rule {
     LearnOwnJob,
     /// A new epoch has the notes read before anything is trusted.
     EpochReadsNotes,
+    /// Whoever says that the notes were read says in which epoch: in another one nobody has.
+    NotesReadInEpoch,
     /// Whoever cannot reach Redis reads the notes of jobs before L3.
     JobsWithoutRedis,
     /// A version that is drawn without Redis is above that of every job.

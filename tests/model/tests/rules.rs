@@ -219,6 +219,14 @@ fn a_new_epoch_has_the_notes_read() {
     needs(Rule::EpochReadsNotes, with_l3().cold().ask(&[InvalidateAsJob], &[], &[]).with(budget), NEVER_RESURRECTED);
 }
 
+/// Between the reading of the notes and the word that they were read a flush takes what was put into the journal, and
+/// another container begins the next epoch.
+#[test]
+fn the_notes_are_read_in_an_epoch() {
+    let budget = Budget { flush: 1, ..NO_FAULTS };
+    needs(Rule::NotesReadInEpoch, with_l3().ask(&[InvalidateAsJob], &[Get], &[Get]).with(budget), NEVER_RESURRECTED);
+}
+
 #[test]
 fn without_redis_the_notes_of_jobs_are_read() {
     let budget = Budget { cut: 1, ..NO_FAULTS };

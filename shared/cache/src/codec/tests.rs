@@ -185,7 +185,7 @@ fn names_what_is_wrong() {
     assert_eq!(with(2, 2), DecodeError::UnknownVersion(2));
     assert_eq!(with(3, 2), DecodeError::UnknownFormat(2));
     assert_eq!(with(4, 3), DecodeError::UnknownCompression(3));
-    assert_eq!(with(5, 4), DecodeError::UnknownFlags(4));
+    assert_eq!(with(5, 8), DecodeError::UnknownFlags(8));
     assert_eq!(with(9, 1), DecodeError::Header);
     assert_eq!(with(20, b'X'), DecodeError::Seal);
     assert_eq!(with(good.len() - 1, b'X'), DecodeError::Checksum);
