@@ -28,6 +28,9 @@ fn it_ends_with_whatever_ends_a_value() {
         for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
             holds(expired().ask(&[mutation], &[GetStale], &[Get]).with(budget));
         }
+    }
+    // With L2 as the source of truth there are no fills.
+    for mutation in [Put, PutAbove, Delete, Invalidate, MakeStale] {
         holds(Scenario::new(SourceOfTruth::L2).in_grace().ask(&[mutation], &[GetStale], &[Get]));
     }
     for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
