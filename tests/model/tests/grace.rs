@@ -28,11 +28,15 @@ fn it_ends_with_whatever_ends_a_value() {
         for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
             holds(expired().ask(&[mutation], &[GetStale], &[Get]).with(budget));
         }
+    }
+    // With L2 as the source of truth there are no fills.
+    for mutation in [Put, PutAbove, Delete, Invalidate, MakeStale] {
         holds(Scenario::new(SourceOfTruth::L2).in_grace().ask(&[mutation], &[GetStale], &[Get]));
     }
     for budget in [NO_FAULTS, CUT, CRASH, FLUSH, FAILOVER] {
-        holds(expired().ask(&[InvalidateAsJob], &[GetStale], &[Get]).with(budget));
+        holds(expired().ask(&[InvalidateAsJob], &[GetStale], &[]).with(budget));
     }
+    holds(expired().ask(&[InvalidateAsJob], &[GetStale], &[Get]).with(FLUSH));
     for (a, b) in [(Put, Delete), (Delete, Fill), (Invalidate, Fill), (Put, Invalidate)] {
         holds(expired().ask(&[a], &[b], &[GetStale]));
     }

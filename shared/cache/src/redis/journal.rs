@@ -244,11 +244,11 @@ impl Journal {
         read
     }
 
-    /// The command that remembers that the outage notes were read from `began_ms` of Redis time on, and begins an epoch if
-    /// their generation is one that the journal has not heard of.
-    pub(crate) fn notes_checked(&self, began_ms: u64, generation: u64) -> Cmd {
+    /// The command that remembers that the outage notes were read in `epoch`, from `began_ms` of Redis time on, and begins
+    /// another epoch if their generation is one that the journal has not heard of.
+    pub(crate) fn notes_checked(&self, began_ms: u64, generation: u64, epoch: Position) -> Cmd {
         let mut call = scripts::CHECKED.call(&[self.meta.clone(), self.journal.clone()]);
-        call.arg(began_ms).arg(generation);
+        call.arg(began_ms).arg(generation).arg(epoch.to_string());
         call
     }
 }

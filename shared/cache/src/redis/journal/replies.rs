@@ -115,9 +115,9 @@ pub(crate) fn is_published(reply: Value) -> Result<bool, Down> {
     read::<i64>(reply, "a configuration").map(|said| said != 2)
 }
 
-/// Reads the reply to [`Journal::notes_checked`].
-pub(crate) fn checked(reply: Value) -> Result<(), Down> {
-    read::<i64>(reply, "the notes").map(drop)
+/// Reads the reply to [`Journal::notes_checked`]: whether the epoch has not ended.
+pub(crate) fn checked(reply: Value) -> Result<bool, Down> {
+    read(reply, "the notes")
 }
 
 /// What came of beginning an invalidation.

@@ -30,6 +30,8 @@ const HASTE: Duration = Duration::from_millis(300);
 struct Found {
     /// Redis time in microseconds when the reading began.
     began_us: u64,
+    /// The epoch that it began in.
+    epoch: Position,
     notes: Notes,
     in_doubt: InDoubt,
     /// The generation that is read from now on.
@@ -121,13 +123,13 @@ impl View<'_> {
     }
 
     async fn read_notes(&self) -> Result<Found, L3Error> {
-        let began_us = self.as_of().started_us;
+        let (began_us, epoch) = (self.as_of().started_us, self.knowledge().epoch());
         let in_doubt = self.in_doubt().clone();
         let known_ms = self.knowledge().notes_known_ms(self.clock.now_ms(), self.clock.steady_ms());
         let notes = self.store.notes(known_ms).await?;
         let begins = self.source_of_truth() == SourceOfTruth::L3 && (notes.too_many || in_doubt.are_too_many());
         let generation = if begins { self.store.end_generation(notes.generation).await? } else { notes.generation };
-        Ok(Found { began_us, notes, in_doubt, generation, begins })
+        Ok(Found { began_us, epoch, notes, in_doubt, generation, begins })
     }
 
     async fn replay_notes(&self, found: &Found) -> Result<(), Down> {
@@ -157,13 +159,13 @@ impl View<'_> {
             in_doubt.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
         let ends = replays && !planted(Bug::GenerationNotAnnounced);
         let generation = if ends { found.generation.number } else { 0 };
-        let checks = self.journal.notes_checked(found.began_us / 1000, generation);
+        let checks = self.journal.notes_checked(found.began_us / 1000, generation, found.epoch);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));
         let mut replies = self.then_sync([checks].into_iter().chain(document).collect(), 0).await?.into_iter();
         // Where nothing was left there is nothing to tell, and Redis may refuse to be told.
         let checked = replies.next().ok_or(Down::Odd("no reply")).and_then(checked);
-        checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(()) } else { Err(down) })?;
-        if !self.knowledge().notes_were_read() {
+        let in_epoch = checked.or_else(|down| if found.notes.quiet && !found.begins { Ok(true) } else { Err(down) })?;
+        if !in_epoch || !self.knowledge().notes_were_read() {
             return Err(Down::Odd("what was just put into the journal is lost again"));
         }
         match found.begins {
