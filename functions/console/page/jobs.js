@@ -1,7 +1,7 @@
 // Jobs: warming what will be asked for; how far each is; ending one.
 
 import { query, send } from "./api.js";
-import { number, time } from "./format.js";
+import { counted, number, time } from "./format.js";
 import { useState } from "./hooks.js";
 import { may } from "./token.js";
 import { Choice, Done, Input, Problem, Sure, Text, Title, html, lines, useAction, useLook, wrong } from "./ui.js";

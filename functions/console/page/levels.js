@@ -2,7 +2,7 @@
 
 import { limits } from "./api.js";
 import { Chart, Legend } from "./chart.js";
-import { LEVELS, bytes, number, ratio, span, time, until } from "./format.js";
+import { LEVELS, bytes, counted, number, ratio, span, time, until } from "./format.js";
 import { asked, columns, hitRatio } from "./history.js";
 import { Problem, Title, html } from "./ui.js";
 

@@ -1,7 +1,7 @@
 // Taking an invalidation or a DELETE back: the button for one, and the list of what can be.
 
 import { send } from "./api.js";
-import { number, time, until, visible } from "./format.js";
+import { counted, number, time, until, visible } from "./format.js";
 import { useState } from "./hooks.js";
 import { may } from "./token.js";
 import { Problem, Text, html, useAction, useLook } from "./ui.js";
