@@ -52,10 +52,10 @@ function summary(status) {
 }
 
 function Fleet({ fleet, stats }) {
-  const counted = fleet.statistics === "available";
+  const isCounted = fleet.statistics === "available";
   return html`<section class="card" aria-label="Fleet">
     <h2>Fleet</h2>
-    ${!counted && html`<p>Counts are not available while Redis is out of reach or switched off.</p>`}
+    ${!isCounted && html`<p>Counts are not available while Redis is out of reach or switched off.</p>`}
     <dl>
       <${Pair} name="Containers">${number(fleet.containers)}<//>
       <${Pair} name="Reads answered, last hour">${ratio(stats.overall_hit_ratio)}<//>
