@@ -177,6 +177,46 @@ def test_an_edit_goes_over_nobody_elses(console, caller):
     assert caller.get("edited:1")[1]["value"] == 5
 
 
+def test_an_edit_keeps_what_the_entry_was_stored_with(console, caller):
+    stored = {"tags": ["kept"], "ttl_seconds": 86_400, "idle_seconds": 900, "grace_seconds": 60}
+    caller.put("edited:2", 1, cache_levels=["L2_REDIS", "L3_DATABASE"], **stored)
+    entry = look(console, "edited:2")
+    expect(entry).to_contain_text("900 s")
+    expect(entry).to_contain_text("Grace60 s")
+    entry.get_by_role("button", name="Edit the value").click()
+    idle = console.get_by_label("Ends unless read for, in seconds")
+    grace = console.get_by_label("Grace, in seconds")
+    expect(idle).to_have_value("900")
+    expect(grace).to_have_value("60")
+    button = console.get_by_role("button", name="Put")
+    grace.fill("-1")
+    button.click()
+    expect(console.locator("#put-grace-error")).not_to_be_empty()
+    grace.fill("60")
+    console.get_by_label("Value").fill("2")
+    button.click()
+    expect(console.get_by_text("Updated, in")).to_be_visible()
+    answer = caller.get("edited:2")[1]
+    assert answer["value"] == 2
+    assert {field: answer["metadata"].get(field) for field in stored if field != "tags"} == {
+        field: value for field, value in stored.items() if field != "tags"}
+    kept = caller.call("GET", "keys?prefix=edited:2")[1]["keys"][0]
+    assert (kept["tags"], kept["levels"]) == (["kept"], ["L2_REDIS", "L3_DATABASE"])
+    idle.fill("")
+    grace.fill("0")
+    button.click()
+    expect(console.get_by_text("Updated, in")).to_be_visible()
+    console.get_by_role("button", name="Look at it").click()
+    expect(console.get_by_role("article", name="The entry")).not_to_contain_text("Grace")
+    assert not {"idle_seconds", "grace_seconds"} & caller.get("edited:2")[1]["metadata"].keys()
+
+
+def test_one_is_one(console, caller):
+    caller.put("one:1", "1")
+    expect(look(console, "one:1")).to_contain_text("1 byte")
+    expect(console.get_by_role("article", name="The entry")).not_to_contain_text("1 bytes")
+
+
 def test_with_redis_down_a_write_says_that_it_is_degraded(tab, caller, faults):
     page = sign_in(tab(), caller, view="put")
     faults({"redis": {"fault": "cut"}})

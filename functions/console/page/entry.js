@@ -2,7 +2,7 @@
 
 import { ApiError, query, send } from "./api.js";
 import { Explained, explain } from "./explain.js";
-import { LEVELS, bytes, number, short, time, until } from "./format.js";
+import { LEVELS, bytes, counted, number, short, time, until } from "./format.js";
 import { useEffect, useState } from "./hooks.js";
 import { member } from "./json.js";
 import { may } from "./token.js";
@@ -46,8 +46,10 @@ function Facts({ entry }) {
     ["Put into", kept && short(kept)],
     ["Ends in", `${until(facts.expires_at)} (${time(facts.expires_at)})`],
     ["Time to live", `${number(facts.ttl_seconds)} s`],
+    ["Ends unless read for", facts.idle_seconds && `${number(facts.idle_seconds)} s`],
+    ["Grace", facts.grace_seconds && `${number(facts.grace_seconds)} s`],
     ["Created", time(facts.created_at)],
-    ["Read", `${number(facts.access_count)} times; before this ${time(facts.last_accessed)}`],
+    ["Read", `${counted(facts.access_count, "time", "times")}; before this ${time(facts.last_accessed)}`],
     ["Size", `${bytes(facts.size_bytes)}${facts.compressed ? ", stored compressed" : ""}`],
     ["Entity tag", html`<code>${entry.etag}</code>`],
   ];

@@ -13,13 +13,16 @@ export const LEVELS = [
 ];
 
 export const number = (value) => NUMBER.format(value);
+/** So many of something, by its name for one and for several. */
+export const counted = (value, one, several) => `${number(value)} ${value === 1 ? one : several}`;
 export const ratio = (value) => RATIO.format(value);
 export const short = (levels) => levels.map((id) => LEVELS.find((level) => level.id === id)?.short ?? id).join(" ");
 
 export function bytes(value) {
   const at = value < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(value) / 10));
   const scaled = value / 1024 ** at;
-  return `${at === 0 || scaled >= 100 ? number(Math.round(scaled)) : scaled.toFixed(1)} ${UNITS[at]}`;
+  if (at === 0) return counted(value, "byte", UNITS[0]);
+  return `${scaled >= 100 ? number(Math.round(scaled)) : scaled.toFixed(1)} ${UNITS[at]}`;
 }
 
 export const time = (text) => CLOCK.format(new Date(text));

@@ -1,7 +1,7 @@
 // Jobs: warming what will be asked for; how far each is; ending one.
 
 import { query, send } from "./api.js";
-import { number, time } from "./format.js";
+import { counted, number, time } from "./format.js";
 import { useState } from "./hooks.js";
 import { may } from "./token.js";
 import { Choice, Done, Input, Problem, Sure, Text, Title, html, lines, useAction, useLook, wrong } from "./ui.js";
@@ -59,7 +59,7 @@ function Warm({ bearer, onStarted }) {
       <button class="main" disabled=${start.isBusy}>Start</button>
     </form>
     <${Problem} of=${start.problem} beside=${FIELDS} />
-    ${start.result && html`<${Done}>Started <code>${start.result.warming_job_id}</code>${start.result.estimated_keys === undefined ? "" : `, about ${number(start.result.estimated_keys)} keys`}.<//>`}
+    ${start.result && html`<${Done}>Started <code>${start.result.warming_job_id}</code>${start.result.estimated_keys === undefined ? "" : `, about ${counted(start.result.estimated_keys, "key", "keys")}`}.<//>`}
   </details>`;
 }
 

@@ -1,7 +1,7 @@
 // The journal, live: who changed what in the last ten minutes.
 
 import { query, send } from "./api.js";
-import { number, short, time, visible } from "./format.js";
+import { counted, number, short, time, visible } from "./format.js";
 import { useEffect, useRef, useState } from "./hooks.js";
 import { Check, Input, Problem, Text, Title, html, useLook } from "./ui.js";
 
@@ -56,7 +56,7 @@ export function Journal({ bearer }) {
       <${Check} id="journal-live" label="Follow" value=${isLive} onValue=${setLive} />
     </div>
     <${Problem} of=${problem} />
-    <p class="faint" role="status">${number(found.length)} of ${number(records.length)} records${found.length > SHOWN ? `, the newest ${SHOWN} shown` : ""}.</p>
+    <p class="faint" role="status">${number(found.length)} of ${counted(records.length, "record", "records")}${found.length > SHOWN ? `, the newest ${SHOWN} shown` : ""}.</p>
     <div class="scroll" tabindex="0" role="region" aria-label="Records"><table>
       <thead><tr><th scope="col">At</th><th scope="col">Kind</th><th scope="col">What</th><th scope="col">By</th><th scope="col">More</th></tr></thead>
       <tbody>${found.slice(0, SHOWN).map((record) => html`<${Record} key=${record.position} of=${record} />`)}</tbody>

@@ -2,7 +2,7 @@
 
 import { limits } from "./api.js";
 import { Chart, Legend } from "./chart.js";
-import { LEVELS, bytes, number, ratio, span, time, until } from "./format.js";
+import { LEVELS, bytes, counted, number, ratio, span, time, until } from "./format.js";
 import { asked, columns, hitRatio } from "./history.js";
 import { Problem, Title, html } from "./ui.js";
 
@@ -30,10 +30,10 @@ function Level({ level, name }) {
     ["Entries", number(level.entries)],
     ["Size", bytes(level.size)],
     ["Memory", given(level.memory_usage_mb, (value) => `${value.toFixed(1)} MiB`)],
-    ["At most, a container", given(level.max_capacity, (value) => `${number(value)} entries, ${level.max_size_mb} MiB`)],
+    ["At most, a container", given(level.max_capacity, (value) => `${counted(value, "entry", "entries")}, ${level.max_size_mb} MiB`)],
     ["Evicted", given(level.evictions ?? level.evicted, number)],
     ["Refused as not provably fresh", given(level.stale_refused, number)],
-    ["Out of reach", given(level.errors, (value) => `${number(value)} times`)],
+    ["Out of reach", given(level.errors, (value) => counted(value, "time", "times"))],
     ["Connections", given(level.active_connections, number)],
   ];
   return html`<section class="card" aria-label=${name}>
@@ -52,17 +52,17 @@ function summary(status) {
 }
 
 function Fleet({ fleet, stats }) {
-  const counted = fleet.statistics === "available";
+  const isCounted = fleet.statistics === "available";
   return html`<section class="card" aria-label="Fleet">
     <h2>Fleet</h2>
-    ${!counted && html`<p>Counts are not available while Redis is out of reach or switched off.</p>`}
+    ${!isCounted && html`<p>Counts are not available while Redis is out of reach or switched off.</p>`}
     <dl>
       <${Pair} name="Containers">${number(fleet.containers)}<//>
       <${Pair} name="Reads answered, last hour">${ratio(stats.overall_hit_ratio)}<//>
       <${Pair} name="Copied up">${number(stats.cache_promotion_count)}<//>
       <${Pair} name="Degraded writes">${number(stats.degraded_mutation_count ?? 0)}<//>
       <${Pair} name="Coherence window">${number(fleet.coherence_window_ms)} ms<//>
-      <${Pair} name="Journal">${number(fleet.journal_records)} records<//>
+      <${Pair} name="Journal">${counted(fleet.journal_records, "record", "records")}<//>
       ${fleet.counted_since && html`<${Pair} name="Counted since">${time(fleet.counted_since)}<//>`}
     </dl>
   </section>`;

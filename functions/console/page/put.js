@@ -6,27 +6,35 @@ import { fault } from "./json.js";
 import { Check, Done, Input, Problem, Title, html, lines, useAction, wrong } from "./ui.js";
 import { useState } from "./hooks.js";
 
-const FIELDS = ["key", "value", "ttl_seconds", "tags", "cache_levels"];
+const FIELDS = ["key", "value", "ttl_seconds", "idle_seconds", "grace_seconds", "tags", "cache_levels"];
 const ALL = LEVELS.map((level) => level.id);
 
 /** What the form begins with; `etag` is of the value that is edited. */
-export const BLANK = { key: "", value: "", ttl: "3600", tags: "", levels: ALL, isCompressed: true, etag: undefined };
+export const BLANK =
+  { key: "", value: "", ttl: "3600", idle: "", grace: "", tags: "", levels: ALL, isCompressed: true, etag: undefined };
 
 /** The form for a value that is there. */
 export const edited = (entry) => ({
   key: entry.key,
   value: entry.value,
   ttl: String(entry.metadata.ttl_seconds),
+  idle: String(entry.metadata.idle_seconds ?? ""),
+  grace: String(entry.metadata.grace_seconds ?? ""),
   tags: (entry.tags ?? []).join("\n"),
   levels: entry.kept ?? ALL,
   isCompressed: true,
   etag: entry.etag,
 });
 
+/** A field that may be left empty; what is no number the API says. */
+const seconds = (text) => (text.trim() === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text));
+
 /** The body, in which the value is the text that was written. */
-function body({ value, ttl, tags, levels, isCompressed }) {
+function body({ value, ttl, idle, grace, tags, levels, isCompressed }) {
   const rest = {
     ttl_seconds: Number(ttl) || ttl,
+    idle_seconds: seconds(idle),
+    grace_seconds: seconds(grace),
     tags: lines(tags),
     compression_enabled: isCompressed,
     cache_levels: levels.length === ALL.length ? undefined : levels,
@@ -67,6 +75,10 @@ export function Put({ bearer, draft, onDraft, onLook }) {
         onValue=${set("value")} error=${own ?? wrong(put.problem, "value")} />
       <${Input} id="put-ttl" label="Time to live, in seconds" inputmode="numeric" value=${draft.ttl} onValue=${set("ttl")}
         error=${wrong(put.problem, "ttl_seconds")} />
+      <${Input} id="put-idle" label="Ends unless read for, in seconds" hint="Empty: it lives as long as above, read or not." inputmode="numeric"
+        value=${draft.idle} onValue=${set("idle")} error=${wrong(put.problem, "idle_seconds")} />
+      <${Input} id="put-grace" label="Grace, in seconds" hint="For how long it is kept after its end, for who takes that." inputmode="numeric"
+        value=${draft.grace} onValue=${set("grace")} error=${wrong(put.problem, "grace_seconds")} />
       <${Input} id="put-tags" label="Tags" hint="One a line." rows="3" value=${draft.tags} onValue=${set("tags")}
         error=${wrong(put.problem, "tags")} />
       <${Levels} levels=${draft.levels} onLevels=${set("levels")} error=${wrong(put.problem, "cache_levels")} />

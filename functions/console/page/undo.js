@@ -1,7 +1,7 @@
 // Taking an invalidation or a DELETE back: the button for one, and the list of what can be.
 
 import { send } from "./api.js";
-import { number, time, until, visible } from "./format.js";
+import { counted, number, time, until, visible } from "./format.js";
 import { useState } from "./hooks.js";
 import { may } from "./token.js";
 import { Problem, Text, html, useAction, useLook } from "./ui.js";
@@ -33,7 +33,7 @@ function Subject({ of }) {
   if (of.key !== undefined) return html`${of.kind === "delete" ? "DELETE " : ""}<${Text} of=${of.key} />`;
   if (of.pattern !== undefined) return html`<${Text} of=${of.pattern} />`;
   if (of.tags) return html`tags <code class="text">${of.tags.map(visible).join(", ")}</code>`;
-  return of.keys_count === undefined ? of.kind : `${number(of.keys_count)} keys`;
+  return of.keys_count === undefined ? of.kind : counted(of.keys_count, "key", "keys");
 }
 
 function Invalidation({ bearer, of, onUndone }) {
