@@ -1,7 +1,7 @@
 //! Taking back what was removed by mistake.
 
 use super::strata::Shell;
-use crate::support::{fresh, put};
+use crate::support::{fresh, put, wait_out_the_window};
 use serde_json::json;
 use strata_it::Api;
 
@@ -71,6 +71,7 @@ async fn what_has_a_grace_is_made_stale() {
     shell.strata(&["invalidate", "a:*", "--deadline-seconds", "9", "--yes"]).await.expect(2);
     let done = shell.strata(&["invalidate", "a:*", "--stale", "--deadline-seconds", "600", "--yes"]).await.expect(0);
     done.says("made 1 entry stale, removed 1 entry");
+    wait_out_the_window().await;
     shell.strata(&["get", "a:1", "--fresh"]).await.expect(3);
     shell.strata(&["get", "a:2", "--max-stale", "1h"]).await.expect(3);
     let found = shell.strata(&["get", "a:1", "--max-stale", "1h", "--metadata"]).await.expect(0);
