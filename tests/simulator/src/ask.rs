@@ -93,15 +93,9 @@ pub(crate) async fn remove(container: &Container, action: &Action, undo_seconds:
         }
         Action::Invalidate { scope, levels: named } => {
             let request = Invalidate {
-                selector: selector(scope),
                 levels: levels(named),
-                reason: None,
-                by: Some(CLIENT.to_owned()),
                 account: Some(CLIENT.to_owned()),
-                dry_run: false,
-                max_affected: None,
-                stale_seconds: None,
-                undo_seconds: Some(undo_seconds),
+                ..Invalidate::new(selector(scope)).by(CLIENT).undo_seconds(undo_seconds)
             };
             let done = cache.invalidate(&request).await;
             done.map(|done| (Outcome::Acknowledged { degraded: done.degraded, durable: false }, done.undo))

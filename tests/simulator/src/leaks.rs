@@ -3,7 +3,7 @@
 
 use crate::{ask::name, fleet::Fleet, world::ENTRIES};
 use std::{sync::Arc, time::Duration};
-use strata_cache::{Invalidate, Levels, Pattern, Read, Selector};
+use strata_cache::{Invalidate, Pattern, Read};
 use tokio::time::{sleep, timeout};
 
 /// How often maintenance comes in the first hour and a half, in which every value would still live, and in the days after;
@@ -27,17 +27,7 @@ pub(crate) async fn left(fleet: &Fleet) -> Vec<String> {
         let _ = timeout(PATIENCE, container.run(read)).await;
     }
     let first = &containers[0];
-    let all = Invalidate {
-        selector: Selector::Pattern(Pattern::new("*").expect("it is a pattern")),
-        levels: Levels::ALL,
-        reason: None,
-        by: None,
-        account: None,
-        dry_run: false,
-        max_affected: None,
-        stale_seconds: None,
-        undo_seconds: None,
-    };
+    let all = Invalidate::new(Pattern::new("*").expect("it is a pattern"));
     let removed = timeout(PATIENCE, first.run(first.cache.invalidate(&all))).await;
     if !matches!(removed, Ok(Ok(Ok(_)))) {
         return vec![format!("not everything could be removed: {removed:?}")];
