@@ -37,7 +37,7 @@ mod position;
 mod prefetch;
 mod quota;
 mod races;
-
+mod recovery;
 mod status;
 mod support;
 mod tables;
