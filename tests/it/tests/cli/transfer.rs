@@ -160,6 +160,22 @@ async fn a_part_of_an_export_is_no_export() {
 }
 
 #[tokio::test]
+async fn progress_is_shown_to_who_can_see_it() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    write(&shell, "some.jsonl", &lines(0..500));
+    let seen = shell.at_a_terminal("strata import some.jsonl --parallel 1", "").await.expect(0).out;
+    for text in [" %", " entries, ", "/s", " left"] {
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+    let piped = shell.strata(&["import", "some.jsonl"]).await.expect(0);
+    assert!(piped.out.is_empty() && !piped.err.contains('%') && piped.err.lines().count() == 1, "{piped:?}");
+    shell.strata(&["put", "n:00001", "1"]).await.expect(0);
+    let seen = shell.at_a_terminal("strata warm n:00001 --pattern 'n:*'", "").await.expect(0).out;
+    assert!(seen.contains(" keys, ") && seen.contains(" left"), "{seen}");
+}
+
+#[tokio::test]
 async fn an_interrupted_export_is_no_export() {
     let nobody_answers = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", nobody_answers.local_addr().unwrap());
