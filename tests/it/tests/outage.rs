@@ -68,6 +68,33 @@ async fn a_slow_l3_keeps_no_mutation_from_being_known_within_lambda() {
     .await;
 }
 
+/// What was acknowledged before L3 became slower than one attempt at a request, and slower than the two requests that
+/// reading the notes takes.
+#[tokio::test]
+async fn an_l3_that_becomes_slow_is_not_taken_for_dead() {
+    for (hundredths, is_read) in [(40, true), (90, false)] {
+        let api = Api::with(with_time_for_l3()).await;
+        put_while_cut_off(&api, L3Fault::Ok).await;
+        api.stack.l3().set(L3Fault::Slow { ms: L3_TIMEOUT_MS / 100 * hundredths }).await;
+        tokio::time::sleep(LAMBDA).await;
+        for _ in 0..4 {
+            for found in [get(&api, "entries-2", "k").await, fresh(&api, "k").await] {
+                assert!(found.status == 503 || says_new(&found), "{hundredths}: {found:?}");
+            }
+        }
+        if is_read {
+            eventually("trust", async || {
+                let found = get(&api, "entries-2", "k").await;
+                says_new(&found) && found.level() == "L1_MEMORY"
+            })
+            .await;
+        }
+        api.stack.l3().set(L3Fault::Ok).await;
+        eventually("health", async || says_new(&get(&api, "entries-2", "k").await)).await;
+        put(&api, "entries-2", "other", "1").await.expect(201);
+    }
+}
+
 /// With these, L3 answers, but never what it is asked.
 #[tokio::test]
 async fn whoever_cannot_know_the_notes_trusts_nothing_but_l3() {

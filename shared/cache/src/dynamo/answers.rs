@@ -1,15 +1,17 @@
 //! What L3 has answered lately, whatever it was: tells a level that is sick, and may have taken what others sent it, from
-//! one that is dead.
+//! one that is dead; and one that is slow, whose answers come if they are waited for, from one that is well.
 
 use crate::Clock;
 use aws_sdk_dynamodb::config::{
-    ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef,
+    ConfigBag, Intercept, RuntimeComponents,
+    interceptors::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
 };
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use std::{
     error::Error,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
 };
 
@@ -21,11 +23,41 @@ pub(super) struct Answers {
     last_ms: AtomicI64,
     /// The last answer that an operation failed by.
     failed_ms: AtomicI64,
+    /// How long an attempt waits for its answer where L3 is well, in milliseconds.
+    attempt_ms: AtomicI64,
+    /// An operation has ended without any answer, and none has come in the time of an attempt since.
+    slow: AtomicBool,
 }
 
 impl Answers {
-    pub(super) fn new(clock: Clock) -> Answers {
-        Answers { clock, last_ms: AtomicI64::new(i64::MIN), failed_ms: AtomicI64::new(i64::MIN) }
+    /// `attempt_ms`: how long an attempt waits for its answer where L3 is well.
+    pub(super) fn new(clock: Clock, attempt_ms: i64) -> Answers {
+        let [last_ms, failed_ms] = [i64::MIN; 2].map(AtomicI64::new);
+        Answers { clock, last_ms, failed_ms, attempt_ms: AtomicI64::new(attempt_ms), slow: AtomicBool::new(false) }
+    }
+
+    /// Another time for an attempt from now on.
+    pub(super) fn configure(&self, attempt_ms: i64) {
+        self.attempt_ms.store(attempt_ms, Relaxed);
+    }
+
+    /// Whether attempts may have to wait longer than usual for their answers.
+    pub(super) fn are_slow(&self) -> bool {
+        self.slow.load(Relaxed)
+    }
+
+    /// An operation has waited for so many attempts as it could, and none was answered.
+    pub(super) fn note_silence(&self) {
+        self.slow.store(true, Relaxed);
+    }
+
+    /// An attempt that began at `began_ms` is answered.
+    fn note_answer(&self, began_ms: i64) {
+        let now_ms = self.clock.steady_ms();
+        self.last_ms.store(now_ms, Relaxed);
+        if now_ms.saturating_sub(began_ms) <= self.attempt_ms.load(Relaxed) && self.slow.load(Relaxed) {
+            self.slow.store(false, Relaxed);
+        }
     }
 
     /// An operation failed by an answer.
@@ -53,18 +85,36 @@ impl Answers {
 #[derive(Debug)]
 pub(super) struct Listener(pub(super) Arc<Answers>);
 
+/// When an attempt began, in steady ms.
+#[derive(Debug)]
+struct BeganMs(i64);
+
+impl Storable for BeganMs {
+    type Storer = StoreReplace<BeganMs>;
+}
+
 impl Intercept for Listener {
     fn name(&self) -> &'static str {
         "Answers"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        state: &mut ConfigBag,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        state.interceptor_state().store_put(BeganMs(self.0.clock.steady_ms()));
+        Ok(())
     }
 
     fn read_before_deserialization(
         &self,
         _: &BeforeDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        state: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.0.last_ms.store(self.0.clock.steady_ms(), Relaxed);
+        self.0.note_answer(state.load::<BeganMs>().map_or(i64::MIN, |began| began.0));
         Ok(())
     }
 }
@@ -76,7 +126,7 @@ mod tests {
     #[test]
     fn an_answer_counts_for_a_while() {
         let clock = Clock::manual(100_000);
-        let answers = Answers::new(clock.clone());
+        let answers = Answers::new(clock.clone(), 300);
         assert!(!answers.any_since(i64::MIN, 10_000) && !answers.any_failure(10_000));
         let answered_ms = clock.steady_ms();
         answers.last_ms.store(answered_ms, Relaxed);
@@ -89,5 +139,19 @@ mod tests {
         answers.note_failure();
         clock.set(99_999);
         assert!(!answers.any_failure(10_000), "a clock that went back makes nothing last longer");
+    }
+
+    #[test]
+    fn silence_lasts_until_an_attempt_is_answered_in_its_usual_time() {
+        let clock = Clock::manual(100_000);
+        let answers = Answers::new(clock.clone(), 300);
+        answers.note_silence();
+        let began_ms = clock.steady_ms();
+        clock.set(100_301);
+        answers.note_answer(began_ms);
+        assert!(answers.are_slow() && answers.any_since(began_ms, 10_000), "it came, and late");
+        answers.configure(301);
+        answers.note_answer(began_ms);
+        assert!(!answers.are_slow());
     }
 }

@@ -36,7 +36,8 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-/// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000.
+/// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000. Where
+/// none was answered within that, the next ones get all of it: L3 may be slow.
 const ATTEMPT_SHARE: f64 = 0.3;
 /// How often an operation is tried, as far as its time allows, and the pause before the second time at most; twice as long
 /// each time.
@@ -85,7 +86,14 @@ pub(crate) struct Store {
 /// A client and the time that its operations have.
 struct Bounded {
     client: Client,
-    timeout: Duration,
+    time: Time,
+}
+
+/// How long an operation may take with its retries, and each attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Time {
+    operation: Duration,
+    attempt: Duration,
 }
 
 impl Store {
@@ -99,7 +107,7 @@ impl Store {
             authorities,
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
-            answers: Arc::new(Answers::new(clock.clone())),
+            answers: Arc::new(Answers::new(clock.clone(), attempt_ms(config.timeout_ms.into()))),
             generation: AtomicU64::new(0),
             clock,
             tally: RowTally::default(),
@@ -128,7 +136,7 @@ impl Store {
             return Err(L3Error::Skipped);
         }
         let built = self.client.get_or_try_init(|| self.build()).await?;
-        Ok(built.enter(whole).within(self.timeout()))
+        Ok(built.enter(whole).within(self.time()))
     }
 
     /// Makes the client if there is none yet; returns whether there was none.
@@ -141,6 +149,7 @@ impl Store {
     /// Goes by that configuration from now on.
     pub(crate) fn configure(&self, config: &L3Config) {
         self.timeout_ms.store(config.timeout_ms, Relaxed);
+        self.answers.configure(attempt_ms(config.timeout_ms));
         self.uses_entries.store(config.enabled, Relaxed);
     }
 
@@ -168,9 +177,16 @@ impl Store {
         self.generation.store(number, Relaxed);
     }
 
-    /// How long one attempt of an operation may take: an answer that comes at all comes within that.
-    pub(crate) fn attempt_time(&self) -> Duration {
-        self.timeout().mul_f64(ATTEMPT_SHARE)
+    /// What its operations have from now on.
+    fn time(&self) -> Time {
+        let operation = self.timeout();
+        let attempt = if self.is_slow() { operation } else { operation.mul_f64(ATTEMPT_SHARE) };
+        Time { operation, attempt }
+    }
+
+    /// Whether L3 has lately answered nothing within the time of an attempt.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.answers.are_slow()
     }
 
     /// Whether anything was answered at `since_ms` or later.
@@ -214,6 +230,10 @@ impl Store {
         match &error {
             SdkError::ServiceError(_) => self.answers.note_failure(),
             SdkError::TimeoutError(_) if self.has_answered_meanwhile() => {}
+            SdkError::TimeoutError(_) => {
+                self.answers.note_silence();
+                self.pause.begin();
+            }
             _ => self.pause.begin(),
         }
         let refused = match &error {
@@ -226,19 +246,19 @@ impl Store {
     }
 
     async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
-        let timeout = self.timeout();
+        let time = self.time();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_A_SECOND).build();
         let config = self
             .surroundings()
             .await?
-            .timeout_config(bounds(timeout))
+            .timeout_config(bounds(time))
             .retry_config(retries)
             .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Ok(Lock::new(Bounded { client: Client::from_conf(config), timeout }))
+        Ok(Lock::new(Bounded { client: Client::from_conf(config), time }))
     }
 
     /// What the surroundings say of the client: credentials, region, endpoint.
@@ -258,21 +278,26 @@ impl Store {
 
 impl Bounded {
     /// The client, made anew when its operations have another time now.
-    fn within(&mut self, timeout: Duration) -> Client {
-        if self.timeout != timeout {
-            let config = self.client.config().to_builder().timeout_config(bounds(timeout)).build();
-            *self = Bounded { client: Client::from_conf(config), timeout };
+    fn within(&mut self, time: Time) -> Client {
+        if self.time != time {
+            let config = self.client.config().to_builder().timeout_config(bounds(time)).build();
+            *self = Bounded { client: Client::from_conf(config), time };
         }
         self.client.clone()
     }
 }
 
-fn bounds(timeout: Duration) -> TimeoutConfig {
-    let attempt = timeout.mul_f64(ATTEMPT_SHARE);
+/// How long an attempt waits for its answer where L3 is well, in milliseconds of those of its operation.
+fn attempt_ms(timeout_ms: u64) -> i64 {
+    i64::try_from(Duration::from_millis(timeout_ms).mul_f64(ATTEMPT_SHARE).as_millis()).unwrap_or(i64::MAX)
+}
+
+fn bounds(Time { operation, attempt }: Time) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(attempt)
+        // Who is there takes a connection at once, however slow its answers are.
+        .connect_timeout(operation.mul_f64(ATTEMPT_SHARE))
         .operation_attempt_timeout(attempt)
-        .operation_timeout(timeout)
+        .operation_timeout(operation)
         .build()
 }
 

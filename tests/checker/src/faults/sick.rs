@@ -56,8 +56,8 @@ pub(super) async fn sick_for_long(client: &Client<'_>, rng: &mut Rng) -> Vec<Ope
     outlast(client, fault, rng).await
 }
 
-/// Cuts a container off from Redis and lets it make an end of values while L3 is not well, and reads them everywhere for
-/// longer than others may take to hear of it.
+/// Cuts a container off from Redis and lets it make an end of values while L3 is not well, or just before, and reads them
+/// everywhere for longer than others may take to hear of it.
 async fn outlast(client: &Client<'_>, fault: L3Fault, rng: &mut Rng) -> Vec<Operation> {
     client.remark(format!("{fault:?}"));
     let rig = client.rig;
@@ -67,10 +67,14 @@ async fn outlast(client: &Client<'_>, fault: L3Fault, rng: &mut Rng) -> Vec<Oper
     let mut operations = left::store(client, rng).await;
     operations.extend(left::read_everywhere(client, left::keys()).await);
     stack.redis_path(&container).cut().await;
-    stack.l3().set(fault).await;
+    let falls_ill_later = rng.bool();
+    if !falls_ill_later {
+        stack.l3().set(fault).await;
+    }
     let (mut ending, mut reading, mut killing) = (rng.fork(), rng.fork(), rng.fork());
     let watched: Vec<_> = left::keys().collect();
     operations.extend(left::end(client, &container, &mut ending).await);
+    stack.l3().set(fault).await;
     let long = DEGRADED_BOUND + rig.promise + MARGIN;
     let returning = async {
         tokio::time::sleep(Duration::from_millis(ending.u64(BACK_MS)).min(long)).await;

@@ -102,11 +102,11 @@ impl View<'_> {
             return Err(L3Error::Skipped);
         }
         let (began_ms, unread_ms) = (self.clock.steady_ms(), self.notes_unread_ms.load(Relaxed));
-        // A level that is silent is only listened to: an answer, if there is one, comes within an attempt.
-        let silent = unread_ms < began_ms && !self.store.has_answered_since(unread_ms);
-        let time = match silent {
+        // It takes two requests one after the other, which a level that answers slowly gets the time for.
+        let answers_late = self.store.is_slow() && self.store.has_answered_since(unread_ms);
+        let time = match answers_late {
             _ if planted(Bug::NoAnswerTakenForNoNotes) => HASTE,
-            true => self.store.attempt_time(),
+            true => self.store.timeout() * 2,
             false => self.store.timeout(),
         };
         match timeout(time, self.read_notes()).await.unwrap_or_else(|elapsed| Err(L3Error::Failed(elapsed.into()))) {
