@@ -25,7 +25,7 @@ pub(super) struct Answers {
     failed_ms: AtomicI64,
     /// How long an attempt waits for its answer where L3 is well, in milliseconds.
     attempt_ms: AtomicI64,
-    /// An operation has ended without any answer, and none has come in the time of an attempt since.
+    /// Attempts wait longer than usual: none has been answered in its usual time since somebody doubted that.
     slow: AtomicBool,
 }
 
@@ -46,8 +46,8 @@ impl Answers {
         self.slow.load(Relaxed)
     }
 
-    /// An operation has waited for so many attempts as it could, and none was answered.
-    pub(super) fn note_silence(&self) {
+    /// L3 is taken for slow until an attempt is answered in its usual time.
+    pub(super) fn expect_slowness(&self) {
         self.slow.store(true, Relaxed);
     }
 
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn silence_lasts_until_an_attempt_is_answered_in_its_usual_time() {
+    fn slowness_lasts_until_an_attempt_is_answered_in_its_usual_time() {
         let clock = Clock::manual(100_000);
         let answers = Answers::new(clock.clone(), 300);
-        answers.note_silence();
+        answers.expect_slowness();
         let began_ms = clock.steady_ms();
         clock.set(100_301);
         answers.note_answer(began_ms);

@@ -86,14 +86,9 @@ pub(crate) struct Store {
 /// A client and the time that its operations have.
 struct Bounded {
     client: Client,
-    time: Time,
-}
-
-/// How long an operation may take with its retries, and each attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Time {
-    operation: Duration,
-    attempt: Duration,
+    /// One whose attempts have all the time of their operation; made when it is needed.
+    patient: Option<Client>,
+    timeout: Duration,
 }
 
 impl Store {
@@ -136,7 +131,7 @@ impl Store {
             return Err(L3Error::Skipped);
         }
         let built = self.client.get_or_try_init(|| self.build()).await?;
-        Ok(built.enter(whole).within(self.time()))
+        Ok(built.enter(whole).within(self.timeout(), self.is_slow()))
     }
 
     /// Makes the client if there is none yet; returns whether there was none.
@@ -177,16 +172,15 @@ impl Store {
         self.generation.store(number, Relaxed);
     }
 
-    /// What its operations have from now on.
-    fn time(&self) -> Time {
-        let operation = self.timeout();
-        let attempt = if self.is_slow() { operation } else { operation.mul_f64(ATTEMPT_SHARE) };
-        Time { operation, attempt }
-    }
-
     /// Whether L3 has lately answered nothing within the time of an attempt.
     pub(crate) fn is_slow(&self) -> bool {
         self.answers.are_slow()
+    }
+
+    /// Lets attempts wait for as long as their operations may, until one is answered as fast as usual: what is asked now
+    /// decides whether L3 is dead, or only slow.
+    pub(super) fn be_patient(&self) {
+        self.answers.expect_slowness();
     }
 
     /// Whether anything was answered at `since_ms` or later.
@@ -231,7 +225,7 @@ impl Store {
             SdkError::ServiceError(_) => self.answers.note_failure(),
             SdkError::TimeoutError(_) if self.has_answered_meanwhile() => {}
             SdkError::TimeoutError(_) => {
-                self.answers.note_silence();
+                self.be_patient();
                 self.pause.begin();
             }
             _ => self.pause.begin(),
@@ -246,19 +240,19 @@ impl Store {
     }
 
     async fn build(&self) -> Result<Lock<Bounded>, L3Error> {
-        let time = self.time();
+        let timeout = self.timeout();
         let retries = RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(BACKOFF);
         let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_A_SECOND).build();
         let config = self
             .surroundings()
             .await?
-            .timeout_config(bounds(time))
+            .timeout_config(bounds(timeout, timeout.mul_f64(ATTEMPT_SHARE)))
             .retry_config(retries)
             .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
             .retry_classifier(Conflicts)
             .build();
-        Ok(Lock::new(Bounded { client: Client::from_conf(config), time }))
+        Ok(Lock::new(Bounded { client: Client::from_conf(config), patient: None, timeout }))
     }
 
     /// What the surroundings say of the client: credentials, region, endpoint.
@@ -277,13 +271,22 @@ impl Store {
 }
 
 impl Bounded {
-    /// The client, made anew when its operations have another time now.
-    fn within(&mut self, time: Time) -> Client {
-        if self.time != time {
-            let config = self.client.config().to_builder().timeout_config(bounds(time)).build();
-            *self = Bounded { client: Client::from_conf(config), time };
+    /// The client whose attempts wait as they usually do, or as long as they can; made anew when its operations have another
+    /// time now.
+    fn within(&mut self, timeout: Duration, patiently: bool) -> Client {
+        if self.timeout != timeout {
+            let client = self.with(bounds(timeout, timeout.mul_f64(ATTEMPT_SHARE)));
+            *self = Bounded { client, patient: None, timeout };
         }
-        self.client.clone()
+        if !patiently {
+            return self.client.clone();
+        }
+        let patient = self.patient.take().unwrap_or_else(|| self.with(bounds(timeout, timeout)));
+        self.patient.insert(patient).clone()
+    }
+
+    fn with(&self, bounds: TimeoutConfig) -> Client {
+        Client::from_conf(self.client.config().to_builder().timeout_config(bounds).build())
     }
 }
 
@@ -292,7 +295,7 @@ fn attempt_ms(timeout_ms: u64) -> i64 {
     i64::try_from(Duration::from_millis(timeout_ms).mul_f64(ATTEMPT_SHARE).as_millis()).unwrap_or(i64::MAX)
 }
 
-fn bounds(Time { operation, attempt }: Time) -> TimeoutConfig {
+fn bounds(operation: Duration, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         // Who is there takes a connection at once, however slow its answers are.
         .connect_timeout(operation.mul_f64(ATTEMPT_SHARE))

@@ -92,6 +92,7 @@ impl Store {
     /// Reads the bulletin and the notes there are, but for those that somebody knew at `known_ms` of own clock; `i64::MIN`
     /// when nobody has looked.
     pub(crate) async fn notes(&self, known_ms: i64) -> Result<Notes, L3Error> {
+        self.be_patient();
         let (bulletin, generation, of_before) = try_join!(self.bulletin(), self.generation(), self.notes_of_before())?;
         let Generation { number, .. } = generation;
         let quiet = generation.is_quiet_since(known_ms);
