@@ -42,7 +42,9 @@
 //! some of what is there, and maintenance goes through all of it.
 
 mod attempts;
+mod connection;
 mod copies;
+mod down;
 mod fills;
 mod iam;
 mod journal;
@@ -56,10 +58,12 @@ mod server;
 mod stats;
 mod target;
 
+pub(crate) use connection::Order;
 pub(crate) use copies::{
     Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
     owner, share, size, stock, totals,
 };
+pub(crate) use down::Down;
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
@@ -67,7 +71,7 @@ pub(crate) use journal::{
     marked, open_now, opened,
 };
 pub(crate) use limits::Leases;
-pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use link::{Batch, Command, Link, Reply, is_refused};
 pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
 #[cfg(feature = "in-memory")]
 pub use server::{RedisLine, RedisServer};
