@@ -10,7 +10,7 @@ use crate::{
     position::{self, CACHE_POSITION},
     principal::Principal,
     rate_limit,
-    response::Response,
+    response::{Answer, Response},
     route::{Call, Route, Standings, Times, find},
     telemetry::Trace,
 };

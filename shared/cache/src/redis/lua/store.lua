@@ -1,8 +1,8 @@
 -- Writes copies of entries of one shard, each over an older one.
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
---       register ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
---       version and stamp of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
+--       source of truth ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
+--       version and as-of position of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
 --       there ('' for any, 'none' for no live copy), whose stock it is in: name of the API key (16 bytes), bytes, bytes of
 --       indexes (4 each; '' for nobody's), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
 --       its tags (a line feed before and after each), its envelope
@@ -67,24 +67,24 @@ end
 
 local function store(copy, expires, key, seen, expected, stock, head, ends, tags, envelope)
   if late then return {-1, 0, '', 0} end
-  local version, stamp = string.sub(head, 3, 10), string.sub(head, 11, 20)
+  local version, as_of = string.sub(head, 3, 10), string.sub(head, 11, 20)
   local old = look_at(copy)
-  local old_version, old_stamp = old and old.version or '', old and old.stamp or ''
+  local old_version, old_as_of = old and old.version or '', old and old.as_of or ''
   local there = is_there(old, since)
   local live = there and not has_ended(old, now) and 1 or 0
-  -- A copy from before L2 became the register may be overwritten like one that is distrusted.
+  -- A copy from before L2 became the source of truth may be overwritten like one that is distrusted.
   local passed = old and not old.gone and not there
   local named = old and old.levels or 0
 
   -- The same write again: its answer was lost.
-  if old_version == version and old_stamp == stamp then return {1, 0, '', 0} end
+  if old_version == version and old_as_of == as_of then return {1, 0, '', 0} end
   if expected == 'none' and live == 1 then return {-2, live, old_version, named} end
   if expected ~= '' and expected ~= 'none' and old_version ~= expected then return {-2, live, old_version, named} end
 
-  local distrusted = old and old_version .. old_stamp == seen
+  local distrusted = old and old_version .. old_as_of == seen
   if old and not distrusted and not passed then
     if is_after(old_version, version) then return {0, live, old_version, named} end
-    if old_version == version and (since ~= '' or not is_after(stamp, old_stamp)) then
+    if old_version == version and (since ~= '' or not is_after(as_of, old_as_of)) then
       return {0, live, old_version, named}
     end
   end
