@@ -28,9 +28,8 @@
 //! | `{e0}`…`{ef}` + `names` | set | whose books there are |
 //! | `{e0}`…`{ef}` + `pass` | string | up to which key the sweep has counted |
 //! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
-//! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
-//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
 //! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
+//! | `{e0}`…`{ef}` + `both`, `o:`, `t:` + tag | string, sorted sets | how releases before have found keys by tag; nobody reads it |
 //! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
 //! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!

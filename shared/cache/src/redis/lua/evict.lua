@@ -35,7 +35,7 @@ end
 
 -- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
 -- would take most of the time.
-local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}, open_books(shard)
+local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, tags = {}}, open_books(shard)
 local older = {}
 
 for i = 11, #ARGV do

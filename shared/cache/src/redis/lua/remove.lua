@@ -24,7 +24,7 @@ if old then
   if not goes then return {{0, live, old_version, named}} end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[4])
-  local gone = {rows = {}, older = {}}
+  local gone = {rows = {}, tags = {}}
   note_gone(gone, ARGV[7], old.tags, ARGV[4])
   take_out(gone, ARGV[7])
   local books = open_books(ARGV[7])
