@@ -68,10 +68,11 @@ bench: redis ## Measure against named baselines of the same run (optimised build
 
 PARAMETERS = $(TOOLS)/bin/python tests/stack/parameter-tables.py template.yaml
 
-lint: $(TOOLS)/ready ## Check format, lints, dependencies, spelling, and the template
+lint: $(TOOLS)/ready ## Check format, lints, dependencies, packages, spelling, and the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo package -p strata-engines -p strata-cache --no-verify --allow-dirty --offline --quiet
 	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
 	$(TOOLS)/bin/typos
 	$(TOOLS)/bin/taplo check --no-schema

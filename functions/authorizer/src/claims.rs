@@ -8,7 +8,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::token::Refusal;
+use crate::refusal::Refusal;
 
 /// The registered claim for whom a token is for.
 pub(crate) const AUDIENCE: &str = "aud";

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::discovery::Provider;
 use crate::fetch::{client, get, unavailable};
 use crate::keyring::{Keyring, NoKey, Unavailable};
-use crate::token::Refusal;
+use crate::refusal::Refusal;
 use crate::verification_key::VerificationKey;
 
 /// Where a key set is.

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::token::Refusal;
+use crate::refusal::Refusal;
 
 /// Seconds after which keys are fetched again.
 pub const MAX_AGE: u64 = 600;

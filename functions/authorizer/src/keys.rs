@@ -4,9 +4,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header};
 
 use crate::jwks::{Jwks, Location};
 use crate::keyring::NoKey;
+use crate::refusal::Refusal;
 use crate::secret_store::SecretStore;
 use crate::settings::SecretSource;
-use crate::token::Refusal;
 use crate::verification_key::VerificationKey;
 
 /// The keys of a deployment.

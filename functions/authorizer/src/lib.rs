@@ -27,6 +27,7 @@ pub mod jwks;
 pub mod keyring;
 pub mod keys;
 pub mod policy;
+pub mod refusal;
 pub mod secret_store;
 pub mod settings;
 mod telemetry;
@@ -41,8 +42,9 @@ use serde::{Deserialize, Serialize};
 use crate::keyring::{NoKey, Unavailable};
 use crate::keys::Keys;
 use crate::policy::{Expired, Policy, UnknownMethodArn};
+use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::token::{Refusal, Verifier};
+use crate::token::Verifier;
 
 /// The event of a TOKEN authorizer. It holds the token, so it cannot be printed.
 #[derive(Deserialize)]

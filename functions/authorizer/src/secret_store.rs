@@ -19,8 +19,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use tokio::sync::Mutex;
 
 use crate::keyring::{Keyring, NoKey, Unavailable};
+use crate::refusal::Refusal;
 use crate::settings::{Secret, SecretLocation};
-use crate::token::Refusal;
 use crate::verification_key::VerificationKey;
 
 /// Seconds after the current version was made for which the previous one is good too: as long as an issuer's tokens

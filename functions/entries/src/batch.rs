@@ -5,7 +5,7 @@
 //! request. If any operation is not allowed, none is done.
 
 use crate::{
-    batch_answer as answer,
+    batch_answer::{self as answer, Outcome},
     batch_request::{self as request, Ask, Operation},
 };
 use std::time::Duration;
@@ -22,16 +22,6 @@ const BEGIN_BEFORE_END_MS: i64 = 3_000;
 /// The same of the end of one: the gateway waits for 29 s.
 const END_MS: i64 = 25_000;
 const END_BEFORE_END_MS: i64 = 1_000;
-
-/// What came of an operation.
-pub(crate) enum Outcome {
-    /// Of a read; `None` when it was not made.
-    Read(Option<Result<Lookup, CacheError>>),
-    /// Of a mutation.
-    Mutated(Attempt),
-    /// It was refused before anything was asked of the cache.
-    Refused(ApiError),
-}
 
 /// Does what the request's body lists.
 pub async fn handle(mut call: Call<'_>) -> Answer {

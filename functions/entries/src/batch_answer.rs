@@ -4,7 +4,6 @@
 //! their order.
 
 use crate::{
-    batch::Outcome,
     batch_request::{Ask, Operation},
     cache_status, delete,
     get::{age, append, is_wanted, seconds_left, weave},
@@ -14,11 +13,21 @@ use serde::Serialize;
 use strata_api::{
     Answer, ApiError, Call, Response, Woven, answer_size::MAX_ANSWER_BYTES, etag::Tags, http::StatusCode,
 };
-use strata_cache::{Attempt, Key, Lookup, Mutated};
+use strata_cache::{Attempt, CacheError, Key, Lookup, Mutated};
 
 /// Room for all of an answer but the results: headers, and the numbers of what is unprocessed. As much is left of what a
 /// PUT keeps free beside a value for all else that its result has, so that the first value always fits.
 const REST_BYTES: usize = 4 * 1024;
+
+/// What came of an operation.
+pub(crate) enum Outcome {
+    /// Of a read; `None` when it was not made.
+    Read(Option<Result<Lookup, CacheError>>),
+    /// Of a mutation.
+    Mutated(Attempt),
+    /// It was refused before anything was asked of the cache.
+    Refused(ApiError),
+}
 
 /// The result of one operation.
 struct OperationResult {

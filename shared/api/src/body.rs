@@ -4,13 +4,7 @@
 //! absence and repetition stay apart, which derived deserialization would not tell. All problems of a body are
 //! reported together.
 
-use crate::{
-    encoding,
-    error::{ApiError, Problem},
-    event::Event,
-    lists,
-    nearest::nearest,
-};
+use crate::{encoding, error::ApiError, event::Event, lists, nearest::nearest, problem::Problem};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer as _, de};

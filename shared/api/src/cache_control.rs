@@ -1,7 +1,7 @@
 //! `Cache-Control` of a request (RFC 9111, RFC 5861): how fresh an answer is to be. Directives that mean nothing here are
 //! passed over.
 
-use crate::{error::Problem, headers::Headers};
+use crate::{headers::Headers, problem::Problem};
 use strata_cache::Read;
 
 /// How the request wants to be read for.

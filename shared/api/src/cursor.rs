@@ -4,7 +4,7 @@
 //! A page may end at a name that its reader must not know, such as another tenant's tag that was skipped. So the place is
 //! sealed, for its list and caller. It grants nothing: every request for a page is authorized again.
 
-use crate::{error::Problem, principal::Principal, sealed};
+use crate::{principal::Principal, problem::Problem, sealed};
 use std::borrow::Cow;
 
 /// Longest cursor that is read, in characters: of a key of 512 bytes and one more it has 706.

@@ -3,10 +3,8 @@
 //! Each error has two messages. The client's is fixed, or names what the client sent; the log's is the cause, which
 //! is written once with the request id and never sent.
 
-use crate::{
-    denial::Denial, fill_offer::FillOffer, principal::Scope, rate_limit, response::Response, timestamp::Timestamp,
-};
-use lambda_http::http::{StatusCode, header};
+use crate::{denial::Denial, fill_offer::FillOffer, problem::Problem, scope::Scope, timestamp::Timestamp};
+use lambda_http::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{borrow::Cow, error::Error as StdError, fmt};
@@ -14,9 +12,6 @@ use strata_cache::{CacheError, Key, Level, Levels, Standing, UndoRefusal, limits
 
 #[cfg(test)]
 mod tests;
-
-/// What a handler answers.
-pub type Answer = Result<Response, ApiError>;
 
 /// Why a request is not answered as it wished.
 #[derive(Debug)]
@@ -116,28 +111,6 @@ pub enum ApiError {
     Internal(Box<dyn StdError + Send + Sync>),
 }
 
-/// What is wrong with one part of a request: the field's or parameter's name, and a sentence that goes on from it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Problem {
-    /// The field, parameter or header; `body` for the body as a whole.
-    pub field: String,
-    /// What would be right, such as `must be a boolean`.
-    pub message: Cow<'static, str>,
-}
-
-impl Problem {
-    /// `field` is not as it must be, and `message` says how.
-    pub fn new(field: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { field: field.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.message)
-    }
-}
-
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> ApiError {
         ApiError::Invalid(vec![problem])
@@ -191,9 +164,6 @@ impl fmt::Display for ApiError {
 }
 
 impl StdError for ApiError {}
-
-/// Seconds after which a client may try again when a level is down: about the time its breaker stays open.
-const RETRY_AFTER_SECONDS: &str = "1";
 
 impl ApiError {
     /// The status and the contract's code.
@@ -323,13 +293,6 @@ impl ApiError {
         }
     }
 
-    /// The answer, for the request `request_id`, at `now_ms`.
-    pub fn respond(&self, request_id: &str, now_ms: i64) -> Response {
-        let error = self.body(request_id, now_ms);
-        let response = Response::json(self.class().0, &Envelope { error });
-        self.with_headers(response.expect("text and numbers can be written as JSON"))
-    }
-
     /// What the answer says of it: the contract's `error`.
     pub fn body<'a>(&self, request_id: &'a str, now_ms: i64) -> impl Serialize + use<'a> {
         Shape {
@@ -340,35 +303,6 @@ impl ApiError {
             request_id,
         }
     }
-
-    fn with_headers(&self, response: Response) -> Response {
-        match self {
-            ApiError::KeyNotFound { cache_status: Some(cache_status), .. } => {
-                response.header(crate::CACHE_STATUS, cache_status.clone())
-            }
-            ApiError::KeyToFill { cache_status, fill, .. } => {
-                fill.with_headers(response.header(crate::CACHE_STATUS, cache_status.clone()))
-            }
-            ApiError::Unauthorized(denial) => response.header(header::WWW_AUTHENTICATE, denial.challenge()),
-            ApiError::RateLimited(standing) => {
-                let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
-                rate_limit::with_headers(response, &[Some(*standing), None])
-            }
-            ApiError::LevelUnavailable { .. }
-            | ApiError::OutOfTime
-            | ApiError::Unanswered
-            | ApiError::Contended
-            | ApiError::Undo(UndoRefusal::Open | UndoRefusal::Unfinished) => {
-                response.header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
-            }
-            _ => response,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Envelope<T> {
-    error: T,
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Entity tags of conditional requests (RFC 9110, section 13).
 
-use crate::{error::Problem, headers::Headers};
+use crate::{headers::Headers, problem::Problem};
 
 /// The entity tags of an `If-Match` or `If-None-Match` header.
 #[derive(Debug, PartialEq)]

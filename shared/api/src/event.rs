@@ -4,7 +4,7 @@
 //! normalises paths (`..`, `%2e`, `\`) and panics on some hosts and query strings, while a cache key is opaque text
 //! that has to arrive as it was sent.
 
-use crate::{error::Problem, headers::Headers};
+use crate::{headers::Headers, problem::Problem};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de};
 use std::{collections::BTreeMap, fmt};

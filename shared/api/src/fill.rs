@@ -2,12 +2,7 @@
 //! PUT that follows.
 
 use crate::{
-    error::{ApiError, Problem},
-    fill_offer::FillOffer,
-    headers::Headers,
-    keyed,
-    principal::Principal,
-    sealed,
+    error::ApiError, fill_offer::FillOffer, headers::Headers, keyed, principal::Principal, problem::Problem, sealed,
 };
 use std::time::Duration;
 use strata_cache::{

@@ -1,7 +1,6 @@
 //! What a miss answers to a caller that is willing to fill it.
 
-use crate::response::Response;
-use lambda_http::http::{HeaderName, header};
+use lambda_http::http::HeaderName;
 use serde_json::{Value, json};
 
 /// The header that carries a token.
@@ -30,14 +29,6 @@ impl FillOffer {
             FillOffer::Granted { expires_in, .. } => json!({"state": "granted", "expires_in": expires_in}),
             FillOffer::Held(seconds) => json!({"state": "held", "retry_after": seconds}),
             FillOffer::Unavailable => json!({"state": "unavailable"}),
-        }
-    }
-
-    pub(crate) fn with_headers(&self, response: Response) -> Response {
-        match self {
-            FillOffer::Granted { token, .. } => response.header(FILL_TOKEN, token.clone()),
-            FillOffer::Held(seconds) => response.header(header::RETRY_AFTER, seconds.to_string()),
-            FillOffer::Unavailable => response,
         }
     }
 }

@@ -3,14 +3,14 @@
 
 use crate::{
     cors::Cors,
-    error::{Answer, ApiError},
+    error::ApiError,
     event::Event,
     invocation::began_ms,
     metrics::{Answered, Metrics},
     position::{self, CACHE_POSITION},
     principal::Principal,
     rate_limit,
-    response::Response,
+    response::{Answer, Response},
     route::{Call, Route, Standings, Times, find},
     telemetry::Trace,
 };
@@ -103,7 +103,7 @@ impl App {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::principal::Scope;
+    use crate::scope::Scope;
     use lambda_http::http::{Method, StatusCode};
     use lambda_runtime::Context;
     use serde_json::{Value, json};

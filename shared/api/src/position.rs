@@ -4,7 +4,7 @@
 //! of the source of truth. So anybody may use it, and a writer may pass it on to a reader. A keyed hash keeps forged positions
 //! from making reads expensive.
 
-use crate::{error::Problem, headers::Headers, keyed};
+use crate::{headers::Headers, keyed, problem::Problem};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use lambda_http::http::HeaderName;
 use strata_cache::CachePosition;

@@ -1,11 +1,7 @@
 //! The query parameters of a request, which the gateway has decoded. Each may be given once, and none that is not known:
 //! it is most likely a mistyped one. All that is wrong is reported together.
 
-use crate::{
-    error::{ApiError, Problem},
-    event::Event,
-    nearest::nearest,
-};
+use crate::{error::ApiError, event::Event, nearest::nearest, problem::Problem};
 use std::borrow::Cow;
 
 /// Most characters of an unknown parameter's name that are repeated to the client.

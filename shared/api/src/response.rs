@@ -3,7 +3,7 @@
 //! There the body is a JSON string. It is escaped piece by piece from where it lies, so that a value goes from the
 //! bytes L1 shares into the answer without a copy of its own.
 
-use crate::{answer_size::escaped_bytes, error::Answer};
+use crate::{answer_size::escaped_bytes, error::ApiError};
 use lambda_http::http::{HeaderName, StatusCode, header};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{borrow::Cow, fmt, sync::Arc};
@@ -11,6 +11,9 @@ use strata_cache::Entry;
 
 /// As many headers as most answers have, so that there is room for them at once.
 const USUAL_HEADERS: usize = 10;
+
+/// What a handler answers.
+pub type Answer = Result<Response, ApiError>;
 
 /// The answer to one request.
 #[derive(Debug)]

@@ -1,10 +1,7 @@
 //! Which operation a request asks for: a table per function, matched by the gateway's own resource.
 
 use crate::{
-    error::{Answer, ApiError, Problem},
-    event::Event,
-    position,
-    principal::{Principal, Scope},
+    error::ApiError, event::Event, position, principal::Principal, problem::Problem, response::Answer, scope::Scope,
     telemetry::Trace,
 };
 use lambda_http::http::Method;

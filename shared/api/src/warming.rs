@@ -1,10 +1,6 @@
 //! What is to be warmed, as the body of a request and the input of a schedule say it alike.
 
-use crate::{
-    body::Fields,
-    error::{ApiError, Problem},
-    timestamp,
-};
+use crate::{body::Fields, error::ApiError, problem::Problem, timestamp};
 use serde_json::from_str;
 use std::{borrow::Cow, ops::RangeInclusive};
 use strata_cache::{

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod fence;
+mod freshness_proof;
 mod gaps;
 mod learn;
 mod order;
@@ -16,12 +17,13 @@ mod walk;
 
 pub(crate) use self::{
     bounds::{HISTORY, OPERATION_LIFE, SETTLE, SYNC_RECORDS},
+    freshness_proof::FreshnessProof,
     gaps::{Held, Looked},
     order::{Apart, Sent},
     outbox::{LAMBDA_MS, NOTES_INTERVAL_MS},
     sync_delta::SyncDelta,
     sync_reply::{Fenced, Published, Recorded, Said, SyncReply},
-    trust::{FreshnessProof, Since},
+    trust::Since,
 };
 use self::{gaps::Gaps, order::Order, walk::Walk};
 use crate::{

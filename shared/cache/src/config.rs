@@ -6,8 +6,8 @@
 pub(crate) mod document;
 mod fields;
 
-pub use document::{Assignment, FieldChange};
-pub use fields::{FIELDS, Fault, Field, Refusal};
+pub use document::FieldChange;
+pub use fields::{Assignment, FIELDS, Fault, Field, Refusal};
 
 use crate::level::{Level, Levels};
 use serde::{Deserialize, Serialize, Serializer};

@@ -9,7 +9,6 @@ pub use crate::{
     redis::{RedisLine, RedisServer},
 };
 
-use crate::{Config, Deployment, OpenError, TieredCache};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
     io,
@@ -32,19 +31,6 @@ impl Engines {
     pub fn in_memory(entries: &str, control: &str) -> Engines {
         let local = Local(Arc::new(Mutex::new((Redis::new(1), Tables::new([entries, control])))));
         Engines { redis: Arc::new(local.clone()), dynamodb: Arc::new(local) }
-    }
-}
-
-impl TieredCache {
-    /// A cache whose L2 and L3 are in this process's memory, empty and not shared with anybody: for a program's own tests. To
-    /// have several containers share them, give each the same [`Deployment::engines`].
-    ///
-    /// # Errors
-    /// When the configuration contradicts itself.
-    pub fn in_memory(config: Config) -> Result<TieredCache, OpenError> {
-        let mut deployment = Deployment::new("cache_control");
-        deployment.engines = Some(Engines::in_memory(&config.l3_config.table_name, &deployment.control_table));
-        TieredCache::open(deployment, config)
     }
 }
 

@@ -10,10 +10,6 @@ use crate::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-/// Most tags of one entry.
-pub const MAX_TAGS: usize = 50;
-/// Longest tag in bytes.
-pub const MAX_TAG_BYTES: usize = 128;
 /// Longest life in seconds: 365 days.
 pub const MAX_TTL_SECONDS: u32 = 31_536_000;
 

@@ -3,12 +3,12 @@
 use crate::{
     chance,
     config::Refusal,
-    entry::{MAX_TAG_BYTES, MAX_TAGS, MAX_TTL_SECONDS},
+    entry::MAX_TTL_SECONDS,
     fill::FillToken,
     grace::MAX_GRACE_SECONDS,
     json::Json,
     level::Levels,
-    tags::is_tag,
+    tags::{MAX_TAG_BYTES, MAX_TAGS, is_tag},
 };
 use std::sync::Arc;
 

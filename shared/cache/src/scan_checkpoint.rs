@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stretch_is_gone_through_once_however_often_it_is_cut_off() {
+    fn every_range_is_gone_through_once_however_often_it_is_cut_off() {
         let pages = |key_range: usize| key_range % 3 + 1;
         let mut seen: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut front = Front::default();

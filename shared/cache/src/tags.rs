@@ -1,13 +1,15 @@
 //! The tags of entries. They put entries into groups, so many entries have the same: each list is kept once.
 
-use crate::{
-    entry::MAX_TAG_BYTES,
-    lock::{Lock, emptied},
-};
+use crate::lock::{Lock, emptied};
 use std::{
     collections::HashSet,
     sync::{Arc, LazyLock},
 };
+
+/// Most tags of one entry.
+pub const MAX_TAGS: usize = 50;
+/// Longest tag in bytes.
+pub const MAX_TAG_BYTES: usize = 128;
 
 /// A list of tags; clones share it.
 pub type Tags = Arc<[Arc<str>]>;

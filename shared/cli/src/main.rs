@@ -2,7 +2,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `words` | what can be said |
+//! | `words`, `global` | what can be said |
 //! | `commands` | a file for each command: its options, and what it does |
 //! | `session`, `settings`, `profiles` | whom to ask, with which token |
 //! | `exit` | how it ends: exit codes and messages |
@@ -11,6 +11,7 @@
 mod commands;
 mod duration;
 mod exit;
+mod global;
 mod output;
 mod paint;
 mod pretty;

@@ -2,10 +2,10 @@
 
 use crate::{
     exit::Failure,
+    global::{Color, Global},
     paint::{Paint, visible},
     pretty::pretty,
     settings,
-    words::{Color, Global},
 };
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};

@@ -2,10 +2,10 @@
 
 use crate::{
     exit::{Exit, Failure},
+    global::Global,
     output::Output,
     profiles::{Profile, Profiles},
     settings,
-    words::Global,
 };
 use std::{path::Path, time::Duration};
 use strata_client::{Builder, Client, Retry};

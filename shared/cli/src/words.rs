@@ -1,8 +1,7 @@
 //! What can be said on the command line.
 
-use crate::{commands, duration::duration, exit::Failure, session::Session};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{path::PathBuf, time::Duration};
+use crate::{commands, exit::Failure, global::Global, session::Session};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 another failure; 2 wrong usage; 3 not found (get, rm: a miss); 4 not allowed (no token, 401, 403);
@@ -20,45 +19,6 @@ pub struct Words {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What every command understands.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options of all commands")]
-pub struct Global {
-    /// The profile to use, as `strata login` wrote it [default: the one of the file, or `default`]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// The API's base URL, such as `https://api.regulateai.com/v1/cache`
-    #[arg(long, global = true)]
-    pub url: Option<String>,
-    /// A file with the token, which is never an argument itself
-    #[arg(long, global = true, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// Send the token over plain HTTP to another machine
-    #[arg(long, global = true)]
-    pub allow_http: bool,
-    /// Give up a request after so long, such as 500ms or 10s
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "30s")]
-    pub timeout: Duration,
-    /// Answer for programs: the API's JSON, one document or line each
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// No messages but errors
-    #[arg(long, short, global = true)]
-    pub quiet: bool,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,8 +51,8 @@ impl Words {
     pub fn run(self) -> Result<(), Failure> {
         // These ask nobody.
         match self.command {
-            Command::Completions(command) => return command.run(),
-            Command::Man(command) => return command.run(),
+            Command::Completions(command) => return command.run(&mut Words::command()),
+            Command::Man(command) => return command.run(Words::command()),
             _ => {}
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -134,7 +94,6 @@ async fn run(global: Global, command: Command) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_words_fit_together() {

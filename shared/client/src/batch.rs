@@ -2,12 +2,12 @@
 
 use crate::{
     Result,
+    cache_control::cache_control,
     call::{Call, Reply},
     client::{Client, awaited},
     delete::Deleted,
     entries::{Entry, Metadata, PutOptions, Stored, StoredMetadata},
     error::{ApiError, Code, Error, Said},
-    grace::cache_control,
     invalidate::of_removal,
     level::Level,
     retry::Repeat,

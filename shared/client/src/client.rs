@@ -5,7 +5,7 @@ use crate::{
     call::{CACHE_POSITION, Call, Reply},
     error::Error,
     flights::Flights,
-    get_or_load::{LoadError, Loaded},
+    loaded::{LoadError, Loaded},
     positions::{self, Positions},
     retry::Retry,
     token::Token,

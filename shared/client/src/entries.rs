@@ -2,10 +2,10 @@
 
 use crate::{
     Result,
+    cache_control::cache_control,
     call::{Call, FILL_TOKEN, Reply},
     client::{Client, awaited},
     error::{Code, Error},
-    grace::cache_control,
     level::Level,
     retry::Repeat,
     timestamp::Timestamp,

@@ -8,13 +8,6 @@ use crate::{
 };
 use std::time::Duration;
 
-/// What a read says of the age of what it takes.
-pub(crate) fn cache_control(fresh: bool, max_stale: Option<Duration>) -> Option<String> {
-    let stale = max_stale.map(|time| format!("max-stale={}", time.as_secs().min(u32::MAX.into())));
-    let said: Vec<String> = fresh.then(|| "no-cache".to_owned()).into_iter().chain(stale).collect();
-    (!said.is_empty()).then(|| said.join(", "))
-}
-
 impl Get<'_> {
     /// Also what has expired, whole seconds ago at most, as long as its [grace](Put::grace) lasts;
     /// [`stale`](crate::Metadata::stale) says so then.
@@ -70,18 +63,5 @@ impl<F> GetOrLoad<'_, F> {
     pub fn soft_timeout(mut self, time: Duration) -> Self {
         self.soft_timeout = Some(time);
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_read_says_what_it_takes() {
-        let said = |fresh, seconds: Option<u64>| cache_control(fresh, seconds.map(Duration::from_secs));
-        assert_eq!((said(false, None), said(true, None).as_deref()), (None, Some("no-cache")));
-        assert_eq!(said(false, Some(5)).as_deref(), Some("max-stale=5"));
-        assert_eq!(said(true, Some(u64::MAX)).as_deref(), Some("no-cache, max-stale=4294967295"));
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     Result,
+    cache_control::cache_control,
     call::{FILL_TOKEN, Reply},
     client::{Client, awaited},
     entries::{Entry, call, entry},
     error::{ApiError, Code, Error},
-    grace::cache_control,
 };
 use reqwest::{
     Method,

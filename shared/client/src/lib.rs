@@ -44,6 +44,7 @@
 //! What is not there is no error: [`Client::get`] and [`Client::delete`] return `None`.
 
 mod batch;
+mod cache_control;
 mod call;
 mod client;
 mod config;
@@ -60,6 +61,7 @@ mod journal;
 mod keys;
 mod lease;
 mod level;
+mod loaded;
 mod patch;
 mod positions;
 mod retry;
@@ -76,13 +78,14 @@ pub use delete::{Delete, Deleted};
 pub use entries::{Change, Entry, Get, GetIfChanged, Metadata, Put, Stored, StoredMetadata};
 pub use error::{ApiError, Code, Error};
 pub use explain::{Container, Explained, LevelCopy, Prediction};
-pub use get_or_load::{GetOrLoad, LoadError, Loaded, Source};
+pub use get_or_load::GetOrLoad;
 pub use invalidate::{Invalidate, Invalidated, Reclaim, Selector};
 pub use jobs::{Job, JobKind, JobPage, JobState, Jobs};
 pub use journal::{FieldChange, Journal, Mutation, Mutations};
 pub use keys::{Amount, KeyPage, Keys, ListedKey, PrefixAmount, Stats, StatsRequest, TagCount, TagPage, Tags};
 pub use lease::{GetOrLease, Lease};
 pub use level::Level;
+pub use loaded::{LoadError, Loaded, Source};
 pub use patch::{Head, HeadEntry, Patch, Patched, PatchedMetadata};
 pub use retry::Retry;
 pub use status::{Amounts, Coherence, Fleet, Health, LevelHealth, LevelMinute, LevelStatus, Minute, OverallStats};

@@ -27,6 +27,9 @@ const OTHER_COPIES: [&str; 1] = ["0.1.0"];
 const COUNTS: [&str; 5] = ["{j}stats", "{j}gauges", "{j}census", "{l:", "}q:"];
 /// What releases have called a copy in Redis that later ones keep in another form, and under another name.
 const OLDER_COPY: &str = "}k:";
+/// What they have found such copies by, per tag, beside the list of all tags; and until when they did.
+const OLDER_TAG: &str = "}t:";
+const OLDER_TILL: &str = "}both";
 /// What is known of the server, and of what its containers keep.
 const META: &str = "strata:cache:{j}meta";
 /// The key of which nothing but a copy is left.
@@ -40,7 +43,9 @@ const LONGEST_RUN: usize = 1000;
 
 /// Whether two releases may write something else under this name.
 fn is_count(name: &str) -> bool {
-    CHANCE.contains(&name) || name.contains(OLDER_COPY) || COUNTS.iter().any(|part| name.contains(part))
+    let finds_older = name.ends_with(OLDER_TILL) || (name.contains(OLDER_TAG) && !name.ends_with(OLDER_TAG));
+    let is_older = name.contains(OLDER_COPY) || finds_older;
+    CHANCE.contains(&name) || is_older || COUNTS.iter().any(|part| name.contains(part))
 }
 
 fn file(release: &str) -> PathBuf {

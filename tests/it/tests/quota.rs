@@ -165,7 +165,7 @@ async fn taken(api: &Api) -> u64 {
 
 async fn names(api: &Api) -> Vec<String> {
     let mut names: Vec<String> = command(api, &["KEYS", "strata:cache:{e*"]).await;
-    names.retain(|name| !name.ends_with("}both") && !name.ends_with("}trial"));
+    names.retain(|name| !name.ends_with("}trial"));
     names
 }
 
@@ -181,9 +181,6 @@ fn key(number: usize) -> String {
 
 /// Stores entries of an hour for one API key, first with tags and then large ones, until no more are taken of either.
 async fn use_up(api: &Api, most: usize) {
-    for shard in 0..16 {
-        command::<()>(api, &["SET", &format!("strata:cache:{{e{shard:x}}}both"), "1"]).await;
-    }
     let mut refused = Vec::new();
     for number in 0..most {
         let tagged = json!({"value": number, "tags": if refused.is_empty() { tags(number) } else { Vec::new() }});

@@ -180,7 +180,7 @@ impl Turn<'_> {
             Content::Value => Some(row.version),
             Content::Stale => Some(row.version).filter(|_| takes_stale),
             // Without L2, own L1 may hold the very value that the marker stands for.
-            Content::Elsewhere => {
+            Content::Stub => {
                 let copy = held.or(seen.map(|(version, _)| version));
                 copy.filter(|version| *version == row.version)
             }

@@ -89,7 +89,7 @@ impl Row {
         match self.content {
             Content::Gone | Content::Kept(_) => false,
             Content::Pending => rules.has(Rule::ClaimsGo),
-            Content::Elsewhere => !above_only || rules.has(Rule::MarkersGo),
+            Content::Stub => !above_only || rules.has(Rule::MarkersGo),
             Content::Value => !above_only,
             Content::Stale => !above_only && rules.has(Rule::SweepsEndGrace),
         }

@@ -189,7 +189,7 @@ pub enum Content {
     /// The same, and its life is over: it is in its grace.
     Stale,
     /// The value is in L2 only: a marker.
-    Elsewhere,
+    Stub,
     /// A fill has claimed the row, and its value is not there yet: nothing, to readers.
     Pending,
     /// The key is deleted: a tombstone.

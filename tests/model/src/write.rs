@@ -267,7 +267,7 @@ impl Turn<'_> {
         let version = operation.version;
         let content = match operation.request {
             Request::Put => Content::Value,
-            Request::PutAbove => Content::Elsewhere,
+            Request::PutAbove => Content::Stub,
             _ => Content::Gone,
         };
         if self.state.database.row.is_some_and(|row| row.version >= version) {

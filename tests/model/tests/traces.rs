@@ -77,7 +77,7 @@ fn t07_a_slow_promotion_and_a_delete() {
 }
 
 #[test]
-fn t08_a_stamp_that_includes_what_was_not_read() {
+fn t08_a_position_that_includes_what_was_not_read() {
     needs(Rule::AsOfBeforeRead, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
     needs(Rule::SourceOfTruthFirst, cold().ask(&[Delete], &[Get], &[]), NEVER_RESURRECTED);
 }

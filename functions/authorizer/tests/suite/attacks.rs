@@ -1,6 +1,6 @@
 //! Tokens that must not get in, and why.
 
-use authorizer::token::Refusal;
+use authorizer::refusal::Refusal;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;

@@ -1,7 +1,7 @@
 //! What a good token says, and that a claim of the wrong type makes it a bad one.
 
 use authorizer::policy::Context;
-use authorizer::token::Refusal;
+use authorizer::refusal::Refusal;
 use serde_json::{Value, json};
 
 use crate::signer::hs256;

@@ -1,6 +1,6 @@
 //! Signatures and texts that are almost those of a good token.
 
-use authorizer::token::Refusal;
+use authorizer::refusal::Refusal;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use authorizer::fetch::MAX_BYTES;
 use authorizer::keyring::{MAX_AGE, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
-use authorizer::token::Refusal;
+use authorizer::refusal::Refusal;
 use authorizer::{AuthorizeError, Authorizer};
 use serde_json::json;
 

@@ -15,7 +15,7 @@ mod signer;
 use std::collections::HashMap;
 
 use authorizer::settings::Settings;
-use authorizer::{AuthorizeError, Authorizer, TokenEvent, policy::Policy, token::Refusal};
+use authorizer::{AuthorizeError, Authorizer, TokenEvent, policy::Policy, refusal::Refusal};
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use authorizer::Authorizer;
 use authorizer::keyring::{MAX_AGE, MAX_STALENESS, MIN_INTERVAL, RETRY_INTERVAL};
+use authorizer::refusal::Refusal;
 use authorizer::secret_store::OVERLAP;
 use authorizer::settings::Settings;
-use authorizer::token::Refusal;
 use strata_stack::{SecretsFault, SecretsManager};
 
 use crate::signer::{Signer, hs256};

@@ -1,6 +1,6 @@
 //! Which copies a container may trust, put into L1, and leave in L2, by what it knows.
 
-use super::{AsOf, Coherence, Looked};
+use super::{AsOf, Coherence, FreshnessProof, Looked};
 use crate::{
     key::Key,
     level::Level,
@@ -9,14 +9,6 @@ use crate::{
     version::{Position, Version},
 };
 use std::sync::Arc;
-
-/// The certificate of a copy in L2.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FreshnessProof {
-    pub version: Version,
-    pub as_of: Position,
-    pub certified_ms: i64,
-}
 
 /// What the journal says of a key since a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,15 +5,12 @@
 
 use super::{
     Config,
-    fields::{Field, Refusal, refused},
+    fields::{Assignment, Field, Refusal, refused},
 };
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{borrow::Cow, collections::BTreeMap};
-
-/// A field and the value it is to have.
-pub type Assignment = (&'static Field, Value);
 
 /// The stored document.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

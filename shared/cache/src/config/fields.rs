@@ -2,7 +2,7 @@
 //!
 //! One table, so that the environment, the API and what was stored by another release are judged alike.
 
-use super::{Config, document::Assignment};
+use super::Config;
 use serde_json::Value;
 
 /// A field of the document.
@@ -12,6 +12,9 @@ pub struct Field {
     pub path: &'static str,
     rule: Rule,
 }
+
+/// A field and the value it is to have.
+pub type Assignment = (&'static Field, Value);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Rule {

@@ -2,14 +2,12 @@
 //! outage leaves behind, so that each degraded mutation can read it: the configuration document, and the open
 //! invalidations of unfinished removal jobs.
 
-use super::{Item, client::Store, document, error::L3Error, text, text_of};
+use super::{Item, client::Store, document, error::L3Error, schema::BULLETIN, text, text_of};
 use crate::{config::document::Document, selector::WrittenInvalidation};
 use aws_sdk_dynamodb::types::{Delete, Put};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::try_join;
 
-/// Its partition. The release before kept its notes here as well.
-pub(super) const PARTITION: &str = "note";
 /// Stands before a job's id in the sort key of its open invalidation.
 const OPEN: char = '#';
 /// Sorts after the bulletin, and before notes of the release before, which begin with digits.
@@ -78,7 +76,7 @@ impl Store {
 
     async fn read_bulletin(&self) -> Result<Bulletin, L3Error> {
         let mut bulletin = Bulletin { document: Some(Document::default()), ..Bulletin::default() };
-        let query = self.control_query(text(PARTITION)).await?.key_condition_expression("pk = :pk AND sk < :end");
+        let query = self.control_query(text(BULLETIN)).await?.key_condition_expression("pk = :pk AND sk < :end");
         let items = self.pages(query.expression_attribute_values(":end", text(END))).await?;
         items.iter().for_each(|item| bulletin.take(item));
         Ok(bulletin)
@@ -86,7 +84,7 @@ impl Store {
 }
 
 fn open_invalidation_key(job: &str) -> Item {
-    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(format!("{OPEN}{job}")))])
+    Item::from([("pk".to_owned(), text(BULLETIN)), ("sk".to_owned(), text(format!("{OPEN}{job}")))])
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use super::{
     answers::{Answers, Listener},
-    deployment::{Foreign, Identity},
     error::L3Error,
     floors::Floors,
     http::{self, Authorities},
+    identity::{Foreign, Identity},
     retries::Conflicts,
 };
 use crate::{
@@ -267,6 +267,16 @@ impl Store {
             loader = loader.region(Region::new(region.clone()));
         }
         Ok(aws_sdk_dynamodb::config::Builder::from(&loader.load().await))
+    }
+
+    /// The floors in force.
+    pub(crate) fn floors(&self) -> Floors {
+        *self.floors.enter(whole)
+    }
+
+    /// From now on rows below these floors do not exist.
+    pub(crate) fn raise_floors(&self, floors: Floors) {
+        *self.floors.enter(whole) = floors;
     }
 }
 

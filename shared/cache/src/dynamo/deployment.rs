@@ -5,21 +5,17 @@
 //! is refused. Each container looks for it once, together with its first reading of the bulletin: a container whose journal
 //! nobody else has written must read that before it trusts anything, and so must one that cannot reach Redis.
 
-use super::{Item, client::Store, error::L3Error, text, text_of};
+use super::{
+    Item,
+    client::Store,
+    error::L3Error,
+    identity::{Foreign, Identity},
+    text, text_of,
+};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use std::fmt;
 
 /// The partition of its only row; those of entries have a `#`.
 const PARTITION: &str = "deployment";
-
-/// What containers must have in common to hear of each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// The control table: notes, jobs and the configuration.
-    pub control: String,
-    /// Stands before every key in Redis, the journal's as well.
-    pub key_prefix: String,
-}
 
 impl Store {
     /// Makes sure that the table of entries is that of this deployment; asks once.
@@ -83,24 +79,3 @@ fn read(item: &Item) -> Option<Identity> {
     let part = |name| text_of(item, name).map(str::to_owned);
     Some(Identity { control: part("control")?, key_prefix: part("key_prefix")? })
 }
-
-/// The table is another deployment's.
-#[derive(Debug, Clone)]
-pub(crate) struct Foreign {
-    table: String,
-    theirs: Identity,
-    ours: Identity,
-}
-
-impl fmt::Display for Foreign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Foreign { table, theirs, ours } = self;
-        write!(
-            f,
-            "table {table} belongs to the deployment with control table {} and key_prefix {:?}; this one has {} and {:?}",
-            theirs.control, theirs.key_prefix, ours.control, ours.key_prefix
-        )
-    }
-}
-
-impl std::error::Error for Foreign {}

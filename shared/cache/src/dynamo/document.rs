@@ -2,7 +2,7 @@
 //!
 //! It is part of the bulletin, so that a container that looks for outage notes learns of a change as well.
 
-use super::{Item, bulletin::PARTITION, client::Store, error::L3Error, number, text, text_of};
+use super::{Item, client::Store, error::L3Error, number, schema::BULLETIN, text, text_of};
 use crate::config::document::Document;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
@@ -43,7 +43,7 @@ impl Store {
 }
 
 fn key() -> Item {
-    Item::from([("pk".to_owned(), text(PARTITION)), ("sk".to_owned(), text(NAME))])
+    Item::from([("pk".to_owned(), text(BULLETIN)), ("sk".to_owned(), text(NAME))])
 }
 
 /// The document that an item of the partition is, if it is one.

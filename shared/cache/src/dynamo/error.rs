@@ -1,6 +1,6 @@
 //! Why L3 could not be asked.
 
-use super::deployment::Foreign;
+use super::identity::Foreign;
 use crate::{level::Level, outcome::CacheError};
 use std::{error::Error, fmt};
 

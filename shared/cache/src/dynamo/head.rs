@@ -2,6 +2,7 @@
 
 use super::{
     Item,
+    client::Store,
     ends::ENDED_AT,
     floors::Floors,
     kept::{BORN, PARTS},
@@ -142,5 +143,12 @@ impl Head {
         };
         let state = RowState { version: self.version, kind: self.row_kind };
         Row { version: self.version, content, owner, state }
+    }
+}
+
+impl Store {
+    /// What an item says but for its body. A row from before its level was switched on again says that the key is gone.
+    pub(super) fn head_of(&self, item: &Item) -> Head {
+        Head::of(item).above(self.floors())
     }
 }

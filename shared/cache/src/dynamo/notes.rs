@@ -11,12 +11,14 @@
 
 use super::{
     Item,
-    bulletin::{Bulletin, END, PARTITION},
+    bulletin::{Bulletin, END},
     chunks::delete,
     client::Store,
     error::L3Error,
     generation::Generation,
-    number, number_of, text, text_of,
+    number, number_of,
+    schema::BULLETIN,
+    text, text_of,
 };
 use crate::{chance, selector::WrittenInvalidation, version::Version};
 use aws_sdk_dynamodb::types::Put;
@@ -118,7 +120,7 @@ impl Store {
 
     /// Notes that a container of the release before has left, beside the bulletin.
     async fn notes_of_before(&self) -> Result<Vec<Item>, L3Error> {
-        self.notes_in(PARTITION.to_owned()).await
+        self.notes_in(BULLETIN.to_owned()).await
     }
 
     /// The newest notes of a partition; of more than can be of use, only so many that it is seen.
@@ -168,7 +170,7 @@ impl Store {
 }
 
 fn partition(generation: u64, index: u64) -> String {
-    format!("{PARTITION}#{generation}#{index:x}")
+    format!("{BULLETIN}#{generation}#{index:x}")
 }
 
 fn key(partition: &str, id: &str) -> Item {

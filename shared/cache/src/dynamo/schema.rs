@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(super) const KEEP_SECONDS: i64 = 3600;
 /// The attribute that says whose claim a row is.
 pub(super) const CLAIM: &str = "claim";
+/// The partition of the [bulletin](super::Bulletin). The release before kept its notes there as well.
+pub(super) const BULLETIN: &str = "note";
 /// Stands between key and version in the sort key of an index row; no key has a control character.
 pub(super) const SEPARATOR: char = '\u{1}';
 

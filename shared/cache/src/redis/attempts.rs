@@ -1,7 +1,7 @@
 //! Attempts to connect to Redis. A connection may take longer to make than a request may wait for Redis (TLS, signing in,
 //! a cluster's map): they outlive the request that began them, and the next one goes on with them.
 
-use super::link::Connection;
+use super::connection::Connection;
 use super::target::Target;
 use futures_util::{FutureExt, future::BoxFuture};
 use redis::RedisError;

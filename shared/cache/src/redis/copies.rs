@@ -288,17 +288,9 @@ impl Found {
     }
 }
 
-/// Reads the reply to [`Copies::page`]: at most `limit` keys, in order.
-pub(crate) fn keys(reply: Value, limit: usize) -> Result<Vec<String>, Down> {
-    let by_tag = matches!(&reply, Value::Array(parts) if matches!(parts.first(), Some(Value::Array(_))));
-    if !by_tag {
-        return read(reply, "an index");
-    }
-    let mut keys = read::<Vec<Vec<String>>>(reply, "an index of tags")?.concat();
-    keys.sort_unstable();
-    keys.dedup();
-    keys.truncate(limit);
-    Ok(keys)
+/// Reads the reply to [`Copies::page`]: the keys, in order.
+pub(crate) fn keys(reply: Value) -> Result<Vec<String>, Down> {
+    read(reply, "an index")
 }
 
 /// Reads the reply to [`Copies::evict`]: the live copy that was meant, for each key; `None` when the operation was too

@@ -6,6 +6,8 @@
 //! What can be repeated is repeated once, at once; after that Redis is left alone for a moment.
 
 use super::attempts::Attempts;
+use super::connection::{Connection, Order};
+use super::down::Down;
 use super::meaning::Meaning;
 use super::scripts;
 use super::target::{RedisAccess, Target};
@@ -15,12 +17,7 @@ use crate::{
     lock::{Lock, emptied},
     pause::Pause,
 };
-use futures_util::future::join_all;
-use redis::{
-    FromRedisValue, Pipeline, RedisError, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-    cluster_async::ClusterConnection,
-};
+use redis::{FromRedisValue, Pipeline, RedisError, Value};
 use std::{
     fmt,
     sync::{
@@ -38,18 +35,6 @@ const ABANDONED: Duration = Duration::from_secs(300);
 /// What the network of a small container carries at least: 20 MB/s.
 const BYTES_PER_MICROSECOND: u64 = 20;
 
-/// Whether the commands of a batch must take effect one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// In any order: different nodes work at once.
-    Any,
-    /// So many of them each after the reply of the one before, and the others at once after those; or all in one pipeline
-    /// of one node, which is the same.
-    InTurn(usize),
-    /// So many at once, so many more at once after their replies, and the others after those.
-    InStages([usize; 2]),
-}
-
 /// A command for Redis.
 pub(crate) type Command = redis::Cmd;
 /// What Redis says to one command.
@@ -62,24 +47,9 @@ pub(crate) struct Batch {
     extra: Duration,
 }
 
-/// Redis cannot be asked.
-#[derive(Debug, Clone)]
-pub(crate) enum Down {
-    /// It failed lately and is skipped for a moment.
-    Skipped,
-    /// It takes no writes: it has refused one lately.
-    Refusing,
-    /// It did not answer in time.
-    TimedOut,
-    /// It failed.
-    Failed(RedisError),
-    /// It answered what cannot be understood.
-    Odd(&'static str),
-}
-
 /// The connection.
 pub(crate) struct Link {
-    pub(super) target: Arc<Target>,
+    target: Arc<Target>,
     /// In milliseconds; may change while it runs.
     timeout_ms: AtomicU64,
     /// In seconds; may change as well.
@@ -92,15 +62,6 @@ pub(crate) struct Link {
     pause: Pause,
     /// It is read from, and nothing is written.
     refusing: Pause,
-}
-
-/// What [`Target::connect`] makes.
-#[derive(Clone)]
-pub(super) enum Connection {
-    Single(Box<MultiplexedConnection>),
-    Cluster(ClusterConnection),
-    #[cfg(feature = "in-memory")]
-    Own(Arc<dyn super::RedisLine>),
 }
 
 /// A connection, and when it was made.
@@ -123,6 +84,13 @@ impl Link {
             pause: Pause::new(clock.clone()),
             refusing: Pause::new(clock),
         })
+    }
+
+    /// The same link to a server of one's own.
+    #[cfg(feature = "in-memory")]
+    pub(crate) fn to(mut self, server: Arc<dyn super::RedisServer>) -> Link {
+        self.target = Arc::new(Target::Own(server));
+        self
     }
 
     /// Waits so long for an answer, and for a connection, from now on.
@@ -303,45 +271,6 @@ impl FromIterator<Command> for Batch {
     }
 }
 
-impl Connection {
-    async fn send(&mut self, commands: &Pipeline, order: Order) -> Result<Vec<Value>, RedisError> {
-        let replies = match self {
-            #[cfg(feature = "in-memory")]
-            Connection::Own(line) => line.send(super::server::parts(commands)).await?,
-            Connection::Single(connection) => match (commands.len(), commands.cmd_iter().next()) {
-                (1, Some(command)) => vec![connection.req_packed_command(command).await?],
-                (count, _) => connection.req_packed_commands(commands, 0, count).await?,
-            },
-            Connection::Cluster(connection) => {
-                let (in_turn, [first, second]) = match order {
-                    Order::Any => (0, [0, 0]),
-                    Order::InTurn(count) => (count, [0, 0]),
-                    Order::InStages(stages) => (0, stages),
-                };
-                let mut replies = Vec::with_capacity(commands.len());
-                for command in commands.cmd_iter().take(in_turn) {
-                    replies.push(connection.req_packed_command(command).await?.extract_error()?);
-                }
-                let mut rest = commands.cmd_iter().skip(in_turn);
-                for count in [first, second, commands.len()] {
-                    let sent = rest.by_ref().take(count).map(|command| {
-                        let mut connection = connection.clone();
-                        async move { connection.req_packed_command(command).await }
-                    });
-                    for reply in join_all(sent).await {
-                        replies.push(reply?);
-                    }
-                }
-                replies
-            }
-        };
-        match replies.iter().find_map(unusable) {
-            Some(error) => Err(error),
-            None => Ok(replies),
-        }
-    }
-}
-
 /// Whether Redis refused a command because it takes no writes at present: it did nothing.
 pub(crate) fn is_refused(reply: &Reply) -> bool {
     Meaning::of_reply(reply) == Some(Meaning::Refused)
@@ -352,43 +281,11 @@ fn unreachable(error: RedisError) -> (Meaning, RedisError) {
     (Meaning::Lost, error)
 }
 
-/// The error of a reply after which the others are worth nothing. Any other belongs to its own command.
-fn unusable(reply: &Value) -> Option<RedisError> {
-    let meaning = Meaning::of_reply(reply)?;
-    let whole = matches!(meaning, Meaning::Lost | Meaning::Away | Meaning::UnknownScript);
-    if whole { reply.clone().extract_error().err() } else { None }
-}
-
 /// Reads the reply to one command.
 pub(super) fn read<T: FromRedisValue>(reply: Reply, what: &'static str) -> Result<T, Down> {
     let reply = reply.extract_error().map_err(Down::Failed)?;
     T::from_redis_value(reply).map_err(|_| Down::Odd(what))
 }
-
-impl Down {
-    /// Whether Redis answers and takes no writes at present: what was asked did nothing.
-    pub(crate) fn is_refusal(&self) -> bool {
-        match self {
-            Down::Refusing => true,
-            Down::Failed(error) => Meaning::of(error) == Meaning::Refused,
-            Down::Skipped | Down::TimedOut | Down::Odd(_) => false,
-        }
-    }
-}
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Down::Skipped => f.write_str("redis is skipped after a failure"),
-            Down::Refusing => f.write_str("redis takes no writes"),
-            Down::TimedOut => f.write_str("redis did not answer in time"),
-            Down::Failed(error) => write!(f, "redis failed: {error}"),
-            Down::Odd(what) => write!(f, "redis answered what cannot be understood: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for Down {}
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,8 +4,6 @@
 //! not run is `NOPERM` by itself and `ERR` in a script. `docs/redis-answers.md` says what each state of a server does to
 //! each operation.
 
-use super::Down;
-use crate::{level::Level, outcome::CacheError};
 use redis::{RedisError, Value};
 
 /// What follows from an error.
@@ -59,12 +57,6 @@ impl Meaning {
     pub(super) fn of_reply(reply: &Value) -> Option<Meaning> {
         let Value::ServerError(error) = reply else { return None };
         Some(Meaning::of(&RedisError::from(error.clone())))
-    }
-}
-
-impl From<Down> for CacheError {
-    fn from(down: Down) -> CacheError {
-        CacheError::unavailable(Level::L2, down)
     }
 }
 

@@ -28,9 +28,8 @@
 //! | `{e0}`…`{ef}` + `names` | set | whose books there are |
 //! | `{e0}`…`{ef}` + `pass` | string | up to which key the sweep has counted |
 //! | `{e0}`…`{ef}` + `trial` | string | what the status wrote to see whether that can be |
-//! | `{e0}`…`{ef}` + `both` | string | until when (ms) tags are written as the release before this one knows them as well |
-//! | `{e0}`…`{ef}` + `t:` + tag | sorted set | so: the keys of that shard that have the tag, in order |
 //! | `{e0}`…`{ef}` + `t:` | sorted set | the tags of that shard that some key has, in order |
+//! | `{e0}`…`{ef}` + `both`, `o:`, `t:` + tag | string, sorted sets | how releases before have found keys by tag; nobody reads it |
 //! | `{l:` + hash of an API key + `}` + class | hash | a rate limit: uses by second `u…`, permits lent by the second they end `l…` |
 //! | the same + `:` + container | hash | number of its last report `report`, permits it was lent `lent`, their end `until` |
 //!
@@ -42,7 +41,9 @@
 //! some of what is there, and maintenance goes through all of it.
 
 mod attempts;
+mod connection;
 mod copies;
+mod down;
 mod fills;
 mod iam;
 mod journal;
@@ -56,10 +57,12 @@ mod server;
 mod stats;
 mod target;
 
+pub(crate) use connection::Order;
 pub(crate) use copies::{
     Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
     owner, share, size, stock, totals,
 };
+pub(crate) use down::Down;
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
@@ -67,7 +70,7 @@ pub(crate) use journal::{
     marked, open_now, opened,
 };
 pub(crate) use limits::Leases;
-pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};
+pub(crate) use link::{Batch, Command, Link, Reply, is_refused};
 pub(crate) use listing::{Head, heads, is_by_hash, listed_prefix, tags_found};
 #[cfg(feature = "in-memory")]
 pub use server::{RedisLine, RedisServer};

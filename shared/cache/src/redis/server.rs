@@ -1,6 +1,5 @@
 //! A Redis server of one's own, and a connection to it.
 
-use super::{Link, target::Target};
 use futures_util::future::BoxFuture;
 use redis::{Pipeline, Value};
 use std::{fmt::Debug, io, sync::Arc};
@@ -16,14 +15,6 @@ pub trait RedisLine: Send + Sync {
     /// Sends commands, each a name and arguments, and returns their replies. They take effect in the order in which they were
     /// sent, whether or not anybody waits for the replies.
     fn send(&self, commands: Vec<Vec<Vec<u8>>>) -> BoxFuture<'static, io::Result<Vec<Value>>>;
-}
-
-impl Link {
-    /// The same link to a server of one's own.
-    pub(crate) fn to(mut self, server: Arc<dyn RedisServer>) -> Link {
-        self.target = Arc::new(Target::Own(server));
-        self
-    }
 }
 
 /// The commands of a pipeline in their parts.

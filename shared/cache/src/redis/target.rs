@@ -1,7 +1,7 @@
 //! Where Redis is, and how a connection to it is made.
 
+use super::connection::Connection;
 use super::iam::{Iam, SignIn};
-use super::link::Connection;
 use crate::{Clock, config::L2Config};
 use redis::{
     AsyncConnectionConfig, Client, RedisError, TlsCertificates,

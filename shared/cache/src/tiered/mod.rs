@@ -9,6 +9,8 @@ mod catch_up;
 mod concurrency;
 mod fill;
 mod fleet;
+#[cfg(feature = "in-memory")]
+mod in_memory;
 mod invalidate;
 mod jobs;
 mod knowledge;

@@ -1,7 +1,7 @@
 //! `strata completions` and `strata man`: from the words themselves.
 
-use crate::{exit::Failure, words::Words};
-use clap::{Args, CommandFactory};
+use crate::exit::Failure;
+use clap::{Args, Command};
 use clap_complete::Shell;
 use std::{
     io::{self, Write},
@@ -19,9 +19,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self, words: &mut Command) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Words::command(), NAME, &mut script);
+        clap_complete::generate(self.shell, words, NAME, &mut script);
         Ok(io::stdout().write_all(&script)?)
     }
 }
@@ -36,15 +36,15 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self, words: Command) -> Result<(), Failure> {
         match self.folder {
             Some(folder) => {
                 std::fs::create_dir_all(&folder).map_err(|why| Failure::at(folder.display(), why))?;
-                Ok(clap_mangen::generate_to(Words::command(), folder)?)
+                Ok(clap_mangen::generate_to(words, folder)?)
             }
             None => {
                 let mut page = Vec::new();
-                clap_mangen::Man::new(Words::command()).render(&mut page)?;
+                clap_mangen::Man::new(words).render(&mut page)?;
                 Ok(io::stdout().write_all(&page)?)
             }
         }

@@ -2,12 +2,12 @@
 
 use crate::{
     exit::{Exit, Failure, exit_of},
+    global::Global,
     output::Output,
     profiles::{Profile, Profiles},
     prompt,
     session::token_of,
     settings,
-    words::Global,
 };
 use clap::Args;
 use strata_client::Client;

@@ -1,6 +1,5 @@
 //! What is refused.
 
-use super::item::Item;
 use serde_json::{Map, Value, json};
 
 /// An exception, by its name.
@@ -21,9 +20,9 @@ impl Failure {
     }
 
     /// A condition does not hold, of what stands there, where that is asked for.
-    pub(super) fn condition(standing: Option<&Item>) -> Failure {
+    pub(super) fn condition(standing: Option<Value>) -> Failure {
         let mut failure = Failure::new("ConditionalCheckFailedException", "The conditional request failed");
-        failure.more.extend(standing.map(|item| ("Item".to_owned(), item.to_json())));
+        failure.more.extend(standing.map(|item| ("Item".to_owned(), item)));
         failure
     }
 

@@ -62,7 +62,7 @@ impl Write {
             && !holds(condition, request, standing)?
         {
             let is_asked = request["ReturnValuesOnConditionCheckFailure"].as_str() == Some("ALL_OLD");
-            return Err(Failure::condition(standing.filter(|_| is_asked)));
+            return Err(Failure::condition(standing.filter(|_| is_asked).map(Item::to_json)));
         }
         Ok(match self {
             Write::Put => Some(Item::of(&request["Item"])),

@@ -1,10 +1,9 @@
 //! What the server holds.
 
+use super::Bytes;
 use super::sorted::Sorted;
 use super::streams::Stream;
 use std::collections::{BTreeMap, BTreeSet};
-
-pub(super) type Bytes = Vec<u8>;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 

@@ -1,6 +1,6 @@
 //! Hashes.
 
-use super::data::Bytes;
+use super::Bytes;
 use super::reply::{NO_INTEGER, arity, bulk, bulk_or_nil, count, integer, list};
 use super::{Answer, Database};
 use redis::Value;

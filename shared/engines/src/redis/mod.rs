@@ -20,6 +20,8 @@ use self::{data::Names, reply::error, script::Scripts};
 use redis::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// A text, which need not be UTF-8.
+type Bytes = Vec<u8>;
 /// What a command is answered, or the text of an error.
 type Answer = Result<Value, String>;
 

@@ -1,6 +1,6 @@
 //! Sets.
 
-use super::data::Bytes;
+use super::Bytes;
 use super::reply::{arity, count, list};
 use super::{Answer, Database};
 use redis::Value;

@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-use super::data::Bytes;
+use super::Bytes;
 use super::reply::{SYNTAX, arity, bulk, count, integer, list, span};
 use super::{Answer, Database};
 use redis::Value;

@@ -1,6 +1,6 @@
 //! Streams.
 
-use super::data::Bytes;
+use super::Bytes;
 use super::reply::{SYNTAX, arity, bulk, count, integer, list};
 use super::{Answer, Database};
 use redis::Value;

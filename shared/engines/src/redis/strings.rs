@@ -1,6 +1,7 @@
 //! Texts.
 
-use super::data::{Bytes, Held, Kind};
+use super::Bytes;
+use super::data::{Held, Kind};
 use super::reply::{NO_INTEGER, SYNTAX, arity, bulk, bulk_or_nil, count, integer, span};
 use super::{Answer, Database};
 use redis::Value;

@@ -3,9 +3,12 @@
 //! Imports say little where all files of a folder add methods to one type, so this looks at calls. It follows types as far
 //! as signatures, fields and `let` reveal them. Every call that it finds is real; it may miss some.
 
+mod names;
 mod source;
 
-use self::source::{Function, Source, Token, close, close_angle, is, split};
+pub use self::names::names;
+
+use self::source::{Function, Source, Token, close, close_angle, is, path_of, split};
 use super::files;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +174,7 @@ impl Crate {
     fn defines(&self, file: &str, name: &str) -> bool {
         let source = &self.files[file];
         source.types.contains_key(name)
+            || source.values.contains(name)
             || source.functions.iter().any(|function| function.owner.is_none() && function.name == name)
     }
 
@@ -222,19 +226,6 @@ impl Crate {
         let field = self.through(of, |of| self.fields.get(&(of.clone(), name.to_owned())))?;
         self.type_of(&field.0, &field.1, None)
     }
-}
-
-/// The names at the beginning of tokens, with `::` between them.
-fn path_of(tokens: &[Token]) -> Vec<String> {
-    let is_name = |token: &Token| token.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    let mut path = Vec::new();
-    while let Some(name) = tokens.get(path.len() * 2).filter(|token| is_name(token)) {
-        path.push(name.clone());
-        if !is(tokens, path.len() * 2 - 1, "::") {
-            break;
-        }
-    }
-    path
 }
 
 /// A function that is looked through.

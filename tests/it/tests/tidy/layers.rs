@@ -1,5 +1,5 @@
-//! Layers: what knows only the terms of the protocol imports no level, and no files of any crate call each other in a
-//! circle.
+//! Layers: what knows only the terms of the protocol imports no level, and no files of any crate call or name each other
+//! in a circle.
 
 use super::{calls, files};
 use std::collections::BTreeSet;
@@ -17,6 +17,18 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("memory", &["redis", "dynamo", "tiered"]),
     ("redis", &["dynamo", "tiered"]),
     ("dynamo", &["redis", "tiered"]),
+];
+
+/// Files that name each other, by crate: which arrow is let be, and its reason.
+const TIED: [(&str, &str, &str, &str); 8] = [
+    ("shared/cache", "memory/stay.rs", "memory/cached_entry.rs", "a copy holds its stay, which ends with it"),
+    ("shared/cache", "memory/deadlines.rs", "memory/cached_entry.rs", "and is listed, weakly, where it stays"),
+    ("shared/cache", "dynamo/row_state.rs", "dynamo/head.rs", "two kinds of the same row"),
+    ("shared/cache", "dynamo/head.rs", "dynamo/ends.rs", "an attribute stands beside what writes it"),
+    ("shared/cache", "dynamo/head.rs", "dynamo/kept.rs", "so do these"),
+    ("shared/cache", "dynamo/head.rs", "dynamo/rows.rs", "types of rows stand beside what reads them"),
+    ("shared/cache", "dynamo/conditional.rs", "dynamo/rows.rs", "and beside what writes them"),
+    ("shared/cache", "dynamo/conditional.rs", "dynamo/claims.rs", "a condition stands beside what makes it hold"),
 ];
 
 #[test]
@@ -82,12 +94,31 @@ fn library() -> impl Iterator<Item = (String, String)> {
 
 #[test]
 fn no_files_of_a_crate_call_each_other_in_a_circle() {
-    let manifests = files(&["shared", "functions", "tests"], "toml").into_iter();
+    no_circles_by(calls::of, &["shared", "functions", "tests"]);
+}
+
+/// What counts as naming: `calls/names.rs`. Of what is deployed, and of the clients.
+#[test]
+fn no_files_of_a_crate_name_each_other_in_a_circle() {
+    let names = |folder: &str| {
+        let mut names = calls::names(folder);
+        for (_, from, to, _) in TIED.iter().filter(|(own, ..)| *own == folder) {
+            let arrow = names.get_mut(*from).and_then(|names| names.remove(*to));
+            assert!(arrow.is_some(), "{folder}: {from} does not name anything of {to} any more");
+        }
+        names
+    };
+    no_circles_by(names, &["shared", "functions"]);
+}
+
+#[track_caller]
+fn no_circles_by(arrows: impl Fn(&str) -> calls::Calls, folders: &[&str]) {
+    let manifests = files(folders, "toml").into_iter();
     let crates = manifests.filter_map(|(path, _)| path.strip_suffix("/Cargo.toml").map(str::to_owned));
     let mut circles = Vec::new();
     for folder in crates {
-        let calls = calls::of(&folder);
-        let found = calls.keys().filter_map(|from| calls::circle(&calls, from));
+        let arrows = arrows(&folder);
+        let found = arrows.keys().filter_map(|from| calls::circle(&arrows, from));
         // Each is found once for every file in it.
         circles.extend(found.take(1).map(|way| format!("{folder}: {}", way.join(" → "))));
     }
@@ -96,7 +127,7 @@ fn no_files_of_a_crate_call_each_other_in_a_circle() {
 
 /// Should they not be found any more, nothing would be a circle.
 #[test]
-fn calls_are_found() {
+fn calls_and_names_are_found() {
     let cache = calls::of("shared/cache");
     let arrows = [
         ("tiered/catch_up.rs", "tiered/sync/mod.rs", "a method of a view"),
@@ -108,6 +139,22 @@ fn calls_are_found() {
     ];
     for (from, to, how) in arrows {
         assert!(cache[from].contains_key(to), "{from} calls {to}: {how}; found {:?}", cache[from]);
+    }
+    let names = calls::names("shared/cache");
+    let arrows = [
+        ("tiered/read/mod.rs", "coherence/gaps.rs", "a type that its parent re-exports"),
+        ("tags.rs", "lock.rs", "a function"),
+        ("put.rs", "tags.rs", "a constant"),
+        ("put.rs", "chance.rs", "a path into an imported module"),
+    ];
+    for (from, to, how) in arrows {
+        assert!(names[from].contains_key(to), "{from} names {to}: {how}; found {:?}", names[from]);
+    }
+    for (from, to, how) in [
+        ("coherence.rs", "coherence/sync_delta.rs", "what it re-exports"),
+        ("tiered/write/put.rs", "tiered/mod.rs", "what stands around it"),
+    ] {
+        assert!(!names[from].contains_key(to), "{from} names {to}: {how}");
     }
     let own: calls::Calls = [("a", "b"), ("b", "c"), ("c", "b")]
         .map(|(from, to)| (from.to_owned(), [(to.to_owned(), "x".to_owned())].into()))

@@ -1,5 +1,5 @@
 -- A copy is one string; `redis/copies/form.rs` says what stands in it. Numbers begin with their greatest byte, so that
--- versions and stamps sort byte by byte, as they are.
+-- versions and positions sort byte by byte, as they are.
 local MARK, HEAD, SHARE, ENDS = 193, 43, 29, 6
 -- So much of a copy is read to look at it: all but long tags and the envelope.
 local LOOK = 192
@@ -28,7 +28,7 @@ local function head_in(text)
   if flags >= 16 and #text < HEAD + SHARE + ENDS then return nil, true end
   local tag_bytes, envelope = struct.unpack('>I2I4', text, 38)
   local head = {
-    version = string.sub(text, 3, 10), stamp = string.sub(text, 11, 20), levels = flags % 8, text = text, share = '',
+    version = string.sub(text, 3, 10), as_of = string.sub(text, 11, 20), levels = flags % 8, text = text, share = '',
     tags_at = HEAD, tag_bytes = tag_bytes, envelope = envelope, gone = envelope == 0,
   }
   if flags % 32 >= 16 then
@@ -60,10 +60,10 @@ local function look_at(copy)
   return head, foreign
 end
 
--- Whether a copy counts as there. While L2 is the register it does only when it was stamped at or after `since`, the
+-- Whether a copy counts as there. While L2 is the source of truth it does only when it is as of `since` or later, the
 -- position at which that began ('' otherwise).
 local function is_there(head, since)
-  return head and not head.gone and (since == '' or not is_after(since, head.stamp))
+  return head and not head.gone and (since == '' or not is_after(since, head.as_of))
 end
 
 -- Whether the value of a copy has expired by `now` (microseconds). A copy that is kept beyond its life says when that is

@@ -3,9 +3,9 @@
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), version ('' to remove
 --       nothing and only look), '1' to tell the tags of what is meant, life of the tombstones left behind (ms; '' for
 --       none), what stands before every name of the shard, tags of which a copy must have one (a line feed before and
---       after each; '' for any copy), since which position L2 is the register ('' when it is not), tags of which it must
+--       after each; '' for any copy), since which position L2 is the source of truth ('' when it is not), tags of which it must
 --       have all, tags of which it must have none, keys...
--- Returns for each key, where a live copy was meant, its version, its stamp ('' where this very command has removed it
+-- Returns for each key, where a live copy was meant, its version, its as-of position ('' where this very command has removed it
 -- before), and, if they are to be told, its tags; else ''. Or nothing when the operation is too old.
 if is_late(now_us(), ARGV[1], ARGV[2]) then return {} end
 local version, tell_tags, life, shard = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
@@ -35,7 +35,7 @@ end
 
 -- What goes is noted key by key and done in as few commands as there are sorted sets: one command for each key of each
 -- would take most of the time.
-local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, older = {}}, open_books(shard)
+local met, removed, unindexed, gone, books = {}, {}, {}, {rows = {}, tags = {}}, open_books(shard)
 local older = {}
 
 for i = 11, #ARGV do
@@ -49,7 +49,7 @@ for i = 11, #ARGV do
   if old and old.gone and old.version == version then
     said = version
   elseif meant and is_there(old, since) and not has_ended(old, now) then
-    said = old.version .. old.stamp .. (tell_tags and old.tags or '')
+    said = old.version .. old.as_of .. (tell_tags and old.tags or '')
   end
   met[i - 10] = said
   if version ~= '' then

@@ -1,6 +1,6 @@
 -- Reads what copies of one shard say but for their values.
 -- KEYS: index of the shard
--- ARGV: what stands before a key in the name of its copy, since which position L2 is the register ('' when it is not),
+-- ARGV: what stands before a key in the name of its copy, since which position L2 is the source of truth ('' when it is not),
 --       keys...
 -- Returns for each key its copy up to the payload of the envelope, or '' where none is there.
 local copies, since = ARGV[1], ARGV[2]

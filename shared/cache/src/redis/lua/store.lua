@@ -1,8 +1,8 @@
 -- Writes copies of entries of one shard, each over an older one.
 -- KEYS: index of the shard, copies...
 -- ARGV: when the operation started and how long it may take (microseconds of Redis time), since which position L2 is the
---       register ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
---       version and stamp of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
+--       source of truth ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
+--       version and as-of position of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
 --       there ('' for any, 'none' for no live copy), whose stock it is in: name of the API key (16 bytes), bytes, bytes of
 --       indexes (4 each; '' for nobody's), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
 --       its tags (a line feed before and after each), its envelope
@@ -18,14 +18,10 @@ local since, shard = ARGV[3], ARGV[4]
 local DRAWN = 4
 -- And how many at once.
 local MOST_DRAWN = 200
--- How long the release before this one may run beside it, in ms.
-local HOUR = 3600000
--- What that knows a tag by takes, about, beside the tag itself.
-local OLDER_BYTES = 600
 
 -- What comes into an index is noted, and done in as few commands as there are indexes; what goes out of one goes first.
-local indexed, tagged, gone = {}, {rows = {}, older = {}}, {rows = {}, older = {}}
-local books, has_older = open_books(shard), nil
+local indexed, tagged, tags_seen, gone = {}, {}, {}, {rows = {}, tags = {}}
+local books = open_books(shard)
 
 -- Gives an index its new members, in each of which the key begins at `key_at`; returns whether it has grown. What grows
 -- also cleans itself; maintenance finds the others.
@@ -44,47 +40,32 @@ local function grow(index, members, key_at)
   return true
 end
 
--- Whether tags are to be written as the release before this one knows them, too: it may look for copies by tag.
-local function is_older_beside()
-  if has_older ~= nil then return has_older end
-  local till = redis.call('GET', shard .. 'both')
-  if not till then
-    till = string.format('%.0f', math.floor(now / 1000) + HOUR)
-    redis.call('SET', shard .. 'both', till)
-  end
-  has_older = now / 1000 < tonumber(till)
-  return has_older
-end
-
 -- How a copy is entered into the book of whose stock it is in.
-local function entered(stock, expires, tags)
+local function entered(stock, expires)
   local name, bytes, index = string.sub(stock, 1, 16), struct.unpack('>I4I4', stock, 17)
-  if tags ~= '' and is_older_beside() then
-    for tag in string.gmatch(tags, '[^\n]+') do index = index + OLDER_BYTES + 2 * #tag end
-  end
   return share_of(name, till_of(tonumber(expires), now / 1000), bytes, index)
 end
 
 local function store(copy, expires, key, seen, expected, stock, head, ends, tags, envelope)
   if late then return {-1, 0, '', 0} end
-  local version, stamp = string.sub(head, 3, 10), string.sub(head, 11, 20)
+  local version, as_of = string.sub(head, 3, 10), string.sub(head, 11, 20)
   local old = look_at(copy)
-  local old_version, old_stamp = old and old.version or '', old and old.stamp or ''
+  local old_version, old_as_of = old and old.version or '', old and old.as_of or ''
   local there = is_there(old, since)
   local live = there and not has_ended(old, now) and 1 or 0
-  -- A copy from before L2 became the register may be overwritten like one that is distrusted.
+  -- A copy from before L2 became the source of truth may be overwritten like one that is distrusted.
   local passed = old and not old.gone and not there
   local named = old and old.levels or 0
 
   -- The same write again: its answer was lost.
-  if old_version == version and old_stamp == stamp then return {1, 0, '', 0} end
+  if old_version == version and old_as_of == as_of then return {1, 0, '', 0} end
   if expected == 'none' and live == 1 then return {-2, live, old_version, named} end
   if expected ~= '' and expected ~= 'none' and old_version ~= expected then return {-2, live, old_version, named} end
 
-  local distrusted = old and old_version .. old_stamp == seen
+  local distrusted = old and old_version .. old_as_of == seen
   if old and not distrusted and not passed then
     if is_after(old_version, version) then return {0, live, old_version, named} end
-    if old_version == version and (since ~= '' or not is_after(stamp, old_stamp)) then
+    if old_version == version and (since ~= '' or not is_after(as_of, old_as_of)) then
       return {0, live, old_version, named}
     end
   end
@@ -101,7 +82,7 @@ local function store(copy, expires, key, seen, expected, stock, head, ends, tags
   local counters, share = string.sub(head, 27, 37), ''
   if old_version == version then counters, share = counters_of(old), old.share end
   if stock ~= '' then
-    share = entered(stock, expires, tags)
+    share = entered(stock, expires)
     enter(books, share, 1, key)
   end
   local flags = string.byte(head, 2) + (share ~= '' and 16 or 0)
@@ -112,8 +93,8 @@ local function store(copy, expires, key, seen, expected, stock, head, ends, tags
   indexed[#indexed + 1], indexed[#indexed + 2] = 0, key
   for tag in string.gmatch(tags, '[^\n]+') do
     local set, hash = rows_of(shard, tag)
-    note(tagged.rows, set, 0, hash .. key)
-    note(tagged.older, tag, 0, key)
+    note(tagged, set, 0, hash .. key)
+    tags_seen[listed(tag)] = true
   end
   return {1, live, old_version, named}
 end
@@ -125,16 +106,9 @@ for i = 2, #KEYS do
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end
-for set, members in pairs(tagged.rows) do grow(set, members, ROW_DIGITS + 1) end
-local lists = {}
-for tag, members in pairs(tagged.older) do
-  local short = listed(tag)
-  note(lists, 't:', 0, short)
-  if is_older_beside() then
-    grow(shard .. 't:' .. tag, members, 1)
-    if short ~= tag then note(lists, 'o:', 0, tag) end
-  end
-end
-for list, names in pairs(lists) do in_parts('ZADD', shard .. list, names) end
+for set, members in pairs(tagged) do grow(set, members, ROW_DIGITS + 1) end
+local list = {}
+for tag in pairs(tags_seen) do list[#list + 1], list[#list + 2] = 0, tag end
+in_parts('ZADD', shard .. 't:', list)
 keep_books(books, now / 1000)
 return outcomes

@@ -10,20 +10,16 @@ local INDEX_COSTS = 4
 
 if part == '' then
   part = 'index'
+  remove_older({shard .. 'both'})
   begin_count(shard)
 end
 
--- The index that follows: that of all keys, the rows of tags, and what the release before this one knows them by.
+-- What follows: the index of all keys, the rows of tags, and the lists of tags, that of the release before this one last.
 local function next_part()
   local number = tonumber(string.match(part, '^r:(%x%x)$') or '', 16)
   if part == 'index' then return 'r:00' end
-  if number and number < 255 then return string.format('r:%02x', number + 1) end
-  local behind, following = number and '' or string.sub(part, 3), nil
-  for _, list in ipairs({'t:', 'o:'}) do
-    local tag = redis.call('ZRANGEBYLEX', shard .. list, '(' .. behind, '+', 'LIMIT', 0, 1)[1]
-    if tag and not (following and is_after(tag, following)) then following = tag end
-  end
-  return following and 't:' .. following
+  if number then return number < 255 and string.format('r:%02x', number + 1) or 't:' end
+  return part == 't:' and 'o:' or nil
 end
 
 -- Another may count as well, or have lost its place: then neither does any more.
@@ -31,10 +27,10 @@ local is_counting = part == 'index' and redis.call('GET', shard .. 'pass') == af
 if part == 'index' and not is_counting then redis.call('DEL', shard .. 'pass') end
 
 local looked, removed, lines, older = 0, 0, {}, {}
-while part and left > 0 do
-  local key_at = string.sub(part, 1, 2) == 'r:' and ROW_DIGITS + 1 or 1
-  local from = after == '' and '-' or '(' .. after
-  local members, dead = redis.call('ZRANGEBYLEX', shard .. part, from, '+', 'LIMIT', 0, left), {}
+
+-- Sees which members of an index have no copy any more.
+local function look_through(members, key_at)
+  local dead = {}
   for _, member in ipairs(members) do
     local key = string.sub(member, key_at)
     local copy = shard .. 'c:' .. key
@@ -46,21 +42,39 @@ while part and left > 0 do
       if head then add_line(lines, head.share, 1) end
     end
   end
-  removed = removed + in_parts('ZREM', shard .. part, dead)
-  looked = looked + #members
-  local is_whole = #members < left
-  left = left - INDEX_COSTS - #members
+  looked, removed = looked + #members, removed + #dead
+  return dead
+end
+
+-- Sees which tags of a list no key has any more. The release before this one had a set for each, and a list of long ones.
+local function look_through_tags(tags)
+  local unused = {}
+  for _, tag in ipairs(tags) do
+    older[#older + 1] = shard .. 't:' .. tag
+    if part == 'o:' or not is_used(shard, tag) then unused[#unused + 1] = tag end
+  end
+  return unused
+end
+
+while part and left > 0 do
+  local is_list = part == 't:' or part == 'o:'
+  local costs = is_list and INDEX_COSTS or 1
+  local most = math.ceil(left / costs)
+  local from = after == '' and '-' or '(' .. after
+  local members = redis.call('ZRANGEBYLEX', shard .. part, from, '+', 'LIMIT', 0, most)
+  local dead = is_list and look_through_tags(members)
+    or look_through(members, part == 'index' and 1 or ROW_DIGITS + 1)
+  in_parts('ZREM', shard .. part, dead)
+  left = left - INDEX_COSTS - costs * #members
   after = members[#members] or after
   if is_counting and part == 'index' then
     write_down(shard, 'p:', lines, now_us() / 1000)
     redis.call('SET', shard .. 'pass', after)
     lines = {}
   end
-  if is_whole then
-    local following = next_part()
+  if #members < most then
     if is_counting and part == 'index' then end_count(shard) end
-    if string.sub(part, 1, 2) == 't:' then forget_unused(shard, string.sub(part, 3)) end
-    part, after = following, ''
+    part, after = next_part(), ''
   end
 end
 remove_older(older)

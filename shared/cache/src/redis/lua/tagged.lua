@@ -14,12 +14,12 @@ local function behind(hash, bound)
   return string.sub(bound, 1, 1) .. hash .. string.sub(bound, 2)
 end
 
-local function count(index, from, to, key_at)
+local function count(index, from, to)
   local members = redis.call('ZLEXCOUNT', index, from, to)
   if members > few then return members end
   local there = 0
   for _, member in ipairs(redis.call('ZRANGEBYLEX', index, from, to)) do
-    there = there + redis.call('EXISTS', shard .. 'c:' .. string.sub(member, key_at))
+    there = there + redis.call('EXISTS', shard .. 'c:' .. string.sub(member, ROW_DIGITS + 1))
   end
   return there
 end
@@ -40,15 +40,14 @@ end
 
 local counts, texts = {}, {}
 for i = first, #ARGV do
-  local sum, older = 0, 0
+  local sum = 0
   local set, hash = rows_of(shard, ARGV[i])
   local text = string.find(ARGV[i], BY_HASH, 1, true) and ''
   for range = 4, first - 1, 2 do
     local from, to = ARGV[range], ARGV[range + 1]
-    sum = sum + count(set, behind(hash, from), behind(hash, to), ROW_DIGITS + 1)
+    sum = sum + count(set, behind(hash, from), behind(hash, to))
     if text == '' then text = text_of(ARGV[i], set, behind(hash, from), behind(hash, to)) end
-    older = older + count(shard .. 't:' .. ARGV[i], from, to, 1)
   end
-  counts[#counts + 1], texts[#texts + 1] = math.max(sum, older), text or ''
+  counts[#counts + 1], texts[#texts + 1] = sum, text or ''
 end
 return {counts, texts}

@@ -44,37 +44,29 @@ local function in_parts(command, name, values)
 end
 
 -- Notes that a key no longer has `tags`, a text in which a line feed stands before and after each; what it has still,
--- `kept`, may have the same hash. `older` is how the release before this one knows them, which may run beside this one for
--- a while: by a sorted set for each tag. All tags stand in that of the empty one, which no entry can have.
+-- `kept`, may have the same hash.
 local function note_gone(gone, shard, tags, key, kept)
   local stays = {}
   for tag in string.gmatch(kept or '', '[^\n]+') do stays[table.concat({rows_of(shard, tag)})] = true end
   for tag in string.gmatch(tags or '', '[^\n]+') do
     local set, hash = rows_of(shard, tag)
     if not stays[set .. hash] then note(gone.rows, set, hash .. key) end
-    note(gone.older, tag, key)
+    gone.tags[tag] = true
   end
 end
 
--- Takes a tag off the list of all of them, unless some key has it; and off that of long ones which the release before this
--- one knows, `o:`, unless that knows some key. What that itself put into the first list whole stands there by its hash then.
-local function forget_unused(shard, tag)
-  if redis.call('EXISTS', shard .. 't:' .. tag) == 1 then return end
+-- Whether some key has a tag.
+local function is_used(shard, tag)
   local set, hash = rows_of(shard, tag)
-  local used = redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1]
-  local short = listed(tag)
-  if short ~= tag then
-    redis.call('ZREM', shard .. 'o:', tag)
-    if redis.call('ZREM', shard .. 't:', tag) == 1 and used then redis.call('ZADD', shard .. 't:', 0, short) end
-  end
-  if not used then redis.call('ZREM', shard .. 't:', short) end
+  return redis.call('ZRANGEBYLEX', set, '[' .. hash, '(' .. hash .. '\255', 'LIMIT', 0, 1)[1] ~= nil
 end
 
--- Takes out what was noted.
+-- Takes out what was noted, and off the list of all tags those that no key has any more.
 local function take_out(gone, shard)
   for set, rows in pairs(gone.rows) do in_parts('ZREM', set, rows) end
-  for tag, keys in pairs(gone.older) do
-    in_parts('ZREM', shard .. 't:' .. tag, keys)
-    forget_unused(shard, tag)
+  local unused = {}
+  for tag in pairs(gone.tags) do
+    if not is_used(shard, tag) then unused[#unused + 1] = listed(tag) end
   end
+  in_parts('ZREM', shard .. 't:', unused)
 end

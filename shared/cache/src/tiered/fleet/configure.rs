@@ -10,12 +10,12 @@
 //! A switch of L2 or L3 is a record that begins an epoch: L1 is emptied, and every older copy in L2 waits for L3 to
 //! confirm it. What may still be under way, for T after it began, is the question:
 //!
-//! - **L3 off.** From the record on L2 decides, and a copy stamped before the record does not exist. Whoever writes
+//! - **L3 off.** From the record on L2 decides, and a copy as of before the record does not exist. Whoever writes
 //!   with the configuration before has synced before the record, so all that its operations still bring into L2 is
-//!   stamped before it as well.
+//!   as of before it as well.
 //! - **L3 on.** Its rows are from before it was switched off. They are all of smaller versions than the *floor* that the
 //!   document names from then on, and rows below the floor count as tombstones. No operation of the configuration
-//!   before writes L3, what it writes into L2 is stamped before the record, and L3 does not confirm it. A write from
+//!   before writes L3, what it writes into L2 is as of before the record, and L3 does not confirm it. A write from
 //!   before L3 was switched off, however late, has a version below the floor.
 //! - **L2 off.** Containers of the configuration before go by the journal, others have stopped to write it. Whoever can
 //!   read it learns of the switch with the next sync. If Redis was not told, they learn by the control table, within Λ;

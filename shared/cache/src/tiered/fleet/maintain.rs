@@ -219,7 +219,7 @@ impl View<'_> {
         let key_range = KeyRange { shard, tag: None, prefix: "", exact: false };
         let page = self.setup.copies.page(&Page { key_range, after, limit: PAGE_KEYS });
         let reply = self.bulk(vec![page]).await?.into_iter().next();
-        let page = keys(reply.ok_or(Down::Odd("no reply to a page"))?, PAGE_KEYS)?;
+        let page = keys(reply.ok_or(Down::Odd("no reply to a page"))?)?;
         let sizes = self.bulk(page.iter().map(|key| self.setup.copies.size(key)).collect()).await?;
         // What has expired, or is no copy, has no envelope.
         let sizes = sizes.into_iter().map(|reply| size(reply).unwrap_or_default());

@@ -307,7 +307,7 @@ impl View<'_> {
             let key_range = key_ranges[*number];
             self.setup.copies.page(&Page { key_range, after: last.as_deref(), limit: PAGE_KEYS })
         });
-        let pages = self.bulk(pages.collect()).await?.into_iter().map(|reply| keys(reply, PAGE_KEYS));
+        let pages = self.bulk(pages.collect()).await?.into_iter().map(keys);
         let pages = pages.collect::<Result<Vec<_>, _>>()?;
         let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
         let done = due.iter().zip(&pages).map(|((number, _), page)| (*number, next(page))).collect();

@@ -163,7 +163,7 @@ impl View<'_> {
         });
         let replies = self.bulk(pages.collect()).await?;
         let parts = due.iter().zip(replies).map(|(due, reply)| {
-            let names = keys(reply, limit)?;
+            let names = keys(reply)?;
             let next = names.last().filter(|_| names.len() == limit).cloned();
             Ok((due.shard, names.into_iter().map(|name| (name, None)).collect(), next))
         });

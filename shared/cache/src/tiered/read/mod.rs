@@ -84,7 +84,7 @@ impl View<'_> {
         match asked.and_then(|asked| self.get_from_redis(key, read, asked, path)) {
             Ok(Ok(hit)) => Ok(Some(hit)),
             Ok(Err(Shared::Expired(kept))) => Ok(self.get_past_expiry(key, read, miss, kept, path).await?),
-            Ok(Err(shared)) => Ok(self.get_from_register(key, read, miss, Some(shared), path).await?),
+            Ok(Err(shared)) => Ok(self.get_from_source_of_truth(key, read, miss, Some(shared), path).await?),
             Err(down) => {
                 path.l2 = Step::Unavailable;
                 tracing::debug!(%down, "L2 skipped");
@@ -95,7 +95,7 @@ impl View<'_> {
                 if self.source_of_truth() == SourceOfTruth::L2 {
                     return Err(CacheError::from(down).into());
                 }
-                Ok(self.get_from_register(key, read, None, None, path).await?)
+                Ok(self.get_from_source_of_truth(key, read, None, None, path).await?)
             }
         }
     }
@@ -230,7 +230,7 @@ impl View<'_> {
         }
         // L3 may point to this very copy, and does away with one that it does not confirm.
         let shared = kept.is_taken().then(|| Shared::Distrusted(kept.found.clone(), Some(Arc::clone(&kept.entry))));
-        match self.get_from_register(key, read, miss.as_deref_mut(), shared, path).await {
+        match self.get_from_source_of_truth(key, read, miss.as_deref_mut(), shared, path).await {
             Err(error) => {
                 tracing::debug!(error = error.chain(), "a value that has expired is returned: L3 cannot be asked");
                 miss.into_iter().for_each(Miss::give_up);
@@ -242,7 +242,7 @@ impl View<'_> {
     }
 
     /// Asks L3, which decides, and brings what it says up into L2 and L1.
-    async fn get_from_register(
+    async fn get_from_source_of_truth(
         &self,
         key: &Key,
         read: Read,
@@ -368,7 +368,7 @@ impl View<'_> {
             }
             self.memory.remove(key, now_ms);
         }
-        self.get_from_register(key, read, None, None, path).await
+        self.get_from_source_of_truth(key, read, None, None, path).await
     }
 
     /// Makes sure that the open invalidations are known well enough for a read that takes a row of L3.

@@ -119,7 +119,7 @@ impl View<'_> {
             }
             Batch::Page { number, selector, key_range, after, size } => {
                 let page = Page { key_range: *key_range, after: after.as_deref(), limit: *size };
-                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?, *size)?;
+                let mut page = keys(self.ask(self.setup.copies.page(&page)).await?)?;
                 piece.next = Some((*number, page.last().filter(|_| page.len() == *size).cloned()));
                 page.retain(|key| selector.admits(key));
                 self.live_in_l2(vec![(key_range.shard, page)]).await?

@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patterns_follow_the_keys_stretch_by_stretch() {
+    fn the_patterns_follow_the_keys_range_by_range() {
         let plan = plan(3, 2, 4);
         let key_ranges = plan.key_ranges();
         let (mut progress, mut seen) = (Progress { keys: 3, ..Progress::default() }, Vec::new());

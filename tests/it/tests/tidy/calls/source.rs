@@ -1,6 +1,7 @@
-//! As much of Rust as it takes to see who calls whom: items, the types of parameters and fields, bodies as tokens.
+//! As much of Rust as it takes to see who calls and who names whom: items, the types of parameters and fields, bodies as
+//! tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name, a number, a lifetime, `::`, `->`, `=>`, or a single other character; a text counts as `"`.
 pub type Token = String;
@@ -12,6 +13,10 @@ pub struct Source {
     pub functions: Vec<Function>,
     /// The types and traits that it defines, with the named fields of structs.
     pub types: BTreeMap<String, BTreeMap<String, Vec<Token>>>,
+    /// Its constants and statics.
+    pub values: BTreeSet<String>,
+    /// The paths of two names and more in its items, as they stand there; those of `use` are its imports.
+    pub paths: BTreeSet<Vec<String>>,
     /// What a type stands in for: the other side of a `type` or `Deref`.
     pub stand_ins: Vec<(Vec<Token>, Vec<Token>)>,
 }
@@ -71,6 +76,7 @@ impl Source {
     /// Takes in the item that begins here; returns how many tokens it has.
     fn item(&mut self, rest: &[Token], owner: Option<&[Token]>, is_public: bool) -> usize {
         let end = item_end(rest);
+        self.note_paths(&rest[..end]);
         match rest[0].as_str() {
             "use" => self.import(&rest[1..end - 1], &[], is_public),
             "fn" => self.functions.push(Function::parse(&rest[..end], owner)),
@@ -92,9 +98,27 @@ impl Source {
             }
             "impl" => self.items(inside(&rest[..end]), Some(&implemented(&rest[..end]))),
             "mod" => self.items(inside(&rest[..end]), None),
+            "const" | "static" => drop(self.values.insert(rest[1].clone())),
             _ => {}
         }
         end
+    }
+
+    /// Notes the paths of an item, or of its head where it holds items, which are taken in themselves.
+    fn note_paths(&mut self, item: &[Token]) {
+        let end = match item[0].as_str() {
+            "use" => 0,
+            "impl" | "mod" | "trait" => item.iter().position(|token| token == "{").unwrap_or(item.len()),
+            _ => item.len(),
+        };
+        let mut at = 0;
+        while at < end {
+            let path = path_of(&item[at..end]);
+            at += (path.len() * 2).max(2) - 1;
+            if path.len() > 1 {
+                self.paths.insert(path);
+            }
+        }
     }
 
     fn import(&mut self, tree: &[Token], before: &[String], is_public: bool) {
@@ -216,6 +240,19 @@ pub fn close_angle(tokens: &[Token], open: usize) -> usize {
     tokens.len()
 }
 
+/// The names at the beginning of tokens, with `::` between them.
+pub fn path_of(tokens: &[Token]) -> Vec<String> {
+    let is_name = |token: &Token| token.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let mut path = Vec::new();
+    while let Some(name) = tokens.get(path.len() * 2).filter(|token| is_name(token)) {
+        path.push(name.clone());
+        if !is(tokens, path.len() * 2 - 1, "::") {
+            break;
+        }
+    }
+    path
+}
+
 /// What stands between the commas.
 pub fn split(tokens: &[Token]) -> Vec<&[Token]> {
     let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0);
@@ -305,7 +342,8 @@ fn items_are_found() {
         pub(crate) struct S<'a> { #[x] pub held: &'a Vec<B>, n: u8 }
         impl<'a, T: Fn() -> u8> std::fmt::Debug for S<'a> { async fn go<F>(&self, b: &mut B) -> Option<S> where F: X { b.f("}") } }
         #[cfg(test)]
-        mod tests { fn not_this() {} }
+        mod tests { fn not_this() { crate::nor::this } }
+        static ONE: u8 = crate::e::ONE;
         const fn last() {}
         "#,
     );
@@ -319,4 +357,7 @@ fn items_are_found() {
     assert_eq!((go.parameters[0].1.concat(), go.returns.concat()), ("&mutB".to_owned(), "Option<S>".to_owned()));
     assert_eq!(go.body.concat(), "b.f(\")");
     assert_eq!(last.name, "last");
+    assert_eq!(source.values, ["ONE".to_owned()].into());
+    let paths: Vec<_> = source.paths.iter().map(|path| path.join("::")).collect();
+    assert_eq!(paths, ["crate::e::ONE", "std::fmt::Debug"]);
 }
