@@ -64,7 +64,7 @@ def test_what_is_invalidated_becomes_stale_where_it_has_a_grace(console, caller,
     console.get_by_role("button", name="Look").click()
     found = console.get_by_role("article")
     expect(found.locator(".pill")).to_have_text("stale")
-    expect(found).to_contain_text('from: "before"')
+    expect(found).to_contain_text('"from": "before"')
     expect(found).to_contain_text(re.compile(r"Ended.* ago.*Grace", re.DOTALL))
     # There is nothing that could be changed.
     expect(found.get_by_role("button", name="Change")).to_have_count(0)
