@@ -93,7 +93,7 @@ impl Town {
             });
             let acting: Vec<_> = acting.collect();
             let acted: io::Result<()> =
-                acting.into_iter().map(|client| client.join().expect("a client does not panic")).collect();
+                acting.into_iter().try_for_each(|client| client.join().expect("a client does not panic"));
             // However that ended: the reader waits for it.
             thread::sleep(PAUSE);
             done.store(true, Relaxed);
