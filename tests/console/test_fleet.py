@@ -3,7 +3,7 @@
 import re
 from datetime import date, timedelta
 
-from conftest import Caller, expect, go, problem, sign_in
+from conftest import Caller, entry, expect, go, problem, sign_in
 
 
 def test_an_invalidation_is_shown_before_it_is_done(console, caller, shot):
@@ -30,6 +30,57 @@ def test_an_invalidation_is_shown_before_it_is_done(console, caller, shot):
     preview.get_by_role("button", name="Invalidate 3").click()
     expect(console.get_by_text("Invalidated 3 in L1")).to_be_visible()
     assert [caller.get("gone:0")[0], caller.get("spared:1")[0]] == [404, 200]
+
+
+def test_what_is_invalidated_becomes_stale_where_it_has_a_grace(console, caller, shot):
+    caller.put("soft:kept", {"from": "before"}, grace_seconds=86_400)
+    caller.put("soft:bare")
+    go(console, "Invalidate")
+    console.get_by_label("Pattern").fill("soft:*")
+    way = console.get_by_label("What matches")
+    way.select_option("becomes stale, where it has a grace")
+    # What is made stale cannot be undone.
+    expect(console.get_by_label("It can be undone")).to_have_count(0)
+    deadline = console.get_by_label("Stale for at most, in seconds")
+    deadline.fill("soon")
+    console.get_by_role("button", name="Preview").click()
+    expect(deadline).to_have_attribute("aria-invalid", "true")
+    expect(console.locator("#invalidate-deadline-error")).not_to_be_empty()
+    deadline.fill("600")
+    console.get_by_role("button", name="Preview").click()
+    preview = console.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("2 entries match")
+    expect(preview).to_contain_text("1 would become stale, 1 would be removed.")
+    shot(console, "invalidate-stale")
+    assert caller.get("soft:kept")[0] == 200
+    preview.get_by_role("button", name="Invalidate 2").click()
+    expect(console.get_by_text("Made 1 stale and removed 1 in L1")).to_be_visible()
+    # Who takes what has expired gets it, and nobody else.
+    takes = {"Cache-Control": "no-cache, max-stale"}
+    assert [caller.call("GET", entry(key), **takes)[0] for key in ["soft:kept", "soft:bare"]] == [200, 404]
+    assert caller.get("soft:kept")[0] == 404
+    go(console, "Entry")
+    console.get_by_label("Key", exact=True).fill("soft:kept")
+    console.get_by_role("button", name="Look").click()
+    found = console.get_by_role("article")
+    expect(found.locator(".pill")).to_have_text("stale")
+    expect(found).to_contain_text('"from": "before"')
+    expect(found).to_contain_text(re.compile(r"Ended.* ago.*Grace", re.DOTALL))
+    # There is nothing that could be changed.
+    expect(found.get_by_role("button", name="Change")).to_have_count(0)
+    shot(console, "entry-stale")
+    console.get_by_role("button", name="Explain").click()
+    why = console.get_by_role("region", name="Why")
+    expect(why).to_contain_text("kept in its grace")
+    expect(why).to_contain_text("Readers who accept expired values get it until")
+    go(console, "Journal")
+    expect(console.locator("tbody tr").filter(has_text="soft:*")).to_contain_text("invalidate, stale")
+    # It is as before when the choice is taken back.
+    go(console, "Invalidate")
+    console.get_by_label("Pattern").fill("soft:*")
+    way.select_option("becomes stale, where it has a grace")
+    way.select_option("is removed")
+    expect(console.get_by_label("It can be undone")).to_be_visible()
 
 
 def test_no_more_goes_than_the_preview_showed(console, caller):

@@ -2,7 +2,7 @@
 
 import { ApiError, query, send } from "./api.js";
 import { Explained, explain } from "./explain.js";
-import { LEVELS, bytes, counted, number, short, time, until } from "./format.js";
+import { LEVELS, bytes, counted, number, short, span, time, until } from "./format.js";
 import { useEffect, useState } from "./hooks.js";
 import { member } from "./json.js";
 import { may } from "./token.js";
@@ -23,14 +23,18 @@ async function listed(bearer, key) {
   }
 }
 
+/** Expired values as well, which a reader has to ask for: each is marked as one. */
+const ANY_AGE = { "Cache-Control": "max-stale" };
+
 async function look(bearer, key) {
-  const { text, data, headers } = await send(bearer, "GET", address(key));
+  const { text, data, headers } = await send(bearer, "GET", address(key), { headers: ANY_AGE });
   const of = await listed(bearer, key);
   return {
     key,
     value: member(text, "value"),
     metadata: data.metadata,
     etag: headers.get("ETag"),
+    age: headers.get("Age"),
     levels: headers.get("Cache-Status"),
     tags: of?.tags,
     kept: of?.levels,
@@ -44,7 +48,7 @@ function Facts({ entry }) {
     ["Levels asked", html`<code>${entry.levels}</code>`],
     ["Tags", tags === undefined ? "not known: it is in no list" : tags.length === 0 ? "none" : tags.map((tag) => html`<${Text} key=${tag} of=${tag} class="tag" />`)],
     ["Put into", kept && short(kept)],
-    ["Ends in", `${until(facts.expires_at)} (${time(facts.expires_at)})`],
+    facts.stale ? ["Ended", `${span(entry.age)} ago (${time(facts.expires_at)})`] : ["Ends in", `${until(facts.expires_at)} (${time(facts.expires_at)})`],
     ["Time to live", `${number(facts.ttl_seconds)} s`],
     ["Ends unless read for", facts.idle_seconds && `${number(facts.idle_seconds)} s`],
     ["Grace", facts.grace_seconds && `${number(facts.grace_seconds)} s`],
@@ -123,10 +127,11 @@ export function Entry({ bearer, chosen, onEdit }) {
     <${Problem} of=${looked.problem} beside=${["key"]} />
     <${Explained} of=${explained.result} problem=${explained.problem} />
     ${entry && html`<article aria-label="The entry">
-      <h2><${Text} of=${entry.key} /></h2>
+      <h2><${Text} of=${entry.key} />${entry.metadata.stale && html` <span class="pill degraded">stale</span>`}</h2>
+      ${entry.metadata.stale && html`<p>It has expired, and is kept in its grace for readers who accept that. For all others it is gone.</p>`}
       <${Value} text=${entry.value} />
       <${Facts} entry=${entry} />
-      ${may(bearer, "cache:write") && html`<${Change} key=${entry.etag + entry.metadata.expires_at} bearer=${bearer} entry=${entry}
+      ${!entry.metadata.stale && may(bearer, "cache:write") && html`<${Change} key=${entry.etag + entry.metadata.expires_at} bearer=${bearer} entry=${entry}
         onChanged=${changed} onDeleted=${deleted} onEdit=${onEdit} />`}
     </article>`}`;
 }

@@ -3,7 +3,7 @@
 import { query, send } from "./api.js";
 import { LEVELS, short, time } from "./format.js";
 import { fault } from "./json.js";
-import { Check, Done, Input, Problem, Title, html, lines, useAction, wrong } from "./ui.js";
+import { Check, Done, Input, Problem, Title, html, lines, seconds, useAction, wrong } from "./ui.js";
 import { useState } from "./hooks.js";
 
 const FIELDS = ["key", "value", "ttl_seconds", "idle_seconds", "grace_seconds", "tags", "cache_levels"];
@@ -25,9 +25,6 @@ export const edited = (entry) => ({
   isCompressed: true,
   etag: entry.etag,
 });
-
-/** A field that may be left empty; what is no number the API says. */
-const seconds = (text) => (text.trim() === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text));
 
 /** The body, in which the value is the text that was written. */
 function body({ value, ttl, idle, grace, tags, levels, isCompressed }) {

@@ -150,3 +150,6 @@ export function useLook(look, seconds, inputs) {
 
 /** The lines of a field, without the empty ones. */
 export const lines = (text) => text.split("\n").map((line) => line.replace(/\r$/, "")).filter(Boolean);
+
+/** The number in a field that may be left empty; what is no number the API says. */
+export const seconds = (text) => (text.trim() === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text));

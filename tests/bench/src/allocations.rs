@@ -51,33 +51,46 @@ pub fn measure(engines: &Engines) -> Result<Vec<Section>, Box<dyn Error>> {
     let entries = Function { binary: binaries::measuring(PROGRAM)?, env: engines.environment() };
     let hello = entries.with(BASELINE, "1").start()?;
     let entries = entries.start()?;
-    let baseline = each(&hello, event::KEY)?;
+    let baseline = each(&hello, &event::get(event::KEY))?;
     let mut rows = Vec::new();
+    let mut leased = Vec::new();
     let mut found = Vec::new();
     for size in SIZES {
         let text = corpus::text(size);
         let key = format!("of-{size}-bytes");
         entries.api.invoke(&event::put_text(&key, str::from_utf8(&text)?), 1)?;
-        warm_up(&entries, &event::get(&key))?;
-        let each = each(&entries, &key)?;
-        rows.extend(rows_of(&format!("GET of a value of {} B", text.len()), &each, &baseline));
+        let get = event::get(&key);
+        warm_up(&entries, &get)?;
+        let what = format!("GET of a value of {} B", text.len());
+        // Each has one header more, of the same length.
+        let [with, without] = ["Fill-Lease", "Not-Leased"].map(|name| event::with_header(&get, name, "10"));
+        leased.extend(rows_of(&what, &each(&entries, &with)?, &each(&entries, &without)?).map(|row| row.aim("1×")));
+        let each = each(&entries, &get)?;
+        rows.extend(rows_of(&what, &each, &baseline));
         found.push((text.len(), each));
     }
     let [(short, less), (long, more)] = &found[..] else { return Err("two sizes are measured".into()) };
     rows.push(slope((*short, less.bytes), (*long, more.bytes)));
-    Ok(vec![Section {
-        title: "Allocations of a warm GET from L1".into(),
-        baseline: "a lambda_http function that answers a constant, in the same program".into(),
-        rows,
-    }])
+    let title = "Allocations of a warm GET from L1";
+    Ok(vec![
+        Section {
+            title: title.into(),
+            baseline: "a lambda_http function that answers a constant, in the same program".into(),
+            rows,
+        },
+        Section {
+            title: format!("{title} with Fill-Lease"),
+            baseline: "the same GET with a header that means nothing in its place".into(),
+            rows: leased,
+        },
+    ])
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn each(container: &Running, key: &str) -> Result<Each, Box<dyn Error>> {
-    let get = event::get(key);
-    container.api.invoke(&get, REQUESTS)?;
+fn each(container: &Running, get: &str) -> Result<Each, Box<dyn Error>> {
+    container.api.invoke(get, REQUESTS)?;
     let before = counts(container)?;
-    container.api.invoke(&get, REQUESTS - 1)?;
+    container.api.invoke(get, REQUESTS - 1)?;
     let after = counts(container)?;
     let of_one = |after: usize, before: usize| (after - before) as f64 / REQUESTS as f64;
     Ok(Each { allocations: of_one(after.allocations, before.allocations), bytes: of_one(after.bytes, before.bytes) })

@@ -56,6 +56,14 @@ pub fn get(key: &str) -> String {
     event("GET", key, None)
 }
 
+/// The same event with one more header.
+pub fn with_header(event: &str, name: &str, value: &str) -> String {
+    let mut event: Value = serde_json::from_str(event).expect("an event is JSON");
+    event["headers"][name] = json!(value);
+    event["multiValueHeaders"][name] = json!([value]);
+    event.to_string()
+}
+
 /// A GET of something that is no entry.
 pub fn of_resource(resource: &str) -> String {
     proxied("GET", resource, resource, Value::Null, None)

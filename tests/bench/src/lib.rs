@@ -12,14 +12,14 @@
 //! - [`level3`]: a GET answered by DynamoDB, and a PUT into all levels, against the bare requests; both also with the
 //!   delays of AWS, which [`distance`] makes.
 //! - [`copies`]: what an entry takes in Redis and Valkey against a bare SET.
-//! - [`loads`]: reading through the library beside plain reads, and a thousand tasks on one cold key.
+//! - [`loads`]: reading through the library beside plain reads, leases, and a thousand tasks on one cold key.
 //! - [`batches`]: a hundred operations at once against as many bare requests at once, and against one GET.
 //! - [`limits`], [`audits`]: what rate limits, statistics and audits add to a GET from L1.
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
 //! - [`import`]: the command line's import beside a bare client that sends the same batches.
-//! - [`neighbours`]: a quiet tenant beside another one's worst day.
+//! - [`neighbours`]: a quiet tenant beside another one's worst day, and beside a stampede.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
 //! - [`growth`], [`plot`]: what more entries, longer values and more containers cost, with curves.

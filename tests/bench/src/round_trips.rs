@@ -26,12 +26,12 @@ const PER: f64 = 1000.0;
 /// From one request to the next when an API key reads as often as its limit allows, 5,000 times a minute.
 const AT_THE_LIMIT: Duration = Duration::from_millis(12);
 
-/// Requests to one container, and the level that each answer must name.
+/// Requests to one container, and what each answer must say: the level that it comes from, say.
 struct Workload {
     name: &'static str,
     container: Running,
     events: Vec<String>,
-    level: &'static str,
+    says: &'static str,
     pace: Duration,
     /// What 1,000 of them are meant to take in round trips.
     aim: &'static str,
@@ -72,11 +72,37 @@ pub fn measure(engines: &Engines) -> Result<Vec<Section>, Box<dyn Error>> {
         let workload = workload?;
         rows.extend(workload.rows(&bench.cost(&workload)?, &baseline));
     }
-    Ok(vec![Section {
-        title: "What 1,000 requests cost Redis".into(),
-        baseline: "1,000 bare GETs, one after the other".into(),
-        rows,
-    }])
+    let [plain, leased] = [false, true].map(|is_leased| misses(&entries, is_leased));
+    let (plain, leased) = (plain?, leased?);
+    let cost = bench.cost(&plain)?;
+    rows.extend(plain.rows(&cost, &baseline));
+    let leases = leased.rows(&bench.cost(&leased)?, &cost).into();
+    Ok(vec![
+        Section {
+            title: "What 1,000 requests cost Redis".into(),
+            baseline: "1,000 bare GETs, one after the other".into(),
+            rows,
+        },
+        Section {
+            title: "What 1,000 misses with a lease cost Redis".into(),
+            baseline: "the same misses without Fill-Lease".into(),
+            rows: leases,
+        },
+    ])
+}
+
+/// A container that is asked for what nobody has; each has one header, which takes the lease or means nothing.
+fn misses(entries: &Function, is_leased: bool) -> Result<Workload, Box<dyn Error>> {
+    let (name, header, says, aim) = if is_leased {
+        ("Miss with a lease", "Fill-Lease", "granted", "no further one: 1×")
+    } else {
+        ("Miss", "Not-Leased", "CACHE_KEY_NOT_FOUND", "one each, a lease each 50: ≤ 1,020")
+    };
+    let container = alone(entries, name).start()?;
+    container.api.invoke(&event::put(event::KEY), 1)?;
+    let missed = |number| event::with_header(&event::get(&format!("missing-{}", key(number))), header, "10");
+    let events = (0..REQUESTS).map(missed).collect();
+    Ok(Workload { name, container, events, says, pace: Duration::ZERO, aim })
 }
 
 /// A container that holds the one entry that is asked for. It syncs every Δ of 1 s, however much it is asked.
@@ -90,7 +116,7 @@ fn reads_of_memory(entries: &Function, name: &'static str, pace: Duration) -> Re
         name,
         container,
         events,
-        level: "L1_MEMORY",
+        says: "L1_MEMORY",
         pace,
         aim: "a sync each Δ, a lease each 50 requests: ≤ 32",
     })
@@ -111,7 +137,7 @@ fn reads_of_redis(entries: &Function) -> Result<Workload, Box<dyn Error>> {
         name,
         container,
         events,
-        level: "L2_REDIS",
+        says: "L2_REDIS",
         pace: Duration::ZERO,
         aim: "one each, a lease each 50: ≤ 1,020",
     })
@@ -127,7 +153,7 @@ fn writes(entries: &Function) -> Result<Workload, Box<dyn Error>> {
         name,
         container,
         events,
-        level: "L3_DATABASE",
+        says: "L3_DATABASE",
         pace: Duration::ZERO,
         aim: "two each, a lease each 10: ≤ 2,100",
     })
@@ -148,8 +174,8 @@ impl Bench {
         for event in &workload.events {
             let due = Instant::now() + workload.pace;
             let (_, answer) = workload.container.api.invoke(event, 1)?;
-            if !answer.contains(workload.level) {
-                return Err(format!("{}: not {}: {answer}", workload.name, workload.level).into());
+            if !answer.contains(workload.says) {
+                return Err(format!("{}: not {}: {answer}", workload.name, workload.says).into());
             }
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }

@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 21] = [
+pub static ALL: [Suite; 22] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -52,6 +52,7 @@ pub static ALL: [Suite; 21] = [
     Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },
     Suite { name: "import", measure: |engines, choice| import::measure(engines, &choice.sizes) },
+    Suite { name: neighbours::stampede::NAME, measure: |engines, _| neighbours::stampede::measure(engines) },
     Suite { name: "neighbours", measure: |engines, choice| neighbours::measure(engines, &choice.sizes) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },

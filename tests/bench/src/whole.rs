@@ -37,11 +37,12 @@ pub fn measure(functions: &Functions) -> io::Result<Section> {
     let (small, large) = (corpus::text(SMALL_BYTES), corpus::text(LARGE_BYTES));
     let [wall, cpu, memory] = answers(functions, &String::from_utf8_lossy(&small), "300 B")?;
     let [large_wall, large_cpu, _] = answers(functions, &String::from_utf8_lossy(&large), "100 KB")?;
+    let leased = leased(&functions.entries, &String::from_utf8_lossy(&small))?;
     Ok(Section {
         title: "The entries function as a process".into(),
         baseline: "a lambda_http function that answers a constant as long as the value, built in the same profile"
             .into(),
-        rows: vec![wall, cpu, large_wall, large_cpu, memory, full_memory(&functions.entries)?],
+        rows: vec![wall, cpu, large_wall, large_cpu, leased, memory, full_memory(&functions.entries)?],
     })
 }
 
@@ -67,6 +68,26 @@ fn answers(functions: &Functions, value: &str, size: &str) -> io::Result<[Row; 3
         cpu.beside(Summary::of(baseline.cpu)).aim("≤ 1.3×"),
         memory.beside(megabytes(hello.peak_memory()?)).aim("≤ 10 MB"),
     ])
+}
+
+/// Processor time of a warm GET that would take the lease, beside one with a header that means nothing in its place.
+fn leased(entries: &Function, value: &str) -> io::Result<Row> {
+    let entries = entries.start()?;
+    entries.api.invoke(&event::put_text(event::KEY, value), 1)?;
+    let get = event::get(event::KEY);
+    warm_up(&entries, &get)?;
+    let [with, without] = ["Fill-Lease", "Not-Leased"].map(|name| event::with_header(&get, name, "10"));
+    let (mut ours, mut baseline) = (Answers::default(), Answers::default());
+    for _ in 0..TURNS {
+        ours.take_turn(&entries, &with)?;
+        baseline.take_turn(&entries, &without)?;
+    }
+    let row = Row::new(
+        "Warm GET from L1, processor time, with Fill-Lease / without",
+        Unit::Microseconds,
+        Summary::of(ours.cpu),
+    );
+    Ok(row.beside(Summary::of(baseline.cpu)).aim("≤ 1.02×"))
 }
 
 /// What the process takes for entries in L1, beside the bytes of their values.

@@ -3,7 +3,7 @@
 mod headers;
 mod stampede;
 
-use crate::support::{command, copy_name, eventually, fresh, get, invalidate, put};
+use crate::support::{command, copy_name, eventually, fresh, get, invalidate, put, wait_out_the_window};
 use serde_json::{Value, json};
 use std::time::Duration;
 use strata_it::{Answer, Api, entry, patient, stack::Claims};
@@ -91,8 +91,41 @@ async fn whatever_touches_the_key_loses_the_fill() {
         json!({"pattern": "*", "levels": ["L1_MEMORY"]}),
         json!({"pattern": "*", "levels": ["L1_MEMORY", "L2_REDIS"]}),
         json!({"tags": ["red"], "levels": ["L3_DATABASE"]}),
+        json!({"pattern": "k*", "mode": "stale"}),
+        json!({"tags": ["red"], "mode": "stale", "deadline_seconds": 60}),
+        json!({"keys": ["k"], "mode": "stale"}),
     ] {
         lost_by(&api, async |api| drop(invalidate(api, body.clone()).await.expect(200))).await;
+    }
+    for operation in [json!({"op": "delete", "key": "k"}), json!({"op": "put", "key": "k", "value": "put"})] {
+        let batch = json!({"operations": [operation]}).to_string();
+        let send = async |api: &Api| api.request("POST", "/batch").body(batch.clone()).send().await;
+        lost_by(&api, async |api| drop(send(api).await.expect(200))).await;
+    }
+    // What was removed, and brought back meanwhile.
+    lost_by(&api, async |api| {
+        put(api, "entries-2", "k", "\"undone\"").await.expect(201);
+        let removed = invalidate(api, json!({"pattern": "k*", "undo_seconds": 60})).await.expect(200).json();
+        let id = removed["invalidation_id"].as_str().unwrap();
+        let undone = api.request("POST", &format!("/invalidate/{id}/undo")).send().await.expect(200).json();
+        assert_eq!(undone["restored"], 1, "{undone}");
+    })
+    .await;
+}
+
+/// A level that is switched off and on again has heard of nothing meanwhile.
+#[tokio::test]
+async fn a_level_that_was_switched_loses_the_fill() {
+    let api = Api::start().await;
+    for level in ["l2_config", "l3_config"] {
+        lost_by(&api, async |api| {
+            for enabled in [false, true] {
+                let body = json!({level: {"enabled": enabled}}).to_string();
+                api.request("PUT", "/config").body(body).send().await.expect(200);
+                wait_out_the_window().await;
+            }
+        })
+        .await;
     }
 }
 

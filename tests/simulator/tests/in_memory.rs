@@ -7,7 +7,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use strata_cache::{
-    Config, Deployment, Invalidate, Json, Key, Level, Load, Put, Read, Selector, TieredCache, engines::Engines,
+    CachePosition, Config, Deployment, Invalidate, Json, Key, Level, Load, Put, Read, Selector, TieredCache,
+    engines::Engines,
 };
 
 #[tokio::test]
@@ -53,5 +54,30 @@ async fn containers_in_memory_share_what_is_given_to_both() {
         one.put(&key, Put::new(Json::of(&value).unwrap(), 60)).await.unwrap();
         let hit = other.get(&key, Read::default()).await.unwrap().hit.unwrap();
         assert_eq!(hit.entry.value::<i32>().unwrap(), value, "with no window nothing older is returned");
+    }
+}
+
+/// Whatever a position asks for, it makes a read more careful and is no reason to refuse it.
+#[tokio::test]
+async fn a_position_that_no_journal_has_reached_makes_a_read_look() {
+    let mut config = Config::default();
+    config.l1_config.coherence_window_ms = 60_000;
+    let engines = Engines::in_memory(&config.l3_config.table_name, "cache_control");
+    let [one, other] = [(), ()].map(|()| {
+        let mut deployment = Deployment::new("cache_control");
+        deployment.engines = Some(engines.clone());
+        TieredCache::open(deployment, config.clone()).unwrap()
+    });
+    let key = Key::new("k").unwrap();
+    let value = async |read: Read| other.get(&key, read).await.unwrap().hit.unwrap().entry.value::<i32>().unwrap();
+    let later = u128::from(u64::MAX >> 1);
+    for (number, position) in [later << 64, later, later << 64 | later].into_iter().enumerate() {
+        let number = i32::try_from(number).unwrap();
+        one.put(&key, Put::new(Json::of(&(2 * number)).unwrap(), 60)).await.unwrap();
+        assert_eq!(value(Read { no_cache: true, ..Read::default() }).await, 2 * number);
+        one.put(&key, Put::new(Json::of(&(2 * number + 1)).unwrap(), 60)).await.unwrap();
+        assert_eq!(value(Read::default()).await, 2 * number, "nothing has made it look");
+        let at_least = CachePosition::from_bytes(position.to_be_bytes());
+        assert_eq!(value(Read { at_least, ..Read::default() }).await, 2 * number + 1);
     }
 }

@@ -7,6 +7,7 @@
 //! then comes from what tenants of one deployment share. DynamoDB's engine has a process of its own: in the gateway's it
 //! would keep the gateway, and the ways to Redis, waiting whenever it works hard.
 
+pub mod stampede;
 mod storms;
 
 use self::storms::{STORMS, Storm};
@@ -218,14 +219,7 @@ impl Town {
                 }
                 io::Result::Ok(())
             });
-            let read = scope.spawn(|| {
-                let mut gets = Vec::new();
-                while !done.load(Relaxed) {
-                    gets.push(reader.ask_well(&get(&own(gets.len() % OWN)), self.token(gets.len()), "")?);
-                    thread::sleep(PAUSE);
-                }
-                io::Result::Ok(gets)
-            });
+            let read = scope.spawn(|| self.read_until(&done, &mut reader));
             let written: io::Result<Vec<Duration>> = (0..self.puts)
                 .map(|number| writer.ask_well(&put(&own(number % OWN)), self.token(number), ""))
                 .collect();
@@ -236,6 +230,16 @@ impl Town {
             sent?;
             Ok(Waits { gets, puts: written? })
         })
+    }
+
+    /// The quiet tenant's GETs, and how long each took.
+    fn read_until(&self, done: &AtomicBool, reader: &mut Client) -> io::Result<Vec<Duration>> {
+        let mut gets = Vec::new();
+        while !done.load(Relaxed) {
+            gets.push(reader.ask_well(&get(&own(gets.len() % OWN)), self.token(gets.len()), "")?);
+            thread::sleep(PAUSE);
+        }
+        Ok(gets)
     }
 
     fn token(&self, number: usize) -> &str {
@@ -264,8 +268,8 @@ fn put(key: &str) -> Request {
 }
 
 impl Client {
-    /// Asks; `header` is empty, or a line with its end. Returns how long the answer took, and its first line.
-    fn ask(&mut self, request: &Request, token: &str, header: &str) -> io::Result<(Duration, String)> {
+    /// Asks; `header` is empty, or a line with its end. Returns how long the answer took, and the answer.
+    fn ask(&mut self, request: &Request, token: &str, header: &str) -> io::Result<(Duration, http::Message)> {
         let Request { method, path, body } = request;
         let length = body.len();
         let request = format!(
@@ -281,12 +285,17 @@ impl Client {
             let body = String::from_utf8_lossy(&answer.body);
             return Err(io::Error::other(format!("{start}: {body}")));
         }
-        Ok((took, start.to_owned()))
+        Ok((took, answer))
     }
 
     /// The same; only 200 and 201 will do.
     fn ask_well(&mut self, request: &Request, token: &str, header: &str) -> io::Result<Duration> {
-        let (took, start) = self.ask(request, token, header)?;
-        if start.contains(" 200 ") || start.contains(" 201 ") { Ok(took) } else { Err(io::Error::other(start)) }
+        let (took, answer) = self.ask(request, token, header)?;
+        let start = answer.start();
+        if start.contains(" 200 ") || start.contains(" 201 ") {
+            Ok(took)
+        } else {
+            Err(io::Error::other(start.to_owned()))
+        }
     }
 }

@@ -140,3 +140,28 @@ async fn a_put_replaces_all_of_the_entry() {
     assert_eq!(metadata(&found)["ttl_seconds"], 3600);
     assert_eq!(metadata(&found)["access_count"], 1);
 }
+
+/// The end is moved by chance, only ever towards now, and a GET repeats what was asked for.
+#[tokio::test]
+async fn jitter_spreads_ends_and_lengthens_none() {
+    const LIFE: i64 = 100_000;
+    let api = Api::start().await;
+    let mut lives = Vec::new();
+    for number in 0..20 {
+        let path = format!("/entries/jittered:{number}");
+        let put = json!({"value": 1, "ttl_seconds": LIFE, "ttl_jitter": 0.5}).to_string();
+        let stored = metadata(&api.put(&path, put).send().await.expect(201));
+        let found = metadata(&api.get(&path).send().await.expect(200));
+        assert_eq!(found["ttl_seconds"], json!(LIFE));
+        assert_eq!(stored["expires_at"], found["expires_at"]);
+        lives.push(seconds(&found["expires_at"]) - seconds(&found["created_at"]));
+    }
+    assert!(lives.iter().all(|life| (LIFE / 2 - 1..=LIFE).contains(life)), "{lives:?}");
+    lives.sort_unstable();
+    lives.dedup();
+    assert!(lives.len() > 10, "{lives:?}");
+    let plain = metadata(&api.put(PATH, json!({"value": 1, "ttl_seconds": LIFE}).to_string()).send().await.expect(201));
+    assert_eq!(plain.get("ttl_jitter"), None);
+    let found = metadata(&api.get(PATH).send().await.expect(200));
+    assert_eq!(seconds(&found["expires_at"]) - seconds(&found["created_at"]), LIFE, "{found}");
+}

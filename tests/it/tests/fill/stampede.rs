@@ -12,6 +12,8 @@ use strata_it::{Api, entry, patient};
 
 /// How long a load takes.
 const LOAD: Duration = Duration::from_millis(700);
+/// How many miss it.
+const CLIENTS: usize = 200;
 
 /// Reads `k` until there is a value, and loads it when it is granted the lease.
 async fn read_through(api: &Api, seconds: &str, loads: &AtomicUsize) {
@@ -40,8 +42,11 @@ async fn read_through(api: &Api, seconds: &str, loads: &AtomicUsize) {
 async fn of_two_hundred_who_miss_one_loads() {
     let api = Api::with(patient().containers(4)).await;
     let loads = AtomicUsize::new(0);
-    join_all((0..200).map(|_| read_through(&api, LEASE, &loads))).await;
+    join_all((0..CLIENTS).map(|_| read_through(&api, LEASE, &loads))).await;
     assert_eq!(loads.load(Relaxed), 1);
+    for container in ["entries-1", "entries-2", "entries-3", "entries-4"] {
+        assert_eq!(get(&api, container, "k").await.expect(200).value(), "\"loaded\"");
+    }
 }
 
 #[tokio::test]
@@ -51,8 +56,9 @@ async fn when_the_holder_is_gone_another_loads() {
     assert_eq!(gone.details()["fill"]["state"], "granted");
     api.stack.kill("entries-1").await;
     let loads = AtomicUsize::new(0);
-    join_all((0..50).map(|_| read_through(&api, LEASE, &loads))).await;
+    join_all((0..CLIENTS).map(|_| read_through(&api, LEASE, &loads))).await;
     assert_eq!(loads.load(Relaxed), 1, "and the one that was given up");
+    assert_eq!(get(&api, "entries-2", "k").await.expect(200).value(), "\"loaded\"");
 }
 
 #[tokio::test]
