@@ -250,7 +250,7 @@ async fn keys_move_one_by_one() {
     }
     let slot = fleet.slot("{e3}").await;
     let moving = fleet.cluster.begin_moving(slot).await.unwrap();
-    moving.keys("k:").await.unwrap();
+    assert_eq!(moving.keys("}c:").await.unwrap(), keys.len(), "the copies are elsewhere, and what finds them is not");
     put(&fleet.api, "entries-1", &keys[0], "\"new\"").await.expect(200);
     fleet.api.delete(&entry(&keys[1])).pin("entries-1").send().await.expect(200);
     let told = fleet.invalidate(json!({"tags": ["moving"]})).await;
