@@ -214,6 +214,7 @@ impl View<'_> {
             Change::Read => Vec::new(),
             Change::Loaded(Renewal { put, .. }) => {
                 self.stock_question(key, put, put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled()), false)
+                    .commands
             }
         }
     }
