@@ -83,8 +83,11 @@ fn cursors(principal: &Principal) -> CursorOf {
 /// that have nothing in common is known to whoever made it.
 pub fn may_see(principal: &Principal, listed: &ListedInvalidation) -> bool {
     let may_touch = |prefix: &String| principal.may_touch_prefix(prefix).is_ok();
-    let is_own = listed.by.as_deref() == Some(&principal.subject) && listed.meant.kind() == "keys";
-    listed.meant.within.iter().all(may_touch) || is_own
+    let is_own = || {
+        let by_same = listed.by.as_deref() == Some(&principal.subject);
+        by_same && listed.account.as_deref() == Some(&principal.account())
+    };
+    listed.meant.within.iter().all(may_touch) || (listed.meant.kind() == "keys" && is_own())
 }
 
 impl Line<'_> {

@@ -1,6 +1,6 @@
 //! The job that a path names.
 
-use strata_api::{ApiError, Call, Principal, Problem};
+use strata_api::{ApiError, Call, Principal, Problem, Scope};
 use strata_cache::Job;
 
 /// The path parameter.
@@ -17,8 +17,13 @@ pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
     found.filter(|job| may_see(&call.principal, job)).ok_or(ApiError::JobNotFound(id))
 }
 
-/// Whether all that a job touches lies inside the prefixes that the caller's token is limited to.
+/// Whether a job is of no other API key than the caller's, unless that is an administrator, and all that it touches lies
+/// inside the prefixes that the caller's token is limited to.
 pub fn may_see(principal: &Principal, job: &Job) -> bool {
+    let is_own = job.account.as_ref().is_none_or(|account| *account == principal.account());
+    if !is_own && principal.require(Scope::Admin).is_err() {
+        return false;
+    }
     let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
     match (&job.warm, &job.removes) {
         (Some(warm), _) => {

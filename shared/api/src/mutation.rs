@@ -79,8 +79,8 @@ impl Line<'_> {
     }
 }
 
-/// Whether the mutation lies inside the prefixes of the caller's token. What others did by tag has no prefix, and the
-/// configuration is no matter of tokens that have one.
+/// Whether the mutation lies inside the prefixes of the caller's token. What others, of another API key or subject, did by
+/// tag has no prefix, and the configuration is no matter of tokens that have one.
 pub fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
     if let Some(keys) = &mutation.keys {
         return keys.iter().all(|key| principal.may_touch_prefix(key).is_ok());
@@ -91,6 +91,10 @@ pub fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
             Pattern::new(pattern).is_ok_and(|pattern| principal.may_touch_prefix(pattern.prefix()).is_ok())
         }
         (None, None) if mutation.changes.is_some() => principal.may_touch_all().is_ok(),
-        (None, None) => principal.prefixes().is_none() || mutation.by.as_ref() == Some(&principal.subject),
+        (None, None) => {
+            let is_own =
+                || mutation.by.as_ref() == Some(&principal.subject) && mutation.is_on_account(&principal.account());
+            principal.prefixes().is_none() || is_own()
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Queries of the journal: which mutations, page by page.
 
-use crate::{key::Key, outcome::Mutation, pattern::Pattern, record::cut, version::Position};
+use crate::{key::Key, outcome::Mutation, pattern::Pattern, record::cut, selector::short_name, version::Position};
 
 /// Which page of the journal.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,11 @@ pub struct MutationFilter {
 }
 
 impl Mutation {
+    /// Whether it is an invalidation on that account, as far as a record tells.
+    pub fn is_on_account(&self, account: &str) -> bool {
+        self.of.as_deref() == Some(&*short_name(account))
+    }
+
     /// One of which nothing is told but where, when and what it was.
     pub(crate) fn bare(position: Position, at_ms: i64, kind: String) -> Mutation {
         Mutation {
@@ -54,6 +59,7 @@ impl Mutation {
             levels: None,
             makes_stale: false,
             by: None,
+            of: None,
             reason: None,
             matched: None,
             changes: None,

@@ -20,6 +20,8 @@ pub struct Job {
     pub id: String,
     /// What it does: `removal` or `warm`.
     pub kind: String,
+    /// On whose account it is; `None` for nobody's.
+    pub account: Option<String>,
     /// How far it has come.
     pub state: JobState,
     /// What it has done.

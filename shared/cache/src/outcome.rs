@@ -267,6 +267,8 @@ pub struct Mutation {
     pub makes_stale: bool,
     /// Who asked for it.
     pub by: Option<String>,
+    /// What stands for the account of an invalidation.
+    pub(crate) of: Option<String>,
     /// Why, of an invalidation that gave a reason.
     pub reason: Option<String>,
     /// Matching keys, of an invalidation that has ended.

@@ -9,13 +9,22 @@
 //!
 //! - A PUT that makes what it replaces smaller, or removes, is never refused; nor is one while the stock is not known: Redis
 //!   cannot be asked, or has lost the book.
-//! - With N containers that write for an API key, the stock is over a quota by at most the PUTs that are under way at one
-//!   time, and N hundredths of the quota (`PARTS`).
+//! - A container counts what it has itself admitted, also before Redis says so: many PUTs at once, of a batch for instance,
+//!   find together what room there is.
+//! - With N containers that write for an API key, the stock is over a quota by at most the PUTs that are under way in others
+//!   at one time, and N hundredths of the quota (`PARTS`).
+//! - What is promoted from L3 finds room or stays where it is: the script that writes a copy sees what its shard has, and is
+//!   told how much that may be, by what the container knows of the others; where it knows nothing, an equal part. Where it
+//!   knows little, the next sync brings the stock along.
 //! - An entry counts for at most an eighth of its life longer than it lives. One that Redis evicts counts until then, or until
 //!   maintenance has counted.
 
-use crate::{entry::Entry, key::Key, limits::name};
-use std::{collections::HashMap, ops::Add, sync::Arc};
+mod stocks;
+
+pub(crate) use self::stocks::{ByShard, Stocks};
+
+use crate::{entry::Entry, key::Key, limits::name, shard::SHARDS};
+use std::{iter::Sum, ops::Add, sync::Arc};
 
 /// What a copy takes beside its envelope, its key and its tags, in bytes: at most, of texts up to 1,000 bytes, measured with
 /// Redis 7.0 and Valkey 9.1.
@@ -24,12 +33,8 @@ const COPY_BYTES: u64 = 320;
 const MEMBER_BYTES: u64 = 120;
 /// Most bytes of a tag that the list of all has.
 const LISTED_BYTES: u64 = 59;
-/// For so long a stock that was asked for may be relied on, in ms.
-const FRESH_MS: i64 = 10_000;
 /// A container may add so large a part of what is left of a quota before it asks again.
 const PARTS: u64 = 100;
-/// Most API keys a container keeps in mind. When there are more all are forgotten, and asked for again.
-const MOST_KEYS: usize = 1000;
 
 /// What may be stored for one API key. 0 means no quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,6 +119,22 @@ impl Quotas {
         over.map_or(Ok(()), Err)
     }
 
+    /// What is left for one shard where all others have so much; no bound where there is no quota.
+    fn left_of(&self, others: Stock) -> Stock {
+        let left = |quota, used: u64| self.of(quota).map_or(u64::MAX, |limit| limit.saturating_sub(used));
+        Stock {
+            entries: left(Quota::Entries, others.entries),
+            bytes: left(Quota::Bytes, others.bytes),
+            index_bytes: left(Quota::IndexBytes, others.index_bytes),
+        }
+    }
+
+    /// An equal part of each quota for a shard; no bound where there is none.
+    fn part_of_shard(&self) -> Stock {
+        let part = |quota| self.of(quota).map_or(u64::MAX, |limit| limit / SHARDS);
+        Stock { entries: part(Quota::Entries), bytes: part(Quota::Bytes), index_bytes: part(Quota::IndexBytes) }
+    }
+
     /// Whether so much may be added to a stock without asking for it again: a small part of what is left.
     fn spare(&self, stock: Stock, added: Stock) -> bool {
         self.each().all(|(quota, limit)| added.of(quota) <= limit.saturating_sub(stock.of(quota)) / PARTS)
@@ -146,6 +167,20 @@ impl Stock {
             Quota::IndexBytes => self.index_bytes,
         }
     }
+
+    fn less(self, other: Stock) -> Stock {
+        Stock {
+            entries: self.entries.saturating_sub(other.entries),
+            bytes: self.bytes.saturating_sub(other.bytes),
+            index_bytes: self.index_bytes.saturating_sub(other.index_bytes),
+        }
+    }
+}
+
+impl Sum for Stock {
+    fn sum<I: Iterator<Item = Stock>>(stocks: I) -> Stock {
+        stocks.fold(Stock::default(), Add::add)
+    }
 }
 
 impl Add for Stock {
@@ -173,61 +208,6 @@ pub(crate) fn share_of(name: Option<&Arc<str>>, key: &Key, entry: &Entry, envelo
     Some(Share { name: Arc::clone(name?), stock: Stock::one(key.as_str(), &*entry.tags, envelope) })
 }
 
-/// What a container knows of the stocks of the API keys it writes for.
-#[derive(Debug)]
-pub(crate) struct Stocks {
-    quotas: Quotas,
-    known: HashMap<Arc<str>, Known>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    asked_ms: i64,
-    stock: Stock,
-    /// What this container has added since.
-    added: Stock,
-}
-
-impl Stocks {
-    pub(crate) fn new(quotas: Quotas) -> Stocks {
-        Stocks { quotas, known: HashMap::new() }
-    }
-
-    pub(crate) fn quotas(&self) -> Quotas {
-        self.quotas
-    }
-
-    /// Whether the stock of `name` must be asked for before `more` is added to it; `seldom`, only where it may go over a quota.
-    pub(crate) fn must_ask(&self, name: &str, more: Stock, seldom: bool, now_ms: i64) -> bool {
-        if self.quotas == Quotas::default() {
-            return false;
-        }
-        let known = self.known.get(name).filter(|known| (0..FRESH_MS).contains(&(now_ms - known.asked_ms)));
-        known.is_none_or(|known| {
-            if seldom {
-                self.quotas.allow(known.stock + known.added, Stock::default(), more).is_err()
-            } else {
-                !self.quotas.spare(known.stock, known.added + more)
-            }
-        })
-    }
-
-    /// Takes in what was asked for.
-    pub(crate) fn learn(&mut self, name: &Arc<str>, stock: Stock, now_ms: i64) {
-        if self.known.len() >= MOST_KEYS {
-            self.known.clear();
-        }
-        self.known.insert(Arc::clone(name), Known { asked_ms: now_ms, stock, added: Stock::default() });
-    }
-
-    /// This container has added so much.
-    pub(crate) fn add(&mut self, name: &str, more: Stock) {
-        if let Some(known) = self.known.get_mut(name) {
-            known.added = known.added + more;
-        }
-    }
-}
-
 /// What stands for an API key where its stock is kept.
 pub(crate) fn name_of(api_key: &str) -> Option<Arc<str>> {
     (!api_key.is_empty()).then(|| name(api_key))
@@ -252,26 +232,5 @@ mod tests {
         assert_eq!(allow(stock(900, 0, 50_000), one, one), Ok(()), "no larger than what it replaces");
         assert_eq!(allow(stock(9, 0, 9_950), one, stock(1, 0, 151)), Err((Quota::IndexBytes, 9_950)));
         assert_eq!(Quotas::default().allow(stock(u64::MAX, 1, 1), Stock::default(), one), Ok(()));
-    }
-
-    #[test]
-    fn a_container_asks_when_it_does_not_know_or_may_come_near() {
-        let (mut stocks, name) = (Stocks::new(QUOTAS), Arc::from("n"));
-        let one = stock(1, 1, 1);
-        assert!(stocks.must_ask("n", one, false, 0));
-        stocks.learn(&name, stock(0, 0, 0), 0);
-        assert!(
-            !stocks.must_ask("n", one, false, 9_999)
-                && stocks.must_ask("n", one, false, 10_000)
-                && stocks.must_ask("n", one, false, -1)
-        );
-        stocks.add("n", one);
-        assert!(!stocks.must_ask("n", one, false, 1), "two of two hundred");
-        stocks.add("n", one);
-        assert!(stocks.must_ask("n", one, false, 1), "more than a hundredth of what is left");
-        assert!(!stocks.must_ask("n", one, true, 1) && stocks.must_ask("n", stock(199, 0, 0), true, 1));
-        stocks.learn(&name, stock(150, 0, 0), 1);
-        assert!(stocks.must_ask("n", one, false, 1));
-        assert!(!Stocks::new(Quotas::default()).must_ask("n", one, false, 0));
     }
 }

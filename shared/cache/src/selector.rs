@@ -2,7 +2,7 @@
 
 mod written;
 
-pub(crate) use self::written::{Invalidation, Undoable, WrittenInvalidation};
+pub(crate) use self::written::{Invalidation, Undoable, WrittenInvalidation, short_name};
 
 use crate::{
     key::Key,

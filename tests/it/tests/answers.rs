@@ -184,7 +184,11 @@ impl Keys {
         assert_eq!(said(&changed), row.change, "{what}: {changed}");
         let deleted = api.delete(&entry(&self.deleted)).pin("entries-1").send().await.expect(200).json();
         assert_eq!(said(&deleted), row.change, "{what}: {deleted}");
-        let done = invalidate(api, json!({"pattern": self.pattern})).await.expect(200).json();
+        let meant = invalidate(api, json!({"pattern": self.pattern, "dry_run": true})).await.expect(200).json();
+        assert_eq!(meant["invalidated_count"], 1, "{what}: {meant}");
+        let limited = |most: u64| invalidate(api, json!({"pattern": self.pattern, "max_affected": most}));
+        limited(0).await.expect_error(409, "TOO_MANY_MATCHES");
+        let done = limited(1).await.expect(200).json();
         assert_eq!(said(&done), row.invalidate, "{what}: {done}");
         assert_eq!(l2_status(api).await, row.status, "{what}");
         // Within Λ, whatever Redis still says.

@@ -84,8 +84,10 @@ impl Case<'_> {
         match asked.over.as_deref() {
             _ if !has_scope => refused,
             _ if asked.malformed => Expected::Refused(400, "INVALID_REQUEST"),
-            Some("jobs") if world.shown_job(tenant) != Some(word) => Expected::Refused(404, "JOB_NOT_FOUND"),
             // None of them is the tenant's own.
+            Some("jobs") if world.shown_job(tenant) != Some(word) || !scopes.contains(&"cache:admin") => {
+                Expected::Refused(404, "JOB_NOT_FOUND")
+            }
             Some("invalidations")
                 if world.shown_invalidation(tenant) != Some(word) || !scopes.contains(&"cache:admin") =>
             {

@@ -29,6 +29,45 @@ async fn without_redis_l3_answers_and_mutations_say_so() {
 }
 
 #[tokio::test]
+async fn without_redis_l3_says_what_an_invalidation_means() {
+    let api = Api::start().await;
+    for key in ["p:gone", "p:held", "other"] {
+        put_tagged(&api, key, &["t"]).await;
+    }
+    let elsewhere = r#"{"value":1,"tags":["t"],"cache_levels":["L2_REDIS"]}"#;
+    api.put(&entry("p:elsewhere"), elsewhere).pin("entries-1").send().await.expect(201);
+    api.stack.redis_path("all").cut().await;
+    wait_out_the_window().await;
+    api.delete(&entry("p:gone")).pin("entries-1").send().await.expect(200);
+    let counted = async |mut body: Value| {
+        body["dry_run"] = json!(true);
+        let told = invalidate(&api, body).await.expect(200).json();
+        assert_eq!(told["degraded"], true, "{told}");
+        (told["sample_keys"].clone(), told["levels_affected"].clone())
+    };
+    let all = json!(["L1_MEMORY", "L2_REDIS", "L3_DATABASE"]);
+    assert_eq!(counted(json!({"pattern": "p:*"})).await, (json!(["p:elsewhere", "p:held"]), all.clone()));
+    assert_eq!(counted(json!({"tags": ["t"]})).await, (json!(["other", "p:elsewhere", "p:held"]), all));
+    let in_l3 = json!({"pattern": "*", "levels": ["L3_DATABASE"]});
+    assert_eq!(counted(in_l3).await, (json!(["other", "p:held"]), json!(["L3_DATABASE"])));
+
+    // What Redis has of it nobody else knows.
+    let in_l2 = json!({"pattern": "p:*", "levels": ["L2_REDIS"], "dry_run": true});
+    invalidate(&api, in_l2).await.expect_error(503, "LEVEL_UNAVAILABLE");
+    let refused = invalidate(&api, json!({"pattern": "p:*", "max_affected": 1})).await;
+    refused.expect_error(409, "TOO_MANY_MATCHES");
+    get(&api, "entries-2", "p:held").await.expect(200);
+    let done = invalidate(&api, json!({"pattern": "p:*", "max_affected": 2})).await.expect(200).json();
+    assert_eq!(done["degraded"], true, "{done}");
+    get(&api, "entries-2", "p:held").await.expect(404);
+    assert_eq!(counted(json!({"pattern": "p:*"})).await.0, json!([]));
+
+    api.stack.l3().set(L3Fault::Stopped).await;
+    let unknown = invalidate(&api, json!({"pattern": "p:*", "dry_run": true})).await;
+    unknown.expect_error(503, "LEVEL_UNAVAILABLE");
+}
+
+#[tokio::test]
 async fn a_stalled_redis_costs_its_timeout_once_and_not_on_every_request() {
     let api = Api::with(configured(json!({"l2_config": {"timeout_ms": 500}}))).await;
     for i in 0..20 {

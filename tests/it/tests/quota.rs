@@ -1,5 +1,7 @@
 //! Quotas: what one API key may store, what is said of it, and what is left of a tenant that uses all of it.
 
+mod room;
+
 use crate::{
     support::{command, copies_and_indexes, copy_name, invalidate, wait_out_the_window},
     tables,
@@ -15,7 +17,7 @@ use strata_it::{
 const LIFE: Duration = Duration::from_millis(2_200);
 
 fn quotas(quotas: &[(&str, &str)]) -> Options {
-    let functions = ["authorizer", "entries", "invalidate", "status", "warmer"];
+    let functions = ["authorizer", "entries", "invalidate", "status", "warm", "warmer"];
     let options = patient().containers(2).functions(functions).env("RATE_LIMITS", "off");
     quotas.iter().fold(options, |options, &(name, value)| options.env(name, value))
 }

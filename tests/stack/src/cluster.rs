@@ -251,16 +251,18 @@ pub struct Moving<'a> {
 }
 
 impl Moving<'_> {
-    /// Moves every key with this in its name. Names must have no line feeds, and neither quotes nor backslashes.
-    pub async fn keys(&self, with: &str) -> Result<(), Error> {
+    /// Moves every key with this in its name, and says how many. Names must have no line feeds, and neither quotes nor
+    /// backslashes.
+    pub async fn keys(&self, with: &str) -> Result<usize, Error> {
         let (source, target) = (&self.cluster.nodes[self.from], &self.cluster.nodes[self.to]);
         let all = source.ask(&format!("CLUSTER GETKEYSINSLOT {} {}", self.slot, SLOTS)).await?;
         let keys = all.lines().filter(|line| !line.starts_with(['*', '$']) && line.contains(with));
-        for batch in keys.map(|key| format!("\"{key}\"")).collect::<Vec<_>>().chunks(BATCH) {
+        let keys: Vec<String> = keys.map(|key| format!("\"{key}\"")).collect();
+        for batch in keys.chunks(BATCH) {
             let moving = format!("MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {}", target.port, batch.join(" "));
             source.say(&moving).await?;
         }
-        Ok(())
+        Ok(keys.len())
     }
 
     /// Moves what is left, and then the slot.

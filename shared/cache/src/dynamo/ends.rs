@@ -13,7 +13,7 @@ use super::{
     schema::{row_key, tags_of},
     text,
 };
-use crate::{grace::End, selector::Selector, version::Version};
+use crate::{grace::End, level::Level, selector::Selector, version::Version};
 use std::sync::Arc;
 
 /// The attribute that says when an invalidation ended a life, in milliseconds since the Unix epoch.
@@ -69,7 +69,7 @@ impl Store {
             if head.ended_at_ms.is_some() && until_ms == head.kept_until_ms {
                 return Ok(Ended::Yes(None));
             }
-            let was_live = head.is_live(now_ms).then_some(Live { version: head.version, tags, has_grace: true });
+            let was_live = head.is_live(now_ms).then(|| Live::of(&head, Level::L3, &item));
             let next = above(head.version);
             if self.write_end(key, head, next, (head.base_ms(end), until_ms)).await? {
                 self.count_gone(head.kept());

@@ -11,7 +11,12 @@ use super::{
     rows::{Before, Content, Row},
     text_of,
 };
-use crate::{codec, level::Levels, stats::Kept, version::Version};
+use crate::{
+    codec,
+    level::{Level, Levels},
+    stats::Kept,
+    version::Version,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -63,6 +68,11 @@ impl Head {
     /// Whether the row holds a value that is live at `now_ms`.
     pub(crate) fn is_live(self, now_ms: i64) -> bool {
         self.kind == Kind::Value && !self.is_expired(now_ms)
+    }
+
+    /// Whether the row says that a value which is live at `now_ms` is in L2.
+    pub(super) fn is_in_l2(self, now_ms: i64) -> bool {
+        self.kind == Kind::Stub && !self.is_expired(now_ms) && self.levels.has(Level::L2)
     }
 
     /// Whether it is kept beyond its life.

@@ -37,9 +37,7 @@ pub(crate) struct JobRecord {
     pub body: String,
     /// How far it has come, by its kind; empty at the beginning.
     pub progress: String,
-    /// On whose account it is; empty for nobody's.
-    account: String,
-    /// What it holds of that while it is not over.
+    /// What it holds of its account while it is not over.
     slot: String,
 }
 
@@ -240,8 +238,8 @@ impl Store {
             .expression_attribute_values(":ttl", number(ttl));
         let mut writes = updates([state, body.build().expect("all are given")]);
         writes.extend(deletes(self.marks(record).into_iter().chain([delete_open_invalidation(&self.control, id)])));
-        if record.is_on_account() {
-            let kept = accounts::keep(&self.control, &record.account, (id, now_ms, ttl));
+        if let Some(account) = &record.job.account {
+            let kept = accounts::keep(&self.control, account, (id, now_ms, ttl));
             writes.push(TransactWriteItem::builder().put(kept).build());
         }
         self.transact(writes).await
@@ -252,7 +250,8 @@ impl Store {
         let row = Delete::builder()
             .table_name(&self.control)
             .set_key(Some(job_queue::key(record.job.run_at_ms, &record.job.id)));
-        let slot = record.is_on_account().then(|| accounts::free(&self.control, &record.account, &record.slot));
+        let account = record.job.account.as_ref();
+        let slot = account.map(|account| accounts::free(&self.control, account, &record.slot));
         [row.build().expect("both are given")].into_iter().chain(slot).collect()
     }
 }
@@ -295,10 +294,6 @@ impl NewJob<'_> {
 }
 
 impl JobRecord {
-    fn is_on_account(&self) -> bool {
-        !self.account.is_empty()
-    }
-
     /// What the update of a job that `owner` works on says of it, by placeholders.
     fn outcome(&self, owner: &str, now_ms: i64) -> Item {
         let Job { state, counters, errors, error, .. } = &self.job;
@@ -324,6 +319,7 @@ impl JobRecord {
         let job = Job {
             id: text_of(state, "pk")?.strip_prefix(PREFIX)?.to_owned(),
             kind: kind.to_owned(),
+            account: text_of(state, "account").filter(|account| !account.is_empty()).map(str::to_owned),
             state: JobState::named(text_of(state, "state")?)?,
             counters: Counters { done: count("done"), missing: count("missing"), failed: count("failed") },
             created_ms: number_of(state, "created")?,
@@ -338,8 +334,8 @@ impl JobRecord {
             removes: removed(kind, body),
         };
         let said = |name| text_of(state, name).unwrap_or_default().to_owned();
-        let (progress, account, slot) = (said("progress"), said("account"), said("slot"));
-        Some(JobRecord { job, body: body.to_owned(), progress, account, slot })
+        let (progress, slot) = (said("progress"), said("slot"));
+        Some(JobRecord { job, body: body.to_owned(), progress, slot })
     }
 }
 

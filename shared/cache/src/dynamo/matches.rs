@@ -14,7 +14,7 @@ use super::{
     schema::{SEPARATOR, partition_name, tag_partition, tags_of},
     text, text_of,
 };
-use crate::{selector::KeyRange, version::Version};
+use crate::{level::Level, selector::KeyRange, version::Version};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ const REMOVE_TRIES: usize = 16;
 /// A live value that was met.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// Where it is: in L3, or where the row says that it is.
+    pub level: Level,
     pub version: Version,
     /// Its tags, where they were read.
     pub tags: Vec<Arc<str>>,
@@ -67,12 +69,21 @@ pub(crate) struct Match {
     pub tags: Vec<Arc<str>>,
     /// Whether it holds a live value; an index row does not know, and says yes.
     pub live: bool,
+    /// Whether it says that a live value is in L2 instead; an index row does not know, and says no.
+    pub elsewhere: bool,
     /// Whether it is a tombstone.
     pub gone: bool,
     /// Whether its value may have a grace; an index row does not know, and says yes.
     pub has_grace: bool,
     /// Of one that keeps a value, the version of that.
     pub born: Option<Version>,
+}
+
+impl Live {
+    pub(super) fn of(head: &Head, level: Level, item: &Item) -> Live {
+        let tags = tags_of(item).into_iter().map(Arc::from).collect();
+        Live { level, version: head.version, tags, has_grace: head.has_grace() }
+    }
 }
 
 impl Store {
@@ -82,13 +93,14 @@ impl Store {
             .rows_of(search)
             .await?
             .projection_expression(if search.tags {
-                "sk, #v, #k, #x, kept_until, born, tags"
+                "sk, #v, #k, #x, #l, kept_until, born, tags"
             } else {
-                "sk, #v, #k, #x, kept_until, born"
+                "sk, #v, #k, #x, #l, kept_until, born"
             })
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
+            .expression_attribute_names("#l", "levels")
             .limit(PAGE_ROWS);
         let found = query.customize().config_override(self.bulk()).send().await.map_err(|error| self.failed(error))?;
         let now_ms = self.clock.now_ms();
@@ -154,7 +166,8 @@ impl Store {
                     None => return Ok(Removed::default()),
                 },
                 Buried::Before => {
-                    let live = Live { version: doomed.version.of_tombstone(), tags: Vec::new(), has_grace: false };
+                    let (level, version) = (Level::L3, doomed.version.of_tombstone());
+                    let live = Live { level, version, tags: Vec::new(), has_grace: false };
                     let is_kept = doomed.way == Way::Keep;
                     return Ok(Removed { live: Some(live), is_kept, was_elsewhere: false });
                 }
@@ -164,10 +177,10 @@ impl Store {
         Err(L3Error::Failed("a row that is to be removed kept changing".into()))
     }
 
-    /// The live value that the row of `key` holds, if its index rows are named after that version.
+    /// The live value that the row of `key` holds, or says to be in L2, if its index rows are named after that version.
     pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
-        let item = self.head_item(key).await?;
-        Ok(item.filter(|item| Head::of(item).parts == version).and_then(|item| self.live_in(&item)))
+        let item = self.head_item(key).await?.filter(|item| Head::of(item).parts == version);
+        Ok(item.and_then(|item| self.live_in(&item).or_else(|| self.elsewhere(&item))))
     }
 
     /// The tags of the value that the row of `key` says something of, if its index rows are named after that version.
@@ -179,12 +192,13 @@ impl Store {
     /// The live value that an item holds.
     fn live_in(&self, item: &Item) -> Option<Live> {
         let head = self.head_of(item);
-        let tags = || tags_of(item).into_iter().map(Arc::from).collect();
-        head.is_live(self.clock.now_ms()).then(|| Live {
-            version: head.version,
-            tags: tags(),
-            has_grace: head.has_grace(),
-        })
+        head.is_live(self.clock.now_ms()).then(|| Live::of(&head, Level::L3, item))
+    }
+
+    /// The live value that an item says to be in L2.
+    fn elsewhere(&self, item: &Item) -> Option<Live> {
+        let head = self.head_of(item);
+        head.is_in_l2(self.clock.now_ms()).then(|| Live::of(&head, Level::L2, item))
     }
 
     /// Drops the chunks and index rows of a row that is gone; returns what it held.
@@ -202,7 +216,8 @@ impl Store {
         let (key, version) = text_of(item, "sk")?.split_once(SEPARATOR)?;
         let version = Version::parse(version)?;
         let gone = version < self.floors().l3;
-        Some(Match { key: key.to_owned(), version, tags: Vec::new(), live: true, gone, has_grace: true, born: None })
+        let (key, tags) = (key.to_owned(), Vec::new());
+        Some(Match { key, version, tags, live: true, elsewhere: false, gone, has_grace: true, born: None })
     }
 
     fn row(&self, item: &Item, now_ms: i64) -> Option<Match> {
@@ -212,6 +227,7 @@ impl Store {
             version: Version(number_of(item, "version")?),
             tags: tags_of(item).into_iter().map(Arc::from).collect(),
             live: head.is_live(now_ms),
+            elsewhere: head.is_in_l2(now_ms),
             gone: head.kind == Kind::Gone,
             has_grace: head.has_grace(),
             born: head.born,

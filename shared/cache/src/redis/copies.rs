@@ -17,7 +17,7 @@ use crate::{
     coherence::FreshnessProof,
     key::Key,
     level::Levels,
-    quota::Share,
+    quota::{Share, Stock},
     selector::{KeyRange, Tagged},
     shard::{SHARDS, shard},
     source_of_truth::Expected,
@@ -74,6 +74,9 @@ pub(crate) struct WriteCopy<'a> {
     pub expected: Expected,
     /// Whose stock it is in; `None` for nobody's, or for that which a copy of this version is in already.
     pub share: Option<Share>,
+    /// How much of that stock the shard may have; `None` for as much as there is. What finds no room is not written, and an
+    /// older copy that stands in its place is removed.
+    pub room: Option<Stock>,
 }
 
 /// What a write or a removal did.
@@ -99,6 +102,8 @@ pub(crate) enum Done {
     Late,
     /// What was expected is not there.
     Unexpected,
+    /// There was no room for the copy.
+    Full,
 }
 
 /// Reads of one copy to add to its counter.
@@ -189,6 +194,7 @@ impl Copies {
             .arg(seen.unwrap_or_default())
             .arg(expected)
             .arg(copy.share.as_ref().map(stock::written).unwrap_or_default())
+            .arg(copy.room.map(stock::bound).unwrap_or_default())
             .arg(&form::head(copy, &tags))
             .arg(form::ends(copy.life))
             .arg(tags)
@@ -338,6 +344,7 @@ impl Outcome {
             0 => Done::Newer,
             -1 => Done::Late,
             -2 => Done::Unexpected,
+            -3 => Done::Full,
             _ => return Err(Down::Odd("a write's outcome")),
         };
         Ok(Outcome { done, was_live: live == 1, named: Levels::from_bits(named), before: form::to_version(&before) })

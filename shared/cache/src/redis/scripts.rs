@@ -26,13 +26,13 @@ scripts! {
     SINCE = "lua/index.lua", "lua/since.lua";
     PAST = "lua/index.lua", "lua/past.lua";
     APPEND = "lua/index.lua", "lua/append.lua";
-    STORE = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/store.lua";
+    STORE = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/held.lua", "lua/store.lua";
     REMOVE = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/remove.lua";
     TOUCH = "lua/copy.lua", "lua/touch.lua";
     CHECKED = "lua/checked.lua";
     PAGE = "lua/tags.lua", "lua/page.lua";
     EVICT = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/evict.lua";
-    STOCK = "lua/stock.lua";
+    STOCK = "lua/held.lua", "lua/stock.lua";
     CLOSE = "lua/close.lua";
     UNDONE = "lua/undone.lua";
     SWEEP = "lua/copy.lua", "lua/tags.lua", "lua/books.lua", "lua/sweep.lua";

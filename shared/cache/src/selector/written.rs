@@ -111,6 +111,11 @@ fn end(version: Version, stale_seconds: Option<u32>) -> Option<End> {
     Some(End { at_ms, until_ms: at_ms.saturating_add(i64::from(stale_seconds?) * 1000) })
 }
 
+/// What stands for an account in the record of an invalidation.
+pub(crate) fn short_name(account: &str) -> String {
+    name(account).chars().take(ACCOUNT_DIGITS).collect()
+}
+
 impl WrittenInvalidation {
     pub(crate) fn new(
         version: Version,
@@ -145,8 +150,7 @@ impl WrittenInvalidation {
 
     /// The same on an account. Where two accounts have one name they share what either may have open.
     pub(crate) fn on_account(self, account: Option<&str>) -> WrittenInvalidation {
-        let of = account.map(|account| name(account).chars().take(ACCOUNT_DIGITS).collect());
-        WrittenInvalidation { of, ..self }
+        WrittenInvalidation { of: account.map(short_name), ..self }
     }
 
     /// On whose account one is that was written down.

@@ -65,7 +65,7 @@ impl World {
         self.table.keys.iter().map(|key| tenant.said(key)).chain([tenant.mine()]).collect()
     }
 
-    /// The job of somebody else that a tenant may know of, if it may touch the key it is about.
+    /// The job of somebody else that a tenant may know of as an administrator, if it may touch the key it is about.
     pub fn shown_job(&self, tenant: &Tenant) -> Option<&String> {
         tenant.owns(&tenant.mine()).then(|| &self.jobs[&tenant.me]["inside"])
     }

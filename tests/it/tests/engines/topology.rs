@@ -250,10 +250,12 @@ async fn keys_move_one_by_one() {
     }
     let slot = fleet.slot("{e3}").await;
     let moving = fleet.cluster.begin_moving(slot).await.unwrap();
-    moving.keys("k:").await.unwrap();
+    assert_eq!(moving.keys("}c:").await.unwrap(), keys.len(), "the copies are elsewhere, and what finds them is not");
     put(&fleet.api, "entries-1", &keys[0], "\"new\"").await.expect(200);
     fleet.api.delete(&entry(&keys[1])).pin("entries-1").send().await.expect(200);
     let told = fleet.invalidate(json!({"tags": ["moving"]})).await;
+    let refused = fleet.cluster.ask(slot, "INFO errorstats").await.unwrap();
+    assert!(["errorstat_TRYAGAIN", "errorstat_ASK"].iter().any(|said| refused.contains(said)), "{refused}");
     moving.finish().await.unwrap();
     // What was refused is asked for again; what is left to a job, whose runner is not here, is done by the same request.
     if told.status != 200 || told.json()["reclaim"] == "in_progress" {

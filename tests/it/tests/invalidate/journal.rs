@@ -65,6 +65,22 @@ async fn it_is_searched_by_key_prefix_kind_and_author() {
 }
 
 #[tokio::test]
+async fn what_a_confined_token_did_by_tag_is_its_own_by_api_key_and_subject() {
+    let api = Api::start().await;
+    let token = |api_key: &str, prefix: &str| {
+        let claims = Claims::default().subject("same").api_key(api_key);
+        api.stack.token(claims.prefixes(&[prefix]))
+    };
+    let (own, other) = (token("one", "a:"), token("two", "b:"));
+    api.request("POST", "/invalidate").body(r#"{"tags":["t"]}"#).bearer(&own).send().await.expect(200);
+    let body = r#"{"keys":["a:1","a:2"]}"#;
+    api.request("POST", "/invalidate").body(body).bearer(&own).send().await.expect(200);
+    let told = async |bearer: &str| meant(&api.get("/journal").bearer(bearer).send().await.expect(200).json());
+    assert_eq!(told(&own).await, ["[\"t\"]null", "null[\"a:1\",\"a:2\"]"]);
+    assert_eq!(told(&other).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn whoever_waits_is_told_of_the_next_mutation_and_only_so_many_may() {
     let api = Api::with(patient().containers(WAITS + 1)).await;
     put(&api, "entries-1", "before", "1").await.expect(201);

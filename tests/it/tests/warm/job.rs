@@ -3,7 +3,7 @@
 use super::{about, begin, ended, fill, one_key, report};
 use crate::support::{command, copy_name, flush, get, invalidate, put, shard, wait_out_the_window};
 use serde_json::json;
-use strata_it::{Api, patient};
+use strata_it::{Api, patient, stack::Claims};
 
 #[tokio::test]
 async fn an_eager_job_loads_what_l3_has_and_tells_of_it() {
@@ -94,6 +94,28 @@ async fn a_removal_is_told_of_and_cannot_be_cancelled() {
     assert_eq!(refused.details()["errors"][0]["field"], "job_id");
     assert_eq!(report(&api, id).await["state"], "ready");
     about(&api, "GET", id).bearer(&super::limited(&api)).send().await.expect_error(404, "JOB_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_job_of_another_api_key_is_missing_but_to_an_administrator() {
+    let options = patient().env("INVALIDATE_BUDGET_MS", "1").env("JOB_SLICE_MS", "1");
+    let api = Api::with(options.streams(false)).await;
+    fill_one_partition(&api).await;
+    let removal = invalidate(&api, json!({"pattern": "k:*"})).await.expect(200).json();
+    let ids = [begin(&api, one_key()).await, removal["job_id"].as_str().unwrap().to_owned()];
+    let of_another = |scopes: &[&str]| api.stack.token(Claims::with_scopes(scopes).api_key("another"));
+    let (other, admin) = (of_another(&["cache:read", "cache:write"]), of_another(&["cache:read", "cache:admin"]));
+    for id in &ids {
+        for method in ["GET", "DELETE"] {
+            about(&api, method, id).bearer(&other).send().await.expect_error(404, "JOB_NOT_FOUND");
+        }
+        about(&api, "GET", &format!("{id}?wait=1")).bearer(&other).send().await.expect_error(404, "JOB_NOT_FOUND");
+        assert_eq!(report(&api, id).await["state"], "ready");
+        about(&api, "GET", id).bearer(&admin).send().await.expect(200);
+    }
+    for bearer in [&other, &admin] {
+        assert_eq!(api.get("/warm").bearer(bearer).send().await.expect(200).json()["jobs"], json!([]));
+    }
 }
 
 /// More entries of one partition than one page of DynamoDB has.

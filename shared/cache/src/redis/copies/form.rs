@@ -190,6 +190,7 @@ mod tests {
             distrusted: None,
             expected: Expected::Anything,
             share: None,
+            room: None,
         }
     }
 

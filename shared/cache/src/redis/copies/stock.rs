@@ -15,7 +15,12 @@ use std::sync::Arc;
 impl Copies {
     /// The commands that ask for the stock of the API key that `name` stands for, one for each shard.
     pub(crate) fn stock(&self, name: &str) -> impl Iterator<Item = Cmd> {
-        (0..SHARDS).map(|shard| scripts::STOCK.call(&[self.keys.book(shard, name)]))
+        (0..SHARDS).map(move |shard| self.stock_in(shard, name))
+    }
+
+    /// The one of them that asks one shard.
+    pub(crate) fn stock_in(&self, shard: u64, name: &str) -> Cmd {
+        scripts::STOCK.call(&[self.keys.book(shard, name)])
     }
 
     /// The command that asks in whose stock the copy of `key` is.
@@ -26,9 +31,17 @@ impl Copies {
 
 /// A share as scripts read it; nothing where it has no name.
 pub(super) fn written(share: &Share) -> Vec<u8> {
-    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
     let [bytes, index_bytes] = [share.stock.bytes, share.stock.index_bytes].map(number);
     [&name_in(&share.name)[..], &bytes, &index_bytes].concat()
+}
+
+/// How much of a stock a shard may have, as scripts read it.
+pub(super) fn bound(most: Stock) -> Vec<u8> {
+    [most.entries, most.bytes, most.index_bytes].map(number).concat()
+}
+
+fn number(number: u64) -> [u8; 4] {
+    u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 /// A name of hexadecimal digits, in bytes.

@@ -4,10 +4,11 @@
 --       source of truth ('' when it is not), what stands before every name of the shard; then for each copy: gone at (ms), key,
 --       version and as-of position of a distrusted copy that may be overwritten whatever its age ('' for none), version that must be
 --       there ('' for any, 'none' for no live copy), whose stock it is in: name of the API key (16 bytes), bytes, bytes of
---       indexes (4 each; '' for nobody's), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
+--       indexes (4 each; '' for nobody's), how much of that stock the shard may have: entries, bytes, bytes of indexes (4
+--       each, the greatest number for no bound; '' for as much as there is), its head, when its value expires, if before the copy is gone (6 bytes; '' if not),
 --       its tags (a line feed before and after each), its envelope
 -- Returns for each {outcome, live, version that stood there, levels it named}; outcome 1 stored (or expired already), 0 a
--- newer one stands, -1 too old, -2 the expected version is not there; live: whether a live copy was there. What is no copy
+-- newer one stands, -1 too old, -2 the expected version is not there, -3 there was no room, and nothing stands now; live: whether a live copy was there. What is no copy
 -- and has the name of one is replaced.
 local now = now_us()
 local late = is_late(now, ARGV[1], ARGV[2])
@@ -46,7 +47,38 @@ local function entered(stock, expires)
   return share_of(name, till_of(tonumber(expires), now / 1000), bytes, index)
 end
 
-local function store(copy, expires, key, seen, expected, stock, head, ends, tags, envelope)
+local UNBOUNDED = 4294967295
+-- What API keys have in the shard, with what this call has done.
+local held = {}
+
+-- What a share counts for a name.
+local function counts(share, name)
+  if string.sub(share, 1, 16) ~= name then return {0, 0, 0} end
+  local till, bytes, index = struct.unpack('>I5I4I4', share, 17)
+  return till * 1000000 > now and {1, bytes, index} or {0, 0, 0}
+end
+
+-- Notes that a copy with this share comes (1) or goes (-1).
+local function count(share, sign, key)
+  enter(books, share, sign, key)
+  local name = string.sub(share, 1, 16)
+  local sums = held[name]
+  if not sums then return end
+  local more = counts(share, name)
+  held[name] = {sums[1] + sign * more[1], sums[2] + sign * more[2], sums[3] + sign * more[3]}
+end
+
+-- Whether a share may take the place of another within a bound. What is no larger than that always may.
+local function has_room(share, old, room)
+  local name, most = string.sub(share, 1, 16), {struct.unpack('>I4I4I4', room)}
+  local has, was, more = held[name], counts(old, name), counts(share, name)
+  for i = 1, 3 do
+    if more[i] > was[i] and most[i] ~= UNBOUNDED and has[i] - was[i] + more[i] > most[i] then return false end
+  end
+  return true
+end
+
+local function store(copy, expires, key, seen, expected, stock, room, head, ends, tags, envelope)
   if late then return {-1, 0, '', 0} end
   local version, as_of = string.sub(head, 3, 10), string.sub(head, 11, 20)
   local old = look_at(copy)
@@ -71,19 +103,22 @@ local function store(copy, expires, key, seen, expected, stock, head, ends, tags
   end
 
   local has_expired = tonumber(expires) * 1000 <= now
-  if old and (has_expired or old.tags ~= tags) then note_gone(gone, shard, old.tags, key) end
-  if old and (has_expired or stock ~= '' or old_version ~= version) then enter(books, old.share, -1, key) end
-  if has_expired then
+  local new_share = stock ~= '' and not has_expired and entered(stock, expires) or ''
+  local is_full = new_share ~= '' and room ~= '' and not has_room(new_share, old and old.share or '', room)
+  local goes = has_expired or is_full
+  if old and (goes or old.tags ~= tags) then note_gone(gone, shard, old.tags, key) end
+  if old and (goes or stock ~= '' or old_version ~= version) then count(old.share, -1, key) end
+  if goes then
     redis.call('DEL', copy)
     redis.call('ZREM', KEYS[1], key)
-    return {1, live, old_version, named}
+    return {has_expired and 1 or -3, live, old_version, named}
   end
   -- The same value certified anew keeps its counters and its share; another value starts from none.
   local counters, share = string.sub(head, 27, 37), ''
   if old_version == version then counters, share = counters_of(old), old.share end
-  if stock ~= '' then
-    share = entered(stock, expires)
-    enter(books, share, 1, key)
+  if new_share ~= '' then
+    share = new_share
+    count(share, 1, key)
   end
   local flags = string.byte(head, 2) + (share ~= '' and 16 or 0)
   head = string.char(MARK, flags) .. string.sub(head, 3, 26) .. counters .. string.sub(head, 38)
@@ -99,10 +134,19 @@ local function store(copy, expires, key, seen, expected, stock, head, ends, tags
   return {1, live, old_version, named}
 end
 
+local PARTS = 10
 local outcomes = {}
+for at = 5, #ARGV, PARTS do
+  local stock, room = ARGV[at + 4], ARGV[at + 5]
+  local name = string.sub(stock, 1, 16)
+  if room ~= '' and stock ~= '' and not held[name] then
+    local a, b, c, d = struct.unpack('>I4I4I4I4', name)
+    held[name] = stock_in(shard .. 'q:' .. string.format('%08x%08x%08x%08x', a, b, c, d), now / 1000000)
+  end
+end
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 9
-  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + 8))
+  local at = 5 + (i - 2) * PARTS
+  outcomes[i - 1] = store(KEYS[i], unpack(ARGV, at, at + PARTS - 1))
 end
 take_out(gone, shard)
 if #indexed > 0 then grow(KEYS[1], indexed, 1) end

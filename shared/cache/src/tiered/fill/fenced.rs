@@ -107,9 +107,8 @@ impl View<'_> {
             return Err(CacheError::LeaseLost.into());
         }
         let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
-        if let Some(share) = share.as_ref().filter(|_| named.has(Level::L2)) {
-            self.allow_share(share, &answers)?;
-        }
+        let counted = share.as_ref().filter(|_| named.has(Level::L2));
+        let _admitted = counted.map(|share| self.allow_share_now(key, share, &answers)).transpose()?;
         // Another operation may have read the journal further: of what came then, nothing is proven.
         let as_of = AsOf { position: as_of.position.min(fenced.end), ..as_of };
         let before = Before::default();
@@ -173,7 +172,7 @@ impl View<'_> {
 
     /// Reads the journal from the miss on. Without Redis nothing can be proven.
     async fn fence(&self, key: &Key, put: &Put, token: &FillToken, named: Levels) -> Result<Synced, Stop> {
-        let question = self.stock_question(key, put, named, false);
+        let question = self.stock_question(key, put, named, false).commands;
         let about = About { fence: Some(token.since), ..About::default() };
         let synced = self.sync_about(about, question).await;
         self.in_force()?;

@@ -172,6 +172,7 @@ pub(crate) fn mutation(position: Position, fields: &Fields, matched: Option<u64>
             mutation.except_tags = select.except;
         }
         mutation.by = written.by.filter(|by| !by.is_empty());
+        mutation.of = written.of;
         mutation.reason = written.reason;
     }
     Some(mutation)

@@ -74,14 +74,14 @@ impl TieredCache {
         let undo_seconds = if request.stale_seconds.is_some() { Some(0) } else { request.undo_seconds };
         let wish = self.wish(undo_seconds, MeantEntries::of(&request.selector), request.author())?;
         if request.dry_run || request.max_affected.is_some() {
-            let counter = loop {
+            let (counter, degraded) = loop {
                 if let Some(ended) = ended(self.view().count_meant(request, pace).await) {
                     break ended?;
                 }
             };
             match request.max_affected {
                 _ if request.dry_run => {
-                    return Ok(counter.into_invalidated(false, CachePosition::default(), Reclaim::Complete));
+                    return Ok(counter.into_invalidated(degraded, CachePosition::default(), Reclaim::Complete));
                 }
                 Some(most) if counter.count() > most => return Err(CacheError::TooMany { matched: counter.count() }),
                 _ => {}
@@ -114,10 +114,24 @@ impl TieredCache {
 }
 
 impl View<'_> {
-    async fn count_meant(&self, request: &Invalidate, pace: Pace) -> Result<MatchCounter, Stop> {
+    /// Counts what a selector means, and removes nothing; says also whether Redis was left out of it.
+    async fn count_meant(&self, request: &Invalidate, pace: Pace) -> Result<(MatchCounter, bool), Stop> {
         let levels = request.levels.and(self.setup.config.enabled());
-        let caught_up = self.catch_up().await?;
-        Ok(self.census(request, levels, caught_up, pace).await?)
+        let CaughtUp { synced, .. } = self.catch_up().await?;
+        let told =
+            if self.uses(Level::L2) && (levels.has(Level::L2) || levels.has(Level::L3)) { synced } else { Ok(()) };
+        let counted = match told {
+            Ok(()) => self.census(request, levels, Act::Look, pace).await,
+            Err(down) => Err(down.into()),
+        };
+        match counted {
+            // L3 knows what there is. Copies in L2, and in memory, that it does not know of are not to be trusted.
+            Err(CacheError::Unavailable { level: Level::L2, cause }) if levels.has(Level::L3) => {
+                tracing::warn!(%cause, "what an invalidation means is counted in dynamodb alone");
+                Ok((self.census(request, levels, Act::LookWithoutL2, pace).await?, true))
+            }
+            counted => Ok((counted?, false)),
+        }
     }
 
     async fn invalidate(&self, request: &Invalidate, wish: &Wish, pace: Pace) -> Result<Invalidated, Stop> {
@@ -161,31 +175,32 @@ impl View<'_> {
         Ok(caught_up)
     }
 
-    /// Counts what a selector means, and removes nothing.
+    /// Goes through the levels, and through L3 alone where L2 cannot be asked.
     async fn census(
         &self,
         request: &Invalidate,
         levels: Levels,
-        caught_up: CaughtUp,
+        act: Act,
         pace: Pace,
     ) -> Result<MatchCounter, CacheError> {
         let counter = MatchCounter::of(levels);
         let end = request.written(Version::ZERO, levels).end();
-        let sweep = Sweep { end, ..Sweep::new(&request.selector, Act::Look, &counter) };
+        let sweep = Sweep { end, ..Sweep::new(&request.selector, act, &counter) };
         let mut scan_checkpoint = ScanCheckpoint::default();
-        let mut done = true;
+        let (has_l2, mut done) = (act == Act::Look, true);
         if levels.has(Level::L3) || levels.has(Level::L2) {
             // What is open counts as removed.
-            self.learn_open_invalidations(caught_up.synced.is_ok(), 0).await?;
+            self.learn_open_invalidations(has_l2 && self.uses(Level::L2), 0).await?;
         }
         if levels.has(Level::L3) {
             done = self.sweep_l3(sweep, &mut scan_checkpoint.l3, pace).await?;
         }
-        if done && levels.has(Level::L2) {
-            caught_up.synced?;
-            done = self.sweep_l2(sweep, &mut scan_checkpoint.l2, pace).await?;
+        if has_l2 {
+            if done && levels.has(Level::L2) {
+                done = self.sweep_l2(sweep, &mut scan_checkpoint.l2, pace).await?;
+            }
+            self.look_into_memory(sweep);
         }
-        self.look_into_memory(sweep);
         if done { Ok(counter) } else { Err(CacheError::OutOfTime) }
     }
 

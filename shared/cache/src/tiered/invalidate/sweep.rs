@@ -31,6 +31,8 @@ pub(crate) const REMOVALS_AT_ONCE: usize = 2;
 pub(crate) enum Act {
     /// Count it.
     Look,
+    /// Count it, also where L3 only says that L2 has it: L2 cannot be asked.
+    LookWithoutL2,
     /// Remove it when it is older than this.
     Remove(Version),
     /// Remove the version that was seen, or what has taken its place, because Redis time cannot be asked.
@@ -43,8 +45,13 @@ impl Act {
     pub(crate) fn own(self) -> Version {
         match self {
             Act::Remove(version) => version,
-            Act::Look | Act::RemoveSeen => Version(u64::MAX),
+            Act::Look | Act::LookWithoutL2 | Act::RemoveSeen => Version(u64::MAX),
         }
+    }
+
+    /// Whether it removes nothing.
+    fn only_looks(self) -> bool {
+        matches!(self, Act::Look | Act::LookWithoutL2)
     }
 }
 
@@ -172,10 +179,10 @@ impl View<'_> {
         key_range: KeyRange<'_>,
         last: Option<String>,
     ) -> Result<Option<String>, L3Error> {
-        let tags = sweep.selector.needs_tags() || (sweep.act == Act::Look && self.knowledge().masks_by_tag());
+        let tags = sweep.selector.needs_tags() || (sweep.act.only_looks() && self.knowledge().masks_by_tag());
         let (matches, last) = self.store.search(Search { key_range, after: last.as_deref(), tags }).await?;
         let is_there = |found: &Match| match found.gone {
-            true => found.born.is_some() && sweep.act != Act::Look,
+            true => found.born.is_some() && !sweep.act.only_looks(),
             false => found.live || !planted(Bug::GracePassedOver),
         };
         stream::iter(matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)))
@@ -198,7 +205,7 @@ impl View<'_> {
         // Of the very version whose tags are known.
         let of_seen = by_tag || needs_tags;
         let which = match sweep.act {
-            Act::Look => return self.look_at(found, by_tag, sweep).await,
+            Act::Look | Act::LookWithoutL2 => return self.look_at(found, by_tag, sweep).await,
             Act::Remove(version) if of_seen => Which::SeenBelow(version, found.version),
             Act::Remove(version) => Which::Below(version),
             Act::RemoveSeen => Which::Seen(found.version),
@@ -228,7 +235,7 @@ impl View<'_> {
     async fn end_life(&self, key: &str, sweep: Sweep<'_>, end: End) -> Result<Option<Version>, L3Error> {
         let below = match sweep.act {
             Act::Remove(version) => Some(version),
-            Act::Look | Act::RemoveSeen => None,
+            Act::Look | Act::LookWithoutL2 | Act::RemoveSeen => None,
         };
         let above = |version| self.version_just_above(version);
         match self.store.end_life(key, below, sweep.selector, end, above).await? {
@@ -245,19 +252,23 @@ impl View<'_> {
 
     /// Counts a row that holds a live value.
     async fn look_at(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        let Match { key, version, tags, live, elsewhere, has_grace, .. } = found;
         let live = match by_tag {
-            true => self.store.live(&found.key, found.version).await?,
+            true => self.store.live(&key, version).await?,
             false => {
-                found.live.then_some(Live { version: found.version, tags: found.tags, has_grace: found.has_grace })
+                let level = if live { Level::L3 } else { Level::L2 };
+                (live || elsewhere).then_some(Live { level, version, tags, has_grace })
             }
         };
-        live.into_iter().for_each(|live| self.count_live(sweep, &found.key, &live));
+        // Where L2 can be asked, it knows better what it has.
+        let counts = |live: &Live| live.level == Level::L3 || sweep.act == Act::LookWithoutL2;
+        live.into_iter().filter(counts).for_each(|live| self.count_live(sweep, &key, &live));
         Ok(())
     }
 
-    fn count_live(&self, sweep: Sweep<'_>, key: &str, Live { version, tags, has_grace }: &Live) {
-        if !self.knowledge().masks_before(sweep.act.own(), Level::L3, key, tags, *version) {
-            sweep.counter.add(Level::L3, key);
+    fn count_live(&self, sweep: Sweep<'_>, key: &str, Live { level, version, tags, has_grace }: &Live) {
+        if !self.knowledge().masks_before(sweep.act.own(), *level, key, tags, *version) {
+            sweep.counter.add(*level, key);
             if *has_grace && sweep.end.is_some() {
                 sweep.counter.make_stale(key);
             }
@@ -320,7 +331,7 @@ impl View<'_> {
         let operation = self.bulk_operation();
         let version = match sweep.act {
             Act::Remove(version) => Some(version),
-            Act::Look | Act::RemoveSeen => None,
+            Act::Look | Act::LookWithoutL2 | Act::RemoveSeen => None,
         };
         let pages: Vec<(u64, Vec<String>)> = pages
             .into_iter()

@@ -309,7 +309,10 @@ impl View<'_> {
             // Only what is written is looked after.
             return true;
         }
-        let copy = value.copy(key, as_of, asked_ms, distrusted.as_ref());
+        let mut copy = value.copy(key, as_of, asked_ms, distrusted.as_ref());
+        if !self.make_room(&mut copy) {
+            return true;
+        }
         let write = self.setup.copies.write(self.operation(as_of), &[copy]);
         let written = value.written(key, as_of);
         if planted(Bug::PromotionNotChecked) || planted(Bug::PromotionByPlainSet) {

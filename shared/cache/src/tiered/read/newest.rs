@@ -65,6 +65,7 @@ impl Newest {
             distrusted: distrusted.map(|found| (found.version, found.as_of)),
             expected: Expected::Anything,
             share: share_of(self.owner.as_ref(), key, &self.entry, self.envelope.len()),
+            room: None,
         }
     }
 

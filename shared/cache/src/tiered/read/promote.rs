@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     Unreadable,
     /// Redis did not take it, because something else has the name of an index for instance.
     Refused,
+    /// The API key it counts for has no more room in Redis.
+    OverQuota,
     /// It could not be read, or was changed while it was loaded, each time it was tried.
     RetriesExhausted,
 }
@@ -146,6 +148,7 @@ impl View<'_> {
                     sum.done += 1;
                     sum.loaded.push((ready.key.clone(), ready.envelope.len()));
                 }
+                Some(outcome) if unchanged && outcome.done == Done::Full => sum.fail(Failure::OverQuota),
                 None if unchanged => sum.fail(Failure::Refused),
                 _ => changed.push(ready),
             }
@@ -193,7 +196,10 @@ impl View<'_> {
 
     async fn write_part(&self, ground: Ground, ready: &[Ready]) -> Result<Vec<Option<Outcome>>, Down> {
         let operation = self.operation(ground.as_of);
-        let copies: Vec<WriteCopy<'_>> = ready.iter().map(|ready| ready.copy(ground)).collect();
+        let mut copies: Vec<WriteCopy<'_>> = ready.iter().map(|ready| ready.copy(ground)).collect();
+        for copy in &mut copies {
+            self.make_room(copy);
+        }
         let same_shard = |a: &WriteCopy<'_>, b: &WriteCopy<'_>| shard(a.key) == shard(b.key);
         let calls: Vec<&[WriteCopy<'_>]> =
             copies.chunk_by(same_shard).flat_map(|copies| copies.chunks(CALL_COPIES)).collect();
@@ -255,6 +261,7 @@ impl Ready {
             distrusted: None,
             expected: Expected::Anything,
             share: share_of(self.owner.as_ref(), &self.key, &self.entry, self.envelope.len()),
+            room: None,
         }
     }
 }
@@ -292,6 +299,7 @@ impl Failure {
             Failure::OtherLevels => "other_levels",
             Failure::Unreadable => "unreadable",
             Failure::Refused => "refused",
+            Failure::OverQuota => "over_quota",
             Failure::RetriesExhausted => "retries_exhausted",
         }
     }

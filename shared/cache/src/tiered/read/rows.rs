@@ -119,12 +119,17 @@ impl View<'_> {
             return;
         }
         let mut kept: Vec<&Risen<'_>> = in_reach().filter(is_kept).collect();
+        kept.sort_by_key(|risen| shard(risen.key.as_str()));
+        let mut copies: Vec<WriteCopy<'_>> = Vec::new();
+        kept.retain(|&risen| {
+            let mut copy = risen.value.copy(risen.key, as_of, asked_ms, risen.distrusted.as_ref());
+            let has_room = self.make_room(&mut copy);
+            copies.extend(has_room.then_some(copy));
+            has_room
+        });
         if kept.is_empty() {
             return;
         }
-        kept.sort_by_key(|risen| shard(risen.key.as_str()));
-        let copies: Vec<WriteCopy<'_>> =
-            kept.iter().map(|risen| risen.value.copy(risen.key, as_of, asked_ms, risen.distrusted.as_ref())).collect();
         let same_shard = |a: &WriteCopy<'_>, b: &WriteCopy<'_>| shard(a.key) == shard(b.key);
         let calls: Vec<&[WriteCopy<'_>]> =
             copies.chunk_by(same_shard).flat_map(|copies| copies.chunks(CALL_COPIES)).collect();

@@ -1,6 +1,6 @@
 //! What rides along with a sync: commands that need no round trip of their own, and what becomes of their replies.
 
-use crate::tiered::{sync::unfinished::Unfinished, view::View};
+use crate::tiered::{sync::unfinished::Unfinished, view::View, write::stock::Stocktaking};
 use crate::{
     limits::Renewal,
     planted::{Panic, panic_at},
@@ -21,6 +21,8 @@ pub(crate) enum PiggybackedCommand {
     Renewed(Renewal),
     /// The fleet has this container's report of that number.
     Reported(u64),
+    /// What an API key stores in a shard, which promotions want to know.
+    Stock(Stocktaking),
 }
 
 /// The piggybacked commands of a sync on its way. However that ends, what must not be lost with it is kept for the next
@@ -60,7 +62,8 @@ impl View<'_> {
         let renewals =
             self.due_renewals().into_iter().map(|(command, renewal)| (command, PiggybackedCommand::Renewed(renewal)));
         let given_back = self.give_back_leases().into_iter().map(|command| (command, PiggybackedCommand::GivenBack));
-        self.piggyback(deltas.chain(undone).chain(given_back).chain(renewals).chain(self.report()))
+        let more = given_back.chain(renewals).chain(self.stocks_asked_for()).chain(self.report());
+        self.piggyback(deltas.chain(undone).chain(more))
     }
 
     fn piggyback(
@@ -82,6 +85,7 @@ impl View<'_> {
             }
             // Where that failed, it ends by itself.
             PiggybackedCommand::GivenBack => {}
+            PiggybackedCommand::Stock(asked) => self.take_stock(&asked, reply),
             // Nothing was done: it is sent again.
             PiggybackedCommand::Reported(_) if is_refused(&reply) => self.link.spare(),
             PiggybackedCommand::Reported(number) => {
@@ -110,14 +114,21 @@ impl View<'_> {
             PiggybackedCommand::AccessDeltas(_)
             | PiggybackedCommand::GivenBack
             | PiggybackedCommand::Renewed(_)
-            | PiggybackedCommand::Reported(_) => None,
+            | PiggybackedCommand::Reported(_)
+            | PiggybackedCommand::Stock(_) => None,
         });
         self.unfinished().extend(undone);
     }
 
-    /// The report of what this container has changed in L3, where it has not told that yet.
+    /// The report of what this container has changed in L3, where it has not told that yet, and what must be known of stocks
+    /// before the next promotion.
     pub(crate) fn piggybacked_rows(&self) -> (Vec<Command>, Piggybacked<'_>) {
-        self.piggyback(self.store.tally.has_changes().then(|| self.report()).flatten())
+        let report = self.store.tally.has_changes().then(|| self.report()).flatten();
+        self.piggyback(self.stocks_asked_for().chain(report))
+    }
+
+    fn stocks_asked_for(&self) -> impl Iterator<Item = (Command, PiggybackedCommand)> {
+        self.wanted_stocks().into_iter().map(|(command, asked)| (command, PiggybackedCommand::Stock(asked)))
     }
 
     /// What this container has counted since its last report.

@@ -358,6 +358,7 @@ mod tests {
         Job {
             id: String::new(),
             kind: WARM.to_owned(),
+            account: None,
             state: JobState::Running,
             counters: Counters::default(),
             created_ms: 0,

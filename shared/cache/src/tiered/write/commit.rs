@@ -261,7 +261,7 @@ impl View<'_> {
             }
             Done::Yes => {}
             Done::Late => return Err(CacheError::unavailable(Level::L2, "the operation took too long")),
-            Done::Newer | Done::Unexpected => {
+            Done::Newer | Done::Unexpected | Done::Full => {
                 return Ok(Ended::Overtaken(outcome.before.unwrap_or(begun.version)));
             }
         }
@@ -322,6 +322,7 @@ impl View<'_> {
                     distrusted: None,
                     expected: plan.expected,
                     share: plan.share.clone(),
+                    room: None,
                 };
                 self.setup.copies.write(operation, &[copy])
             }

@@ -74,10 +74,11 @@ impl TieredCache {
             Mutate::Put(key, put) => Some((key, put)),
             Mutate::Delete { .. } | Mutate::DeleteUndoably { .. } => None,
         });
-        let question = put.map(|(key, put)| view.stock_question(key, put, Levels::ALL, true)).unwrap_or_default();
-        let Ok(CaughtUp { synced: Ok(()), answers, .. }) = view.catch_up_to_write(question).await else { return false };
+        let question = put.map(|(key, put)| view.stock_question(key, put, Levels::ALL, true));
+        let (commands, ended) = question.map(|question| (question.commands, question.ended)).unwrap_or_default();
+        let Ok(CaughtUp { synced: Ok(()), answers, .. }) = view.catch_up_to_write(commands).await else { return false };
         if let Some(name) = put.and_then(|(_, put)| name_of(&put.api_key)) {
-            view.learn_stock(&name, &answers);
+            view.learn_stock(&name, &answers, ended);
         }
         true
     }

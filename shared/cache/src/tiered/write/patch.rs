@@ -185,10 +185,8 @@ impl View<'_> {
         }
         let (entry, envelope) = revision.seal(begun.version, self.setup.config.serialization.format);
         let share = share_of(revision.owner.as_ref(), key, &entry, envelope.len());
-        if let Some(share) = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked())
-        {
-            self.allow_share(share, &begun.answers)?;
-        }
+        let counted = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked());
+        let _admitted = counted.map(|share| self.allow_share_now(key, share, &begun.answers)).transpose()?;
         let (by, value) = (change.by(), Some((&entry, &envelope)));
         let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None, together: None };
         let ended = self.commit(&plan, &begun, &mut path).await?;
@@ -216,6 +214,7 @@ impl View<'_> {
             Change::Read => Vec::new(),
             Change::Loaded(Renewal { put, .. }) => {
                 self.stock_question(key, put, put.levels.unwrap_or(Levels::ALL).and(self.setup.config.enabled()), false)
+                    .commands
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::tiered::{
     write::{
         Attempts, TRIES,
         commit::{Ended, Plan},
+        stock::StockQuestion,
         together::Together,
     },
 };
@@ -67,14 +68,13 @@ impl View<'_> {
         let Attempts { floor, own, shared, together } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let question = self.stock_question(key, put, named, *shared);
-            let begun = self.begin(key, *floor, named, (question, &mut *shared), &mut path).await?;
+            let StockQuestion { commands, ended } = self.stock_question(key, put, named, *shared);
+            let begun = self.begin(key, *floor, named, (commands, &mut *shared), &mut path).await?;
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
             let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
-            if let Some(share) = share.as_ref().filter(|_| begun.redis && named.has(Level::L2)) {
-                self.allow_share(share, &begun.answers)?;
-            }
+            let counted = share.as_ref().filter(|_| begun.redis && named.has(Level::L2));
+            let _admitted = counted.map(|share| self.allow_share(key, share, &begun.answers, ended)).transpose()?;
             let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
             let value = Some((&entry, &envelope));
             let plan =

@@ -8,8 +8,8 @@ use crate::{
     outcome::CacheError,
     patch::Patch,
     put::Put,
-    quota::{OverQuota, Quotas, Share, Stock, Stocks, name_of},
-    redis::{Command, Down, Reply, share, stock},
+    quota::{ByShard, OverQuota, Quotas, Share, Stock, Stocks, name_of},
+    redis::{Command, Down, Reply, WriteCopy, share, stock},
     shard::SHARDS,
 };
 use std::sync::Arc;
@@ -29,13 +29,33 @@ impl TieredCache {
     }
 }
 
+/// What Redis is asked about a stock.
+pub(crate) struct StockQuestion {
+    pub(crate) commands: Vec<Command>,
+    /// What had ended when it was asked.
+    pub(crate) ended: Stock,
+}
+
+/// A PUT that a quota allows, and that counts until it has ended.
+pub(crate) struct Admitted<'a> {
+    cache: &'a TieredCache,
+    share: Share,
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.cache.stocks().end(&self.share.name, self.share.stock);
+    }
+}
+
 impl View<'_> {
     /// What a PUT must ask Redis before it stores anything: nothing where it is known that there is room. `shared`: it has no
     /// sync of its own to ask with, and asks only where there may be no room.
-    pub(crate) fn stock_question(&self, key: &Key, put: &Put, named: Levels, shared: bool) -> Vec<Command> {
+    pub(crate) fn stock_question(&self, key: &Key, put: &Put, named: Levels, shared: bool) -> StockQuestion {
         // An envelope is seldom longer than its text and tags, and this much.
         let most = Stock::one(key.as_str(), &put.tags, put.value.text().len() + 2 * put.tags.len() + 100);
-        self.question(key, &put.api_key, most, named, shared)
+        let ended = name_of(&put.api_key).map_or(Stock::default(), |name| self.stocks().ended(&name));
+        StockQuestion { commands: self.question(key, &put.api_key, most, named, shared), ended }
     }
 
     /// The same for a PATCH, which adds tags at most.
@@ -53,31 +73,90 @@ impl View<'_> {
         self.setup.copies.stock(&name).chain([self.setup.copies.share(key.as_str())]).collect()
     }
 
-    /// Whether a PUT that stores this share may go on, by what Redis answered. What is not known is allowed.
-    pub(crate) fn allow_share(&self, new: &Share, answers: &[Reply]) -> Result<(), CacheError> {
-        if let Some(used) = self.learn_stock(&new.name, answers) {
+    /// Whether a PUT that stores this share may go on, by what Redis answered when so much had ended; it counts for as long
+    /// as what is returned is kept. What is not known is allowed.
+    pub(crate) fn allow_share(
+        &self,
+        key: &Key,
+        new: &Share,
+        answers: &[Reply],
+        ended: Stock,
+    ) -> Result<Admitted<'_>, CacheError> {
+        if let Some(used) = self.learn_stock(&new.name, answers, ended) {
             let old = share(answers[REPLIES - 1].clone(), &new.name, self.clock.now_ms());
             let allowed = self.quotas().allow(used, old, new.stock);
             let over = |OverQuota { quota, used, limit }| CacheError::OverQuota { quota: quota.name(), used, limit };
             allowed.map_err(over)?;
         }
-        self.stocks().add(&new.name, new.stock);
-        Ok(())
+        self.stocks().admit(&new.name, key.as_str(), new.stock);
+        Ok(Admitted { cache: self, share: new.clone() })
     }
 
-    /// Takes in what Redis answered, if it was asked.
-    pub(crate) fn learn_stock(&self, name: &Arc<str>, answers: &[Reply]) -> Option<Stock> {
+    /// The same where what has ended since Redis was asked is taken to be in its answer.
+    pub(crate) fn allow_share_now(
+        &self,
+        key: &Key,
+        new: &Share,
+        answers: &[Reply],
+    ) -> Result<Admitted<'_>, CacheError> {
+        let ended = self.stocks().ended(&new.name);
+        self.allow_share(key, new, answers, ended)
+    }
+
+    /// Takes in what Redis answered, if it was asked, when so much had ended; returns the stock with what it may not know
+    /// of yet.
+    pub(crate) fn learn_stock(&self, name: &Arc<str>, answers: &[Reply], ended: Stock) -> Option<Stock> {
         if answers.len() != REPLIES {
             return None;
         }
-        let used = read_stock(answers).inspect_err(|down| tracing::warn!(%down, "a stock is not known")).ok()?;
-        self.stocks().learn(name, used, self.clock.now_ms());
-        Some(used)
+        let stock = by_shard(answers).inspect_err(|down| tracing::warn!(%down, "a stock is not known")).ok()?;
+        Some(self.stocks().learn(name, stock, ended, self.clock.now_ms()))
     }
+
+    /// Bounds a copy that is to be promoted by the room that there is; returns whether it may find some, or takes the place
+    /// of another.
+    pub(crate) fn make_room(&self, copy: &mut WriteCopy<'_>) -> bool {
+        let Some(share) = &copy.share else { return true };
+        let room = self.stocks().take_room(&share.name, copy.key, share.stock, self.clock.now_ms());
+        copy.room = room.most;
+        !room.is_full || copy.distrusted.is_some()
+    }
+
+    /// The commands that ask for stocks which promotions want to know, with what each reply is of.
+    pub(crate) fn wanted_stocks(&self) -> Vec<(Command, Stocktaking)> {
+        let wanted = self.stocks().take_wanted();
+        let asked = wanted.into_iter().flat_map(|(name, ended)| {
+            (0..SHARDS).map(move |shard| Stocktaking { name: Arc::clone(&name), shard, ended })
+        });
+        asked.map(|asked| (self.setup.copies.stock_in(asked.shard, &asked.name), asked)).collect()
+    }
+
+    /// Takes in the reply of one shard.
+    pub(crate) fn take_stock(&self, asked: &Stocktaking, reply: Reply) {
+        match stock(reply) {
+            Ok(stock) => self.stocks().learn_of(&asked.name, asked.shard, stock, asked.ended, self.clock.now_ms()),
+            Err(down) => tracing::debug!(%down, "a stock is not known"),
+        }
+    }
+}
+
+/// A question for the stock of an API key in one shard.
+#[derive(Debug)]
+pub(crate) struct Stocktaking {
+    name: Arc<str>,
+    shard: u64,
+    ended: Stock,
+}
+
+fn by_shard(replies: &[Reply]) -> Result<ByShard, Down> {
+    let mut all = ByShard::default();
+    for (own, reply) in all.iter_mut().zip(replies) {
+        *own = stock(reply.clone())?;
+    }
+    Ok(all)
 }
 
 /// Adds up the answers of all shards.
 pub(crate) fn read_stock(replies: &[Reply]) -> Result<Stock, Down> {
-    let shards = replies.iter().take(REPLIES - 1);
-    shards.cloned().try_fold(Stock::default(), |sum, reply| Ok(sum + stock(reply)?))
+    Ok(by_shard(replies)?.into_iter().sum())
 }
