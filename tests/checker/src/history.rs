@@ -184,10 +184,20 @@ pub struct Incident {
     pub what: String,
     /// Whether L3 answered as ever meanwhile, and so did every process.
     pub l3_well: bool,
+    /// Whether it leaves the cache empty: nothing from before is there afterwards, and nothing from meanwhile is sure to be.
+    pub empties: bool,
 }
 
 /// L3, where values are durable.
 pub const L3: &str = "L3_DATABASE";
+
+impl History {
+    /// Whether something made the cache empty, or may have, at some time between two.
+    pub(crate) fn is_emptied(&self, from: Duration, until: Duration) -> bool {
+        let within = |incident: &Incident| incident.start <= until && from <= incident.end;
+        self.incidents.iter().any(|incident| incident.empties && within(incident))
+    }
+}
 
 impl Put {
     /// Whether it asks L3 to keep the value.

@@ -137,7 +137,7 @@ impl Run<'_> {
                 let operations = fault.happen(&client, &mut rng).await;
                 let (end, l3_well) = (self.clock.now(), fault.leaves_l3_well());
                 let what = format!("{fault:?} {}", client.remarks()).trim_end().to_owned();
-                (Incident { start, end, what, l3_well }, operations)
+                (Incident { start, end, what, l3_well, empties: false }, operations)
             }
         });
         let (incidents, operations): (_, Vec<_>) = join_all(happenings).await.into_iter().unzip();

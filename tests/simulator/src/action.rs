@@ -28,6 +28,9 @@ const PATTERNS: [(&str, &[KeyId]); 7] = [
 /// Levels that hold copies only.
 const UPPER: &[&str] = &["L1_MEMORY", "L2_REDIS"];
 
+/// What makes an end of values in every level.
+const ENDS: [Kind; 4] = [Kind::Delete, Kind::InvalidatePattern, Kind::InvalidateTag, Kind::InvalidateKeys];
+
 /// Draws what clients ask for; no two PUTs have the same value.
 #[derive(Debug, Default)]
 pub(crate) struct Actions {
@@ -60,18 +63,22 @@ impl Actions {
         let kind = mix.kind(rng);
         Task::One(match kind {
             Kind::Get | Kind::GetNoCache => Action::Get { key: any(rng), no_cache: kind == Kind::GetNoCache },
+            Kind::GetStale => Action::GetStale { key: any(rng), no_cache: rng.u8(..4) == 0 },
             Kind::Put => Action::Put(self.put(mix, &[], rng)),
             Kind::PutUpper => Action::Put(self.put(mix, UPPER, rng)),
             Kind::Patch => Action::Patch(patch(mix, rng)),
             Kind::Delete | Kind::InvalidatePattern | Kind::InvalidateTag | Kind::InvalidateKeys => end(kind, rng),
+            Kind::MakeStale => match end(ENDS[rng.usize(..ENDS.len())], rng) {
+                Action::Invalidate { scope, .. } => Action::MakeStale { scope },
+                other => other,
+            },
             Kind::InvalidateUpper => Action::Invalidate { scope: Scope::Tag(rng.usize(..KEPT_TAG)), levels: UPPER },
             Kind::Fill => {
                 let load = Duration::from_millis(rng.u64(..mix.think_ms * 2 + 1));
                 return Task::Fill(self.put(mix, &[], rng), load);
             }
             Kind::Undo => {
-                let ends = [Kind::Delete, Kind::InvalidatePattern, Kind::InvalidateTag, Kind::InvalidateKeys];
-                let action = end(ends[rng.usize(..ends.len())], rng);
+                let action = end(ENDS[rng.usize(..ENDS.len())], rng);
                 return Task::Undo(action, Duration::from_millis(rng.u64(..mix.think_ms * 4 + 2)));
             }
             Kind::Explain => return Task::Explain(any(rng)),
@@ -104,7 +111,8 @@ impl Actions {
             KEPT => vec![KEPT_TAG],
             _ => (0..KEPT_TAG).filter(|_| rng.bool()).collect(),
         };
-        Put { key, value: self.values, ttl: life(mix, key, rng), grace: Duration::ZERO, tags, levels, loaded: None }
+        let (ttl, grace) = (life(mix, key, rng), grace(mix, rng));
+        Put { key, value: self.values, ttl, grace, tags, levels, loaded: None }
     }
 }
 
@@ -140,6 +148,15 @@ fn tags(rng: &mut Rng) -> Vec<TagId> {
 
 fn life(mix: &Mix, key: KeyId, rng: &mut Rng) -> Duration {
     Duration::from_secs(if key == SHORT && mix.short_lives { rng.u64(1..=2) } else { 7200 })
+}
+
+/// For how long a value is kept when its life is over: mostly not at all; else for long, or so that it ends within the run.
+fn grace(mix: &Mix, rng: &mut Rng) -> Duration {
+    Duration::from_secs(match rng.u8(..4) {
+        0 => 3600,
+        1 if mix.short_lives => rng.u64(1..=5),
+        _ => 0,
+    })
 }
 
 fn any(rng: &mut Rng) -> KeyId {

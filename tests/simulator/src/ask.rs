@@ -7,8 +7,8 @@ use crate::{
 };
 use std::sync::Arc;
 use strata_cache::{
-    CacheError, Deleted, Hit, Invalidate, Json, Key, Keys, Level, Levels, Lookup, Patch, Pattern, Put, Read, Selector,
-    Stored, Undo, UndoRefusal,
+    CacheError, Deleted, Hit, Invalidate, Invalidated, Json, Key, Keys, Level, Levels, Lookup, Patch, Pattern, Put,
+    Read, Selector, Stored, Undo, UndoRefusal,
 };
 use strata_checker::{
     history::{self, Action, Found, KeyId, Outcome, Scope},
@@ -17,6 +17,8 @@ use strata_checker::{
 
 /// Who all clients are.
 pub(crate) const CLIENT: &str = "client";
+/// For how long what is made stale is kept at most, in seconds.
+const MOST_STALE_SECONDS: u32 = 3600;
 
 impl Broken {
     pub(crate) fn outcome(self) -> Outcome {
@@ -46,7 +48,8 @@ fn levels(names: &[&str]) -> Levels {
 pub(crate) fn wanted(put: &history::Put) -> Put {
     let seconds = u32::try_from(put.ttl.as_secs()).unwrap_or(u32::MAX);
     let value = Json::checked(value::text(put.value).into());
-    let wanted = Put::new(value, seconds).tags(tags(&put.tags)).by(CLIENT);
+    let grace = u32::try_from(put.grace.as_secs()).unwrap_or(u32::MAX);
+    let wanted = Put::new(value, seconds).grace(grace).tags(tags(&put.tags)).by(CLIENT);
     if put.levels.is_empty() { wanted } else { wanted.levels(levels(put.levels)) }
 }
 
@@ -54,8 +57,10 @@ pub(crate) fn wanted(put: &history::Put) -> Put {
 pub(crate) async fn ask(container: &Container, action: &Action) -> Outcome {
     let cache = &container.cache;
     match action {
-        Action::Get { key, no_cache } => {
+        Action::Get { key, no_cache } | Action::GetStale { key, no_cache } => {
+            let takes_stale = matches!(action, Action::GetStale { .. });
             let read = Read { no_cache: *no_cache, ..Read::default() };
+            let read = if takes_stale { read.max_stale(u32::MAX) } else { read };
             cache.get(&name(*key), read).await.map_or_else(|error| refused(&error), |lookup| looked_up(&lookup))
         }
         Action::Put(put) => put_in(container, &name(put.key), wanted(put)).await,
@@ -73,8 +78,15 @@ pub(crate) async fn ask(container: &Container, action: &Action) -> Outcome {
             }
         }
         Action::Delete { .. } | Action::Invalidate { .. } => remove(container, action, 0).await.0,
+        Action::MakeStale { scope } => {
+            let request = Invalidate {
+                account: Some(CLIENT.to_owned()),
+                ..Invalidate::new(selector(scope)).by(CLIENT).stale_seconds(MOST_STALE_SECONDS)
+            };
+            let done = cache.invalidate(&request).await;
+            done.map_or_else(|error| refused(&error), |done| invalidated(&done))
+        }
         Action::Undo { .. } => unreachable!("it is asked for by the name of what it undoes"),
-        Action::GetStale { .. } | Action::MakeStale { .. } => unreachable!("nobody draws one"),
     }
 }
 
@@ -98,11 +110,15 @@ pub(crate) async fn remove(container: &Container, action: &Action, undo_seconds:
                 ..Invalidate::new(selector(scope)).by(CLIENT).undo_seconds(undo_seconds)
             };
             let done = cache.invalidate(&request).await;
-            done.map(|done| (Outcome::Acknowledged { degraded: done.degraded, durable: false }, done.undo))
+            done.map(|done| (invalidated(&done), done.undo))
         }
         _ => unreachable!("nothing else makes an end of values"),
     };
     done.map_or_else(|error| (refused(&error), None), |(outcome, undo)| (outcome, undo.map(|undo| undo.id)))
+}
+
+fn invalidated(done: &Invalidated) -> Outcome {
+    Outcome::Acknowledged { degraded: done.degraded, durable: false }
 }
 
 /// Undoes what has that name.

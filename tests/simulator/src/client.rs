@@ -1,13 +1,14 @@
 //! What one client does, and what it sees.
 
 use crate::{
-    action::Task,
+    action::{NAMES, Task},
     ask::{CLIENT, ask, looked_up, name, put_in, refused, remove, undo, wanted},
     container::{Broken, Container},
     explained::Case,
     fleet::Fleet,
 };
 use fastrand::Rng;
+use futures_util::future::join_all;
 use std::time::Duration;
 use strata_cache::{Fill, Lease, Read, Warm};
 use strata_checker::history::{self, Action, KeyId, Operation, Outcome};
@@ -19,6 +20,8 @@ const LEASE_SECONDS: u32 = 10;
 const UNDO_SECONDS: u32 = 600;
 /// How often an undo that has to wait for others is asked for.
 const UNDOS: usize = 3;
+/// Before one turn in so many, everything is explained.
+const TURNS_PER_EXPLANATION: usize = 100;
 
 impl Fleet {
     /// What one client does, one operation after another, but for those that are left out.
@@ -29,7 +32,11 @@ impl Fleet {
             let task = self.actions.borrow_mut().draw(&self.mix, &mut rng);
             let container = self.any(&mut rng);
             let pause = Duration::from_millis(rng.u64(..=self.mix.think_ms));
+            let explains = rng.usize(..TURNS_PER_EXPLANATION) == 0;
             if !self.omitted.turns.contains(&(number, turn)) {
+                if explains {
+                    operations.extend(self.explain_all().await);
+                }
                 operations.extend(self.perform_task(&container, task, &mut rng).await);
             }
             sleep(pause).await;
@@ -37,7 +44,7 @@ impl Fleet {
         operations
     }
 
-    async fn perform_task(&self, container: &Container, task: Task, rng: &mut Rng) -> Vec<Operation> {
+    pub(crate) async fn perform_task(&self, container: &Container, task: Task, rng: &mut Rng) -> Vec<Operation> {
         match task {
             Task::One(action) => vec![self.perform(container, action).await],
             Task::Many(actions) => self.do_many(container, actions).await,
@@ -76,6 +83,20 @@ impl Fleet {
             }
             Err(broken) => Operation { start: asked, end, process, action, outcome: broken.outcome() },
         }
+    }
+
+    /// Asks every container that is asked for anything why every key is answered as it is, and reads each key at once.
+    pub(crate) async fn explain_all(&self) -> Vec<Operation> {
+        let mut containers = self.containers().clone();
+        containers.retain(|container| self.resting.get() != Some(container.number));
+        let each = containers.iter().map(|container| async {
+            let mut reads = Vec::new();
+            for key in 0..NAMES.len() {
+                reads.push(self.explain(container, key).await);
+            }
+            reads
+        });
+        join_all(each).await.into_iter().flatten().collect()
     }
 
     /// Reads a key in one container; where it is missing and the lease is granted, loads the value for a while and puts it in

@@ -5,7 +5,7 @@ use std::{fmt::Write, time::Duration};
 use strata_cache::{Explained, Prediction, Reason, Verdict};
 use strata_checker::{
     history::{Action, History, KeyId, Operation, Outcome, Scope},
-    rules::OPERATION_LIFE,
+    rules::{DEGRADED_BOUND, OPERATION_LIFE},
 };
 
 /// The journal has so much of the past; what is longer ago may be unknown.
@@ -21,17 +21,19 @@ pub(crate) struct Case {
 
 /// What came of judging explanations.
 #[derive(Debug, Default)]
-pub(crate) struct Judged {
-    /// How many were compared with the read.
-    pub(crate) compared: usize,
+pub struct Judged {
+    /// How many explanations there were.
+    pub given: usize,
+    /// How many were compared with the read that followed.
+    pub compared: usize,
     /// Of how many the reason was compared with what happened.
-    pub(crate) reasons: usize,
+    pub reasons: usize,
     /// Those that are not true, each in words.
-    pub(crate) wrong: Vec<String>,
+    pub wrong: Vec<String>,
 }
 
 pub(crate) fn judge(cases: &[Case], history: &History, skew_ms: i64) -> Judged {
-    let mut judged = Judged::default();
+    let mut judged = Judged { given: cases.len(), ..Judged::default() };
     for case in cases {
         let Action::Get { key, .. } = case.read.action else { continue };
         let past = Past { history, key, case, skew: Duration::from_millis(skew_ms.unsigned_abs()) };
@@ -96,12 +98,18 @@ impl Past<'_> {
     /// Whether it may be what happened.
     fn is_true(&self, reason: Reason) -> bool {
         let is_invalidation = |of: &dyn Fn(&Scope) -> bool| {
-            self.since_stored(|mutation| matches!(&mutation.action, Action::Invalidate { scope, .. } if of(scope)))
+            self.since_stored(|mutation| match &mutation.action {
+                Action::Invalidate { scope, .. } | Action::MakeStale { scope } => of(scope),
+                _ => false,
+            })
         };
         let put_elsewhere = || self.mutations().any(|mutation| mutation.put().is_some_and(|put| !put.names_l3()));
         match reason {
             Reason::NeverStored => !self.mutations().any(|mutation| {
-                mutation.put().is_some() && mutation.is_acknowledged() && mutation.end < self.case.asked
+                mutation.put().is_some()
+                    && mutation.is_acknowledged()
+                    && mutation.start > self.known_since()
+                    && mutation.end < self.case.asked
             }),
             Reason::Expired => self.mutations().any(|mutation| {
                 let life = mutation.put().map(|put| put.ttl).or(mutation.patch().map(|patch| patch.ttl));
@@ -117,10 +125,16 @@ impl Past<'_> {
                 .any(|mutation| matches!(mutation.action, Action::Put(_) | Action::Patch(_) | Action::Undo { .. })),
             Reason::UnconfirmedCopy | Reason::JournalGap => self.case.explained.verdict == Verdict::Stale,
             Reason::LevelUnavailable => self.had_incident(""),
-            Reason::LevelDisabled => self.had_incident("L2SwitchedOff"),
+            Reason::LevelDisabled => self.had_incident("SwitchedOff"),
             Reason::OtherLevels | Reason::EvictedHere => put_elsewhere(),
             Reason::Unknown => !self.is_plain(),
         }
+    }
+
+    /// Since when it is known what was stored, by what the explanation says.
+    fn known_since(&self) -> Duration {
+        let ms = self.case.explained.known_since_ms.map(|ms| ms - ZERO_MS).unwrap_or_default();
+        Duration::from_millis(u64::try_from(ms).unwrap_or_default())
     }
 
     /// Whether something like that happened, and no value was stored for certain since.
@@ -162,18 +176,27 @@ impl Past<'_> {
                 && !is_upper
         };
         let is_young = self.case.read.end < JOURNAL;
-        is_young && !self.had_incident("") && self.mutations().all(is_plain)
+        is_young && !self.is_changed_meanwhile() && !self.had_incident("") && self.mutations().all(is_plain)
+    }
+
+    /// Whether anything that may change the key was under way, also what was refused in the end: L3 may have it before the
+    /// journal does.
+    fn is_changed_meanwhile(&self) -> bool {
+        let (asked, end) = (self.case.asked, self.case.read.end);
+        let is_meanwhile = |operation: &Operation| operation.start <= end && operation.end >= asked;
+        self.history.operations.iter().any(|operation| operation.may_change(self.key) && is_meanwhile(operation))
     }
 
     fn describe(&self, wrong: &str) -> String {
         let Case { asked, explained, read } = self.case;
         let mut text = format!(
-            "explanation of {} at {asked:?} by {:?}: {wrong}\n  {:?} {:?} {:?}\n  the read {:?} … {:?}: {:?}\n",
+            "explanation of {} at {asked:?} by {:?}: {wrong}\n  {:?} {:?} {:?}\n  {:?}\n  the read {:?} … {:?}: {:?}\n",
             NAMES[self.key],
             read.process,
             explained.verdict,
             explained.reason,
             explained.prediction,
+            explained.cause,
             read.start,
             read.end,
             read.outcome
@@ -189,7 +212,12 @@ impl Past<'_> {
     }
 }
 
-/// When a mutation must have taken effect, if it ever does.
+/// When a mutation must have taken effect, if it ever does: one that Redis could not be told of takes away, when it is,
+/// what only Redis was told of in the meantime.
 fn effect_end(mutation: &Operation) -> Duration {
-    if mutation.is_acknowledged() { mutation.end } else { mutation.start + OPERATION_LIFE }
+    match mutation.outcome {
+        Outcome::Acknowledged { degraded: false, .. } => mutation.end,
+        Outcome::Acknowledged { .. } | Outcome::NothingThere => mutation.end + DEGRADED_BOUND,
+        _ => mutation.start + OPERATION_LIFE,
+    }
 }

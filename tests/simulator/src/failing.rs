@@ -54,7 +54,8 @@ pub(crate) async fn fail(
         let start = fleet.now();
         happen(fleet, fault, lasts, &mut rng).await;
         let (end, what) = (fleet.now(), format!("{fault:?}"));
-        incidents.push(((number, place), Incident { start, end, what, l3_well: fault.leaves_l3_well() }));
+        let (l3_well, empties) = (fault.leaves_l3_well(), fault == Fault::L3SwitchedOff);
+        incidents.push(((number, place), Incident { start, end, what, l3_well, empties }));
     }
     incidents
 }
@@ -84,10 +85,11 @@ async fn happen(fleet: &Fleet, fault: Fault, lasts: Duration, rng: &mut Rng) {
             fleet.world.state().restart_redis(fault == Fault::RedisRestartsEmpty, ahead_ms);
         }
         Fault::JournalTrimmed => fleet.world.trim_journal(rng.usize(..5)),
-        Fault::L2SwitchedOff => {
-            switch_l2(fleet, false, rng).await;
+        Fault::L2SwitchedOff | Fault::L3SwitchedOff => {
+            let level = if fault == Fault::L2SwitchedOff { "l2_config.enabled" } else { "l3_config.enabled" };
+            switch(fleet, level, false, rng).await;
             sleep(lasts).await;
-            switch_l2(fleet, true, rng).await;
+            switch(fleet, level, true, rng).await;
         }
         _ => {
             begin(fleet, fault, rng);
@@ -107,9 +109,9 @@ fn kill(fleet: &Fleet, rng: &mut Rng) {
     dying.kill();
 }
 
-/// Switches L2 on or off for all, until that is done.
-async fn switch_l2(fleet: &Fleet, on: bool, rng: &mut Rng) {
-    let field = Field::find("l2_config.enabled").expect("there is such a field");
+/// Switches a level on or off for all, until that is done.
+async fn switch(fleet: &Fleet, level: &str, on: bool, rng: &mut Rng) {
+    let field = Field::find(level).expect("there is such a field");
     let change: [Assignment; 1] = [(field, on.into())];
     loop {
         let container = fleet.any(rng);

@@ -36,6 +36,7 @@ mod shrink;
 mod weather;
 mod world;
 
+pub use explained::Judged;
 pub use report::describe;
 pub use run::{Verdict, run};
 pub use shrink::shrink;

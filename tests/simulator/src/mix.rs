@@ -63,10 +63,12 @@ pub(crate) enum Kind {
     Explain,
     Many,
     Warm,
+    GetStale,
+    MakeStale,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 15] = [
+    pub(crate) const ALL: [Kind; 17] = [
         Kind::Get,
         Kind::GetNoCache,
         Kind::Put,
@@ -82,9 +84,11 @@ impl Kind {
         Kind::Explain,
         Kind::Many,
         Kind::Warm,
+        Kind::GetStale,
+        Kind::MakeStale,
     ];
     /// How often each is done where everything is done.
-    const USUAL: [u32; Kind::ALL.len()] = [60, 8, 14, 2, 3, 5, 3, 3, 2, 2, 3, 3, 4, 3, 1];
+    const USUAL: [u32; Kind::ALL.len()] = [60, 8, 14, 2, 3, 5, 3, 3, 2, 2, 3, 3, 4, 3, 1, 6, 3];
 }
 
 impl Mix {
@@ -94,6 +98,13 @@ impl Mix {
         let mut faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.bool()).collect();
         if rng.u8(..8) == 0 {
             faults.clear();
+        }
+        if faults.contains(&Fault::L3SwitchedOff) {
+            if rng.u8(..4) == 0 {
+                faults.retain(|fault| !fault.loses_redis());
+            } else {
+                faults.retain(|fault| *fault != Fault::L3SwitchedOff);
+            }
         }
         let looks_for_leaks = rng.u8(..4) == 0 || faults.is_empty();
         let think_ms = chosen(rng, &[1, 20, 200, 2000]);

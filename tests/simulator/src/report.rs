@@ -36,13 +36,13 @@ pub fn describe(verdict: &Verdict) -> String {
     for left in &verdict.leaked {
         text += &format!("left although everything was removed: {left}\n");
     }
-    verdict.misexplained.iter().fold(text, |text, case| text + case)
+    verdict.explained.wrong.iter().fold(text, |text, case| text + case)
 }
 
 fn time_line(verdict: &Verdict, key: usize, from: Duration, until: Duration) -> String {
     let within = |start: Duration, end: Duration| end >= from && start <= until;
     let concerns = |operation: &&Operation| {
-        let reads = matches!(operation.action, Action::Get { key: read, .. } if read == key);
+        let reads = operation.read().is_some_and(|(read, _)| read == key);
         (reads || operation.may_change(key)) && within(operation.start, operation.end)
     };
     let operations = verdict.history.operations.iter().filter(concerns);
@@ -62,14 +62,16 @@ fn line(operation: &Operation) -> String {
         Action::Get { key, no_cache: true } => format!("GET {} no-cache", name(*key)),
         Action::Put(put) => {
             let filled = put.loaded.map(|loaded| format!(" loaded at {}", at(loaded))).unwrap_or_default();
-            format!("PUT {} = {} tags {:?} {:?}{filled}", name(put.key), put.value, put.tags, put.levels)
+            let kept = if put.grace.is_zero() { String::new() } else { format!(" grace {:?}", put.grace) };
+            format!("PUT {} = {} tags {:?} {:?}{kept}{filled}", name(put.key), put.value, put.tags, put.levels)
         }
         Action::Patch(patch) => {
             format!("PATCH {} {:?} +{:?} -{:?}", name(patch.key), patch.ttl, patch.add, patch.remove)
         }
         Action::Delete { key } => format!("DELETE {}", name(*key)),
         Action::Undo { of, .. } => format!("UNDO of what was sent at {}", at(*of).trim_start()),
-        Action::GetStale { key, .. } => format!("GET {} max-stale", name(*key)),
+        Action::GetStale { key, no_cache: false } => format!("GET {} max-stale", name(*key)),
+        Action::GetStale { key, no_cache: true } => format!("GET {} no-cache, max-stale", name(*key)),
         Action::MakeStale { scope } => format!("MAKE STALE {scope}"),
         Action::Invalidate { scope: Scope::Pattern { text, .. }, levels } => format!("INVALIDATE {text} {levels:?}"),
         Action::Invalidate { scope: Scope::Keys(keys), levels } => {

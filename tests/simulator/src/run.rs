@@ -1,7 +1,14 @@
 //! One run: clients and failures for a while, then quiet, then a last look at every key from every container.
 
 use crate::{
-    action::NAMES, explained::judge, failing::fail, fleet::Fleet, leaks, mix::Mix, omitted::Omitted, weather::RECOVERY,
+    action::NAMES,
+    explained::{Judged, judge},
+    failing::fail,
+    fleet::Fleet,
+    leaks,
+    mix::Mix,
+    omitted::Omitted,
+    weather::RECOVERY,
     world::World,
 };
 use fastrand::Rng;
@@ -16,6 +23,10 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 /// Without optimisation the cache's operations take several megabytes.
 const STACK_BYTES: usize = 64 << 20;
+/// How often everything is explained when nothing fails any more, and how many turns come before each time.
+const EXPLANATIONS: usize = 6;
+const TURNS: usize = 4;
+
 /// What came of one run.
 #[derive(Debug)]
 pub struct Verdict {
@@ -27,14 +38,12 @@ pub struct Verdict {
     pub history: History,
     /// What is wrong with it, and not explained.
     pub violations: Vec<Violation>,
-    /// Operations that failed although everything had been well for long, by their places in the history.
+    /// Reads that failed although everything had been well for long, by their places in the history.
     pub unwell: Vec<usize>,
-    /// Explanations that are not true.
-    pub misexplained: Vec<String>,
     /// What is left although everything was removed.
     pub leaked: Vec<String>,
-    /// How many explanations were compared with the read that followed, and how many reasons with what happened.
-    pub explained: (usize, usize),
+    /// What came of judging explanations.
+    pub explained: Judged,
     /// How many clients there were, and how many turns each had.
     pub(crate) clients: usize,
     pub(crate) turns: usize,
@@ -56,7 +65,7 @@ impl Verdict {
     pub(crate) fn complaint(&self) -> Option<String> {
         let violated = self.violations.first().map(|violation| format!("{:?}", violation.rule));
         let unwell = || (!self.unwell.is_empty()).then(|| "unwell".to_owned());
-        let misexplained = || (!self.misexplained.is_empty()).then(|| "misexplained".to_owned());
+        let misexplained = || (!self.explained.wrong.is_empty()).then(|| "misexplained".to_owned());
         let leaked = || (!self.leaked.is_empty()).then(|| "leaked".to_owned());
         violated.or_else(unwell).or_else(misexplained).or_else(leaked)
     }
@@ -98,24 +107,26 @@ async fn play(seed: u64, omitted: Omitted) -> Verdict {
     world.state().clears();
     operations.extend(settle(&fleet, &operations, rng.fork()).await);
     let looked_from = fleet.now();
+    operations.extend(ask_in_quiet(&fleet, rng.fork()).await);
     operations.extend(last_look(&fleet, &operations).await);
     let leaked = if fleet.mix.looks_for_leaks { leaks::left(&fleet).await } else { Vec::new() };
     operations.sort_by_key(|operation| operation.start);
     let keys = NAMES.map(str::to_owned).to_vec();
     let (faults, incidents) = failed.into_iter().flatten().unzip();
     let history = History { window: fleet.mix.window, keys, operations, incidents };
-    let is_unwell =
-        |operation: &Operation| operation.start >= looked_from && matches!(operation.outcome, Outcome::Unknown { .. });
-    let explained = judge(&fleet.cases.borrow(), &history, fleet.mix.skew_ms);
+    let is_unwell = |operation: &Operation| {
+        operation.read().is_some()
+            && operation.start >= looked_from
+            && matches!(operation.outcome, Outcome::Unknown { .. })
+    };
     let messages = world.state().done;
     Verdict {
         seed,
         mix: format!("{:?}", fleet.mix),
         violations: violations(&history).into_iter().filter(|violation| !violation.allowed).collect(),
         unwell: (0..history.operations.len()).filter(|place| is_unwell(&history.operations[*place])).collect(),
-        misexplained: explained.wrong,
         leaked,
-        explained: (explained.compared, explained.reasons),
+        explained: judge(&fleet.cases.borrow(), &history, fleet.mix.skew_ms),
         clients: fleet.mix.clients,
         turns: fleet.mix.operations,
         faults,
@@ -158,6 +169,22 @@ async fn settle(fleet: &Fleet, operations: &[Operation], mut rng: Rng) -> Vec<Op
         let action = Action::Get { key: rng.usize(..NAMES.len()), no_cache: rng.bool() };
         operations.push(fleet.perform(&container, action).await);
         sleep(Duration::from_millis(700)).await;
+    }
+    operations
+}
+
+/// Does a few things, one after another, and has everything explained when they are over: what is said then is compared with
+/// the read that follows.
+async fn ask_in_quiet(fleet: &Fleet, mut rng: Rng) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for _ in 0..EXPLANATIONS {
+        for _ in 0..TURNS {
+            let task = fleet.actions.borrow_mut().draw(&fleet.mix, &mut rng);
+            let container = fleet.any(&mut rng);
+            operations.extend(fleet.perform_task(&container, task, &mut rng).await);
+        }
+        sleep(fleet.mix.window.mul_f64(rng.f64() * 2.0)).await;
+        operations.extend(fleet.explain_all().await);
     }
     operations
 }

@@ -24,6 +24,7 @@ pub(crate) enum Fault {
     RedisLosesTail,
     JournalTrimmed,
     L2SwitchedOff,
+    L3SwitchedOff,
     L3Cut,
     L3Slow,
     L3Lossy,
@@ -37,7 +38,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 24] = [
+    pub(crate) const ALL: [Fault; 25] = [
         Fault::RedisCut,
         Fault::RedisSlow,
         Fault::RedisLossy,
@@ -52,6 +53,7 @@ impl Fault {
         Fault::RedisLosesTail,
         Fault::JournalTrimmed,
         Fault::L2SwitchedOff,
+        Fault::L3SwitchedOff,
         Fault::L3Cut,
         Fault::L3Slow,
         Fault::L3Lossy,
@@ -66,8 +68,15 @@ impl Fault {
 
     /// Whether L3 answers as ever meanwhile, and so does every process.
     pub(crate) fn leaves_l3_well(self) -> bool {
-        use Fault::{ClockSteps, Freeze, Kill, L3Conflicts, L3Cut, L3Fails, L3Lossy, L3Slow, L3Throttles};
-        !matches!(self, L3Cut | L3Slow | L3Lossy | L3Throttles | L3Fails | L3Conflicts | Freeze | Kill | ClockSteps)
+        use Fault::{ClockSteps, Freeze, Kill};
+        use Fault::{L3Conflicts, L3Cut, L3Fails, L3Lossy, L3Slow, L3SwitchedOff, L3Throttles};
+        let is_of_l3 = matches!(self, L3Cut | L3Slow | L3Lossy | L3Throttles | L3Fails | L3Conflicts | L3SwitchedOff);
+        !is_of_l3 && !matches!(self, Freeze | Kill | ClockSteps)
+    }
+
+    /// Whether Redis loses what it was told by it: without L3 that is lost for good.
+    pub(crate) fn loses_redis(self) -> bool {
+        matches!(self, Fault::RedisRestartsEmpty | Fault::RedisLosesTail)
     }
 }
 

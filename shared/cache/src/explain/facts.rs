@@ -108,4 +108,6 @@ pub(crate) enum Says {
     Stub,
     /// It is gone.
     Gone,
+    /// A fill is about to store one: what was there before it no longer says.
+    Claimed,
 }

@@ -64,6 +64,7 @@ impl Facts<'_> {
         }
         match row.says {
             Says::Gone => Newest::Gone { version, culprit: self.past.left(row.version, self.key) },
+            Says::Claimed => gone(version, Reason::Unknown),
             _ if self.now_ms >= row.expires_at_ms => Newest::Gone { version, culprit: self.ended(row) },
             Says::Value => match self.hidden(row, Level::L3) {
                 Some(culprit) => Newest::Gone { version, culprit },
@@ -153,7 +154,7 @@ impl Facts<'_> {
             SourceOfTruth::L3 => {
                 let row = self.l3.there().filter(|row| !row.is_from_before)?;
                 let level = match row.says {
-                    Says::Gone => return None,
+                    Says::Gone | Says::Claimed => return None,
                     Says::Value => Level::L3,
                     Says::Stub => copy.filter(|copy| copy.version == row.version).map(|_| Level::L2)?,
                 };

@@ -84,6 +84,7 @@ impl Facts<'_> {
             (_, Newest::Gone { culprit, .. }) => Err(culprit.clone()),
             (Says::Stub, _) => Err((Reason::OtherLevels, None)),
             (Says::Gone, _) => Err(self.past.left(row.version, self.key)),
+            (Says::Claimed, _) => Err((Reason::Unknown, None)),
             (Says::Value, Newest::NotKnown) => Err((Reason::UnconfirmedCopy, None)),
         };
         there(Level::L3, row_of(row), against)
@@ -94,7 +95,7 @@ fn row_of(row: &Row) -> CopyFacts {
     CopyFacts {
         version: row.version,
         as_of: None,
-        expires_at_ms: (row.says != Says::Gone).then_some(row.expires_at_ms),
+        expires_at_ms: matches!(row.says, Says::Value | Says::Stub).then_some(row.expires_at_ms),
         tags: row.tags.clone(),
     }
 }

@@ -222,6 +222,9 @@ fn what_is_gone_says_why() {
     let mut facts = nothing();
     facts.l3 = said(row(Says::Gone, 900));
     expect_miss(&facts, Reason::Unknown);
+    facts.l3 = said(Row { expires_at_ms: 0, ..row(Says::Claimed, 900) });
+    expect_miss(&facts, Reason::Unknown);
+    facts.l3 = said(row(Says::Gone, 900));
     facts.past.last = changed("delete", 900);
     assert_eq!(expect_miss(&facts, Reason::Deleted).cause.unwrap().position, at(900));
     facts.past.last = changed("put", 5000);

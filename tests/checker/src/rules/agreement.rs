@@ -75,6 +75,7 @@ impl KeyHistory<'_> {
     fn must_stay(&self, put: usize, until: Settled) -> bool {
         let stored = &self.history.operations[put];
         let durable = matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. });
-        durable && self.outlives(put, &self.history.operations[until.read])
+        let read = &self.history.operations[until.read];
+        durable && self.outlives(put, read) && !self.history.is_emptied(stored.start, read.end)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::times::{bound, has_expired, is_in_grace};
-use super::{OPERATION_LIFE, Rule, Violation};
+use super::{DEGRADED_BOUND, OPERATION_LIFE, Rule, Violation};
 use crate::history::{Action, Found, History, KeyId, Operation, Outcome, Put, Scope};
 
 /// Two ends of lives that are farther apart are not the same.
@@ -98,6 +98,9 @@ impl<'a> KeyHistory<'a> {
         if is_over {
             return wrong(Rule::Expired, put, None, false);
         }
+        if self.is_from_before_an_emptying(self.effect_end(at), read) {
+            return wrong(Rule::Stale, put, None, false);
+        }
         if let Some(patch) = self.unseen_patch(at, read, no_cache, found).filter(|_| !found.stale) {
             return wrong(Rule::Stale, put, Some(patch), self.may_be_left_over(patch));
         }
@@ -109,6 +112,15 @@ impl<'a> KeyHistory<'a> {
         let last = *ignored.iter().max_by_key(|&&mutation| self.history.operations[mutation].start)?;
         let allowed = ignored.iter().all(|&mutation| self.may_be_left_over(mutation));
         wrong(Rule::Stale, put, Some(last), allowed)
+    }
+
+    /// Whether the cache was emptied after something was stored, and so long before a read that it must know.
+    fn is_from_before_an_emptying(&self, stored_by: Duration, read: &Operation) -> bool {
+        let known_after = DEGRADED_BOUND + self.history.window;
+        self.history
+            .incidents
+            .iter()
+            .any(|incident| incident.empties && stored_by < incident.start && incident.end + known_after < read.start)
     }
 
     /// The mutations that made an end of a value before a read that returned it.
@@ -224,6 +236,7 @@ impl<'a> KeyHistory<'a> {
         matches!(stored.outcome, Outcome::Acknowledged { durable: true, .. })
             && stored.end + bound(self.history.window, stored, read, no_cache) < read.start
             && self.outlives(at, read)
+            && !self.history.is_emptied(stored.start, read.end)
             && self
                 .since(at, read)
                 .all(|later| self.leaves_a_value(later, at, read) || self.is_taken_back(later, at, (read, no_cache)))

@@ -2,6 +2,7 @@
 use super::*;
 use crate::history::{Action, Found, Incident, Operation, Outcome, Patch, Put, Scope};
 
+mod emptied;
 mod fills;
 mod grace;
 mod undos;
@@ -290,7 +291,7 @@ fn what_a_killed_process_left_behind_is_told_apart() {
 
 /// A history with something wrong for a while, during which L3 is well or not.
 fn judge_with_incident(operations: Vec<Operation>, start: u64, end: u64, l3_well: bool) -> Vec<Violation> {
-    let incidents = vec![Incident { start: ms(start), end: ms(end), what: String::new(), l3_well }];
+    let incidents = vec![Incident { start: ms(start), end: ms(end), what: String::new(), l3_well, empties: false }];
     violations(&History { window: ms(WINDOW), keys: vec!["k".to_owned()], operations, incidents })
 }
 

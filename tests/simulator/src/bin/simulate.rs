@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::Instant,
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let (stops, shrinks) = (number("STOP", 0) == 1, number("SHRINK", 0) == 1);
     let (next, is_over) = (AtomicU64::new(first), AtomicBool::new(false));
     let (operations, messages, wrong) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let (compared, reasons) = (AtomicU64::new(0), AtomicU64::new(0));
+    let [given, compared, reasons] = [(); 3].map(|()| AtomicUsize::new(0));
     let (began, output) = (Instant::now(), Mutex::new(()));
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -39,8 +39,9 @@ fn main() -> ExitCode {
                     let count = verdict.history.operations.len() as u64;
                     let before = operations.fetch_add(count, Relaxed);
                     messages.fetch_add(verdict.messages, Relaxed);
-                    compared.fetch_add(verdict.explained.0 as u64, Relaxed);
-                    reasons.fetch_add(verdict.explained.1 as u64, Relaxed);
+                    given.fetch_add(verdict.explained.given, Relaxed);
+                    compared.fetch_add(verdict.explained.compared, Relaxed);
+                    reasons.fetch_add(verdict.explained.reasons, Relaxed);
                     let less = if shrinks && !verdict.is_clean() { shrink(seed) } else { None };
                     let _output = output.lock().unwrap_or_else(PoisonError::into_inner);
                     println!("seed {seed} digest {:016x} operations {count}", verdict.digest);
@@ -58,14 +59,15 @@ fn main() -> ExitCode {
     });
     let (seconds, operations, wrong) = (began.elapsed().as_secs_f64(), operations.into_inner(), wrong.into_inner());
     println!(
-        "explanations: {} compared with the read that followed, {} reasons with what happened",
-        compared.into_inner(),
-        reasons.into_inner()
-    );
-    println!(
         "{operations} operations, {} messages, {wrong} seeds with something wrong, {seconds:.1} s, {:.0} operations/s",
         messages.into_inner(),
         operations as f64 / seconds
+    );
+    println!(
+        "{} explanations: {} compared with the read that followed, {} reasons with what happened",
+        given.into_inner(),
+        compared.into_inner(),
+        reasons.into_inner()
     );
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -130,9 +130,10 @@ impl View<'_> {
         let expires_at_ms = ended_at_ms.map_or(expires_at_ms, |ended_ms| ended_ms.min(self.clock.now_ms()));
         let (says, level) = match kind {
             RowKind::Value => (Says::Value, Level::L3),
-            // A fill is under way: for a read it is a stub that has expired.
-            RowKind::Stub | RowKind::Claim => (Says::Stub, Level::L2),
+            RowKind::Stub => (Says::Stub, Level::L2),
             RowKind::Gone => (Says::Gone, Level::L3),
+            // Written as a stub that has expired, which nothing has.
+            RowKind::Claim => (Says::Claimed, Level::L2),
         };
         let is_masked = self.knowledge().masks(level, key, &tags, version);
         Row { version, says, expires_at_ms, ended_at_ms, kept_until_ms, tags, levels, is_from_before, is_masked }
