@@ -81,6 +81,8 @@ pub(crate) enum Bug {
     FillNotFenced,
     /// An invalidation leaves a tombstone the value that it keeps.
     KeptNotStripped,
+    /// A value that keeps its tags takes their index rows for those of the value that it replaces.
+    KeptTagRowsDropped,
 }
 
 /// A place at which an operation can be made to panic.

@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 41] = [
+const HUNTS: [(&str, &[Fault]); 42] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -65,6 +65,7 @@ const HUNTS: [(&str, &[Fault]); 41] = [
     ("PatchTakenForPut", &[Fault::PatchesSlow]),
     ("FillNotFenced", &[Fault::FillsSlow]),
     ("KeptNotStripped", &[Fault::UndosRaced]),
+    ("KeptTagRowsDropped", &[Fault::InvalidationsSlow]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

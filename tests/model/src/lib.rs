@@ -34,7 +34,7 @@
 //!
 //! - Time. T is "an operation under way", 2T is [`faults::Fault::Age`], and V, the life of tombstones and expiry are
 //!   longer than a run. Clocks do not differ; a version drawn without Redis is as old as it can be.
-//! - Several keys and tags, concurrent requests in one container, chunks, L2 switched off, levels switched on and off.
+//! - Several keys, concurrent requests in one container, tags but in [`tags`], chunks, L2 switched off, levels switched on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
 //! - Looking L1 over ahead of its readers. A copy waits for its reader with all that has come.
@@ -104,6 +104,7 @@
 //! | [`faults`] | what goes wrong |
 //! | [`history`], [`properties`], [`session`] | what must hold, also for who sends a position with a read |
 //! | `canonical` | which states count as the same |
+//! | [`tags`] | a model of its own: how an invalidation finds in L3 what has a tag |
 
 pub mod faults;
 pub mod history;
@@ -113,6 +114,7 @@ pub mod properties;
 pub mod scenario;
 pub mod session;
 pub mod state;
+pub mod tags;
 pub mod turn;
 
 mod canonical;

@@ -6,5 +6,6 @@ mod fills;
 mod positions;
 mod protocol;
 mod rules;
+mod tags;
 mod traces;
 mod undo;

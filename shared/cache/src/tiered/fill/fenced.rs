@@ -13,7 +13,10 @@ use super::super::{
     TieredCache, ended,
     sync::{About, Synced},
     view::{Stop, View},
-    write::commit::{Begun, Ended, Plan},
+    write::{
+        commit::{Begun, Ended, Plan},
+        tags::KnownTags,
+    },
 };
 use crate::{
     chance,
@@ -136,6 +139,7 @@ impl View<'_> {
             expected,
             share,
             undo: None,
+            tags: KnownTags::default(),
         };
         match self.commit(&plan, begun, &mut path).await? {
             Ended::Done(effect) => Ok(self.stored(key, entry, begun, effect, path)),

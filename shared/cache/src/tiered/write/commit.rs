@@ -1,7 +1,12 @@
 //! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
 //! last.
 
-use crate::tiered::{sync::unfinished::CopyWrite, undo::begin::Wish, view::View, write::told::Told};
+use crate::tiered::{
+    sync::unfinished::CopyWrite,
+    undo::begin::Wish,
+    view::View,
+    write::{tags::KnownTags, told::Told},
+};
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, OPERATION_LIFE, Since},
@@ -21,7 +26,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, join3},
+    future::{BoxFuture, join, join3},
 };
 use std::sync::Arc;
 
@@ -57,6 +62,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) share: Option<Share>,
     /// How a DELETE can be undone.
     pub(crate) undo: Option<(&'a Wish, &'a Undoable)>,
+    pub(crate) tags: KnownTags<'a>,
 }
 
 /// How a mutation ended.
@@ -107,6 +113,8 @@ impl View<'_> {
             content: plan.row_content(),
             expected: plan.expected,
             owner: plan.share.as_ref().map(|share| &*share.name),
+            same_tags: plan.tags.same,
+            ahead: plan.tags.ahead,
         };
         if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
@@ -114,12 +122,17 @@ impl View<'_> {
         let noted = !begun.redis && self.owes_note(begun.followed);
         let leaving = noted.then(|| self.owe_note());
         let untold = Untold { view: self, key: plan.key, version: begun.version };
-        let written = match noted && !planted(Bug::NoteNotLeft) {
-            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok((RowWritten::Yes(Before::default()), false)),
-            true => self.store.write_with_note(&row).await.map(|written| (written, false)),
-            false if plan.undo.is_some() => self.store.write_kept(&row).await,
-            false => self.store.write(&row).await.map(|written| (written, false)),
+        let write = async {
+            match noted && !planted(Bug::NoteNotLeft) {
+                _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => {
+                    Ok((RowWritten::Yes(Before::default()), false))
+                }
+                true => self.store.write_with_note(&row).await.map(|written| (written, false)),
+                false if plan.undo.is_some() => self.store.write_kept(&row).await,
+                false => self.store.write(&row).await.map(|written| (written, false)),
+            }
         };
+        let (written, ()) = join(write, self.store.drop_owed()).await;
         let told = if noted { Told::Note } else { Told::Nobody };
         let mut effect = Effect { told, ..Effect::default() };
         drop(leaving);
@@ -153,8 +166,9 @@ impl View<'_> {
         if plan.names(Level::L3) {
             effect.stored = effect.stored.with(Level::L3);
         }
+        let stays = kept || (begun.redis && self.store.leave_replaced(plan.key.as_str(), &replaced));
         let dropped = async {
-            if !kept {
+            if !stays {
                 self.store.drop_replaced(plan.key.as_str(), &replaced).await;
             }
         };

@@ -7,6 +7,7 @@ pub(crate) mod many;
 pub(crate) mod patch;
 mod put;
 pub(crate) mod stock;
+pub(crate) mod tags;
 pub(crate) mod told;
 pub(crate) mod versions;
 

@@ -16,6 +16,7 @@ use crate::tiered::{
     write::TRIES,
     write::commit::{Begun, Ended, Plan},
     write::condition::Current,
+    write::tags::KnownTags,
 };
 use crate::{
     cache_position::CachePosition,
@@ -189,8 +190,10 @@ impl View<'_> {
         {
             self.allow_share(share, &begun.answers)?;
         }
+        let keeps_tags = !entry.tags.is_empty() && entry.tags == revision.before;
+        let tags = KnownTags::new(keeps_tags.then_some(revision.entry.version), expected, None);
         let (by, value) = (change.by(), Some((&entry, &envelope)));
-        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None };
+        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None, tags };
         let ended = self.commit(&plan, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
@@ -239,8 +242,9 @@ impl View<'_> {
         let mut path = self.path();
         let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
-        let expected = Expected::Version(version);
-        let plan = Plan { key, change: record::Change::Delete, by, value: None, expected, share: None, undo: None };
+        let (expected, tags) = (Expected::Version(version), KnownTags::default());
+        let plan =
+            Plan { key, change: record::Change::Delete, by, value: None, expected, share: None, undo: None, tags };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;
         self.forget(key, &mut path);

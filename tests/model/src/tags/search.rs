@@ -1,0 +1,61 @@
+//! An invalidation, which goes from index rows to what they name.
+
+use super::{Kind, Request, Row, Rule, Step, Version, turn::Turn};
+
+impl Turn<'_> {
+    pub(super) fn query(&mut self) {
+        let (row, index) = (self.state.table.row, self.state.table.index.clone());
+        let process = self.process();
+        let ((tag, _), version) = (process.tags(), process.version);
+        process.found = index.iter().filter(|row| row.tag == tag).map(|row| row.name).collect();
+        let is_met = |row: &Row| row.kind == Kind::Value && row.tags.has(tag) && row.version < version;
+        process.must = row.filter(is_met).map_or(0, |row| row.version);
+        self.search();
+    }
+
+    /// Goes on with the next index row.
+    pub(super) fn search_on(&mut self) {
+        self.process().found.remove(0);
+        self.search();
+    }
+
+    pub(super) fn search(&mut self) {
+        if !self.process().found.is_empty() {
+            return self.next(Step::Remove);
+        }
+        let (row, must) = (self.state.table.row, self.process().must);
+        let lives = row.is_some_and(|row| row.kind == Kind::Value && row.version == must);
+        self.state.broken.missed |= must > 0 && lives;
+        self.next(Step::End);
+    }
+
+    pub(super) fn removed(&mut self, before: Option<Row>) {
+        let keeps = matches!(self.process().request, Request::InvalidateUndoably(_));
+        let before = before.expect("something stood there");
+        if keeps && before.kind == Kind::Value && self.has(Rule::UndoableKeepsRows) {
+            return self.search_on();
+        }
+        self.drop(before.name, before.tags);
+    }
+
+    /// What an index row names, or what was seen, is not there. What has taken its place may be meant as well.
+    pub(super) fn not_removed(&mut self, seen: Version) {
+        let standing = self.state.table.row;
+        let strays_stay = self.has(Rule::StrayRowsStay);
+        let process = self.process();
+        let ((tag, _), version) = (process.tags(), process.version);
+        let Some(row) = standing.filter(|row| row.tags.has(tag)) else {
+            if !strays_stay && standing.is_none_or(|row| row.name != seen) {
+                return self.next(Step::Drop(seen, tag));
+            }
+            return self.search_on();
+        };
+        match row.kind {
+            Kind::Kept(born) if born < version && row.version != version => self.next(Step::Strip(row.version)),
+            Kind::Value | Kind::Claim if seen < row.version && row.version < version => {
+                self.next(Step::RemoveExactly(row.version));
+            }
+            _ => self.search_on(),
+        }
+    }
+}
