@@ -99,7 +99,8 @@ impl Store {
             (":body".to_owned(), AttributeValue::B(Blob::new(envelope.to_vec()))),
         ]);
         let grace = (entry.grace_seconds > 0).then(|| number(kept_until_ms));
-        let mut gone = Vec::new();
+        // Nor has an invalidation made an end of its life.
+        let mut gone = vec!["ended_at".to_owned()];
         for (name, value) in [("kept_until", grace), ("owner", row.owner.map(text))] {
             match value {
                 Some(value) => {
@@ -109,8 +110,7 @@ impl Store {
                 None => gone.push(format!("#{name}")),
             }
         }
-        let remove = if gone.is_empty() { String::new() } else { format!(" REMOVE {}", gone.join(", ")) };
-        (set + &remove, values)
+        (format!("{set} REMOVE {}", gone.join(", ")), values)
     }
 
     /// Why it was refused; `None` where it can be done by writing the index rows as well.
