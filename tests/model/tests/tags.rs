@@ -59,9 +59,15 @@ fn pairs() -> impl Iterator<Item = [Request; 2]> {
     ALL.iter().enumerate().flat_map(|(at, one)| ALL[at..].iter().map(|other| [*one, *other]))
 }
 
+/// Whether it is to be seen: nothing is undone while the release before runs.
+fn is_sound(requests: &[Request]) -> bool {
+    let has = |wanted: fn(&Request) -> bool| requests.iter().any(wanted);
+    !has(|request| matches!(request, FormerPut(_))) || !has(|request| matches!(request, InvalidateUndoably(_)))
+}
+
 #[test]
 fn pairs_with_repetitions_and_a_kill() {
-    for pair in pairs() {
+    for pair in pairs().filter(|pair| is_sound(pair)) {
         for first in starts() {
             holds(Scenario::new(&pair).over(first).with(2, 1));
         }
@@ -81,7 +87,7 @@ fn triples_without_faults() {
 
 #[test]
 fn an_undo_among_others() {
-    for other in ALL {
+    for other in ALL.into_iter().filter(|other| is_sound(&[InvalidateUndoably(X), *other])) {
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, other]).with(1, 1));
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, Put(X, 2), other]));
     }

@@ -44,7 +44,7 @@ impl Store {
         if envelope.len() > INLINE_BYTES {
             return Ok(None);
         }
-        let (update, mut values) = self.update(row, entry, envelope);
+        let (update, mut values) = self.update_over(row, entry, envelope);
         values.insert(":seen".to_owned(), number(seen.0));
         let attributes =
             ["version", "kind", "levels", "created_at", "size", "expires_at", "ttl", "kept_until", "owner"];
@@ -79,7 +79,7 @@ impl Store {
         }
     }
 
-    fn update(&self, row: &WriteRow<'_>, entry: &Entry, envelope: &Bytes) -> (String, Item) {
+    fn update_over(&self, row: &WriteRow<'_>, entry: &Entry, envelope: &Bytes) -> (String, Item) {
         let mut set = "SET #version = :version, #levels = :levels, #created_at = :created, #size = :size, \
                        #expires_at = :expires, #ttl = :ttl, #bytes = :bytes, #body = :body"
             .to_owned();

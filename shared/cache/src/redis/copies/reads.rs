@@ -27,7 +27,7 @@ impl Copies {
     }
 
     /// The command that asks whether the copy of `key` has these tags.
-    pub(crate) fn tagged(&self, key: &str, tags: &[Arc<str>]) -> Cmd {
+    pub(crate) fn tags(&self, key: &str, tags: &[Arc<str>]) -> Cmd {
         self.beginning(key, form::most_of_tags(lines(tags).len()))
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct KnownTags<'a> {
 pub(crate) struct BesideSync<'a> {
     /// Asks L2 what stands there.
     asks: bool,
+    /// Own L1 has nothing of the key.
+    guessed: bool,
     /// Writes index rows.
     pub(crate) ahead: Option<Ahead<'a>>,
 }
@@ -61,7 +63,9 @@ impl View<'_> {
             return (BesideSync::default(), None);
         }
         let held = self.memory.peek(key, now_ms);
-        let asks = held.is_none() && self.uses(Level::L2) && named.has(Level::L2);
+        let guessed = held.is_none();
+        // Also where own L1 has it: the sync may tell that somebody has replaced that.
+        let asks = self.uses(Level::L2) && named.has(Level::L2);
         let writes = match held {
             Some(copy) => !has_tags(&copy, put),
             None => !asks || self.meets_new_tags.load(Relaxed),
@@ -70,7 +74,7 @@ impl View<'_> {
         let latest_ms = now_ms.saturating_add(i64::from(put.ttl_seconds) * 1000);
         let until = rows_until(now_ms, latest_ms, put.grace_seconds);
         let ahead = name.map(|name| self.store.ahead(key.as_str(), &put.tags, name, until));
-        (BesideSync { asks, ahead }, asks.then(|| self.setup.copies.tagged(key.as_str(), &put.tags)))
+        (BesideSync { asks, guessed, ahead }, asks.then(|| self.setup.copies.tags(key.as_str(), &put.tags)))
     }
 
     /// A version that has the same tags as the PUT, if one is known after the sync.
@@ -91,7 +95,7 @@ impl View<'_> {
         };
         // What L2 alone has is kept otherwise in L3.
         let same = found.filter(|(version, levels)| levels.has(Level::L3) && *version < begun.version);
-        if beside.asks && begun.redis {
+        if beside.guessed && begun.redis {
             self.meets_new_tags.store(same.is_none(), Relaxed);
         }
         same.map(|(version, _)| version)
