@@ -21,7 +21,7 @@ use strata_cache::{Attempt, Key, Lookup, Mutated};
 const REST_BYTES: usize = 4 * 1024;
 
 /// The result of one operation.
-struct Told {
+struct OperationResult {
     text: Woven,
     /// Of a read, which can be made again.
     is_read: bool,
@@ -29,16 +29,16 @@ struct Told {
 
 /// The answer to a batch of these operations, of which that came.
 pub(crate) fn of(call: &mut Call<'_>, operations: &[Operation], outcomes: Vec<Outcome>) -> Answer {
-    let mut told = Vec::with_capacity(operations.len());
+    let mut results = Vec::with_capacity(operations.len());
     for (operation, outcome) in operations.iter().zip(outcomes) {
-        told.push(result(call, operation, outcome)?);
+        results.push(result(call, operation, outcome)?);
     }
     let mut body = Woven::default();
     body.text().push_str(r#"{"results":["#);
     let mut unprocessed = Vec::new();
     let mut is_first = true;
-    for (at, told) in fitting(told).into_iter().enumerate() {
-        let Some(told) = told else {
+    for (at, result) in fitting(results).into_iter().enumerate() {
+        let Some(result) = result else {
             unprocessed.push(at);
             continue;
         };
@@ -46,7 +46,7 @@ pub(crate) fn of(call: &mut Call<'_>, operations: &[Operation], outcomes: Vec<Ou
             body.text().push(',');
         }
         is_first = false;
-        body.append(told.text);
+        body.append(result.text);
     }
     body.text().push_str(r#"],"unprocessed":"#);
     append(body.text(), &unprocessed)?;
@@ -55,23 +55,23 @@ pub(crate) fn of(call: &mut Call<'_>, operations: &[Operation], outcomes: Vec<Ou
 }
 
 /// The results less those of reads that do not fit one answer with the others.
-fn fitting(told: Vec<Option<Told>>) -> Vec<Option<Told>> {
+fn fitting(results: Vec<Option<OperationResult>>) -> Vec<Option<OperationResult>> {
     let mut left = MAX_ANSWER_BYTES - REST_BYTES;
-    let most: usize = told.iter().flatten().map(|told| told.text.most_escaped_bytes()).sum();
+    let most: usize = results.iter().flatten().map(|result| result.text.most_escaped_bytes()).sum();
     if most <= left {
-        return told;
+        return results;
     }
-    let mutations = told.iter().flatten().filter(|told| !told.is_read);
-    left = left.saturating_sub(mutations.map(Told::bytes).sum());
-    let mut fits = |told: &Told| {
-        let rest = if told.is_read { left.checked_sub(told.bytes()) } else { Some(left) };
+    let mutations = results.iter().flatten().filter(|result| !result.is_read);
+    left = left.saturating_sub(mutations.map(OperationResult::bytes).sum());
+    let mut fits = |result: &OperationResult| {
+        let rest = if result.is_read { left.checked_sub(result.bytes()) } else { Some(left) };
         left = rest.unwrap_or(left);
         rest.is_some()
     };
-    told.into_iter().map(|told| told.filter(&mut fits)).collect()
+    results.into_iter().map(|result| result.filter(&mut fits)).collect()
 }
 
-impl Told {
+impl OperationResult {
     /// Bytes in the answer, with a comma.
     fn bytes(&self) -> usize {
         self.text.escaped_bytes() + 1
@@ -79,7 +79,7 @@ impl Told {
 }
 
 /// The result of an operation; `None` when it was not made.
-fn result(call: &mut Call<'_>, operation: &Operation, outcome: Outcome) -> Result<Option<Told>, ApiError> {
+fn result(call: &mut Call<'_>, operation: &Operation, outcome: Outcome) -> Result<Option<OperationResult>, ApiError> {
     let key = &operation.key;
     let is_read = operation.ask.is_read();
     let text = match outcome {
@@ -102,7 +102,7 @@ fn result(call: &mut Call<'_>, operation: &Operation, outcome: Outcome) -> Resul
         Ok(text) => text,
         Err(error) => failure(call, key, &error)?,
     };
-    Ok(Some(Told { text, is_read }))
+    Ok(Some(OperationResult { text, is_read }))
 }
 
 fn read(call: &Call<'_>, operation: &Operation, found: &Lookup) -> Result<Woven, ApiError> {
@@ -143,13 +143,13 @@ fn mutation(call: &mut Call<'_>, key: &Key, mutated: &Mutated) -> Result<Woven, 
             call.trace.degraded |= stored.degraded;
             call.saw(stored.position);
             let (status, etag) = (put::status(stored), Some(stored.entry.etag()));
-            told(text.text(), status, &put::answered(key, stored), etag)?;
+            write_result(text.text(), status, &put::answered(key, stored), etag)?;
         }
         Mutated::Deleted(deleted) => {
             call.trace.degraded |= deleted.degraded;
             call.saw(deleted.position);
             let body = delete::answered(key, deleted, call.cache.clock().now_ms())?;
-            told(text.text(), StatusCode::OK, &body, None)?;
+            write_result(text.text(), StatusCode::OK, &body, None)?;
         }
     }
     Ok(text)
@@ -167,13 +167,13 @@ fn failure(call: &mut Call<'_>, key: &Key, error: &ApiError) -> Result<Woven, Ap
     text.text().push_str(r#","status":"#);
     append(text.text(), &status.as_u16())?;
     text.text().push_str(r#","error":"#);
-    append(text.text(), &error.told(call.request_id, call.cache.clock().now_ms()))?;
+    append(text.text(), &error.body(call.request_id, call.cache.clock().now_ms()))?;
     text.text().push('}');
     Ok(text)
 }
 
 /// Goes on with a result: the status, the members of the body that the operation alone would have, and the value's tag.
-fn told(
+fn write_result(
     text: &mut String,
     status: StatusCode,
     body: &impl Serialize,

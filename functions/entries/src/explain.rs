@@ -26,7 +26,7 @@ struct Answered<'a> {
     known_since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stale_until: Option<Timestamp>,
-    levels: Vec<Told<'a>>,
+    levels: Vec<LevelAnswer<'a>>,
     container: Container<'a>,
 }
 
@@ -40,7 +40,7 @@ struct Predicted {
 
 /// What a level has.
 #[derive(Serialize)]
-struct Told<'a> {
+struct LevelAnswer<'a> {
     level: &'static str,
     trusted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,10 +74,10 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         verdict: explained.verdict.name(),
         reason: explained.reason.map(|reason| reason.name()),
         get: predicted(explained.prediction),
-        cause: explained.cause.as_ref().map(|cause| told_cause(principal, cause)),
+        cause: explained.cause.as_ref().map(|cause| cause_answer(principal, cause)),
         known_since: explained.known_since_ms.map(Timestamp::ceil),
         stale_until: explained.stale_until_ms.map(Timestamp::ceil),
-        levels: explained.levels.iter().map(|level| told(level, is_confined)).collect(),
+        levels: explained.levels.iter().map(|level| level_answer(level, is_confined)).collect(),
         container: container(&explained),
     };
     Response::json(StatusCode::OK, &answered)
@@ -92,14 +92,14 @@ fn predicted(prediction: Prediction) -> Predicted {
     Predicted { status: status.as_u16(), level }
 }
 
-fn told_cause<'a>(principal: &Principal, cause: &'a Mutation) -> Line<'a> {
+fn cause_answer<'a>(principal: &Principal, cause: &'a Mutation) -> Line<'a> {
     let is_shown = principal.require(Scope::Journal).is_ok() && may_see(principal, cause);
     if is_shown { Line::of(cause) } else { Line::in_outline(cause) }
 }
 
-fn told(facts: &LevelFacts, is_confined: bool) -> Told<'_> {
+fn level_answer(facts: &LevelFacts, is_confined: bool) -> LevelAnswer<'_> {
     let copy = facts.copy.as_ref();
-    Told {
+    LevelAnswer {
         level: facts.level.name(),
         trusted: facts.trusted,
         reason: facts.reason.map(|reason| reason.name()),

@@ -107,7 +107,7 @@ fn found_response(key: &Key, hit: &Hit, offer: Option<&FillOffer>) -> Answer {
     weave(&mut body, key, hit)?;
     if let Some(offer) = offer {
         body.text().push_str(r#","fill":"#);
-        append(body.text(), &offer.told())?;
+        append(body.text(), &offer.to_json())?;
     }
     body.text().push('}');
     Ok(Response::woven(StatusCode::OK, body))

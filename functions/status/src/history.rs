@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use strata_api::Timestamp;
-use strata_cache::{Count, Counts, Level, stats::Told};
+use strata_cache::{Count, Counts, Level, stats::FleetReport};
 
 /// Most minutes of an answer: Redis keeps no more.
 pub const MAX_MINUTES: usize = 60;
@@ -28,9 +28,9 @@ struct Worked {
     evictions: Option<u64>,
 }
 
-/// The minutes that were told of, the oldest first.
-pub fn of(told: Option<&Told>) -> Vec<Minute> {
-    let minutes = told.map(|told| &told.minutes[..]).unwrap_or_default();
+/// The minutes reported, the oldest first.
+pub fn of(report: Option<&FleetReport>) -> Vec<Minute> {
+    let minutes = report.map(|report| &report.minutes[..]).unwrap_or_default();
     minutes.iter().map(|(at_ms, counts)| minute(*at_ms, counts)).collect()
 }
 

@@ -5,7 +5,7 @@
 //! | [`status`] | GET `/cache/status` |
 //! | [`keys`], [`tags`] | GET `/cache/keys`, GET `/cache/tags`: lists, page by page |
 //! | [`stats`] | GET `/cache/stats`: what the last census counted, by prefix |
-//! | `history` | what of the status is told minute by minute |
+//! | `history` | what of the status is reported minute by minute |
 //! | `request` | what the parameters of lists may say |
 //!
 //! Lists are here because they only look: this function may not write entries, and a list that takes its time keeps no

@@ -6,7 +6,7 @@ use strata_api::{Answer, Call, Query, Response, Timestamp, http::StatusCode};
 use strata_cache::{
     Config, Count, Counts, Health, Level, LevelStatus, Quotas, Status, Stock,
     quota::Quota,
-    stats::{Strain, Told},
+    stats::{FleetReport, Strain},
 };
 
 #[derive(Serialize)]
@@ -140,19 +140,19 @@ pub async fn handle(call: Call<'_>) -> Answer {
     let now = Timestamp::floor(call.cache.clock().now_ms());
     let usage = status.stock.map(|stock| usage(stock, call.cache.quotas()));
     let mut answered = answered(&status, usage, &call.cache.config(), now);
-    answered.history = minutes.map(|_| history::of(status.told.as_ref()));
+    answered.history = minutes.map(|_| history::of(status.report.as_ref()));
     Response::json(StatusCode::OK, &answered)
 }
 
-/// The same as a tenant is told it: what is its own, and nothing of what others store and ask. What is not counted for each
+/// The same as a tenant sees it: what is its own, and nothing of what others store and ask. What is not counted for each
 /// API key is 0.
 fn own(status: Status) -> Status {
     let Stock { entries, bytes, index_bytes } = status.stock.unwrap_or_default();
     let nothing = |level: LevelStatus| LevelStatus { entries: 0, bytes: 0, memory_bytes: 0, ..level };
     let l2 = LevelStatus { entries, bytes, memory_bytes: bytes + index_bytes, ..status.l2 };
     let strain = Strain { evicted: status.strain.evicted.min(1), since_ms: None, ..status.strain };
-    let told = status.told.map(|_| Told::default());
-    Status { l1: nothing(status.l1), l2, l3: nothing(status.l3), strain, told, ..status }
+    let report = status.report.map(|_| FleetReport::default());
+    Status { l1: nothing(status.l1), l2, l3: nothing(status.l3), strain, report, ..status }
 }
 
 fn usage(stock: Stock, quotas: Quotas) -> Usage {
@@ -163,13 +163,13 @@ fn usage(stock: Stock, quotas: Quotas) -> Usage {
 }
 
 fn answered(status: &Status, usage: Option<Usage>, config: &Config, now: Timestamp) -> Answered {
-    let told = status.told.as_ref();
+    let report = status.report.as_ref();
     // What a level did before it was switched off is history.
     let off = [(Level::L1, status.l1), (Level::L2, status.l2), (Level::L3, status.l3)]
         .into_iter()
         .filter_map(|(level, said)| (said.health == Health::Disabled).then_some(level));
-    let counts = told.map(|told| told.counts).unwrap_or_default().without(off.clone());
-    let recent = told.map(|told| told.recent).unwrap_or_default();
+    let counts = report.map(|report| report.counts).unwrap_or_default().without(off.clone());
+    let recent = report.map(|report| report.recent).unwrap_or_default();
     let levels = levels(status, config, &counts, &recent.without(off));
     let entries = [status.l1, status.l2, status.l3].map(|level| level.entries);
     let memory = [levels.0.memory_usage_mb, levels.1.memory_usage_mb, Mebibytes::of(status.l3.memory_bytes)];
@@ -185,11 +185,11 @@ fn answered(status: &Status, usage: Option<Usage>, config: &Config, now: Timesta
             degraded_mutation_count: counts[Count::Degraded],
         },
         usage,
-        fleet: fleet(told, config),
+        fleet: fleet(report, config),
         coherence: Coherence {
             checked: counts[Count::Audited],
             violations: counts[Count::Violations],
-            greatest_age_ms: told.map_or(0, |told| told.oldest_ms),
+            greatest_age_ms: report.map_or(0, |report| report.oldest_ms),
         },
         history: None,
         last_updated: now,
@@ -212,7 +212,7 @@ fn levels(status: &Status, config: &Config, counts: &Counts, recent: &Counts) ->
         errors: counts[Count::L2Errors],
         memory_usage_mb: Mebibytes::of(status.l2.memory_bytes),
         connection_pool_size: config.l2_config.max_connections,
-        active_connections: status.told.as_ref().map_or(0, |told| told.containers),
+        active_connections: status.report.as_ref().map_or(0, |report| report.containers),
         evicted: status.strain.since_ms.map(|_| status.strain.evicted),
         reason: reason(&status.strain),
     };
@@ -240,14 +240,14 @@ fn common(level: Level, status: LevelStatus, counts: &Counts, recent: &Counts) -
     }
 }
 
-fn fleet(told: Option<&Told>, config: &Config) -> Fleet {
+fn fleet(report: Option<&FleetReport>, config: &Config) -> Fleet {
     Fleet {
-        statistics: if told.is_some() { "available" } else { "unavailable" },
-        counted_since: told.and_then(|told| told.since_ms).map(Timestamp::floor),
-        containers: told.map_or(0, |told| told.containers),
+        statistics: if report.is_some() { "available" } else { "unavailable" },
+        counted_since: report.and_then(|report| report.since_ms).map(Timestamp::floor),
+        containers: report.map_or(0, |report| report.containers),
         coherence_window_ms: config.l1_config.coherence_window_ms,
-        journal_records: told.map_or(0, |told| told.journal_records),
-        journal_newest: told.and_then(|told| told.journal_newest).map(|position| position.to_string()),
+        journal_records: report.map_or(0, |report| report.journal_records),
+        journal_newest: report.and_then(|report| report.journal_newest).map(|position| position.to_string()),
     }
 }
 

@@ -276,7 +276,7 @@ impl ApiError {
                 json!({"key": key.as_str(), "searched_levels": searched.names()})
             }
             ApiError::KeyToFill { key, searched, fill, .. } => {
-                json!({"key": key.as_str(), "searched_levels": searched.names(), "fill": fill.told()})
+                json!({"key": key.as_str(), "searched_levels": searched.names(), "fill": fill.to_json()})
             }
             ApiError::JobNotFound(id) => json!({"job_id": id}),
             ApiError::Invalid(problems) | ApiError::Unprocessable(problems) => json!({"errors": problems}),
@@ -325,13 +325,13 @@ impl ApiError {
 
     /// The answer, for the request `request_id`, at `now_ms`.
     pub fn respond(&self, request_id: &str, now_ms: i64) -> Response {
-        let error = self.told(request_id, now_ms);
+        let error = self.body(request_id, now_ms);
         let response = Response::json(self.class().0, &Envelope { error });
         self.with_headers(response.expect("text and numbers can be written as JSON"))
     }
 
     /// What the answer says of it: the contract's `error`.
-    pub fn told<'a>(&self, request_id: &'a str, now_ms: i64) -> impl Serialize + use<'a> {
+    pub fn body<'a>(&self, request_id: &'a str, now_ms: i64) -> impl Serialize + use<'a> {
         Shape {
             code: self.class().1,
             message: self.message(),
@@ -352,7 +352,7 @@ impl ApiError {
             ApiError::Unauthorized(denial) => response.header(header::WWW_AUTHENTICATE, denial.challenge()),
             ApiError::RateLimited(standing) => {
                 let response = response.header(header::RETRY_AFTER, standing.reset_seconds.to_string());
-                rate_limit::told(response, &[Some(*standing), None])
+                rate_limit::with_headers(response, &[Some(*standing), None])
             }
             ApiError::LevelUnavailable { .. }
             | ApiError::OutOfTime

@@ -25,7 +25,7 @@ pub enum FillOffer {
 
 impl FillOffer {
     /// As `details.fill` says it.
-    pub fn told(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         match self {
             FillOffer::Granted { expires_in, .. } => json!({"state": "granted", "expires_in": expires_in}),
             FillOffer::Held(seconds) => json!({"state": "held", "retry_after": seconds}),

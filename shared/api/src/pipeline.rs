@@ -27,7 +27,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every answer may say, besides what was asked.
 #[derive(Default)]
-struct Told {
+struct AnswerMetadata {
     standings: Standings,
     position: Option<CachePosition>,
 }
@@ -58,14 +58,14 @@ impl App {
         let origin = event.headers.origin.take();
         let deadline_ms = i64::try_from(context.deadline).ok().filter(|deadline_ms| *deadline_ms > 0);
         let times = Times { began_ms, deadline_ms: deadline_ms.unwrap_or(i64::MAX) };
-        let (mut trace, mut told) = (Trace::default(), Told::default());
-        let outcome = self.handle(event, &request_id, times, &mut trace, &mut told).await;
+        let (mut trace, mut metadata) = (Trace::default(), AnswerMetadata::default());
+        let outcome = self.handle(event, &request_id, times, &mut trace, &mut metadata).await;
         let response = outcome.unwrap_or_else(|error| {
             trace.failed(&error);
             error.respond(&request_id, self.cache.clock().now_ms())
         });
-        let response = rate_limit::told(response, &told.standings);
-        let response = match told.position {
+        let response = rate_limit::with_headers(response, &metadata.standings);
+        let response = match metadata.position {
             Some(position) => response.header(CACHE_POSITION, position::text(position)),
             None => response,
         };
@@ -75,8 +75,15 @@ impl App {
         self.cors.tell(response.header(REQUEST_ID, request_id), origin.as_deref())
     }
 
-    async fn handle(&self, event: Event, request_id: &str, times: Times, trace: &mut Trace, told: &mut Told) -> Answer {
-        let Told { standings, position } = told;
+    async fn handle(
+        &self,
+        event: Event,
+        request_id: &str,
+        times: Times,
+        trace: &mut Trace,
+        metadata: &mut AnswerMetadata,
+    ) -> Answer {
+        let AnswerMetadata { standings, position } = metadata;
         let principal = Principal::of(&event, self.cache.clock().now_ms())?;
         let route = find(self.routes, &event).ok_or(ApiError::RouteNotFound)?;
         trace.operation = Some(route.operation);

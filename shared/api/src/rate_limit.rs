@@ -12,7 +12,7 @@ pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-pol
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The answer, saying where the caller stands; a list, where that is of several classes.
-pub(crate) fn told(response: Response, standings: &Standings) -> Response {
+pub(crate) fn with_headers(response: Response, standings: &Standings) -> Response {
     let list =
         |one: fn(&Standing) -> String| standings.iter().flatten().map(one).reduce(|list, one| format!("{list}, {one}"));
     let policy = list(|of| format!("\"{}\";q={};w={WINDOW_SECONDS}", of.class.name(), of.limit));

@@ -1,11 +1,12 @@
-//! How much of the fleet's mutations somebody has seen: what an operation says of itself, and a read is asked to know of.
+//! How much of the fleet's mutations a caller has seen: every outcome has such a position, and a read can be told to return
+//! nothing older.
 //!
-//! A mutation is where its record is in the journal, and so is the value that it has stored: whoever has read the journal up
-//! to there returns nothing older. What has no record yet (Redis was not told of it, or its operation has not come so far) has
-//! none at a time to come either; until then only the source of truth can be asked.
+//! The position of a mutation, and of the value it stored, is that of its record in the journal: a container that has read
+//! the journal that far returns nothing older. A mutation without a record (Redis could not be reached, or the operation has
+//! not come that far) has only a time by which the record will be there; until then only the source of truth can be asked.
 //!
-//! It never says how far a container has read the journal: that changes with every write of anybody, would make containers
-//! sync for nothing, and would tell when others write.
+//! A position never says how far a container has read the journal: that changes with everybody's writes, would cause syncs
+//! for nothing, and would reveal when others write.
 
 use crate::{coherence::OPERATION_LIFE, entry::Entry, version::Position};
 
@@ -23,7 +24,7 @@ pub struct CachePosition {
 }
 
 impl CachePosition {
-    /// That of whoever has seen nothing.
+    /// The position of a caller that has seen nothing.
     pub const NOTHING: CachePosition = CachePosition { journal: 0, unrecorded_until_ms: 0 };
     /// Length of its bytes.
     pub const BYTES: usize = 16;

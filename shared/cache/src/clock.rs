@@ -22,7 +22,7 @@ use std::{
 const LEAP_MS: i64 = 1 << 40;
 const NANOS_PER_MS: i64 = 1_000_000;
 
-/// A clock that tells milliseconds since the Unix epoch. Clones share the same time.
+/// A clock of milliseconds since the Unix epoch. Clones share the same time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Shared>);
 
@@ -96,15 +96,15 @@ impl Clock {
         }
     }
 
-    /// Tells the clock that an invocation has begun which must end at `deadline_ms`, in ms since the Unix epoch, and has so much
-    /// time in all: to be called first in each, because a container's own clock may be behind after a freeze. On AWS Lambda
-    /// those are the deadline of the invocation's context, and the function's timeout as it is deployed.
+    /// Tells the clock that an invocation has begun that must end at `deadline_ms`, in ms since the Unix epoch, and may take
+    /// `limit` in total. Call it first in every invocation, because a container's own clock may be behind after a freeze. On
+    /// AWS Lambda these are the deadline of the invocation's context, and the timeout the function is deployed with.
     pub fn invoked(&self, deadline_ms: u64, limit: Duration) {
         let began_ms = u128::from(deadline_ms).saturating_sub(limit.as_millis());
         self.observe(i64::try_from(began_ms).unwrap_or(0));
     }
 
-    /// Moves the wall time of a manual clock to `ms`, as if its monotonic clock stood still; does nothing to the system's.
+    /// Moves the wall time of a manual clock to `ms`, as if its monotonic clock stood still; no effect on the system's clock.
     pub fn set(&self, ms: i64) {
         if let Source::Manual { wall, .. } = &self.0.source {
             wall.store(ms, Relaxed);

@@ -1,6 +1,6 @@
-//! What a container knows of the journal, and which copies that lets it trust.
+//! What a container knows of the journal, and which copies it may therefore trust.
 //!
-//! Pure state: no level is asked here, time is an argument.
+//! Pure state: no level is asked here, and time is an argument.
 
 mod bounds;
 mod fence;
@@ -169,7 +169,7 @@ impl Coherence {
     pub(crate) fn is_due(&self, known_ms: i64, now_ms: i64, window_ms: u64) -> bool {
         let sent_ms = if self.untrusted { i64::MIN } else { self.sent_ms };
         let age = now_ms.saturating_sub(sent_ms.max(known_ms));
-        let kept = !planted(Bug::WindowNotKept) || self.cursor.is_none();
+        let kept = !planted(Bug::CoherenceWindowIgnored) || self.cursor.is_none();
         kept && (window_ms == 0 || age < 0 || age.unsigned_abs() > window_ms)
     }
 
@@ -262,7 +262,8 @@ impl Coherence {
     /// not come to it yet.
     pub(crate) fn masks(&self, level: Level, key: &Key, tags: &[Arc<str>], version: Version) -> bool {
         let open_invalidations = [&self.open, &self.noted];
-        !planted(Bug::BarrierNotHeeded) && open_invalidations.into_iter().any(|all| all.mask(level, key, tags, version))
+        !planted(Bug::OpenInvalidationIgnored)
+            && open_invalidations.into_iter().any(|all| all.mask(level, key, tags, version))
     }
 
     /// Whether all that the journal says is understood, and nothing is missing.

@@ -1,7 +1,7 @@
-//! Servers of one's own in the place of Redis and DynamoDB: in memory, for a program's tests and for the simulator.
+//! In-memory stand-ins for Redis and DynamoDB, for a program's tests and for the simulator.
 //!
-//! Nothing else of the cache differs: what it would send goes to these, in the words in which it would be sent. Only with
-//! the feature `in-memory`, which nothing that is deployed has.
+//! The rest of the cache is unchanged: it sends the same commands and requests to these. Only with the feature `in-memory`,
+//! which must not be enabled in anything that is deployed.
 
 pub use crate::{
     chance::seed,
@@ -21,14 +21,14 @@ use strata_engines::{dynamo::Tables, redis::Redis};
 /// The servers of a cache.
 #[derive(Debug, Clone)]
 pub struct Engines {
-    /// In the place of Redis.
+    /// Instead of Redis.
     pub redis: Arc<dyn RedisServer>,
-    /// In the place of DynamoDB.
+    /// Instead of DynamoDB.
     pub dynamodb: Arc<dyn DynamoServer>,
 }
 
 impl Engines {
-    /// Empty ones in memory, for caches of these names of tables; those that are given clones share them.
+    /// Empty ones in memory, for caches with these table names. Caches that are given clones share them.
     pub fn in_memory(entries: &str, control: &str) -> Engines {
         let local = Local(Arc::new(Mutex::new((Redis::new(1), Tables::new([entries, control])))));
         Engines { redis: Arc::new(local.clone()), dynamodb: Arc::new(local) }
@@ -36,8 +36,8 @@ impl Engines {
 }
 
 impl TieredCache {
-    /// A cache whose L2 and L3 are in this process's memory, empty, and nobody else's: for a program's own tests. For several
-    /// containers that share them give each [`Deployment::engines`].
+    /// A cache whose L2 and L3 are in this process's memory, empty and not shared with anybody: for a program's own tests. To
+    /// have several containers share them, give each the same [`Deployment::engines`].
     ///
     /// # Errors
     /// When the configuration contradicts itself.

@@ -2,7 +2,6 @@
 
 use crate::{
     config::{Algorithm, Format},
-    grace::kept_until_ms,
     level::Levels,
     sliding::Sliding,
     tags::Tags,
@@ -104,7 +103,7 @@ impl Entry {
 
     /// Until when levels keep it, in milliseconds since the Unix epoch: its grace is over then as well.
     pub fn kept_until_ms(&self) -> i64 {
-        kept_until_ms(self.expires_at_ms, self.grace_seconds)
+        self.expires_at_ms.saturating_add(i64::from(self.grace_seconds) * 1000)
     }
 }
 

@@ -1,19 +1,19 @@
-//! Filling what is missing: who loads a value, and what makes sure that it is not older than what happens meanwhile.
+//! Filling what is missing: who loads a value, and what makes sure that it is not stored after something newer.
 //!
-//! Whoever misses a key and is granted the *lease* loads the value; others wait, or come again. What is loaded is stored
-//! with the *token* of the miss, and only where nothing has touched the key since: no PUT, no DELETE, no invalidation.
+//! A caller that misses a key and is granted the *lease* loads the value; others wait, or try again. The loaded value is
+//! stored with the *token* of the miss, and only if nothing has touched the key since: no PUT, no DELETE, no invalidation.
 //! The lease only saves loads. That nothing stale is stored rests on the token alone.
 
 use crate::{
-    dynamo::{Standing, StandingKind},
+    dynamo::{RowKind, RowState},
     key::Key,
     version::{Position, Version},
 };
 use std::time::Duration;
 
-/// Longest life of a lease, in seconds: as long as the journal remembers every invalidation for sure.
+/// Longest life of a lease, in seconds: for this long the journal is certain to remember every invalidation.
 pub const MAX_LEASE_SECONDS: u32 = 60;
-/// Longest time that a read waits for another to fill, in seconds: less than a function may take.
+/// Longest time that a read waits for somebody else's fill, in seconds: less than a function's time limit.
 pub const MAX_WAIT_SECONDS: u32 = 10;
 
 /// How to read what may be missing.
@@ -21,32 +21,32 @@ pub const MAX_WAIT_SECONDS: u32 = 10;
 pub struct Lease {
     /// How long the value may take to be loaded and stored, in seconds, 1 to [`MAX_LEASE_SECONDS`].
     pub seconds: u32,
-    /// How long to wait where somebody else loads it, at most [`MAX_WAIT_SECONDS`]; zero for not at all.
+    /// How long to wait if somebody else is loading it, at most [`MAX_WAIT_SECONDS`]; zero for not at all.
     pub wait: Duration,
-    /// The API key that waits; empty for nobody's.
+    /// The API key that the wait counts for; empty for none.
     pub api_key: String,
 }
 
-/// What a read that found nothing is to do.
+/// What the caller of a read that found nothing should do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fill {
-    /// Load the value, and store it with this.
+    /// Load the value and store it with this token.
     Granted {
         /// For [`Put::fill`](crate::Put::fill).
         token: FillToken,
-        /// For how long it is good, in seconds.
+        /// For how long the token is valid, in seconds.
         expires_in: u32,
     },
-    /// Somebody else loads it: come again.
+    /// Somebody else is loading it: try again.
     Held {
-        /// After so many seconds.
+        /// After this many seconds.
         retry_after: u32,
     },
-    /// Nobody can say who loads it, because a level that is needed for that is off or out of reach.
+    /// No lease can be had, because a level that is needed for it is switched off or unreachable.
     Unavailable,
 }
 
-/// What a miss was, so that a PUT can be refused when anything has touched the key since.
+/// The state of the key at a miss, so that a PUT can be refused if anything has touched the key since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FillToken {
     /// The key, hashed.
@@ -58,7 +58,7 @@ pub struct FillToken {
     /// The moment of the miss: what begins later is newer. The value that is stored has this version.
     pub(crate) version: Version,
     /// What stood in L3 then.
-    pub(crate) seen: Option<Standing>,
+    pub(crate) seen: Option<RowState>,
     /// The lease's name.
     pub(crate) lease: u64,
     /// How long it lives.
@@ -69,11 +69,11 @@ impl FillToken {
     /// Length of a token's bytes.
     pub const BYTES: usize = 16 + 16 + 16 + 8 + 1 + 8 + 8 + 4;
 
-    /// The token as bytes, which say nothing to others.
+    /// The token as opaque bytes.
     pub fn to_bytes(&self) -> [u8; FillToken::BYTES] {
         let (kind, seen) = match self.seen {
             None => (0, Version::ZERO),
-            Some(Standing { version, kind }) => (kind.number(), version),
+            Some(RowState { version, kind }) => (kind.number(), version),
         };
         let mut bytes = Vec::with_capacity(FillToken::BYTES);
         bytes.extend(self.key.to_be_bytes());
@@ -101,14 +101,14 @@ impl FillToken {
         let seen = Version(u64::from_be_bytes(take(&mut rest)?));
         let seen = match kind {
             0 => None,
-            kind => Some(Standing { version: seen, kind: StandingKind::of(kind)? }),
+            kind => Some(RowState { version: seen, kind: RowKind::of(kind)? }),
         };
         let lease = u64::from_be_bytes(take(&mut rest)?);
         let seconds = u32::from_be_bytes(take(&mut rest)?);
         Some(FillToken { key, since, epoch, version, seen, lease, seconds })
     }
 
-    /// Whether it is one of a miss of that key.
+    /// Whether it is from a miss of that key.
     pub fn is_of(&self, key: &Key) -> bool {
         self.key == hash(key)
     }
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn a_token_comes_back_from_its_bytes() {
         let key = Key::new("a").expect("it is a key");
-        let seen = |kind| Some(Standing { version: Version(7), kind });
-        let kinds = [StandingKind::Value, StandingKind::Stub, StandingKind::Gone, StandingKind::Claim];
+        let seen = |kind| Some(RowState { version: Version(7), kind });
+        let kinds = [RowKind::Value, RowKind::Stub, RowKind::Gone, RowKind::Claim];
         for seen in [None].into_iter().chain(kinds.map(seen)) {
             let at = |ms| Position { ms, seq: ms + 1 };
             let token = FillToken {

@@ -13,11 +13,6 @@ use crate::{
 /// Longest grace in seconds: 365 days.
 pub const MAX_GRACE_SECONDS: u32 = MAX_TTL_SECONDS;
 
-/// Until when a value is kept that expires then and has so much grace; all times in milliseconds since the Unix epoch.
-pub(crate) fn kept_until_ms(expires_at_ms: i64, grace_seconds: u32) -> i64 {
-    expires_at_ms.saturating_add(i64::from(grace_seconds) * 1000)
-}
-
 /// Whether a reader may be given a value, as far as time decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {

@@ -1,14 +1,14 @@
-//! The invalidations that a container knows, kept so that asking a copy which of them mean it costs by those that could.
+//! The invalidations that a container knows, indexed so that a copy is compared only with those that may cover it.
 //!
-//! Whoever may invalidate decides how many there are and what they look like, and everybody's reads ask them. So the
-//! invalidations are indexed, and not what L1 holds: an entry takes no more memory for that, and is not looked for when an
-//! invalidation comes.
+//! The senders of invalidations decide how many there are and what they look like, and every read has to be compared with
+//! them. So the invalidations are indexed rather than the contents of L1: entries take no extra memory, and need not be
+//! searched when an invalidation comes.
 //!
-//! - **Equal ones are one**: of a pattern, a tag or a key it is kept where its newest record stands, for each level.
-//! - **Each stands where a copy that it means looks for it**: patterns under their literal prefix, others under a tag or a
-//!   key. A key meets only the patterns that begin as it does.
-//! - **Few are kept.** Beyond that the oldest are forgotten, and the container knows since when it knows all of them: what
-//!   was certified before is doubted.
+//! - **Equal ones are kept once**: for each pattern, tag or key, the newest position per level.
+//! - **Each is kept where a copy that it covers looks for it**: patterns under their literal prefix, others under a tag or a
+//!   key. A key is compared only with patterns that begin as it does.
+//! - **Their number is limited.** Beyond that the oldest are forgotten, and the container remembers since when it knows all of
+//!   them: copies certified before are in doubt.
 
 use crate::{
     level::{Level, Levels},

@@ -1,9 +1,9 @@
-//! Jobs: work that is larger than one request, done in slices by whoever is called to.
+//! Jobs: work that is larger than one request, done in slices by whichever runner is called.
 //!
-//! A job is an item of the control table. Writing it in state [`Ready`](JobState::Ready) is what calls somebody, through
-//! the table's stream; a slice that ends with work left writes it so again. Whoever is called works on the job whose turn
-//! it is. Any slice may be run twice, at once, or be cut off anywhere: what it does can be repeated, and its checkpoint
-//! says where to go on.
+//! A job is an item of the control table. Writing it in state [`Ready`](JobState::Ready) calls a runner, through the
+//! table's stream; a slice that ends with work left does so again. A runner works on the job whose turn it is. A slice may
+//! run twice, even at the same time, or be cut off anywhere: it can be repeated, and its checkpoint says where to
+//! continue.
 
 use crate::{selector::Selector, warm::Warm};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Job {
     pub id: String,
     /// What it does: `removal` or `warm`.
     pub kind: String,
-    /// How far it is.
+    /// How far it has come.
     pub state: JobState,
     /// What it has done.
     pub counters: Counters,
@@ -28,17 +28,17 @@ pub struct Job {
     pub created_ms: i64,
     /// When it was last heard of.
     pub updated_ms: i64,
-    /// When it is, or was, to begin.
+    /// When it was scheduled to begin.
     pub run_at_ms: i64,
-    /// When somebody first worked on it.
+    /// When a runner first worked on it.
     pub started_ms: Option<i64>,
     /// When it ended.
     pub finished_ms: Option<i64>,
-    /// Of a warm job.
+    /// What a warm job was expected to take.
     pub estimate: Option<Estimate>,
     /// Why its last slice was cut short, if it was; of a job that failed, why.
     pub error: Option<String>,
-    /// The failed keys by what was wrong.
+    /// The failed keys, by reason.
     pub errors: BTreeMap<String, u64>,
     /// What it is to load, of a warm job.
     pub warm: Option<Warm>,
@@ -49,38 +49,38 @@ pub struct Job {
 /// What was expected of a job when it was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// Keys to load: at least so many, when there was more to count than there was time for.
+    /// Keys to load: a lower bound if there was no time to count them all.
     pub keys: u64,
-    /// When it is done, in milliseconds since the Unix epoch.
+    /// When it should be done, in milliseconds since the Unix epoch.
     pub completion_ms: i64,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
-    /// It waits for its time.
+    /// It waits for its scheduled time.
     Scheduled,
-    /// It waits for somebody to go on with it.
+    /// It waits for a runner.
     Ready,
-    /// Somebody works on it.
+    /// A runner works on it.
     Running,
     /// It is done.
     Done,
     /// It was cancelled.
     Cancelled,
-    /// It was given up.
+    /// It failed for good.
     Failed,
 }
 
 /// What a job has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Keys it did what it is for: of a removal, keys removed, each counted once by each slice that met it; of a warm
-    /// job, keys that L2 has now.
+    /// Keys done: for a removal, the keys removed, each counted once by every slice that found it; for a warm job, the keys
+    /// that L2 has now.
     pub done: u64,
-    /// Keys that were not there.
+    /// Keys without a live entry.
     pub missing: u64,
-    /// Keys it could not do it for.
+    /// Keys that failed.
     pub failed: u64,
 }
 
@@ -89,11 +89,11 @@ pub struct Counters {
 pub enum Slice {
     /// The job is done, or was given up.
     Done,
-    /// There is work left, and whoever reads the table's stream has been called.
+    /// There is work left, and another runner has been called through the table's stream.
     Continues,
-    /// A level it needs is out of reach: maintenance calls again.
+    /// A level it needs is unreachable: maintenance calls a runner again.
     Parked,
-    /// Somebody else works on it meanwhile, or it was cancelled.
+    /// Another runner has taken it over, or it was cancelled.
     NotDue,
 }
 
@@ -107,12 +107,12 @@ pub struct Worked {
 }
 
 impl Job {
-    /// Whether nobody works on it any more.
+    /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.state, JobState::Done | JobState::Cancelled | JobState::Failed)
     }
 
-    /// Keys that are expected still; `None` where nothing was expected.
+    /// Keys that are still expected; `None` if there was no estimate.
     pub fn remaining(&self) -> Option<u64> {
         let Counters { done, missing, failed } = self.counters;
         let expected = self.estimate?.keys;

@@ -22,12 +22,12 @@ impl Json {
     /// A value, written as JSON.
     ///
     /// # Errors
-    /// When it cannot be written, such as a map whose keys are no texts.
+    /// When it cannot be serialized, such as a map whose keys are not strings.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Json> {
         serde_json::to_vec(value).map(|text| Json(text.into()))
     }
 
-    /// A text that the caller has checked to be one JSON value in UTF-8, so that it is not looked at again.
+    /// A text that the caller knows to be one JSON value in UTF-8; it is not checked again.
     pub fn checked(text: Bytes) -> Json {
         Json(text)
     }

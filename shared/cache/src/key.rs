@@ -33,14 +33,14 @@ pub struct Key {
     hash: u64,
 }
 
-/// Why a text is not a key.
+/// Why a text is not a valid key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyError {
     /// The text is empty.
     Empty,
     /// The text has this many bytes, which is over [`MAX_KEY_BYTES`].
     TooLong(usize),
-    /// A control character stands at this byte.
+    /// There is a control character at this byte offset.
     Control(usize),
 }
 
@@ -65,7 +65,7 @@ impl Key {
         &self.text
     }
 
-    /// The hash of the text: the same all over this process, another in every other.
+    /// The hash of the text: the same throughout this process, and different in every other.
     pub(crate) fn seeded_hash(&self) -> u64 {
         self.hash
     }

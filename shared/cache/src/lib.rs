@@ -1,9 +1,9 @@
-//! A three-level cache for functions that are frozen between requests.
+//! A three-tier cache for functions that are frozen between requests.
 //!
-//! Every container has an L1 in its memory; all share L2 in Redis and L3 in DynamoDB. A frozen container cannot be
-//! told anything, so coherence is pulled: before a container trusts its L1 it must have read the fleet's journal
-//! less than Δ ago (`l1_config.coherence_window_ms`), and one read of the journal costs one Redis round trip,
-//! shared with the read of L2 where there is one.
+//! Every container has an L1 in its memory; all share L2 in Redis and L3 in DynamoDB. Nothing can be pushed to a frozen
+//! container, so coherence is pull-based: before a container trusts its L1 it must have read the fleet's journal less than
+//! Δ ago (`l1_config.coherence_window_ms`). Reading the journal costs one Redis round trip, shared with the read of L2 if
+//! there is one.
 //!
 //! # What holds
 //!
@@ -15,14 +15,14 @@
 //! - **Durable when it says so.** A PUT whose [`Stored::levels`] has L3 survives the loss of Redis and of every
 //!   container.
 //! - **A level that is down is skipped** as long as another can answer correctly; [`Path`] says what was skipped.
-//! - **Expiry is absolute**, in wall-clock time, at every level; only a [`Read::max_stale`] takes what has expired, where
-//!   its PUT gave it a [`Put::grace`].
-//! - **Every byte comes back**: values are JSON text and are never written anew.
+//! - **Expiry is absolute**, in wall-clock time, at every level; only [`Read::max_stale`] accepts an expired value, if its
+//!   PUT gave it a [`Put::grace`].
+//! - **Every byte comes back**: values are JSON text and are never re-encoded.
 //!
-//! All of it holds with any number of operations of one [`TieredCache`] at once, on any number of threads: what one has
-//! acknowledged, every one that begins after it sees. An operation whose future is dropped may have happened; what it has
-//! left half done is undone, or told the others, by the next. One that panics costs the cache its L1 and what it knew of
-//! the journal, and nothing else: a caller that catches the panic may go on.
+//! All of this holds with any number of operations of one [`TieredCache`] at once, on any number of threads: what one has
+//! acknowledged is seen by every operation that begins later. An operation whose future is dropped may have happened; what
+//! it left half done is undone, or announced to the others, by the next one. A panic costs the cache its L1 and what it knew
+//! of the journal, and nothing else: a caller that catches it can go on.
 //!
 //! # Layout
 //!
@@ -30,24 +30,24 @@
 //! |---|---|
 //! | [`tiered`] | the order in which levels are asked and written, and when a container syncs |
 //! | `coherence`, `recent_changes`, `open_invalidations`, `record` | what a container knows of the journal, and which copies that lets it trust; no I/O |
-//! | `lock` | the way into what threads share, and what a panic leaves of it |
+//! | `lock` | state that threads share, and what a panic leaves of it |
 //! | [`memory`] | L1 on mini-moka |
 //! | `redis` | L2, the journal, the limits' count, the connection to Redis, and the Lua scripts |
 //! | `dynamo` | L3, chunks of large values, the notes of an outage, and jobs |
-//! | [`fill`] | leases to load what is missing, and tokens that keep what was loaded from being stored too late |
-//! | [`load`] | reading through: what is missing is loaded by one, and kept if nothing has touched it meanwhile |
-//! | [`grace`], [`sliding`] | values that are kept for a while after they have expired, and lives that reads prolong |
+//! | [`fill`] | leases to load what is missing, and tokens that keep a loaded value from being stored too late |
+//! | [`load`] | read-through: a missing value is loaded by one caller, and kept if nothing has touched its key meanwhile |
+//! | [`grace`], [`sliding`] | values that are kept for a while after they have expired; expiry that reads postpone |
 //! | [`job`], [`warm`], `scan_checkpoint` | work that is larger than a request, and how far it has come |
-//! | [`limits`] | rate limits that the fleet shares without a round trip for each request |
+//! | [`limits`] | rate limits that the fleet shares without a round trip per request |
 //! | [`codec`], [`entry`] | the envelope in which a value is stored |
-//! | [`listing`] | what is asked of a list of entries or tags, and how its pages follow one another |
-//! | `engines` | servers in the same process, for tests; with the feature `in-memory` |
-//! | [`explain`] | why a read is answered as it is |
-//! | [`undo`] | what can be undone of invalidations, and what came of that |
-//! | [`stats`] | what is counted, and how the fleet comes to know |
-//! | [`cache_position`] | how much somebody has seen, so that no read returns less |
-//! | [`settings`] | what the environment says of a deployment |
-//! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the words all of them use |
+//! | [`listing`] | lists of entries and tags, page by page |
+//! | `engines` | in-memory stand-ins for Redis and DynamoDB, for tests; with the feature `in-memory` |
+//! | [`explain`] | why a read is answered the way it is |
+//! | [`undo`] | invalidations that can be undone, and what came of undoing them |
+//! | [`stats`] | what is counted, and how it is reported to the fleet |
+//! | [`cache_position`] | how much a caller has seen, so that its reads return nothing older |
+//! | [`settings`] | a deployment's settings, from the environment |
+//! | [`config`], [`key`], [`level`], [`version`], [`clock`] | the terms that all of them use |
 //!
 //! # Example
 //!
@@ -84,6 +84,7 @@ pub mod explain;
 pub mod fill;
 pub mod grace;
 mod history;
+mod invalidation;
 mod invalidation_index;
 pub mod job;
 pub mod json;

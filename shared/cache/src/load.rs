@@ -1,4 +1,4 @@
-//! Reading through the cache: how a value is loaded that is missing, how long it is kept, and why none is there.
+//! Reading through the cache: how a missing value is loaded, how long it is kept, and why there may be none.
 
 use crate::{
     config::Refusal,
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// How long a load may take, unless it is said.
+/// How long a load may take by default.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much longer than its load a lease lives, in seconds: the value is stored in that time.
 const STORE_SECONDS: u64 = 5;
@@ -21,34 +21,34 @@ const STORE_SECONDS: u64 = 5;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Load {
-    /// Life of a loaded value in seconds, 1 to [`MAX_TTL_SECONDS`](crate::MAX_TTL_SECONDS).
+    /// Time to live of a loaded value in seconds, 1 to [`MAX_TTL_SECONDS`](crate::MAX_TTL_SECONDS).
     pub ttl_seconds: u32,
-    /// Life of a loaded `null`, as a `None` is one, in seconds; it is not kept where this is `None`.
+    /// Time to live of a loaded `null` (such as `None`) in seconds; if this is `None` it is not kept.
     pub none_seconds: Option<u32>,
-    /// By which part of itself either may be shortened by chance, 0 to 0.5.
+    /// By up to what fraction either is shortened at random, 0 to 0.5.
     pub ttl_jitter: f64,
     /// Tags of the value, at most [`MAX_TAGS`](crate::MAX_TAGS).
     pub tags: Vec<Arc<str>>,
     /// The levels to use; `None` for all that are enabled.
     pub levels: Option<Levels>,
-    /// How long the load may take, and how long to wait for that of somebody else: 10 s by default. A load is given up then.
+    /// How long a load may take, and how long to wait for somebody else's: 10 s by default. Then the load is given up.
     pub timeout: Duration,
-    /// How long it may take where there is a value to go on with, see [`Load::refresh_ahead`]; `None` for as long.
+    /// How long a load may take if there is a current value to go on with, see [`Load::refresh_ahead`]; `None` for `timeout`.
     pub soft_timeout: Option<Duration>,
-    /// How long before its end a value is loaded anew, by one reader; the others go on with it. Zero for never.
+    /// How long before it expires a value is reloaded, by one reader, while the others go on with it. Zero for never.
     pub refresh_ahead: Duration,
-    /// Whether to store also what nobody can prove to be as new as all that happened meanwhile.
+    /// Whether to store a value even if it cannot be proven current.
     pub unfenced: bool,
-    /// How to read. What has expired is not returned, and so no value in its [grace](crate::grace).
+    /// How to read. Expired values are never returned, not even during their [grace](crate::grace).
     pub read: Read,
-    /// Who loads, for the journal; empty when nobody should be named.
+    /// Who loads, for the journal; empty to name nobody.
     pub by: String,
-    /// The API key in whose stock the value is, see [`quota`](crate::quota); empty for nobody's.
+    /// The API key whose [quota](crate::quota) the value counts against; empty for nobody's.
     pub api_key: String,
 }
 
 impl Load {
-    /// Keeps what is loaded for so many seconds.
+    /// A load whose values live for `ttl_seconds`.
     pub const fn new(ttl_seconds: u32) -> Load {
         Load {
             ttl_seconds,
@@ -66,72 +66,72 @@ impl Load {
         }
     }
 
-    /// With these tags: 1 to [`MAX_TAG_BYTES`](crate::MAX_TAG_BYTES) bytes each, without control characters.
+    /// Sets the tags of the value: 1 to [`MAX_TAG_BYTES`](crate::MAX_TAG_BYTES) bytes each, without control characters.
     #[must_use]
     pub fn tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Load {
         self.tags = tags.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Keeps `null`, as a `None` is one, for so many seconds: that there is nothing need not be asked for again.
+    /// Also keeps `null` (such as `None`), for this many seconds, so that a missing value is not looked up again and again.
     #[must_use]
     pub const fn none_for(mut self, seconds: u32) -> Load {
         self.none_seconds = Some(seconds);
         self
     }
 
-    /// Shortens lives by up to this part, by chance, so that what is loaded together does not expire together.
+    /// Shortens the time to live at random by up to this fraction, so that values loaded together do not expire together.
     #[must_use]
     pub const fn jitter(mut self, part: f64) -> Load {
         self.ttl_jitter = part;
         self
     }
 
-    /// Into these levels only; none of them may be switched off.
+    /// Stores the value in these levels only; none of them may be switched off.
     #[must_use]
     pub const fn levels(mut self, levels: Levels) -> Load {
         self.levels = Some(levels);
         self
     }
 
-    /// Gives a load up after so long.
+    /// Gives up a load after this long.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Load {
         self.timeout = timeout;
         self
     }
 
-    /// Gives a load up sooner where there is a value to go on with.
+    /// Gives up a load after this long if there is a current value to go on with.
     #[must_use]
     pub const fn soft_timeout(mut self, timeout: Duration) -> Load {
         self.soft_timeout = Some(timeout);
         self
     }
 
-    /// Has one reader load a value anew when it ends within that time, before it is missing. That reader waits for it, for
-    /// [`Load::soft_timeout`] at most, because nothing goes on past the end of an invocation; the others do not.
+    /// Has one reader reload a value that expires within this time. That reader waits for it, for at most
+    /// [`Load::soft_timeout`], because nothing can run on after an invocation; the others do not wait.
     #[must_use]
     pub const fn refresh_ahead(mut self, before_end: Duration) -> Load {
         self.refresh_ahead = before_end;
         self
     }
 
-    /// Stores a value also where nobody gives a lease, because L2 or L3 is switched off or out of reach: if there is none by
-    /// then. That keeps out no value that was loaded before a DELETE or an invalidation and is stored after it.
+    /// Stores a value even if no lease can be had, because L2 or L3 is switched off or unreachable, provided that the key is
+    /// empty. A value that was loaded before a DELETE or an invalidation may then be stored after it.
     #[must_use]
     pub const fn unfenced(mut self) -> Load {
         self.unfenced = true;
         self
     }
 
-    /// Reads like that.
+    /// Reads in this way.
     #[must_use]
     pub const fn read(mut self, read: Read) -> Load {
         self.read = read;
         self
     }
 
-    /// On behalf of `by`, as the journal is to say.
+    /// Names `by` in the journal as the one who loads.
     #[must_use]
     pub fn by(mut self, by: impl Into<String>) -> Load {
         self.by = by.into();
@@ -183,17 +183,17 @@ impl Load {
     }
 }
 
-/// Why there is no value. That the cache is out of reach is no reason: then the value is loaded, and not kept.
+/// Why there is no value. An unreachable cache is no reason: the value is then loaded and not kept.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// Its load has failed: that of this caller, or of the one it has waited for.
+    /// The load failed: this caller's own, or the one it waited for.
     Failed(Arc<E>),
     /// It was not loaded in time.
     TimedOut,
-    /// The options have what no entry may have; nothing was loaded.
+    /// The options ask for something that no entry can have. Nothing was loaded.
     Refused(Vec<Refusal>),
-    /// It cannot be written as JSON, or what is stored is not of the caller's type.
+    /// The value cannot be serialized as JSON, or what is stored is not of the caller's type.
     Json(serde_json::Error),
 }
 

@@ -1,8 +1,8 @@
-//! The one way into what threads share, and the one place that says what a panic leaves of it.
+//! The only lock for state that threads share, and the only place that decides what a panic leaves of it.
 //!
-//! A panic does not end a container: whoever serves the request catches it, and the next request finds what the last one
-//! left half done. So nobody enters a lock without saying what becomes of its value then: what a container *knows* is
-//! forgotten and learnt anew, what it *owes* others is kept.
+//! A panic does not end a container: it is caught around the request, and the next request finds what the last one left half
+//! done. So a lock cannot be entered without saying what becomes of its value then: what a container *knows* is forgotten and
+//! learned again; what it still has to tell others is kept.
 
 #[cfg(feature = "shuttle")]
 use shuttle::sync::{Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
-/// Whoever holds it is alone with the value.
+/// Its holder has exclusive access to the value.
 pub(crate) type Held<'a, T> = MutexGuard<'a, T>;
 
 impl<T> Lock<T> {

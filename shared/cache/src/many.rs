@@ -16,13 +16,13 @@ pub enum Mutate {
     Delete {
         /// The key.
         key: Key,
-        /// Who asked for it, for the journal; empty when nobody should be named.
+        /// Who requested it, for the journal; empty to name nobody.
         by: String,
     },
 }
 
 impl Mutate {
-    /// Bytes of its value.
+    /// The size of its value in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Mutate::Put(_, put) => put.value.text().len(),
@@ -34,28 +34,28 @@ impl Mutate {
 /// What a mutation of one key did.
 #[derive(Debug, Clone)]
 pub enum Mutated {
-    /// A value is stored.
+    /// A value was stored.
     Stored(Stored),
-    /// The key is deleted.
+    /// The key was deleted.
     Deleted(Deleted),
 }
 
 /// How one mutation of many ended.
 #[derive(Debug)]
 pub enum Attempt {
-    /// As if it had been alone.
+    /// As if it had been the only one.
     Ended(Result<Mutated, CacheError>),
-    /// It was begun, and the time was up: it may have happened.
+    /// It was begun, and then time ran out: it may have happened.
     Unanswered,
-    /// It was not begun before the time was up.
+    /// Time ran out before it was begun.
     NotBegun,
 }
 
 /// How long many mutations may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From when on none is begun.
+    /// No mutation is begun after this.
     pub begin_until: Instant,
-    /// When those are given up that have not ended.
+    /// Mutations that have not ended by then are given up.
     pub end_until: Instant,
 }

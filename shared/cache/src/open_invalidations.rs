@@ -1,7 +1,7 @@
-//! Invalidations that are in effect and have not removed all they mean.
+//! Invalidations that are in effect and have not removed all of their matches yet.
 //!
-//! What one of them means counts as removed already. One that cannot be read, because a later release began it, may
-//! mean anything: nothing is answered then from a level that it could concern.
+//! Their matches count as removed already. One that cannot be read, because a later release began it, may cover anything:
+//! then nothing is answered from a level that it could concern.
 
 use crate::{
     key::Key,

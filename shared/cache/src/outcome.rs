@@ -17,7 +17,7 @@ pub use crate::read::Read;
 /// What a read found, and where it looked.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// The live value, if there is one; or one that has expired, where the reader takes that.
+    /// The live value, if there is one; or an expired one, if the reader accepts that.
     pub hit: Option<Hit>,
     /// What each level did.
     pub path: Path,
@@ -32,9 +32,9 @@ pub struct Hit {
     pub level: Level,
     /// Reads of this value by the fleet as of the last sync, and by this container since, this one included.
     pub access_count: u64,
-    /// When it was read last before this read; its creation if never. Milliseconds since the Unix epoch.
+    /// When it was last read before this read, or else created, in milliseconds since the Unix epoch.
     pub last_accessed_ms: i64,
-    /// It has expired, and is returned because the reader [takes that](Read::max_stale).
+    /// It has expired, and is returned because the reader [accepts that](Read::max_stale).
     pub stale: bool,
     /// For [`Read::at_least`], so that later reads return nothing older.
     pub position: CachePosition,
@@ -65,7 +65,7 @@ pub enum Step {
     Miss,
     /// It has a copy that could not be trusted.
     Stale,
-    /// It could not be reached in time, or was skipped because it lately could not.
+    /// It could not be reached in time, or was skipped because it recently could not.
     Unavailable,
 }
 
@@ -75,7 +75,7 @@ impl Path {
         [(Level::L1, self.l1), (Level::L2, self.l2), (Level::L3, self.l3)]
     }
 
-    /// The levels that were looked into: those that answered, with a value or without.
+    /// The levels that were searched: those that answered, with a value or without.
     pub fn searched(&self) -> Levels {
         self.steps()
             .into_iter()
@@ -94,7 +94,7 @@ pub struct Stored {
     pub created: bool,
     /// The levels that hold it now.
     pub levels: Levels,
-    /// Redis was not reachable: other containers may return the value before for up to Λ (10 s) instead of Δ.
+    /// Redis was not reachable: other containers may return the previous value for up to Λ (10 s) instead of Δ.
     pub degraded: bool,
     /// For [`Read::at_least`], so that reads in other containers know of it at once.
     pub position: CachePosition,
@@ -113,7 +113,7 @@ pub struct Deleted {
     pub position: CachePosition,
     /// What each level did.
     pub path: Path,
-    /// How it can be undone, where it can.
+    /// How to undo it, if that is possible.
     pub undo: Option<UndoHandle>,
 }
 
@@ -122,27 +122,27 @@ pub struct Deleted {
 pub struct Invalidate {
     /// Which entries.
     pub selector: Selector,
-    /// In which levels; those that are switched off are passed over.
+    /// In which levels; those that are switched off are skipped.
     pub levels: Levels,
     /// Why, for the journal.
     pub reason: Option<String>,
     /// Who, for the journal.
     pub by: Option<String>,
-    /// On whose account, as that of an API key, the rest is removed that becomes a job; `None` for nobody's.
+    /// The account, such as an API key, that the job counts for which removes what this call cannot; `None` for nobody's.
     pub account: Option<String>,
     /// Count only, and remove nothing.
     pub dry_run: bool,
     /// Remove nothing when more keys than this match.
     pub max_affected: Option<u64>,
-    /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for as long
-    /// as the configuration says, where that is possible.
+    /// For how long it can be undone, in seconds, up to [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for what
+    /// the configuration says, if undo is possible at all.
     pub undo_seconds: Option<u32>,
 }
 
 /// What an invalidation did.
 #[derive(Debug, Clone)]
 pub struct Invalidated {
-    /// Distinct keys with a live value in the levels that were asked for.
+    /// Distinct keys with a live value in the requested levels.
     pub matched: u64,
     /// The levels where one was.
     pub levels: Levels,
@@ -152,7 +152,7 @@ pub struct Invalidated {
     pub degraded: bool,
     /// For [`Read::at_least`], so that reads in other containers know of it at once.
     pub position: CachePosition,
-    /// Whether all of it is removed; what is not is hidden.
+    /// Whether all of it has been removed; the rest is hidden.
     pub reclaim: Reclaim,
     /// How it can be undone, where it can.
     pub undo: Option<UndoHandle>,
@@ -172,14 +172,14 @@ impl Invalidated {
     }
 }
 
-/// How far the removal of what was invalidated is.
+/// How far the removal of what was invalidated has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reclaim {
-    /// All is removed.
+    /// Everything has been removed.
     Complete,
-    /// The rest is removed later; [`Invalidated::matched`] is what was met so far.
+    /// The rest is removed later; [`Invalidated::matched`] counts what was found so far.
     InProgress {
-        /// The job that does it; `None` where whoever reaches Redis first does.
+        /// The job that does it; `None` if the first container that reaches Redis does it.
         job: Option<String>,
     },
 }
@@ -189,35 +189,35 @@ pub enum Reclaim {
 pub struct Warming {
     /// The job.
     pub job: Job,
-    /// Whether it was accepted just now, and not by an earlier request of the same name.
+    /// Whether this request created it, rather than an earlier one of the same name.
     pub is_new: bool,
 }
 
 /// A page of jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Jobs {
-    /// Those that are not over, then those that are, the last that ended first.
+    /// Unfinished ones, then finished ones, most recently ended first.
     pub jobs: Vec<Job>,
-    /// The next page is what comes after this; `None` when there is none.
+    /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
 }
 
 /// What maintenance did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Maintained {
-    /// Jobs that somebody was called for: due, or their runner was gone, or nobody had come.
+    /// Jobs that a runner was called for, because they were due, or their runner had died or never came.
     pub jobs_woken: u64,
-    /// Invalidations whose container was gone, which are jobs now.
+    /// Invalidations whose container had died, and which have become jobs.
     pub invalidations_adopted: u64,
-    /// Invalidations that cannot be undone any more, and of which nothing is kept now.
+    /// Invalidations that can no longer be undone, and whose kept values were deleted.
     pub invalidations_tidied: u64,
-    /// Outage notes deleted that an epoch took the place of.
+    /// Outage notes deleted because an epoch has replaced them.
     pub notes_dropped: u64,
-    /// Members taken out of the indexes of L2 because their copies were gone.
+    /// Members removed from the indexes of L2 because their copies were gone.
     pub members_swept: u64,
-    /// The sweep of the indexes came to the end.
+    /// The sweep of the indexes was completed.
     pub sweep_finished: bool,
-    /// The count of what L3 holds came to the end, and the fleet was told.
+    /// The census of L3 was completed and published.
     pub census_finished: bool,
 }
 
@@ -226,18 +226,18 @@ pub struct Maintained {
 pub struct Configured {
     /// Version of the configuration now.
     pub version: u64,
-    /// When it was changed last, in milliseconds since the Unix epoch; 0 when it never was.
+    /// When it was last changed, in milliseconds since the Unix epoch; 0 if never.
     pub updated_at_ms: i64,
-    /// The fields that have another value now, in the document's order.
+    /// The fields whose value changed, in the order of the document.
     pub changed: Vec<FieldChange>,
     /// Redis could not be told: other containers follow within 10 s instead of Δ.
     pub degraded: bool,
 }
 
-/// A mutation as the journal tells of it.
+/// A mutation, as recorded in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutation {
-    /// Where it stands in the journal.
+    /// Its position in the journal.
     pub position: Position,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub at_ms: i64,
@@ -249,7 +249,7 @@ pub struct Mutation {
     pub pattern: Option<String>,
     /// The tags, of an invalidation by tags.
     pub tags: Option<Vec<Arc<str>>>,
-    /// Whether an entry had to have all of them, and not only one.
+    /// Whether an entry had to have all of the tags rather than one.
     pub all_tags: bool,
     /// The keys, of an invalidation by keys.
     pub keys: Option<Vec<Arc<str>>>,
@@ -259,18 +259,20 @@ pub struct Mutation {
     pub levels: Option<Levels>,
     /// Who asked for it.
     pub by: Option<String>,
-    /// Why, of an invalidation that said so.
+    /// Why, of an invalidation that gave a reason.
     pub reason: Option<String>,
-    /// Keys met, of an invalidation that has ended.
+    /// Matching keys, of an invalidation that has ended.
     pub matched: Option<u64>,
     /// What was changed, of an update of the configuration.
     pub changes: Option<Vec<FieldChange>>,
 }
 
-/// Why an operation was not done. Nothing it says is secret, and nothing of it names values.
+/// Why an operation was not done, or cannot be known to have been done. Its text contains no secrets and no values.
+///
+/// Only after [`Unavailable`](CacheError::Unavailable) and [`Contended`](CacheError::Contended) may a mutation have happened.
 #[derive(Debug)]
 pub enum CacheError {
-    /// A level that is needed for a correct answer cannot be reached; a mutation under way may have happened.
+    /// A level that is needed for a correct answer cannot be reached. A mutation may have happened.
     Unavailable {
         /// The level.
         level: Level,
@@ -288,31 +290,32 @@ pub enum CacheError {
     },
     /// The PUT names a level that is switched off.
     Disabled(Level),
-    /// Something has touched the key since the miss whose token the PUT has, or that cannot be ruled out; nothing changed.
+    /// Something has touched the key since the miss that the PUT's token is from, or that cannot be ruled out. Nothing
+    /// changed.
     LeaseLost,
-    /// Values that the configuration, or a warm job, may not have.
+    /// Fields of the request, the configuration or a warm job that have values they may not have.
     Refused(Vec<Refusal>),
     /// More keys match than were allowed; nothing was removed.
     TooMany {
         /// How many.
         matched: u64,
     },
-    /// There is more to count than one request has time for.
+    /// There is more to count than one call has time for.
     OutOfTime,
-    /// An account has as much as it may.
+    /// An account has reached a quota.
     OverQuota {
-        /// Of what.
+        /// Which quota.
         quota: &'static str,
-        /// How much it has.
+        /// How much the account has.
         used: u64,
-        /// The most it may have.
+        /// How much it may have.
         limit: u64,
     },
-    /// The name of a job is that of another, with other things to do.
+    /// The name given to a job belongs to another job that does something else.
     OtherJob,
-    /// Other mutations of the same key kept overtaking this one; nothing was acknowledged.
+    /// Other mutations of the same key kept overtaking this one. Nothing was acknowledged; it may have happened.
     Contended,
-    /// An undo is not made.
+    /// An undo was refused.
     Undo(UndoRefusal),
 }
 

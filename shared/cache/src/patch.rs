@@ -11,31 +11,31 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Changes to what is said about a value. What is not asked for stays.
+/// Changes to the metadata of a value. What is not set here stays.
 #[derive(Debug, Clone, Default)]
 pub struct Patch {
-    /// Life in seconds from now on, 1 to [`crate::MAX_TTL_SECONDS`]; `None` keeps the instant at which it expires.
+    /// Time to live in seconds from now, 1 to [`crate::MAX_TTL_SECONDS`]; `None` leaves the expiry as it is.
     pub ttl_seconds: Option<u32>,
-    /// Gives it that life only where it would then end later, or sooner; `None` in any case.
+    /// Change the time to live only if the entry then expires later, or sooner; `None` for in any case.
     pub only: Option<Only>,
-    /// Tags it is to have, behind those it has.
+    /// Tags to add, after those it has.
     pub add_tags: Vec<Arc<str>>,
-    /// Tags it is to have no more.
+    /// Tags to remove.
     pub remove_tags: Vec<Arc<str>>,
     /// Under which condition.
     pub condition: Condition,
-    /// Who asked for it, for the journal; empty when nobody should be named.
+    /// Who requested it, for the journal; empty to name nobody.
     pub by: String,
-    /// The API key in whose stock it is from now on, see [`quota`](crate::quota); empty for nobody's.
+    /// The API key whose [quota](crate::quota) it counts against from now on; empty for nobody's.
     pub api_key: String,
 }
 
-/// Which changes of a life are wanted.
+/// Which changes of the expiry are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Only {
-    /// Those that put its end off.
+    /// Those that postpone it.
     Longer,
-    /// Those that bring its end forward.
+    /// Those that bring it forward.
     Shorter,
 }
 
@@ -44,9 +44,9 @@ pub enum Only {
 pub struct Patched {
     /// The entry as it is now.
     pub entry: Arc<Entry>,
-    /// Whether anything of it is other than before; nothing was written where not.
+    /// Whether anything changed; otherwise nothing was written.
     pub changed: bool,
-    /// The levels that it was written to. None where an invalidation came right behind.
+    /// The levels that it was written to; empty if an invalidation followed immediately.
     pub levels: Levels,
     /// As in [`crate::Stored::degraded`].
     pub degraded: bool,

@@ -1,5 +1,5 @@
-//! The breaker of a level: after a failure it is left alone for a moment, so that an outage does not cost its timeout on
-//! every request.
+//! The circuit breaker of a level: after a failure it is left alone for a moment, so that an outage does not cost every
+//! request its timeout.
 
 use crate::Clock;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};

@@ -1,86 +1,86 @@
 //! Mistakes planted in the real code, so that it can be shown that the history checker finds them.
 //!
-//! A checker that finds nothing says nothing unless it is known to find what is wrong. Each [`Bug`] is a mistake that
-//! somebody could make, at the very place where it would be made; nothing else differs. Only a build with the feature
-//! `planted`, which nothing that is deployed has, asks the environment which one to make. In any other build every
-//! switch is a constant no and every script is the one that was written.
+//! A checker that reports nothing proves nothing unless it is known to find faults. Each [`Bug`] is a mistake that
+//! somebody could make, in the very place where it would be made; nothing else differs. Only a build with the feature
+//! `planted`, which is never deployed, asks the environment which one to make. In any other build every switch is
+//! constantly off and every script is unchanged.
 //!
-//! The same build can be made to panic at some places, once each time a test asks for it, and to put its wall clock back.
+//! The same build can be made to panic at certain places, once each time a test asks for it, and to move its wall clock.
 
 /// A mistake, by what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(feature = "planted"), expect(dead_code, reason = "those of the scripts are made by the feature only"))]
 pub(crate) enum Bug {
-    /// A promotion writes its copy over any other and looks no further.
+    /// A promotion overwrites any copy without comparing versions.
     PromotionByPlainSet,
-    /// A promotion is not followed by a look into the journal.
+    /// A promotion does not check the journal afterwards.
     PromotionNotChecked,
-    /// What was read from L3 is certified by a sync after the read.
-    StampTakenAfterRead,
-    /// Own L1 is filled with what has been overtaken.
-    FilledThoughCovered,
-    /// A copy in L2 is trusted whatever the window of recent changes has of its key.
-    LedgerNotAsked,
-    /// A sync that does not follow on the last one is taken for one that does.
+    /// A read of L3 is certified by a sync that came after it.
+    AsOfTakenAfterRead,
+    /// L1 is filled with a value that a later mutation has replaced.
+    StaleFillOfMemory,
+    /// A copy in L2 is trusted whatever the recent changes say of its key.
+    RecentChangesIgnored,
+    /// A sync that leaves a gap after the last one is treated as if it left none.
     GapNotNoticed,
-    /// A key of which the index has a later record counts as untouched.
-    IndexNotHeeded,
+    /// A key counts as unchanged although the invalidation index has a later record of it.
+    InvalidationIndexIgnored,
     /// L1 is trusted for as long as it holds a copy.
-    WindowNotKept,
+    CoherenceWindowIgnored,
     /// L1 is trusted for as long as Redis cannot be asked.
     MemoryTrustedWithoutRedis,
-    /// Expiry is left to the clock of the memory.
+    /// Expiry is left to mini-moka's clock.
     ExpiryLeftToMemory,
-    /// A mutation is acknowledged when Redis has it.
+    /// A mutation is acknowledged once Redis has it.
     AcknowledgedWithoutL3,
-    /// L3 takes whatever comes last.
+    /// L3 keeps whichever write comes last.
     L3VersionNotCompared,
-    /// A tombstone does not say what it is newer than.
+    /// A tombstone carries no version.
     TombstoneWithoutVersion,
-    /// A version that is taken without Redis is ahead of its time.
+    /// A version drawn without Redis is ahead of its time.
     TimeAheadOfRedis,
-    /// Nobody is told of what was done while Redis was out of reach.
-    NoteNotLeft,
-    /// Nobody is told that a generation of notes has ended.
-    GenerationEndedUnheard,
-    /// Outage notes are read in haste, and no answer is taken for no notes.
-    NotesTakenForNone,
-    /// Windows are judged by the wall clock alone.
+    /// A mutation that Redis could not be told of leaves no outage note.
+    OutageNoteNotLeft,
+    /// The end of a generation of notes is not announced in the journal.
+    GenerationNotAnnounced,
+    /// Outage notes are read with a short time limit, and no answer counts as no notes.
+    NoAnswerTakenForNoNotes,
+    /// The age of a sync is judged by the wall clock alone.
     WallClockBelieved,
-    /// A pattern means bytes where it should mean characters, as Redis' own glob does.
+    /// A pattern matches bytes instead of characters, as Redis' own glob does.
     PatternOfBytes,
-    /// What begins like the matches is taken for one.
+    /// Every key with a pattern's literal prefix counts as a match.
     PrefixTakenForPattern,
-    /// An invalidation ends before it has removed what it means.
-    BarrierClosedEarly,
-    /// A row that an invalidation has not come to yet is returned.
-    BarrierNotHeeded,
-    /// What is open is taken for what was open before.
-    OpenTakenForKnown,
+    /// An invalidation is closed before all of its matches are removed.
+    InvalidationClosedEarly,
+    /// A copy that an open invalidation has not reached yet is returned.
+    OpenInvalidationIgnored,
+    /// The set of open invalidations is taken for the one already known.
+    OpenSetTakenForKnown,
     /// A DELETE, or a PUT into other levels, leaves the copy in L2.
     OlderCopyLeft,
-    /// The tags of a value that replaces another do not go into the index of L2.
+    /// When a value replaces another, its tags are not added to the index of L2.
     IndexLeftOnOverwrite,
-    /// Another server is taken for the one before.
+    /// Another server does not begin a new epoch.
     EpochNotBegun,
-    /// A replica that was promoted is taken for one that was given slots.
+    /// A replica that was promoted is mistaken for a primary that was given slots.
     FailoverTakenForMove,
-    /// The tags of a copy are not looked for among those that were invalidated.
+    /// A copy's tags are not looked up among the invalidated ones.
     TagMissed,
-    /// What a sync had no time to look over counts as good.
-    RestForgotten,
-    /// What a panic has left half done is gone on with.
-    PanicPassedOver,
-    /// A PATCH is a PUT of what it has read.
+    /// Copies that a sync had no time to check count as good.
+    UncheckedCopiesTrusted,
+    /// After a panic the container goes on with a half-applied state.
+    PanicIgnored,
+    /// A PATCH is written as a PUT of the value it has read.
     PatchTakenForPut,
     /// L1 answers a batch, however long ago the last sync was.
     BatchNotSynced,
-    /// Of keys that are invalidated by name one is not meant.
+    /// Of the keys that an invalidation names, one is left out.
     KeyLeftOut,
-    /// A fill is stored whatever the journal and the notes say.
+    /// A fill is stored whatever the journal and the outage notes say.
     FillNotFenced,
-    /// An invalidation leaves a tombstone the value that it keeps.
-    KeptNotStripped,
+    /// A later invalidation leaves a tombstone the value that it keeps for an undo.
+    TombstoneNotStripped,
     /// A value that keeps its tags takes their index rows for those of the value that it replaces.
     KeptTagRowsDropped,
 }
@@ -88,11 +88,11 @@ pub(crate) enum Bug {
 /// A place at which an operation can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Panic {
-    /// The journal's delta is known, and L1 has applied none of it.
+    /// The sync delta has been received, and none of it applied to L1.
     DeltaUnapplied,
     /// A copy goes into L1.
     Fill,
-    /// The replies to what rode along with a sync are applied.
+    /// The replies to a sync's piggybacked commands are applied.
     Piggybacked,
 }
 
@@ -108,11 +108,11 @@ pub(crate) const fn script(text: &'static str) -> &'static str {
     text
 }
 
-/// Panics when that is wanted.
+/// Panics if a test wants that.
 #[cfg(not(feature = "planted"))]
 pub(crate) const fn panic_at(_: Panic) {}
 
-/// By how much the wall clock was put on or back, in ms.
+/// How far the wall clock has been moved forward (or back, if negative), in ms.
 #[cfg(not(feature = "planted"))]
 pub(crate) const fn step_ms() -> i64 {
     0
@@ -133,29 +133,29 @@ mod switch {
         },
     };
 
-    const NEWS_TO_A_PANIC: u64 = 10;
+    const DELTAS_PER_PANIC: u64 = 10;
 
     /// The name of the mistake to make; empty or not set for none.
-    #[expect(clippy::disallowed_methods, reason = "no setting: nothing that is deployed has it")]
+    #[expect(clippy::disallowed_methods, reason = "no setting: it is never deployed")]
     static WANTED: LazyLock<String> = LazyLock::new(|| std::env::var("STRATA_PLANTED").unwrap_or_default());
 
-    /// The folder in which a test leaves what else is to happen to this container: a folder in it with the container's name,
-    /// as it is at the end of that of its log stream.
-    #[expect(clippy::disallowed_methods, reason = "no setting: nothing that is deployed has it")]
+    /// The folder in which a test says what else is to happen to this container. It is named after the container: the last
+    /// part of its log stream's name.
+    #[expect(clippy::disallowed_methods, reason = "no setting: it is never deployed")]
     static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let stream = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_default();
         let container = stream.rsplit(']').next().unwrap_or_default().to_owned();
         Some(PathBuf::from(std::env::var_os("STRATA_PLANTED_FOLDER")?).join(container))
     });
 
-    /// How often a delta of the journal came, for the mistake that is about a panic then.
-    static NEWS: AtomicU64 = AtomicU64::new(0);
+    /// How many sync deltas have come, for the mistake that panics at some of them.
+    static DELTAS: AtomicU64 = AtomicU64::new(0);
 
-    /// Panics when there is a file with the place's name, which is gone then.
+    /// Panics if there is a file named after the place, and removes that file.
     pub(crate) fn panic_at(place: Panic) {
         let file = FOLDER.as_ref().map(|folder| folder.join(format!("{place:?}")));
-        let by_mistake = place == Panic::DeltaUnapplied && planted(Bug::PanicPassedOver);
-        let now_and_then = by_mistake && NEWS.fetch_add(1, Relaxed) % NEWS_TO_A_PANIC == NEWS_TO_A_PANIC - 1;
+        let by_mistake = place == Panic::DeltaUnapplied && planted(Bug::PanicIgnored);
+        let now_and_then = by_mistake && DELTAS.fetch_add(1, Relaxed) % DELTAS_PER_PANIC == DELTAS_PER_PANIC - 1;
         if now_and_then || file.is_some_and(|file| fs::remove_file(file).is_ok()) {
             panic!("planted: {place:?}");
         }
@@ -167,7 +167,7 @@ mod switch {
         text.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
     }
 
-    /// What a mistake puts in the place of a text that one script has.
+    /// Each mistake in a script: the text it replaces, which stands in one script only, and what with.
     const IN_SCRIPTS: [(Bug, &str, &str); 5] = [
         (Bug::PromotionByPlainSet, "if old and not distrusted and not passed then", "if false then"),
         (
@@ -181,7 +181,7 @@ mod switch {
             "or not have_slots_only_moved(before,",
             "or false and not have_slots_only_moved(before,",
         ),
-        (Bug::OpenTakenForKnown, "local is_known = set == ARGV[10]", "local is_known = true"),
+        (Bug::OpenSetTakenForKnown, "local is_known = set == ARGV[10]", "local is_known = true"),
     ];
 
     /// Whether this mistake is to be made.

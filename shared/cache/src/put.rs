@@ -26,35 +26,36 @@ pub enum Condition {
     Matches(Vec<u128>),
 }
 
-/// A value to store: by default without tags, in all levels that are enabled, compressed where that makes it smaller,
-/// and whatever is there now.
+/// A value to store: by default without tags, in all enabled levels, compressed if that makes it smaller, and whatever is
+/// there now.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Put {
     /// The value.
     pub value: Json,
-    /// Life in seconds, 1 to [`MAX_TTL_SECONDS`].
+    /// Time to live in seconds, 1 to [`MAX_TTL_SECONDS`].
     pub ttl_seconds: u32,
-    /// Ends it sooner when nobody reads it for so many seconds, 1 to [`MAX_TTL_SECONDS`].
+    /// Let it expire sooner if nobody reads it for this many seconds, 1 to [`MAX_TTL_SECONDS`].
     pub idle_seconds: Option<u32>,
     /// For how many seconds it is kept after it has expired, at most [`MAX_GRACE_SECONDS`], for readers who
-    /// [ask for that](crate::Read::max_stale). Memory alone keeps nothing so.
+    /// [ask for that](crate::Read::max_stale). Not possible for an entry that is kept in L1 alone.
     pub grace_seconds: u32,
-    /// Tags, at most [`MAX_TAGS`]; they replace those of the value before.
+    /// Tags, at most [`MAX_TAGS`]; they replace those of the previous value.
     pub tags: Vec<Arc<str>>,
     /// Whether compression is allowed; the configured threshold decides.
     pub compress: bool,
-    /// The levels to use; `None` for all that are enabled. Must be enabled ones.
+    /// The levels to use, all of which must be enabled; `None` for all enabled ones.
     pub levels: Option<Levels>,
     /// Under which condition.
     pub condition: Condition,
-    /// Who asked for it, for the journal; empty when nobody should be named.
+    /// Who requested it, for the journal; empty to name nobody.
     pub by: String,
-    /// The API key in whose stock it is, see [`quota`](crate::quota); empty for nobody's.
+    /// The API key whose [quota](crate::quota) it counts against; empty for nobody's.
     pub api_key: String,
-    /// Store it only where nothing has touched the key since the miss that this is of. It bears no condition beside it.
+    /// Store it only if nothing has touched the key since the miss that this token is from. Cannot be combined with a
+    /// condition.
     pub fill: Option<Box<FillToken>>,
-    /// By which part of itself its life may be shortened, 0 to 0.5: by chance, so that what is put together does not expire
+    /// By up to what fraction the time to live is shortened at random, 0 to 0.5, so that values stored together do not expire
     /// together.
     pub ttl_jitter: f64,
 }
@@ -78,49 +79,49 @@ impl Put {
         }
     }
 
-    /// Ends sooner when nobody reads it for so many seconds, see [`sliding`](crate::sliding).
+    /// Lets it expire sooner if nobody reads it for this many seconds; see [`sliding`](crate::sliding).
     #[must_use]
     pub fn idle(mut self, idle_seconds: u32) -> Put {
         self.idle_seconds = Some(idle_seconds);
         self
     }
 
-    /// Kept for so many seconds after it has expired, see [`grace`](crate::grace).
+    /// Keeps it for this many seconds after it has expired; see [`grace`](crate::grace).
     #[must_use]
     pub fn grace(mut self, grace_seconds: u32) -> Put {
         self.grace_seconds = grace_seconds;
         self
     }
 
-    /// With these tags: 1 to [`MAX_TAG_BYTES`] bytes each, without control characters.
+    /// Sets its tags: 1 to [`MAX_TAG_BYTES`] bytes each, without control characters.
     #[must_use]
     pub fn tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Put {
         self.tags = tags.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Into these levels only; none of them may be switched off.
+    /// Stores it in these levels only; none of them may be switched off.
     #[must_use]
     pub fn levels(mut self, levels: Levels) -> Put {
         self.levels = Some(levels);
         self
     }
 
-    /// Only under this condition.
+    /// Stores it only under this condition.
     #[must_use]
     pub fn only_if(mut self, condition: Condition) -> Put {
         self.condition = condition;
         self
     }
 
-    /// On behalf of `by`, as the journal is to say.
+    /// Names `by` in the journal as the one who requested it.
     #[must_use]
     pub fn by(mut self, by: impl Into<String>) -> Put {
         self.by = by.into();
         self
     }
 
-    /// What was loaded at a miss, with its token.
+    /// Stores it as what was loaded after a miss, with the token of that miss.
     #[must_use]
     pub fn fill(mut self, token: FillToken) -> Put {
         self.fill = Some(Box::new(token));

@@ -31,14 +31,14 @@ const PARTS: u64 = 100;
 /// Most API keys a container keeps in mind. When there are more all are forgotten, and asked for again.
 const MOST_KEYS: usize = 1000;
 
-/// What may be stored for one API key. 0 is no quota.
+/// What may be stored for one API key. 0 means no quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quotas {
     /// Entries.
     pub entries: u64,
-    /// Bytes of Redis that their copies take, as far as can be told from their sizes.
+    /// Bytes of Redis that their copies take, estimated from their sizes.
     pub bytes: u64,
-    /// Bytes of Redis that finding them by key and by tag takes, in the same way.
+    /// Bytes of Redis that their index entries, by key and by tag, take; also an estimate.
     pub index_bytes: u64,
 }
 
@@ -49,7 +49,7 @@ pub struct Stock {
     pub entries: u64,
     /// Bytes of Redis that their copies take, as far as can be told from their sizes.
     pub bytes: u64,
-    /// Bytes of Redis that finding them takes, in the same way.
+    /// Bytes of Redis that their index entries take; also an estimate.
     pub index_bytes: u64,
 }
 
@@ -64,7 +64,7 @@ pub enum Quota {
     IndexBytes,
 }
 
-/// A quota that a PUT would go over.
+/// A quota that a PUT would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverQuota {
     /// Which one.

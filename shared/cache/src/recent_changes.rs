@@ -1,10 +1,10 @@
-//! The records a container knows, kept so that a copy can be asked: has anything happened to your key since you
-//! were certified?
+//! The window of recent changes: the journal records that a container keeps, to find out whether anything has happened to the
+//! key of a copy since the copy was certified.
 //!
 //! All records of a key are kept, not only the newest: a newer PUT would hide an older DELETE from a copy that lies
 //! between the two. Every container keeps those of the whole fleet, so a key is kept as its hash and each record is
-//! chained to the one before of its key. Where two keys have one hash, a copy of either is covered by the other's
-//! records too: it is asked for anew, and never trusted for too long.
+//! chained to the previous one of its key. If two keys have the same hash, records of either cover copies of both: such a copy
+//! is fetched again, and never trusted for too long.
 
 use crate::{
     invalidation_index::InvalidationIndex,

@@ -1,12 +1,12 @@
 //! How far a sweep has come: what it needs to go on in another container after it was cut off anywhere.
 //!
-//! A sweep goes through stretches, each a part of one partition or shard, in a fixed order and a page of each at a time.
-//! What is kept is bounded: the number of stretches that have been begun, and where each of those few under way stands.
+//! A sweep goes through key_ranges, each a part of one partition or shard, in a fixed order and a page of each at a time.
+//! What is kept is bounded: the number of key_ranges that have been begun, and where each of those few under way stands.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Most stretches under way at once: one for each partition.
+/// Most key_ranges under way at once: one for each partition.
 const AT_ONCE: usize = 16;
 
 /// How far a sweep of both shared levels has come.
@@ -21,12 +21,12 @@ pub(crate) struct ScanCheckpoint {
 pub(crate) struct Front {
     /// The first stretch that has not been begun.
     next: usize,
-    /// The stretches under way, and the last that was seen of each.
+    /// The key_ranges under way, and the last that was seen of each.
     under_way: BTreeMap<usize, Option<String>>,
 }
 
 impl Front {
-    /// The stretches to take a page of now, out of `count`, each with what was seen of it last; none when all are done.
+    /// The key_ranges to take a page of now, out of `count`, each with what was seen of it last; none when all are done.
     pub(crate) fn due(&mut self, count: usize) -> Vec<(usize, Option<String>)> {
         while self.under_way.len() < AT_ONCE && self.next < count {
             self.under_way.insert(self.next, None);

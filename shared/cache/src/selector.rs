@@ -104,6 +104,11 @@ pub(crate) struct Tagged<'a> {
 }
 
 impl Selector {
+    /// Entries that have any of these tags.
+    pub fn tags<T: Into<Arc<str>>>(any: impl IntoIterator<Item = T>) -> Selector {
+        Selector::Tags { any: any.into_iter().map(Into::into).collect(), within: None }
+    }
+
     /// Whether an entry of that key and those tags is meant.
     pub fn touches(&self, key: &str, tags: &[Arc<str>]) -> bool {
         match self {
@@ -152,14 +157,14 @@ impl Selector {
     }
 
     /// Where to look for what is meant, always in the same order. One key lies in one shard.
-    pub(crate) fn stretches(&self) -> Vec<KeyRange<'_>> {
+    pub(crate) fn key_ranges(&self) -> Vec<KeyRange<'_>> {
         let everywhere = |tag, prefix| (0..SHARDS).map(move |shard| KeyRange { shard, tag, prefix, exact: false });
         let exactly = |key| KeyRange { shard: shard(key), tag: None, prefix: key, exact: true };
         match self {
             Selector::Pattern(pattern) if pattern.is_literal() => vec![exactly(pattern.prefix())],
             Selector::Pattern(pattern) => everywhere(None, pattern.prefix()).collect(),
             Selector::Keys(keys) => keys.texts().iter().map(|key| exactly(key)).collect(),
-            Selector::Except { of, .. } => of.stretches(),
+            Selector::Except { of, .. } => of.key_ranges(),
             Selector::Tags { within, .. } | Selector::AllTags { within, .. } => {
                 let tags = self.tagged().any.iter().map(|tag| Some(&**tag));
                 match within {
@@ -205,12 +210,12 @@ impl Selector {
         !matches!(self, Selector::Pattern(_) | Selector::Keys(_))
     }
 
-    /// Whether what its stretches have may not be meant, by tags that the place does not tell.
+    /// Whether what its key_ranges have may not be meant, by tags that the place does not tell.
     pub(crate) fn needs_tags(&self) -> bool {
         matches!(self, Selector::AllTags { .. } | Selector::Except { .. })
     }
 
-    /// Which tags what its stretches have must have. What has all of some tags is looked for by the first of them.
+    /// Which tags what its key_ranges have must have. What has all of some tags is looked for by the first of them.
     pub(crate) fn tagged(&self) -> Tagged<'_> {
         match self {
             Selector::Pattern(_) | Selector::Keys(_) => Tagged::default(),
@@ -357,18 +362,18 @@ mod tests {
     fn one_key_is_looked_for_where_it_lies() {
         let selector = pattern("customer:\\*");
         let key = "customer:*";
-        assert_eq!(selector.stretches(), [KeyRange { shard: shard(key), tag: None, prefix: key, exact: true }]);
-        assert_eq!(pattern("customer:*").stretches().len(), 16);
+        assert_eq!(selector.key_ranges(), [KeyRange { shard: shard(key), tag: None, prefix: key, exact: true }]);
+        assert_eq!(pattern("customer:*").key_ranges().len(), 16);
     }
 
     #[test]
     fn tags_are_looked_for_under_each_prefix() {
         let any: Vec<Arc<str>> = vec!["a".into(), "b".into()];
         let tags = |within| Selector::Tags { any: any.clone(), within };
-        assert_eq!(tags(None).stretches().len(), 32);
+        assert_eq!(tags(None).key_ranges().len(), 32);
         let within = tags(Some(vec!["x:".into(), "y:".into(), "z:".into()]));
-        let stretches = within.stretches();
-        assert_eq!(stretches.len(), 96);
-        assert!(stretches.iter().any(|s| (s.shard, s.tag, s.prefix, s.exact) == (15, Some("b"), "y:", false)));
+        let key_ranges = within.key_ranges();
+        assert_eq!(key_ranges.len(), 96);
+        assert!(key_ranges.iter().any(|s| (s.shard, s.tag, s.prefix, s.exact) == (15, Some("b"), "y:", false)));
     }
 }

@@ -1,4 +1,4 @@
-//! Warming: what a job is to load before it is asked for.
+//! Warming: what a job loads before anybody asks for it.
 
 use crate::{config::Refusal, key::Key, pattern::Pattern};
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use std::collections::HashSet;
 
 /// Most keys of one job.
 pub const MAX_KEYS: usize = 500;
-/// Most bytes that the keys of one job have together, as JSON: what it is to do is one item of DynamoDB, of at most 400 KB.
+/// Most bytes of all keys of one job together, as JSON: the job's task is one item of DynamoDB, which holds at most 400 KB.
 pub const MAX_KEY_BYTES: usize = 256 * 1024;
 /// Most patterns of one job.
 pub const MAX_PATTERNS: usize = 50;
-/// Entries of one batch unless a job says otherwise, from the API contract; and the most that it may say.
+/// Entries per batch by default, from the API contract.
 pub const BATCH_SIZE: usize = 50;
 /// Largest batch.
 pub const MAX_BATCH_SIZE: usize = 1000;
-/// Batches in flight at once unless a job says otherwise, from the API contract.
+/// Batches in flight at once by default, from the API contract.
 pub const MAX_CONCURRENT: usize = 10;
 /// Most batches in flight that a job may ask for.
 pub const LARGEST_MAX_CONCURRENT: usize = 100;
@@ -25,7 +25,7 @@ pub enum Strategy {
     /// L3 → L2 now; then every container takes the entries into L1 with its next sync, within bounds.
     #[default]
     Eager,
-    /// L3 → L2 now; L1 takes what is read.
+    /// L3 → L2 now; L1 fills as entries are read.
     Lazy,
     /// At its time, or else with the next maintenance; then as [`Strategy::Eager`].
     Scheduled,
@@ -40,7 +40,7 @@ pub struct Warm {
     pub patterns: Vec<Pattern>,
     /// When, and how far up.
     pub strategy: Strategy,
-    /// Entries of one batch, 1 to [`MAX_BATCH_SIZE`].
+    /// Entries per batch, 1 to [`MAX_BATCH_SIZE`].
     pub batch_size: usize,
     /// Batches in flight at once, 1 to [`LARGEST_MAX_CONCURRENT`]; no more than five hundred entries are.
     pub max_concurrent: usize,
@@ -48,8 +48,8 @@ pub struct Warm {
     pub run_at_ms: Option<i64>,
     /// Who asked for it.
     pub by: String,
-    /// On whose account, such as that of an API key: what accounts have unfinished is bounded, and they take turns. `None`
-    /// for nobody's, which is not bounded and has one turn.
+    /// The account it counts for, such as an API key: unfinished jobs per account are limited, and accounts take turns. `None`
+    /// for nobody's, which is not limited and takes turns like one account.
     pub account: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl Strategy {
 }
 
 impl Warm {
-    /// To load nothing yet, at once and as the API contract has it, for `by`.
+    /// A job that loads nothing yet, to run at once with the defaults of the API contract, requested by `by`.
     pub fn new(by: impl Into<String>) -> Warm {
         Warm {
             keys: Vec::new(),
@@ -100,7 +100,7 @@ impl Warm {
         }
     }
 
-    /// The same with each key and each pattern once: one that is given twice is loaded once.
+    /// The same with each key and each pattern once, so that one given twice is loaded once.
     #[must_use]
     pub fn each_once(mut self) -> Warm {
         self.keys.sort_unstable();

@@ -223,14 +223,14 @@ awaited!(Batch<'a> => Vec<Outcome>);
 
 #[derive(Deserialize)]
 struct Answer {
-    results: Vec<Told>,
+    results: Vec<OperationReply>,
     #[serde(default)]
     unprocessed: Vec<usize>,
 }
 
 /// A result: of which operation it is says what it has.
 #[derive(Deserialize)]
-struct Told {
+struct OperationReply {
     key: String,
     status: u16,
     #[serde(default, deserialize_with = "even_null")]
@@ -266,7 +266,7 @@ fn read(reply: &Reply, operations: &[Operation]) -> Result<Vec<Outcome>> {
     outcomes.collect()
 }
 
-fn outcome(reply: &Reply, op: Op, told: Told) -> Result<Outcome> {
+fn outcome(reply: &Reply, op: Op, told: OperationReply) -> Result<Outcome> {
     if let Some(error) = told.error {
         return Ok(match error.code {
             Code::CacheKeyNotFound => Outcome::Missing,

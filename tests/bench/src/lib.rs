@@ -2,7 +2,7 @@
 //! run, in turns. A time alone says more about the machine; nothing here is asserted.
 //!
 //! - [`suites`], [`engines`]: which measurements there are, and the servers each of them gets.
-//! - [`parts`], [`maps`]: pieces of the library against the crates they are built on, also for `cargo bench`.
+//! - [`parts`], [`maps`], `pair`: pieces of the library against the crates they are built on, also for `cargo bench`.
 //! - [`starts`], [`binaries`]: every function's start and size against a function that answers a constant.
 //! - [`process`], [`runtime_api`], [`whole`]: the `entries` binary against that function, as Lambda would run both, with
 //!   nothing between but the Runtime API served by the bench itself.
@@ -52,6 +52,7 @@ pub mod loads;
 pub mod machine;
 pub mod maps;
 pub mod neighbours;
+mod pair;
 pub mod parts;
 pub mod plot;
 pub mod port;
@@ -59,6 +60,7 @@ pub mod process;
 pub mod report;
 pub mod round_trips;
 pub mod runtime_api;
+mod samples;
 pub mod starts;
 pub mod stats;
 pub mod suites;

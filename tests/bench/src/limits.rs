@@ -8,9 +8,9 @@ use crate::{
     engines::Engines,
     event,
     level2::put,
-    parts,
     process::{Function, Running},
     report::{Row, Section, Unit},
+    samples,
     stats::{Summary, in_turns, rounds, sides},
     whole::warm_up,
 };
@@ -117,7 +117,7 @@ fn fill(runtime: &Runtime, cache: &TieredCache, key: &Key) -> Result<(), Box<dyn
 
 fn beside_memory(key: &Key, get: impl FnMut()) -> Row {
     let memory = Memory::new(&L1Config::default(), Clock::system(), Counters::default());
-    memory.insert(key.clone(), parts::copy(&parts::entry()));
+    memory.insert(key.clone(), samples::copy(&samples::entry()));
     let (tiered, alone) = in_turns(get, || {
         black_box(memory.get(key, 0));
     });

@@ -1,6 +1,9 @@
 //! L1 beside caches within one process: the one it is built on, and those that others would take.
 
-use crate::parts::{Pair, copy, entry, key};
+use crate::{
+    pair::Pair,
+    samples::{copy, entry, key},
+};
 use std::{hint::black_box, sync::Arc};
 use strata_cache::{
     Clock, Key,

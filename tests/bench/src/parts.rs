@@ -2,41 +2,13 @@
 
 use crate::{
     corpus, maps,
+    pair::Pair,
     report::{Row, Section, Unit},
+    samples::{ZSTD_LEVEL, seal},
     stats::in_turns,
 };
-use bytes::Bytes;
-use std::{hint::black_box, sync::Arc};
-use strata_cache::{
-    Entry, Key, Levels, Position, Version,
-    codec::{Attributes, Payload, decode, encode},
-    config::{Algorithm, CompressionConfig, Format, L1Config},
-    memory::CachedEntry,
-};
-
-/// Two calls that do the same work as far as the user of the baseline is concerned.
-pub struct Pair {
-    /// What is done.
-    pub name: String,
-    /// What it is compared with.
-    pub baseline: &'static str,
-    /// Strata's call.
-    pub ours: Box<dyn FnMut()>,
-    /// The baseline's call.
-    pub theirs: Box<dyn FnMut()>,
-}
-
-impl Pair {
-    /// Two calls with their names.
-    pub fn new(
-        name: String,
-        baseline: &'static str,
-        ours: impl FnMut() + 'static,
-        theirs: impl FnMut() + 'static,
-    ) -> Pair {
-        Pair { name, baseline, ours: Box::new(ours), theirs: Box::new(theirs) }
-    }
-}
+use std::hint::black_box;
+use strata_cache::{codec::decode, config::Algorithm};
 
 /// Times all pairs.
 pub fn measure() -> Section {
@@ -113,13 +85,6 @@ const fn baseline(kind: Option<Algorithm>) -> &'static str {
     }
 }
 
-const ZSTD_LEVEL: u8 = 1;
-
-fn seal(text: &Bytes, kind: Option<Algorithm>) -> (Entry, Bytes) {
-    let config = CompressionConfig { algorithm: kind.unwrap_or_default(), level: ZSTD_LEVEL, threshold_bytes: 0 };
-    encode(&Payload::new(text.clone(), &config, kind.is_some()), attributes(), Format::Bincode)
-}
-
 fn compress(text: &[u8], kind: Option<Algorithm>) -> Vec<u8> {
     match kind {
         None => text.to_vec(),
@@ -134,37 +99,4 @@ fn decompress(stored: &[u8], raw_len: usize, kind: Option<Algorithm>) -> Vec<u8>
         Some(Algorithm::Lz4) => lz4_flex::block::decompress(stored, raw_len).expect("it was compressed just now"),
         Some(Algorithm::Zstd) => zstd::bulk::decompress(stored, raw_len).expect("it was compressed just now"),
     }
-}
-
-fn attributes() -> Attributes {
-    Attributes {
-        version: Version::at(1_700_000_000_000_000, 1),
-        created_at_ms: 1_700_000_000_000,
-        expires_at_ms: i64::MAX,
-        ttl_seconds: 3600,
-        sliding: None,
-        grace_seconds: 0,
-        tags: vec!["customer".into(), "active".into()],
-        levels: Levels::ALL,
-    }
-}
-
-/// One of many keys.
-pub(crate) fn key(number: usize) -> Key {
-    Key::new(format!("customer:{number}")).expect("a short text without control characters is a key")
-}
-
-/// An entry of 1 KiB.
-pub(crate) fn entry() -> Arc<Entry> {
-    sealed(&corpus::text(1 << 10))
-}
-
-/// An entry with this text, not compressed.
-pub(crate) fn sealed(text: &Bytes) -> Arc<Entry> {
-    Arc::new(seal(text, None).0)
-}
-
-/// A copy of it for L1.
-pub(crate) fn copy(entry: &Arc<Entry>) -> Arc<CachedEntry> {
-    Arc::new(CachedEntry::new(Arc::clone(entry), Position::ZERO, 0, &L1Config::default()))
 }

@@ -66,7 +66,7 @@ fn binaries() -> PathBuf {
 }
 
 #[tokio::test]
-async fn news_that_l1_has_not_heeded_are_learnt_again() {
+async fn a_delta_that_l1_has_not_applied_is_read_again() {
     let container = Panicking::start("").await;
     container.change().await;
     container.panic_at("DeltaUnapplied");
@@ -79,7 +79,7 @@ async fn news_that_l1_has_not_heeded_are_learnt_again() {
 
 #[tokio::test]
 async fn a_container_that_went_on_with_them_would_return_what_is_old() {
-    let container = Panicking::start("PanicPassedOver").await;
+    let container = Panicking::start("PanicIgnored").await;
     container.change().await;
     container.panic_at("DeltaUnapplied");
     container.read("k").await.expect(500);
@@ -87,7 +87,7 @@ async fn a_container_that_went_on_with_them_would_return_what_is_old() {
 }
 
 #[tokio::test]
-async fn a_panic_elsewhere_empties_l1_as_well() {
+async fn a_panic_in_another_place_empties_l1_as_well() {
     let container = Panicking::start("").await;
     for (number, place) in ["Fill", "Piggybacked"].into_iter().enumerate() {
         let fresh = format!("fresh:{number}");

@@ -2,7 +2,7 @@
 //! happens to those who do it.
 
 use crate::{
-    outage::leave_barriers,
+    outage::leave_open_invalidations,
     support::{called, command, eventually, flush, fresh, get, invalidate, put, shard, wait_out_the_window},
     tables::{Item, job, notes, partition, text_of},
 };
@@ -74,7 +74,7 @@ async fn assert_removed(api: &Api, job: &str, since: &[&str]) {
     let members: Vec<String> = command(api, &["ZRANGE", "strata:cache:{e0}index", "0", "-1"]).await;
     assert!(members.iter().all(|key| since.contains(&key.as_str())), "members: {members:?}");
     let bulletin = partition(api, "cache_control", "note").await;
-    assert!(bulletin.iter().all(|item| !text_of(item, "sk").starts_with('#')), "barriers");
+    assert!(bulletin.iter().all(|item| !text_of(item, "sk").starts_with('#')), "open invalidations");
     // Somebody looks for notes every few seconds.
     eventually("finishing notes", async || {
         fresh(api, "nothing").await.expect(404);
@@ -185,7 +185,7 @@ async fn slices_that_are_repeated_or_overlap_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_redis_that_forgets_the_barrier_lifts_nothing() {
+async fn a_redis_that_forgets_the_open_invalidation_ends_nothing() {
     let api = Api::with(slow().streams(false)).await;
     let keys = keys();
     fill(&api, &keys).await;
@@ -319,12 +319,12 @@ async fn one_level_less_is_no_obstacle() {
     }
 }
 
-/// Every mutation without Redis reads the barriers.
+/// Every mutation without Redis reads the open invalidations.
 #[tokio::test]
-async fn one_barrier_too_many_is_refused() {
+async fn one_open_invalidation_too_many_is_refused() {
     let api = Api::with(slow().streams(false)).await;
     fill(&api, &keys()).await;
-    leave_barriers(&api, 100).await;
+    leave_open_invalidations(&api, 100).await;
     invalidate(&api, json!({"pattern": "k:*"})).await.expect_error(503, "LEVEL_UNAVAILABLE");
     let bulletin = partition(&api, "cache_control", "note").await;
     assert_eq!(bulletin.iter().filter(|item| text_of(item, "sk").starts_with('#')).count(), 100);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use strata_cache::config::RedisUrl;
 use strata_cache::{
     Attempt, CacheError, Clock, Config, Deployment, Invalidate, Json, Key, Level, Levels, Lookup, Mutate, Mutated,
-    Patience, Pattern, Put, Read, Selector, TieredCache, Version,
+    Patience, Pattern, Put, Read, TieredCache, Version,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -234,16 +234,7 @@ impl Process {
     }
 
     async fn invalidate(&self, key: &str) -> Result<What, CacheError> {
-        let request = Invalidate {
-            selector: Selector::Pattern(Pattern::new(key).unwrap()),
-            levels: Levels::ALL,
-            reason: None,
-            by: None,
-            account: None,
-            dry_run: false,
-            max_affected: None,
-            undo_seconds: None,
-        };
+        let request = Invalidate::new(Pattern::new(key).unwrap());
         self.here.invalidate(&request).await.map(|_| What::Deleted)
     }
 

@@ -129,15 +129,15 @@ async fn leave_notes(api: &Api, count: usize) {
     write(api, (0..count).map(note).collect()).await;
 }
 
-/// Barriers of invalidations that are not finished, which mean nothing that is there.
-pub async fn leave_barriers(api: &Api, count: u64) {
-    let barrier = |i: u64| {
-        let body = json!({"version": (now_ms() * 1000 + i) << 12, "levels": 7, "pattern": format!("barrier:{i}:*")});
+/// Open invalidations, none of which covers anything that is there.
+pub async fn leave_open_invalidations(api: &Api, count: u64) {
+    let open = |i: u64| {
+        let body = json!({"version": (now_ms() * 1000 + i) << 12, "levels": 7, "pattern": format!("open:{i}:*")});
         [("pk", text("note")), ("sk", text(&format!("#removal-{i:x}"))), ("body", text(&body.to_string()))]
             .map(|(name, value)| (name.to_owned(), value))
             .into()
     };
-    write(api, (0..count).map(barrier).collect()).await;
+    write(api, (0..count).map(open).collect()).await;
 }
 
 async fn write(api: &Api, items: Vec<Item>) {
@@ -202,7 +202,7 @@ async fn one_outage_is_one_epoch_however_much_it_leaves() {
     api.stack.redis_path("all").cut().await;
     put(&api, "entries-1", "k", "\"new\"").await.expect(200);
     leave_notes(&api, 2500).await;
-    leave_barriers(&api, 1000).await;
+    leave_open_invalidations(&api, 1000).await;
     api.stack.redis_path("all").restore().await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(get(&api, "entries-1", "k").await.expect(200).value(), "\"new\"");

@@ -275,16 +275,30 @@ async fn a_tenant_that_goes_on_at_its_limits_stays_within_them_and_leaves_nothin
     assert!(one.1 + other.1 > 0 && one.0 + other.0 > 0, "it stayed at its limits");
     assert!(most <= quota / 10 * 12 && most >= quota / 10 * 6, "quotas of {quota} bytes, {most} taken");
     for number in 0..KEYS {
-        let request = api.request("PATCH", &entry(&key(number))).body(r#"{"ttl_seconds":1}"#);
-        let answer = request.bearer(&token(&api, "tenant")).send().await;
-        assert!([200, 404].contains(&answer.status), "{answer:?}");
+        // A machine that is too busy for Redis' timeout makes it 200 `degraded`, which leaves the copy in Redis its life.
+        loop {
+            let request = api.request("PATCH", &entry(&key(number))).body(r#"{"ttl_seconds":1}"#);
+            let answer = request.bearer(&token(&api, "tenant")).send().await;
+            assert!([200, 404].contains(&answer.status), "{answer:?}");
+            if answer.status == 404 || answer.json()["degraded"] == json!(false) {
+                break;
+            }
+        }
     }
     tokio::time::sleep(LIFE).await;
-    // Half an hour later.
-    let sweep = tables::item("maintenance", "index");
-    tables::client(&api).delete_item().table_name("cache_control").set_key(Some(sweep)).send().await.unwrap();
-    for _ in 0..3 {
-        api.stack.tick().await.unwrap();
+    // Half an hour later; and once more, as half-hours come, for what a container had not said when the sweep passed.
+    let mut left = Vec::new();
+    for _ in 0..5 {
+        let sweep = tables::item("maintenance", "index");
+        tables::client(&api).delete_item().table_name("cache_control").set_key(Some(sweep)).send().await.unwrap();
+        for _ in 0..3 {
+            api.stack.tick().await.unwrap();
+        }
+        left = names(&api).await;
+        if left.is_empty() {
+            break;
+        }
+        tokio::time::sleep(TICK).await;
     }
-    assert_eq!(names(&api).await, [""; 0], "nothing is left");
+    assert_eq!(left, [""; 0], "nothing is left");
 }

@@ -196,7 +196,7 @@ fn functions_know_their_timeout() {
         let timeout = properties["Timeout"].as_u64().unwrap();
         let told = properties["Environment"]["Variables"]["FUNCTION_TIMEOUT_SECONDS"].as_str();
         assert_eq!(told, Some(timeout.to_string().as_str()), "{name}");
-        // A slice of a job is many operations, each with a stamp of its own.
+        // A slice of a job is many operations, each with an as-of position of its own.
         assert!(timeout <= 30 || name == "warmer", "{name}: no operation may outlive the protocol's bound");
     }
 }

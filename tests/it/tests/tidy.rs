@@ -1,5 +1,6 @@
 //! The rules of the architecture that neither the crate boundaries nor clippy can enforce.
 
+mod calls;
 mod layers;
 
 use std::fs;

@@ -8,7 +8,8 @@
 use crate::{
     history::Versions,
     operation::{Operation, Step},
-    scenario::{Request, Rule},
+    rule::Rule,
+    scenario::Request,
     state::{Content, Note, Row},
     turn::Turn,
 };

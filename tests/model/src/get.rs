@@ -3,8 +3,9 @@
 use crate::{
     history::Floor,
     operation::{Operation, Step},
-    scenario::{Request, Rule, SourceOfTruth},
-    state::{Content, OwnCopy, Position, Redis, Row, SharedCopy, Version},
+    rule::Rule,
+    scenario::{Request, SourceOfTruth},
+    state::{Content, OwnCopy, Position, Row, SharedCopy, Version},
     turn::{Luck, Turn},
 };
 
@@ -12,7 +13,7 @@ impl Turn<'_> {
     /// A read whose window is open: no sync.
     pub fn read_in_window(&mut self) {
         self.renew_as_of();
-        self.compare_with_sweeps();
+        self.compare_with_invalidations();
         let unsure = match self.container().memory {
             Some(copy) => copy.doubt.is_some() || self.spared(copy).is_none(),
             None => self.knowledge().is_some_and(|knowledge| !knowledge.has_history(0)),
@@ -47,7 +48,7 @@ impl Turn<'_> {
     }
 
     /// Drops the copy in own L1 if an invalidation means it, and remembers if none does.
-    fn compare_with_sweeps(&mut self) {
+    fn compare_with_invalidations(&mut self) {
         let Some(copy) = self.container().memory else { return };
         // Nobody below L2 can tell where that is the source of truth.
         let spared = self.spared(copy).or((self.scenario.source_of_truth == SourceOfTruth::L2).then_some(false));
@@ -107,7 +108,7 @@ impl Turn<'_> {
 
     /// L1 has been told what there was to tell.
     pub fn read_synced(&mut self) {
-        self.compare_with_sweeps();
+        self.compare_with_invalidations();
         let memory = self.container().memory;
         match memory {
             Some(copy @ OwnCopy { doubt: Some(since), .. }) => self.read_doubted(copy, since),
@@ -166,7 +167,7 @@ impl Turn<'_> {
         self.renew_as_of();
         let row = self.newest_row();
         let reachable = self.operation().reachable;
-        self.compare_with_sweeps();
+        self.compare_with_invalidations();
         let held = self.container().memory.filter(|copy| !reachable && copy.doubt.is_none());
         let held = held.filter(|copy| self.spared(*copy) == Some(true));
         let held = held.map(|copy| copy.version);
@@ -262,29 +263,10 @@ impl Turn<'_> {
         let scenario = self.scenario;
         let Operation { as_of, restarted, looked, .. } = *self.operation();
         self.knowledge().is_none_or(|knowledge| match restarted {
-            _ if knowledge.sweeps(as_of) || as_of < knowledge.swept => false,
+            _ if knowledge.is_masked(as_of) || as_of < knowledge.swept => false,
             false => !knowledge.covers(scenario, version, as_of),
             true if scenario.source_of_truth == SourceOfTruth::L2 => false,
             true => looked.is_some_and(|index| knowledge.confirms(scenario, &index, version, as_of) == Some(true)),
         })
-    }
-}
-
-impl Redis {
-    /// Writes a copy over an older one, or over exactly the distrusted one that was seen. Returns whether it did.
-    pub fn store(&mut self, copy: SharedCopy, seen: Option<(Version, Position)>, conditional: bool) -> bool {
-        let stands = |old: SharedCopy| {
-            Some((old.version, old.as_of)) != seen && (old.version, old.as_of) >= (copy.version, copy.as_of)
-        };
-        if conditional && self.copy.is_some_and(stands) {
-            return false;
-        }
-        self.copy = Some(copy);
-        true
-    }
-
-    /// Removes exactly one copy.
-    pub fn undo(&mut self, version: Version, as_of: Position) {
-        self.copy = self.copy.filter(|copy| (copy.version, copy.as_of) != (version, as_of));
     }
 }

@@ -1,7 +1,8 @@
 //! What a container knows of the journal, and which copies that lets it trust.
 
 use crate::{
-    scenario::{Rule, Rules, Scenario, SourceOfTruth},
+    rule::{Rule, Rules},
+    scenario::{Scenario, SourceOfTruth},
     state::{Event, Index, OpenInvalidation, OwnCopy, Position, Record, Redis, SharedCopy, Version},
 };
 
@@ -123,7 +124,7 @@ impl Knowledge {
     ///
     /// `looked` is what the index said of the key, after the last sync or with it.
     pub fn trusts(&self, scenario: &Scenario, copy: &SharedCopy, looked: Option<&Index>) -> bool {
-        if self.sweeps(copy.as_of) {
+        if self.is_masked(copy.as_of) {
             return false;
         }
         let by_index = |index: &Index| {
@@ -145,19 +146,19 @@ impl Knowledge {
     /// Whether the index says that nothing has happened to a key since a position; `None` when it does not reach back.
     pub fn confirms(&self, scenario: &Scenario, index: &Index, version: Version, since: Position) -> Option<bool> {
         let floor = scenario.floor(index).max(self.swept).max(self.epoch);
-        (since >= floor).then(|| scenario.is_untouched(index, version, since) && !self.sweeps(since))
+        (since >= floor).then(|| scenario.is_untouched(index, version, since) && !self.is_masked(since))
     }
 
     /// Whether no invalidation means a copy in L1; `None` where some are forgotten that it was not compared with.
     pub fn spares(&self, rules: Rules, copy: &OwnCopy) -> Option<bool> {
         let since = copy.as_of.max(copy.unswept);
-        let spared = !self.sweeps(since) || !rules.has(Rule::SweepsCompared);
-        let known = !spared || since >= self.swept || !rules.has(Rule::ForgottenSweeps);
+        let spared = !self.is_masked(since) || !rules.has(Rule::InvalidationsCompared);
+        let known = !spared || since >= self.swept || !rules.has(Rule::InvalidationsForgotten);
         known.then_some(spared)
     }
 
     /// Forgets the invalidations: there were too many.
-    pub fn forget_sweeps(&mut self) {
+    pub fn forget_invalidations(&mut self) {
         self.recent_changes.retain(|record| record.event != Event::Invalidated);
         self.swept = self.cursor;
     }
@@ -168,7 +169,7 @@ impl Knowledge {
     }
 
     /// Whether an invalidate, closed or open, covers a copy.
-    pub fn sweeps(&self, as_of: Position) -> bool {
+    pub fn is_masked(&self, as_of: Position) -> bool {
         self.recent_changes.iter().any(|record| record.event == Event::Invalidated && record.at > as_of)
             || self.open.iter().any(|open_invalidation| open_invalidation.at > as_of)
     }

@@ -34,7 +34,8 @@
 //!
 //! - Time. T is "an operation under way", 2T is [`faults::Fault::Age`], and V, the life of tombstones and expiry are
 //!   longer than a run. Clocks do not differ; a version drawn without Redis is as old as it can be.
-//! - Several keys, concurrent requests in one container, tags but in [`tags`], chunks, L2 switched off, levels switched on and off.
+//! - Several keys, tags but in [`tags`], concurrent requests in one container, chunks, L2 switched off, levels switched
+//!   on and off.
 //! - L3 failing. It is asked until it answers.
 //! - More tries of one operation than [`operation::MOST_TRIES`].
 //! - Looking L1 over ahead of its readers. A copy waits for its reader with all that has come.
@@ -82,25 +83,27 @@
 //!
 //! | | schedule | without |
 //! |---|---|---|
-//! | B1 | the journal is read, then L3 written: an invalidation in between finds nothing to remove | [`Rule::FillClaims`](scenario::Rule::FillClaims) |
-//! | B3 | the claim has the version of the PUT: an invalidation of before passes it over | [`Rule::FillAtMiss`](scenario::Rule::FillAtMiss) |
-//! | B4 | the claim replaces whatever is older, such as a value put without Redis | [`Rule::FillAsSeen`](scenario::Rule::FillAsSeen) |
-//! | B5 | an invalidation without Redis is known by its note only | [`Rule::FillReadsNotes`](scenario::Rule::FillReadsNotes) |
-//! | B6 | its note becomes a record after the journal was read, and is gone when the notes are | [`Rule::FillNotesFirst`](scenario::Rule::FillNotesFirst) |
-//! | B7 | a failover loses the record | [`Rule::FillInEpoch`](scenario::Rule::FillInEpoch) |
-//! | B8 | the index has forgotten the record | [`Rule::FillInHistory`](scenario::Rule::FillInHistory) |
-//! | B9 | a DELETE of nothing leaves nothing that the claim would find | [`Rule::TombstoneOfNothing`](scenario::Rule::TombstoneOfNothing) |
-//! | B10 | an invalidation passes the claim over | [`Rule::ClaimsGo`](scenario::Rule::ClaimsGo) |
-//! | B11 | the notes are read, one is left and L3 swept, and only then the claim is there | [`Rule::WaitsForClaims`](scenario::Rule::WaitsForClaims) |
-//! | B12 | an invalidation without Redis sweeps L3 before anybody can know of it | [`Rule::NoteFirst`](scenario::Rule::NoteFirst) |
+//! | B1 | the journal is read, then L3 written: an invalidation in between finds nothing to remove | [`Rule::FillClaims`](rule::Rule::FillClaims) |
+//! | B3 | the claim has the version of the PUT: an invalidation of before passes it over | [`Rule::FillAtMiss`](rule::Rule::FillAtMiss) |
+//! | B4 | the claim replaces whatever is older, such as a value put without Redis | [`Rule::FillAsSeen`](rule::Rule::FillAsSeen) |
+//! | B5 | an invalidation without Redis is known by its note only | [`Rule::FillReadsNotes`](rule::Rule::FillReadsNotes) |
+//! | B6 | its note becomes a record after the journal was read, and is gone when the notes are | [`Rule::FillNotesFirst`](rule::Rule::FillNotesFirst) |
+//! | B7 | a failover loses the record | [`Rule::FillInEpoch`](rule::Rule::FillInEpoch) |
+//! | B8 | the index has forgotten the record | [`Rule::FillInHistory`](rule::Rule::FillInHistory) |
+//! | B9 | a DELETE of nothing leaves nothing that the claim would find | [`Rule::TombstoneOfNothing`](rule::Rule::TombstoneOfNothing) |
+//! | B10 | an invalidation passes the claim over | [`Rule::ClaimsGo`](rule::Rule::ClaimsGo) |
+//! | B11 | the notes are read, one is left and L3 swept, and only then the claim is there | [`Rule::WaitsForClaims`](rule::Rule::WaitsForClaims) |
+//! | B12 | an invalidation without Redis sweeps L3 before anybody can know of it | [`Rule::NoteFirst`](rule::Rule::NoteFirst) |
 //!
 //! # Layout
 //!
 //! | file | what |
 //! |---|---|
-//! | [`state`], [`operation`], [`scenario`] | what there is, what is under way, what a run starts with |
+//! | [`state`], [`operation`], [`scenario`], [`rule`] | what there is, what is under way, what a run starts with, which rules hold |
 //! | [`knowledge`] | which copies the journal lets a container trust |
-//! | [`turn`], `get`, `write`, `fill`, `invalidate`, `undo`, `notes` | the steps |
+//! | `run` | which step comes next |
+//! | `begin`, `get`, `write`, `fill`, `invalidate`, `undo`, `notes`, `without_redis` | the steps |
+//! | [`turn`], `levels`, `landing` | what the steps are made of: a sync, commands to Redis and DynamoDB, and when a mutation takes effect |
 //! | [`faults`] | what goes wrong |
 //! | [`history`], [`properties`], [`session`] | what must hold, also for who sends a position with a read |
 //! | `canonical` | which states count as the same |
@@ -111,16 +114,22 @@ pub mod history;
 pub mod knowledge;
 pub mod operation;
 pub mod properties;
+pub mod rule;
 pub mod scenario;
 pub mod session;
 pub mod state;
 pub mod tags;
 pub mod turn;
 
+mod begin;
 mod canonical;
 mod fill;
 mod get;
 mod invalidate;
+mod landing;
+mod levels;
 mod notes;
+mod run;
 mod undo;
+mod without_redis;
 mod write;

@@ -2,7 +2,8 @@
 
 use crate::{
     operation::{Operation, Step},
-    scenario::{Request, Rule},
+    rule::Rule,
+    scenario::Request,
     state::{Event, Note, Redis},
     turn::{Luck, Turn},
 };

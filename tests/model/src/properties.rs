@@ -4,7 +4,8 @@ use crate::{
     faults::Fault,
     history::{History, Versions},
     operation::Step,
-    scenario::{Request, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request, Scenario, SourceOfTruth},
     state::{Container, State, Who},
     turn::{Luck, Turn},
 };

@@ -4,7 +4,8 @@
 use crate::{
     history::Floor,
     operation::Step,
-    scenario::{Rule, SourceOfTruth},
+    rule::Rule,
+    scenario::SourceOfTruth,
     state::{Event, Position, Version, Who},
     turn::Turn,
 };
@@ -21,6 +22,15 @@ pub struct Session {
 }
 
 impl Turn<'_> {
+    /// Acknowledges a mutation.
+    pub fn acknowledge(&mut self, degraded: bool) {
+        let mut outdated = self.operation().outdated;
+        self.tell_of_mutation(outdated, degraded);
+        outdated.raise(self.operation().preloaded);
+        self.state.history.acknowledge(outdated, degraded);
+        self.container().synced.raise(outdated);
+    }
+
     /// Whoever asked A is told that a mutation is done.
     pub fn tell_of_mutation(&mut self, outdated: Floor, degraded: bool) {
         if !self.is_in_session() {

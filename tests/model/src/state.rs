@@ -7,7 +7,8 @@ use crate::{
     history::{Floor, History},
     knowledge::Knowledge,
     operation::Operation,
-    scenario::{Request, Rule, Rules},
+    rule::{Rule, Rules},
+    scenario::Request,
     session::Session,
 };
 

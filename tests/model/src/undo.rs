@@ -6,10 +6,10 @@
 //! has taken the body from the tombstone or is waited for, what is newer replaces or removes what was brought back.
 
 use crate::{
-    history::Floor,
     operation::Step,
-    scenario::{Request, Rule},
-    state::{Content, Event, Row, State, Version, Who},
+    rule::Rule,
+    scenario::Request,
+    state::{Content, Event, Row, State, Version},
     turn::Turn,
 };
 
@@ -113,30 +113,5 @@ impl Turn<'_> {
             _ => self.state.land_removal(version),
         };
         self.operation().outdated = outdated;
-    }
-}
-
-impl State {
-    /// A removal that can be undone takes effect.
-    fn land_undoable(&mut self, version: Version, who: Who) -> Floor {
-        if self.history.current.is_none_or(|current| current < version) {
-            self.expect_nothing();
-        }
-        let undoable = &self.database.undoable;
-        self.history.shelve_below(version, |own| undoable.contains(&(own, who)))
-    }
-
-    /// The value `born` is back, which the invalidation `by` removed if it was the one that is undone, as `restored`.
-    /// It is as forbidden as whatever else has ended it says.
-    fn land_undo(&mut self, born: Version, by: Option<Version>, restored: Version) {
-        let shelved = self.history.shelved.filter(|shelved| Some(shelved.by) == by);
-        let name = shelved.map_or(born, |shelved| shelved.name);
-        self.floors(&mut |floor| floor.inherit(name, restored));
-        if let Some(shelved) = shelved
-            && self.history.current.is_none()
-            && !self.history.outdated.removed.has(name)
-        {
-            (self.history.current, self.history.born) = (Some(restored), shelved.born);
-        }
     }
 }

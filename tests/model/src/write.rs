@@ -4,8 +4,9 @@
 use crate::{
     history::Floor,
     operation::Step,
-    scenario::{Request, Rule, SourceOfTruth},
-    state::{Content, Event, Note, Row, SharedCopy, State, Version},
+    rule::Rule,
+    scenario::{Request, SourceOfTruth},
+    state::{Content, Event, Note, Row, SharedCopy, Version},
     turn::Turn,
 };
 
@@ -234,7 +235,7 @@ impl Turn<'_> {
         let source_of_truth = self.scenario.source_of_truth;
         let (request, as_of) = (self.operation().request, self.operation().as_of);
         let again = request == Request::PutAbove && source_of_truth == SourceOfTruth::L3
-            || self.knowledge().is_some_and(|knowledge| knowledge.sweeps(as_of) || as_of < knowledge.swept);
+            || self.knowledge().is_some_and(|knowledge| knowledge.is_masked(as_of) || as_of < knowledge.swept);
         if again { self.again(Step::Sync) } else { self.finish_write(false) }
     }
 
@@ -286,65 +287,5 @@ impl Turn<'_> {
         };
         self.operation().outdated = outdated;
         true
-    }
-
-    /// A version greater than what L3 has and what is known to be open, and not less than Redis time last was.
-    pub fn version_without_redis(&mut self) -> Version {
-        let head = self.state.database.row.map_or(0, |row| row.version);
-        let known = self.knowledge().map_or(0, |knowledge| {
-            let open = knowledge.open.iter().map(|open_invalidation| open_invalidation.version).max();
-            knowledge.tick.max(open.unwrap_or(0))
-        });
-        let jobs = if self.scenario.rules.has(Rule::VersionAboveJobs) { self.state.database.newest_job() } else { 0 };
-        head.max(known).max(jobs) + 1
-    }
-}
-
-impl State {
-    /// A value takes effect. Returns what it outdates. What it is hidden by counts as later than it, but for a job that
-    /// had left its note before its PUT began.
-    pub fn land(&mut self, version: Version, durable: bool, overlaps_job: bool) -> Floor {
-        let present = durable && self.shows(version, overlaps_job);
-        if !present {
-            self.expect_nothing();
-        }
-        self.history.put(version, present)
-    }
-
-    /// A PATCH of the value `before` takes effect as `version`. Returns what it outdates. Every job that has not ended
-    /// means the value, and so what is made of it.
-    pub fn land_patch(&mut self, before: Version, version: Version) -> Floor {
-        self.floors(&mut |floor| floor.inherit(before, version));
-        let present = self.history.current == Some(before) && self.shows(version, true);
-        if !present {
-            self.expect_nothing();
-        }
-        self.history.patch(before, version, present)
-    }
-
-    /// Whether nothing that is open hides a value.
-    fn shows(&self, version: Version, overlaps_job: bool) -> bool {
-        let jobs = self.database.newest_job();
-        let open = self
-            .redis
-            .open
-            .iter()
-            .filter(|open_invalidation| open_invalidation.database && open_invalidation.version > jobs);
-        let open_invalidation = open.map(|open_invalidation| open_invalidation.version).max().unwrap_or(0);
-        let job = if overlaps_job { jobs } else { 0 };
-        version >= open_invalidation.max(job)
-    }
-
-    /// A removal of everything below `version` takes effect. Returns what it outdates.
-    pub fn land_removal(&mut self, version: Version) -> Floor {
-        if self.history.current.is_none_or(|current| current < version) {
-            self.expect_nothing();
-        }
-        self.history.remove_below(version)
-    }
-
-    /// From now on a read may find nothing.
-    pub fn expect_nothing(&mut self) {
-        self.floors(&mut |floor| floor.present = false);
     }
 }

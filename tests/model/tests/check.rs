@@ -1,11 +1,7 @@
 //! Runs of the checker.
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
-use strata_model::{
-    faults::Budget,
-    properties::Action,
-    scenario::{Rule, Scenario},
-};
+use strata_model::{faults::Budget, properties::Action, rule::Rule, scenario::Scenario};
 
 /// Nothing goes wrong.
 pub const NO_FAULTS: Budget =

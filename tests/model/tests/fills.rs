@@ -5,7 +5,8 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_LOST, NEVER_PREFILLED},
-    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request, Request::*, Scenario, SourceOfTruth},
     state::Content,
 };
 

@@ -4,7 +4,8 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request, Request::*, Scenario, SourceOfTruth},
 };
 
 const MUTATIONS: [Request; 7] = [Put, PutAbove, Patch, Delete, Invalidate, InvalidateAbove, InvalidateAsJob];

@@ -4,7 +4,8 @@ use crate::check::{NO_FAULTS, breaks, needs};
 use strata_model::{
     faults::Budget,
     properties::{NEVER_LOST, NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request::*, Scenario, SourceOfTruth},
 };
 
 fn with_l3() -> Scenario {
@@ -33,10 +34,10 @@ fn l1_is_doubted_after_a_gap() {
 #[test]
 fn l1_is_compared_with_invalidations_when_it_is_asked() {
     for scenario in [with_l3(), without_l3()] {
-        needs(Rule::SweepsCompared, scenario.ask(&[Invalidate], &[], &[]), NEVER_RESURRECTED);
+        needs(Rule::InvalidationsCompared, scenario.ask(&[Invalidate], &[], &[]), NEVER_RESURRECTED);
     }
     // The row that an open invalidation means is still there, and would confirm a copy after a gap.
-    needs(Rule::SweepsCompared, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(BUSY), NEVER_RESURRECTED);
+    needs(Rule::InvalidationsCompared, with_l3().ask(&[InvalidateAsJob], &[], &[]).with(BUSY), NEVER_RESURRECTED);
 }
 
 /// What a container has forgotten, of too many, may mean any copy.
@@ -44,7 +45,7 @@ fn l1_is_compared_with_invalidations_when_it_is_asked() {
 fn forgotten_invalidations_leave_doubt() {
     let budget = Budget { forget: 1, ..NO_FAULTS };
     for scenario in [with_l3(), without_l3()] {
-        needs(Rule::ForgottenSweeps, scenario.ask(&[Invalidate], &[], &[]).with(budget), NEVER_RESURRECTED);
+        needs(Rule::InvalidationsForgotten, scenario.ask(&[Invalidate], &[], &[]).with(budget), NEVER_RESURRECTED);
     }
 }
 

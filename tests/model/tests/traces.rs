@@ -6,7 +6,8 @@ use stateright::Model;
 use strata_model::{
     faults::Budget,
     properties::{Action, NEVER_LOST, NEVER_RESURRECTED, NEVER_STALE},
-    scenario::{FIRST, Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{FIRST, Request::*, Scenario, SourceOfTruth},
     state::{State, Who},
     turn::Luck,
 };

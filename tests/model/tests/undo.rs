@@ -5,7 +5,8 @@ use crate::check::{NO_FAULTS, holds, needs};
 use strata_model::{
     faults::Budget,
     properties::NEVER_RESURRECTED,
-    scenario::{Request, Request::*, Rule, Scenario, SourceOfTruth},
+    rule::Rule,
+    scenario::{Request, Request::*, Scenario, SourceOfTruth},
 };
 
 const OTHERS: [Request; 9] = [Get, Put, PutAbove, Patch, Fill, Delete, Invalidate, InvalidateAbove, InvalidateAsJob];

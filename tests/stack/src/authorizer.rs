@@ -9,8 +9,8 @@ use hyper::HeaderMap;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::container::InvokeError;
 use crate::gateway_response::Refusal;
+use crate::invoke_error::InvokeError;
 use crate::policy::{Decision, Policy};
 use crate::pool::Pool;
 use crate::template::TokenAuthorizer;

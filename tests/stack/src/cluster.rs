@@ -12,9 +12,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::container::signal;
 use crate::error::{Doing, Error};
 use crate::options::RedisEngine;
+use crate::process::signal;
 use crate::redis::{RETRY_PAUSE, START_TIMEOUT, binary_of, exchange, free_port};
 
 /// Slots of every cluster.

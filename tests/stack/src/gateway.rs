@@ -19,11 +19,11 @@ use tokio::time::timeout;
 
 use crate::authorizer::Authorizer;
 use crate::coding::{pack, unpack};
-use crate::container::InvokeError;
 use crate::event::proxy_event;
 use crate::faults::{self, Faults};
 use crate::gateway_response::Refusal;
 use crate::invoke::{self, respond};
+use crate::invoke_error::InvokeError;
 use crate::mock::Mock;
 use crate::pool::Pool;
 use crate::request::Received;

@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use crate::container::InvokeError;
+use crate::invoke_error::InvokeError;
 use crate::pool::Pool;
 
 /// The function's name in a path of this API.

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::container::{Container, InvokeError, REQUEST_LIMIT};
+use crate::container::Container;
+use crate::invoke_error::{InvokeError, REQUEST_LIMIT};
 use crate::request::request_id;
 
 pub(crate) struct Pool {

@@ -13,11 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::container::signal;
 use crate::error::{Doing, Error};
 use crate::logs::Logs;
 use crate::options::RedisEngine;
-use crate::replica::Replica;
+use crate::process::signal;
 use crate::watchdog::Watchdog;
 
 /// How long the server may take to start; it takes some 60 ms on an idle machine.
@@ -147,11 +146,6 @@ impl Redis {
         self.start().await
     }
 
-    /// Starts a replica of the server, and returns when it has all the data.
-    pub async fn replicate(&self) -> Result<Replica, Error> {
-        Replica::start(self.own()?.clone()).await
-    }
-
     /// Makes the server refuse writes. Everything else is answered.
     pub async fn refuse_writes(&self, why: Refusal) -> Result<(), Error> {
         match why {
@@ -167,7 +161,7 @@ impl Redis {
         if server.is_running() { server.say("CONFIG SET maxmemory 0 min-replicas-to-write 0").await } else { Ok(()) }
     }
 
-    fn own(&self) -> Result<&Arc<Server>, Error> {
+    pub(crate) fn own(&self) -> Result<&Arc<Server>, Error> {
         self.server.as_ref().ok_or_else(|| Error::Redis("this server is not the stack's own".to_owned()))
     }
 

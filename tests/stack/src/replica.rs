@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Doing, Error};
-use crate::redis::{RETRY_PAUSE, START_TIMEOUT, Server};
+use crate::redis::{RETRY_PAUSE, Redis, START_TIMEOUT, Server};
 
 /// A port on which no primary answers.
 const NOBODY: u16 = 1;
@@ -19,8 +19,15 @@ pub struct Replica {
     primary: Arc<Server>,
 }
 
+impl Redis {
+    /// Starts a replica of the server, and returns when it has all the data.
+    pub async fn replicate(&self) -> Result<Replica, Error> {
+        Replica::start(self.own()?.clone()).await
+    }
+}
+
 impl Replica {
-    pub(crate) async fn start(primary: Arc<Server>) -> Result<Self, Error> {
+    async fn start(primary: Arc<Server>) -> Result<Self, Error> {
         let server = primary.another().await.doing("finding a port for a replica")?;
         server.try_to_start().await?;
         // Not to wait for other replicas that could share the transfer.

@@ -11,8 +11,8 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::container::{InvokeError, parsed};
 use crate::dynamo::REGION;
+use crate::invoke_error::{InvokeError, parsed};
 use crate::pool::Pool;
 use crate::request::request_id;
 use crate::{ACCOUNT, calendar};

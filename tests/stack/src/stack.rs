@@ -12,10 +12,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clocks;
-use crate::container::{Container, InvokeError, parsed};
+use crate::container::Container;
 use crate::error::{Doing, Error};
 use crate::faults::Faults;
 use crate::info::{ContainerInfo, Info, InfoFile, Outside};
+use crate::invoke_error::{InvokeError, parsed};
 use crate::l3::L3;
 use crate::launch::{TABLES, launch};
 use crate::logs::Logs;

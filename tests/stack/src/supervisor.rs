@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::calendar;
-use crate::container::{InvokeError, RESPONSE_LIMIT, Spec, State, signal};
 use crate::error::{Doing, Error};
+use crate::invoke_error::{InvokeError, RESPONSE_LIMIT};
 use crate::pool::Lease;
+use crate::process::{Spec, State, signal};
 use crate::runtime_api::{Call, Delivery, RuntimeApi, Verdict};
 
 /// Lambda's limit for a function to get ready.

@@ -107,7 +107,7 @@ mod tests {
             watchdog.watch(child.id()).unwrap();
         }
         watchdog.forget(forgotten.id());
-        crate::container::signal(frozen.id(), nix::sys::signal::Signal::SIGSTOP);
+        crate::process::signal(frozen.id(), nix::sys::signal::Signal::SIGSTOP);
         drop(watchdog);
         assert!(!scratch.exists());
         assert_eq!(running.wait().unwrap().signal(), Some(9));

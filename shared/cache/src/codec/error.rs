@@ -1,5 +1,5 @@
 //! Why bytes are not an envelope. All of them mean the same to a level, a miss whose copy is removed; the kinds are for
-//! the log, where a newer release's envelope and a damaged one are different news.
+//! the log, where a newer release's envelope and a damaged one are different things.
 
 use std::fmt;
 

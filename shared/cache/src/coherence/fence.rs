@@ -1,4 +1,4 @@
-//! What a fill must know before its value is stored: that nothing has been invalidated since its miss.
+//! What must be known before a filled value is stored: that nothing has been invalidated since the miss.
 
 use super::{Coherence, Fenced};
 use crate::{

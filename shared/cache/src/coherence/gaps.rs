@@ -147,6 +147,6 @@ impl Coherence {
 impl Recorded {
     /// Whether a copy of that version, certified at `since`, is as good as it was then.
     fn spares(&self, version: Version, since: Position) -> bool {
-        self.last <= since || self.greatest == version || planted(Bug::IndexNotHeeded)
+        self.last <= since || self.greatest == version || planted(Bug::InvalidationIndexIgnored)
     }
 }

@@ -1,4 +1,4 @@
-//! Learning: what a sync brought becomes knowledge, and a delta for L1.
+//! Learning: turns the reply of a sync into knowledge and a delta for L1.
 
 use super::{Coherence, SyncDelta, SyncReply};
 use crate::{

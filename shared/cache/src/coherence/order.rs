@@ -84,7 +84,7 @@ impl Coherence {
                 let delta = self.apply(reply, sent_ms);
                 // The cursor moves last: should L1 not come to the end of the delta, nothing is known of the journal.
                 let cursor = self.cursor;
-                if !planted(Bug::PanicPassedOver) {
+                if !planted(Bug::PanicIgnored) {
                     (self.cursor, self.sent_ms) = (None, i64::MIN);
                 }
                 apply_delta(&delta);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_without_news_the_later_tells_the_time() {
+    fn of_two_empty_replies_the_later_tells_the_time() {
         let mut knowledge = synced();
         let (first, second) = (knowledge.send(20), knowledge.send(30));
         learn(&mut knowledge, reply(40, &[]), &second);
@@ -260,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_moves_when_l1_has_heeded_the_news() {
+    fn the_cursor_moves_once_l1_has_applied_the_delta() {
         let mut knowledge = synced();
         let sent = knowledge.send(20);
-        let half_heeded = std::panic::AssertUnwindSafe(|| {
+        let half_applied = std::panic::AssertUnwindSafe(|| {
             let _ = knowledge.learn(reply(20, &[15]), &sent, |_| panic!("within L1"));
         });
-        assert!(std::panic::catch_unwind(half_heeded).is_err());
+        assert!(std::panic::catch_unwind(half_applied).is_err());
         assert_eq!(knowledge.cursor(), None);
         assert!(knowledge.is_due(i64::MIN, 20, 1000));
     }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_that_one_sync_has_to_heed_are_not_heeded_by_one_before() {
+    fn notes_that_one_sync_must_apply_are_not_applied_by_an_earlier_one() {
         let mut knowledge = synced();
         let (before, brought) = (knowledge.send(20), knowledge.send(30));
         knowledge.must_apply_outbox(&brought);

@@ -1,4 +1,4 @@
-//! What the journal has to say, whoever brought it.
+//! What a sync brings from the journal, whichever command it came with.
 
 use crate::{
     open_invalidations::OpenInvalidations,

@@ -1,4 +1,4 @@
-//! Which copies what is known lets a container trust, fill L1 with, and leave in L2.
+//! Which copies a container may trust, put into L1, and leave in L2, by what it knows.
 
 use super::{AsOf, Coherence, Looked};
 use crate::{
@@ -40,7 +40,7 @@ impl Coherence {
         now_ms: i64,
         revalidate_ms: i64,
     ) -> bool {
-        let asked = !planted(Bug::LedgerNotAsked);
+        let asked = !planted(Bug::RecentChangesIgnored);
         if self.has_unreadable_invalidation() || (asked && self.is_invalidated(Level::L2, key, tags, copy.as_of)) {
             return false;
         }
@@ -71,7 +71,7 @@ impl Coherence {
             && as_of.position >= self.swept
             && as_of.fills == self.fills
             && (self.source_of_truth == SourceOfTruth::L2 || (certified >= self.epoch && !self.is_settling()))
-            && (!covered || planted(Bug::FilledThoughCovered))
+            && (!covered || planted(Bug::StaleFillOfMemory))
     }
 
     /// What has happened to a key, by others, since an operation began that wrote `version` of it. `looked` is what the

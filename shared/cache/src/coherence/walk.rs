@@ -1,7 +1,7 @@
-//! Looking L1 over after invalidations, a part with every sync.
+//! Scanning L1 after invalidations, a part with every sync.
 //!
-//! Nothing depends on it but memory: a copy that was not come to is judged when it is asked for. But what is invalidated
-//! should not take room for long, and the invalidations that some copy was not compared with are kept until it was.
+//! Only memory depends on it: a copy that was not reached is judged when it is asked for. But invalidated copies should not
+//! take up room for long, and an invalidation is kept until every copy has been compared with it.
 
 use super::Coherence;
 use crate::{
@@ -27,7 +27,7 @@ impl Coherence {
         self.walk.due = self.cursor.unwrap_or_default();
     }
 
-    /// Where to look L1 over from now; `None` when that is done.
+    /// Where the scan of L1 continues; `None` when it is done.
     pub(crate) fn walk(&mut self) -> Option<Place> {
         let cursor = self.cursor.unwrap_or_default();
         if self.walk.under_way.is_none() && self.walk.due > self.walk.done {
@@ -36,14 +36,14 @@ impl Coherence {
         self.walk.under_way.map(|(_, place)| place)
     }
 
-    /// It was looked over up to there; `None` for all of it.
+    /// L1 was scanned up to there; `None` for all of it.
     pub(crate) fn walked(&mut self, to: Option<Place>) {
         let Some((began, _)) = self.walk.under_way.take() else { return };
         match to {
             Some(place) => self.walk.under_way = Some((began, place)),
             None => self.walk.done = began,
         }
-        if planted(Bug::RestForgotten) {
+        if planted(Bug::UncheckedCopiesTrusted) {
             self.settled = Position::ZERO;
         }
     }

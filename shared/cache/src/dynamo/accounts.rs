@@ -1,9 +1,9 @@
-//! The jobs of each account, in a partition of its own: how many are not over, which is bounded, and what became of those
-//! that are.
+//! The jobs of each account, in a partition of its own: the unfinished ones, whose number is limited, and what became of the
+//! others.
 //!
-//! A warm job holds a numbered slot as long as it is not over, put under the condition that it is free. So the rows *are*
-//! the count: requests that come at once cannot get more than there are slots, and no decrement can be lost. Removals
-//! hold a row of their own name, for an invalidation that has begun must be ended whatever its account has waiting.
+//! A warm job holds a numbered slot until it has ended, written under the condition that it is free. So the rows *are* the
+//! count: concurrent requests cannot get more than there are slots, and no decrement can be lost. A removal holds a row of its
+//! own name, because an invalidation that has begun must be finished whatever its account has waiting.
 
 use super::{Item, client::Store, error::L3Error, text, text_of};
 use crate::{chance, job::JobState};
@@ -43,20 +43,14 @@ impl Held {
 impl Store {
     /// What an account has that is not over: up to `most` of it.
     pub(crate) async fn held_jobs(&self, account: &str, most: usize) -> Result<Held, L3Error> {
-        let found = self
-            .client()
+        let query = self
+            .control_query(partition(account))
             .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :account AND sk >= :held")
-            .expression_attribute_values(":account", partition(account))
+            .key_condition_expression("pk = :pk AND sk >= :held")
             .expression_attribute_values(":held", text(HELD))
             .projection_expression("sk")
-            .consistent_read(true)
-            .limit(i32::try_from(most).unwrap_or(i32::MAX).max(1))
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+            .limit(i32::try_from(most).unwrap_or(i32::MAX).max(1));
+        let found = self.page(query).await?;
         let slot = |item: &Item| text_of(item, "sk")?.strip_prefix(HELD).map(str::to_owned);
         Ok(Held(found.items.iter().flatten().filter_map(slot).collect()))
     }
@@ -78,21 +72,15 @@ impl Store {
         let held = if state.is_none() { "!".to_owned() } else { HELD.to_string() };
         let begin =
             after.map(|after| Item::from([("pk".to_owned(), partition(account)), ("sk".to_owned(), text(after))]));
-        let found = self
-            .client()
+        let query = self
+            .control_query(partition(account))
             .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression(format!("pk = :account AND {which}"))
-            .expression_attribute_values(":account", partition(account))
+            .key_condition_expression(format!("pk = :pk AND {which}"))
             .expression_attribute_values(":held", text(held))
             .scan_index_forward(false)
-            .consistent_read(true)
             .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(begin)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+            .set_exclusive_start_key(begin);
+        let found = self.page(query).await?;
         let next = found.last_evaluated_key.as_ref().and_then(|key| text_of(key, "sk")).map(str::to_owned);
         Ok((found.items.iter().flatten().filter_map(|item| text_of(item, "job")).map(str::to_owned).collect(), next))
     }

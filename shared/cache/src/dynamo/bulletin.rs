@@ -78,27 +78,10 @@ impl Store {
 
     async fn read_bulletin(&self) -> Result<Bulletin, L3Error> {
         let mut bulletin = Bulletin { document: Some(Document::default()), ..Bulletin::default() };
-        let mut after = None;
-        loop {
-            let page = self
-                .client()
-                .await?
-                .query()
-                .table_name(&self.control)
-                .key_condition_expression("pk = :bulletin AND sk < :end")
-                .expression_attribute_values(":bulletin", text(PARTITION))
-                .expression_attribute_values(":end", text(END))
-                .consistent_read(true)
-                .set_exclusive_start_key(after)
-                .send()
-                .await
-                .map_err(|error| self.failed(error))?;
-            page.items.iter().flatten().for_each(|item| bulletin.take(item));
-            after = page.last_evaluated_key;
-            if after.is_none() {
-                return Ok(bulletin);
-            }
-        }
+        let query = self.control_query(text(PARTITION)).await?.key_condition_expression("pk = :pk AND sk < :end");
+        let items = self.pages(query.expression_attribute_values(":end", text(END))).await?;
+        items.iter().for_each(|item| bulletin.take(item));
+        Ok(bulletin)
     }
 }
 
@@ -120,8 +103,8 @@ mod tests {
         let mut bulletin = Bulletin::default();
         let room = |bulletin: &Bulletin| ["a", "b"].map(|of| bulletin.has_room_for(&open_invalidation(of, "p:*")));
         assert!(bulletin.has_room_for(&open_invalidation("a", &"x".repeat(MOST_OPEN_BYTES))), "one alone");
-        for standing in 0..MOST_OPENS / 2 {
-            assert_eq!(room(&bulletin), [true, true], "{standing}");
+        for opens in 0..MOST_OPENS / 2 {
+            assert_eq!(room(&bulletin), [true, true], "{opens}");
             bulletin.open_invalidations.push(open_invalidation("a", "p:*"));
         }
         assert_eq!(room(&bulletin), [false, true]);

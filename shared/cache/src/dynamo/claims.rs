@@ -1,21 +1,21 @@
 //! Claims: a fill takes the row of its key before it looks into the journal, and puts its value there only after that.
 //!
-//! A claim is written as a stub that has expired, with the name of whoever claims. So every release reads nothing there,
-//! and whatever removes or replaces a stub does so with a claim.
+//! A claim is written as a stub that has expired, with the name of its owner. So every release reads it as nothing, and
+//! whatever removes or replaces a stub does the same to a claim.
 
 use super::{
     Item,
     client::Store,
     error::L3Error,
     number,
+    row_state::{RowKind, RowState},
     rows::Before,
     schema::{CLAIM, KEEP_SECONDS, index_key, is_claim, row_key, tags_attribute, tombstone},
-    standing::{Standing, StandingKind},
     tag_rows::parts_until,
     text,
 };
 use crate::entry::Entry;
-use aws_sdk_dynamodb::{error::SdkError, types::ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 use futures_util::future::try_join_all;
 
 /// A row that a fill claims.
@@ -25,7 +25,7 @@ pub(crate) struct Claim<'a> {
     /// What is to be put there.
     pub entry: &'a Entry,
     /// What stood there at the miss.
-    pub seen: Option<Standing>,
+    pub seen: Option<RowState>,
     /// Whose it is: the same name again is the same claim.
     pub name: u64,
 }
@@ -39,9 +39,7 @@ impl Store {
         let own = "(#v = :own AND claim = :claim)";
         let seen = match claim.seen {
             None => "attribute_not_exists(#v)",
-            Some(Standing { kind: StandingKind::Claim, .. }) => {
-                "(#v = :seen AND #k = :kind AND attribute_exists(claim))"
-            }
+            Some(RowState { kind: RowKind::Claim, .. }) => "(#v = :seen AND #k = :kind AND attribute_exists(claim))",
             Some(_) => "(#v = :seen AND #k = :kind AND attribute_not_exists(claim))",
         };
         let mut put = self
@@ -55,29 +53,24 @@ impl Store {
             .expression_attribute_values(":own", number(claim.entry.version.0))
             .expression_attribute_values(":claim", number(claim.name))
             .return_values(ReturnValue::AllOld);
-        if let Some(Standing { version, kind }) = claim.seen {
+        if let Some(RowState { version, kind }) = claim.seen {
             put = put
                 .expression_attribute_names("#k", "kind")
                 .expression_attribute_values(":seen", number(version.0))
                 .expression_attribute_values(":kind", text(kind.kind()));
         }
-        match put.send().await {
-            Ok(put) => {
-                let before = put.attributes.filter(|before| !is_claim(before));
-                let before = before.map(|before| self.before_of(&before)).unwrap_or_default();
-                self.count_gone(before.kept);
-                Ok(Some(before))
-            }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(self.failed(error)),
-        }
+        let Ok(put) = self.conditional(put.send().await)? else { return Ok(None) };
+        let before = put.attributes.filter(|before| !is_claim(before));
+        let before = before.map(|before| self.before_of(&before)).unwrap_or_default();
+        self.count_gone(before.kept);
+        Ok(Some(before))
     }
 
     fn claimed(&self, claim: Claim<'_>) -> Item {
         let mut item = row_key(claim.key);
         item.extend([
             ("version".to_owned(), number(claim.entry.version.0)),
-            ("kind".to_owned(), text(StandingKind::Claim.kind())),
+            ("kind".to_owned(), text(RowKind::Claim.kind())),
             ("expires_at".to_owned(), number(0)),
             ("levels".to_owned(), number(0)),
             (CLAIM.to_owned(), number(claim.name)),
@@ -102,14 +95,10 @@ impl Store {
             .expression_attribute_names("#v", "version")
             .expression_attribute_values(":new", number(entry.version.0))
             .expression_attribute_values(":claim", number(name));
-        match put.send().await {
-            Ok(_) => {
-                self.discard(key, entry.version, 0, entry.tags.iter().map(|tag| &**tag)).await;
-                Ok(())
-            }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(self.failed(error)),
+        if self.conditional(put.send().await)?.is_ok() {
+            self.discard(key, entry.version, 0, entry.tags.iter().map(|tag| &**tag)).await;
         }
+        Ok(())
     }
 
     /// Writes the index rows of a fill's tags, all at once. One that stands for longer stays: a token may be used twice, and
@@ -126,10 +115,7 @@ impl Store {
                 .expression_attribute_values(":ttl", ttl)
                 .send()
                 .await;
-            match sent {
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-                sent => sent.map(drop).map_err(|error| self.failed(error)),
-            }
+            self.conditional(sent).map(drop)
         });
         try_join_all(rows).await.map(drop)
     }
@@ -142,10 +128,10 @@ mod tests {
 
     #[test]
     fn a_claim_is_a_stub_to_releases_that_know_of_none() {
-        let mut item = Item::from([("kind".to_owned(), text(StandingKind::Claim.kind()))]);
+        let mut item = Item::from([("kind".to_owned(), text(RowKind::Claim.kind()))]);
         assert_eq!(text_of(&item, "kind"), Some("elsewhere"));
-        assert_eq!(StandingKind::of_row(Kind::Stub, &item), StandingKind::Stub);
+        assert_eq!(RowKind::of_row(Kind::Stub, &item), RowKind::Stub);
         item.insert(CLAIM.to_owned(), number(1));
-        assert_eq!(StandingKind::of_row(Kind::Stub, &item), StandingKind::Claim);
+        assert_eq!(RowKind::of_row(Kind::Stub, &item), RowKind::Claim);
     }
 }

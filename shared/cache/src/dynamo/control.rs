@@ -4,10 +4,11 @@ use super::{Item, client::Store, error::L3Error};
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
+        query::{QueryOutput, builders::QueryFluentBuilder},
         transact_write_items::TransactWriteItemsError,
         update_item::{UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
-    types::TransactWriteItem,
+    types::{AttributeValue, TransactWriteItem},
 };
 
 impl Store {
@@ -26,6 +27,31 @@ impl Store {
         Ok(got.item)
     }
 
+    /// A consistent query of one partition, to be narrowed and sent.
+    pub(super) async fn control_query(&self, partition: AttributeValue) -> Result<QueryFluentBuilder, L3Error> {
+        let query = self.client().await?.query().table_name(&self.control);
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", partition);
+        Ok(query.consistent_read(true))
+    }
+
+    /// One page of what a query finds.
+    pub(super) async fn page(&self, query: QueryFluentBuilder) -> Result<QueryOutput, L3Error> {
+        query.send().await.map_err(|error| self.failed(error))
+    }
+
+    /// All that a query finds, page by page.
+    pub(super) async fn pages(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, L3Error> {
+        let (mut items, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(query.clone().set_exclusive_start_key(after)).await?;
+            items.extend(page.items.unwrap_or_default());
+            after = page.last_evaluated_key;
+            if after.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
     /// An update of the item of that key, to be completed and handed to [`Store::update`].
     pub(super) async fn control_update(&self, key: Item) -> Result<UpdateItemFluentBuilder, L3Error> {
         Ok(self.client().await?.update_item().table_name(&self.control).set_key(Some(key)))
@@ -33,11 +59,7 @@ impl Store {
 
     /// Sends an update; `None` when its condition does not hold.
     pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Option<UpdateItemOutput>, L3Error> {
-        match update.send().await {
-            Ok(updated) => Ok(Some(updated)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(self.failed(error)),
-        }
+        Ok(self.conditional(update.send().await)?.ok())
     }
 
     /// Writes all or nothing; false when a condition does not hold.

@@ -1,14 +1,12 @@
 //! Which deployment the table of entries belongs to.
 //!
-//! Two deployments over one table, each with a journal of its own, would not hear of each other's mutations, and nothing
-//! would show it but stale values. So the first one that looks into the table leaves its name there, and another one that
-//! finds it is refused. It is looked for once by each container, beside the first reading of the bulletin: whoever has a
-//! journal that nobody else has written must read that before it trusts anything, and whoever cannot reach Redis as well.
+//! Two deployments over one table, each with a journal of its own, would not hear of each other's mutations, and nothing but
+//! stale values would show it. So the first deployment that uses the table leaves its name there, and any other that finds it
+//! is refused. Each container looks for it once, together with its first reading of the bulletin: a container whose journal
+//! nobody else has written must read that before it trusts anything, and so must one that cannot reach Redis.
 
 use super::{Item, client::Store, error::L3Error, text, text_of};
-use aws_sdk_dynamodb::{
-    error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use std::fmt;
 
 /// The partition of its only row; those of entries have a `#`.
@@ -65,20 +63,14 @@ impl Store {
         let put = put
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match put.send().await {
-            Ok(_) => Ok(self.identity.clone()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let standing = match error.into_err() {
-                    PutItemError::ConditionalCheckFailedException(refused) => refused.item.as_ref().and_then(read),
-                    _ => None,
-                };
-                standing.ok_or_else(|| L3Error::Failed("the name of the table's deployment is unreadable".into()))
-            }
-            Err(error) => match self.failed(error) {
-                // Not every function may write the table; those that do leave the name.
-                L3Error::Refused(_) => Ok(self.identity.clone()),
-                failed => Err(failed),
-            },
+        match self.conditional(put.send().await) {
+            // Not every function may write the table; those that do leave the name.
+            Ok(Ok(_)) | Err(L3Error::Refused(_)) => Ok(self.identity.clone()),
+            Ok(Err(current)) => current
+                .as_ref()
+                .and_then(read)
+                .ok_or_else(|| L3Error::Failed("the name of the table's deployment is unreadable".into())),
+            Err(failed) => Err(failed),
         }
     }
 }

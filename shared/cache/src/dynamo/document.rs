@@ -1,12 +1,10 @@
 //! The configuration document: the record of what was changed by the API, which survives the loss of Redis.
 //!
-//! It is part of the bulletin, so that whoever looks for outage notes learns of a change as well.
+//! It is part of the bulletin, so that a container that looks for outage notes learns of a change as well.
 
 use super::{Item, bulletin::PARTITION, client::Store, error::L3Error, number, text, text_of};
 use crate::config::document::Document;
-use aws_sdk_dynamodb::{
-    error::SdkError, operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 /// Its sort key.
 pub(super) const NAME: &str = "!document";
@@ -36,19 +34,11 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let refused = error.into_err();
-                let standing = match &refused {
-                    PutItemError::ConditionalCheckFailedException(refused) => refused.item.as_ref().and_then(read),
-                    _ => None,
-                };
-                // The repetition of a request whose answer was lost finds its own document.
-                Ok(standing.as_ref() == Some(document))
-            }
-            Err(error) => Err(self.failed(error)),
-        }
+        Ok(match self.conditional(sent)? {
+            Ok(_) => true,
+            // The repetition of a request whose answer was lost finds its own document.
+            Err(current) => current.as_ref().and_then(read).as_ref() == Some(document),
+        })
     }
 }
 

@@ -63,10 +63,10 @@ pub(super) enum Buried {
 
 impl Buried {
     /// Where the very tombstone stands that was to be put there, an attempt whose answer was lost has done it.
-    pub(super) fn refused(version: Version, standing: Option<Item>) -> Buried {
-        let head = standing.as_ref().map(Head::of);
+    pub(super) fn refused(version: Version, current: Option<Item>) -> Buried {
+        let head = current.as_ref().map(Head::of);
         let is_own = head.is_some_and(|head| head.kind == Kind::Gone && head.version == version);
-        if is_own { Buried::Before } else { Buried::No(standing) }
+        if is_own { Buried::Before } else { Buried::No(current) }
     }
 }
 
@@ -116,9 +116,9 @@ impl Doomed<'_> {
 
     /// The same for the row that stands in the place of the one that was seen, if it is doomed as well: the value may be
     /// the same, with other things said about it. Another is as old, or was put while this went on.
-    pub(super) fn next(&self, key: &str, standing: &Item) -> Option<Self> {
-        let head = Head::of(standing);
-        let tags: Vec<Arc<str>> = tags_of(standing).into_iter().map(Arc::from).collect();
+    pub(super) fn next(&self, key: &str, current: &Item) -> Option<Self> {
+        let head = Head::of(current);
+        let tags: Vec<Arc<str>> = tags_of(current).into_iter().map(Arc::from).collect();
         if !self.selector.touches(key, &tags) {
             return None;
         }
@@ -144,11 +144,11 @@ impl Doomed<'_> {
         of_kind.then_some(Doomed { version, way, ..*self })
     }
 
-    /// The same for a tombstone of version `standing` that keeps a value which was `born`; `None` where it may go on to do
+    /// The same for a tombstone of version `current` that keeps a value which was `born`; `None` where it may go on to do
     /// so: what is kept is newer than what removes it, or was removed by the same.
-    pub(crate) fn stripping(&self, standing: Version, born: Version) -> Option<Self> {
-        let is_own = self.keep.is_some_and(|own| own.contains(&standing));
-        let is_newer = planted(Bug::KeptNotStripped) || self.version.below().is_some_and(|below| born >= below);
-        (!self.markers && !is_own && !is_newer).then_some(Doomed { way: Way::Strip(standing), ..*self })
+    pub(crate) fn stripping(&self, current: Version, born: Version) -> Option<Self> {
+        let is_own = self.keep.is_some_and(|own| own.contains(&current));
+        let is_newer = planted(Bug::TombstoneNotStripped) || self.version.below().is_some_and(|below| born >= below);
+        (!self.markers && !is_own && !is_newer).then_some(Doomed { way: Way::Strip(current), ..*self })
     }
 }

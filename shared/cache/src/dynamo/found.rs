@@ -6,8 +6,8 @@ use super::{
     error::L3Error,
     head::{Head, Kind},
     names,
+    row_state::RowKind,
     schema::{row_key, tags_of},
-    standing::StandingKind,
     text_of,
 };
 use crate::{key::Key, level::Levels, version::Version};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundRow {
     pub version: Version,
-    pub standing: StandingKind,
+    pub kind: RowKind,
     /// Milliseconds since the Unix epoch; 0 of a tombstone.
     pub expires_at_ms: i64,
     /// When its grace is over.
@@ -39,7 +39,7 @@ impl Store {
         let tags = if is_gone { Vec::new() } else { tags_of(&item) };
         Ok(Some(FoundRow {
             version: head.version,
-            standing: head.standing,
+            kind: head.row_kind,
             expires_at_ms: if is_gone { 0 } else { head.expires_at_ms },
             kept_until_ms: if is_gone { 0 } else { head.kept_until_ms },
             tags: tags.into_iter().map(Arc::from).collect(),

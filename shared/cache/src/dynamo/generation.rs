@@ -1,14 +1,11 @@
-//! Which *generation* of outage notes is read. When more notes have piled up than are worth putting into the journal one
-//! by one, whoever finds them begins the next generation, and an epoch: nobody reads the notes of the generations before
+//! Which *generation* of outage notes is read. When more notes have piled up than are worth putting into the journal one by
+//! one, the container that finds them begins the next generation, and an epoch: the notes of earlier generations are not read
 //! again.
 //!
-//! It has a partition of its own, because every degraded mutation reads it, besides the bulletin.
+//! It has a partition of its own, because every degraded mutation reads it in addition to the bulletin.
 
 use super::{Item, chunks::delete, client::Store, error::L3Error, number, number_of, text, text_of};
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    types::{Put, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
 /// Its partition and sort key.
 const PARTITION: &str = "notes";
@@ -96,25 +93,12 @@ impl Store {
             .expression_attribute_values(":g", number(generation.number))
             .send()
             .await;
-        match sent {
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            sent => sent.map(drop).map_err(|error| self.failed(error)),
-        }
+        self.conditional(sent).map(drop)
     }
 
     /// Generations that have ended and whose notes may still be there, and when each ended, in ms since the Unix epoch.
     pub(crate) async fn ended_generations(&self) -> Result<Vec<(u64, i64)>, L3Error> {
-        let found = self
-            .client()
-            .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :ended")
-            .expression_attribute_values(":ended", text(ENDED))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let found = self.page(self.control_query(text(ENDED)).await?).await?;
         let ended = |item: &Item| Some((text_of(item, "sk")?.parse().ok()?, number_of(item, "ended")?));
         Ok(found.items.iter().flatten().filter_map(ended).collect())
     }

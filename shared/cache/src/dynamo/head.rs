@@ -5,8 +5,8 @@ use super::{
     floors::Floors,
     kept::{BORN, PARTS},
     number_of,
+    row_state::{RowKind, RowState},
     rows::{Before, Content, Row},
-    standing::{Standing, StandingKind},
     text_of,
 };
 use crate::{codec, level::Levels, stats::Kept, version::Version};
@@ -46,7 +46,7 @@ pub(crate) struct Head {
     pub(super) born: Option<Version>,
     pub(super) levels: Levels,
     /// What stands there, whatever it counts for.
-    pub(super) standing: StandingKind,
+    pub(super) row_kind: RowKind,
 }
 
 impl Head {
@@ -106,7 +106,7 @@ impl Head {
             parts: number_of(item, PARTS).map_or(version, Version),
             born: number_of(item, BORN).map(Version).filter(|_| kind == Kind::Gone),
             kind,
-            standing: StandingKind::of_row(kind, item),
+            row_kind: RowKind::of_row(kind, item),
             expires_at_ms,
             kept_until_ms: number_of(item, "kept_until").unwrap_or(expires_at_ms),
             bytes: number_of(item, "bytes").unwrap_or_default(),
@@ -130,7 +130,7 @@ impl Head {
             (Kind::Stub, _) => Content::Stub { expires_at_ms: self.expires_at_ms },
             _ => Content::Gone,
         };
-        let standing = Standing { version: self.version, kind: self.standing };
-        Row { version: self.version, content, owner, standing }
+        let state = RowState { version: self.version, kind: self.row_kind };
+        Row { version: self.version, content, owner, state }
     }
 }

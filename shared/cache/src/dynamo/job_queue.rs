@@ -1,8 +1,8 @@
-//! The line of the jobs that are not over: a row for each, under the time at which it is to begin, so that what is due is
-//! the beginning of one partition however much waits for later. A row is written in the same transaction as the job's
-//! state and says no more than whoever looks for work must know; who works on a job is decided by its state alone.
+//! The queue of unfinished jobs: one row each, sorted by the time at which it is to begin, so that what is due is the
+//! beginning of one partition, however much waits for later. A row is written in the same transaction as the job's state and
+//! holds only what a runner that looks for work must know; who works on a job is decided by the job's state alone.
 //!
-//! Beside it stands when each account was served last, which only decides whose turn it is: it may be lost.
+//! Next to it is when each account was last served, which only decides whose turn it is and may be lost.
 
 use super::{Item, client::Store, error::L3Error, names, number, number_of, text, text_of};
 use crate::job::REMOVAL;
@@ -84,19 +84,13 @@ impl Store {
     async fn rows_at(&self, partition: &str, which: &str, key: &str) -> Result<Vec<Item>, L3Error> {
         let (mut items, mut after) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
-            let page = self
-                .client()
+            let query = self
+                .control_query(text(partition))
                 .await?
-                .query()
-                .table_name(&self.control)
-                .key_condition_expression(format!("pk = :partition AND {which}"))
-                .expression_attribute_values(":partition", text(partition))
+                .key_condition_expression(format!("pk = :pk AND {which}"))
                 .expression_attribute_values(":key", text(key))
-                .consistent_read(true)
-                .set_exclusive_start_key(after)
-                .send()
-                .await
-                .map_err(|error| self.failed(error))?;
+                .set_exclusive_start_key(after);
+            let page = self.page(query).await?;
             items.extend(page.items.unwrap_or_default());
             after = page.last_evaluated_key;
             if after.is_none() {
@@ -159,8 +153,8 @@ impl Place {
 }
 
 /// The request that changes a row, for a transaction. A job that is over has none, and gets none.
-pub(super) fn upsert(table: &str, run_at_ms: i64, job: &str, standing: QueueState) -> Update {
-    let (update, written, value) = match standing {
+pub(super) fn upsert(table: &str, run_at_ms: i64, job: &str, state: QueueState) -> Update {
+    let (update, written, value) = match state {
         QueueState::Taken { until_ms } => ("SET #until = :value", &["until"][..], Some(until_ms)),
         QueueState::Back { now_ms } => {
             ("SET #since = :value, #called = :value REMOVE #until", &["since", "called", "until"][..], Some(now_ms))

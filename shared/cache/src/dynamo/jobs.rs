@@ -1,9 +1,9 @@
 //! Jobs in the control table, each in a partition of its own, so that the stream's order never makes one job wait for
 //! another: an item of how far it is, which is written often and stays small, and one of what it is to do, which is
-//! written once. While it is not over it stands in the [line](super::job_queue), and with its [account](super::accounts).
+//! written once. Until it has ended it is in the [queue](super::job_queue) and counts for its [account](super::accounts).
 //!
-//! Whoever works on a job holds it by name: every write is conditional on still being the owner. One that has not been
-//! heard of for a while is nobody's.
+//! A runner owns a job by name: every write is conditional on still being the owner. If an owner has not been heard of for a
+//! while, the job is free again.
 
 use super::{
     Item, accounts,
@@ -118,17 +118,7 @@ impl Store {
 
     /// What is known of a job, by a consistent read of both its items.
     pub(crate) async fn job(&self, id: &str) -> Result<Option<JobRecord>, L3Error> {
-        let found = self
-            .client()
-            .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :job")
-            .expression_attribute_values(":job", text(format!("{PREFIX}{id}")))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let found = self.page(self.control_query(text(format!("{PREFIX}{id}"))).await?).await?;
         let items = found.items.unwrap_or_default();
         let item = |sort| items.iter().find(|item| text_of(item, "sk") == Some(sort));
         Ok(item(STATE).and_then(|state| JobRecord::of(state, item(BODY))))
@@ -175,7 +165,7 @@ impl Store {
     /// state but running it is nobody's after, and waits in the line again.
     pub(crate) async fn save_job(&self, record: &JobRecord, owner: &str) -> Result<bool, L3Error> {
         let now_ms = self.clock.now_ms();
-        let (release, standing) = match record.job.state {
+        let (release, queue_state) = match record.job.state {
             JobState::Running => ("", None),
             JobState::Ready => (" REMOVE #owner", Some(QueueState::Back { now_ms })),
             _ => (" REMOVE #owner", Some(QueueState::Parked)),
@@ -194,7 +184,7 @@ impl Store {
             .expression_attribute_values(":progress", text(&record.progress));
         let state = state.build().expect("all are given");
         let row =
-            standing.map(|standing| job_queue::upsert(&self.control, record.job.run_at_ms, &record.job.id, standing));
+            queue_state.map(|state| job_queue::upsert(&self.control, record.job.run_at_ms, &record.job.id, state));
         self.transact(updates([state].into_iter().chain(row))).await
     }
 

@@ -13,15 +13,11 @@ use super::{
     matches::Search,
     number,
     rows::{Before, RowWritten, WriteRow},
-    schema::{KEEP_SECONDS, row_key, tags_of, tombstone},
+    schema::{KEEP_SECONDS, row_key, tags_of},
     text, text_of,
 };
 use crate::{stats::Kept, version::Version};
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use std::sync::Arc;
 
 /// The attribute that says which version a kept value had.
@@ -58,50 +54,6 @@ pub(crate) enum KeptState {
 }
 
 impl Store {
-    /// Puts a tombstone that keeps the value in place of a value that is older than `version`, and the very one that was
-    /// `seen`, or has that name, if that is given.
-    pub(super) async fn keep(&self, key: &str, version: Version, seen: Option<Version>) -> Result<Buried, L3Error> {
-        let mut values = Item::from([
-            (":v".to_owned(), number(version.0)),
-            (":floor".to_owned(), number(self.floors().l3.0)),
-            (":value".to_owned(), text("value")),
-            (":gone".to_owned(), text("gone")),
-            (":ttl".to_owned(), number(self.clock.now_ms() / 1000 + KEEP_SECONDS)),
-        ]);
-        let mut condition = "#v < :v AND #k = :value AND #v >= :floor".to_owned();
-        if let Some(seen) = seen {
-            condition.push_str(" AND (#v = :seen OR parts = :seen)");
-            values.insert(":seen".to_owned(), number(seen.0));
-        }
-        let set = "SET born = #v, parts = if_not_exists(parts, #v), #v = :v, #k = :gone, #ttl = :ttl";
-        let sent = self
-            .client()
-            .await?
-            .update_item()
-            .table_name(&self.entries)
-            .set_key(Some(row_key(key)))
-            .update_expression(set)
-            .condition_expression(condition)
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_names("#k", "kind")
-            .expression_attribute_names("#ttl", "ttl")
-            .set_expression_attribute_values(Some(values))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match sent {
-            Ok(kept) => Ok(kept.attributes.map_or(Buried::No(None), Buried::Yes)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Ok(Buried::No(None));
-                };
-                Ok(Buried::refused(version, refused.item))
-            }
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
     /// Writes the tombstone of a DELETE, which keeps the value if there is one; returns whether it does.
     pub(crate) async fn write_kept(&self, row: &WriteRow<'_>) -> Result<(RowWritten, bool), L3Error> {
         match self.keep(row.key, row.version, None).await? {
@@ -113,34 +65,6 @@ impl Store {
             // What stood there before is not known any more.
             Buried::Before => Ok((RowWritten::Yes(Before { live: true, ..Before::default() }), true)),
             Buried::No(_) => Ok((self.write(row).await?, false)),
-        }
-    }
-
-    /// Takes the value from the tombstone of version `standing`, which keeps one; the tombstone is of that version then, or
-    /// of `version` if that is greater.
-    pub(super) async fn strip(&self, key: &str, standing: Version, version: Version) -> Result<Buried, L3Error> {
-        let sent = self
-            .client()
-            .await?
-            .put_item()
-            .table_name(&self.entries)
-            .set_item(Some(tombstone(key, standing.max(version), self.clock.now_ms())))
-            .condition_expression("#v = :seen AND attribute_exists(born)")
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_values(":seen", number(standing.0))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match sent {
-            Ok(stripped) => Ok(stripped.attributes.map_or(Buried::No(None), Buried::Yes)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Ok(Buried::No(None));
-                };
-                Ok(Buried::No(refused.item))
-            }
-            Err(error) => Err(self.failed(error)),
         }
     }
 
@@ -194,20 +118,16 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match sent {
+        Ok(match self.conditional(sent)? {
             Ok(_) => {
                 self.tally.stored(usize::try_from(row.kept.bytes).unwrap_or(usize::MAX), now_ms);
-                Ok(true)
+                true
             }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Ok(false);
-                };
-                let head = refused.item.as_ref().map(Head::of);
-                Ok(head.is_some_and(|head| head.kind == Kind::Value && head.version == version))
+            Err(current) => {
+                let head = current.as_ref().map(Head::of);
+                head.is_some_and(|head| head.kind == Kind::Value && head.version == version)
             }
-            Err(error) => Err(self.failed(error)),
-        }
+        })
     }
 
     /// Takes the value from the tombstone of `row`, and drops what belongs to it.

@@ -10,16 +10,12 @@ use super::{
     error::L3Error,
     head::{Head, Kind},
     number_of,
-    schema::{SEPARATOR, partition_name, tag_partition, tags_of, tombstone},
-    standing::StandingKind,
+    row_state::RowKind,
+    schema::{SEPARATOR, partition_name, tag_partition, tags_of},
     text, text_of,
 };
 use crate::{selector::KeyRange, version::Version};
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use std::sync::Arc;
 
 /// Stands behind a key after which no index row of it comes, and none of another key before.
@@ -134,7 +130,7 @@ impl Store {
             let buried = match doomed.way {
                 Way::Bury => self.bury(key, doomed).await?,
                 Way::Keep => self.keep(key, doomed.version.of_tombstone(), doomed.version.seen()).await?,
-                Way::Strip(standing) => self.strip(key, standing, doomed.version.of_tombstone()).await?,
+                Way::Strip(current) => self.strip(key, current, doomed.version.of_tombstone()).await?,
             };
             let before = match buried {
                 Buried::Yes(before) if doomed.way == Way::Keep => {
@@ -142,7 +138,7 @@ impl Store {
                     return Ok(Removed { live: self.live_in(&before), is_kept: true, was_elsewhere: false });
                 }
                 Buried::Yes(before) => before,
-                Buried::No(standing) => match standing.and_then(|item| doomed.next(key, &item)) {
+                Buried::No(current) => match current.and_then(|item| doomed.next(key, &item)) {
                     Some(next) => {
                         doomed = next;
                         continue;
@@ -158,35 +154,6 @@ impl Store {
             return Ok(self.tidy_after(key, &before).await);
         }
         Err(L3Error::Failed("a row that is to be removed kept changing".into()))
-    }
-
-    async fn bury(&self, key: &str, doomed: Doomed<'_>) -> Result<Buried, L3Error> {
-        let (condition, values) = doomed.condition();
-        let version = doomed.version.of_tombstone();
-        let sent = self
-            .client()
-            .await?
-            .put_item()
-            .table_name(&self.entries)
-            .set_item(Some(tombstone(key, version, self.clock.now_ms())))
-            .condition_expression(condition)
-            .expression_attribute_names("#v", "version")
-            .expression_attribute_names("#k", "kind")
-            .set_expression_attribute_values(Some(values))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match sent {
-            Ok(removed) => Ok(removed.attributes.map_or(Buried::No(None), Buried::Yes)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Ok(Buried::No(None));
-                };
-                Ok(Buried::refused(version, refused.item))
-            }
-            Err(error) => Err(self.failed(error)),
-        }
     }
 
     /// The live value that the row of `key` holds, if its index rows have that name.
@@ -215,7 +182,7 @@ impl Store {
         let tags = tags_of(before);
         self.discard(key, head.parts, head.chunks, tags.iter().map(String::as_str)).await;
         let was_elsewhere =
-            head.standing == StandingKind::Stub && head.kind == Kind::Stub && !head.is_expired(self.clock.now_ms());
+            head.row_kind == RowKind::Stub && head.kind == Kind::Stub && !head.is_expired(self.clock.now_ms());
         Removed { live: self.live_in(before), is_kept: false, was_elsewhere }
     }
 

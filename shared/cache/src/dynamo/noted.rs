@@ -1,4 +1,4 @@
-//! A row and a note that Redis was not told of it, in one transaction: whoever is killed in between leaves neither.
+//! A row and its outage note in one transaction: a container that is killed half-way leaves neither.
 
 use super::{
     client::Store,

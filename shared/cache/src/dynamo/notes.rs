@@ -1,13 +1,13 @@
 //! Outage notes: mutations that were acknowledged while their container could not reach Redis.
 //!
-//! They lie where every container can find them, are put into the journal by whoever finds them first, and are
-//! deleted then. They are spread over partitions, so that a fleet without Redis can leave thousands a second.
+//! Every container can find them; the first one that does puts them into the journal and deletes them. They are spread over
+//! partitions, so that a fleet without Redis can leave thousands a second.
 //!
 //! # Which notes are read
 //!
-//! Those of one [`Generation`]. A note that is left in a generation that has ended meanwhile is found by nobody. So whoever
-//! has written a row looks, after that, which generation is read, and acknowledges when its note is in that one. If that
-//! one ends before the note gets there, the epoch that takes its place began after the row was written.
+//! Those of one [`Generation`]. A note left in a generation that has ended in the meantime is found by nobody. So after
+//! writing its row a mutation looks up which generation is read, and acknowledges once its note is in that one. If that
+//! generation ends before the note gets there, the epoch that replaces it began after the row was written.
 
 use super::{
     Item,
@@ -122,22 +122,15 @@ impl Store {
 
     /// The newest notes of a partition; of more than can be of use, only so many that it is seen.
     async fn notes_in(&self, partition: String) -> Result<Vec<Item>, L3Error> {
-        let found = self
-            .client()
+        let query = self
+            .control_query(text(partition))
             .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :notes AND sk >= :from")
-            .expression_attribute_values(":notes", text(partition))
+            .key_condition_expression("pk = :pk AND sk >= :from")
             // The bulletin sorts before.
             .expression_attribute_values(":from", text(END))
-            .consistent_read(true)
             .scan_index_forward(false)
-            .limit(MOST_REPLAYED as i32 + 1)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(found.items.unwrap_or_default())
+            .limit(MOST_REPLAYED as i32 + 1);
+        Ok(self.page(query).await?.items.unwrap_or_default())
     }
 
     /// Deletes notes that the journal holds now.

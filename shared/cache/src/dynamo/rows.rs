@@ -8,15 +8,13 @@ use super::{
     head::{Head, Kind, Until},
     kept::PARTS,
     number,
+    row_state::RowState,
     schema::{KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of, tombstone},
-    standing::Standing,
     tag_rows::{Ahead, PARTS_UNTIL, parts_until},
     text, text_of,
 };
 use crate::{entry::Entry, level::Levels, source_of_truth::Expected, stats::Kept, version::Version};
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::put_item::PutItemError,
     primitives::Blob,
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
@@ -38,7 +36,7 @@ pub(crate) struct Row {
     /// In whose stock its value is in L2.
     pub owner: Option<Arc<str>>,
     /// What stands there, whatever it counts for.
-    pub standing: Standing,
+    pub state: RowState,
 }
 
 /// What a row says.
@@ -228,15 +226,9 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match sent {
+        match self.conditional(sent)? {
             Ok(put) => Ok(self.replaced(row, put.attributes)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Err(L3Error::Failed("a refusal without its reason".into()));
-                };
-                self.refused(row, refused.item).await
-            }
-            Err(error) => Err(self.failed(error)),
+            Err(current) => self.refused(row, current).await,
         }
     }
 
@@ -295,20 +287,20 @@ impl Store {
     /// Why a conditional write was refused; its own chunks and index rows are of no use then.
     ///
     /// When exactly this row stands, the refused request is the repetition of one whose answer was lost.
-    pub(super) async fn refused(&self, row: &WriteRow<'_>, standing: Option<Item>) -> Result<RowWritten, L3Error> {
-        if standing.as_ref().is_some_and(|item| row.is(item)) {
+    pub(super) async fn refused(&self, row: &WriteRow<'_>, current: Option<Item>) -> Result<RowWritten, L3Error> {
+        if current.as_ref().is_some_and(|item| row.is(item)) {
             // What stood there before is not known any more; a DELETE that may have found something says it did.
             self.count(row);
             let live = matches!(row.content, Write::Gone);
             return Ok(RowWritten::Yes(Before { live, ..Before::default() }));
         }
-        let standing = match standing {
+        let current = match current {
             Some(item) => Some(Head::of(&item)),
             None => self.head(row.key).await?,
         };
         // What has the name that stands belongs to the row that stands: the answer to this one was lost, and something has
         // taken its place that keeps its tags.
-        let stands = standing.is_some_and(|head| head.version == row.version || head.parts == row.parts());
+        let stands = current.is_some_and(|head| head.version == row.version || head.parts == row.parts());
         if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
             && !stands
         {
@@ -318,7 +310,7 @@ impl Store {
             };
             self.discard(row.key, row.parts(), chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
-        Ok(match standing.map(|head| head.version) {
+        Ok(match current.map(|head| head.version) {
             Some(version) if version >= row.version => RowWritten::Newer(version),
             _ => RowWritten::Unexpected,
         })

@@ -22,8 +22,6 @@ use crate::{
     version::Version,
 };
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::UpdateItemError,
     primitives::Blob,
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
@@ -62,20 +60,14 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match sent {
+        match self.conditional(sent)? {
             Ok(updated) => {
                 self.count(row);
                 let before = updated.attributes.map(|before| self.before_of(&before)).unwrap_or_default();
                 self.count_gone(before.kept);
                 Ok(Some(RowWritten::Yes(Before { keeps_parts: !planted(Bug::KeptTagRowsDropped), ..before })))
             }
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = error.into_err() else {
-                    return Err(L3Error::Failed("a refusal without its reason".into()));
-                };
-                Ok(self.not_over_same_tags(row, seen, refused.item))
-            }
-            Err(error) => Err(self.failed(error)),
+            Err(current) => Ok(self.not_over_same_tags(row, seen, current)),
         }
     }
 
@@ -114,13 +106,13 @@ impl Store {
     }
 
     /// Why it was refused; `None` where it can be done by writing the index rows as well.
-    fn not_over_same_tags(&self, row: &WriteRow<'_>, seen: Version, standing: Option<Item>) -> Option<RowWritten> {
-        if standing.as_ref().is_some_and(|item| row.is(item)) {
+    fn not_over_same_tags(&self, row: &WriteRow<'_>, seen: Version, current: Option<Item>) -> Option<RowWritten> {
+        if current.as_ref().is_some_and(|item| row.is(item)) {
             // The repetition of one whose answer was lost: a value stood there.
             self.count(row);
             return Some(RowWritten::Yes(Before { live: true, keeps_parts: true, ..Before::default() }));
         }
-        let version = standing.map(|item| Head::of(&item).version);
+        let version = current.map(|item| Head::of(&item).version);
         match (version, row.expected) {
             (Some(version), _) if version >= row.version => Some(RowWritten::Newer(version)),
             (version, Expected::Version(_)) if version != Some(seen) => Some(RowWritten::Unexpected),

@@ -130,27 +130,8 @@ impl Store {
 
     /// Its parts, as the journal has them, by their versions.
     pub(crate) async fn undo_parts(&self, id: &str) -> Result<Vec<String>, L3Error> {
-        let (mut parts, mut after) = (Vec::new(), None);
-        loop {
-            let page = self
-                .client()
-                .await?
-                .query()
-                .table_name(&self.control)
-                .key_condition_expression("pk = :parts")
-                .expression_attribute_values(":parts", text(format!("{PARTS}{id}")))
-                .consistent_read(true)
-                .set_exclusive_start_key(after)
-                .send()
-                .await
-                .map_err(|error| self.failed(error))?;
-            let bodies = page.items.iter().flatten().filter_map(|item| text_of(item, "body"));
-            parts.extend(bodies.map(str::to_owned));
-            after = page.last_evaluated_key;
-            if after.is_none() {
-                return Ok(parts);
-            }
-        }
+        let parts = self.pages(self.control_query(text(format!("{PARTS}{id}"))).await?).await?;
+        Ok(parts.iter().filter_map(|item| text_of(item, "body")).map(str::to_owned).collect())
     }
 
     /// A page of the invalidations, the newest first, after that one; and whether there may be more.
@@ -159,20 +140,13 @@ impl Store {
         after: Option<&str>,
         most: usize,
     ) -> Result<(Vec<UndoRecord>, bool), L3Error> {
-        let page = self
-            .client()
+        let query = self
+            .control_query(text(HEADS))
             .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :heads")
-            .expression_attribute_values(":heads", text(HEADS))
             .scan_index_forward(false)
-            .consistent_read(true)
             .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after.map(|after| key(HEADS, after)))
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+            .set_exclusive_start_key(after.map(|after| key(HEADS, after)));
+        let page = self.page(query).await?;
         let more = page.last_evaluated_key.is_some();
         Ok((page.items.iter().flatten().filter_map(UndoRecord::of).collect(), more))
     }
@@ -205,17 +179,7 @@ impl Store {
 
     /// Names of invalidations whose time was over at `by_ms` and which are not tidied up yet: the first of them.
     pub(crate) async fn undos_due(&self, by_ms: i64) -> Result<Vec<String>, L3Error> {
-        let page = self
-            .client()
-            .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :due")
-            .expression_attribute_values(":due", text(DUE))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let page = self.page(self.control_query(text(DUE)).await?).await?;
         let is_over = |item: &&Item| number_of(item, "until").is_none_or(|until: i64| until <= by_ms);
         let over = page.items.iter().flatten().filter(is_over);
         Ok(over.filter_map(|item| text_of(item, "sk")).map(str::to_owned).collect())

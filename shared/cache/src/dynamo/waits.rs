@@ -1,5 +1,5 @@
-//! Who waits, for a job to change or for the next mutation: each holds a slot of all, and one of its account, until it is answered. A slot whose
-//! holder has died is free again a little later.
+//! Requests that wait, for a job to progress or for the next mutation: each holds one slot of all and one of its account
+//! until it is answered. A slot whose holder has died becomes free a little later.
 
 use super::{Item, client::Store, error::L3Error, names, number, number_of, text, text_of};
 use crate::chance;
@@ -61,17 +61,7 @@ impl Store {
     }
 
     async fn held_waits(&self, now_ms: i64) -> Result<HashSet<String>, L3Error> {
-        let found = self
-            .client()
-            .await?
-            .query()
-            .table_name(&self.control)
-            .key_condition_expression("pk = :waits")
-            .expression_attribute_values(":waits", text(WAITS))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let found = self.page(self.control_query(text(WAITS)).await?).await?;
         let held =
             found.items.iter().flatten().filter(|item| number_of(item, "until").is_some_and(|at: i64| at > now_ms));
         Ok(held.filter_map(|item| text_of(item, "sk")).map(str::to_owned).collect())

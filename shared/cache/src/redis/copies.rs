@@ -174,7 +174,8 @@ impl Copies {
     }
 
     fn add(&self, copy: &WriteCopy<'_>, call: &mut Cmd) {
-        let seen = copy.distrusted.map(|(version, as_of)| [&form::version(version)[..], &form::stamp(as_of)].concat());
+        let seen =
+            copy.distrusted.map(|(version, as_of)| [&form::version(version)[..], &form::as_of_bytes(as_of)].concat());
         let expected = match copy.expected {
             // While L3 decides, what stands in L2 says nothing.
             _ if self.source_of_truth.is_none() => Vec::new(),
@@ -201,7 +202,7 @@ impl Copies {
 
     /// The command that removes exactly the copy of that version and as-of position.
     pub(crate) fn undo(&self, operation: Operation, key: &str, version: Version, as_of: Position) -> Cmd {
-        self.removal(operation, key, version, &form::stamp(as_of), false)
+        self.removal(operation, key, version, &form::as_of_bytes(as_of), false)
     }
 
     fn removal(&self, operation: Operation, key: &str, version: Version, exact: &[u8], tombstone: bool) -> Cmd {
@@ -219,7 +220,7 @@ impl Copies {
 
     /// As scripts read it: empty while L3 decides.
     pub(super) fn since(&self) -> Vec<u8> {
-        self.source_of_truth.map(|since| form::stamp(since).to_vec()).unwrap_or_default()
+        self.source_of_truth.map(|since| form::as_of_bytes(since).to_vec()).unwrap_or_default()
     }
 
     /// The command that reads the next keys of a shard which an invalidation may mean: at most `page.limit`, those

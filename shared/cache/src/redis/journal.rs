@@ -3,7 +3,7 @@
 mod past;
 mod replies;
 
-pub(crate) use self::past::Told;
+pub(crate) use self::past::PastReply;
 pub(crate) use self::replies::{
     Fields, Opened, appended, checked, closed, history, is_published, marked, open_now, opened,
 };

@@ -63,8 +63,8 @@ pub(crate) use copies::{
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
 pub(crate) use journal::{
-    Fields, From, Journal, Opened, Operation, Question, Told, appended, checked, closed, history, is_published, marked,
-    open_now, opened,
+    Fields, From, Journal, Opened, Operation, PastReply, Question, appended, checked, closed, history, is_published,
+    marked, open_now, opened,
 };
 pub(crate) use limits::Leases;
 pub(crate) use link::{Batch, Command, Down, Link, Order, Reply, is_refused};

@@ -43,7 +43,7 @@ scripts! {
     WAIT = "lua/wait.lua";
     LEASE = "lua/lease.lua";
     REPORT = "lua/report.lua";
-    STANDING = "lua/standing.lua";
+    TOTALS = "lua/totals.lua";
     CENSUS = "lua/copy.lua", "lua/census.lua";
     COUNTED = "lua/counted.lua";
     CONFIGURE = "lua/configure.lua";

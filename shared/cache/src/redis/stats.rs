@@ -89,8 +89,8 @@ impl Fleet {
     }
 
     /// The command that reads what all have reported, and what of it in each of the last so many minutes.
-    pub(crate) fn standing(&self, minutes: u64) -> Cmd {
-        let mut call = scripts::STANDING.call(&[self.0.stats(), self.0.gauges(), self.0.journal()]);
+    pub(crate) fn totals(&self, minutes: u64) -> Cmd {
+        let mut call = scripts::TOTALS.call(&[self.0.stats(), self.0.gauges(), self.0.journal()]);
         call.arg(WINDOW_MS).arg(WINDOWS).arg(minutes.min(WINDOWS));
         call
     }
@@ -172,7 +172,7 @@ type RawStanding = (RawCounts, HashMap<String, u64>, u64, u64, u64, u64, u64, St
 type RawMinutes = Vec<(i64, HashMap<String, u64>)>;
 
 impl FleetTotals {
-    /// Reads the reply to [`Fleet::standing`].
+    /// Reads the reply to [`Fleet::totals`].
     pub(crate) fn parse(reply: Value) -> Result<FleetTotals, Down> {
         let raw = read::<RawStanding>(reply, "the fleet's statistics")?;
         let (counts, recent, containers, entries, text_bytes, bytes, records, newest, minutes) = raw;

@@ -29,5 +29,5 @@ pub use counters::{Count, Counters, Counts};
 pub(crate) use report::{Holding, Report, Reporter};
 pub use rows::Amount;
 pub(crate) use rows::{Kept, RowChanges, RowTally};
-pub use status::{Health, LevelStatus, Status, Strain, Told};
+pub use status::{FleetReport, Health, LevelStatus, Status, Strain};
 pub(crate) use sync_times::SyncTimes;

@@ -18,8 +18,8 @@ pub struct Status {
     pub strain: Strain,
     /// What is stored for the API key that was asked for; `None` where it is not known.
     pub stock: Option<Stock>,
-    /// What the containers have told; `None` when Redis, where they tell it, cannot be asked.
-    pub told: Option<Told>,
+    /// What the containers have reported; `None` when Redis, which keeps their reports, cannot be asked.
+    pub report: Option<FleetReport>,
 }
 
 /// How well something answers.
@@ -73,9 +73,9 @@ pub struct Strain {
     pub since_ms: Option<i64>,
 }
 
-/// What the containers have told.
+/// What the containers have reported.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Told {
+pub struct FleetReport {
     /// Counts since `since_ms`.
     pub counts: Counts,
     /// Counts of the last hour, and up to five minutes more.

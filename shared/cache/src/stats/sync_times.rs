@@ -1,4 +1,4 @@
-//! How long the last syncs took, for whoever watches a container.
+//! How long the last syncs took, for observing a container.
 
 use crate::lock::{Lock, emptied};
 use std::time::Duration;

@@ -1,11 +1,11 @@
-//! Catching up with the fleet: what an operation begins with, and the one place that knows what follows on a sync.
+//! Catching up with the fleet: what an operation begins with, and the one place that knows what follows a sync.
 //!
-//! 1. Commands that need no round trip of their own go with the sync ([`piggyback`](super::sync::piggyback)).
-//! 2. The sync is taken in: the journal, the configuration, and what of L1 they leave good ([`sync`](super::sync)).
-//! 3. What Redis could not be told is put into the journal ([`outbox`](super::outbox)).
-//! 4. The configuration is put beside the journal, where that has lost it.
+//! 1. Commands that need no round trip of their own are sent along with the sync ([`piggyback`](super::sync::piggyback)).
+//! 2. What the sync brings is applied: the journal, the configuration, and their effect on L1 ([`sync`](super::sync)).
+//! 3. What Redis still has to be told of is put into the journal ([`outbox`](super::outbox)).
+//! 4. The configuration is put beside the journal, if it was lost there.
 //!
-//! Only then the operation goes on: it trusts nothing by a journal that is not complete.
+//! Only then does the operation go on: an incomplete journal vouches for nothing.
 
 use super::{
     TieredCache,

@@ -1,4 +1,4 @@
-//! What this container knows of the journal, and how L1 goes along with it.
+//! What this container knows of the journal, and how L1 follows it.
 
 use super::TieredCache;
 use crate::{
@@ -18,7 +18,7 @@ impl TieredCache {
     /// operation, that is nothing, and L1 is empty.
     pub(super) fn knowledge(&self) -> Held<'_, Coherence> {
         let mut knowledge = self.knowledge.enter(|_| self.panicked.store(true, Relaxed));
-        if self.panicked.load(Acquire) && self.panicked.swap(false, AcqRel) && !planted(Bug::PanicPassedOver) {
+        if self.panicked.load(Acquire) && self.panicked.swap(false, AcqRel) && !planted(Bug::PanicIgnored) {
             self.begin_anew(&mut knowledge);
         }
         knowledge

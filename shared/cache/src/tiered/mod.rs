@@ -1,4 +1,4 @@
-//! The three levels in the order in which they are asked: the only file set that knows it.
+//! The order in which the three levels are asked; nothing outside of this folder knows it.
 //!
 //! L3 decides which value of a key is the newest. What L1 and L2 hold are certificates: "at this position of the
 //! journal, L3 had this version". A copy is returned while no record after that position touches its key, and a
@@ -19,6 +19,7 @@ mod outbox;
 mod position;
 mod read;
 mod setup;
+mod source;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -44,11 +45,10 @@ use crate::{
     coherence::Coherence,
     config::document::Document,
     dynamo::{self, Authorities, Store},
-    entry::Entry,
     key::Key,
     limits::{Limits, Meters},
     lock::Lock,
-    memory::{CachedEntry, Memory},
+    memory::Memory,
     outcome::{CacheError, Deleted, Lookup, Read, Stored},
     pause::Pause,
     put::Put,
@@ -77,17 +77,17 @@ pub struct Deployment {
     pub quotas: Quotas,
     /// Where time comes from.
     pub clock: Clock,
-    /// How long one invalidation removes before the rest goes on as a job; some seconds less than its caller waits.
+    /// How long one invalidation removes before the rest continues as a job; some seconds less than its caller waits.
     pub request_budget: Duration,
-    /// How long one call is to go on with jobs; see [`TieredCache::run_next`].
+    /// How long one call works on jobs; see [`TieredCache::run_next`].
     pub slice: Duration,
-    /// Most warm jobs that an account may have unfinished, up to [`Deployment::MOST_JOBS`]; 0 for no bound.
+    /// How many unfinished warm jobs an account may have, up to [`Deployment::MOST_JOBS`]; 0 for any number.
     pub jobs_per_account: usize,
     /// How connections to Redis are made, beyond `l2_config.redis_url`.
     pub redis: RedisAccess,
-    /// Whom the way to DynamoDB trusts instead of the web's authorities, which are compiled in.
+    /// The certificate authorities to trust for DynamoDB, instead of the public ones that are compiled in.
     pub dynamo_ca: Option<Authorities>,
-    /// Servers of one's own in the place of both.
+    /// In-memory stand-ins for Redis and DynamoDB.
     #[cfg(feature = "in-memory")]
     pub engines: Option<crate::engines::Engines>,
 }
@@ -99,7 +99,7 @@ impl Deployment {
     pub const SLICE_SECONDS: u64 = 60;
     /// Unfinished warm jobs of an account by default.
     pub const JOBS: usize = 100;
-    /// The largest such bound: what an account has unfinished is read with each request for one more, in one page.
+    /// The largest such limit: an account's unfinished jobs are read with each request for one more, in one page.
     pub const MOST_JOBS: usize = 1000;
 
     /// A deployment with that control table, no limits or quotas, the system's clock, default times, and Redis as its URL says.
@@ -119,28 +119,28 @@ impl Deployment {
         }
     }
 
-    /// With these limits of requests, for callers of [`TieredCache::admit`].
+    /// Sets the rate limits that [`TieredCache::admit`] enforces.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deployment {
         self.limits = limits;
         self
     }
 
-    /// With these bounds of what an API key may store.
+    /// Sets what one API key may store.
     #[must_use]
     pub fn quotas(mut self, quotas: Quotas) -> Deployment {
         self.quotas = quotas;
         self
     }
 
-    /// With another clock, as a test wants one.
+    /// Uses another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Deployment {
         self.clock = clock;
         self
     }
 
-    /// With connections to Redis made like that.
+    /// Sets how connections to Redis are made.
     #[must_use]
     pub fn redis(mut self, access: RedisAccess) -> Deployment {
         self.redis = access;
@@ -149,7 +149,7 @@ impl Deployment {
 }
 
 impl Default for Deployment {
-    /// That of the table `cache_control`.
+    /// A deployment with the control table `cache_control`.
     fn default() -> Deployment {
         Deployment::new("cache_control")
     }
@@ -216,7 +216,7 @@ pub struct TieredCache {
 }
 
 impl TieredCache {
-    /// Makes the cache of this container. Connects nothing, so that it cannot fail for want of a connection.
+    /// Makes the cache of this container. It does not connect yet, so it cannot fail because a level is unreachable.
     ///
     /// # Errors
     /// When the configuration contradicts itself.
@@ -297,7 +297,7 @@ impl TieredCache {
         })
     }
 
-    /// Opens the Redis connection ahead of the first request. What fails here is tried again when it is needed.
+    /// Opens the Redis connection ahead of the first request. If that fails, it is tried again when it is needed.
     pub async fn connect(&self) {
         if self.base.l2_config.enabled {
             self.link.connect().await;
@@ -324,8 +324,8 @@ impl TieredCache {
     /// Stores a value. When this returns, every read that starts more than Δ later sees it or something newer.
     ///
     /// # Errors
-    /// When the value is too large or names a level that is switched off, the condition does not hold, or a level it needs
-    /// cannot be reached; the mutation may have happened then if it was under way already.
+    /// When the value is too large or names a level that is switched off, the condition does not hold, or a level that is
+    /// needed cannot be reached. Only in the last case may the mutation have happened.
     pub async fn put(&self, key: &Key, put: Put) -> Result<Stored, CacheError> {
         self.put_with(key, &put, Attempts::default()).await
     }
@@ -333,17 +333,18 @@ impl TieredCache {
     /// Deletes `key` from every level, for `by`. When this returns, no read that starts more than Δ later sees its value.
     ///
     /// # Errors
-    /// When a level it needs cannot be reached; the key may be deleted then if that was under way already.
+    /// When a level that is needed cannot be reached; the key may have been deleted.
     pub async fn delete(&self, key: &Key, by: &str) -> Result<Deleted, CacheError> {
         self.delete_with(key, by, None, false).await
     }
 
-    /// The same, so that it can be [undone](TieredCache::undo) for so many seconds, up to
-    /// [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); without a number for as long as the configuration says, where that
-    /// is possible. Who may undo it goes by `account`.
+    /// The same, in a way that can be [undone](TieredCache::undo) for `undo_seconds`, up to
+    /// [`undo::MOST_SECONDS`](crate::undo::MOST_SECONDS); `None` for what the configuration says, if undo is possible at all.
+    /// `account` says who may undo it.
     ///
     /// # Errors
-    /// As with [`delete`](TieredCache::delete); and with a number when nothing can be kept, because L3 or L2 is switched off.
+    /// As [`delete`](TieredCache::delete); and, if `undo_seconds` is given, when nothing can be kept because L3 or L2 is
+    /// switched off.
     pub async fn delete_undoably(
         &self,
         key: &Key,
@@ -359,27 +360,5 @@ impl TieredCache {
     /// The clock of this container.
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-}
-
-/// A value on its way into L1.
-struct Source {
-    entry: Arc<Entry>,
-    as_of: Position,
-    certified_ms: i64,
-    /// When the source of truth itself was asked, in steady ms; `None` when only the journal vouches for the value.
-    read_at_ms: Option<i64>,
-    reads: u64,
-    last_read_ms: i64,
-}
-
-impl Source {
-    fn copy(&self, clock: &Clock, config: &Config, revalidate_ms: i64) -> CachedEntry {
-        let mut copy = CachedEntry::new(Arc::clone(&self.entry), self.as_of, clock.now_ms(), &config.l1_config);
-        copy.deadline_ms = copy.deadline_ms.min(self.certified_ms.saturating_add(revalidate_ms));
-        copy.read_at_ms = self.read_at_ms.unwrap_or(i64::MIN).into();
-        copy.reads = self.reads.into();
-        copy.last_read_ms = self.last_read_ms.max(copy.entry.created_at_ms).into();
-        copy
     }
 }

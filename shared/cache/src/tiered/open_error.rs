@@ -1,8 +1,8 @@
-//! Why no cache can be made of a configuration.
+//! Why a cache cannot be opened.
 
 use std::fmt;
 
-/// Why no cache can be made of a configuration.
+/// Why a cache cannot be opened with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenError {
     /// `l2_config.redis_url` cannot be understood, or does not go together with the access. The text does not repeat

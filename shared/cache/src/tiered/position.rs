@@ -1,4 +1,4 @@
-//! What whoever reads has seen, beside what this container knows.
+//! Compares what a caller has seen with what this container knows.
 
 use super::view::View;
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
 };
 
 impl View<'_> {
-    /// A read as what its caller has seen wants it: with a sync where the journal is not known so far.
-    pub(super) fn heed(&self, read: Read) -> Read {
+    /// The read with a sync, if the journal is not known up to what the caller has seen.
+    pub(super) fn honour_position(&self, read: Read) -> Read {
         let Read { at_least, no_cache, .. } = read;
         if no_cache || at_least.is_nothing() {
             return read;
@@ -23,23 +23,23 @@ impl View<'_> {
         Read { no_cache: !is_known, ..read }
     }
 
-    /// Whether only the source of truth can tell, as far as the journal is known now, of all that a reader has seen.
+    /// Whether the journal, as far as it is known now, may lack something that the reader has seen.
     pub(super) fn journal_may_lack(&self, read: Read) -> bool {
         !read.at_least.is_nothing() && read.at_least.may_lack_record(self.knowledge().time_ms())
     }
 
-    /// What has happened just now and has no record.
+    /// The position of something that has just happened and has no record.
     pub(super) fn unrecorded_now(&self) -> CachePosition {
         CachePosition::unrecorded(wall_ms(self.clock.now_ms()).max(self.knowledge().time_ms()))
     }
 
-    /// What whoever is told of a value has seen.
+    /// The position of a caller that is given this value.
     pub(super) fn position_of(&self, key: &Key, entry: &Entry) -> CachePosition {
         let recorded = self.knowledge().position_of(key, entry.version);
         recorded.map_or_else(|| CachePosition::of_value(entry, 0), CachePosition::recorded)
     }
 
-    /// Whether the reader has seen what neither L1 nor L2 may know of yet.
+    /// Whether the reader has seen something that neither L1 nor L2 may know of yet.
     pub(super) fn only_l3_may_tell(&self, read: Read) -> bool {
         self.source_of_truth() == SourceOfTruth::L3 && self.journal_may_lack(read)
     }

@@ -1,6 +1,6 @@
 //! What one container trusts when something goes wrong within it. What the levels would say is said for them.
 
-use super::{Source, TieredCache, sync::About};
+use super::{TieredCache, source::Source, sync::About};
 use crate::{
     Clock, Config, Deployment, Read,
     coherence::{AsOf, SyncReply},
@@ -150,7 +150,7 @@ fn a_panic_takes_no_debt_away() {
     let (cache, _) = container();
     let operation = AssertUnwindSafe(|| {
         let view = cache.view();
-        let _leaving = view.owe_note();
+        let _leaving = view.begin_note();
         view.doubt_write(&key(), Version(7));
         panic!("somewhere");
     });

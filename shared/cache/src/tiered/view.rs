@@ -1,9 +1,8 @@
 //! One operation's view of the cache: the configuration it began with.
 //!
-//! The configuration may change while operations are under way. Each takes it once and goes by it to its end, so that a
-//! mutation never begins with one source of truth and ends with another. Where an operation learns of another
-//! configuration before it did anything (every mutation begins with a sync, every read that is due as well), it begins
-//! anew.
+//! The configuration may change while operations are in progress. Each takes it once and keeps it to its end, so that a
+//! mutation never begins with one source of truth and ends with another. An operation that learns of another configuration
+//! before it has done anything (every mutation begins with a sync, and so does every read that is due) starts over.
 
 use super::{TieredCache, setup::Setup};
 use crate::{
@@ -97,7 +96,7 @@ impl View<'_> {
     }
 
     /// Whether a mutation that the journal is not told of leaves a note: others may go by the journal.
-    pub(super) fn owes_note(&self, followed: bool) -> bool {
+    pub(super) fn must_leave_note(&self, followed: bool) -> bool {
         self.uses(Level::L2) || !followed || self.is_settling()
     }
 

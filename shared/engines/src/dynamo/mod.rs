@@ -11,30 +11,17 @@ mod expression;
 mod item;
 mod operations;
 mod query;
+mod tables;
 mod transactions;
 mod update;
 
-use self::{error::Failure, item::Item};
+pub use self::tables::Tables;
+use self::{error::Failure, tables::Table};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What an operation answers, or why it is refused.
 type Answer = Result<Map<String, Value>, Failure>;
-
-type Table = BTreeMap<String, BTreeMap<String, Item>>;
-
-/// All tables.
-#[derive(Debug, Clone)]
-pub struct Tables {
-    tables: BTreeMap<String, Table>,
-    /// Transactions that were done, by their tokens, and when, in seconds.
-    done: BTreeMap<String, i64>,
-    now_s: i64,
-    /// About how many bytes of items one page of a query looks at: 1 MB with DynamoDB.
-    pub page_bytes: usize,
-    /// How many items of a batch are done; the rest is left unprocessed.
-    pub batch_items: usize,
-}
 
 impl Tables {
     /// Empty tables of these names.
@@ -90,12 +77,5 @@ impl Tables {
         self.tables.iter().flat_map(|(table, partitions)| {
             partitions.iter().flat_map(move |(pk, items)| items.keys().map(move |sk| (&**table, &**pk, &**sk)))
         })
-    }
-
-    fn table(&mut self, request: &Value) -> Result<&mut Table, Failure> {
-        let name = request["TableName"].as_str().unwrap_or_default();
-        self.tables
-            .get_mut(name)
-            .ok_or_else(|| Failure::new("ResourceNotFoundException", "Requested resource not found"))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 type Hash = BTreeMap<Bytes, Bytes>;
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     Some(match (name, arguments) {
         ("HSET", [name, fields @ ..]) if !fields.is_empty() && fields.len() % 2 == 0 => {
             data.names.write::<Hash>(name, now_ms).map(|hash| {
@@ -65,7 +65,7 @@ fn read(hash: &Hash, name: &str, arguments: &[&[u8]], mut chance: fastrand::Rng)
 }
 
 fn increase(data: &mut Database, name: &[u8], field: &[u8], by: &[u8]) -> Answer {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let by = integer(by)?;
     let hash = data.names.write::<Hash>(name, now_ms)?;
     let before = hash.get(field).map_or(Ok(0), |text| integer(text));

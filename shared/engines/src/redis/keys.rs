@@ -6,7 +6,7 @@ use super::{Answer, Database, Refusal};
 use redis::Value;
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     Some(match (name, arguments) {
         ("DEL" | "UNLINK", [_, ..]) => {
             Ok(count(arguments.iter().filter(|name| data.names.take(name, now_ms).is_some()).count()))
@@ -54,7 +54,7 @@ pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> O
 }
 
 fn expire(data: &mut Database, name: &[u8], at_ms: i64) -> Value {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let Some(held) = data.names.get(name, now_ms) else { return Value::Int(0) };
     held.expires_ms = Some(at_ms);
     data.names.get(name, now_ms);
@@ -62,7 +62,7 @@ fn expire(data: &mut Database, name: &[u8], at_ms: i64) -> Value {
 }
 
 fn type_of(data: &mut Database, name: &[u8]) -> &'static str {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     match data.names.get(name, now_ms).map(|held| &held.kind) {
         None => "none",
         Some(Kind::Text(_)) => "string",

@@ -4,6 +4,7 @@
 //! does what a server may do wrong as well, when it is told to: it is [restarted](Redis::restart) with what it held some time
 //! ago, or [refuses](Redis::refuse).
 
+mod commands;
 mod data;
 mod hashes;
 mod keys;
@@ -51,6 +52,7 @@ pub struct Snapshot(Names);
 pub(crate) struct Database {
     names: Names,
     now_us: i64,
+    now_ms: i64,
     chance: fastrand::Rng,
     refusal: Option<Refusal>,
     /// The script that runs has written something: it may finish.
@@ -62,16 +64,6 @@ pub(crate) struct Database {
 
 type Shared = Arc<Mutex<Database>>;
 
-/// What a command does to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    None,
-    /// It writes, and never needs more memory.
-    Writes,
-    /// It writes, and may need more memory.
-    Grows,
-}
-
 impl Redis {
     /// An empty server. What it draws by lot, its name included, comes from the seed.
     pub fn new(seed: u64) -> Redis {
@@ -80,6 +72,7 @@ impl Redis {
         let data = Database {
             names: Names::default(),
             now_us: 0,
+            now_ms: 0,
             chance,
             refusal: None,
             has_written: false,
@@ -104,6 +97,7 @@ impl Redis {
         {
             let mut data = self.data();
             data.now_us = now_us;
+            data.now_ms = now_us / 1000;
             data.has_written = false;
             if data.refusal == Some(Refusal::Loading) {
                 return error("LOADING Redis is loading the dataset in memory");
@@ -159,52 +153,6 @@ impl Redis {
 
     fn data(&self) -> MutexGuard<'_, Database> {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Database {
-    fn now_ms(&self) -> i64 {
-        self.now_us / 1000
-    }
-
-    /// A command that is none of scripts.
-    fn command(&mut self, name: &str, arguments: &[&[u8]]) -> Answer {
-        self.admit(effect(name))?;
-        let found = keys::command(self, name, arguments)
-            .or_else(|| strings::command(self, name, arguments))
-            .or_else(|| hashes::command(self, name, arguments))
-            .or_else(|| sets::command(self, name, arguments))
-            .or_else(|| sorted::command(self, name, arguments))
-            .or_else(|| streams::command(self, name, arguments));
-        found.unwrap_or_else(|| Err(format!("ERR unknown command '{name}', with args beginning with: ")))
-    }
-
-    fn admit(&mut self, effect: Effect) -> Result<(), String> {
-        let refused = match (self.refusal, effect) {
-            (Some(Refusal::ReadOnly), Effect::Writes | Effect::Grows) => {
-                Some("READONLY You can't write against a read only replica.")
-            }
-            (Some(Refusal::NoReplicas), Effect::Writes | Effect::Grows) => {
-                Some("NOREPLICAS Not enough good replicas to write.")
-            }
-            (Some(Refusal::Full), Effect::Grows) if !self.has_written => {
-                Some("OOM command not allowed when used memory > 'maxmemory'.")
-            }
-            _ => None,
-        };
-        self.has_written |= refused.is_none() && effect != Effect::None;
-        refused.map_or(Ok(()), |text| Err(text.to_owned()))
-    }
-}
-
-fn effect(name: &str) -> Effect {
-    match name {
-        "SET" | "SETRANGE" | "APPEND" | "INCRBY" | "HSET" | "HSETNX" | "HINCRBY" | "SADD" | "ZADD" | "XADD" => {
-            Effect::Grows
-        }
-        "DEL" | "UNLINK" | "PEXPIRE" | "PEXPIREAT" | "EXPIRE" | "PERSIST" | "RENAME" | "HDEL" | "SREM" | "ZREM"
-        | "ZREMRANGEBYSCORE" | "ZREMRANGEBYLEX" | "XTRIM" | "XDEL" | "FLUSHALL" => Effect::Writes,
-        _ => Effect::None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 type Set = BTreeSet<Bytes>;
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     Some(match (name, arguments) {
         ("SADD", [name, members @ ..]) if !members.is_empty() => data
             .names

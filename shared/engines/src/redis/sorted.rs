@@ -56,7 +56,7 @@ impl Sorted {
 }
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     Some(match (name, arguments) {
         ("ZADD", [name, pairs @ ..]) if !pairs.is_empty() => add(data, name, pairs),
         ("ZREM", [name, members @ ..]) if !members.is_empty() => data
@@ -87,7 +87,7 @@ fn add(data: &mut Database, name: &[u8], pairs: &[&[u8]]) -> Answer {
     }
     let scores: Result<Vec<f64>, String> = pairs.iter().step_by(2).map(|text| score(text)).collect();
     let members = pairs.iter().skip(1).step_by(2);
-    let (scores, now_ms) = (scores?, data.now_ms());
+    let (scores, now_ms) = (scores?, data.now_ms);
     let set = data.names.write::<Sorted>(name, now_ms)?;
     Ok(count(members.zip(scores).filter(|(member, score)| set.add(member, *score)).count()))
 }
@@ -202,7 +202,7 @@ fn score_bound(text: &[u8]) -> Result<(f64, bool), String> {
 }
 
 fn remove_by_score(data: &mut Database, name: &[u8], from: &[u8], to: &[u8]) -> Answer {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let gone = data.names.change::<Sorted, _>(name, now_ms, |set| {
         let gone: Vec<Bytes> = by_score(set, from, to)?.cloned().collect();
         for member in &gone {

@@ -90,7 +90,7 @@ impl Stream {
 }
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     Some(match (name, arguments) {
         ("XADD", [key, rest @ ..]) => add(data, key, rest),
         ("XLEN", [key]) => data.names.read::<Stream>(key, now_ms).map(|stream| count(stream.map_or(0, Stream::len))),
@@ -116,7 +116,7 @@ pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> O
 }
 
 fn add(data: &mut Database, key: &[u8], arguments: &[&[u8]]) -> Answer {
-    let (now_ms, per_node) = (data.now_ms(), data.node);
+    let (now_ms, per_node) = (data.now_ms, data.node);
     let (trim, rest) = trim_of(arguments, per_node)?;
     let [wanted, fields @ ..] = rest else { return Err(arity("XADD")) };
     if fields.is_empty() || fields.len() % 2 != 0 {
@@ -150,7 +150,7 @@ fn range(data: &mut Database, key: &[u8], from: &[u8], to: &[u8], options: &[&[u
         _ => return Err(SYNTAX.to_owned()),
     };
     let (from, to) = (start(from)?, end(to)?);
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let stream = data.names.read::<Stream>(key, now_ms)?;
     let (Some(stream), Some(from), Some(to)) = (stream, from, to) else { return Ok(Value::Array(Vec::new())) };
     if from > to {

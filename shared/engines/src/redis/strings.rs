@@ -6,7 +6,7 @@ use super::{Answer, Database};
 use redis::Value;
 
 pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> Option<Answer> {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let read = |data: &mut Database, name: &[u8]| data.names.read::<Bytes>(name, now_ms).map(Option::<&Bytes>::cloned);
     Some(match (name, arguments) {
         ("GET", [name]) => read(data, name).map(|text| bulk_or_nil(text.as_ref())),
@@ -39,7 +39,7 @@ pub(super) fn command(data: &mut Database, name: &str, arguments: &[&[u8]]) -> O
 }
 
 fn set(data: &mut Database, name: &[u8], value: &[u8], options: &[&[u8]]) -> Answer {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let mut expires_ms = None;
     let (mut only_new, mut only_old) = (false, false);
     let mut options = options.iter();
@@ -64,7 +64,7 @@ fn set(data: &mut Database, name: &[u8], value: &[u8], options: &[&[u8]]) -> Ans
 }
 
 fn set_range(data: &mut Database, name: &[u8], offset: &[u8], value: &[u8]) -> Answer {
-    let now_ms = data.now_ms();
+    let now_ms = data.now_ms;
     let offset = usize::try_from(integer(offset)?).map_err(|_| "ERR offset is out of range".to_owned())?;
     if value.is_empty() {
         return Ok(count(data.names.read::<Bytes>(name, now_ms)?.map_or(0, Vec::len)));

@@ -4,9 +4,9 @@
 use crate::{
     corpus,
     engines::Engines,
-    parts::{key, sealed},
     process::resident_memory,
     report::{Row, Section, Unit},
+    samples::{key, sealed},
     stats::{Summary, in_turns},
 };
 use bytes::Bytes;

@@ -1,13 +1,21 @@
 //! Invalidation in L2, with L3 switched off: the library beside SCAN and UNLINK over the same keys with the same
 //! client. Every number of entries has a database of its own in the same server, and they take turns.
 
-use super::{GROUP, copies::Copies, growth, in_words, listing::Listings, memory, request, scan, tenant::Tenant};
+use super::{
+    GROUP,
+    copies::Copies,
+    growth::{growth, in_words},
+    listing::Listings,
+    memory, scan,
+    tenant::Tenant,
+};
 use crate::{
     counters::Work,
     report::{Row, Section, Unit},
     stats::Summary,
 };
 use std::{error::Error, time::Instant};
+use strata_cache::Invalidate;
 
 /// Invalidations of each kind.
 const ROUNDS: usize = 7;
@@ -121,7 +129,7 @@ impl Place {
             Way::Tag => tenant.by_tag(),
             Way::Scan(count) => return Ok(scan::remove(&mut self.copies.bare, &Copies::glob(tenant), count).await?),
         };
-        Ok(usize::try_from(self.copies.cache.invalidate(&request(selector)).await?.matched)?)
+        Ok(usize::try_from(self.copies.cache.invalidate(&Invalidate::new(selector)).await?.matched)?)
     }
 
     fn time(&self, way: Way) -> Summary {

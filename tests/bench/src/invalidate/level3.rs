@@ -1,7 +1,14 @@
 //! Invalidation in L3, with L2 switched on but empty: the library beside a scan of the whole table. Every number of
 //! entries has a table of its own, and they take turns.
 
-use super::{GROUP, growth, in_words, listing::Listings, request, rows::Rows, tenant::Tenant, undo::Undos};
+use super::{
+    GROUP,
+    growth::{growth, in_words},
+    listing::Listings,
+    rows::Rows,
+    tenant::Tenant,
+    undo::Undos,
+};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,
@@ -10,7 +17,7 @@ use crate::{
 use aws_config::BehaviorVersion;
 use std::{error::Error, time::Instant};
 use strata_cache::settings::Settings;
-use strata_cache::{Level, Levels, Read, TieredCache};
+use strata_cache::{Invalidate, Level, Levels, Read, TieredCache};
 use tokio::runtime;
 
 /// The measurement's name among the program's arguments.
@@ -74,7 +81,7 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
         Section {
             title: "Invalidating 1,000 entries in L3".into(),
             baseline: "Scan of the table with a filter on the key, and BatchWriteItem to delete what it finds; it \
-                leaves no tombstones and heeds no newer values"
+                leaves no tombstones and does not look for newer values"
                 .into(),
             rows: places.iter().flat_map(Place::costs).collect(),
         },
@@ -152,7 +159,7 @@ impl Place {
             // Each entry has a row of its own and one of its tag.
             Way::Scan => return Ok(self.rows.scan_and_delete(&tenant.prefix()).await? / 2),
         };
-        Ok(usize::try_from(self.cache.invalidate(&request(selector)).await?.matched)?)
+        Ok(usize::try_from(self.cache.invalidate(&Invalidate::new(selector)).await?.matched)?)
     }
 
     fn summary(&self, way: Way) -> Summary {

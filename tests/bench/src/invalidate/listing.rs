@@ -1,7 +1,7 @@
 //! Listing a tenant's thousand keys among more and more entries of others: it is measured where invalidations are, for
 //! what takes long is to fill the levels.
 
-use super::{GROUP, growth, tenant::Tenant};
+use super::{GROUP, growth::growth, tenant::Tenant};
 use crate::{report::Section, stats::Summary};
 use std::{error::Error, time::Instant};
 use strata_cache::{List, TieredCache, Within};

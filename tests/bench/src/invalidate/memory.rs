@@ -1,6 +1,6 @@
 //! What Redis keeps an entry and its indexes in.
 
-use super::{copies::Copies, in_words};
+use super::{copies::Copies, growth::in_words};
 use crate::{
     report::{Row, Section, Unit},
     stats::Summary,

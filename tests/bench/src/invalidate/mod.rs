@@ -5,9 +5,11 @@
 //! - [`level2`], [`copies`], [`scan`], [`memory`]: L2, how it is filled, its baseline, and what it takes.
 //! - [`level3`], [`rows`]: L3, the same.
 //! - [`listing`]: the keys of a tenant, listed there.
+//! - `growth`: how the times of every level are shown.
 //! - [`undo`]: the same brought back there.
 
 pub mod copies;
+mod growth;
 pub mod level2;
 pub mod level3;
 pub mod listing;
@@ -17,14 +19,8 @@ pub mod scan;
 pub mod tenant;
 pub mod undo;
 
-use crate::{
-    engines::Engines,
-    report::Section,
-    report::{Row, Unit},
-    stats::Summary,
-};
+use crate::{engines::Engines, report::Section};
 use std::error::Error;
-use strata_cache::{Invalidate, Levels, Selector};
 use tokio::runtime;
 
 /// Entries that one invalidation means.
@@ -50,39 +46,7 @@ pub fn in_redis(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<
 pub fn in_dynamo(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
     let sizes: Vec<String> = sizes.iter().filter(|size| **size <= MOST_ROWS).map(usize::to_string).collect();
     let mut sections = engines.in_a_process(&[level3::NAME.to_owned(), sizes.join(",")])?;
-    let most = format!(", {} at most", in_words(MOST_ROWS));
+    let most = format!(", {} at most", growth::in_words(MOST_ROWS));
     sections.iter_mut().for_each(|section| section.title += &most);
     Ok(sections)
-}
-
-/// An invalidation of what `selector` means, in all levels that are switched on.
-fn request(selector: Selector) -> Invalidate {
-    Invalidate {
-        selector,
-        levels: Levels::ALL,
-        reason: None,
-        by: None,
-        account: None,
-        dry_run: false,
-        max_affected: None,
-        undo_seconds: None,
-    }
-}
-
-/// A number of entries in words.
-fn in_words(size: usize) -> String {
-    match size {
-        size if size.is_multiple_of(1_000_000) => format!("{} million", size / 1_000_000),
-        size => format!("{} thousand", size / 1000),
-    }
-}
-
-/// Times among more and more entries, each beside the one among the fewest.
-fn growth(way: &str, times: &[(usize, Summary)]) -> Vec<Row> {
-    let Some(((_, fewest), more)) = times.split_first() else { return Vec::new() };
-    let row = |(size, time): &(usize, Summary)| {
-        let what = format!("by {way}, among {}", in_words(*size));
-        Row::new(what, Unit::Milliseconds, *time).beside(*fewest).aim("≤ 1.5×")
-    };
-    more.iter().map(row).collect()
 }

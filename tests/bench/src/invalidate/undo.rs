@@ -1,6 +1,6 @@
 //! Invalidations that can be undone, and undos, beside invalidations that keep nothing.
 
-use super::{GROUP, in_words, request};
+use super::{GROUP, growth::in_words};
 use crate::{
     report::{Row, Unit},
     stats::Summary,
@@ -25,7 +25,7 @@ impl Undos {
     /// When not all of it is removed, or not all of it comes back.
     pub async fn take_turn(&mut self, cache: &TieredCache, selector: Selector) -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
-        let request = Invalidate { undo_seconds: Some(UNDO_SECONDS), ..request(selector) };
+        let request = Invalidate::new(selector).undo_seconds(UNDO_SECONDS);
         let kept = cache.invalidate(&request).await?;
         self.keeping.push(start.elapsed().as_secs_f64() * 1e3);
         let handle = kept.undo.ok_or("an invalidation cannot be undone")?;

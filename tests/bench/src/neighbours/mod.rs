@@ -1,8 +1,10 @@
 //! What one tenant's worst day costs the others: the GETs and PUTs of a quiet tenant beside each storm that another one may
 //! make at the default limits, against the same beside as many harmless requests of equal length.
 //!
-//! Containers hold thousands of long keys of a third tenant, which every invalidation of a storm could mean. A storm's
-//! sender, gateway, containers and both engines share the machine's cores with the quiet tenant, on both sides.
+//! Containers hold thousands of long keys of a third tenant, which every invalidation of a storm could mean. Here a storm's
+//! sender, functions and engines share the machine's cores with the quiet tenant, which on AWS have their own. So it is
+//! also measured beside the same storm on another deployment that stands on the same machine: what is left of the ratio
+//! then comes from what tenants of one deployment share.
 
 mod storms;
 
@@ -54,25 +56,66 @@ pub fn measure(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<d
     engines.built(&binaries::functions()?)?;
     let held = sizes.iter().min().ok_or("there is no number of entries")? / HELD;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let options = Options::default()
-        .functions(["authorizer", "entries", "invalidate", "warm", "warmer"])
-        .binaries(binaries::folder()?)
-        .containers(CONTAINERS)
-        .schedules(false);
-    let town = Town::new(runtime.block_on(Stack::start(options))?, held);
-    town.move_in()?;
-    let mut rows = Vec::new();
+    let build = || -> Result<Town, Box<dyn Error>> {
+        let options = Options::default()
+            .functions(["authorizer", "entries", "invalidate", "warm", "warmer"])
+            .binaries(binaries::folder()?)
+            .containers(CONTAINERS)
+            .schedules(false);
+        let town = Town::new(runtime.block_on(Stack::start(options))?, held);
+        town.move_in()?;
+        Ok(town)
+    };
+    let [town, other] = [build()?, build()?];
+    let [mut beside_harmless, mut beside_elsewhere] = [Vec::new(), Vec::new()];
     for storm in &STORMS {
-        rows.extend(town.weather(storm)?);
+        let seen = town.weather(&other, storm)?;
+        beside_harmless.extend(seen.rows(storm.name, &seen.calm));
+        beside_elsewhere.extend(seen.rows(storm.name, &seen.elsewhere));
     }
-    runtime.block_on(town.stack.shutdown());
-    Ok(vec![Section {
-        title: format!(
-            "A quiet tenant beside another's storm; containers hold {held} keys of 500 bytes of a third one"
-        ),
-        baseline: "the same beside as many harmless requests of equal length, in turns".into(),
-        rows,
-    }])
+    for Town { stack, .. } in [town, other] {
+        runtime.block_on(stack.shutdown());
+    }
+    let title = "A quiet tenant beside another's storm";
+    Ok(vec![
+        Section {
+            title: format!("{title}; containers hold {held} keys of 500 bytes of a third one"),
+            baseline: "the same beside as many harmless requests of equal length, in turns".into(),
+            rows: beside_harmless,
+        },
+        Section {
+            title: format!("{title}, and beside one that shares nothing but the machine"),
+            baseline: "the same beside the same storm on another deployment on this machine, in turns".into(),
+            rows: beside_elsewhere,
+        },
+    ])
+}
+
+/// What the quiet tenant waited for in each turn.
+#[derive(Default)]
+struct Seen {
+    calm: Vec<Waits>,
+    stormy: Vec<Waits>,
+    elsewhere: Vec<Waits>,
+}
+
+impl Seen {
+    /// Rows of a storm beside a baseline.
+    fn rows(&self, name: &str, baseline: &[Waits]) -> [Row; 4] {
+        let row = |what: &str, percent: usize, of: fn(&Waits) -> &[Duration]| {
+            let summary =
+                |side: &[Waits]| Summary::of(side.iter().map(|waits| percentile(of(waits), percent)).collect());
+            let figure = if percent == 50 { "median" } else { "99th percentile" };
+            let row = Row::new(format!("{what} beside {name}: {figure}"), Unit::Microseconds, summary(&self.stormy));
+            row.beside(summary(baseline)).aim("≤ 1.3×")
+        };
+        [
+            row("GET", 50, |waits| &waits.gets),
+            row("GET", 99, |waits| &waits.gets),
+            row("PUT", 50, |waits| &waits.puts),
+            row("PUT", 99, |waits| &waits.puts),
+        ]
+    }
 }
 
 /// A stack and who lives there.
@@ -122,42 +165,47 @@ impl Town {
         Ok(())
     }
 
-    /// Both sides of a storm, in turns.
-    fn weather(&self, storm: &Storm) -> Result<Vec<Row>, Box<dyn Error>> {
-        let (mut stormy, mut calm) = (Vec::new(), Vec::new());
-        let token = |side: &str| self.stack.token(Claims::default().api_key(&format!("{}-{side}", storm.name)));
-        let (hostile, harmless) = (token("hostile"), token("harmless"));
-        let mut redis = redis::Client::open(self.stack.redis().url())?.get_connection()?;
+    /// All sides of a storm, in turns: harmless requests, the storm, and the storm on another deployment.
+    fn weather(&self, other: &Town, storm: &Storm) -> Result<Seen, Box<dyn Error>> {
+        let mut seen = Seen::default();
+        let token =
+            |town: &Town, side: &str| town.stack.token(Claims::default().api_key(&format!("{}-{side}", storm.name)));
+        let [harmless, hostile, distant] = [token(self, "harmless"), token(self, "hostile"), token(other, "hostile")];
         for turn in 0..TURNS {
-            calm.push(self.take_turn(storm, turn, storm.harmless, &harmless)?);
-            if storm.opens {
-                let open: Vec<_> =
-                    (0..OPENED).map(|number| (format!("{}-0", number + 1), storms::open(number))).collect();
-                redis.hset_multiple::<_, _, _, ()>(OPEN, &open)?;
-            }
-            stormy.push(self.take_turn(storm, turn, storm.hostile, &hostile)?);
-            if storm.opens {
-                redis.del::<_, ()>(OPEN)?;
+            seen.calm.push(self.take_turn(storm, turn, storm.harmless, (self, &harmless))?);
+            for (town, by, side) in [(self, &hostile, &mut seen.stormy), (other, &distant, &mut seen.elsewhere)] {
+                if storm.opens {
+                    town.open()?;
+                }
+                side.push(self.take_turn(storm, turn, storm.hostile, (town, by))?);
+                if storm.opens {
+                    town.close()?;
+                }
             }
         }
-        let row = |what: &str, percent: usize, of: fn(&Waits) -> &[Duration]| {
-            let summary =
-                |side: &[Waits]| Summary::of(side.iter().map(|waits| percentile(of(waits), percent)).collect());
-            let name = if percent == 50 { "median" } else { "99th percentile" };
-            let row = Row::new(format!("{what} beside {}: {name}", storm.name), Unit::Microseconds, summary(&stormy));
-            row.beside(summary(&calm)).aim("≤ 1.3×")
-        };
-        Ok(vec![
-            row("GET", 50, |waits| &waits.gets),
-            row("GET", 99, |waits| &waits.gets),
-            row("PUT", 50, |waits| &waits.puts),
-            row("PUT", 99, |waits| &waits.puts),
-        ])
+        Ok(seen)
     }
 
-    fn take_turn(&self, storm: &Storm, turn: usize, request: fn(usize) -> Request, by: &str) -> io::Result<Waits> {
+    /// Keeps invalidations open.
+    fn open(&self) -> redis::RedisResult<()> {
+        let open: Vec<_> = (0..OPENED).map(|number| (format!("{}-0", number + 1), storms::open(number))).collect();
+        redis::Client::open(self.stack.redis().url())?.get_connection()?.hset_multiple(OPEN, &open)
+    }
+
+    fn close(&self) -> redis::RedisResult<()> {
+        redis::Client::open(self.stack.redis().url())?.get_connection()?.del(OPEN)
+    }
+
+    /// The quiet tenant's requests, beside those of a storm that `by`, a token, sends to a town.
+    fn take_turn(
+        &self,
+        storm: &Storm,
+        turn: usize,
+        request: fn(usize) -> Request,
+        (town, by): (&Town, &str),
+    ) -> io::Result<Waits> {
         let done = AtomicBool::new(false);
-        let (mut reader, mut writer, mut sender) = (self.client()?, self.client()?, self.client()?);
+        let (mut reader, mut writer, mut sender) = (self.client()?, self.client()?, town.client()?);
         thread::scope(|scope| {
             let sent = scope.spawn(|| {
                 for number in 0..storm.requests / TURNS {

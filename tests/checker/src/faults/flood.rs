@@ -73,7 +73,7 @@ fn words(line: &str) -> Words {
     words.map(str::to_owned).collect()
 }
 
-/// Says it again for other keys; returns how often it was heeded.
+/// Repeats it for other keys; returns how many records that made.
 async fn repeat(client: &Client<'_>, words: &Words, times: usize) -> usize {
     let first = client.workload.keys.filler(FIRST);
     let mut pipeline = redis::pipe();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use strata_cache::config::{Algorithm, FIELDS, Format, RedisUrl};
 use strata_cache::{
     Clock, Condition, Config, Deployment, Invalidate, Json, Level, Levels, MAX_TTL_SECONDS, Patch, Pattern, Put,
-    Selector, Strategy, TieredCache, Warm,
+    Strategy, TieredCache, Warm,
 };
 use strata_it::stack::{Options, Stack};
 
@@ -114,16 +114,7 @@ async fn put(cache: &TieredCache, key: &str, text: String, tags: &[&str], levels
 }
 
 fn invalidation() -> Invalidate {
-    Invalidate {
-        selector: Selector::Pattern(Pattern::new("invalidated:*").unwrap()),
-        levels: Levels::ALL,
-        reason: Some("golden".to_owned()),
-        by: Some("golden".to_owned()),
-        account: None,
-        dry_run: false,
-        max_affected: None,
-        undo_seconds: None,
-    }
+    Invalidate::new(Pattern::new("invalidated:*").unwrap()).by("golden").reason("golden")
 }
 
 fn warm(strategy: Strategy, run_at_ms: Option<i64>) -> Warm {

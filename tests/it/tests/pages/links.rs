@@ -110,3 +110,20 @@ fn assert_suits_both(path: &Path) {
     let drawn = text.split_once("</style>").unwrap().1;
     assert!(!drawn.contains("fill=\"") && !drawn.contains("stroke=\""), "{}", path.display());
 }
+
+/// What stands in code and begins so is a path of the repository.
+const FOLDERS: [&str; 6] = ["docs/", "events/", "findings/", "functions/", "shared/", "tests/"];
+
+#[test]
+fn every_path_that_a_page_names_is_there() {
+    let mut named = 0;
+    for page in pages() {
+        let code = page.prose().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let paths = code.filter(|text| FOLDERS.iter().any(|folder| text.starts_with(folder)));
+        for path in paths.filter(|path| !path.contains(['*', '<', ' '])) {
+            named += 1;
+            assert!(repository().join(path).exists(), "{}: there is no {path}", page.path);
+        }
+    }
+    assert!(named > 20, "{named} are too few: paths are not found any more");
+}

@@ -1,10 +1,8 @@
-//! Layers of the library: what knows only the words imports no level, and no two files of `tiered/` need each other.
-//!
-//! Imports say little of `tiered/`, because all of its files add methods to one cache and its views. So the methods are
-//! what is looked at: which file has one, and which files call it.
+//! Layers: what knows only the terms of the protocol imports no level, and no files of any crate call each other in a
+//! circle.
 
-use super::files;
-use std::collections::{BTreeMap, BTreeSet};
+use super::{calls, files};
+use std::collections::BTreeSet;
 
 const LIBRARY: &str = "shared/cache/src/";
 
@@ -82,109 +80,38 @@ fn library() -> impl Iterator<Item = (String, String)> {
         })
 }
 
-/// Whose method it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Of {
-    Cache,
-    View,
-}
-
-/// The methods of the cache and its views in one file, and those that it calls.
-#[derive(Default)]
-struct Methods {
-    defined: BTreeSet<(Of, String)>,
-    called: BTreeSet<(Of, String)>,
-}
-
-impl Methods {
-    fn of(code: &str) -> Methods {
-        let mut methods = Methods::default();
-        for part in code.split("\nimpl") {
-            let head = part.lines().next().unwrap();
-            let own = match head {
-                _ if head.trim_end().ends_with("TieredCache {") && !head.contains(" for ") => Some(Of::Cache),
-                _ if head.contains(" View<") && !head.contains(" for ") => Some(Of::View),
-                _ => None,
-            };
-            // What comes after the block belongs to nobody.
-            let (block, rest) = part.split_once("\n}").unwrap_or((part, ""));
-            for (text, own) in [(block, own), (rest, None)] {
-                methods.look_at(&one_line(text), own);
-            }
-        }
-        methods
-    }
-
-    fn look_at(&mut self, code: &str, own: Option<Of>) {
-        if let Some(own) = own {
-            self.defined.extend(code.split(" fn ").skip(1).map(|rest| (own, first_name(rest))));
-        }
-        let receivers =
-            [("self.", own), ("view.", Some(Of::View)), ("view().", Some(Of::View)), ("cache.", Some(Of::Cache))];
-        for (receiver, of) in receivers {
-            for (at, _) in code.match_indices(receiver) {
-                let name = first_name(&code[at + receiver.len()..]);
-                let is_call = code[at + receiver.len() + name.len()..].starts_with(['(', ':']);
-                let is_whole = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-                if let Some(of) = of.filter(|_| is_call && is_whole) {
-                    self.called.insert((of, name));
-                }
-            }
-        }
-    }
-}
-
-/// Calls in a chain stand behind one another, however they are laid out.
-fn one_line(code: &str) -> String {
-    let lines = code.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-    lines.fold(String::new(), |text, line| if line.starts_with('.') { text + line } else { text + " " + line })
-}
-
-/// Which files each file calls, and by what.
-type Calls = BTreeMap<String, BTreeMap<String, String>>;
-
-fn calls() -> Calls {
-    let files: Vec<_> = library().filter(|(path, _)| path.starts_with("tiered/")).collect();
-    let methods: BTreeMap<&str, Methods> =
-        files.iter().map(|(path, code)| (path.as_str(), Methods::of(code))).collect();
-    let has = |of: Of, name: &str| {
-        let mut found = methods.iter().filter(|(_, methods)| methods.defined.contains(&(of, name.to_owned())));
-        found.next().map(|(path, _)| (*path).to_owned())
-    };
-    let edges = |own: &str, methods: &Methods| {
-        let called = methods.called.iter().filter_map(|(of, name)| {
-            // A view is the cache as well.
-            let path = has(*of, name).or_else(|| has(Of::Cache, name))?;
-            (path != own).then(|| (path, name.clone()))
-        });
-        called.collect()
-    };
-    methods.iter().map(|(path, methods)| ((*path).to_owned(), edges(path, methods))).collect()
-}
-
-/// A circle that begins and ends with a file, if there is one.
-fn circle(calls: &Calls, from: &str) -> Option<Vec<String>> {
-    let (mut open, mut seen) = (vec![vec![from.to_owned()]], BTreeSet::new());
-    while let Some(way) = open.pop() {
-        for (next, method) in &calls[way.last().unwrap()] {
-            let told = [way.clone(), vec![format!("`{method}`"), next.clone()]].concat();
-            if next == from {
-                return Some(told);
-            }
-            if seen.insert(next) {
-                open.push(told);
-            }
-        }
-    }
-    None
-}
-
 #[test]
-fn no_files_of_the_cache_call_each_other_in_a_circle() {
-    let calls = calls();
-    assert!(calls["tiered/catch_up.rs"].contains_key("tiered/sync/mod.rs"), "calls are not found any more");
-    for from in calls.keys() {
-        let circle = circle(&calls, from).map(|way| way.join(" → "));
-        assert_eq!(circle, None, "one of them belongs below the other: docs/contributing.md, Layers");
+fn no_files_of_a_crate_call_each_other_in_a_circle() {
+    let manifests = files(&["shared", "functions", "tests"], "toml").into_iter();
+    let crates = manifests.filter_map(|(path, _)| path.strip_suffix("/Cargo.toml").map(str::to_owned));
+    let mut circles = Vec::new();
+    for folder in crates {
+        let calls = calls::of(&folder);
+        let found = calls.keys().filter_map(|from| calls::circle(&calls, from));
+        // Each is found once for every file in it.
+        circles.extend(found.take(1).map(|way| format!("{folder}: {}", way.join(" → "))));
     }
+    assert!(circles.is_empty(), "one of them belongs below the other: docs/contributing.md, Layers: {circles:#?}");
+}
+
+/// Should they not be found any more, nothing would be a circle.
+#[test]
+fn calls_are_found() {
+    let cache = calls::of("shared/cache");
+    let arrows = [
+        ("tiered/catch_up.rs", "tiered/sync/mod.rs", "a method of a view"),
+        ("tiered/mod.rs", "tiered/write/put.rs", "a method of the cache in another file"),
+        ("tiered/read/deliver.rs", "tiered/source.rs", "a method of a parameter"),
+        ("tiered/write/mod.rs", "coherence/order.rs", "a method of what a method returns"),
+        ("dynamo/kept.rs", "dynamo/head.rs", "a function of a type"),
+        ("dynamo/generation.rs", "dynamo/chunks.rs", "a function"),
+    ];
+    for (from, to, how) in arrows {
+        assert!(cache[from].contains_key(to), "{from} calls {to}: {how}; found {:?}", cache[from]);
+    }
+    let own: calls::Calls = [("a", "b"), ("b", "c"), ("c", "b")]
+        .map(|(from, to)| (from.to_owned(), [(to.to_owned(), "x".to_owned())].into()))
+        .into();
+    assert_eq!(calls::circle(&own, "a"), None);
+    assert_eq!(calls::circle(&own, "b").unwrap().join(" "), "b `x` c `x` b");
 }

@@ -5,7 +5,7 @@
 //! | 1 | mark, 0xc1, which no UTF-8 text has |
 //! | 1 | flags: the levels that the PUT named (1, 2, 4); 16, a share follows the head; 32, the end of its value's life follows |
 //! | 8 | version |
-//! | 10 | stamp, the as-of position: ms (6), number (4) |
+//! | 10 | the as-of position: ms (6), number (4) |
 //! | 6 | when that was certified (ms) |
 //! | 5 | reads by the fleet |
 //! | 6 | when it was last read (ms); 0 for never |
@@ -16,7 +16,7 @@
 //! | n | tags, a line feed before and after each; nothing without tags |
 //! | rest | envelope |
 //!
-//! Numbers begin with their greatest byte: versions and stamps sort byte by byte. The tags stand there once more than in
+//! Numbers begin with their greatest byte: versions and positions sort byte by byte. The tags stand there once more than in
 //! the envelope, whose header scripts cannot read.
 
 use super::{Found, Life, WriteCopy};
@@ -77,16 +77,16 @@ pub(super) fn to_version(bytes: &[u8]) -> Option<Version> {
 }
 
 /// A position as scripts compare it. One with a number beyond 32 bits becomes one before it.
-pub(super) fn stamp(at: Position) -> [u8; 10] {
-    let mut stamp = [0; 10];
-    stamp[..6].copy_from_slice(&ms(at.ms));
-    stamp[6..].copy_from_slice(&u32::try_from(at.seq).unwrap_or(u32::MAX).to_be_bytes());
-    stamp
+pub(super) fn as_of_bytes(at: Position) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[..6].copy_from_slice(&ms(at.ms));
+    bytes[6..].copy_from_slice(&u32::try_from(at.seq).unwrap_or(u32::MAX).to_be_bytes());
+    bytes
 }
 
-/// Reads what [`stamp`] made.
-pub(super) fn to_position(stamp: &[u8]) -> Option<Position> {
-    let (ms, seq) = stamp.split_at_checked(6)?;
+/// Reads what [`as_of_bytes`] made.
+pub(super) fn to_position(bytes: &[u8]) -> Option<Position> {
+    let (ms, seq) = bytes.split_at_checked(6)?;
     (seq.len() == 4).then(|| Position { ms: number(ms), seq: number(seq) })
 }
 
@@ -108,7 +108,7 @@ pub(super) fn head(copy: &WriteCopy<'_>, tags: &str) -> [u8; HEAD_BYTES] {
     head[0] = MARK;
     head[1] = copy.levels.bits() | copy.life.ends_ms().map_or(0, |_| HAS_END);
     head[2..10].copy_from_slice(&version(copy.version));
-    head[10..20].copy_from_slice(&stamp(copy.as_of));
+    head[10..20].copy_from_slice(&as_of_bytes(copy.as_of));
     head[20..26].copy_from_slice(&ms(u64::try_from(copy.certified_ms).unwrap_or_default()));
     let tag_bytes = u16::try_from(tags.len()).expect("an entry has at most 50 tags of 128 bytes");
     head[37..39].copy_from_slice(&tag_bytes.to_be_bytes());
@@ -281,9 +281,9 @@ mod tests {
     fn bytes_sort_like_what_they_stand_for() {
         let at = |ms, seq| Position { ms, seq };
         let rising = [Position::ZERO, at(0, 1), at(255, u64::from(u32::MAX)), at(256, 0), at(1 << 40, 0)];
-        assert!(rising.is_sorted_by(|a, b| a < b && stamp(*a) < stamp(*b)));
-        assert!(rising.iter().all(|position| to_position(&stamp(*position)) == Some(*position)));
-        assert_eq!(to_position(&stamp(at(1, 1 << 40))), Some(at(1, u64::from(u32::MAX))), "one before it");
+        assert!(rising.is_sorted_by(|a, b| a < b && as_of_bytes(*a) < as_of_bytes(*b)));
+        assert!(rising.iter().all(|position| to_position(&as_of_bytes(*position)) == Some(*position)));
+        assert_eq!(to_position(&as_of_bytes(at(1, 1 << 40))), Some(at(1, u64::from(u32::MAX))), "one before it");
         assert!(version(Version(255)) < version(Version(256)));
         assert_eq!(to_version(&version(Version(3))), Some(Version(3)));
     }

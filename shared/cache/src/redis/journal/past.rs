@@ -10,7 +10,7 @@ use crate::{
 use redis::{Cmd, Value};
 
 /// Most invalidations that are looked through for one key: as many as the index keeps.
-const MOST_SWEEPS: usize = 1000;
+const MOST_INVALIDATIONS: usize = 1000;
 /// Most bytes of them: Redis reads and sends that in about a millisecond.
 const MOST_BYTES: usize = 256 * 1024;
 /// Digits of [`Version::sortable`].
@@ -18,7 +18,7 @@ const VERSION_DIGITS: usize = 20;
 
 /// What Redis still knows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told {
+pub(crate) struct PastReply {
     /// Redis time in milliseconds.
     pub now_ms: u64,
     pub epoch: Position,
@@ -40,19 +40,19 @@ impl Journal {
     pub(crate) fn past(&self, key: &Key) -> Cmd {
         let keys = [self.journal.clone(), self.meta.clone(), self.open.clone(), self.index.clone()];
         let mut call = scripts::PAST.call(&keys);
-        call.arg(hash(key.as_str()).as_slice()).arg(MOST_SWEEPS).arg(MOST_BYTES);
+        call.arg(hash(key.as_str()).as_slice()).arg(MOST_INVALIDATIONS).arg(MOST_BYTES);
         call
     }
 }
 
 type Bodies = Vec<(String, String)>;
-type RawTold = (u64, String, String, String, String, String, Fields, Bodies, Bodies);
+type RawPastReply = (u64, String, String, String, String, String, Fields, Bodies, Bodies);
 
-impl Told {
+impl PastReply {
     /// Reads the reply to [`Journal::past`].
-    pub(crate) fn parse(reply: Value) -> Result<Told, Down> {
+    pub(crate) fn parse(reply: Value) -> Result<PastReply, Down> {
         let (now_ms, epoch, switched, floor, swept, said, record, open, invalidations) =
-            read::<RawTold>(reply, "the past of a key")?;
+            read::<RawPastReply>(reply, "the past of a key")?;
         let placed = |bodies: Bodies| {
             let placed = |(at, body): (String, String)| Some((Position::parse(&at)?, body));
             bodies.into_iter().filter_map(placed).collect()
@@ -60,7 +60,7 @@ impl Told {
         let recorded = said.split_at_checked(VERSION_DIGITS).and_then(|(greatest, last)| {
             Some(Recorded { greatest: Version::parse(greatest)?, last: Position::parse(last)? })
         });
-        Ok(Told {
+        Ok(PastReply {
             now_ms,
             epoch: Position::parse(&epoch).unwrap_or_default(),
             switched: Position::parse(&switched).unwrap_or_default(),

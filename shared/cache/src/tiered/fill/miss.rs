@@ -1,7 +1,7 @@
 //! What a read learns of a miss that is to be filled.
 
 use crate::{
-    dynamo::Standing,
+    dynamo::RowState,
     redis::{Down, Leased, Reply, Wanted, leased},
 };
 
@@ -12,7 +12,7 @@ pub(crate) struct Miss {
     /// What came of the lease; `None` when it was not asked for.
     pub(crate) leased: Option<Leased>,
     /// What stands in L3.
-    pub(crate) seen: Option<Standing>,
+    pub(crate) seen: Option<RowState>,
 }
 
 impl Miss {

@@ -1,7 +1,7 @@
-//! The miss of a read that may fill: who is to load the value, and with which token it is to be stored.
+//! A miss that may be filled: who is to load the value, and with which token it can be stored.
 //!
-//! The lease is taken in the round trip that finds no copy in L2, and the moment of the miss is that of the sync in the
-//! same round trip. Only then L3 is read: what stands there is what the claim of the fill must find.
+//! The lease is taken in the round trip that finds no copy in L2, and the miss counts from the sync in the same round trip.
+//! L3 is read only after that: the fill's claim must find exactly what was there then.
 
 mod fenced;
 pub(crate) mod leases;

@@ -1,9 +1,9 @@
 //! Changing the configuration while containers run, and following a change.
 //!
-//! The control table has the record: a change that is there survives the loss of Redis and of every container. Beside
-//! the journal lies the same document, so that a sync brings it in its own round trip when it is another than the
-//! container has. Where that is lost, or older than what a container knows, the first one to notice puts it back.
-//! Without Redis, and with L2 switched off, containers ask the control table: reads once in Λ, mutations always.
+//! The control table holds the document of record: a change in it survives the loss of Redis and of every container. A copy
+//! lies beside the journal, so that a sync brings it along if it differs from the container's. If that copy is lost, or older
+//! than what a container knows, the first container to notice puts it back. Without Redis, or with L2 switched off,
+//! containers ask the control table: reads once every Λ, mutations always.
 //!
 //! # Switching a level
 //!
@@ -38,7 +38,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Whether Redis has a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Published {
     Yes,
     No,
     /// It has another that is as new or newer.
@@ -87,21 +87,21 @@ impl TieredCache {
         let _ = self.view().sync(Vec::new()).await;
         let mut overtaken = false;
         for _ in 0..TRIES {
-            let standing = self.store.document().await?;
-            let known = self.newest(&standing);
+            let current = self.store.document().await?;
+            let known = self.newest(&current);
             if expected.is_some_and(|versions| !versions.contains(&known.version)) {
                 return Err(CacheError::PreconditionFailed);
             }
             let update = known.update(&self.base, assignments, self.moment(by)).map_err(CacheError::Refused)?;
             let Update { document, changed, mends, .. } = update;
-            let stored = changed.is_empty() && !mends && !overtaken && known == standing;
+            let stored = changed.is_empty() && !mends && !overtaken && known == current;
             let document = if stored { known } else { document };
-            if !stored && !self.store.write_document(&document, standing.version).await? {
+            if !stored && !self.store.write_document(&document, current.version).await? {
                 continue;
             }
             match self.publish(&document).await {
-                Told::Overtaken if !self.is_built_upon(&document).await? => overtaken = true,
-                told => return Ok(configured(&document, changed, told == Told::No)),
+                Published::Overtaken if !self.is_built_upon(&document).await? => overtaken = true,
+                told => return Ok(configured(&document, changed, told == Published::No)),
             }
         }
         Err(CacheError::Contended)
@@ -109,15 +109,15 @@ impl TieredCache {
 
     /// The document that the next update begins with. It is another than the one of the control table only where the
     /// table was put back to an earlier state: Redis and the containers go on with what they have.
-    fn newest(&self, standing: &Document) -> Document {
+    fn newest(&self, current: &Document) -> Document {
         let known = &self.setup().document;
-        if known.version >= standing.version { known.clone() } else { standing.clone() }
+        if known.version >= current.version { known.clone() } else { current.clone() }
     }
 
     /// Whether the control table has a document after this one: an update that began with this one's fields.
     async fn is_built_upon(&self, document: &Document) -> Result<bool, CacheError> {
-        let standing = self.store.document().await?;
-        Ok(standing.version > document.version)
+        let current = self.store.document().await?;
+        Ok(current.version > document.version)
     }
 
     fn moment<'a>(&self, by: &'a str) -> Moment<'a> {
@@ -126,16 +126,16 @@ impl TieredCache {
     }
 
     /// Tells Redis of a document, unless there never was one, and goes by it.
-    async fn publish(&self, document: &Document) -> Told {
+    async fn publish(&self, document: &Document) -> Published {
         if document.version == 0 {
-            return Told::Yes;
+            return Published::Yes;
         }
         let told = match self.tell(document).await {
-            Ok(true) => Told::Yes,
-            Ok(false) => Told::Overtaken,
+            Ok(true) => Published::Yes,
+            Ok(false) => Published::Overtaken,
             Err(down) => {
                 tracing::warn!(%down, "redis was not told of a configuration: it is found in the control table");
-                Told::No
+                Published::No
             }
         };
         // Does nothing where the sync has done it, or has brought a newer one.

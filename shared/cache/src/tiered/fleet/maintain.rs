@@ -162,8 +162,8 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let rows_known = !self.uses(Level::L3)
-            || self.ask(self.fleet.standing(0)).await.and_then(FleetTotals::parse)?.rows.is_some();
+        let rows_known =
+            !self.uses(Level::L3) || self.ask(self.fleet.totals(0)).await.and_then(FleetTotals::parse)?.rows.is_some();
         let known = rows_known && self.ask(self.fleet.is_counted()).await.and_then(is_counted)?;
         // Where nothing is known, a census is due whenever the last one was. Two at a time only cost more.
         let due_by_ms = if known { self.clock.now_ms() } else { i64::MAX };

@@ -12,7 +12,7 @@ use crate::{
     quota::{Stock, name_of},
     redis::{Batch, Command, Down, FleetTotals, Heap, Order, Reply, census, counted, drawn},
     shard::SHARDS,
-    stats::{Amount, Breakdown, Census, Health, LevelStatus, Status, Strain, Told},
+    stats::{Amount, Breakdown, Census, FleetReport, Health, LevelStatus, Status, Strain},
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 const SMALL_BYTES: u64 = 16 << 20;
 /// What Redis said.
 struct Shared {
-    standing: FleetTotals,
+    totals: FleetTotals,
     copies: Amount,
     heap: Heap,
     strain: Strain,
@@ -53,7 +53,7 @@ impl View<'_> {
         let (l2_health, shared) = self.look_at_l2(api_key, minutes).await;
         let l3 = self.look_at_l3().await;
         let rows = match (&shared, l3) {
-            (Some(Shared { standing: FleetTotals { rows: Some(rows), .. }, .. }), _) => *rows,
+            (Some(Shared { totals: FleetTotals { rows: Some(rows), .. }, .. }), _) => *rows,
             (known, Health::Healthy | Health::Degraded) => self.size_up_l3(known.is_some()).await,
             _ => Amount::default(),
         };
@@ -63,14 +63,14 @@ impl View<'_> {
         let strain = shared.as_ref().map(|shared| shared.strain.clone()).unwrap_or_default();
         let stock = shared.as_ref().and_then(|shared| shared.stock);
         let health = overall(l1.health, [l2.health, l3.health]);
-        Status { health, l1, l2, l3, strain, stock, told: shared.map(told) }
+        Status { health, l1, l2, l3, strain, stock, report: shared.map(report) }
     }
 
     async fn look_at_l2(&self, api_key: &str, minutes: u64) -> (Health, Option<Shared>) {
         if !self.uses(Level::L2) {
             return (Health::Disabled, None);
         }
-        let asked = [self.fleet.standing(minutes), self.fleet.heap(), self.fleet.evictions()];
+        let asked = [self.fleet.totals(minutes), self.fleet.heap(), self.fleet.evictions()];
         let stock: Vec<Command> = name_of(api_key).iter().flat_map(|name| self.setup.copies.stock(name)).collect();
         let (trials, stocks) = (self.fleet.trials().count(), stock.len());
         let batch = asked.into_iter().chain(self.fleet.trials()).chain(stock).chain(self.fleet.draw());
@@ -79,13 +79,13 @@ impl View<'_> {
         let said = self.link.run(&batch, Order::Any).await.and_then(|replies| {
             let mut replies = replies.into_iter();
             let mut next = || replies.next().ok_or(Down::Odd("no reply"));
-            let (standing, heap) = (FleetTotals::parse(next()?)?, Heap::parse(next()?));
+            let (totals, heap) = (FleetTotals::parse(next()?)?, Heap::parse(next()?));
             let evictions = next()?;
             let trials = replies.by_ref().take(trials).collect();
-            let strain = self.strain(&standing, evictions, trials);
+            let strain = self.strain(&totals, evictions, trials);
             let stock: Vec<Reply> = replies.by_ref().take(stocks).collect();
             let stock = (!stock.is_empty()).then(|| read_stock(&stock)).transpose()?;
-            Ok(Shared { standing, heap, strain, stock, copies: drawn(replies)? })
+            Ok(Shared { totals, heap, strain, stock, copies: drawn(replies)? })
         });
         let limit = Duration::from_millis(self.setup.config.l2_config.timeout_ms);
         let health = match health(&said, began.elapsed(), limit) {
@@ -154,8 +154,8 @@ impl View<'_> {
     /// Tells the fleet what a census counted, whose counts of L3 go on from there; returns whether it took that, which it
     /// does not when a level was switched since.
     pub(crate) async fn tell_census(&self, switched: &str, census: &Census) -> Result<bool, Down> {
-        let told = self.fleet.counted(switched, census, self.uses(Level::L3));
-        let taken = self.ask(told).await.and_then(counted)?;
+        let command = self.fleet.counted(switched, census, self.uses(Level::L3));
+        let taken = self.ask(command).await.and_then(counted)?;
         if taken {
             self.store.tally.learn_census(census.began_ms);
         }
@@ -178,7 +178,7 @@ impl View<'_> {
         if !self.uses(Level::L1) {
             return level_status(Health::Disabled, None);
         }
-        let Usage { entries, text_bytes, bytes } = shared.map(|shared| shared.standing.usage).unwrap_or_default();
+        let Usage { entries, text_bytes, bytes } = shared.map(|shared| shared.totals.usage).unwrap_or_default();
         LevelStatus { health: Health::Healthy, entries, bytes: text_bytes, memory_bytes: bytes }
     }
 }
@@ -214,9 +214,18 @@ fn level_status(health: Health, held: Option<(Amount, Heap)>) -> LevelStatus {
     LevelStatus { health, entries, bytes, memory_bytes: heap.0.unwrap_or(bytes) }
 }
 
-fn told(shared: Shared) -> Told {
-    let FleetTotals { counts, recent, since_ms, minutes, oldest_ms, containers, records, newest, .. } = shared.standing;
-    Told { counts, recent, minutes, oldest_ms, since_ms, containers, journal_records: records, journal_newest: newest }
+fn report(shared: Shared) -> FleetReport {
+    let FleetTotals { counts, recent, since_ms, minutes, oldest_ms, containers, records, newest, .. } = shared.totals;
+    FleetReport {
+        counts,
+        recent,
+        minutes,
+        oldest_ms,
+        since_ms,
+        containers,
+        journal_records: records,
+        journal_newest: newest,
+    }
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ const SAMPLE_MS: i64 = 300_000;
 
 impl View<'_> {
     /// What the replies to the trials, and to the question for evictions, say.
-    pub(crate) fn strain(&self, standing: &FleetTotals, evictions: Reply, trials: Vec<Reply>) -> Strain {
+    pub(crate) fn strain(&self, totals: &FleetTotals, evictions: Reply, trials: Vec<Reply>) -> Strain {
         // Not every Redis says it.
         let now = Evictions::of(evictions, self.clock.now_ms()).ok();
-        let known = now.zip(standing.evicted_before.or(standing.evicted));
+        let known = now.zip(totals.evicted_before.or(totals.evicted));
         let evicted = known.map_or(0, |(now, before)| now.since(before));
         Strain { refused: refusal(trials), evicted, since_ms: known.map(|(_, before)| before.at_ms) }
     }
@@ -27,12 +27,12 @@ impl View<'_> {
         if !self.uses(Level::L2) {
             return Ok(());
         }
-        let batch = Batch::from_iter([self.fleet.standing(0), self.fleet.evictions()]);
+        let batch = Batch::from_iter([self.fleet.totals(0), self.fleet.evictions()]);
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let mut next = || replies.next().ok_or(Down::Odd("no reply"));
-        let standing = FleetTotals::parse(next()?)?;
+        let totals = FleetTotals::parse(next()?)?;
         let Ok(now) = Evictions::of(next()?, self.clock.now_ms()) else { return Ok(()) };
-        let last = standing.evicted.filter(|last| last.at_ms <= now.at_ms);
+        let last = totals.evicted.filter(|last| last.at_ms <= now.at_ms);
         if last.is_none_or(|last| now.at_ms - last.at_ms >= SAMPLE_MS) {
             self.ask(self.fleet.remember_evictions(last.unwrap_or(now), now)).await?;
         }

@@ -1,8 +1,8 @@
-//! Invalidating by pattern or tag: a record that makes the effect complete at once, then the removal of what is meant.
+//! Invalidating by pattern, tag or key: a record that takes effect at once and completely, then the removal of the matches.
 //!
-//! The record goes into the journal and stays *open* until everything it means is removed: meanwhile no container
-//! returns a copy certified before it, nor a row of L3 of a smaller version. What is found costs by what matches,
-//! not by what there is: every level is looked through by index. What a request has no time for goes on as a job.
+//! The record goes into the journal and stays *open* until all matches are removed: until then no container returns a
+//! matching copy that was certified before it, nor a matching row of L3 with a smaller version. The cost follows the matches,
+//! not what else there is: every level is searched by index. What a request has no time for continues as a job.
 
 pub(crate) mod match_counter;
 mod open;
@@ -226,7 +226,7 @@ impl View<'_> {
         let keep = meant.undo.is_some().then_some(of.own);
         let sweep = Sweep { keep, ..Sweep::new(&meant.selector, Act::Remove(meant.version), &counter) };
         self.look_into_memory(sweep);
-        let early = planted(Bug::BarrierClosedEarly) && self.close(meant, counter.count()).await?;
+        let early = planted(Bug::InvalidationClosedEarly) && self.close(meant, counter.count()).await?;
         let (begun, swept) =
             join(self.begin_undoable(of.wish, written, None), self.sweep(sweep, &mut scan_checkpoint, pace)).await;
         begun?;
@@ -278,7 +278,7 @@ impl View<'_> {
         let written = request.written(self.version_above_all(), levels);
         // Whoever reads the note takes versions above it, and it hides nothing.
         let noted = || WrittenInvalidation { version: self.version_without_redis(Version::ZERO), ..written.clone() };
-        let again = self.owes_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
+        let again = self.must_leave_note(followed).then(|| Noted::Invalidated(Box::new(noted())));
         if let Some(note) = &again {
             self.leave_note(note).await?;
             // A fill that has not found the note has claimed its row by then.

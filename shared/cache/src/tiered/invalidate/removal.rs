@@ -67,8 +67,8 @@ impl View<'_> {
         let new = NewJob { progress: &progress, counters, open_invalidation: Some(&body), account, ..ready };
         if self.store.create_job(&new).await? != Creation::Made {
             // The repetition of a request whose answer was lost; or, of the same version, another invalidation.
-            let standing = self.store.job(&id).await?;
-            if standing.is_none_or(|standing| standing.body != body) {
+            let current = self.store.job(&id).await?;
+            if current.is_none_or(|current| current.body != body) {
                 return Err(CacheError::Contended);
             }
         }

@@ -100,10 +100,10 @@ impl Pace {
     }
 }
 
-/// Goes through stretches of L3, all partitions at once, with `page` for a page of one, which returns where the next begins;
+/// Goes through key_ranges of L3, all partitions at once, with `page` for a page of one, which returns where the next begins;
 /// returns whether it came to the end.
 pub(crate) async fn go_through<'r, F, P>(
-    stretches: &[KeyRange<'r>],
+    key_ranges: &[KeyRange<'r>],
     front: &mut Front,
     pace: Pace,
     page: P,
@@ -113,20 +113,20 @@ where
     F: Future<Output = Result<Option<String>, L3Error>>,
 {
     loop {
-        let due = front.due(stretches.len());
+        let due = front.due(key_ranges.len());
         if due.is_empty() {
             return Ok(true);
         }
         let at_once = due.len();
         let pages =
-            due.into_iter().map(|(number, last)| page(stretches[number], last).map_ok(move |last| (number, last)));
+            due.into_iter().map(|(number, last)| page(key_ranges[number], last).map_ok(move |last| (number, last)));
         let round = stream::iter(pages).buffer_unordered(at_once).try_collect::<Vec<_>>();
         let Ok(done) = timeout_at(pace.latest, round).await else { return Ok(false) };
         for (number, last) in done? {
             front.advance(number, last);
         }
         if pace.is_over() {
-            return Ok(front.due(stretches.len()).is_empty());
+            return Ok(front.due(key_ranges.len()).is_empty());
         }
     }
 }
@@ -157,8 +157,8 @@ impl View<'_> {
 
     /// Goes through what L3 has of the selector, all partitions at once.
     pub(crate) async fn sweep_l3(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, L3Error> {
-        let stretches = sweep.selector.stretches();
-        go_through(&stretches, front, pace, |key_range, last| self.sweep_page(sweep, key_range, last)).await
+        let key_ranges = sweep.selector.key_ranges();
+        go_through(&key_ranges, front, pace, |key_range, last| self.sweep_page(sweep, key_range, last)).await
     }
 
     /// One page of a stretch; returns where the next one begins.
@@ -240,20 +240,20 @@ impl View<'_> {
 
     /// Goes through what L2 has of the selector, all shards at once, a page of each in one round trip.
     pub(crate) async fn sweep_l2(&self, sweep: Sweep<'_>, front: &mut Front, pace: Pace) -> Result<bool, Down> {
-        let stretches = sweep.selector.stretches();
+        let key_ranges = sweep.selector.key_ranges();
         loop {
-            let due = front.due(stretches.len());
+            let due = front.due(key_ranges.len());
             if due.is_empty() {
                 return Ok(true);
             }
-            let Ok(done) = timeout_at(pace.latest, self.sweep_l2_pages(sweep, &stretches, due)).await else {
+            let Ok(done) = timeout_at(pace.latest, self.sweep_l2_pages(sweep, &key_ranges, due)).await else {
                 return Ok(false);
             };
             for (number, last) in done? {
                 front.advance(number, last);
             }
             if pace.is_over() {
-                return Ok(front.due(stretches.len()).is_empty());
+                return Ok(front.due(key_ranges.len()).is_empty());
             }
         }
     }
@@ -262,18 +262,18 @@ impl View<'_> {
     async fn sweep_l2_pages(
         &self,
         sweep: Sweep<'_>,
-        stretches: &[KeyRange<'_>],
+        key_ranges: &[KeyRange<'_>],
         due: Vec<(usize, Option<String>)>,
     ) -> Result<Vec<(usize, Option<String>)>, Down> {
         let pages = due.iter().map(|(number, last)| {
-            let key_range = stretches[*number];
+            let key_range = key_ranges[*number];
             self.setup.copies.page(&Page { key_range, after: last.as_deref(), limit: PAGE_KEYS })
         });
         let pages = self.bulk(pages.collect()).await?.into_iter().map(|reply| keys(reply, PAGE_KEYS));
         let pages = pages.collect::<Result<Vec<_>, _>>()?;
         let next = |page: &Vec<String>| page.last().filter(|_| page.len() == PAGE_KEYS).cloned();
         let done = due.iter().zip(&pages).map(|((number, _), page)| (*number, next(page))).collect();
-        let counter = due.iter().zip(pages).map(|((number, _), page)| (stretches[*number].shard, page)).collect();
+        let counter = due.iter().zip(pages).map(|((number, _), page)| (key_ranges[*number].shard, page)).collect();
         self.evict(sweep, counter).await?;
         Ok(done)
     }

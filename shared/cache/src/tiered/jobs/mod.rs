@@ -1,7 +1,7 @@
-//! Running jobs: a slice at a time, by whoever was called, each under a lease that is renewed by its checkpoints.
+//! Running jobs: a slice at a time, by the runner that was called, each under a lease that its checkpoints renew.
 //!
-//! A call is no more than that: which job it is worked on decides the [line](crate::tiered::jobs::turns), so that who has called often
-//! is not served often. There is a call at least for each job that waits, and one that finds none is over.
+//! A call does not name a job: the [queue](crate::tiered::jobs::turns) decides which one is worked on, so that calling often
+//! does not mean being served often. There is at least one call for each waiting job; a call that finds none ends.
 
 pub(crate) mod lookup;
 pub(crate) mod turns;

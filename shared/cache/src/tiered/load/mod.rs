@@ -1,8 +1,8 @@
-//! Reading through: what is missing is loaded once, and stored only where nothing has touched its key since.
+//! Read-through: a missing value is loaded once, and stored only if nothing has touched its key since.
 //!
-//! Of the tasks of this process one flies: it takes the lease in the round trip that finds nothing, loads, and stores with the
-//! token of its miss. The others wait for what it finds, and take it only where that is as new as what they would have read
-//! themselves. Nothing goes on when nobody waits for it any more.
+//! One task of this process makes the flight: it takes the lease in the round trip that finds nothing, loads, and stores with
+//! the token of its miss. The others wait for its result, and use it only if it is as new as what they would have read
+//! themselves. A load stops when nobody waits for it any more.
 
 pub(crate) mod flights;
 
@@ -292,7 +292,7 @@ impl View<'_> {
             return None;
         }
         let mut path = self.path();
-        let found = self.get_from_memory(key, self.heed(read), &mut path)?;
+        let found = self.get_from_memory(key, self.honour_position(read), &mut path)?;
         let found = Ok(Some(found));
         self.count_lookup(&path, &found);
         found.ok().flatten()

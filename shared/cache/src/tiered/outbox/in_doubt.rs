@@ -36,9 +36,9 @@ impl InDoubt {
         self.mutations.iter()
     }
 
-    /// These were told of; what has come meanwhile stays.
-    pub(crate) fn forget(&mut self, told: &[(Key, Version)]) {
-        self.mutations.retain(|mutation| !told.contains(mutation));
+    /// These were recorded of; what has come meanwhile stays.
+    pub(crate) fn forget(&mut self, recorded: &[(Key, Version)]) {
+        self.mutations.retain(|mutation| !recorded.contains(mutation));
     }
 
     /// An epoch was told of, which covers all that stood in `before`.

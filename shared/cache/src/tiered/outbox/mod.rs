@@ -1,8 +1,8 @@
-//! Outage notes: what Redis could not be told is told by whoever reaches it first; and the open invalidations of
-//! unfinished jobs, which the control table keeps so that neither an outage nor a loss of Redis lifts them.
+//! Outage notes: what Redis could not be told is put into the journal by the first container that reaches it. And the open
+//! invalidations of unfinished jobs, which the control table keeps so that neither an outage nor a loss of Redis ends them.
 
 pub(crate) mod in_doubt;
-mod owed;
+mod pending;
 pub(crate) mod undelivered;
 
 use crate::tiered::{outbox::in_doubt::InDoubt, view::View};
@@ -42,8 +42,8 @@ impl View<'_> {
     /// Leaves a note of a mutation that Redis is not told of. Before this container trusts L1 or L2 again, the note is
     /// put into the journal.
     pub(crate) async fn leave_note(&self, noted: &Noted) -> Result<(), L3Error> {
-        let _leaving = self.owe_note();
-        if planted(Bug::NoteNotLeft) { Ok(()) } else { self.store.leave_note(noted).await }
+        let _leaving = self.begin_note();
+        if planted(Bug::OutageNoteNotLeft) { Ok(()) } else { self.store.leave_note(noted).await }
     }
 
     /// Puts the notes of an outage into the journal.
@@ -88,7 +88,7 @@ impl View<'_> {
         }
         let unread_ms = self.notes_unread_ms.load(Relaxed);
         let unknown = self.source_of_truth() == SourceOfTruth::L3 && self.knowledge().notes_are_due();
-        if unknown && self.store.is_sick(unread_ms) && !planted(Bug::NotesTakenForNone) {
+        if unknown && self.store.is_sick(unread_ms) && !planted(Bug::NoAnswerTakenForNoNotes) {
             return Err(Down::Odd("whether there are outage notes is not known"));
         }
         Ok(())
@@ -103,7 +103,7 @@ impl View<'_> {
         // A level that is silent is only listened to: an answer, if there is one, comes within an attempt.
         let silent = unread_ms < began_ms && !self.store.has_answered_since(unread_ms);
         let time = match silent {
-            _ if planted(Bug::NotesTakenForNone) => HASTE,
+            _ if planted(Bug::NoAnswerTakenForNoNotes) => HASTE,
             true => self.store.attempt_time(),
             false => self.store.timeout(),
         };
@@ -138,14 +138,14 @@ impl View<'_> {
         let open_invalidations = self.lost_invalidations(&found.notes.bulletin.open_invalidations);
         let raised = open_invalidations.iter().map(|body| self.journal.raise(operation, body));
         let notes = found.notes.notes.iter().filter(|_| replays && !found.begins);
-        let told: Vec<Command> = raised.chain(notes.map(|note| self.replay(operation, note))).collect();
-        let count = told.len();
+        let records: Vec<Command> = raised.chain(notes.map(|note| self.replay(operation, note))).collect();
+        let count = records.len();
         // L3 has just answered, so that copies of these keys can be confirmed.
         let in_doubt: Vec<_> = found.in_doubt.iter().filter(|_| !found.begins).cloned().collect();
         let suspected = in_doubt
             .iter()
             .map(|(key, version)| self.journal.append(operation, Change::Put, key.as_str(), *version, ""));
-        let records: Vec<Command> = told.into_iter().chain(suspected).collect();
+        let records: Vec<Command> = records.into_iter().chain(suspected).collect();
         // Known to be there before anybody is told that the notes were read.
         let replies = if records.is_empty() { Vec::new() } else { self.then_sync(records, 0).await? };
         let mut replies = replies.into_iter();
@@ -155,7 +155,7 @@ impl View<'_> {
         let is_told = |reply| matches!(appended(reply), Ok(Some(_)));
         let in_doubt: Vec<_> =
             in_doubt.into_iter().zip(replies).filter_map(|(one, reply)| is_told(reply).then_some(one)).collect();
-        let ends = replays && !planted(Bug::GenerationEndedUnheard);
+        let ends = replays && !planted(Bug::GenerationNotAnnounced);
         let generation = if ends { found.generation.number } else { 0 };
         let checks = self.journal.notes_checked(found.began_us / 1000, generation);
         let document = found.notes.bulletin.document.iter().map(|document| self.journal.configure(document));

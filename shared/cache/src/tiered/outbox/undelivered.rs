@@ -1,7 +1,7 @@
 //! Whether this container has left notes that are not in the journal yet.
 //!
-//! Notes are left and read by several operations at once. Whoever reads them has read those only that were written by
-//! then: a note that is on its way meanwhile goes on being undelivered.
+//! Several operations may leave and read notes at once. Reading the notes covers only those that were written by then: a
+//! note that is still being written stays undelivered.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -19,7 +19,7 @@ pub(crate) struct Undelivered {
 #[must_use]
 pub(crate) struct Leaving<'a>(&'a Undelivered);
 
-/// The notes that whoever begins to read now finds; `None` while another is on its way.
+/// The notes that are certain to be found by reading that begins now; `None` while one is still being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Snapshot(Option<u64>);
 

@@ -1,7 +1,7 @@
-//! Doubt: what becomes of the copies in L1 after a gap, when they are asked for.
+//! Doubt: how copies in L1 are confirmed after a gap, once they are asked for.
 //!
-//! The index beside the journal is asked first, in the round trip of the sync that is due or in one of its own; then L3, for
-//! its version alone. Only a copy that neither of them confirms is dropped.
+//! The index beside the journal is asked first, in the round trip of a sync that is due or in one of its own; then L3, for
+//! the version only. Only a copy that neither of them confirms is dropped.
 
 use crate::tiered::{sync::Synced, view::View};
 use crate::{

@@ -1,6 +1,6 @@
-//! The last step of a read: into L1, where nothing speaks against it, and out to the caller.
+//! The last step of a read: into L1, if nothing rules that out, and out to the caller.
 
-use crate::tiered::{Source, view::View};
+use crate::tiered::{source::Source, view::View};
 use crate::{
     coherence::AsOf,
     entry::Entry,

@@ -5,7 +5,7 @@ use crate::{
     clock::elapsed_ms,
     codec,
     config::LARGEST_ENTRY_BYTES,
-    dynamo::{FoundRow, StandingKind},
+    dynamo::{FoundRow, RowKind},
     explain::{
         Explained,
         facts::{Asked, Certified, Facts, Held, Row, Says, Shared},
@@ -16,7 +16,7 @@ use crate::{
     level::Level,
     memory::CachedEntry,
     outcome::Read,
-    redis::{Batch, Down, Fields, Found, Order, Reply, Told},
+    redis::{Batch, Down, Fields, Found, Order, PastReply, Reply},
     selector::WrittenInvalidation,
     version::{Position, Version},
 };
@@ -102,7 +102,7 @@ impl View<'_> {
         let batch = Batch::from_iter([self.journal.past(key), self.setup.copies.read(key.as_str())]);
         let mut replies = self.link.run(&batch, Order::Any).await?.into_iter();
         let mut next = || replies.next().ok_or(Down::Odd("no reply"));
-        let past = past(Told::parse(next()?)?);
+        let past = past(PastReply::parse(next()?)?);
         Ok((Asked::Said(self.shared(next()?)?), past))
     }
 
@@ -125,20 +125,20 @@ impl View<'_> {
     }
 
     fn row(&self, key: &Key, found: FoundRow) -> Row {
-        let FoundRow { version, standing, expires_at_ms, kept_until_ms, tags, levels, is_from_before } = found;
-        let (says, level) = match standing {
-            StandingKind::Value => (Says::Value, Level::L3),
+        let FoundRow { version, kind, expires_at_ms, kept_until_ms, tags, levels, is_from_before } = found;
+        let (says, level) = match kind {
+            RowKind::Value => (Says::Value, Level::L3),
             // A fill is under way: for a read it is a stub that has expired.
-            StandingKind::Stub | StandingKind::Claim => (Says::Stub, Level::L2),
-            StandingKind::Gone => (Says::Gone, Level::L3),
+            RowKind::Stub | RowKind::Claim => (Says::Stub, Level::L2),
+            RowKind::Gone => (Says::Gone, Level::L3),
         };
         let is_masked = self.knowledge().masks(level, key, &tags, version);
         Row { version, says, expires_at_ms, kept_until_ms, tags, levels, is_from_before, is_masked }
     }
 }
 
-fn past(told: Told) -> Past {
-    let Told { now_ms, epoch, switched, floor, swept, last, open, invalidations } = told;
+fn past(reply: PastReply) -> Past {
+    let PastReply { now_ms, epoch, switched, floor, swept, last, open, invalidations } = reply;
     let last = last.map(|(recorded, fields)| {
         let version = fields.get("version").and_then(|version| Version::parse(version));
         Changed {

@@ -1,5 +1,5 @@
-//! Whether a copy that L2 has may be returned: whether it is the newest value, by what is known of the journal, and whether
-//! it lives, or the reader takes what has expired.
+//! Whether a copy in L2 may be returned: whether it is the newest value, by what is known of the journal, and whether it is
+//! live, or the reader accepts an expired value.
 
 use crate::tiered::{read::stale::Kept, view::View};
 use crate::{

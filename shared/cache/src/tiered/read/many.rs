@@ -6,24 +6,25 @@
 use crate::tiered::{
     TieredCache,
     fleet::follow::FOLLOW_INTERVAL_MS,
-    read::{Shared, stale::Kept},
+    read::{
+        Shared,
+        wanted::{Many, State, Wanted},
+    },
     sync::{About, Synced},
     view::{Stop, View},
 };
 use crate::{
     coherence::{AsOf, Looked},
-    entry::Entry,
     key::Key,
     level::Level,
     memory::CachedEntry,
-    outcome::{CacheError, Hit, Lookup, Path, Read, Step},
+    outcome::{CacheError, Lookup, Read, Step},
     planted::{Bug, planted},
     redis::{Command, Down, Found, Reply},
     source_of_truth::SourceOfTruth,
     version::Position,
 };
 use futures_util::stream::{self, StreamExt};
-use std::sync::Arc;
 
 /// Operations of a batch that are under way at once, and so connections to DynamoDB: a hundred take three turns.
 pub(crate) const AT_ONCE: usize = 34;
@@ -34,32 +35,6 @@ const UNSEEN_BYTES: usize = 1 << 20;
 /// How much longer an envelope may be than it was thought to be, also where there is little room: of what L1 held only the
 /// value's part is known.
 const MORE_BYTES: usize = 64 << 10;
-
-/// One key of many.
-pub(crate) struct Wanted<'k> {
-    pub(crate) key: &'k Key,
-    pub(crate) path: Path,
-    /// What L2 has, and only L3 can confirm.
-    pub(crate) doubtful: Option<(Box<Found>, Option<Arc<Entry>>)>,
-    /// What L2 has and has expired, for when L3 cannot be asked.
-    pub(crate) kept: Option<Kept>,
-    pub(crate) state: State,
-}
-
-/// How far the read of one key has come.
-pub(crate) enum State {
-    Open,
-    Found(Result<Option<Hit>, CacheError>),
-    /// There is no room for its value.
-    Left,
-}
-
-/// The keys of a batch, and the room for their values.
-pub(crate) struct Many<'k> {
-    pub(crate) wanted: Vec<Wanted<'k>>,
-    most_bytes: usize,
-    bytes: usize,
-}
 
 /// What a reading of L2 rests on.
 struct Ground {
@@ -110,7 +85,7 @@ impl View<'_> {
         most_bytes: usize,
     ) -> Result<Vec<Option<Result<Lookup, CacheError>>>, Stop> {
         let mut many = Many::of(keys, self.path(), most_bytes);
-        let read = self.heed(read);
+        let read = self.honour_position(read);
         let by_redis = self.uses(Level::L2);
         if !by_redis {
             self.follow(FOLLOW_INTERVAL_MS).await;
@@ -121,7 +96,7 @@ impl View<'_> {
         let window_ms = self.window_ms(read);
         let (is_due, settled) = self.outlook(now_ms, window_ms);
         let is_due = !planted(Bug::BatchNotSynced) && (read.no_cache || is_due);
-        let syncs = by_redis && (is_due || self.owes_notes());
+        let syncs = by_redis && (is_due || self.has_undelivered_notes());
         for wanted in &mut many.wanted {
             let is_recent = |copy: &CachedEntry| self.is_recent(copy, now_ms, window_ms);
             let may_be_trusted = |copy: &CachedEntry| !syncs && !read.no_cache && (!is_due || is_recent(copy));
@@ -286,54 +261,5 @@ impl View<'_> {
         let State::Found(found) = wanted.state else { return None };
         self.count_lookup(&wanted.path, &found);
         Some(found.map(|hit| Lookup { hit, path: wanted.path }))
-    }
-}
-
-impl<'k> Many<'k> {
-    fn of(keys: &'k [Key], path: Path, most_bytes: usize) -> Many<'k> {
-        let wanted = |key| Wanted { key, path, doubtful: None, kept: None, state: State::Open };
-        Many { wanted: keys.iter().map(wanted).collect(), most_bytes, bytes: 0 }
-    }
-
-    /// The places of the keys that nobody has answered for.
-    pub(crate) fn open(&self) -> Vec<usize> {
-        (0..self.wanted.len()).filter(|at| self.wanted[*at].is_open()).collect()
-    }
-
-    fn is_open(&self) -> bool {
-        self.wanted.iter().any(Wanted::is_open)
-    }
-
-    /// Bytes of values for which there is room.
-    pub(crate) fn room(&self) -> usize {
-        self.most_bytes.saturating_sub(self.bytes)
-    }
-
-    /// Whether there is room for one more value; there is for the first.
-    pub(crate) fn has_room(&self) -> bool {
-        self.bytes == 0 || self.room() > 0
-    }
-
-    /// Answers for the key at a place.
-    pub(crate) fn answer(&mut self, at: usize, found: Result<Option<Hit>, CacheError>) {
-        self.bytes += self.wanted[at].found(found);
-    }
-}
-
-impl Wanted<'_> {
-    fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
-    }
-
-    /// Whether L2 was asked and answered.
-    pub(crate) fn is_in_reach_of_redis(&self) -> bool {
-        !matches!(self.path.l2, Step::Unavailable | Step::Disabled)
-    }
-
-    /// Answers; returns the bytes of the value.
-    fn found(&mut self, found: Result<Option<Hit>, CacheError>) -> usize {
-        let bytes = found.as_ref().ok().and_then(Option::as_ref).map_or(0, |hit| hit.entry.text.len());
-        self.state = State::Found(found);
-        bytes
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod newest;
 pub(crate) mod promote;
 pub(crate) mod rows;
 pub(crate) mod stale;
+pub(crate) mod wanted;
 
 pub(crate) use judge::Shared;
 
@@ -64,7 +65,7 @@ impl View<'_> {
         mut miss: Option<&mut Miss>,
         path: &mut Path,
     ) -> Result<Option<Hit>, Stop> {
-        let read = self.heed(read);
+        let read = self.honour_position(read);
         if !self.uses(Level::L2) {
             self.follow(FOLLOW_INTERVAL_MS).await;
             self.in_force()?;
@@ -142,7 +143,7 @@ impl View<'_> {
         let due = miss.is_some()
             || read.no_cache
             || !read.at_least.is_nothing()
-            || self.owes_notes()
+            || self.has_undelivered_notes()
             || self.is_due(i64::MIN, self.clock.steady_ms(), self.window_ms(read));
         let held = path.l1 == Step::Stale;
         // In cluster mode L2 may be read before the journal is: only what was known before vouches for it.
@@ -261,15 +262,15 @@ impl View<'_> {
         let (asked_ms, read_at_ms) = (self.clock.now_ms(), self.clock.steady_ms());
         let row = self.store.read_until(key.as_str(), read.until()).await?;
         if let Some(miss) = &mut miss {
-            miss.seen = row.as_ref().map(|row| row.standing);
+            miss.seen = row.as_ref().map(|row| row.state);
         }
-        let late = planted(Bug::StampTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
+        let late = planted(Bug::AsOfTakenAfterRead) && self.sync(Vec::new()).await.is_ok();
         let as_of = if late { self.as_of() } else { as_of };
         let distrusted = match shared {
             Some(Shared::Distrusted(found, entry)) => Some((found, entry)),
             _ => None,
         };
-        if let Some(answer) = self.elsewhere(key, row.as_ref(), known_ms, path) {
+        if let Some(answer) = self.answer_for_stub(key, row.as_ref(), known_ms, path) {
             return answer;
         }
         let value = self.newest(key, read, row, distrusted.as_ref(), path);
@@ -320,7 +321,7 @@ impl View<'_> {
                 if unchanged && let Some(Ok(outcome)) = checked.replies.into_iter().next().map(Outcome::parse) {
                     self.count_promotion(value.entry.version, outcome);
                 }
-                unchanged || planted(Bug::FilledThoughCovered)
+                unchanged || planted(Bug::StaleFillOfMemory)
             }
             Err(down) => {
                 tracing::debug!(%down, "promotion to L2 skipped");

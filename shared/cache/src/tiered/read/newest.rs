@@ -1,6 +1,6 @@
 //! What L3 says of a key: its newest value, or where that is.
 
-use crate::tiered::{Source, sync::unfinished::CopyWrite, view::View};
+use crate::tiered::{source::Source, sync::unfinished::CopyWrite, view::View};
 use crate::{
     codec,
     coherence::AsOf,
@@ -76,7 +76,7 @@ impl Newest {
 
 impl View<'_> {
     /// The answer where L3 points to a copy in L2, and L2 cannot be asked: L1 may hold that very value.
-    pub(crate) fn elsewhere(
+    pub(crate) fn answer_for_stub(
         &self,
         key: &Key,
         row: Option<&Row>,

@@ -36,7 +36,7 @@ pub(crate) struct Sum {
     pub(crate) done: u64,
     pub(crate) missing: u64,
     pub(crate) failed: BTreeMap<Failure, u64>,
-    /// Where the stretches of pages go on: after this key, or nowhere.
+    /// Where the key_ranges of pages go on: after this key, or nowhere.
     pub(crate) next: Vec<(usize, Option<String>)>,
     /// Keys to load one by one.
     pub(crate) single: Vec<Key>,
@@ -120,7 +120,7 @@ impl View<'_> {
                 self.check_all(ground, &sent, outcomes, &mut whole).await.map_err(|down| CacheError::from(down).into())
             }
         };
-        checked.inspect_err(|_| self.owe_undo_all(&sent, ground.as_of))?;
+        checked.inspect_err(|_| self.schedule_compensations(&sent, ground.as_of))?;
         Ok(whole)
     }
 
@@ -221,7 +221,7 @@ impl View<'_> {
         replies.into_iter().map(Outcome::parse).try_for_each(|outcome| outcome.map(drop))
     }
 
-    fn owe_undo_all(&self, ready: &[Ready], as_of: AsOf) {
+    fn schedule_compensations(&self, ready: &[Ready], as_of: AsOf) {
         for Ready { key, entry, envelope, .. } in ready {
             let written = CopyWrite { key, tags: &entry.tags, version: entry.version, bytes: envelope.len() };
             self.schedule_compensation(&written, as_of);

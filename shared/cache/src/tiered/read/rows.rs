@@ -2,9 +2,9 @@
 //! round trip.
 
 use crate::tiered::{
-    read::many::{Many, State},
     read::newest::Newest,
     read::promote::{CALL_COPIES, outcomes},
+    read::wanted::{Many, State},
     sync::After,
     view::View,
 };
@@ -73,7 +73,7 @@ impl View<'_> {
                 }
             };
             let doubtful = wanted.doubtful.take();
-            if let Some(answer) = self.elsewhere(wanted.key, row.as_ref(), known_ms, &mut wanted.path) {
+            if let Some(answer) = self.answer_for_stub(wanted.key, row.as_ref(), known_ms, &mut wanted.path) {
                 many.answer(at, answer);
                 continue;
             }

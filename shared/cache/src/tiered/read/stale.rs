@@ -1,7 +1,7 @@
-//! Readers who take what has expired. What L2 has is the newest value by the same proof as any copy that is returned; so
-//! nobody needs to be asked for it but for who is to replace it, or for something fresher by whoever would rather have that.
+//! Readers that accept expired values. A copy in L2 is proven to be the newest value like any other that is returned, so no
+//! other level has to be asked, unless the reader is to replace it or would rather have something fresher.
 
-use crate::tiered::{Source, view::View};
+use crate::tiered::{source::Source, view::View};
 use crate::{
     dynamo::Until,
     entry::Entry,

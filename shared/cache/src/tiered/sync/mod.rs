@@ -1,4 +1,4 @@
-//! The sync: one round trip that tells this container what the others did, and them what it read.
+//! The sync: one round trip that tells this container what the others did, and reports what it has read.
 
 pub(crate) mod access_deltas;
 pub(crate) mod audit;

@@ -10,7 +10,7 @@ use crate::{
 use std::collections::VecDeque;
 
 /// What the reply to a command that rode along means.
-pub(crate) enum Rider {
+pub(crate) enum PiggybackedCommand {
     /// The fleet's numbers of reads of these copies.
     AccessDeltas(Vec<Touch>),
     /// This write, whose end was not known, is undone.
@@ -25,12 +25,12 @@ pub(crate) enum Rider {
 
 /// The piggybacked commands of a sync on its way. However that ends, what must not be lost with it is kept for the next
 /// one.
-pub(crate) struct Riding<'a> {
+pub(crate) struct Piggybacked<'a> {
     view: &'a View<'a>,
-    piggybacked: VecDeque<Rider>,
+    piggybacked: VecDeque<PiggybackedCommand>,
 }
 
-impl Riding<'_> {
+impl Piggybacked<'_> {
     /// Applies the replies to the commands that rode along.
     pub(crate) fn settle(mut self, replies: impl Iterator<Item = Reply>) {
         panic_at(Panic::Piggybacked);
@@ -41,7 +41,7 @@ impl Riding<'_> {
     }
 }
 
-impl Drop for Riding<'_> {
+impl Drop for Piggybacked<'_> {
     fn drop(&mut self) {
         self.view.requeue(self.piggybacked.drain(..));
     }
@@ -49,37 +49,42 @@ impl Drop for Riding<'_> {
 
 impl View<'_> {
     /// The commands for the next sync to take along. Each of them writes.
-    pub(crate) fn piggybacked(&self) -> (Vec<Command>, Riding<'_>) {
+    pub(crate) fn piggybacked(&self) -> (Vec<Command>, Piggybacked<'_>) {
         if self.link.is_refusing() {
-            return self.riding([]);
+            return self.piggyback([]);
         }
-        let touches = self.setup.copies.touch(self.take_access_deltas());
-        let touches = touches.into_iter().map(|(command, touches)| (command, Rider::AccessDeltas(touches)));
-        let undone = self.undo_unfinished().into_iter().map(|(command, write)| (command, Rider::Undone(write)));
-        let renewals = self.due_renewals().into_iter().map(|(command, renewal)| (command, Rider::Renewed(renewal)));
-        let given_back = self.give_back_leases().into_iter().map(|command| (command, Rider::GivenBack));
-        self.riding(touches.chain(undone).chain(given_back).chain(renewals).chain(self.report()))
+        let deltas = self.setup.copies.touch(self.take_access_deltas());
+        let deltas = deltas.into_iter().map(|(command, deltas)| (command, PiggybackedCommand::AccessDeltas(deltas)));
+        let undone =
+            self.undo_unfinished().into_iter().map(|(command, write)| (command, PiggybackedCommand::Undone(write)));
+        let renewals =
+            self.due_renewals().into_iter().map(|(command, renewal)| (command, PiggybackedCommand::Renewed(renewal)));
+        let given_back = self.give_back_leases().into_iter().map(|command| (command, PiggybackedCommand::GivenBack));
+        self.piggyback(deltas.chain(undone).chain(given_back).chain(renewals).chain(self.report()))
     }
 
-    fn riding(&self, piggybacked: impl IntoIterator<Item = (Command, Rider)>) -> (Vec<Command>, Riding<'_>) {
+    fn piggyback(
+        &self,
+        piggybacked: impl IntoIterator<Item = (Command, PiggybackedCommand)>,
+    ) -> (Vec<Command>, Piggybacked<'_>) {
         let (commands, piggybacked) = piggybacked.into_iter().unzip();
-        (commands, Riding { view: self, piggybacked })
+        (commands, Piggybacked { view: self, piggybacked })
     }
 
-    fn settle(&self, piggybacked_command: Rider, reply: Reply) {
+    fn settle(&self, piggybacked_command: PiggybackedCommand, reply: Reply) {
         match piggybacked_command {
-            Rider::AccessDeltas(touches) => self.settle_access_deltas(&touches, reply),
-            Rider::Undone(write) => self.settle_undone(write, reply),
-            Rider::Renewed(renewal) => {
+            PiggybackedCommand::AccessDeltas(deltas) => self.settle_access_deltas(&deltas, reply),
+            PiggybackedCommand::Undone(write) => self.settle_undone(write, reply),
+            PiggybackedCommand::Renewed(renewal) => {
                 if let Err(down) = self.settle_renewal(&renewal, reply) {
                     tracing::warn!(%down, "no permits from Redis");
                 }
             }
             // Where that failed, it ends by itself.
-            Rider::GivenBack => {}
+            PiggybackedCommand::GivenBack => {}
             // Nothing was done: it is sent again.
-            Rider::Reported(_) if is_refused(&reply) => self.link.spare(),
-            Rider::Reported(number) => {
+            PiggybackedCommand::Reported(_) if is_refused(&reply) => self.link.spare(),
+            PiggybackedCommand::Reported(number) => {
                 // Also where the script failed: counting too little is better than counting twice.
                 self.reporter.arrived(number);
                 if let Some(census_ms) = reported(reply) {
@@ -93,33 +98,36 @@ impl View<'_> {
     fn settle_undone(&self, write: Unfinished, reply: Reply) {
         if let Err(down) = Outcome::parse(reply) {
             tracing::warn!(%down, "a write whose end is not known stays to be undone");
-            self.requeue([Rider::Undone(write)]);
+            self.requeue([PiggybackedCommand::Undone(write)]);
         }
     }
 
     /// Keeps for the next sync what must not be lost with this one. Reads of single values are; permits and reports are
     /// made anew by who asks for them.
-    fn requeue(&self, piggybacked: impl IntoIterator<Item = Rider>) {
+    fn requeue(&self, piggybacked: impl IntoIterator<Item = PiggybackedCommand>) {
         let undone = piggybacked.into_iter().filter_map(|piggybacked_command| match piggybacked_command {
-            Rider::Undone(write) => Some(write),
-            Rider::AccessDeltas(_) | Rider::GivenBack | Rider::Renewed(_) | Rider::Reported(_) => None,
+            PiggybackedCommand::Undone(write) => Some(write),
+            PiggybackedCommand::AccessDeltas(_)
+            | PiggybackedCommand::GivenBack
+            | PiggybackedCommand::Renewed(_)
+            | PiggybackedCommand::Reported(_) => None,
         });
         self.unfinished().extend(undone);
     }
 
     /// The report of what this container has changed in L3, where it has not told that yet.
-    pub(crate) fn piggybacked_rows(&self) -> (Vec<Command>, Riding<'_>) {
-        self.riding(self.store.tally.has_changes().then(|| self.report()).flatten())
+    pub(crate) fn piggybacked_rows(&self) -> (Vec<Command>, Piggybacked<'_>) {
+        self.piggyback(self.store.tally.has_changes().then(|| self.report()).flatten())
     }
 
     /// What this container has counted since its last report.
-    fn report(&self) -> Option<(Command, Rider)> {
+    fn report(&self) -> Option<(Command, PiggybackedCommand)> {
         let now_ms = self.clock.now_ms();
         let held = || Holding {
             usage: self.memory.usage(now_ms),
             forecast: self.memory.forecast(now_ms, now_ms.saturating_add(MEMORY_MS)),
         };
         let report = self.reporter.report(&self.counters, &self.store.tally, held, now_ms)?;
-        Some((self.fleet.report(&report, self.audits.oldest_ms()), Rider::Reported(report.number)))
+        Some((self.fleet.report(&report, self.audits.oldest_ms()), PiggybackedCommand::Reported(report.number)))
     }
 }

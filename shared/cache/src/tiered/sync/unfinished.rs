@@ -1,4 +1,4 @@
-//! Writes into L2 whose end is not known: each is undone, with a sync, once it can arrive no more.
+//! Writes into L2 whose outcome is unknown: each is undone, with a sync, once it can no longer arrive.
 
 use crate::tiered::view::View;
 use crate::{

@@ -134,9 +134,9 @@ impl View<'_> {
         let mut progress: Progress = serde_json::from_str(&record.progress).unwrap_or_default();
         while let Some(part) = parts.get(progress.part) {
             let counted = pages::Counted::default();
-            let stretches = part.selector.stretches();
+            let key_ranges = part.selector.key_ranges();
             let page = |key_range, last| self.bring_back_page(part, (key_range, last), back, &counted);
-            let done = go_through(&stretches, &mut progress.front, pace, page).await;
+            let done = go_through(&key_ranges, &mut progress.front, pace, page).await;
             progress.brought.add(counted.brought());
             if matches!(done, Ok(true)) {
                 (progress.part, progress.front) = (progress.part + 1, Front::default());

@@ -119,12 +119,12 @@ fn was_live(part: &Invalidation, row: &KeptRow) -> bool {
 
 /// Whether the row is met in no stretch before this one: it may have several of the tags, or begin with several prefixes.
 fn is_first(selector: &Selector, key_range: KeyRange<'_>, row: &KeptRow) -> bool {
-    let stretches = selector.stretches();
+    let key_ranges = selector.key_ranges();
     let meets = |stretch: &&KeyRange<'_>| {
         stretch.shard == key_range.shard
             && row.key.starts_with(stretch.prefix)
             && stretch.tag.is_none_or(|tag| row.tags.iter().any(|own| **own == *tag))
     };
-    let first = stretches.iter().find(meets);
+    let first = key_ranges.iter().find(meets);
     first.is_some_and(|first| (first.tag, first.prefix) == (key_range.tag, key_range.prefix))
 }

@@ -51,9 +51,9 @@ impl View<'_> {
     async fn forget_kept(&self, id: &str, pace: Pace) -> Result<bool, CacheError> {
         let parts = self.store.undo_parts(id).await?;
         for part in parts.iter().filter_map(|part| WrittenInvalidation::read(Position::ZERO, part)) {
-            let stretches = part.selector.stretches();
+            let key_ranges = part.selector.key_ranges();
             let page = |key_range, last| self.forget_page(&part, key_range, last);
-            if !go_through(&stretches, &mut Front::default(), pace, page).await? {
+            if !go_through(&key_ranges, &mut Front::default(), pace, page).await? {
                 return Ok(false);
             }
         }

@@ -1,4 +1,4 @@
-//! Accepting, reporting and cancelling warm jobs. What runs them is in [`crate::tiered::warm::run`].
+//! Accepting, reporting and cancelling warm jobs. They are run by [`crate::tiered::warm::run`].
 
 pub(crate) mod load;
 pub(crate) mod prefetch;

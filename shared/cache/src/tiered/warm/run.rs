@@ -1,9 +1,9 @@
 //! Running warm jobs: what L3 has goes into L2 wave by wave, by the rules of a promotion.
 //!
-//! A wave reads some batches of keys, or some pages of what patterns mean, all at once; writes what each has brought into L2
-//! while the others are still being read; and looks into the journal after all of it, as every promotion does: what was
-//! changed or invalidated meanwhile is taken back and read again. So a wave may be repeated, and cut off anywhere. A job
-//! whose Redis has lost what it had (the journal began another epoch) begins anew.
+//! A wave reads several batches of keys, or pages of matches, at once; writes each into L2 while the others are still being
+//! read; and checks the journal afterwards, as every promotion does: what was changed or invalidated in the meantime is taken
+//! back and read again. So a wave can be repeated, and cut off anywhere. If Redis has lost its data (the journal has begun
+//! another epoch), the job starts over.
 
 use crate::tiered::{
     invalidate::sweep::Pace,
@@ -53,7 +53,7 @@ const LOOKS: usize = 12;
 struct Progress {
     /// Keys of its list that are done.
     keys: usize,
-    /// How far the stretches of its patterns are.
+    /// How far the key_ranges of its patterns are.
     front: Front,
     /// Entries to be loaded by themselves, and how often that was tried. Written down after the rest, where none of their
     /// characters takes more than it does in the key; read from the rest as well, where an earlier release has them.
@@ -99,12 +99,12 @@ impl View<'_> {
             return Ok(false);
         }
         let plan = Plan::of(warm);
-        let stretches = plan.stretches();
+        let key_ranges = plan.key_ranges();
         let mut progress = Progress::of(lease);
         loop {
             self.begin_anew_after_loss(lease, &mut progress);
             let began = Instant::now();
-            let wave = plan.next_wave(&stretches, &mut progress);
+            let wave = plan.next_wave(&key_ranges, &mut progress);
             if wave.is_empty() {
                 return Ok(true);
             }
@@ -235,14 +235,14 @@ impl Plan {
     }
 
     /// Where the patterns' keys lie, always in the same order.
-    fn stretches(&self) -> Vec<(&Selector, KeyRange<'_>)> {
-        let of = |selector| Selector::stretches(selector).into_iter().map(move |key_range| (selector, key_range));
+    fn key_ranges(&self) -> Vec<(&Selector, KeyRange<'_>)> {
+        let of = |selector| Selector::key_ranges(selector).into_iter().map(move |key_range| (selector, key_range));
         self.selectors.iter().flat_map(of).collect()
     }
 
     /// The batches to load now: entries by themselves, then those of the keys, then those of the patterns; none when all
     /// are done.
-    fn next_wave<'a>(&'a self, stretches: &[(&'a Selector, KeyRange<'a>)], progress: &mut Progress) -> Vec<Batch<'a>> {
+    fn next_wave<'a>(&'a self, key_ranges: &[(&'a Selector, KeyRange<'a>)], progress: &mut Progress) -> Vec<Batch<'a>> {
         if let Some(key) = progress.single.last().and_then(|(key, _)| Key::new(key.as_str()).ok()) {
             return vec![Batch::One(key)];
         }
@@ -254,9 +254,9 @@ impl Plan {
         }
         let size = batch_size.min(WAVE_KEYS);
         let at_once = max_concurrent.min(WAVE_KEYS / size);
-        let due = progress.front.due(stretches.len()).into_iter().take(at_once);
+        let due = progress.front.due(key_ranges.len()).into_iter().take(at_once);
         due.map(|(number, after)| {
-            let (selector, key_range) = stretches[number];
+            let (selector, key_range) = key_ranges[number];
             Batch::Page { number, selector, key_range, after, size }
         })
         .collect()
@@ -281,18 +281,18 @@ mod tests {
     }
 
     fn wave(plan: &Plan, progress: &mut Progress) -> Vec<usize> {
-        let stretches = plan.stretches();
-        plan.next_wave(&stretches, progress).iter().map(Batch::listed).collect()
+        let key_ranges = plan.key_ranges();
+        plan.next_wave(&key_ranges, progress).iter().map(Batch::listed).collect()
     }
 
     fn pages(batch_size: usize, max_concurrent: usize) -> Vec<usize> {
         let plan = plan(0, batch_size, max_concurrent);
-        let stretches = plan.stretches();
+        let key_ranges = plan.key_ranges();
         let size = |batch: &Batch<'_>| match batch {
             Batch::Page { size, .. } => *size,
             _ => panic!("no key is named"),
         };
-        plan.next_wave(&stretches, &mut Progress::default()).iter().map(size).collect()
+        plan.next_wave(&key_ranges, &mut Progress::default()).iter().map(size).collect()
     }
 
     #[test]
@@ -309,11 +309,11 @@ mod tests {
     #[test]
     fn an_entry_is_loaded_by_itself_so_often_and_then_given_up() {
         let (plan, key) = (plan(0, 1, 1), Key::new("large").unwrap());
-        let stretches = plan.stretches();
+        let key_ranges = plan.key_ranges();
         let mut progress = Progress { single: vec![("large".to_owned(), 0)], ..Progress::default() };
         let mut job = job();
         for _ in 0..TRIES {
-            let wave = plan.next_wave(&stretches, &mut progress);
+            let wave = plan.next_wave(&key_ranges, &mut progress);
             assert!(matches!(&wave[..], [Batch::One(one)] if *one == key));
             assert_eq!(job.counters.failed, 0);
             let sum = Sum { single: vec![key.clone()], ..Sum::default() };
@@ -376,10 +376,10 @@ mod tests {
     #[test]
     fn the_patterns_follow_the_keys_stretch_by_stretch() {
         let plan = plan(3, 2, 4);
-        let stretches = plan.stretches();
+        let key_ranges = plan.key_ranges();
         let (mut progress, mut seen) = (Progress { keys: 3, ..Progress::default() }, Vec::new());
         loop {
-            let wave = plan.next_wave(&stretches, &mut progress);
+            let wave = plan.next_wave(&key_ranges, &mut progress);
             let numbers = wave.iter().map(|batch| match batch {
                 Batch::Page { number, .. } => *number,
                 _ => panic!("the keys are done"),

@@ -1,11 +1,10 @@
-//! How a mutation is made to hold: the source of truth first, the journal second, L2 third, and a look into the journal
-//! last.
+//! How a mutation is committed: the source of truth first, the journal second, L2 third, and a check of the journal last.
 
 use crate::tiered::{
     sync::unfinished::CopyWrite,
     undo::begin::Wish,
     view::View,
-    write::{tags::KnownTags, told::Told},
+    write::{propagation::Propagation, tags::KnownTags},
 };
 use crate::{
     clock::elapsed_ms,
@@ -86,7 +85,7 @@ pub(crate) struct Effect {
     pub(crate) was_live: Levels,
     /// The levels that value was put into.
     pub(crate) named: Levels,
-    pub(crate) told: Told,
+    pub(crate) propagation: Propagation,
     /// It is a DELETE that can be undone.
     pub(crate) can_undo: bool,
 }
@@ -119,11 +118,11 @@ impl View<'_> {
         if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
         }
-        let noted = !begun.redis && self.owes_note(begun.followed);
-        let leaving = noted.then(|| self.owe_note());
-        let untold = Untold { view: self, key: plan.key, version: begun.version };
+        let noted = !begun.redis && self.must_leave_note(begun.followed);
+        let leaving = noted.then(|| self.begin_note());
+        let unannounced = Unannounced { view: self, key: plan.key, version: begun.version };
         let write = async {
-            match noted && !planted(Bug::NoteNotLeft) {
+            match noted && !planted(Bug::OutageNoteNotLeft) {
                 _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => {
                     Ok((RowWritten::Yes(Before::default()), false))
                 }
@@ -133,12 +132,12 @@ impl View<'_> {
             }
         };
         let (written, ()) = join(write, self.store.drop_owed()).await;
-        let told = if noted { Told::Note } else { Told::Nobody };
-        let mut effect = Effect { told, ..Effect::default() };
+        let propagation = if noted { Propagation::Note } else { Propagation::Nobody };
+        let mut effect = Effect { propagation, ..Effect::default() };
         drop(leaving);
         let (replaced, kept) = match written {
-            Ok((RowWritten::Newer(version), _)) => return Ok(untold.overtaken_by(version)),
-            Ok((RowWritten::Unexpected, _)) => return Ok(untold.overtaken_by(begun.version)),
+            Ok((RowWritten::Newer(version), _)) => return Ok(unannounced.overtaken_by(version)),
+            Ok((RowWritten::Unexpected, _)) => return Ok(unannounced.overtaken_by(begun.version)),
             Ok((RowWritten::Yes(before), kept)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
@@ -157,7 +156,7 @@ impl View<'_> {
             }
             Err(error) => {
                 if !error.may_have_happened() {
-                    untold.settle();
+                    unannounced.settle();
                 }
                 return Err(self.l3_failed(plan.key, path, error));
             }
@@ -173,7 +172,7 @@ impl View<'_> {
             }
         };
         if !begun.redis {
-            untold.settle();
+            unannounced.settle();
             dropped.await;
             return Ok(Ended::Done(effect));
         }
@@ -184,8 +183,8 @@ impl View<'_> {
                 None => false,
             }
         };
-        let told = self.commit_to_redis(plan, begun, effect, path, untold);
-        let (ended, (), can_undo) = join3(told, dropped, noted).await;
+        let told_redis = self.commit_to_redis(plan, begun, effect, path, unannounced);
+        let (ended, (), can_undo) = join3(told_redis, dropped, noted).await;
         ended.map(|ended| match ended {
             Ended::Done(effect) => Ended::Done(Effect { can_undo, ..effect }),
             other => other,
@@ -199,28 +198,28 @@ impl View<'_> {
         begun: &Begun,
         mut effect: Effect,
         path: &mut Path,
-        untold: Untold<'_>,
+        unannounced: Unannounced<'_>,
     ) -> Result<Ended, CacheError> {
         let commands = vec![self.record(plan, begun), self.copy_command(plan, begun)];
-        let told = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
+        let replied = match self.then_check(&plan.written(begun), begun.as_of, commands).await {
             Ok(checked) => {
                 let since = checked.since();
-                self.told(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
+                self.read_replies(checked.replies).map(|(recorded, outcome)| (recorded, outcome, since))
             }
             Err(down) => Err(down.into()),
         };
-        let (recorded, outcome, since) = match told {
-            Ok(told) => {
-                untold.settle();
-                told
+        let (recorded, outcome, since) = match replied {
+            Ok(replied) => {
+                unannounced.settle();
+                replied
             }
             Err(cause) => {
                 tracing::warn!(%cause, "redis was not told of a mutation: a note is left");
                 path.l2 = Step::Unavailable;
                 let left = self.leave_note(&plan.note(begun.version)).await;
                 left.map_err(|error| self.l3_failed(plan.key, path, error))?;
-                untold.settle();
-                effect.told = Told::Note;
+                unannounced.settle();
+                effect.propagation = Propagation::Note;
                 if effect.stored.is_empty() && plan.value.is_some() {
                     return Err(CacheError::unavailable(Level::L2, cause));
                 }
@@ -242,7 +241,7 @@ impl View<'_> {
         }
         let unchanged = since == Since::Unchanged;
         path.l2 = Step::Hit;
-        effect.told = Told::by_journal(recorded, unchanged || planted(Bug::FilledThoughCovered));
+        effect.propagation = Propagation::by_journal(recorded, unchanged || planted(Bug::StaleFillOfMemory));
         if outcome.was_live && !self.was_hidden(plan.key, &outcome) {
             effect.was_live = effect.was_live.with(Level::L2);
         }
@@ -255,13 +254,14 @@ impl View<'_> {
     /// L2, then the journal.
     async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
         let commands = vec![self.copy_command(plan, begun), self.record(plan, begun)];
-        let untold = Untold { view: self, key: plan.key, version: begun.version };
+        let unannounced = Unannounced { view: self, key: plan.key, version: begun.version };
         let checked = self.then_check(&plan.written(begun), begun.as_of, commands).await?;
         let since = checked.since();
         let mut replies = checked.replies;
         replies.reverse();
-        let (recorded, outcome) = self.told(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
-        untold.settle();
+        let (recorded, outcome) =
+            self.read_replies(replies).map_err(|cause| CacheError::unavailable(Level::L2, cause))?;
+        unannounced.settle();
         match outcome.done {
             Done::Yes if since == Since::Invalidated && plan.value.is_some() => {
                 return Ok(Ended::Repeat { replaced: outcome.was_live });
@@ -278,7 +278,7 @@ impl View<'_> {
             stored: if plan.names(Level::L2) { l2 } else { Levels::NONE },
             was_live: if outcome.was_live && !self.was_hidden(plan.key, &outcome) { l2 } else { Levels::NONE },
             named: outcome.named,
-            told: Told::by_journal(recorded, since == Since::Unchanged),
+            propagation: Propagation::by_journal(recorded, since == Since::Unchanged),
             can_undo: false,
         }))
     }
@@ -331,7 +331,10 @@ impl View<'_> {
     }
 
     /// Reads the replies to a record and a copy command, in that order: where the one is, and what the other did.
-    fn told(&self, replies: Vec<Reply>) -> Result<(Position, Outcome), Box<dyn std::error::Error + Send + Sync>> {
+    fn read_replies(
+        &self,
+        replies: Vec<Reply>,
+    ) -> Result<(Position, Outcome), Box<dyn std::error::Error + Send + Sync>> {
         let mut replies = replies.into_iter();
         let (Some(record), Some(copy)) = (replies.next(), replies.next()) else {
             return Err("redis left a command unanswered".into());
@@ -344,13 +347,13 @@ impl View<'_> {
 
 /// A mutation that the source of truth may have taken and that nobody is told of yet. Should its operation end so, by
 /// an error, a panic or because nobody waits for it any more, every container is made to ask the source of truth.
-struct Untold<'a> {
+struct Unannounced<'a> {
     view: &'a View<'a>,
     key: &'a Key,
     version: Version,
 }
 
-impl Untold<'_> {
+impl Unannounced<'_> {
     /// The others know, or there is nothing to know.
     fn settle(self) {
         std::mem::forget(self);
@@ -362,7 +365,7 @@ impl Untold<'_> {
     }
 }
 
-impl Drop for Untold<'_> {
+impl Drop for Unannounced<'_> {
     fn drop(&mut self) {
         self.view.doubt_write(self.key, self.version);
     }

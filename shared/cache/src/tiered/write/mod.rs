@@ -1,22 +1,22 @@
-//! Mutations: each begins with a sync, commits, then sees to own L1, and only then is answered. Here are the steps that
-//! all of them share.
+//! Mutations: each begins with a sync, commits, then updates its own L1, and is only then acknowledged. These are the steps
+//! that all of them share.
 
 pub(crate) mod commit;
 pub(crate) mod condition;
 pub(crate) mod many;
 pub(crate) mod patch;
+pub(crate) mod propagation;
 mod put;
 pub(crate) mod stock;
 pub(crate) mod tags;
-pub(crate) mod told;
 pub(crate) mod versions;
 
 use crate::tiered::{
-    Source,
+    source::Source,
     view::{CaughtUp, Stop, View},
     write::{
         commit::{Begun, Effect},
-        told::Told,
+        propagation::Propagation,
     },
 };
 use crate::{
@@ -147,12 +147,12 @@ impl View<'_> {
 
     /// The as-of position by which a mutation's own value may go into L1. What others have read before may not, also
     /// where the journal does not say so.
-    fn own_as_of(&self, begun: &Begun, told: Told) -> AsOf {
-        if told.recorded().is_some() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
+    fn own_as_of(&self, begun: &Begun, propagation: Propagation) -> AsOf {
+        if propagation.recorded().is_some() { begun.as_of } else { self.knowledge().overtake_fills(begun.as_of) }
     }
 
     pub(crate) fn stored(&self, key: &Key, entry: Entry, begun: &Begun, effect: Effect, mut path: Path) -> Stored {
-        let as_of = self.own_as_of(begun, effect.told);
+        let as_of = self.own_as_of(begun, effect.propagation);
         self.forget(key, &mut path);
         let entry = Arc::new(entry);
         let mut levels = effect.stored;
@@ -164,23 +164,23 @@ impl View<'_> {
             reads: 0,
             last_read_ms: 0,
         };
-        if effect.told.may_fill()
+        if effect.propagation.may_fill()
             && let Some(copy) = self.fill(key, as_of, &source)
         {
-            if let Some(at) = effect.told.recorded() {
+            if let Some(at) = effect.propagation.recorded() {
                 copy.record(at);
             }
             levels = levels.with(Level::L1);
             path.l1 = Step::Hit;
         }
         let created = effect.was_live.is_empty() && !begun.held;
-        let position = self.position_after(effect.told);
-        Stored { entry, created, levels, degraded: effect.told.is_degraded(), position, path }
+        let position = self.position_after(effect.propagation);
+        Stored { entry, created, levels, degraded: effect.propagation.is_degraded(), position, path }
     }
 
-    /// What whoever is told of a mutation has seen.
-    pub(crate) fn position_after(&self, told: Told) -> CachePosition {
-        told.recorded().map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
+    /// The position of a caller that is told of a mutation.
+    pub(crate) fn position_after(&self, propagation: Propagation) -> CachePosition {
+        propagation.recorded().map_or_else(|| self.unrecorded_now(), CachePosition::recorded)
     }
 
     /// Drops the key from own L1.

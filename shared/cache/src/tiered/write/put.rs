@@ -117,7 +117,7 @@ impl View<'_> {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,
                 Ended::Done(effect) => {
-                    self.own_as_of(&begun, effect.told);
+                    self.own_as_of(&begun, effect.propagation);
                     self.forget(key, &mut path);
                     let mut levels = effect.was_live;
                     if begun.held
@@ -127,8 +127,8 @@ impl View<'_> {
                     }
                     let undo = undoable.filter(|_| effect.can_undo).map(|(_, undo)| undo);
                     let undo = undo.map(|undo| UndoHandle { id: undo.id, until_ms: undo.until_ms });
-                    let position = self.position_after(effect.told);
-                    return Ok(Deleted { levels, degraded: effect.told.is_degraded(), position, path, undo });
+                    let position = self.position_after(effect.propagation);
+                    return Ok(Deleted { levels, degraded: effect.propagation.is_degraded(), position, path, undo });
                 }
             }
         }

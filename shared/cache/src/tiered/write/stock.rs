@@ -1,4 +1,4 @@
-//! What an API key stores, and whether it may store more: asked for with the sync that a PUT begins with.
+//! What an API key stores, and whether it may store more: asked together with the sync that a PUT begins with.
 
 use crate::tiered::{TieredCache, view::View};
 use crate::{

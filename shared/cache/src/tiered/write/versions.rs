@@ -1,7 +1,7 @@
-//! Which version an operation takes: that of its time, or what exceeds the newest one that is known.
+//! Which version an operation takes: that of its time, or one above the newest known version.
 //!
-//! Time alone would not do. The clock of Redis may be put back, or be that of another server, and without Redis there is
-//! only a guess. What is acknowledged is in the journal, so that whatever begins after it is newer.
+//! Time alone would not do: the clock of Redis may be set back, or be that of another server, and without Redis there is only
+//! a guess. What is acknowledged is in the journal, so whatever begins later gets a newer version.
 
 use crate::tiered::TieredCache;
 use crate::{

@@ -14,12 +14,12 @@ use crate::{
 
 impl View<'_> {
     /// Whether a note of this container is not in the journal yet.
-    pub(crate) fn owes_notes(&self) -> bool {
+    pub(crate) fn has_undelivered_notes(&self) -> bool {
         self.undelivered.any()
     }
 
     /// From now on this container owes a note, which is written when the return value is dropped.
-    pub(crate) fn owe_note(&self) -> Leaving<'_> {
+    pub(crate) fn begin_note(&self) -> Leaving<'_> {
         self.undelivered.leave()
     }
 
@@ -45,7 +45,7 @@ impl View<'_> {
 
     /// Which notes are to be put into the journal: those of this container, `Some(true)`, or of anybody, `Some(false)`.
     pub(crate) fn due_notes(&self, knowledge: &Coherence) -> Option<bool> {
-        let undelivered = self.owes_notes() && self.source_of_truth() == SourceOfTruth::L3;
+        let undelivered = self.has_undelivered_notes() && self.source_of_truth() == SourceOfTruth::L3;
         (undelivered || !self.in_doubt().is_empty() || knowledge.notes_are_due()).then_some(undelivered)
     }
 }
