@@ -205,13 +205,8 @@ impl Store {
         self.head_of(item).before(tags, self.clock.now_ms())
     }
 
-    /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
-    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
-        if let Some(seen) = row.same_tags
-            && let Some(written) = self.write_over_same_tags(row, seen).await?
-        {
-            return Ok(written);
-        }
+    /// Writes a row with all that belongs to it.
+    pub(super) async fn write_whole(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
         let put = self.prepare(row).await?;
         let sent = self
             .client()

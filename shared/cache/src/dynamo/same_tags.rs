@@ -32,12 +32,18 @@ const CONDITION: &str = "#version = :seen AND #version < :version AND #kind = :v
                          AND attribute_not_exists(chunks) AND parts >= :floor AND parts_until >= :end";
 
 impl Store {
+    /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
+    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
+        if let Some(seen) = row.same_tags
+            && let Some(written) = self.write_over_same_tags(row, seen).await?
+        {
+            return Ok(written);
+        }
+        self.write_whole(row).await
+    }
+
     /// Writes a value over that version, whose tags it has. `None` where that cannot be done so.
-    pub(super) async fn write_over_same_tags(
-        &self,
-        row: &WriteRow<'_>,
-        seen: Version,
-    ) -> Result<Option<RowWritten>, L3Error> {
+    async fn write_over_same_tags(&self, row: &WriteRow<'_>, seen: Version) -> Result<Option<RowWritten>, L3Error> {
         let Write::Value { entry, envelope } = row.content else { return Ok(None) };
         if envelope.len() > INLINE_BYTES {
             return Ok(None);

@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     entry::Entry,
-    grace::kept_until_ms,
     lock::{Lock, whole},
     version::Version,
 };
@@ -62,7 +61,11 @@ pub(crate) struct Ahead<'a> {
 
 /// When a value ends at the latest, in seconds since the Unix epoch.
 pub(super) fn end_of(entry: &Entry) -> i64 {
-    kept_until_ms(entry.latest_ms(), entry.grace_seconds) / 1000 + 1
+    end_in_seconds(entry.latest_ms(), entry.grace_seconds)
+}
+
+fn end_in_seconds(latest_ms: i64, grace_seconds: u32) -> i64 {
+    latest_ms.saturating_add(i64::from(grace_seconds) * 1000) / 1000 + 1
 }
 
 /// Until when the index rows of a value live, in seconds since the Unix epoch.
@@ -72,7 +75,7 @@ pub(super) fn parts_until(entry: &Entry) -> i64 {
 
 /// The same of one that is put then, ends then at the latest, and has so much grace.
 pub(crate) fn rows_until(put_ms: i64, latest_ms: i64, grace_seconds: u32) -> i64 {
-    let end = kept_until_ms(latest_ms, grace_seconds) / 1000 + 1;
+    let end = end_in_seconds(latest_ms, grace_seconds);
     end.saturating_add((end - put_ms / 1000).max(0))
 }
 

@@ -28,13 +28,16 @@
 //! | | rows are dropped before what they belong to is replaced | [`Rule::DropLast`] |
 //! | | a removal that can be undone drops the index rows | [`Rule::UndoableKeepsRows`] |
 
-mod answered;
+mod process;
 mod properties;
+mod put;
+mod rule;
 mod search;
 mod table;
 mod turn;
 
 pub use properties::{ALL_FOUND, NOTHING_MISSED, NOTHING_TAKEN, TAGS_TRUE};
+pub use rule::Rule;
 pub use table::{IndexRow, Kind, Row, Table, Tags, Target, Write};
 
 /// Orders mutations; names are of the same kind.
@@ -71,37 +74,6 @@ pub enum Request {
     FormerPut(Tags),
     /// An invalidation by the release before, which takes names for versions.
     FormerInvalidate(Tags),
-}
-
-/// A rule that can be taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// Index rows are written before the row.
-    RowsFirst,
-    /// A PUT that was refused goes on with a new name.
-    NewName,
-    /// A PUT that was refused drops no rows whose name stands.
-    StandingSpared,
-    /// A PUT that keeps its tags drops no index rows.
-    KeptRowsStay,
-    /// It replaces exactly the version whose tags it has seen.
-    ExactlySeen,
-    /// It replaces only a row that says until when its index rows live.
-    NamedOnly,
-    /// And only where they live as long as what it writes.
-    LongEnough,
-    /// A name is smaller than the version of its value, or equal.
-    NamesBelow,
-    /// Other tags have another name.
-    NameHasTags,
-    /// Index rows are dropped only after their row was replaced.
-    DropLast,
-    /// An invalidation removes the row that an index row names, or one that has the tag.
-    Named,
-    /// An invalidation drops no index row but with its row.
-    StrayRowsStay,
-    /// A removal that can be undone leaves the index rows.
-    UndoableKeepsRows,
 }
 
 /// What a run starts with.
@@ -145,10 +117,6 @@ impl Scenario {
     pub fn without(mut self, rule: Rule) -> Scenario {
         self.without = Some(rule);
         self
-    }
-
-    fn has(&self, rule: Rule) -> bool {
-        self.without != Some(rule)
     }
 }
 

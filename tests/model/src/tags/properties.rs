@@ -1,6 +1,6 @@
 //! What must hold of index rows, and the model as the checker sees it.
 
-use super::{Broken, IndexRow, Process, Scenario, State, Step, Table, Tags, turn::Turn};
+use super::{Broken, IndexRow, Process, Scenario, State, Step, Table, Tags, process::Turn};
 use stateright::{Model, Property};
 
 /// Whatever has a tag is found by it.

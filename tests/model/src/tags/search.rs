@@ -1,8 +1,17 @@
 //! An invalidation, which goes from index rows to what they name.
 
-use super::{Kind, Request, Row, Rule, Step, Version, turn::Turn};
+use super::{Kind, Request, Row, Rule, Step, Tags, Version, process::Turn};
 
 impl Turn<'_> {
+    /// Drops index rows, if there are any of that name, and ends.
+    pub(super) fn drop(&mut self, name: Version, tags: Tags) {
+        let step = if name == 0 || tags == Tags::NONE { Step::End } else { Step::Drop(name, tags) };
+        match step {
+            Step::End if self.process().invalidates() => self.search_on(),
+            step => self.next(step),
+        }
+    }
+
     pub(super) fn query(&mut self) {
         let (row, index) = (self.state.table.row, self.state.table.index.clone());
         let process = self.process();

@@ -1,95 +1,8 @@
 //! One step of one process.
 
-use super::{
-    GAP, IndexRow, Kind, Process, Request, Row, Rule, Scenario, State, Step, Tags, Target, Version, Write,
-    properties::Way,
-};
-
-/// Names that are above all versions: only a mistake draws them.
-const FAR: Version = 200;
-
-/// A step that is being taken.
-pub(super) struct Turn<'a> {
-    pub(super) scenario: &'a Scenario,
-    pub(super) state: &'a mut State,
-    pub(super) number: usize,
-}
-
-impl Process {
-    pub(super) fn new(request: Request) -> Process {
-        let (step, found) = (Step::Begin, Vec::new());
-        Process { request, step, tries: 1, version: 0, name: 0, seen: None, claimed: false, found, must: 0 }
-    }
-
-    /// The tags that it puts or invalidates, and the last age in which its value lives.
-    pub(super) fn tags(&self) -> (Tags, u8) {
-        match self.request {
-            Request::Put(tags, ends) => (tags, ends),
-            Request::Delete | Request::Undo | Request::Tidy => (Tags::NONE, 1),
-            Request::PutNoted(tags)
-            | Request::Patch(tags)
-            | Request::Fill(tags)
-            | Request::Invalidate(tags)
-            | Request::InvalidateUndoably(tags)
-            | Request::FormerPut(tags)
-            | Request::FormerInvalidate(tags) => (tags, 1),
-        }
-    }
-
-    pub(super) fn invalidates(&self) -> bool {
-        use Request::{FormerInvalidate, Invalidate, InvalidateUndoably};
-        matches!(self.request, Invalidate(_) | InvalidateUndoably(_) | FormerInvalidate(_))
-    }
-
-    /// The row that it puts.
-    fn row(&self) -> Row {
-        let (tags, ends) = self.tags();
-        let until = if matches!(self.request, Request::FormerPut(_)) { 0 } else { ends };
-        match self.request {
-            Request::Delete => Row::tombstone(self.version),
-            _ => Row::value(self.version, self.name, tags, ends, until),
-        }
-    }
-}
-
-impl State {
-    /// Does a write, and sees whether that was right.
-    pub(super) fn land(&mut self, write: Write, scenario: &Scenario) -> Result<Option<Row>, ()> {
-        let before = self.table.write(write, scenario)?;
-        match write {
-            Write::Keep(.., tags) => self.broken.mistagged |= self.table.row.is_some_and(|row| row.tags != tags),
-            Write::Bury(.., tag) => self.broken.taken |= before.is_some_and(|row| !row.tags.has(tag)),
-            _ => {}
-        }
-        Ok(before)
-    }
-
-    /// Whether a process need not wait: an undo does, for every invalidation.
-    pub(super) fn may_step(&self, number: usize) -> bool {
-        let waits = matches!(self.processes[number].request, Request::Undo | Request::Tidy);
-        let is_under_way = |process: &Process| !matches!(process.step, Step::Begin | Step::End);
-        !waits || !self.processes.iter().any(|process| process.invalidates() && is_under_way(process))
-    }
-}
+use super::{IndexRow, Kind, Request, Row, Rule, Step, Tags, Target, Write, process::Turn, properties::Way};
 
 impl Turn<'_> {
-    pub(super) fn process(&mut self) -> &mut Process {
-        &mut self.state.processes[self.number]
-    }
-
-    pub(super) fn has(&self, rule: Rule) -> bool {
-        self.scenario.has(rule)
-    }
-
-    pub(super) fn draw(&mut self) -> Version {
-        self.state.tick += GAP;
-        self.state.tick
-    }
-
-    pub(super) fn next(&mut self, step: Step) {
-        self.process().step = step;
-    }
-
     /// How its next step may go.
     pub(super) fn ways(&self) -> Vec<Way> {
         let process = &self.state.processes[self.number];
@@ -181,70 +94,53 @@ impl Turn<'_> {
         }
     }
 
-    fn begin(&mut self, way: Way) {
-        let row = self.state.table.row;
-        self.process().seen = row;
-        let (request, number) = (self.process().request, self.number as Version);
-        match request {
-            Request::Undo | Request::Tidy => {
-                let kept = row.filter(|row| matches!(row.kind, Kind::Kept(_)));
-                let undo = request == Request::Undo;
-                self.next(kept.map_or(Step::End, |row| if undo { Step::Restore } else { Step::Strip(row.version) }));
-            }
-            Request::Patch(tags) => {
-                let Some(seen) = row.filter(|row| row.kind == Kind::Value) else { return self.next(Step::End) };
-                let renamed = self.has(Rule::NameHasTags);
-                let process = self.process();
-                process.version = seen.version + 2 + number;
-                if tags == seen.tags {
-                    return self.next(Step::Keep);
-                }
-                process.name = if renamed { process.version } else { seen.name };
-                self.index();
-            }
-            Request::Put(..) if way == Way::Ahead => {
-                let below = self.has(Rule::NamesBelow);
-                self.process().name = if below { self.draw() } else { FAR + number };
-                self.index();
-            }
-            _ => {
-                let version = self.draw();
-                self.process().version = version;
-                if self.process().invalidates() {
-                    return self.next(Step::Query);
-                }
-                match (request, way) {
-                    (_, Way::Keep) => return self.next(Step::Keep),
-                    (Request::Fill(_), _) if row.is_some_and(|row| row.kind == Kind::Value) => {
-                        return self.next(Step::End);
-                    }
-                    _ => {}
-                }
-                self.process().name = version;
-                if way == Way::Ahead { self.next(Step::Claim) } else { self.index() }
-            }
-        }
-    }
-
-    /// Writes the index rows, if there are any to write.
-    pub(super) fn index(&mut self) {
-        let (tags, _) = self.process().tags();
-        if let Some(seen) = self.process().seen.filter(|_| !self.has(Rule::DropLast)) {
-            for tag in [Tags::X, Tags::Y].into_iter().filter(|tag| seen.tags.has(*tag)) {
-                self.state.table.write(Write::Drop(tag, seen.name), self.scenario).ok();
-            }
-        }
-        if tags == Tags::NONE || !self.has(Rule::RowsFirst) { self.indexed() } else { self.next(Step::Index(tags)) }
-    }
-
-    pub(super) fn indexed(&mut self) {
+    /// A write was answered.
+    fn wrote(&mut self, way: Way, written: Result<Option<Row>, ()>) {
         let process = self.process();
-        let step = match process.request {
-            Request::Fill(_) if process.claimed => Step::Flip,
-            Request::Fill(_) => Step::Claim,
-            _ if process.version == 0 => Step::Sync,
-            _ => Step::Row,
-        };
-        self.next(step);
+        let (name, (tags, _)) = (process.name, process.tags());
+        match (process.step, written) {
+            (Step::Index(rest) | Step::Drop(_, rest) | Step::DropAndRetry(_, rest), _) => {
+                self.rest(rest.without(rest.first().expect("it was written")));
+            }
+            (Step::Row, Ok(before)) => self.replaced(before),
+            (Step::Row, Err(())) => self.refused(),
+            (Step::Keep, Ok(before)) => {
+                let dropped = before.filter(|_| !self.has(Rule::KeptRowsStay));
+                let (name, tags) = dropped.map_or((name, tags), |row| (row.name, row.tags));
+                self.drop(name, tags);
+            }
+            (Step::Keep, Err(())) => self.not_kept(),
+            (Step::Claim, Ok(before)) => self.claimed(before),
+            (Step::Flip, Ok(_)) if way == Way::Ahead => self.drop(name, tags),
+            (Step::Claim | Step::Flip | Step::Restore, _) => self.next(Step::End),
+            (Step::Remove | Step::RemoveExactly(_), Ok(before)) => self.removed(before),
+            (Step::Remove, Err(())) => {
+                let name = self.process().found[0];
+                self.not_removed(name);
+            }
+            (Step::RemoveExactly(standing), Err(())) => self.not_removed(standing),
+            (Step::Strip(_), Ok(before)) => {
+                let before = before.expect("a tombstone stood there");
+                self.drop(before.name, before.tags);
+            }
+            (Step::Strip(_), Err(())) if self.process().invalidates() => self.not_removed(0),
+            (Step::Strip(_), Err(())) => self.next(Step::End),
+            (Step::Begin | Step::Sync | Step::Query | Step::End, _) => unreachable!("they write nothing"),
+        }
+    }
+
+    /// Goes on with the index rows of the other tags, if there are any.
+    fn rest(&mut self, rest: Tags) {
+        let invalidates = self.process().invalidates();
+        match (self.process().step, rest) {
+            (Step::Index(_), Tags::NONE) if !self.has(Rule::RowsFirst) => self.next(Step::End),
+            (Step::Index(_), Tags::NONE) => self.indexed(),
+            (Step::Drop(..), Tags::NONE) if invalidates => self.search_on(),
+            (Step::DropAndRetry(..), Tags::NONE) => self.retry(),
+            (_, Tags::NONE) => self.next(Step::End),
+            (Step::Drop(name, _), _) => self.next(Step::Drop(name, rest)),
+            (Step::DropAndRetry(name, _), _) => self.next(Step::DropAndRetry(name, rest)),
+            (_, _) => self.next(Step::Index(rest)),
+        }
     }
 }

@@ -1,60 +1,81 @@
-//! What follows on the answer to a write.
+//! A PUT, a PATCH, a fill or a DELETE: from index rows to the row, and again where that is refused.
 
-use super::{MOST_TRIES, Request, Row, Rule, Step, Tags, Version, Write, properties::Way, turn::Turn};
+use super::{Kind, MOST_TRIES, Request, Row, Rule, Step, Tags, Version, Write, process::Turn, properties::Way};
+
+/// Names that are above all versions: only a mistake draws them.
+const FAR: Version = 200;
 
 impl Turn<'_> {
-    /// A write was answered.
-    pub(super) fn wrote(&mut self, way: Way, written: Result<Option<Row>, ()>) {
-        let process = self.process();
-        let (name, (tags, _)) = (process.name, process.tags());
-        match (process.step, written) {
-            (Step::Index(rest) | Step::Drop(_, rest) | Step::DropAndRetry(_, rest), _) => {
-                self.rest(rest.without(rest.first().expect("it was written")));
+    /// Begins.
+    pub(super) fn begin(&mut self, way: Way) {
+        let row = self.state.table.row;
+        self.process().seen = row;
+        let (request, number) = (self.process().request, self.number as Version);
+        match request {
+            Request::Undo | Request::Tidy => {
+                let kept = row.filter(|row| matches!(row.kind, Kind::Kept(_)));
+                let undo = request == Request::Undo;
+                self.next(kept.map_or(Step::End, |row| if undo { Step::Restore } else { Step::Strip(row.version) }));
             }
-            (Step::Row, Ok(before)) => self.replaced(before),
-            (Step::Row, Err(())) => self.refused(),
-            (Step::Keep, Ok(before)) => {
-                let dropped = before.filter(|_| !self.has(Rule::KeptRowsStay));
-                let (name, tags) = dropped.map_or((name, tags), |row| (row.name, row.tags));
-                self.drop(name, tags);
+            Request::Patch(tags) => {
+                let Some(seen) = row.filter(|row| row.kind == Kind::Value) else { return self.next(Step::End) };
+                let renamed = self.has(Rule::NameHasTags);
+                let process = self.process();
+                process.version = seen.version + 2 + number;
+                if tags == seen.tags {
+                    return self.next(Step::Keep);
+                }
+                process.name = if renamed { process.version } else { seen.name };
+                self.index();
             }
-            (Step::Keep, Err(())) => self.not_kept(),
-            (Step::Claim, Ok(before)) => self.claimed(before),
-            (Step::Flip, Ok(_)) if way == Way::Ahead => self.drop(name, tags),
-            (Step::Claim | Step::Flip | Step::Restore, _) => self.next(Step::End),
-            (Step::Remove | Step::RemoveExactly(_), Ok(before)) => self.removed(before),
-            (Step::Remove, Err(())) => {
-                let name = self.process().found[0];
-                self.not_removed(name);
+            Request::Put(..) if way == Way::Ahead => {
+                let below = self.has(Rule::NamesBelow);
+                self.process().name = if below { self.draw() } else { FAR + number };
+                self.index();
             }
-            (Step::RemoveExactly(standing), Err(())) => self.not_removed(standing),
-            (Step::Strip(_), Ok(before)) => {
-                let before = before.expect("a tombstone stood there");
-                self.drop(before.name, before.tags);
+            _ => {
+                let version = self.draw();
+                self.process().version = version;
+                if self.process().invalidates() {
+                    return self.next(Step::Query);
+                }
+                match (request, way) {
+                    (_, Way::Keep) => return self.next(Step::Keep),
+                    (Request::Fill(_), _) if row.is_some_and(|row| row.kind == Kind::Value) => {
+                        return self.next(Step::End);
+                    }
+                    _ => {}
+                }
+                self.process().name = version;
+                if way == Way::Ahead { self.next(Step::Claim) } else { self.index() }
             }
-            (Step::Strip(_), Err(())) if self.process().invalidates() => self.not_removed(0),
-            (Step::Strip(_), Err(())) => self.next(Step::End),
-            (Step::Begin | Step::Sync | Step::Query | Step::End, _) => unreachable!("they write nothing"),
         }
     }
 
-    /// Goes on with the index rows of the other tags, if there are any.
-    fn rest(&mut self, rest: Tags) {
-        let invalidates = self.process().invalidates();
-        match (self.process().step, rest) {
-            (Step::Index(_), Tags::NONE) if !self.has(Rule::RowsFirst) => self.next(Step::End),
-            (Step::Index(_), Tags::NONE) => self.indexed(),
-            (Step::Drop(..), Tags::NONE) if invalidates => self.search_on(),
-            (Step::DropAndRetry(..), Tags::NONE) => self.retry(),
-            (_, Tags::NONE) => self.next(Step::End),
-            (Step::Drop(name, _), _) => self.next(Step::Drop(name, rest)),
-            (Step::DropAndRetry(name, _), _) => self.next(Step::DropAndRetry(name, rest)),
-            (_, _) => self.next(Step::Index(rest)),
+    /// Writes the index rows, if there are any to write.
+    pub(super) fn index(&mut self) {
+        let (tags, _) = self.process().tags();
+        if let Some(seen) = self.process().seen.filter(|_| !self.has(Rule::DropLast)) {
+            for tag in [Tags::X, Tags::Y].into_iter().filter(|tag| seen.tags.has(*tag)) {
+                self.state.table.write(Write::Drop(tag, seen.name), self.scenario).ok();
+            }
         }
+        if tags == Tags::NONE || !self.has(Rule::RowsFirst) { self.indexed() } else { self.next(Step::Index(tags)) }
+    }
+
+    pub(super) fn indexed(&mut self) {
+        let process = self.process();
+        let step = match process.request {
+            Request::Fill(_) if process.claimed => Step::Flip,
+            Request::Fill(_) => Step::Claim,
+            _ if process.version == 0 => Step::Sync,
+            _ => Step::Row,
+        };
+        self.next(step);
     }
 
     /// The row is claimed; what it said is dropped beside that.
-    fn claimed(&mut self, before: Option<Row>) {
+    pub(super) fn claimed(&mut self, before: Option<Row>) {
         let process = self.process();
         process.claimed = true;
         let (name, (tags, _)) = (process.name, process.tags());
@@ -67,16 +88,7 @@ impl Turn<'_> {
         self.next(if is_indexed { Step::Flip } else { Step::Index(tags) });
     }
 
-    /// Drops index rows, if there are any of that name, and ends.
-    pub(super) fn drop(&mut self, name: Version, tags: Tags) {
-        let step = if name == 0 || tags == Tags::NONE { Step::End } else { Step::Drop(name, tags) };
-        match step {
-            Step::End if self.process().invalidates() => self.search_on(),
-            step => self.next(step),
-        }
-    }
-
-    fn replaced(&mut self, before: Option<Row>) {
+    pub(super) fn replaced(&mut self, before: Option<Row>) {
         let process = self.process();
         let (name, (tags, _), seen) = (process.name, process.tags(), process.seen);
         if !self.has(Rule::RowsFirst) && tags != Tags::NONE {
@@ -94,7 +106,7 @@ impl Turn<'_> {
     }
 
     /// The row was refused, and what it needs goes with it.
-    fn refused(&mut self) {
+    pub(super) fn refused(&mut self) {
         let standing = self.state.table.row;
         let (new_name, spares) = (self.has(Rule::NewName), self.has(Rule::StandingSpared));
         let process = self.process();
@@ -112,7 +124,7 @@ impl Turn<'_> {
         }
     }
 
-    fn retry(&mut self) {
+    pub(super) fn retry(&mut self) {
         if matches!(self.process().request, Request::Patch(_)) || self.process().tries == MOST_TRIES {
             return self.next(Step::End);
         }
@@ -128,7 +140,7 @@ impl Turn<'_> {
     }
 
     /// What was to be kept is not there, or not for long enough.
-    fn not_kept(&mut self) {
+    pub(super) fn not_kept(&mut self) {
         let standing = self.state.table.row;
         let process = self.process();
         let (version, name, (tags, _)) = (process.version, process.name, process.tags());
