@@ -105,6 +105,13 @@ fn a_put_that_was_refused_looks_at_what_stands() {
     needs(Rule::StandingSpared, Scenario::new(&[Put(X, 1), Put(X, 1)]).with(1, 0), ALL_FOUND);
 }
 
+/// Its answer was lost, and a tombstone keeps what it wrote, to bring it back.
+#[test]
+fn a_patch_that_was_refused_looks_at_what_is_kept() {
+    let scenario = Scenario::new(&[Patch(Tags::XY), InvalidateUndoably(X)]).with(1, 0);
+    needs(Rule::StandingSpared, scenario, ALL_FOUND);
+}
+
 #[test]
 fn what_keeps_its_tags_drops_nothing() {
     needs(Rule::KeptRowsStay, Scenario::new(&[Put(X, 1)]), ALL_FOUND);

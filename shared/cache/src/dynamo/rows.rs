@@ -293,8 +293,8 @@ impl Store {
             Some(item) => Some(Head::of(&item)),
             None => self.head(row.key).await?,
         };
-        // What has the name that stands belongs to the row that stands: the answer to this one was lost, and something has
-        // taken its place that keeps its tags.
+        // What has the name of what stands belongs to that: to this very row, whose answer was lost, to the tombstone that
+        // keeps its value since, or to a value that keeps its tags.
         let stands = current.is_some_and(|head| head.version == row.version || head.parts == row.parts());
         if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
             && !stands

@@ -29,7 +29,7 @@
 //! | | a removal that can be undone drops the index rows | [`Rule::UndoableKeepsRows`] |
 
 mod process;
-mod properties;
+pub mod properties;
 mod put;
 mod rule;
 mod search;
