@@ -7,6 +7,7 @@ use super::{
     floors::Floors,
     http::{self, Authorities},
     retries::Conflicts,
+    tag_rows::Owed,
 };
 use crate::{
     Clock,
@@ -65,6 +66,8 @@ pub(crate) struct Store {
     /// The number of the generation of notes that was read last.
     generation: AtomicU64,
     pub(super) clock: Clock,
+    /// What is to be dropped beside the next write.
+    pub(super) owed: Owed,
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
@@ -102,6 +105,7 @@ impl Store {
             answers: Arc::new(Answers::new(clock.clone())),
             generation: AtomicU64::new(0),
             clock,
+            owed: Owed::default(),
             tally: RowTally::default(),
             floors: Lock::default(),
             identity,

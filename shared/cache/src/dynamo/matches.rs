@@ -1,7 +1,7 @@
 //! What an invalidation or a warm job finds in L3: rows by key prefix, and by tag through index rows.
 //!
-//! Index rows are written before the row they point to and name its version, so that every value has its own: a row
-//! that points to a replaced value misleads nobody, and goes with the table's time to live if not before.
+//! Index rows are written before the row they point to, under a name that the row says: one that points to a replaced
+//! value misleads nobody, and goes with the table's time to live if not before.
 
 use super::{
     Item,
@@ -164,13 +164,13 @@ impl Store {
         Err(L3Error::Failed("a row that is to be removed kept changing".into()))
     }
 
-    /// The live value that the row of `key` holds, if its index rows are named after that version.
+    /// The live value that the row of `key` holds, if its index rows have that name.
     pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
         let item = self.head_item(key).await?;
         Ok(item.filter(|item| Head::of(item).parts == version).and_then(|item| self.live_in(&item)))
     }
 
-    /// The tags of the value that the row of `key` says something of, if its index rows are named after that version.
+    /// The tags of the value that the row of `key` says something of, if its index rows have that name.
     pub(crate) async fn tags_of(&self, key: &str, version: Version) -> Result<Option<Vec<Arc<str>>>, L3Error> {
         let item = self.head_item(key).await?.filter(|item| Head::of(item).parts == version);
         Ok(item.map(|item| tags_of(&item).into_iter().map(Arc::from).collect()))

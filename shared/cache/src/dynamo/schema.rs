@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) const KEEP_SECONDS: i64 = 3600;
 /// The attribute that says whose claim a row is.
 pub(super) const CLAIM: &str = "claim";
-/// Stands between key and version in the sort key of an index row; no key has a control character.
+/// Stands between key and name in the sort key of an index row; no key has a control character.
 pub(super) const SEPARATOR: char = '\u{1}';
 
 /// The key of a row in the table.
@@ -64,10 +64,10 @@ pub(super) fn tag_partition(shard: u64, tag: &str) -> String {
     format!("t#{shard:x}#{tag}")
 }
 
-pub(super) fn index_key(key: &str, version: Version, tag: &str) -> Item {
+pub(super) fn index_key(key: &str, name: Version, tag: &str) -> Item {
     Item::from([
         ("pk".to_owned(), text(tag_partition(shard(key), tag))),
-        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
+        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", name.sortable()))),
     ])
 }
 

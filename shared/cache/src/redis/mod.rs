@@ -58,7 +58,7 @@ mod target;
 
 pub(crate) use copies::{
     Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
-    owner, share, size, stock, totals,
+    owner, share, size, stock, totals, with_tags,
 };
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};
 pub use iam::{CacheKind, Iam};
