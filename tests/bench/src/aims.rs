@@ -3,7 +3,7 @@
 use crate::report::{Report, Row};
 
 /// Why rows miss their aim, by what stands in their names; the first that fits counts.
-const REASONS: [(&str, &str); 14] = [
+const REASONS: [(&str, &str); 16] = [
     (
         "fifty tags",
         "each is fifty rows more for the embedded DynamoDB engine, on the cores that it shares with all others; on AWS it \
@@ -31,6 +31,16 @@ const REASONS: [(&str, &str); 14] = [
     ),
     ("L1 insert", "an insert looks for the copy that it replaces, whose end is no eviction; here there always is one"),
     ("code", "a text is not trusted before its XXH3-128 has been computed and, read back, its UTF-8 checked"),
+    (
+        "100 GETs from L2",
+        "the bare pipeline only moves bytes; each copy is held against what is known of the journal, unpacked, its checksum \
+         and text checked, and kept in L1",
+    ),
+    (
+        "100 GETs from L3",
+        "each value is unpacked, its checksum and text checked, and its copy written by a script with its index; the journal \
+         is looked into after them",
+    ),
     (
         "which L2 takes a copy of",
         "the copy is written by a script with its index, and the journal is looked into after it",

@@ -3,6 +3,7 @@
 
 use super::{
     GROUP,
+    everything::Everything,
     growth::{growth, in_words},
     listing::Listings,
     rows::Rows,
@@ -15,7 +16,10 @@ use crate::{
     suites::parse_sizes,
 };
 use aws_config::BehaviorVersion;
-use std::{error::Error, time::Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 use strata_cache::settings::Settings;
 use strata_cache::{Invalidate, Level, Levels, Read, TieredCache};
 use tokio::runtime;
@@ -26,6 +30,10 @@ pub const NAME: &str = "invalidate-dynamo";
 const ROUNDS: usize = 5;
 /// Of them by Scan, which takes by far the longest.
 const SCAN_ROUNDS: usize = 2;
+/// Invalidations of everything, of each kind.
+const WHOLE_ROUNDS: usize = 2;
+/// For how long one may work: it is to be done by the request, and not by a job.
+const REQUEST_BUDGET: Duration = Duration::from_secs(600);
 /// Longest wait for an answer: nothing is skipped here because another program has the processor.
 const TIMEOUT_MS: u64 = 20_000;
 
@@ -73,11 +81,15 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
             place.take_turns(round).await?;
         }
     }
+    let whole = match places.last() {
+        Some(place) => vec![place.measure_whole().await?],
+        None => Vec::new(),
+    };
     let growing = [Way::Prefix, Way::Tag].into_iter().flat_map(|way| {
         let times: Vec<_> = places.iter().map(|place| (place.size, place.summary(way))).collect();
         growth(way.name(), &times)
     });
-    Ok(vec![
+    let sections = vec![
         Section {
             title: "Invalidating 1,000 entries in L3".into(),
             baseline: "Scan of the table with a filter on the key, and BatchWriteItem to delete what it finds; it \
@@ -96,13 +108,15 @@ async fn measure_all(sizes: &[usize]) -> Result<Vec<Section>, Box<dyn Error>> {
             rows: growing.collect(),
         },
         Listings::section("L3", &places.iter().map(|place| (place.size, &place.listings)).collect::<Vec<_>>()),
-    ])
+    ];
+    Ok(sections.into_iter().chain(whole).collect())
 }
 
 impl Place {
     async fn fill(size: usize) -> Result<Place, Box<dyn Error>> {
         let client = aws_sdk_dynamodb::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
-        let Settings { mut config, deployment, .. } = Settings::from_env()?;
+        let Settings { mut config, mut deployment, .. } = Settings::from_env()?;
+        deployment.request_budget = REQUEST_BUDGET;
         config.l1_config.enabled = false;
         config.l2_config.key_prefix = format!("bench-{size}:");
         config.l2_config.timeout_ms = TIMEOUT_MS;
@@ -147,9 +161,22 @@ impl Place {
             self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
         }
         let tenant = Tenant(round % (self.size / GROUP));
-        self.undos[0].take_turn(&self.cache, tenant.by_prefix()).await?;
-        self.undos[1].take_turn(&self.cache, tenant.by_tag()).await?;
+        self.undos[0].take_turn(&self.cache, tenant.by_prefix(), GROUP as u64).await?;
+        self.undos[1].take_turn(&self.cache, tenant.by_tag(), GROUP as u64).await?;
         self.listings.take_turn(&self.cache, Tenant(round % (self.size / GROUP))).await
+    }
+
+    /// Invalidates all there is, in turns with undoing that.
+    async fn measure_whole(&self) -> Result<Section, Box<dyn Error>> {
+        let mut everything = Everything::default();
+        for _ in 0..WHOLE_ROUNDS {
+            everything.remove(&self.cache, self.size).await?;
+            for tenant in Tenant::of(self.size) {
+                self.rows.load(&self.cache, tenant, Levels::NONE.with(Level::L3)).await?;
+            }
+            everything.take_turn(&self.cache, self.size).await?;
+        }
+        Ok(everything.section(self.size))
     }
 
     async fn remove(&self, way: Way, tenant: Tenant) -> Result<usize, Box<dyn Error>> {

@@ -6,9 +6,10 @@
 //! - [`level3`], [`rows`]: L3, the same.
 //! - [`listing`]: the keys of a tenant, listed there.
 //! - `growth`: how the times of every level are shown.
-//! - [`undo`]: the same brought back there.
+//! - [`undo`], `everything`: the same brought back there; and all there is.
 
 pub mod copies;
+mod everything;
 mod growth;
 pub mod level2;
 pub mod level3;

@@ -1,6 +1,6 @@
 //! Invalidations that can be undone, and undos, beside invalidations that keep nothing.
 
-use super::{GROUP, growth::in_words};
+use super::growth::in_words;
 use crate::{
     report::{Row, Unit},
     stats::Summary,
@@ -19,11 +19,16 @@ pub struct Undos {
 }
 
 impl Undos {
-    /// Invalidates a group so that it can be undone, and undoes that.
+    /// Invalidates `size` entries so that it can be undone, and undoes that.
     ///
     /// # Errors
     /// When not all of it is removed, or not all of it comes back.
-    pub async fn take_turn(&mut self, cache: &TieredCache, selector: Selector) -> Result<(), Box<dyn Error>> {
+    pub async fn take_turn(
+        &mut self,
+        cache: &TieredCache,
+        selector: Selector,
+        size: u64,
+    ) -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let request = Invalidate::new(selector).undo_seconds(UNDO_SECONDS);
         let kept = cache.invalidate(&request).await?;
@@ -32,9 +37,9 @@ impl Undos {
         let start = Instant::now();
         let undone = cache.undo(&Undo { id: &handle.id, by: "", may: &|_| true }).await?;
         self.undone.push(start.elapsed().as_secs_f64() * 1e3);
-        match undone.restored == GROUP as u64 {
+        match undone.restored == size {
             true => Ok(()),
-            false => Err(format!("{} entries of {GROUP} are back", undone.restored).into()),
+            false => Err(format!("{} entries of {size} are back", undone.restored).into()),
         }
     }
 
