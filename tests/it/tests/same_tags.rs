@@ -1,6 +1,6 @@
 //! What has a tag is found by it, although a PUT that keeps the tags of what it replaces does not write their rows again.
 
-use crate::support::{fresh, invalidate, put, shard, wait_out_the_window};
+use crate::support::{flush, fresh, get, invalidate, put, shard, wait_out_the_window};
 use crate::tables::{Item, client, entries, item, text_of};
 use crate::undo::{undoably, undone};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -227,4 +227,60 @@ async fn puts_side_by_side_are_found_by_the_tags_they_have() {
             fresh(&api, "k").await.expect(404);
         }
     }
+}
+
+/// Its life is over, its index rows are not.
+#[tokio::test]
+async fn what_was_made_stale_and_replaced_lives_and_is_found() {
+    let api = Api::start().await;
+    let graceful = async |container: &str| {
+        let body = json!({"value": fastrand::u32(..), "tags": ["red"], "grace_seconds": 600}).to_string();
+        api.put(&entry("k"), body).pin(container).send().await
+    };
+    let make_stale = async || invalidate(&api, json!({"tags": ["red"], "mode": "stale"})).await.expect(200).json();
+    graceful("entries-1").await.expect(201);
+    let (before, names) = rows(&api, "k", "red").await;
+    for container in ["entries-1", "entries-2"] {
+        assert_eq!(make_stale().await["stale_count"], 1);
+        let (ended, _) = rows(&api, "k", "red").await;
+        assert!(ended.contains_key("ended_at") && ended["parts"] == before["parts"], "{ended:?}");
+        fresh(&api, "k").await.expect(404);
+        // What it knows is what a reader of what has expired has left in Redis.
+        let read = api.get(&entry("k")).header("cache-control", "no-cache, max-stale").pin(container);
+        assert_eq!(read.send().await.expect(200).json()["metadata"]["stale"], true);
+        graceful(container).await.expect(201);
+        fresh(&api, "k").await.expect(200);
+        let (row, now) = rows(&api, "k", "red").await;
+        assert!(!row.contains_key("ended_at"), "{row:?}");
+        assert!(now.contains(&number(&row, "parts")), "{now:?} {names:?}");
+    }
+    assert_eq!(invalidate(&api, json!({"tags": ["red"]})).await.expect(200).json()["invalidated_count"], 1);
+    fresh(&api, "k").await.expect(404);
+}
+
+/// The row says what any row of such a value says.
+#[tokio::test]
+async fn nothing_stays_of_what_was_said_before() {
+    let api = Api::start().await;
+    let put = async |key: &str, more: serde_json::Value| {
+        let mut body = json!({"value": [key], "tags": ["red"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        api.put(&entry(key), body.to_string()).pin("entries-1").send().await
+    };
+    put("k", json!({"grace_seconds": 60, "ttl_seconds": 3000, "idle_seconds": 300})).await.expect(201);
+    let (before, _) = rows(&api, "k", "red").await;
+    put("k", json!({"ttl_seconds": 1000})).await.expect(200);
+    put("l", json!({"ttl_seconds": 1000})).await.expect(201);
+    let [(kept, _), (new, _)] = [rows(&api, "k", "red").await, rows(&api, "l", "red").await];
+    assert_eq!(kept["parts"], before["parts"], "it was kept");
+    let names = |row: &Item| row.keys().cloned().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(names(&kept), names(&new));
+    for name in ["kind", "levels", "size", "bytes", "tags"] {
+        assert_eq!(kept[name], new[name], "{name}");
+    }
+    // And what it says is what is read of it.
+    flush(&api).await;
+    let read = get(&api, "entries-2", "k").await.expect(200);
+    assert_eq!((read.value(), read.level().as_str()), (r#"["k"]"#, "L3_DATABASE"));
+    assert_eq!(read.json()["metadata"].get("grace_seconds"), None);
 }
