@@ -66,7 +66,7 @@ const HUNTS: [(&str, &[Fault]); 44] = [
     ("FillNotFenced", &[Fault::FillsSlow]),
     ("TombstoneNotStripped", &[Fault::UndosRaced]),
     ("GracePassedOver", &[Fault::LivesEnded]),
-    ("KeptTagRowsDropped", &[Fault::ContainerRests]),
+    ("KeptTagRowsDropped", &[Fault::TagsRaced]),
     ("OtherTagsKept", &[Fault::TagsRaced]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),

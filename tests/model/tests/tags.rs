@@ -60,10 +60,11 @@ fn pairs() -> impl Iterator<Item = [Request; 2]> {
     ALL.iter().enumerate().flat_map(|(at, one)| ALL[at..].iter().map(|other| [*one, *other]))
 }
 
-/// Whether it is to be seen: nothing is undone while the release before runs.
+/// Whether it is to be seen: nothing is undone or made stale while the release before runs.
 fn is_sound(requests: &[Request]) -> bool {
     let has = |wanted: fn(&Request) -> bool| requests.iter().any(wanted);
-    !has(|request| matches!(request, FormerPut(_))) || !has(|request| matches!(request, InvalidateUndoably(_)))
+    let is_new = |request: &Request| matches!(request, InvalidateUndoably(_) | MakeStale(_));
+    !has(|request| matches!(request, FormerPut(_))) || !has(is_new)
 }
 
 #[test]
@@ -91,6 +92,13 @@ fn an_undo_among_others() {
     for other in ALL.into_iter().filter(|other| is_sound(&[InvalidateUndoably(X), *other])) {
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, other]).with(1, 1));
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, Put(X, 2), other]));
+    }
+}
+
+#[test]
+fn a_soft_invalidation_among_others() {
+    for other in ALL.into_iter().filter(|other| is_sound(&[MakeStale(X), *other])) {
+        holds(Scenario::new(&[MakeStale(X), Put(X, 2), other]).with(1, 1));
     }
 }
 
