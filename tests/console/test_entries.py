@@ -1,5 +1,7 @@
 """Keys are found, and entries looked at, put, changed and deleted."""
 
+import json
+
 from conftest import expect, go, problem, sign_in
 
 
@@ -41,7 +43,9 @@ def test_prefixes_are_offered(console, caller):
     caller.put("offered:1")
     go(console, "Keys")
     console.get_by_role("button", name="Prefixes with most entries").click()
-    expect(console.locator(".known").first.locator("li, p").first).to_be_visible()
+    known = console.locator(".known").first
+    expect(known).to_contain_text("Counted ")
+    expect(known.locator("li, p:text('None are known.')").first).to_be_visible()
 
 
 def test_a_value_is_shown_as_it_was_stored(console, caller, shot):
@@ -209,6 +213,24 @@ def test_an_edit_keeps_what_the_entry_was_stored_with(console, caller):
     console.get_by_role("button", name="Look at it").click()
     expect(console.get_by_role("article", name="The entry")).not_to_contain_text("Grace")
     assert not {"idle_seconds", "grace_seconds"} & caller.get("edited:2")[1]["metadata"].keys()
+
+
+def test_an_edit_says_nothing_of_compression_unless_it_is_not_allowed(console, caller):
+    def sent(button):
+        with console.expect_request(lambda request: request.method == "PUT") as put:
+            button.click()
+        expect(console.get_by_text("Updated, in")).to_be_visible()
+        return put.value.post_data_json
+
+    caller.put("edited:3", json.dumps("x" * 4000), compression_enabled=False)
+    look(console, "edited:3").get_by_role("button", name="Edit the value").click()
+    expect(console.get_by_text("does not say whether it may be compressed")).to_be_visible()
+    button = console.get_by_role("button", name="Put")
+    assert "compression_enabled" not in sent(button)
+    assert caller.get("edited:3")[1]["metadata"]["compressed"] is True
+    console.get_by_label("Compress it").uncheck()
+    assert sent(button)["compression_enabled"] is False
+    assert caller.get("edited:3")[1]["metadata"]["compressed"] is False
 
 
 def test_one_is_one(console, caller):

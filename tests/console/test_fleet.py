@@ -38,6 +38,7 @@ def test_no_more_goes_than_the_preview_showed(console, caller):
     console.get_by_role("button", name="Preview").click()
     button = console.get_by_role("button", name="Invalidate 1")
     expect(button).to_be_visible()
+    expect(console.get_by_role("region", name="Preview")).to_contain_text("1 entry matches")
     caller.put("more:2")
     button.click()
     expect(problem(console)).to_contain_text("TOO_MANY_MATCHES")

@@ -71,7 +71,7 @@ def test_an_api_that_is_out_of_reach_is_told(console):
 
 
 def test_who_only_looks_asks_once_a_second_at_most(tab, caller):
-    for view in ["levels", "journal", "jobs"]:
+    for view in ["levels", "journal", "jobs", "invalidate"]:
         page = sign_in(tab(), caller, view=view)
         # Once open, a view has looked at what it shows.
         page.wait_for_timeout(1500)

@@ -1,7 +1,7 @@
 // Finding keys: by prefix and tag, page by page; what prefixes and tags there are.
 
 import { query, send } from "./api.js";
-import { bytes, number, short, until } from "./format.js";
+import { bytes, number, short, time, until } from "./format.js";
 import { Input, Problem, Text, Title, html, useAction, wrong } from "./ui.js";
 import { useState } from "./hooks.js";
 
@@ -25,15 +25,16 @@ function Table({ found, onOpen }) {
   </table></div>`;
 }
 
-/** A list that is asked for when its button is pressed, each item a button. */
+/** A list that is asked for when its button is pressed, each item a button; and of when it is, if it says so. */
 function Known({ label, ask, onChoose }) {
   const listed = useAction(ask);
   return html`<section class="known">
     <button onClick=${listed.run} disabled=${listed.isBusy}>${label}</button>
     <${Problem} of=${listed.problem} />
-    ${listed.result && (listed.result.length === 0
+    ${listed.result?.counted && html`<p class="faint">${listed.result.counted}</p>`}
+    ${listed.result && (listed.result.names.length === 0
       ? html`<p>None are known.</p>`
-      : html`<ul class="choices">${listed.result.map(({ name, entries }) => html`<li key=${name}>
+      : html`<ul class="choices">${listed.result.names.map(({ name, entries }) => html`<li key=${name}>
           <button class="link" onClick=${() => onChoose(name)}><${Text} of=${name} /></button> <span class="faint">${number(entries)}</span></li>`)}</ul>`)}
   </section>`;
 }
@@ -55,11 +56,12 @@ export function Keys({ bearer, onOpen }) {
   };
   const prefixes = async () => {
     const { data } = await send(bearer, "GET", "stats");
-    return data.prefixes.map(({ prefix: name, entries }) => ({ name, entries }));
+    const counted = data.counted_at === undefined ? "Nothing has been counted yet." : `Counted ${time(data.counted_at)}.`;
+    return { names: data.prefixes.map(({ prefix: name, entries }) => ({ name, entries })), counted };
   };
   const tags = async () => {
     const { data } = await send(bearer, "GET", "tags?limit=200");
-    return data.tags.map(({ tag: name, entries }) => ({ name, entries }));
+    return { names: data.tags.map(({ tag: name, entries }) => ({ name, entries })) };
   };
   const submit = (event) => {
     event.preventDefault();

@@ -36,7 +36,8 @@ function body({ value, ttl, idle, grace, tags, levels, isCompressed }) {
     idle_seconds: seconds(idle),
     grace_seconds: seconds(grace),
     tags: lines(tags),
-    compression_enabled: isCompressed,
+    // What is said nothing of may be compressed.
+    compression_enabled: isCompressed ? undefined : false,
     cache_levels: levels.length === ALL.length ? undefined : levels,
   };
   return `{"value":${value},${JSON.stringify(rest).slice(1)}`;
@@ -83,7 +84,8 @@ export function Put({ bearer, draft, onDraft, onLook }) {
         error=${wrong(put.problem, "tags")} />
       <${Levels} levels=${draft.levels} onLevels=${set("levels")} error=${wrong(put.problem, "cache_levels")} />
       <${Check} id="put-compressed" label="Compress it where that makes it smaller" value=${draft.isCompressed} onValue=${set("isCompressed")} />
-      ${draft.etag && html`<p class="faint">Only if nobody has changed the value meanwhile.</p>`}
+      ${draft.etag && html`<p class="faint">An entry does not say whether it may be compressed: it may, as by default, unless you say here that it may not.
+        It is put only if nobody has changed the value meanwhile.</p>`}
       <div class="row">
         <button class="main" disabled=${put.isBusy}>Put</button>
         <button type="button" onClick=${() => onDraft(BLANK)}>Clear</button>

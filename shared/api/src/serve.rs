@@ -5,9 +5,10 @@ use crate::{
     cors::Cors, invocation::began_ms, keyed, metrics::Metrics, pipeline::App, route::Route, settings::Settings,
     telemetry,
 };
+use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{convert::Infallible, fmt, panic::AssertUnwindSafe, time::Duration};
 use strata_cache::TieredCache;
 use tracing::error;
 
@@ -47,7 +48,7 @@ pub struct Invocation {
 pub async fn serve_events<W, E>(work: W) -> Result<(), Error>
 where
     W: AsyncFn(&TieredCache, Invocation) -> Result<Value, E>,
-    E: fmt::Debug + fmt::Display + Into<Diagnostic>,
+    E: fmt::Display + Into<Diagnostic>,
 {
     Box::pin(serve_invocations(work)).await
 }
@@ -55,7 +56,7 @@ where
 async fn serve_invocations<W, E>(work: W) -> Result<(), Error>
 where
     W: AsyncFn(&TieredCache, Invocation) -> Result<Value, E>,
-    E: fmt::Debug + fmt::Display + Into<Diagnostic>,
+    E: fmt::Display + Into<Diagnostic>,
 {
     let (cache, function_timeout, _) = start()?;
     let (cache, work) = (&cache, &work);
@@ -66,10 +67,22 @@ where
         let time = Duration::from_millis(left_ms).saturating_sub(MARGIN);
         let invocation = Invocation { event, request_id: context.request_id.clone(), time };
         // Boxed, as the handlers of requests are: the compiler gives up on the depth of the future as a whole.
-        let done = Box::pin(work(cache, invocation)).await;
-        done.inspect_err(|cause| error!(request_id = context.request_id, %cause, "event failed"))
+        told(Box::pin(work(cache, invocation)), &context.request_id).await
     }));
     beside_connecting(runtime.run(), cache).await
+}
+
+/// What Lambda is told of an event, once that is done. A panic has a name as well: the runtime would tell the type of what
+/// holds it, which says nothing.
+async fn told<E>(work: impl Future<Output = Result<Value, E>>, request_id: &str) -> Result<Value, Diagnostic>
+where
+    E: fmt::Display + Into<Diagnostic>,
+{
+    let Ok(done) = AssertUnwindSafe(work).catch_unwind().await else {
+        error!(request_id, "event panicked");
+        return Err(Diagnostic { error_type: "Panic".to_owned(), error_message: "The function panicked".to_owned() });
+    };
+    done.inspect_err(|cause| error!(request_id, %cause, "event failed")).map_err(Into::into)
 }
 
 /// Runs `polling`, and connects to Redis when its first poll is on its way: what Lambda does with the poll and what Redis
@@ -95,4 +108,36 @@ fn start() -> Result<(TieredCache, Option<Duration>, Cors), Error> {
         Ok((cache.open()?, function_timeout, cors))
     };
     opened().inspect_err(|cause: &Error| error!(%cause, "start-up failed"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    struct Named;
+
+    impl fmt::Display for Named {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("why")
+        }
+    }
+
+    impl From<Named> for Diagnostic {
+        fn from(named: Named) -> Diagnostic {
+            Diagnostic { error_type: "Named".to_owned(), error_message: named.to_string() }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_has_a_name() {
+        let done = told(async { Ok::<_, Named>(json!(1)) }, "id").await.unwrap();
+        assert_eq!(done, 1);
+        let failed = told(async { Err(Named) }, "id").await.unwrap_err();
+        assert_eq!((failed.error_type.as_str(), failed.error_message.as_str()), ("Named", "why"));
+        let panicked = told::<Named>(async { panic!("a key") }, "id").await;
+        let panicked = panicked.unwrap_err();
+        assert_eq!((panicked.error_type.as_str(), panicked.error_message.as_str()), ("Panic", "The function panicked"));
+    }
 }

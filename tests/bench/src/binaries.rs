@@ -40,6 +40,13 @@ pub fn measuring(name: &str) -> io::Result<PathBuf> {
     Ok(run(cargo)?.join(name))
 }
 
+/// Builds the command line and returns where it is.
+pub fn command_line() -> io::Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "-p", "strata-cli", "--bin", "strata"]);
+    Ok(run(cargo)?.join("strata"))
+}
+
 /// Builds in the profile of the running program, into the folder it is in.
 fn run(mut cargo: Command) -> io::Result<PathBuf> {
     if !cfg!(debug_assertions) {

@@ -5,6 +5,7 @@ use crate::http::{self, Message};
 use std::{
     io::{self, BufReader, Error, Write},
     net::TcpStream,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ pub struct Question {
     pub request: String,
     /// What stands in the body of each answer.
     pub expected: &'static str,
+    /// How often it stands there at least.
+    pub times: usize,
 }
 
 /// What the clients got.
@@ -48,7 +51,7 @@ impl Clients {
     /// # Errors
     /// When an answer is not 200 or 201, or not what is expected.
     pub fn ask(&mut self, question: &Question, times: usize) -> io::Result<Answers> {
-        self.each(question, |asked, _| asked < times)
+        self.each(|asked, _| (asked < times).then_some(question))
     }
 
     /// Has the clients ask for so long.
@@ -56,14 +59,24 @@ impl Clients {
     /// # Errors
     /// When an answer is not 200 or 201, or not what is expected.
     pub fn ask_for(&mut self, question: &Question, time: Duration) -> io::Result<Answers> {
-        self.each(question, |_, passed| passed < time)
+        self.each(|_, passed| (passed < time).then_some(question))
     }
 
-    fn each(&mut self, question: &Question, go_on: impl Fn(usize, Duration) -> bool + Sync) -> io::Result<Answers> {
+    /// Has the clients ask each of these once: whoever has been answered takes the next.
+    ///
+    /// # Errors
+    /// When an answer is not 200 or 201, or not what is expected.
+    pub fn share(&mut self, questions: &[Question]) -> io::Result<Answers> {
+        let next = AtomicUsize::new(0);
+        self.each(|_, _| questions.get(next.fetch_add(1, Relaxed)))
+    }
+
+    /// Has each client ask what `next` says, by how much it has asked and how much time has passed, until that is nothing.
+    fn each<'q>(&mut self, next: impl Fn(usize, Duration) -> Option<&'q Question> + Sync) -> io::Result<Answers> {
         let start = Instant::now();
-        let (go_on, mut all) = (&go_on, Answers::default());
+        let (next, mut all) = (&next, Answers::default());
         thread::scope(|scope| {
-            let run = |stream| scope.spawn(move || ask(stream, question, |asked| go_on(asked, start.elapsed())));
+            let run = |stream| scope.spawn(move || ask(stream, |asked| next(asked, start.elapsed())));
             let clients: Vec<_> = self.0.iter_mut().map(run).collect();
             for client in clients {
                 all.times.extend(client.join().expect("a client does not panic")?);
@@ -74,13 +87,12 @@ impl Clients {
     }
 }
 
-fn ask(
+fn ask<'q>(
     stream: &mut BufReader<TcpStream>,
-    question: &Question,
-    go_on: impl Fn(usize) -> bool,
+    next: impl Fn(usize) -> Option<&'q Question>,
 ) -> io::Result<Vec<Duration>> {
     let mut times = Vec::new();
-    while go_on(times.len()) {
+    while let Some(question) = next(times.len()) {
         let asked = Instant::now();
         stream.get_mut().write_all(question.request.as_bytes())?;
         let answer = http::read(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -96,10 +108,11 @@ impl Question {
         if !start.contains(" 200 ") && !start.contains(" 201 ") {
             return Err(Error::other(format!("{start}: {body}")));
         }
-        if body.contains(self.expected) {
+        if body.matches(self.expected).take(self.times).count() == self.times {
             Ok(())
         } else {
-            Err(Error::other(format!("an answer without {}: {body}", self.expected)))
+            let Question { expected, times, .. } = self;
+            Err(Error::other(format!("an answer without {times} times {expected}: {body}")))
         }
     }
 }
@@ -132,7 +145,7 @@ mod tests {
     }
 
     fn get(expected: &'static str) -> Question {
-        Question { request: "GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), expected }
+        Question { request: "GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), expected, times: 1 }
     }
 
     #[test]
@@ -154,6 +167,15 @@ mod tests {
     fn one_wrong_answer_among_right_ones_is_found() {
         let address = server(&[("200 OK", "done"), ("200 OK", "nothing"), ("200 OK", "done")]);
         let error = Clients::connect(&address, 1).unwrap().ask(&get("done"), 3).unwrap_err();
-        assert_eq!(error.to_string(), "an answer without done: nothing");
+        assert_eq!(error.to_string(), "an answer without 1 times done: nothing");
+    }
+
+    #[test]
+    fn what_is_shared_is_asked_once_each() {
+        let mut clients = Clients::connect(&server(&[("200 OK", "done, done")]), 3).unwrap();
+        let questions: Vec<Question> = (0..20).map(|_| Question { times: 2, ..get("done") }).collect();
+        assert_eq!(clients.share(&questions).unwrap().times.len(), 20);
+        let error = clients.share(&[Question { times: 3, ..get("done") }]).unwrap_err();
+        assert_eq!(error.to_string(), "an answer without 3 times done: done, done");
     }
 }

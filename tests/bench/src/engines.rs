@@ -4,8 +4,8 @@ use crate::{binaries, distance, process::Function, report::Section, whole::Funct
 use redis::{AsyncConnectionConfig, RedisResult, aio::MultiplexedConnection};
 use std::{
     error::Error,
-    io,
-    process::{Command, Stdio},
+    io::{self, BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
 };
 use strata_stack::{Options, RedisEngine, Stack};
 use tokio::runtime::Runtime;
@@ -126,6 +126,56 @@ impl Engines {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
+    }
+}
+
+/// DynamoDB in a process of its own: its work takes no thread of a gateway's and of the proxies'. It ends with this one.
+pub struct DynamoAlone {
+    child: Child,
+    endpoint: String,
+}
+
+impl DynamoAlone {
+    /// What this program is told to [serve](DynamoAlone::serve).
+    pub const NAME: &str = "dynamodb";
+
+    /// Starts it, empty.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start() -> io::Result<DynamoAlone> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(DynamoAlone::NAME).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut endpoint = String::new();
+        BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).read_line(&mut endpoint)?;
+        Ok(DynamoAlone { child, endpoint: endpoint.trim().to_owned() })
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What the process does: it says its address, and serves until its input ends.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    #[allow(clippy::print_stdout, reason = "who started it waits for the address")]
+    pub fn serve() -> Result<(), Box<dyn Error>> {
+        let engines = Engines::start()?;
+        println!("{}", engines.dynamodb_endpoint());
+        io::stdin().read_to_end(&mut Vec::new())?;
+        engines.stop();
+        Ok(())
+    }
+}
+
+impl Drop for DynamoAlone {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // What fails here has ended already.
+        self.child.wait().ok();
     }
 }
 

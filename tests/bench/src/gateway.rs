@@ -116,7 +116,7 @@ impl Api {
             .env("RATE_LIMIT_READ", "1000000");
         let stack = runtime.block_on(Stack::start(options))?;
         let token = stack.token(Claims::default());
-        let get = Question { request: request(&stack, "GET", &token, "", ""), expected };
+        let get = Question { request: request(&stack, "GET", &token, "", ""), expected, times: 1 };
         let api = Api { stack, containers, get };
         api.warm_up(&token)?;
         Ok(api)
@@ -126,7 +126,7 @@ impl Api {
     fn warm_up(&self, token: &str) -> Result<(), Box<dyn Error>> {
         let body = json!({ "value": corpus::record(1) }).to_string();
         let mut client = Clients::connect(self.address(), 1)?;
-        let asked = |request, expected| Question { request, expected };
+        let asked = |request, expected| Question { request, expected, times: 1 };
         client.ask(&asked(request(&self.stack, "PUT", token, "", &body), self.get.expected), 1)?;
         for container in self.stack.containers().iter().filter(|container| container.function == "entries") {
             let get = request(&self.stack, "GET", token, &format!("x-strata-pin: {}\r\n", container.name), "");

@@ -18,6 +18,7 @@
 //! - [`round_trips`], [`tap`]: what requests of each kind cost Redis.
 //! - [`journal`]: a container beside a journal that others fill.
 //! - [`coherence`]: L1 hits of the binary that look at the journal more and more often.
+//! - [`import`]: the command line's import beside a bare client that sends the same batches.
 //! - [`neighbours`]: a quiet tenant beside another one's worst day.
 //! - [`warm`]: a warm job against reading the same rows, and writing the same values.
 //! - [`invalidate`]: a thousand matches among more and more entries, against going through all of them.
@@ -44,6 +45,7 @@ pub mod event;
 pub mod gateway;
 pub mod growth;
 pub mod http;
+pub mod import;
 pub mod invalidate;
 pub mod journal;
 pub mod level2;

@@ -4,11 +4,13 @@
 
 use std::{error::Error, path::Path, process::ExitCode, time::Instant};
 use strata_bench::{
-    batches, copies, growth, invalidate, level2, level3, limits, loads, machine, report::Report, suites::Choice, warm,
+    batches, copies, engines::DynamoAlone, growth, invalidate, level2, level3, limits, loads, machine, report::Report,
+    suites::Choice, warm,
 };
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
+        Some(server) if server == DynamoAlone::NAME => DynamoAlone::serve(),
         Some(measurement) => print(&measurement),
         None => run(),
     };

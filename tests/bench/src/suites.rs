@@ -1,8 +1,8 @@
 //! What `make bench` can measure, one suite after the other, each with engines of its own.
 
 use crate::{
-    allocations, batches, coherence, copies, costs, engines::Engines, gateway, growth, invalidate, journal, level2,
-    level3, limits, loads, neighbours, parts, report::Section, round_trips, starts, warm, warmer, whole,
+    allocations, batches, coherence, copies, costs, engines::Engines, gateway, growth, import, invalidate, journal,
+    level2, level3, limits, loads, neighbours, parts, report::Section, round_trips, starts, warm, warmer, whole,
 };
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Suite {
 }
 
 /// All suites, the shortest first.
-pub static ALL: [Suite; 20] = [
+pub static ALL: [Suite; 21] = [
     Suite { name: "library", measure: |_, _| Ok(vec![parts::measure()]) },
     Suite { name: "functions", measure: |engines, _| starts::measure(engines) },
     Suite { name: "process", measure: |engines, _| Ok(vec![whole::measure(&engines.functions()?)?]) },
@@ -51,6 +51,7 @@ pub static ALL: [Suite; 20] = [
     Suite { name: "costs", measure: |engines, _| costs::measure(engines) },
     Suite { name: "growth", measure: |engines, choice| growth::measure(engines, &choice.sizes) },
     Suite { name: "warm", measure: warmed },
+    Suite { name: "import", measure: |engines, choice| import::measure(engines, &choice.sizes) },
     Suite { name: "neighbours", measure: |engines, choice| neighbours::measure(engines, &choice.sizes) },
     Suite { name: "invalidate-l3", measure: |engines, choice| invalidate::in_dynamo(engines, &choice.sizes) },
     Suite { name: "invalidate", measure: |engines, choice| invalidate::in_redis(engines, &choice.sizes) },

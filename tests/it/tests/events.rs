@@ -2,9 +2,9 @@
 //! calls a function in template.yaml, so that each can be tried by hand.
 
 use crate::{authorizer, console, openapi, template};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
-use strata_it::stack::{Options, Stack, repository};
+use strata_it::stack::{InvokeError, Options, Stack, repository};
 
 /// The events of the functions behind the API in the order they are replayed, each with the status of its answer.
 const HTTP: [(&str, &[(&str, u16)]); 5] = [
@@ -157,6 +157,23 @@ fn there_is_an_event_of_every_route() {
     let routes = template::routes().into_iter();
     let routes = routes.map(|(function, path, method)| (function.to_owned(), path.to_owned(), method.to_owned()));
     assert_eq!(sampled, routes.collect());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_refused_by_a_named_type() {
+    let functions = HTTP.map(|(function, _)| function).into_iter().chain(["warmer", "authorizer", "console"]);
+    let functions: Vec<&str> = functions.collect();
+    let stack = Stack::start(Options::default().functions(functions.iter().copied()).containers(1)).await.unwrap();
+    for function in functions {
+        for event in [json!([1]), json!("text"), json!(null)] {
+            match stack.invoke(function, event.clone(), None).await {
+                Err(InvokeError::Function { kind, message }) => {
+                    assert!(!kind.contains("Box<dyn") && !message.is_empty(), "{function}, {event}: {kind}: {message}");
+                }
+                other => panic!("{function}, {event}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn what_has_expired_in_l3_is_counted_no_more_after_a_census() {
     command::<i64>(&api, &["HDEL", is_counted[1], is_counted[2]]).await;
     assert_eq!(l3(&api).await, told, "what a status counts itself");
     let again = api.stack.tick().await.unwrap();
-    assert_eq!(again[0]["census_finished"], false, "the next census is due in a day");
+    assert_eq!(again[0]["census_finished"], false, "the next census is not due yet");
     command::<i64>(&api, &["HDEL", is_counted[1], is_counted[2]]).await;
     let lost = api.stack.tick().await.unwrap();
     assert_eq!(lost[0]["census_finished"], true, "nothing is known, so it is due at once: {lost:?}");

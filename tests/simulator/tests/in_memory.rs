@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use strata_cache::{Config, Deployment, Json, Key, Level, Put, Read, TieredCache, engines::Engines};
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+use strata_cache::{
+    Config, Deployment, Invalidate, Json, Key, Level, Load, Put, Read, Selector, TieredCache, engines::Engines,
+};
 
 #[tokio::test]
 async fn a_cache_in_memory_is_a_whole_cache() {
@@ -16,6 +22,20 @@ async fn a_cache_in_memory_is_a_whole_cache() {
     assert_eq!((hit.entry.value::<String>().unwrap().as_str(), hit.level), ("John Doe", Level::L1));
     assert!(!cache.delete(&key, "test").await.unwrap().levels.is_empty());
     assert!(cache.get(&key, Read::default()).await.unwrap().hit.is_none());
+}
+
+#[tokio::test]
+async fn a_price_is_loaded_once_until_it_is_invalidated() {
+    let cache = TieredCache::in_memory(Config::default()).unwrap();
+    let (key, load) = (Key::new("price:1").unwrap(), Load::new(60).tags(["price"]));
+    let loads = AtomicU32::new(0);
+    let price = async || {
+        let loaded = cache.get_or_load(&key, &load, async || Ok::<_, Infallible>(loads.fetch_add(1, Relaxed) + 1));
+        loaded.await.unwrap()
+    };
+    assert_eq!([price().await, price().await], [1, 1]);
+    cache.invalidate(&Invalidate::new(Selector::tags(["price"]))).await.unwrap();
+    assert_eq!(price().await, 2);
 }
 
 #[tokio::test]

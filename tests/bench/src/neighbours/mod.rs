@@ -4,14 +4,15 @@
 //! Containers hold thousands of long keys of a third tenant, which every invalidation of a storm could mean. Here a storm's
 //! sender, functions and engines share the machine's cores with the quiet tenant, which on AWS have their own. So it is
 //! also measured beside the same storm on another deployment that stands on the same machine: what is left of the ratio
-//! then comes from what tenants of one deployment share.
+//! then comes from what tenants of one deployment share. DynamoDB's engine has a process of its own: in the gateway's it
+//! would keep the gateway, and the ways to Redis, waiting whenever it works hard.
 
 mod storms;
 
 use self::storms::{STORMS, Storm};
 use crate::{
     binaries,
-    engines::Engines,
+    engines::{DynamoAlone, Engines},
     http,
     report::{Row, Section, Unit},
     stats::{Summary, percentile},
@@ -26,7 +27,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use strata_stack::{Claims, Options, Stack};
+use strata_stack::{Claims, L3Store, Options, Stack};
 use tokio::runtime;
 
 /// Of so many entries in the smallest size, a container holds one.
@@ -56,17 +57,19 @@ pub fn measure(engines: &Engines, sizes: &[usize]) -> Result<Vec<Section>, Box<d
     engines.built(&binaries::functions()?)?;
     let held = sizes.iter().min().ok_or("there is no number of entries")? / HELD;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let build = || -> Result<Town, Box<dyn Error>> {
+    let build = |dynamo: &DynamoAlone| -> Result<Town, Box<dyn Error>> {
         let options = Options::default()
             .functions(["authorizer", "entries", "invalidate", "warm", "warmer"])
             .binaries(binaries::folder()?)
             .containers(CONTAINERS)
+            .l3(L3Store::Endpoint(dynamo.endpoint().to_owned()))
             .schedules(false);
         let town = Town::new(runtime.block_on(Stack::start(options))?, held);
         town.move_in()?;
         Ok(town)
     };
-    let [town, other] = [build()?, build()?];
+    let servers = [DynamoAlone::start()?, DynamoAlone::start()?];
+    let [town, other] = [build(&servers[0])?, build(&servers[1])?];
     let [mut beside_harmless, mut beside_elsewhere] = [Vec::new(), Vec::new()];
     for storm in &STORMS {
         let seen = town.weather(&other, storm)?;

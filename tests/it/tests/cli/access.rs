@@ -1,9 +1,9 @@
 //! Whom it asks, with which token, and how it ends when it may not.
 
 use super::strata::Shell;
-use crate::support::put;
+use crate::support::{eventually, put};
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
-use strata_it::{Api, stack::Claims};
+use strata_it::{Api, patient, stack::Claims};
 
 fn profiles(shell: &Shell) -> PathBuf {
     shell.home().join(".config/strata/profiles.toml")
@@ -31,6 +31,12 @@ async fn a_profile_is_kept_where_only_its_owner_reads_it() {
     let typed = shell.typing(&line, &["token: "], &format!("{token}\n")).await.expect(0);
     assert!(!typed.out.contains(&token), "{typed:?}");
     assert_eq!(shell.strata(&["get", "k", "--profile", "other"]).await.expect(0).out, "1\n");
+    shell.strata(&["get", "k", "--profile", "third"]).await.expect(2).says("no profile `third`");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("default = \"default\"", "default = \"third\"")).unwrap();
+    shell.strata(&["get", "k"]).await.expect(2);
+    let shell = shell.set("STRATA_PROFILE", "other");
+    assert_eq!(shell.strata(&["get", "k"]).await.expect(0).out, "1\n");
     shell.strata(&["get", "k", "--profile", "third"]).await.expect(2).says("no profile `third`");
 }
 
@@ -95,6 +101,19 @@ async fn what_is_wrong_is_said_by_the_exit_code() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", nobody.local_addr().unwrap());
     shell.strata(&["get", "k", "--url", &url, "--timeout", "50ms"]).await.expect(8).says("no answer within");
+}
+
+#[tokio::test]
+async fn a_limit_has_an_exit_code() {
+    // The next permit comes in a minute, which is longer than it waits.
+    let api = Api::with(patient().env("RATE_LIMIT_WRITE", "1")).await;
+    let shell = Shell::of(&api);
+    eventually("a refusal", async || {
+        let put = shell.strata(&["put", "k", "1"]).await;
+        assert!([0, 7].contains(&put.code), "{put:?}");
+        put.code == 7 && put.err.contains("RATE_LIMITED")
+    })
+    .await;
 }
 
 #[tokio::test]

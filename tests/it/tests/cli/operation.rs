@@ -1,6 +1,6 @@
 //! State, journal, configuration, jobs.
 
-use super::strata::Shell;
+use super::strata::{Shell, interrupt};
 use crate::support::{eventually, put};
 use serde_json::{Value, json};
 use std::{process::Stdio, time::Duration};
@@ -149,12 +149,7 @@ async fn an_interrupted_wait_says_that_the_job_goes_on() {
         ["warm-1", "warm-2"].iter().any(|container| api.stack.logs(container).contains("get_job"))
     })
     .await;
-    let pid = waiting.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let done = waiting.wait_with_output().await.unwrap();
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(130), "{said}");
-    assert!(said.contains("the job goes on: strata jobs "), "{said}");
+    interrupt(waiting).await.expect(130).says("the job goes on: strata jobs ");
 }
 
 #[tokio::test]

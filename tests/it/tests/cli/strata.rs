@@ -9,7 +9,7 @@ use strata_it::{Api, stack::Claims};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    process::Command,
+    process::{Child, Command},
 };
 
 /// The binary, beside those of the functions.
@@ -99,6 +99,13 @@ impl Shell {
         drop(stdin);
         Done::new(line.to_owned(), Output { stdout: shown, ..output })
     }
+}
+
+/// Presses Ctrl-C, and waits for the end.
+pub async fn interrupt(child: Child) -> Done {
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    Done::new("Ctrl-C".to_owned(), child.wait_with_output().await.unwrap())
 }
 
 /// How it ended.

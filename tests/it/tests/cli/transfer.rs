@@ -1,7 +1,10 @@
 //! Import and export.
 
-use super::strata::Shell;
-use crate::support::{eventually, fresh};
+use super::strata::{Done, Shell, interrupt};
+use crate::{
+    pages::page,
+    support::{eventually, fresh},
+};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use std::{
@@ -16,7 +19,7 @@ use strata_it::{
     Api, configured, patient,
     stack::{Claims, Options},
 };
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 /// Without limits, which others test, and with all the time for a hundred at once that a busy machine takes.
 fn unlimited() -> Options {
@@ -98,6 +101,26 @@ async fn what_is_exported_comes_back_the_same() {
 }
 
 #[tokio::test]
+async fn a_deployment_is_moved_as_the_documentation_says() {
+    let [old, new] = [Api::with(unlimited()).await, Api::with(unlimited()).await];
+    let shell = Shell::new();
+    for (name, api) in [("old", &old), ("new", &new)] {
+        let token = api.stack.token(Claims::default());
+        shell.strata_with(&["login", "--profile", name, "--url", api.stack.url()], &token).await.expect(0);
+    }
+    let text = lines(0..30) + "{\"key\":\"odd\",\"value\":{\"b\":1.00,\"a\":\"\\u00e9\"}}\n";
+    shell.strata_with(&["--profile", "old", "import", "-"], &text).await.expect(0);
+    let blocks = page("docs/recovery.md").blocks().into_iter().filter(|block| block.info == "sh command-line");
+    let script = format!("set -eu\n{}", blocks.map(|block| block.text).collect::<String>());
+    assert!(script.contains("import"), "{script}");
+    let moved = shell.command("sh").args(["-c", &script]).output().await.unwrap();
+    Done::new(script, moved).expect(0).says("stored 31 entries");
+    let [before, after] = ["old", "new"].map(|name| ["export", "--profile", name]);
+    let before = shell.strata(&before).await.expect(0).out;
+    assert_eq!(without_times(&shell.strata(&after).await.expect(0).out), without_times(&before));
+}
+
+#[tokio::test]
 async fn grace_and_levels_come_back_too() {
     let api = Api::with(unlimited()).await;
     let shell = Shell::of(&api);
@@ -133,6 +156,38 @@ async fn a_part_of_an_export_is_no_export() {
     write(&shell, "out.jsonl", "what was there before");
     shell.strata(&["export", "-o", "out.jsonl"]).await.expect(4).says("stopped after 0 entries");
     assert_eq!(std::fs::read_to_string(shell.home().join("out.jsonl")).unwrap(), "what was there before");
+    assert!(!shell.home().join("out.jsonl.part").exists());
+}
+
+#[tokio::test]
+async fn progress_is_shown_to_who_can_see_it() {
+    let api = Api::with(unlimited()).await;
+    let shell = Shell::of(&api);
+    write(&shell, "some.jsonl", &lines(0..500));
+    let seen = shell.at_a_terminal("strata import some.jsonl --parallel 1", "").await.expect(0).out;
+    for text in [" %", " entries, ", "/s", " left"] {
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+    let piped = shell.strata(&["import", "some.jsonl"]).await.expect(0);
+    assert!(piped.out.is_empty() && !piped.err.contains('%') && piped.err.lines().count() == 1, "{piped:?}");
+    shell.strata(&["put", "n:00001", "1"]).await.expect(0);
+    let seen = shell.at_a_terminal("strata warm n:00001 --pattern 'n:*'", "").await.expect(0).out;
+    assert!(seen.contains(" keys, ") && seen.contains(" left"), "{seen}");
+}
+
+#[tokio::test]
+async fn an_interrupted_export_is_no_export() {
+    let nobody_answers = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", nobody_answers.local_addr().unwrap());
+    let shell = Shell::new().set("STRATA_URL", &url).set("STRATA_TOKEN", "t");
+    write(&shell, "out.jsonl", "what was there before");
+    let mut command = shell.command("strata");
+    let export = command.args(["export", "-o", "out.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
+    // It has asked, and waits.
+    let (mut asked, _) = nobody_answers.accept().await.unwrap();
+    asked.read_u8().await.unwrap();
+    interrupt(export).await.expect(130).says("stopped after 0 entries");
+    assert_eq!(fs::read_to_string(shell.home().join("out.jsonl")).unwrap(), "what was there before");
     assert!(!shell.home().join("out.jsonl.part").exists());
 }
 
@@ -285,11 +340,7 @@ async fn an_interrupted_import_says_how_to_go_on() {
     tokio::io::AsyncWriteExt::write_all(&mut stdin, lines(0..250).as_bytes()).await.unwrap();
     // Two batches are whole; the third waits for more.
     eventually("what was given", async || fresh(&api, "n:00199").await.status == 200).await;
-    let pid = import.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let done = import.wait_with_output().await.unwrap();
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(130), "{said}");
+    let said = interrupt(import).await.expect(130).err;
     let skip = said.split("--skip ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
     assert!(["100", "200"].contains(&skip) || skip == "0", "{said}");
     shell.strata_with(&["import", "-", "--skip", skip], &lines(0..250)).await.expect(0);

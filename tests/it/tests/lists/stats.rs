@@ -1,7 +1,11 @@
 //! What the census counted, by prefix.
 
 use super::{options, start, store};
-use crate::support::eventually;
+use crate::{
+    support::{eventually, shard},
+    tables::{client, item},
+};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use strata_it::Api;
 
@@ -72,7 +76,46 @@ async fn maintenance_counts() {
     assert_eq!(done[0]["census_finished"], true, "{done:?}");
     assert_by_prefix(each(&api).await);
     let again = api.stack.tick().await.unwrap();
-    assert_eq!(again[0]["census_finished"], false, "the next one is due in a day");
+    assert_eq!(again[0]["census_finished"], false, "the next one is not due yet");
+}
+
+/// Has so many minutes pass for when the next census is due.
+async fn pass(api: &Api, minutes: i64) {
+    let row = client(api).update_item().table_name("cache_control").set_key(Some(item("maintenance", "census")));
+    let earlier = AttributeValue::N((minutes * -60_000).to_string());
+    let row = row.update_expression("ADD next_at :earlier").expression_attribute_values(":earlier", earlier);
+    row.condition_expression("attribute_exists(next_at)").send().await.unwrap();
+}
+
+/// Whether a call of maintenance finishes a census.
+async fn counts(api: &Api) -> bool {
+    api.stack.tick().await.unwrap()[0]["census_finished"].as_bool().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_small_is_counted_again_soon_and_what_is_large_a_day_later() {
+    let functions = ["authorizer", "entries", "status", "warmer"];
+    let api = Api::with(options(json!({})).functions(functions)).await;
+    assert!(counts(&api).await);
+    let empty = stats(&api, "").await;
+    assert_eq!((&empty["total"]["entries"], empty["counted_at"].is_string()), (&json!(0), true));
+    fill(&api).await;
+    assert!(!counts(&api).await, "it is not due yet");
+    pass(&api, 15).await;
+    assert!(counts(&api).await);
+    assert_by_prefix(each(&api).await);
+    // More than a page of one shard.
+    let large = (0..).map(|number| format!("large:{number}")).filter(|key| shard(key) == "0").take(6);
+    for key in large {
+        store(&api, &key, json!({"value": "x".repeat(250_000), "compression_enabled": false})).await;
+    }
+    pass(&api, 15).await;
+    assert!(counts(&api).await);
+    assert_eq!(stats(&api, "").await["total"]["entries"], 18);
+    pass(&api, 23 * 60).await;
+    assert!(!counts(&api).await, "it costs too much");
+    pass(&api, 60).await;
+    assert!(counts(&api).await);
 }
 
 #[tokio::test]

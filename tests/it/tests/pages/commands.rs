@@ -18,7 +18,14 @@ const OTHERS: [&str; 6] = ["text", "json", "rust", "python", "toml", "ts"];
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:3000";
 /// Where what is shown is run, by the language that it is marked with.
 const RUN_IN: [(&str, &[&str]); 2] = [
-    ("rust", &["tests/it/tests/library/read_through.rs", "shared/client/examples/get_or_load.rs"]),
+    (
+        "rust",
+        &[
+            "tests/it/tests/library/read_through.rs",
+            "tests/simulator/tests/in_memory.rs",
+            "shared/client/examples/get_or_load.rs",
+        ],
+    ),
     ("python", &["tests/stack/client-example.py"]),
 ];
 

@@ -31,6 +31,10 @@ const HOUR_MS: i64 = 3_600_000;
 /// Least hours from the end of one census to the next. That of L3 reads the whole table, which costs half a read unit for
 /// every 4 KB.
 const CENSUS_HOURS: u64 = 24;
+/// From one that found little to the next, in ms: a new deployment's first one finds nothing, and nobody should be told
+/// that for a day. Little is a page of each shard at most, of L3 1 MB: such a census costs 2,048 read units or fewer, and
+/// one of an empty table 8.
+const SOON_MS: i64 = 900_000;
 
 /// From the end of one sweep of the indexes to the next: what has expired is gone from them within the hour.
 const SWEEP_MS: i64 = 1_800_000;
@@ -58,6 +62,9 @@ struct Counting {
     shard: u64,
     /// The last row that was seen.
     after: Option<String>,
+    /// How many pages were read; unknown to a release that began before this one.
+    #[serde(default)]
+    pages: u64,
     census: Census,
 }
 
@@ -177,7 +184,8 @@ impl View<'_> {
         };
         done.census_finished = matches!(told, Ok(true));
         let hours = self.setup.config.l3_config.cleanup_interval_hours.max(CENSUS_HOURS);
-        let pause_ms = i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_MS);
+        let long_ms = i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_MS);
+        let pause_ms = if counting.pages <= SHARDS { SOON_MS } else { long_ms };
         self.end_turn(&due, (!done.census_finished).then_some(&counting), pause_ms).await?;
         counted?;
         Ok(told.map(drop)?)
@@ -191,6 +199,7 @@ impl View<'_> {
                 SourceOfTruth::L3 => self.store.count_page(at.shard, at.after.as_deref(), counted).await?,
                 SourceOfTruth::L2 => self.count_copies(at.shard, at.after.as_deref(), counted).await?,
             };
+            at.pages += 1;
             at.shard += u64::from(next.is_none());
             at.after = next;
             if pace.is_over() {
@@ -243,7 +252,7 @@ impl Counting {
     /// Goes on where the last call was cut off, or begins anew where a level has been switched since.
     fn resume(progress: &str, switched: Position, now_ms: i64) -> Counting {
         let census = Census { began_ms: now_ms, counted: Breakdown::default() };
-        let anew = Counting { switched: switched.to_string(), shard: 0, after: None, census };
+        let anew = Counting { switched: switched.to_string(), shard: 0, after: None, pages: 0, census };
         let begun = serde_json::from_str::<Counting>(progress).ok();
         begun.filter(|begun| begun.switched == anew.switched).unwrap_or(anew)
     }

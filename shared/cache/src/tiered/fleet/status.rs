@@ -38,8 +38,8 @@ impl TieredCache {
         view.look(api_key, minutes).await
     }
 
-    /// What the last census counted: of L3, or of L2 where L3 is switched off. Maintenance makes one a day after the last;
-    /// where there is none and L3 holds little it is made now. `None` until the first.
+    /// What the last census counted: of L3, or of L2 where L3 is switched off. Maintenance makes one a day after the last,
+    /// or a quarter of an hour where that found little; where there is none and L3 holds little it is made now. `None` until the first.
     ///
     /// # Errors
     /// When L2, which keeps it, cannot be reached, or is switched off.
