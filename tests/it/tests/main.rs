@@ -37,7 +37,6 @@ mod position;
 mod prefetch;
 mod quota;
 mod races;
-
 mod recovery;
 mod same_tags;
 mod status;
