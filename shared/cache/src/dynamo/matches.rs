@@ -56,6 +56,8 @@ pub(crate) struct Removed {
     pub is_kept: bool,
     /// A live value, which the row said to be in L2 alone.
     pub was_elsewhere: bool,
+    /// By an attempt before, of this or of another index row of the same key: what it was is not known any more.
+    pub was_before: bool,
 }
 
 /// A row that was found.
@@ -143,7 +145,7 @@ impl Store {
             let before = match buried {
                 Buried::Yes(before) if doomed.way == Way::Keep => {
                     self.count_gone(self.head_of(&before).kept());
-                    return Ok(Removed { live: self.live_in(&before), is_kept: true, was_elsewhere: false });
+                    return Ok(Removed { live: self.live_in(&before), is_kept: true, ..Removed::default() });
                 }
                 Buried::Yes(before) => before,
                 Buried::No(current) => match current.and_then(|item| doomed.next(key, &item)) {
@@ -156,7 +158,7 @@ impl Store {
                 Buried::Before => {
                     let live = Live { version: doomed.version.of_tombstone(), tags: Vec::new(), has_grace: false };
                     let is_kept = doomed.way == Way::Keep;
-                    return Ok(Removed { live: Some(live), is_kept, was_elsewhere: false });
+                    return Ok(Removed { live: Some(live), is_kept, was_before: true, ..Removed::default() });
                 }
             };
             return Ok(self.tidy_after(key, &before).await);
@@ -195,7 +197,7 @@ impl Store {
         self.discard(key, head.parts, head.chunks, tags.iter().map(String::as_str)).await;
         let was_elsewhere =
             head.row_kind == RowKind::Stub && head.kind == Kind::Stub && !head.is_expired(self.clock.now_ms());
-        Removed { live: self.live_in(before), is_kept: false, was_elsewhere }
+        Removed { live: self.live_in(before), was_elsewhere, ..Removed::default() }
     }
 
     pub(super) fn index_row(&self, item: &Item) -> Option<Match> {

@@ -107,7 +107,7 @@ pub(crate) use matches::{Live, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use row_state::{RowKind, RowState};
 pub(crate) use rows::{Before, Content, Row, RowWritten, Write, WriteRow};
-pub(crate) use tag_rows::{Ahead, KnownTags, rows_until};
+pub(crate) use tag_rows::{Ahead, KnownTags, fits_row, rows_until};
 pub(crate) use undoable::{NewUndo, RemovedCounts, UndoRecord};
 pub(crate) use waits::Wait;
 

@@ -9,7 +9,10 @@ use super::{
     kept::PARTS,
     number,
     row_state::RowState,
-    schema::{KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of, tombstone},
+    schema::{
+        INLINE_BYTES, KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of,
+        tombstone,
+    },
     tag_rows::{Ahead, KnownTags, PARTS_UNTIL, parts_until},
     text, text_of,
 };
@@ -20,9 +23,7 @@ use aws_sdk_dynamodb::{
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-/// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
-/// tags inside the envelope.
-pub(super) const INLINE_BYTES: usize = 390_000;
+
 /// How often chunks are looked for again when an overwrite took them away between the row and them.
 const READ_TRIES: usize = 3;
 

@@ -10,8 +10,8 @@ use super::{
     error::L3Error,
     head::Head,
     names, number,
-    rows::{Before, INLINE_BYTES, RowWritten, Write, WriteRow},
-    schema::{KEEP_SECONDS, row_key},
+    rows::{Before, RowWritten, Write, WriteRow},
+    schema::{INLINE_BYTES, KEEP_SECONDS, row_key},
     tag_rows::end_of,
     text,
 };

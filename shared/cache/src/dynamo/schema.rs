@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
 pub(super) const KEEP_SECONDS: i64 = 3600;
+/// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
+/// tags inside the envelope.
+pub(super) const INLINE_BYTES: usize = 390_000;
 /// The attribute that says whose claim a row is.
 pub(super) const CLAIM: &str = "claim";
 /// Stands between key and name in the sort key of an index row; no key has a control character.

@@ -18,7 +18,7 @@ use super::{
     client::Store,
     error::L3Error,
     number,
-    schema::index_key,
+    schema::{INLINE_BYTES, index_key},
 };
 use crate::{
     entry::Entry,
@@ -66,6 +66,12 @@ pub(crate) struct KnownTags<'a> {
     pub(super) same: Option<Version>,
     /// Their index rows, where they stand already.
     pub(super) ahead: Option<&'a Ahead<'a>>,
+}
+
+/// Whether a value of so many bytes is kept in its row, as far as that is known before it is compressed. Only such a one can
+/// have index rows that were written ahead: releases that know of no names look for chunks under the version.
+pub(crate) const fn fits_row(bytes: usize) -> bool {
+    bytes < INLINE_BYTES
 }
 
 /// When a value ends at the latest, in seconds since the Unix epoch.

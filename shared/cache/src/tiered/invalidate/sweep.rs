@@ -178,15 +178,25 @@ impl View<'_> {
             true => found.born.is_some() && sweep.act != Act::Look,
             false => found.live || !planted(Bug::GracePassedOver),
         };
-        stream::iter(matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)))
-            .map(|found| self.sweep_row(found, key_range.tag.is_some(), sweep))
+        let by_tag = key_range.tag.is_some();
+        let found: Vec<Match> =
+            matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)).collect();
+        // Index rows of one key stand behind each other.
+        stream::iter(found.chunk_by(|one, next| one.key == next.key))
+            .map(async |of_key| {
+                for (before, found) in of_key.iter().enumerate() {
+                    self.sweep_row(found, before > 0, by_tag, sweep).await?;
+                }
+                Ok::<_, L3Error>(())
+            })
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
     }
 
-    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+    /// `again`: another index row has led to the same key, and the tombstone that this meets may be of that.
+    async fn sweep_row(&self, found: &Match, again: bool, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let needs_tags = sweep.selector.needs_tags();
         if needs_tags {
             let tags =
@@ -210,12 +220,12 @@ impl View<'_> {
             },
             _ => which,
         };
-        let Some(doomed) = sweep.doomed(which, &found) else { return Ok(()) };
+        let Some(doomed) = sweep.doomed(which, found) else { return Ok(()) };
         let removed = self.store.remove(&found.key, doomed).await?;
         if removed.was_elsewhere {
             sweep.counter.add_elsewhere();
         }
-        if let Some(live) = removed.live {
+        if let Some(live) = removed.live.filter(|_| !(again && removed.was_before)) {
             if removed.is_kept {
                 sweep.counter.keep(&found.key);
             }
@@ -244,12 +254,14 @@ impl View<'_> {
     }
 
     /// Counts a row that holds a live value.
-    async fn look_at(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+    async fn look_at(&self, found: &Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let live = match by_tag {
             true => self.store.live(&found.key, found.version).await?,
-            false => {
-                found.live.then_some(Live { version: found.version, tags: found.tags, has_grace: found.has_grace })
-            }
+            false => found.live.then_some(Live {
+                version: found.version,
+                tags: found.tags.clone(),
+                has_grace: found.has_grace,
+            }),
         };
         live.into_iter().for_each(|live| self.count_live(sweep, &found.key, &live));
         Ok(())

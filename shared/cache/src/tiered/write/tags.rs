@@ -6,7 +6,7 @@
 
 use crate::tiered::{view::View, write::commit::Begun};
 use crate::{
-    dynamo::{Ahead, L3Error, rows_until},
+    dynamo::{Ahead, L3Error, fits_row, rows_until},
     key::Key,
     level::{Level, Levels},
     memory::CachedEntry,
@@ -64,6 +64,7 @@ impl View<'_> {
             Some(copy) => !has_tags(copy, put),
             None => !asks || self.meets_new_tags.load(Relaxed),
         };
+        let writes = writes && fits_row(put.value.text().len());
         let name = writes.then(|| self.name_before_sync()).flatten();
         let latest_ms = now_ms.saturating_add(i64::from(put.ttl_seconds) * 1000);
         let until = rows_until(now_ms, latest_ms, put.grace_seconds);
