@@ -135,6 +135,18 @@ where
     }
 }
 
+/// Index rows of one key stand behind each other.
+fn by_key(found: impl Iterator<Item = Match>) -> Vec<Vec<Match>> {
+    let mut keys: Vec<Vec<Match>> = Vec::new();
+    for row in found {
+        match keys.last_mut() {
+            Some(of_key) if of_key[0].key == row.key => of_key.push(row),
+            _ => keys.push(vec![row]),
+        }
+    }
+    keys
+}
+
 impl View<'_> {
     /// Goes on through both shared levels; returns whether it came to the end. At least one page is done, so that any
     /// number of cut-off calls comes to the end.
@@ -179,20 +191,21 @@ impl View<'_> {
             false => found.live || !planted(Bug::GracePassedOver),
         };
         let by_tag = key_range.tag.is_some();
-        let found: Vec<Match> =
-            matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)).collect();
-        // Index rows of one key stand behind each other.
-        stream::iter(found.chunk_by(|one, next| one.key == next.key))
-            .map(async |of_key| {
-                for (before, found) in of_key.iter().enumerate() {
-                    self.sweep_row(found, before > 0, by_tag, sweep).await?;
-                }
-                Ok::<_, L3Error>(())
-            })
+        let found = matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key));
+        stream::iter(by_key(found))
+            .map(|of_key| self.sweep_key(of_key, by_tag, sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
+    }
+
+    /// The rows that lead to one key, one after the other.
+    async fn sweep_key(&self, of_key: Vec<Match>, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        for (before, found) in of_key.iter().enumerate() {
+            self.sweep_row(found, before > 0, by_tag, sweep).await?;
+        }
+        Ok(())
     }
 
     /// `again`: another index row has led to the same key, and the tombstone that this meets may be of that.
