@@ -89,7 +89,8 @@ def faults():
 
 @pytest.fixture
 def caller(request):
-    return Caller(request.node.name)
+    # As a person's, for the pictures.
+    return Caller(request.node.name, subject="anna@example.com")
 
 
 @pytest.fixture(scope="session")

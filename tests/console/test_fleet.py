@@ -1,6 +1,7 @@
 """What concerns many entries, and everybody: invalidation, jobs, the journal, the configuration."""
 
 import re
+from datetime import date, timedelta
 
 from conftest import Caller, expect, go, problem, sign_in
 
@@ -123,7 +124,7 @@ def test_jobs_are_started_followed_and_cancelled(console, caller, shot):
     expect(job.locator(".pill")).to_have_text("done")
     expect(job).to_contain_text("5 done")
     console.get_by_label("Strategy").select_option("SCHEDULED")
-    console.get_by_label("Not before").fill("2027-06-01T10:00")
+    console.get_by_label("Not before").fill(f"{date.today() + timedelta(days=30)}T10:00")
     start.click()
     waiting = job.filter(has=console.locator(".pill", has_text="scheduled"))
     expect(waiting).to_have_count(1)

@@ -111,7 +111,7 @@ async fn an_expired_token_is_told_so() {
 #[tokio::test]
 async fn leeway_holds_in_the_functions_too() {
     let api = Api::with(patient().env("JWT_LEEWAY_SECONDS", "30")).await;
-    let late = token([("exp", Some(json!(now() - 5)))]);
+    let late = token([("exp", Some(json!(now() - 10)))]);
     api.get(&entry("customer:1")).bearer(&late).send().await.expect_error(404, "CACHE_KEY_NOT_FOUND");
     let too_late = token([("exp", Some(json!(now() - 40)))]);
     api.get(&entry("customer:1")).bearer(&too_late).send().await.expect_error(401, "UNAUTHORIZED");
