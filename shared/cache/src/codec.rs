@@ -139,7 +139,10 @@ pub fn decode(envelope: &Bytes, max_raw_bytes: usize) -> Result<Entry, DecodeErr
 /// # Errors
 /// As [`describe`].
 pub(crate) fn with_version(envelope: &Bytes, version: Version) -> Result<Bytes, DecodeError> {
-    revised(envelope, |header| header.version = version)
+    match read_header(envelope)? {
+        (_, _, header, _) if header.version == version => Ok(envelope.clone()),
+        _ => revised(envelope, |header| header.version = version),
+    }
 }
 
 /// The same of a value whose life an invalidation has ended at `ended_at_ms`, and whose grace is over at `kept_until_ms`.

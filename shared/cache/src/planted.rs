@@ -83,6 +83,10 @@ pub(crate) enum Bug {
     TombstoneNotStripped,
     /// An invalidation passes over rows whose value has expired.
     GracePassedOver,
+    /// A value that keeps its tags takes their index rows for those of the value that it replaces.
+    KeptTagRowsDropped,
+    /// A value that keeps its tags takes the place of any other, whatever tags that has.
+    OtherTagsKept,
 }
 
 /// A place at which an operation can be made to panic.

@@ -14,7 +14,6 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
     pin::Pin,
-    sync::Arc,
     time::{Duration, Instant},
 };
 

@@ -48,7 +48,7 @@ const REASONS: [(&str, &str); 16] = [
     (
         "PUT",
         "Redis tells the version before and takes record, copy and indexes after, and the journal is looked into once more; \
-         the row of a tag must be there before its entry is, and goes after it, each in a request of its own",
+         the index row of a new tag must be there before its entry is, in a request of its own",
     ),
     (
         "entries warmed",

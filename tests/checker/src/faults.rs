@@ -19,6 +19,7 @@ mod promotions;
 mod refusal;
 mod sick;
 mod steps;
+mod tags;
 mod undos;
 
 pub use fault::Fault;
@@ -54,6 +55,7 @@ impl Fault {
             Fault::PatchesSlow => return patches::race_ends(client, rng).await,
             Fault::UndosRaced => return undos::race_ends(client, rng).await,
             Fault::LivesEnded => return grace::race_ends(client, rng).await,
+            Fault::TagsRaced => return tags::race_others(client, rng).await,
             Fault::InvalidationsSlow => return invalidations::race_reads(client, rng).await,
             Fault::RedisFull => return refusal::refuse_writes(client, Refusal::Full, rng).await,
             Fault::RedisLacksReplicas => return refusal::refuse_writes(client, Refusal::NoReplicas, rng).await,

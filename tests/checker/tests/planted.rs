@@ -30,7 +30,7 @@ const STACKS: usize = 7;
 
 /// Every mistake, and what fails while it is looked for; some once for each thing that can fail. Those that take long come
 /// first.
-const HUNTS: [(&str, &[Fault]); 42] = [
+const HUNTS: [(&str, &[Fault]); 44] = [
     ("PromotionByPlainSet", &[Fault::HistoryOutlived]),
     ("PromotionNotChecked", &[Fault::HistoryOutlived]),
     ("OlderCopyLeft", &[Fault::HistoryOutlived]),
@@ -66,6 +66,8 @@ const HUNTS: [(&str, &[Fault]); 42] = [
     ("FillNotFenced", &[Fault::FillsSlow]),
     ("TombstoneNotStripped", &[Fault::UndosRaced]),
     ("GracePassedOver", &[Fault::LivesEnded]),
+    ("KeptTagRowsDropped", &[Fault::TagsRaced]),
+    ("OtherTagsKept", &[Fault::TagsRaced]),
     ("KeyLeftOut", &[Fault::InvalidationsSlow]),
     ("PatternOfBytes", &[Fault::InvalidationsSlow]),
     ("PrefixTakenForPattern", &[Fault::InvalidationsSlow]),

@@ -38,6 +38,7 @@ mod prefetch;
 mod quota;
 mod races;
 mod recovery;
+mod same_tags;
 mod status;
 mod support;
 mod tables;

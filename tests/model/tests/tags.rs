@@ -2,7 +2,7 @@
 
 use stateright::{Checker, HasDiscoveries, Model};
 use strata_model::tags::{
-    ALL_FOUND, NOTHING_MISSED, NOTHING_TAKEN,
+    ALL_FOUND, GAP, NOTHING_MISSED, NOTHING_TAKEN,
     Request::{self, *},
     Row, Rule, Scenario, TAGS_TRUE, Tags,
 };
@@ -11,7 +11,7 @@ const X: Tags = Tags::X;
 const Y: Tags = Tags::Y;
 
 /// What can happen to a key whose value has the tag `X`, and lives for an age.
-const ALL: [Request; 19] = [
+const ALL: [Request; 20] = [
     Put(X, 1),
     Put(X, 2),
     Put(Tags::XY, 1),
@@ -26,6 +26,7 @@ const ALL: [Request; 19] = [
     Delete,
     Invalidate(X),
     InvalidateUndoably(X),
+    MakeStale(X),
     Undo,
     Tidy,
     FormerPut(X),
@@ -52,17 +53,18 @@ fn needs(rule: Rule, scenario: Scenario, property: &'static str) {
 
 /// What may stand there at the start: a value of this release, one of the release before, or nothing.
 fn starts() -> [Option<Row>; 3] {
-    [Some(Row::value(8, 8, X, 1, 1)), Some(Row::value(8, 8, X, 1, 0)), None]
+    [Some(Row::value(GAP, GAP, X, 1, 1)), Some(Row::value(GAP, GAP, X, 1, 0)), None]
 }
 
 fn pairs() -> impl Iterator<Item = [Request; 2]> {
     ALL.iter().enumerate().flat_map(|(at, one)| ALL[at..].iter().map(|other| [*one, *other]))
 }
 
-/// Whether it is to be seen: nothing is undone while the release before runs.
+/// Whether it is to be seen: nothing is undone or made stale while the release before runs.
 fn is_sound(requests: &[Request]) -> bool {
     let has = |wanted: fn(&Request) -> bool| requests.iter().any(wanted);
-    !has(|request| matches!(request, FormerPut(_))) || !has(|request| matches!(request, InvalidateUndoably(_)))
+    let is_new = |request: &Request| matches!(request, InvalidateUndoably(_) | MakeStale(_));
+    !has(|request| matches!(request, FormerPut(_))) || !has(is_new)
 }
 
 #[test]
@@ -90,6 +92,13 @@ fn an_undo_among_others() {
     for other in ALL.into_iter().filter(|other| is_sound(&[InvalidateUndoably(X), *other])) {
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, other]).with(1, 1));
         holds(Scenario::new(&[InvalidateUndoably(X), Undo, Put(X, 2), other]));
+    }
+}
+
+#[test]
+fn a_soft_invalidation_among_others() {
+    for other in ALL.into_iter().filter(|other| is_sound(&[MakeStale(X), *other])) {
+        holds(Scenario::new(&[MakeStale(X), Put(X, 2), other]).with(1, 1));
     }
 }
 
@@ -173,4 +182,16 @@ fn an_index_row_goes_with_its_row_only() {
 #[test]
 fn what_can_be_undone_keeps_its_index_rows() {
     needs(Rule::UndoableKeepsRows, Scenario::new(&[InvalidateUndoably(X), Undo]), ALL_FOUND);
+}
+
+/// What has expired by an invalidation is found by the next one.
+#[test]
+fn what_is_stale_keeps_its_index_rows() {
+    needs(Rule::EndedKeepsName, Scenario::new(&[MakeStale(X)]), ALL_FOUND);
+}
+
+/// The row was read before.
+#[test]
+fn what_ends_a_life_replaces_exactly_what_was_seen() {
+    needs(Rule::EndsExactly, Scenario::new(&[MakeStale(X), Put(Y, 1)]), NOTHING_TAKEN);
 }

@@ -25,6 +25,11 @@ pub(crate) async fn left(fleet: &Fleet) -> Vec<String> {
         // What it owes to others it tells them with its next sync.
         let read = container.cache.get(&key, Read { no_cache: true, ..Read::default() });
         let _ = timeout(PATIENCE, container.run(read)).await;
+        // And index rows of what it has replaced are dropped beside its next write, the second of which replaces nothing.
+        for _ in 0..2 {
+            let delete = container.cache.delete(&key, "");
+            let _ = timeout(PATIENCE, container.run(delete)).await;
+        }
     }
     let first = &containers[0];
     let all = Invalidate::new(Pattern::new("*").expect("it is a pattern"));

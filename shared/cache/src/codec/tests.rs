@@ -64,6 +64,7 @@ fn another_version_is_all_that_changes() {
         let (_, envelope) = encode(&payload, Attributes { sliding, ..attributes() }, format);
         let (_, other) = encode(&payload, Attributes { sliding, version: later, ..attributes() }, format);
         assert_eq!(with_version(&envelope, later).unwrap(), other);
+        assert_eq!(with_version(&other, later).unwrap().as_ptr(), other.as_ptr(), "nothing is to be done");
     }
     assert!(with_version(&Bytes::from_static(b"ST"), later).is_err());
 }

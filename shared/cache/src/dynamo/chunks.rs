@@ -22,13 +22,19 @@ pub(super) fn count(bytes: usize) -> usize {
 }
 
 impl Store {
-    /// Writes the chunks of an envelope; returns how many.
-    pub(super) async fn write_chunks(&self, key: &str, entry: &Entry, envelope: &Bytes) -> Result<usize, L3Error> {
+    /// Writes the chunks of an envelope under a name; returns how many.
+    pub(super) async fn write_chunks(
+        &self,
+        key: &str,
+        name: Version,
+        entry: &Entry,
+        envelope: &Bytes,
+    ) -> Result<usize, L3Error> {
         let ttl = number(entry.kept_until_ms() / 1000 + 1);
         let requests: Vec<WriteRequest> = (0..count(envelope.len()))
             .map(|index| {
                 let bytes = &envelope[index * CHUNK_BYTES..envelope.len().min((index + 1) * CHUNK_BYTES)];
-                let mut item = chunk_key(key, entry.version, index);
+                let mut item = chunk_key(key, name, index);
                 item.insert("body".to_owned(), AttributeValue::B(Blob::new(bytes)));
                 item.insert("ttl".to_owned(), ttl.clone());
                 let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is given");

@@ -11,6 +11,7 @@ use super::{
     row_state::{RowKind, RowState},
     rows::Before,
     schema::{CLAIM, KEEP_SECONDS, index_key, is_claim, row_key, tags_attribute, tombstone},
+    tag_rows::parts_until,
     text,
 };
 use crate::entry::Entry;
@@ -105,7 +106,7 @@ impl Store {
     pub(crate) async fn index_for_long(&self, key: &str, entry: &Entry) -> Result<(), L3Error> {
         let rows = entry.tags.iter().map(async |tag| {
             let mut item = index_key(key, entry.version, tag);
-            let ttl = number(entry.kept_until_ms() / 1000 + 1);
+            let ttl = number(parts_until(entry));
             item.insert("ttl".to_owned(), ttl.clone());
             let put = self.client().await?.put_item().table_name(&self.entries).set_item(Some(item));
             let sent = put

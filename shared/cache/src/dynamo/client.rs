@@ -7,6 +7,7 @@ use super::{
     http::{self, Authorities},
     identity::{Foreign, Identity},
     retries::Conflicts,
+    tag_rows::Owed,
 };
 use crate::{
     Clock,
@@ -66,6 +67,8 @@ pub(crate) struct Store {
     /// The number of the generation of notes that was read last.
     generation: AtomicU64,
     pub(super) clock: Clock,
+    /// What is to be dropped beside the next write.
+    pub(super) owed: Owed,
     /// What this container has added and taken away.
     pub(crate) tally: RowTally,
     /// See [`Floors`].
@@ -105,6 +108,7 @@ impl Store {
             answers: Arc::new(Answers::new(clock.clone(), attempt_ms(config.timeout_ms.into()))),
             generation: AtomicU64::new(0),
             clock,
+            owed: Owed::default(),
             tally: RowTally::default(),
             floors: Lock::default(),
             identity,
@@ -170,6 +174,11 @@ impl Store {
 
     pub(super) fn know_generation(&self, number: u64) {
         self.generation.store(number, Relaxed);
+    }
+
+    /// How long an attempt waits for its answer where L3 is well.
+    pub(super) fn attempt_time(&self) -> Duration {
+        self.timeout().mul_f64(ATTEMPT_SHARE)
     }
 
     /// Whether L3 has lately answered nothing within the time of an attempt.

@@ -44,7 +44,8 @@ pub(crate) enum Way {
 pub(crate) enum Which {
     /// Any that is older than this.
     Below(Version),
-    /// The same, where the second was seen as the newest. What has taken its place may be the same value.
+    /// The same, where the second was seen as the newest, or is the name of its index rows. What has taken its place may be
+    /// the same value.
     SeenBelow(Version, Version),
     /// This one, which was seen as the newest, or what has taken its place.
     Seen(Version),
@@ -115,7 +116,7 @@ impl Doomed<'_> {
             values.insert(":value".to_owned(), text("value"));
         }
         if let Some(seen) = self.version.seen() {
-            condition.push_str(" AND #v = :seen");
+            condition.push_str(" AND (#v = :seen OR parts = :seen)");
             values.insert(":seen".to_owned(), number(seen.0));
         }
         (condition, values)

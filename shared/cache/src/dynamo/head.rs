@@ -49,7 +49,7 @@ pub(crate) struct Head {
     /// Of its envelope.
     pub(super) bytes: u64,
     pub(super) chunks: usize,
-    /// The version after which its chunks and index rows are named: its own, unless it was brought back or is kept.
+    /// The name of its chunks and index rows: its own version, unless it was brought back, is kept, or says another.
     pub(super) parts: Version,
     /// Of a tombstone that keeps a value: the version of that.
     pub(super) born: Option<Version>,
@@ -97,6 +97,7 @@ impl Head {
             kept: self.kept(),
             chunks: self.chunks,
             parts: self.parts,
+            keeps_parts: false,
         }
     }
 

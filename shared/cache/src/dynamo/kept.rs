@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// The attribute that says which version a kept value had.
 pub(super) const BORN: &str = "born";
-/// The attribute that says after which version the chunks and index rows of a value are named, where that is not its own.
+/// The attribute that says the name of the chunks and index rows of a value, where that is not its own version.
 pub(super) const PARTS: &str = "parts";
 /// What is read of a row to see whether it is kept.
 const ATTRIBUTES: [&str; 10] =

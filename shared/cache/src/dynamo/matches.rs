@@ -1,7 +1,7 @@
 //! What an invalidation or a warm job finds in L3: rows by key prefix, and by tag through index rows.
 //!
-//! Index rows are written before the row they point to and name its version, so that every value has its own: a row
-//! that points to a replaced value misleads nobody, and goes with the table's time to live if not before.
+//! Index rows are written before the row they point to, under a name that the row says: one that points to a replaced
+//! value misleads nobody, and goes with the table's time to live if not before.
 
 use super::{
     Item,
@@ -58,6 +58,8 @@ pub(crate) struct Removed {
     pub is_kept: bool,
     /// A live value, which the row said to be in L2 alone.
     pub was_elsewhere: bool,
+    /// By an attempt before, of this or of another index row of the same key: what it was is not known any more.
+    pub was_before: bool,
 }
 
 /// A row that was found.
@@ -155,7 +157,7 @@ impl Store {
             let before = match buried {
                 Buried::Yes(before) if doomed.way == Way::Keep => {
                     self.count_gone(self.head_of(&before).kept());
-                    return Ok(Removed { live: self.live_in(&before), is_kept: true, was_elsewhere: false });
+                    return Ok(Removed { live: self.live_in(&before), is_kept: true, ..Removed::default() });
                 }
                 Buried::Yes(before) => before,
                 Buried::No(current) => match current.and_then(|item| doomed.next(key, &item)) {
@@ -169,7 +171,7 @@ impl Store {
                     let (level, version) = (Level::L3, doomed.version.of_tombstone());
                     let live = Live { level, version, tags: Vec::new(), has_grace: false };
                     let is_kept = doomed.way == Way::Keep;
-                    return Ok(Removed { live: Some(live), is_kept, was_elsewhere: false });
+                    return Ok(Removed { live: Some(live), is_kept, was_before: true, ..Removed::default() });
                 }
             };
             return Ok(self.tidy_after(key, &before).await);
@@ -177,13 +179,13 @@ impl Store {
         Err(L3Error::Failed("a row that is to be removed kept changing".into()))
     }
 
-    /// The live value that the row of `key` holds, or says to be in L2, if its index rows are named after that version.
+    /// The live value that the row of `key` holds, or says to be in L2, if its index rows have that name.
     pub(crate) async fn live(&self, key: &str, version: Version) -> Result<Option<Live>, L3Error> {
         let item = self.head_item(key).await?.filter(|item| Head::of(item).parts == version);
         Ok(item.and_then(|item| self.live_in(&item).or_else(|| self.elsewhere(&item))))
     }
 
-    /// The tags of the value that the row of `key` says something of, if its index rows are named after that version.
+    /// The tags of the value that the row of `key` says something of, if its index rows have that name.
     pub(crate) async fn tags_of(&self, key: &str, version: Version) -> Result<Option<Vec<Arc<str>>>, L3Error> {
         let item = self.head_item(key).await?.filter(|item| Head::of(item).parts == version);
         Ok(item.map(|item| tags_of(&item).into_iter().map(Arc::from).collect()))
@@ -209,7 +211,7 @@ impl Store {
         self.discard(key, head.parts, head.chunks, tags.iter().map(String::as_str)).await;
         let was_elsewhere =
             head.row_kind == RowKind::Stub && head.kind == Kind::Stub && !head.is_expired(self.clock.now_ms());
-        Removed { live: self.live_in(before), is_kept: false, was_elsewhere }
+        Removed { live: self.live_in(before), was_elsewhere, ..Removed::default() }
     }
 
     pub(super) fn index_row(&self, item: &Item) -> Option<Match> {

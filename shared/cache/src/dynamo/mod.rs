@@ -4,9 +4,9 @@
 //!
 //! | pk | sk | what |
 //! |---|---|---|
-//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `kept_until` where it has a grace, `ended_at` where an invalidation made it stale, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim`; for a tombstone that keeps its value `born`, the version of that, and `parts`, after which chunks and index rows are named, also once it is back |
-//! | `t#0#` tag … `t#f#` tag | key `\u{1}` version | that version of the key has the tag |
-//! | `c#` index `#` version `#` key | `-` | one chunk of an envelope that does not fit an item |
+//! | `e#0` … `e#f` | key | the row of a key: `version`, `kind`, and for a value `expires_at`, `kept_until` where it has a grace, `ended_at` where an invalidation made it stale, `levels`, `tags`, `created_at`, `size` of its text, `bytes` and its envelope; for a claim its name `claim`; for a tombstone that keeps its value `born`, the version of that; `parts`, after which chunks and index rows are named where that is not `version`, and with tags `parts_until`, until when those live |
+//! | `t#0#` tag … `t#f#` tag | key `\u{1}` name | the key has the tag, if its row has `parts` of that name |
+//! | `c#` index `#` name `#` key | `-` | one chunk of an envelope that does not fit an item |
 //! | `deployment` | `-` | which deployment the table belongs to: its control table and the `key_prefix` of its Redis keys |
 //!
 //! and of the control table:
@@ -57,7 +57,6 @@ mod generation;
 mod head;
 mod http;
 mod identity;
-mod index_rows;
 mod job_queue;
 mod jobs;
 mod kept;
@@ -69,12 +68,15 @@ mod matches;
 mod noted;
 mod notes;
 mod refused;
+mod replaced;
 mod retries;
 mod row_state;
 mod rows;
+mod same_tags;
 mod schema;
 #[cfg(feature = "in-memory")]
 mod server;
+mod tag_rows;
 mod tombstones;
 mod undoable;
 mod upkeep;
@@ -106,6 +108,7 @@ pub(crate) use matches::{Live, Match, Search};
 pub(crate) use notes::{Note, Noted, Notes};
 pub(crate) use row_state::{RowKind, RowState};
 pub(crate) use rows::{Before, Content, Row, RowWritten, Write, WriteRow};
+pub(crate) use tag_rows::{Ahead, KnownTags, fits_row, rows_until};
 pub(crate) use undoable::{NewUndo, RemovedCounts, UndoRecord};
 pub(crate) use waits::Wait;
 

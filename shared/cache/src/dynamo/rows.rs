@@ -6,9 +6,14 @@ use super::{
     conditional::ConditionalPut,
     error::L3Error,
     head::{Head, Kind, Until},
+    kept::PARTS,
     number,
     row_state::RowState,
-    schema::{KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of, tombstone},
+    schema::{
+        INLINE_BYTES, KEEP_SECONDS, inline_body, is_claim, owner_of, partition, row_key, tags_attribute, tags_of,
+        tombstone,
+    },
+    tag_rows::{Ahead, KnownTags, PARTS_UNTIL, parts_until},
     text, text_of,
 };
 use crate::{entry::Entry, level::Levels, source_of_truth::Expected, stats::Kept, version::Version};
@@ -18,9 +23,7 @@ use aws_sdk_dynamodb::{
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-/// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
-/// tags inside the envelope.
-const INLINE_BYTES: usize = 390_000;
+
 /// How often chunks are looked for again when an overwrite took them away between the row and them.
 const READ_TRIES: usize = 3;
 
@@ -57,6 +60,7 @@ pub(crate) struct WriteRow<'a> {
     pub expected: Expected,
     /// In whose stock the value is in L2.
     pub owner: Option<&'a str>,
+    pub tags: KnownTags<'a>,
 }
 
 /// What to write.
@@ -83,6 +87,8 @@ pub(crate) struct Before {
     pub chunks: usize,
     /// The version after which those and its index rows are named.
     pub parts: Version,
+    /// Those belong to what has taken its place.
+    pub keeps_parts: bool,
 }
 
 /// What a write did.
@@ -197,8 +203,8 @@ impl Store {
         self.head_of(item).before(tags, self.clock.now_ms())
     }
 
-    /// Writes a row over one of a smaller version. What belongs to that is left to [`Store::drop_replaced`].
-    pub(crate) async fn write(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
+    /// Writes a row with all that belongs to it.
+    pub(super) async fn write_whole(&self, row: &WriteRow<'_>) -> Result<RowWritten, L3Error> {
         let put = self.prepare(row).await?;
         let sent = self
             .client()
@@ -247,7 +253,7 @@ impl Store {
         }
         match envelope {
             Some(envelope) if envelope.len() > INLINE_BYTES => {
-                let chunks = self.write_chunks(row.key, entry, envelope).await?;
+                let chunks = self.write_chunks(row.key, row.parts(), entry, envelope).await?;
                 item.insert("chunks".to_owned(), number(chunks));
             }
             Some(envelope) => {
@@ -256,11 +262,17 @@ impl Store {
             None => {}
         }
         if !entry.tags.is_empty() {
+            let until = row.ahead().map_or_else(|| parts_until(entry), Ahead::until);
             // Those of a fill are there since it claimed the row.
-            if !matches!(row.expected, Expected::Claim(_)) {
-                self.write_index(row.key, entry).await?;
+            if row.ahead().is_none() && !matches!(row.expected, Expected::Claim(_)) {
+                self.write_index(row.key, row.parts(), &entry.tags, until).await?;
             }
             item.insert("tags".to_owned(), tags_attribute(&entry.tags));
+            item.insert(PARTS.to_owned(), number(row.parts().0));
+            item.insert(PARTS_UNTIL.to_owned(), number(until));
+        }
+        if let Some(ahead) = row.ahead() {
+            ahead.used();
         }
         Ok(ConditionalPut::new(item, row))
     }
@@ -279,26 +291,22 @@ impl Store {
             Some(item) => Some(Head::of(&item)),
             None => self.head(row.key).await?,
         };
-        // What has the name of what stands belongs to that: to this very row, whose answer was lost, or to the tombstone
-        // that keeps its value since.
+        // What has the name of what stands belongs to that: to this very row, whose answer was lost, to the tombstone that
+        // keeps its value since, or to a value that keeps its tags.
+        let stands = current.is_some_and(|head| head.version == row.version || head.parts == row.parts());
         if let Write::Value { entry, .. } | Write::Stub { entry } = row.content
-            && current.is_none_or(|head| head.parts != row.version)
+            && !stands
         {
             let chunks = match row.content {
                 Write::Value { envelope, .. } if envelope.len() > INLINE_BYTES => super::chunks::count(envelope.len()),
                 _ => 0,
             };
-            self.discard(row.key, entry.version, chunks, entry.tags.iter().map(|tag| &**tag)).await;
+            self.discard(row.key, row.parts(), chunks, entry.tags.iter().map(|tag| &**tag)).await;
         }
         Ok(match current.map(|head| head.version) {
             Some(version) if version >= row.version => RowWritten::Newer(version),
             _ => RowWritten::Unexpected,
         })
-    }
-
-    /// Drops the chunks and index rows of a row that was replaced.
-    pub(crate) async fn drop_replaced(&self, key: &str, before: &Before) {
-        self.discard(key, before.parts, before.chunks, before.tags.iter().map(|tag| &**tag)).await;
     }
 
     /// What the row said that was replaced.
@@ -314,8 +322,24 @@ impl Store {
 }
 
 impl WriteRow<'_> {
+    /// The name of its chunks and index rows.
+    fn parts(&self) -> Version {
+        self.ahead().map_or(self.version, Ahead::name)
+    }
+
+    /// Its index rows, where they stand already and lead to it.
+    fn ahead(&self) -> Option<&Ahead<'_>> {
+        // Releases that know of no names look for chunks under the version.
+        match self.content {
+            Write::Value { entry, envelope } if envelope.len() <= INLINE_BYTES => {
+                self.tags.ahead.filter(|ahead| ahead.is_fit(self.version, entry))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether `item` is exactly this row.
-    fn is(&self, item: &Item) -> bool {
+    pub(super) fn is(&self, item: &Item) -> bool {
         let head = Head::of(item);
         let same_value = match self.content {
             Write::Value { envelope, .. } if head.chunks > 0 => head.chunks == super::chunks::count(envelope.len()),

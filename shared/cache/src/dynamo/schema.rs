@@ -12,11 +12,14 @@ use std::sync::Arc;
 
 /// How long a tombstone or a marker stays at least, in seconds: far longer than any operation lives.
 pub(super) const KEEP_SECONDS: i64 = 3600;
+/// Largest envelope kept in the row itself. An item has at most 400 KiB with its names, its key (512 bytes) and the
+/// tags inside the envelope.
+pub(super) const INLINE_BYTES: usize = 390_000;
 /// The attribute that says whose claim a row is.
 pub(super) const CLAIM: &str = "claim";
 /// The partition of the [bulletin](super::Bulletin). The release before kept its notes there as well.
 pub(super) const BULLETIN: &str = "note";
-/// Stands between key and version in the sort key of an index row; no key has a control character.
+/// Stands between key and name in the sort key of an index row; no key has a control character.
 pub(super) const SEPARATOR: char = '\u{1}';
 
 /// The key of a row in the table.
@@ -66,10 +69,10 @@ pub(super) fn tag_partition(shard: u64, tag: &str) -> String {
     format!("t#{shard:x}#{tag}")
 }
 
-pub(super) fn index_key(key: &str, version: Version, tag: &str) -> Item {
+pub(super) fn index_key(key: &str, name: Version, tag: &str) -> Item {
     Item::from([
         ("pk".to_owned(), text(tag_partition(shard(key), tag))),
-        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", version.sortable()))),
+        ("sk".to_owned(), text(format!("{key}{SEPARATOR}{}", name.sortable()))),
     ])
 }
 

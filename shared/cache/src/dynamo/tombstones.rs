@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Puts a tombstone that keeps the value in place of a value that is older than `version`, and the very one that was
-    /// `seen` if that is given.
+    /// `seen`, or has that name, if that is given.
     pub(super) async fn keep(&self, key: &str, version: Version, seen: Option<Version>) -> Result<Buried, L3Error> {
         let mut values = Item::from([
             (":v".to_owned(), number(version.0)),
@@ -58,7 +58,7 @@ impl Store {
         ]);
         let mut condition = "#v < :v AND #k = :value AND #v >= :floor".to_owned();
         if let Some(seen) = seen {
-            condition.push_str(" AND #v = :seen");
+            condition.push_str(" AND (#v = :seen OR parts = :seen)");
             values.insert(":seen".to_owned(), number(seen.0));
         }
         let set = "SET born = #v, parts = if_not_exists(parts, #v), #v = :v, #k = :gone, #ttl = :ttl";

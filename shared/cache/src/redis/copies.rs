@@ -8,7 +8,7 @@ mod sweep;
 
 pub(super) use form::Beginning;
 pub(crate) use life::Life;
-pub(crate) use reads::size;
+pub(crate) use reads::{size, with_tags};
 pub(crate) use stock::{owner, share, stock};
 pub(crate) use sweep::Slice;
 

@@ -60,7 +60,7 @@ mod target;
 pub(crate) use connection::Order;
 pub(crate) use copies::{
     Copies, Done, Eviction, Found, Life, Meant, Outcome, PAGE_KEYS, Page, Slice, Touch, WriteCopy, evicted, keys,
-    owner, share, size, stock, totals,
+    owner, share, size, stock, totals, with_tags,
 };
 pub(crate) use down::Down;
 pub(crate) use fills::{Leased, Wanted, enter, entered, leased, leave};

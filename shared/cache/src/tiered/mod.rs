@@ -208,6 +208,8 @@ pub struct TieredCache {
     jobs_per_account: usize,
     /// Tells apart the versions of containers that begin an operation in the same microsecond.
     container: u16,
+    /// The last PUT with tags that knew nothing of its key met none with the same tags.
+    meets_new_tags: AtomicBool,
     /// The versions that this container has taken for values, and those that were to be above all.
     taken: Taken,
     taken_above_all: Taken,
@@ -286,6 +288,7 @@ impl TieredCache {
             slice,
             jobs_per_account: jobs_per_account.min(Deployment::MOST_JOBS),
             container: chance::u16(),
+            meets_new_tags: AtomicBool::new(true),
             taken: Taken::default(),
             taken_above_all: Taken::default(),
             base: config,

@@ -78,13 +78,15 @@ pub enum Fault {
     UndosRaced,
     /// Lives are ended while others make an end of the values as well, and L3 is slow.
     LivesEnded,
+    /// Values are replaced by ones with the same tags while others change the tags, and L3 is slow.
+    TagsRaced,
     /// Copies of what has been replaced or removed are read when the journal's history says nothing of it any more.
     HistoryOutlived,
 }
 
 impl Fault {
     /// Every one there is.
-    pub const ALL: [Fault; 37] = [
+    pub const ALL: [Fault; 38] = [
         Fault::HistoryOutlived,
         Fault::ContainersKilled,
         Fault::RedisFull,
@@ -121,6 +123,7 @@ impl Fault {
         Fault::PatchesSlow,
         Fault::UndosRaced,
         Fault::LivesEnded,
+        Fault::TagsRaced,
         Fault::InvalidationsSlow,
     ];
 
@@ -155,6 +158,7 @@ impl Fault {
                 | Fault::PatchesSlow
                 | Fault::UndosRaced
                 | Fault::LivesEnded
+                | Fault::TagsRaced
                 | Fault::InvalidationsSlow
         )
     }
@@ -186,6 +190,7 @@ impl Fault {
                     | Fault::PatchesSlow
                     | Fault::UndosRaced
                     | Fault::LivesEnded
+                    | Fault::TagsRaced
                     | Fault::InvalidationsSlow
             )
     }

@@ -2,12 +2,8 @@
 //!
 //! An index row says that a key has a tag, under a *name*: that of the PUT which wrote it. The row of the key says the
 //! name under which its index rows stand, its tags, and until when those index rows live. So a PUT that keeps the tags
-//! may write one row, conditional on the very version whose tags are known; and index rows may be written before the PUT
+//! writes one row, conditional on the very version whose tags are known; and index rows can be written before the PUT
 //! has a version.
-//!
-//! Of the ways of a PUT that are here the code goes the [plain](properties::Way) one: every PUT and PATCH has index rows of
-//! its own, named after its version, and what is brought back keeps their name. The other two ways are as sound by these
-//! rules.
 //!
 //! One key, two tags. What is not here: the journal and L2, which an overwrite that keeps its tags goes through like any
 //! other (see the rest of the model); which invalidations an undo waits for.
@@ -31,6 +27,8 @@
 //! | | a writer is killed between its value and its index rows | [`Rule::RowsFirst`] |
 //! | | rows are dropped before what they belong to is replaced | [`Rule::DropLast`] |
 //! | | a removal that can be undone drops the index rows | [`Rule::UndoableKeepsRows`] |
+//! | | a value whose life was ended has another name than its index rows | [`Rule::EndedKeepsName`] |
+//! | | the life of what has lost the tag is ended | [`Rule::EndsExactly`] |
 
 mod process;
 pub mod properties;
@@ -48,7 +46,7 @@ pub use table::{IndexRow, Kind, Row, Table, Tags, Target, Write};
 pub type Version = u8;
 
 /// Between two versions that are drawn: room for those just above another.
-pub const GAP: Version = 8;
+pub const GAP: Version = 14;
 
 /// Tries of one operation.
 const MOST_TRIES: u8 = 2;
@@ -70,6 +68,8 @@ pub enum Request {
     Invalidate(Tags),
     /// One that can be undone.
     InvalidateUndoably(Tags),
+    /// One that ends the lives of values, and leaves them in their grace.
+    MakeStale(Tags),
     /// Brings back what a tombstone keeps.
     Undo,
     /// Takes from a tombstone what it keeps, because its time is over.
@@ -188,6 +188,10 @@ enum Step {
     Remove,
     /// Removes exactly the version that stands in its place.
     RemoveExactly(Version),
+    /// Reads what stands before it ends a life.
+    Look,
+    /// Ends the life of the value that it has seen.
+    EndLife,
     /// Takes the value from a tombstone of that version.
     Strip(Version),
     Restore,

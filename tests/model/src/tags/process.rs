@@ -25,14 +25,15 @@ impl Process {
             | Request::Fill(tags)
             | Request::Invalidate(tags)
             | Request::InvalidateUndoably(tags)
+            | Request::MakeStale(tags)
             | Request::FormerPut(tags)
             | Request::FormerInvalidate(tags) => (tags, 1),
         }
     }
 
     pub(super) fn invalidates(&self) -> bool {
-        use Request::{FormerInvalidate, Invalidate, InvalidateUndoably};
-        matches!(self.request, Invalidate(_) | InvalidateUndoably(_) | FormerInvalidate(_))
+        use Request::{FormerInvalidate, Invalidate, InvalidateUndoably, MakeStale};
+        matches!(self.request, Invalidate(_) | InvalidateUndoably(_) | MakeStale(_) | FormerInvalidate(_))
     }
 
     /// The row that it puts.
@@ -52,7 +53,9 @@ impl State {
         let before = self.table.write(write, scenario)?;
         match write {
             Write::Keep(.., tags) => self.broken.mistagged |= self.table.row.is_some_and(|row| row.tags != tags),
-            Write::Bury(.., tag) => self.broken.taken |= before.is_some_and(|row| !row.tags.has(tag)),
+            Write::Bury(.., tag) | Write::EndLife(.., tag) => {
+                self.broken.taken |= before.is_some_and(|row| !row.tags.has(tag))
+            }
             _ => {}
         }
         Ok(before)

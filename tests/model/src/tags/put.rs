@@ -18,7 +18,9 @@ impl Turn<'_> {
                 self.next(kept.map_or(Step::End, |row| if undo { Step::Restore } else { Step::Strip(row.version) }));
             }
             Request::Patch(tags) => {
-                let Some(seen) = row.filter(|row| row.kind == Kind::Value) else { return self.next(Step::End) };
+                let Some(seen) = row.filter(|row| row.kind == Kind::Value && !row.stale) else {
+                    return self.next(Step::End);
+                };
                 let renamed = self.has(Rule::NameHasTags);
                 let process = self.process();
                 process.version = seen.version + 2 + number;

@@ -31,6 +31,10 @@ pub enum Rule {
     StrayRowsStay,
     /// A removal that can be undone leaves the index rows.
     UndoableKeepsRows,
+    /// What ends a life leaves the value its name.
+    EndedKeepsName,
+    /// And replaces exactly the row it has seen.
+    EndsExactly,
 }
 
 impl Scenario {

@@ -17,7 +17,9 @@ impl Turn<'_> {
         let process = self.process();
         let ((tag, _), version) = (process.tags(), process.version);
         process.found = index.iter().filter(|row| row.tag == tag).map(|row| row.name).collect();
-        let is_met = |row: &Row| row.kind == Kind::Value && row.tags.has(tag) && row.version < version;
+        let is_soft = matches!(process.request, Request::MakeStale(_));
+        let is_due = |row: &Row| row.kind == Kind::Value && !(is_soft && row.stale);
+        let is_met = |row: &Row| is_due(row) && row.tags.has(tag) && row.version < version;
         process.must = row.filter(is_met).map_or(0, |row| row.version);
         self.search();
     }
@@ -30,12 +32,31 @@ impl Turn<'_> {
 
     pub(super) fn search(&mut self) {
         if !self.process().found.is_empty() {
-            return self.next(Step::Remove);
+            let is_soft = matches!(self.process().request, Request::MakeStale(_));
+            return self.next(if is_soft { Step::Look } else { Step::Remove });
         }
         let (row, must) = (self.state.table.row, self.process().must);
         let lives = row.is_some_and(|row| row.kind == Kind::Value && row.version == must);
         self.state.broken.missed |= must > 0 && lives;
         self.next(Step::End);
+    }
+
+    /// What stands has its life ended, or is removed where it has none.
+    pub(super) fn look(&mut self) {
+        let standing = self.state.table.row;
+        let process = self.process();
+        let ((tag, _), version) = (process.tags(), process.version);
+        process.seen = standing;
+        let step = standing.filter(|row| row.tags.has(tag)).and_then(|row| match row.kind {
+            Kind::Kept(born) if born < version => Some(Step::Strip(row.version)),
+            Kind::Value if row.version < version && !row.stale => Some(Step::EndLife),
+            Kind::Claim if row.version < version => Some(Step::RemoveExactly(row.version)),
+            _ => None,
+        });
+        match step {
+            Some(step) => self.next(step),
+            None => self.search_on(),
+        }
     }
 
     pub(super) fn removed(&mut self, before: Option<Row>) {

@@ -57,16 +57,18 @@ pub struct Row {
     pub ends: u8,
     /// The last age in which its index rows do, if it says so; 0 where it does not.
     pub until: u8,
+    /// Its life was ended, and it is in its grace.
+    pub stale: bool,
 }
 
 impl Row {
     /// A value.
     pub const fn value(version: Version, name: Version, tags: Tags, ends: u8, until: u8) -> Row {
-        Row { version, kind: Kind::Value, name, tags, ends, until }
+        Row { version, kind: Kind::Value, name, tags, ends, until, stale: false }
     }
 
     pub(super) const fn tombstone(version: Version) -> Row {
-        Row { version, kind: Kind::Gone, name: version, tags: Tags::NONE, ends: u8::MAX, until: 0 }
+        Row { version, kind: Kind::Gone, name: version, tags: Tags::NONE, ends: u8::MAX, until: 0, stale: false }
     }
 }
 
@@ -128,6 +130,8 @@ pub enum Write {
     Bury(Version, Target, bool, Tags),
     /// The value of a tombstone, as that version.
     Restore(Version, Version),
+    /// A value that was seen loses its life as another version, to an invalidation of that tag.
+    EndLife(Version, Version, Tags),
 }
 
 impl Table {
@@ -166,7 +170,7 @@ impl Table {
                 if !(is_seen && is_named && is_long) {
                     return Err(());
                 }
-                self.row = Some(Row { version, ends, ..row });
+                self.row = Some(Row { version, ends, stale: false, ..row });
             }
             Write::Bury(version, target, keeps, _) if self.meets(target, version) => {
                 self.row = Some(match before {
@@ -178,6 +182,14 @@ impl Table {
             }
             Write::Restore(standing, version) if self.meets(Target::Kept(standing), u8::MAX) => {
                 self.row = before.map(|row| Row { version, kind: Kind::Value, ..row });
+            }
+            Write::EndLife(seen, version, _) => {
+                let row = before.filter(|row| row.kind == Kind::Value).ok_or(())?;
+                if row.version != seen && scenario.has(Rule::EndsExactly) {
+                    return Err(());
+                }
+                let name = if scenario.has(Rule::EndedKeepsName) { row.name } else { version };
+                self.row = Some(Row { version, name, stale: true, ..row });
             }
             Write::Put(..) | Write::Bury(..) | Write::Restore(..) => return Err(()),
         }

@@ -1,6 +1,6 @@
 //! One step of one process.
 
-use super::{IndexRow, Kind, Request, Row, Rule, Step, Tags, Target, Write, process::Turn, properties::Way};
+use super::{IndexRow, Kind, Request, Row, Rule, Step, Tags, Target, Version, Write, process::Turn, properties::Way};
 
 impl Turn<'_> {
     /// How its next step may go.
@@ -53,9 +53,10 @@ impl Turn<'_> {
                 Write::Bury(version, target, keeps, tags)
             }
             Step::RemoveExactly(standing) => Write::Bury(version, Target::Version(standing), keeps, tags),
+            Step::EndLife => Write::EndLife(seen, seen + 5 + self.number as Version, tags),
             Step::Strip(standing) => Write::Put(Row::tombstone(version.max(standing)), Target::Kept(standing)),
             Step::Restore => Write::Restore(seen, seen + 1),
-            Step::Begin | Step::Sync | Step::Query | Step::End => return None,
+            Step::Begin | Step::Sync | Step::Query | Step::Look | Step::End => return None,
         })
     }
 
@@ -90,6 +91,7 @@ impl Turn<'_> {
                 self.next(if way == Way::Keep { Step::Keep } else { Step::Row });
             }
             Step::Query => self.query(),
+            Step::Look => self.look(),
             _ => unreachable!("every other step writes"),
         }
     }
@@ -119,13 +121,15 @@ impl Turn<'_> {
                 self.not_removed(name);
             }
             (Step::RemoveExactly(standing), Err(())) => self.not_removed(standing),
+            (Step::EndLife, Ok(_)) => self.search_on(),
+            (Step::EndLife, Err(())) => self.next(Step::Look),
             (Step::Strip(_), Ok(before)) => {
                 let before = before.expect("a tombstone stood there");
                 self.drop(before.name, before.tags);
             }
             (Step::Strip(_), Err(())) if self.process().invalidates() => self.not_removed(0),
             (Step::Strip(_), Err(())) => self.next(Step::End),
-            (Step::Begin | Step::Sync | Step::Query | Step::End, _) => unreachable!("they write nothing"),
+            (Step::Begin | Step::Sync | Step::Query | Step::Look | Step::End, _) => unreachable!("they write nothing"),
         }
     }
 

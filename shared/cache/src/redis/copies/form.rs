@@ -21,6 +21,7 @@
 
 use super::{Found, Life, WriteCopy};
 use crate::{
+    level::Levels,
     redis::{Down, link::read, meaning::Meaning},
     version::{Position, Version},
 };
@@ -121,6 +122,22 @@ pub(super) fn ends(life: Life) -> Vec<u8> {
     life.ends_ms().map(|ends_ms| ms(u64::try_from(ends_ms).unwrap_or_default()).to_vec()).unwrap_or_default()
 }
 
+/// How much of a copy is to be read so that tags of so many bytes are whole.
+pub(super) const fn most_of_tags(tag_bytes: usize) -> usize {
+    HEAD_BYTES + SHARE_BYTES + END_BYTES + tag_bytes
+}
+
+/// The version of a copy that has exactly these tags, by its beginning, and the levels that its PUT named.
+pub(super) fn with_tags(text: &[u8], tags: &str) -> Option<(Version, Levels)> {
+    let head: &[u8; HEAD_BYTES] = text.first_chunk()?;
+    let share_bytes = if head[1] & HAS_SHARE != 0 { SHARE_BYTES } else { 0 };
+    let end_bytes = if head[1] & HAS_END != 0 { END_BYTES } else { 0 };
+    let behind = text.get(HEAD_BYTES + share_bytes + end_bytes..)?;
+    let has_them = small(&head[37..39]) == tags.len() && behind.starts_with(tags.as_bytes());
+    let is_copy = head[0] == MARK && number(&head[39..43]) > 0;
+    Some((to_version(&head[2..10])?, Levels::from_bits(head[1]))).filter(|_| has_them && is_copy)
+}
+
 /// How much of a copy is to be read so that an envelope of so many bytes is whole.
 pub(super) fn most_of(envelope_bytes: usize) -> usize {
     MOST_BEFORE + envelope_bytes.min(MOST_ENVELOPE)
@@ -175,7 +192,7 @@ pub(super) fn text(reply: Value) -> Result<Bytes, Down> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{level::Levels, source_of_truth::Expected};
+    use crate::source_of_truth::Expected;
 
     fn copy(envelope: &[u8]) -> WriteCopy<'_> {
         WriteCopy {
@@ -232,6 +249,28 @@ mod tests {
         assert_eq!((ends(kept.life), ends(Life::until(5, 5))), (vec![0, 0, 0, 0, 0, 5], vec![]));
         let written = [&head(&kept, "")[..], &ends(kept.life), b"e"].concat();
         assert_eq!(&Beginning::of(written.into()).unwrap().found.envelope[..], b"e");
+    }
+
+    #[test]
+    fn the_version_of_a_copy_is_told_by_its_tags() {
+        let tags = "\na\nb\n";
+        let known = Some((Version(u64::MAX - 7), Levels::ALL));
+        let kept = WriteCopy { life: Life::until(5, 6), ..copy(b"envelope") };
+        let mut with_share = head(&kept, tags).to_vec();
+        with_share[1] |= HAS_SHARE;
+        with_share.extend([7; SHARE_BYTES]);
+        with_share.extend(ends(kept.life));
+        for beginning in [head(&copy(b"envelope"), tags).to_vec(), with_share] {
+            let written = [&beginning[..], tags.as_bytes(), b"envelope"].concat();
+            let read = &written[..written.len().min(most_of_tags(tags.len()))];
+            assert_eq!(with_tags(read, tags), known);
+            for others in ["\na\n", "\nb\na\n", "\na\nb\nc\n", ""] {
+                assert_eq!(with_tags(&written, others), None, "{others:?}");
+            }
+            assert_eq!(with_tags(&written[..beginning.len() + 2], tags), None, "cut off");
+        }
+        let tombstone = [&head(&copy(b""), tags)[..], tags.as_bytes()].concat();
+        assert_eq!((with_tags(&tombstone, tags), with_tags(b"no copy", tags)), (None, None));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Reading copies: whole, or only the beginning of those that may be large.
 
-use super::{Copies, Found, form};
-use crate::{redis::Down, version::Version};
+use super::{Copies, Found, form, lines};
+use crate::{level::Levels, redis::Down, version::Version};
 use bytes::Bytes;
 use redis::{Cmd, Value, cmd};
+use std::sync::Arc;
 
 impl Copies {
     /// The command that reads the copy of `key`.
@@ -25,10 +26,20 @@ impl Copies {
         read
     }
 
+    /// The command that asks whether the copy of `key` has these tags.
+    pub(crate) fn tags(&self, key: &str, tags: &[Arc<str>]) -> Cmd {
+        self.beginning(key, form::most_of_tags(lines(tags).len()))
+    }
+
     /// The command that asks for the bytes of the envelope of `key`.
     pub(crate) fn size(&self, key: &str) -> Cmd {
         self.beginning(key, form::HEAD_BYTES)
     }
+}
+
+/// Reads the reply to [`Copies::tagged`]: the version of a copy that has these tags, and the levels that its PUT named.
+pub(crate) fn with_tags(reply: Value, tags: &[Arc<str>]) -> Option<(Version, Levels)> {
+    form::with_tags(&form::text(reply).ok()?, &lines(tags))
 }
 
 impl Found {

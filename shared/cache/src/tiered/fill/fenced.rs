@@ -18,7 +18,7 @@ use super::super::{
 use crate::{
     chance,
     coherence::AsOf,
-    dynamo::{Before, Claim, Noted, Notes},
+    dynamo::{Before, Claim, KnownTags, Noted, Notes},
     entry::Entry,
     fill::FillToken,
     key::Key,
@@ -136,6 +136,7 @@ impl View<'_> {
             share,
             undo: None,
             together: None,
+            tags: KnownTags::default(),
         };
         match self.commit(&plan, begun, &mut path).await? {
             Ended::Done(effect) => Ok(self.stored(key, entry, begun, effect, path)),

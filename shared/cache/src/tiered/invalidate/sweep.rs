@@ -142,6 +142,18 @@ where
     }
 }
 
+/// Index rows of one key stand behind each other.
+fn by_key(found: impl Iterator<Item = Match>) -> Vec<Vec<Match>> {
+    let mut keys: Vec<Vec<Match>> = Vec::new();
+    for row in found {
+        match keys.last_mut() {
+            Some(of_key) if of_key[0].key == row.key => of_key.push(row),
+            _ => keys.push(vec![row]),
+        }
+    }
+    keys
+}
+
 impl View<'_> {
     /// Goes on through both shared levels; returns whether it came to the end. At least one page is done, so that any
     /// number of cut-off calls comes to the end.
@@ -185,15 +197,26 @@ impl View<'_> {
             true => found.born.is_some() && !sweep.act.only_looks(),
             false => found.live || !planted(Bug::GracePassedOver),
         };
-        stream::iter(matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key)))
-            .map(|found| self.sweep_row(found, key_range.tag.is_some(), sweep))
+        let by_tag = key_range.tag.is_some();
+        let found = matches.into_iter().filter(|found| is_there(found) && sweep.selector.admits(&found.key));
+        stream::iter(by_key(found))
+            .map(|of_key| self.sweep_key(of_key, by_tag, sweep))
             .buffer_unordered(REMOVALS_AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(last)
     }
 
-    async fn sweep_row(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+    /// The rows that lead to one key, one after the other.
+    async fn sweep_key(&self, of_key: Vec<Match>, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
+        for (before, found) in of_key.iter().enumerate() {
+            self.sweep_row(found, before > 0, by_tag, sweep).await?;
+        }
+        Ok(())
+    }
+
+    /// `again`: another index row has led to the same key, and the tombstone that this meets may be of that.
+    async fn sweep_row(&self, found: &Match, again: bool, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let needs_tags = sweep.selector.needs_tags();
         if needs_tags {
             let tags =
@@ -217,12 +240,12 @@ impl View<'_> {
             },
             _ => which,
         };
-        let Some(doomed) = sweep.doomed(which, &found) else { return Ok(()) };
+        let Some(doomed) = sweep.doomed(which, found) else { return Ok(()) };
         let removed = self.store.remove(&found.key, doomed).await?;
         if removed.was_elsewhere {
             sweep.counter.add_elsewhere();
         }
-        if let Some(live) = removed.live {
+        if let Some(live) = removed.live.filter(|_| !(again && removed.was_before)) {
             if removed.is_kept {
                 sweep.counter.keep(&found.key);
             }
@@ -251,18 +274,19 @@ impl View<'_> {
     }
 
     /// Counts a row that holds a live value.
-    async fn look_at(&self, found: Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
-        let Match { key, version, tags, live, elsewhere, has_grace, .. } = found;
+    async fn look_at(&self, found: &Match, by_tag: bool, sweep: Sweep<'_>) -> Result<(), L3Error> {
         let live = match by_tag {
-            true => self.store.live(&key, version).await?,
+            true => self.store.live(&found.key, found.version).await?,
             false => {
-                let level = if live { Level::L3 } else { Level::L2 };
-                (live || elsewhere).then_some(Live { level, version, tags, has_grace })
+                let level = if found.live { Level::L3 } else { Level::L2 };
+                let Match { version, has_grace, .. } = *found;
+                let live = || Live { level, version, tags: found.tags.clone(), has_grace };
+                (found.live || found.elsewhere).then(live)
             }
         };
         // Where L2 can be asked, it knows better what it has.
         let counts = |live: &Live| live.level == Level::L3 || sweep.act == Act::LookWithoutL2;
-        live.into_iter().filter(counts).for_each(|live| self.count_live(sweep, &key, &live));
+        live.into_iter().filter(counts).for_each(|live| self.count_live(sweep, &found.key, &live));
         Ok(())
     }
 

@@ -4,12 +4,12 @@ use crate::tiered::{
     sync::{Checked, unfinished::CopyWrite},
     undo::begin::Wish,
     view::View,
-    write::{propagation::Propagation, together::Together},
+    write::{propagation::Propagation, together::Together, unannounced::Unannounced},
 };
 use crate::{
     clock::elapsed_ms,
     coherence::{AsOf, OPERATION_LIFE, Since},
-    dynamo::{Before, Noted, RowWritten, Write, WriteRow},
+    dynamo::{Before, KnownTags, Noted, RowWritten, Write, WriteRow},
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -25,7 +25,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, join3},
+    future::{BoxFuture, join, join3},
 };
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) undo: Option<(&'a Wish, &'a Undoable)>,
     /// The others that Redis is told of with it.
     pub(crate) together: Option<&'a Together>,
+    /// What is known of the new value's tags in L3.
+    pub(crate) tags: KnownTags<'a>,
 }
 
 /// How a mutation ended.
@@ -113,25 +115,31 @@ impl View<'_> {
             content: plan.row_content(),
             expected: plan.expected,
             owner: plan.share.as_ref().map(|share| &*share.name),
+            tags: plan.tags,
         };
         if u128::from(elapsed_ms(begun.asked_ms, self.clock.steady_ms())) > OPERATION_LIFE.as_millis() {
             return Err(CacheError::unavailable(Level::L3, "the operation took too long"));
         }
         let noted = !begun.redis && self.must_leave_note(begun.followed);
         let leaving = noted.then(|| self.begin_note());
-        let unannounced = Unannounced { view: self, key: plan.key, version: begun.version };
-        let written = match noted && !planted(Bug::OutageNoteNotLeft) {
-            _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => Ok((RowWritten::Yes(Before::default()), false)),
-            true => self.store.write_with_note(&row).await.map(|written| (written, false)),
-            false if plan.undo.is_some() => self.store.write_kept(&row).await,
-            false => self.store.write(&row).await.map(|written| (written, false)),
+        let unannounced = Unannounced::new(self, plan.key, begun.version);
+        let write = async {
+            match noted && !planted(Bug::OutageNoteNotLeft) {
+                _ if begun.redis && planted(Bug::AcknowledgedWithoutL3) => {
+                    Ok((RowWritten::Yes(Before::default()), false))
+                }
+                true => self.store.write_with_note(&row).await.map(|written| (written, false)),
+                false if plan.undo.is_some() => self.store.write_kept(&row).await,
+                false => self.store.write(&row).await.map(|written| (written, false)),
+            }
         };
+        let (written, ()) = join(write, self.store.drop_owed()).await;
         let propagation = if noted { Propagation::Note } else { Propagation::Nobody };
         let mut effect = Effect { propagation, ..Effect::default() };
         drop(leaving);
         let (replaced, kept) = match written {
-            Ok((RowWritten::Newer(version), _)) => return Ok(unannounced.overtaken_by(version)),
-            Ok((RowWritten::Unexpected, _)) => return Ok(unannounced.overtaken_by(begun.version)),
+            Ok((RowWritten::Newer(version), _)) => return Ok(overtaken_by(version, unannounced)),
+            Ok((RowWritten::Unexpected, _)) => return Ok(overtaken_by(begun.version, unannounced)),
             Ok((RowWritten::Yes(before), kept)) => {
                 // What was read before counts where the write does not tell.
                 let before = if noted { begun.before.clone() } else { before };
@@ -159,8 +167,9 @@ impl View<'_> {
         if plan.names(Level::L3) {
             effect.stored = effect.stored.with(Level::L3);
         }
+        let stays = kept || (begun.redis && self.store.leave_replaced(plan.key.as_str(), &replaced));
         let dropped = async {
-            if !kept {
+            if !stays {
                 self.store.drop_replaced(plan.key.as_str(), &replaced).await;
             }
         };
@@ -247,7 +256,7 @@ impl View<'_> {
     /// L2, then the journal.
     async fn commit_to_l2(&self, plan: &Plan<'_>, begun: &Begun, path: &mut Path) -> Result<Ended, CacheError> {
         let commands = [self.copy_command(plan, begun), self.record(plan, begun)];
-        let unannounced = Unannounced { view: self, key: plan.key, version: begun.version };
+        let unannounced = Unannounced::new(self, plan.key, begun.version);
         let checked = self.tell(plan, begun, commands).await?;
         let since = checked.since();
         let mut replies = checked.replies;
@@ -348,30 +357,10 @@ impl View<'_> {
     }
 }
 
-/// A mutation that the source of truth may have taken and that nobody is told of yet. Should its operation end so, by
-/// an error, a panic or because nobody waits for it any more, every container is made to ask the source of truth.
-struct Unannounced<'a> {
-    view: &'a View<'a>,
-    key: &'a Key,
-    version: Version,
-}
-
-impl Unannounced<'_> {
-    /// The others know, or there is nothing to know.
-    fn settle(self) {
-        std::mem::forget(self);
-    }
-
-    fn overtaken_by(self, version: Version) -> Ended {
-        self.settle();
-        Ended::Overtaken(version)
-    }
-}
-
-impl Drop for Unannounced<'_> {
-    fn drop(&mut self) {
-        self.view.doubt_write(self.key, self.version);
-    }
+/// It is not written.
+fn overtaken_by(version: Version, unannounced: Unannounced<'_>) -> Ended {
+    unannounced.settle();
+    Ended::Overtaken(version)
 }
 
 impl<'a> Plan<'a> {

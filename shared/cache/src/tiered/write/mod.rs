@@ -8,7 +8,9 @@ pub(crate) mod patch;
 pub(crate) mod propagation;
 mod put;
 pub(crate) mod stock;
+pub(crate) mod tags;
 pub(crate) mod together;
+mod unannounced;
 pub(crate) mod versions;
 
 use crate::tiered::{

@@ -21,6 +21,7 @@ use crate::{
     cache_position::CachePosition,
     codec::{self, Attributes, Payload},
     config::Format,
+    dynamo::KnownTags,
     entry::Entry,
     key::Key,
     level::{Level, Levels},
@@ -187,8 +188,11 @@ impl View<'_> {
         let share = share_of(revision.owner.as_ref(), key, &entry, envelope.len());
         let counted = share.as_ref().filter(|_| begun.redis && entry.levels.has(Level::L2) && change.is_asked());
         let _admitted = counted.map(|share| self.allow_share_now(key, share, &begun.answers)).transpose()?;
+        let keeps_tags = !entry.tags.is_empty() && entry.tags == revision.before;
+        let tags = KnownTags::new(keeps_tags.then_some(revision.entry.version), expected, None);
         let (by, value) = (change.by(), Some((&entry, &envelope)));
-        let plan = Plan { key, change: record::Change::Put, by, value, expected, share, undo: None, together: None };
+        let plan =
+            Plan { key, change: record::Change::Put, by, value, expected, share, undo: None, together: None, tags };
         let ended = self.commit(&plan, &begun, &mut path).await?;
         if let Ended::Overtaken(_) = ended {
             return Ok(None);
@@ -238,16 +242,16 @@ impl View<'_> {
         let mut path = self.path();
         let begun = self.begin(key, version, Levels::ALL, (Vec::new(), &mut false), &mut path).await?;
         let begun = Begun { version: self.version_just_above(version), ..begun };
-        let expected = Expected::Version(version);
         let plan = Plan {
             key,
             change: record::Change::Delete,
             by,
             value: None,
-            expected,
+            expected: Expected::Version(version),
             share: None,
             undo: None,
             together: None,
+            tags: KnownTags::default(),
         };
         // What stands in its place by now is newer than the invalidation, or its tombstone.
         self.commit(&plan, &begun, &mut path).await?;

@@ -12,6 +12,7 @@ use crate::tiered::{
     },
 };
 use crate::{
+    dynamo::KnownTags,
     key::Key,
     level::{Level, Levels},
     outcome::{CacheError, Deleted, Stored},
@@ -22,6 +23,7 @@ use crate::{
     undo::UndoHandle,
     version::Version,
 };
+use tokio::join;
 
 impl TieredCache {
     pub(crate) async fn put_with(
@@ -68,17 +70,25 @@ impl View<'_> {
         let Attempts { floor, own, shared, together } = before;
         for _ in 0..TRIES {
             let mut path = self.path();
-            let StockQuestion { commands, ended } = self.stock_question(key, put, named, *shared);
-            let begun = self.begin(key, *floor, named, (commands, &mut *shared), &mut path).await?;
+            let own_version = own.map(|(version, _)| version);
+            let (beside, asked) = self.beside_sync(key, put, named, *shared || own_version.is_some());
+            let StockQuestion { mut commands, ended } = self.stock_question(key, put, named, *shared);
+            commands.extend(asked);
+            let begin = self.begin(key, *floor, named, (commands, &mut *shared), &mut path);
+            let (begun, indexed) = join!(begin, beside.write());
+            let mut begun = begun?;
+            let own_tags = own_version.filter(|_| !put.tags.is_empty());
+            let same_tags = own_tags.or(self.same_tags(put, &beside, &mut begun));
             self.allow(put)?;
             let (entry, envelope) = self.seal(&payload, put, named, (begun.version, begun.began_ms));
             let share = share_of(name_of(&put.api_key).as_ref(), key, &entry, envelope.len());
             let counted = share.as_ref().filter(|_| begun.redis && named.has(Level::L2));
             let _admitted = counted.map(|share| self.allow_share(key, share, &begun.answers, ended)).transpose()?;
-            let expected = self.expectation(key, &put.condition, begun.redis, own.map(|(version, _)| version)).await?;
+            let expected = self.expectation(key, &put.condition, begun.redis, own_version).await?;
             let value = Some((&entry, &envelope));
-            let plan =
-                Plan { key, change: Change::Put, by: &put.by, value, expected, share, undo: None, together: *together };
+            let tags = KnownTags::new(same_tags, expected, beside.ahead.as_ref().filter(|_| indexed.is_ok()));
+            let (change, by, undo, together) = (Change::Put, &*put.by, None, *together);
+            let plan = Plan { key, change, by, value, expected, share, undo, together, tags };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
@@ -115,9 +125,10 @@ impl View<'_> {
             if !begun.redis && undoable.as_ref().is_some_and(|(wish, _)| wish.is_explicit) {
                 return Err(CacheError::unavailable(Level::L2, "nothing is kept without the journal").into());
             }
-            let expected = Expected::Anything;
+            let (expected, tags) = (Expected::Anything, KnownTags::default());
             let undo = undoable.as_ref().filter(|_| begun.redis).map(|(wish, undo)| (*wish, undo));
-            let plan = Plan { key, change: Change::Delete, by, value: None, expected, share: None, undo, together };
+            let (change, value, share) = (Change::Delete, None, None);
+            let plan = Plan { key, change, by, value, expected, share, undo, together, tags };
             match self.commit(&plan, &begun, &mut path).await? {
                 Ended::Overtaken(version) => floor = version,
                 Ended::Repeat { .. } => floor = begun.version,

@@ -61,6 +61,13 @@ impl TieredCache {
         self.version_of(self.taken.take(self.least_us(time_us, floor)))
     }
 
+    /// A name for index rows that are written before their row has a version, which will be greater. `None` where Redis time
+    /// was never asked.
+    pub(crate) fn name_before_sync(&self) -> Option<Version> {
+        let started_us = self.as_of().started_us;
+        (started_us > 0).then(|| self.version_of(self.taken.take(started_us)))
+    }
+
     /// The version of a value that stays what it was under `version`: greater than that, and smaller than whatever is to
     /// exceed it.
     pub(crate) fn version_just_above(&self, version: Version) -> Version {
@@ -136,6 +143,17 @@ mod tests {
         let thawed_ms = NOW_MS + 3_600_000;
         clock.set(thawed_ms.cast_signed());
         assert!(less_a_second(thawed_ms).contains(&without_redis()), "the clock stood still");
+    }
+
+    #[test]
+    fn a_name_is_below_the_version_that_is_taken_after_it() {
+        let (cache, _) = cache();
+        assert_eq!(cache.name_before_sync(), None);
+        sync(&cache, NOW_MS * 1000, Duration::ZERO);
+        let named = [cache.name_before_sync(), cache.name_before_sync()].map(Option::unwrap);
+        let version = cache.version(cache.as_of());
+        assert!(named[0] < named[1] && named[1] < version, "{named:?} {version:?}");
+        assert!(version.micros() < NOW_MS * 1000 + 10, "nor is it far from its time");
     }
 
     #[test]
