@@ -285,7 +285,8 @@ impl View<'_> {
             }
         };
         // Where L2 can be asked, it knows better what it has.
-        let counts = |live: &Live| live.level == Level::L3 || sweep.act == Act::LookWithoutL2;
+        let has_l2 = sweep.act == Act::LookWithoutL2 && sweep.counter.levels.has(Level::L2);
+        let counts = |live: &Live| live.level == Level::L3 || has_l2;
         live.into_iter().filter(counts).for_each(|live| self.count_live(sweep, &found.key, &live));
         Ok(())
     }
