@@ -19,7 +19,7 @@ pub async fn find(call: &Call<'_>) -> Result<Job, ApiError> {
 
 /// Whether all that a job touches lies inside the prefixes that the caller's token is limited to.
 pub fn may_see(principal: &Principal, job: &Job) -> bool {
-    let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
+    let may_touch = |prefix: &str| principal.reaches(prefix);
     match (&job.warm, &job.removes) {
         (Some(warm), _) => {
             warm.keys.iter().all(|key| may_touch(key.as_str()))
