@@ -2,7 +2,7 @@
 
 use crate::version;
 use strata_api::{
-    Answer, Call, Response,
+    Answer, Call, Query, Response,
     http::{StatusCode, header},
 };
 use strata_cache::{Config, config::RedisUrl};
@@ -12,6 +12,7 @@ const MASK: &str = "***";
 
 /// Answers with the configuration. Where its levels are is no business of tokens that are limited to key prefixes.
 pub async fn handle(call: Call<'_>) -> Answer {
+    Query::none(&call.event, &[])?;
     let (mut config, version) = call.cache.configuration().await?;
     if call.principal.may_touch_all().is_err() {
         mask(&mut config);

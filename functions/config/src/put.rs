@@ -4,7 +4,7 @@ use crate::{request, version, warnings};
 use serde::Serialize;
 use std::ops::Not;
 use strata_api::{
-    Answer, Call, Response, Timestamp,
+    Answer, Call, Query, Response, Timestamp,
     body::Body,
     http::{StatusCode, header},
 };
@@ -29,6 +29,7 @@ struct Answered<'a> {
 /// key prefixes may not.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     call.principal.may_touch_all()?;
+    Query::none(&call.event, &request::sections())?;
     let expected = version::expected(&call.event.headers)?;
     let body = Body::of(&mut call.event)?;
     let assignments = request::read(&body)?;

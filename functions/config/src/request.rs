@@ -56,7 +56,7 @@ fn unreadable(raw: &str) -> Result<Value, String> {
 }
 
 /// The names at the top of the document, in its order.
-fn sections() -> Vec<&'static str> {
+pub fn sections() -> Vec<&'static str> {
     let mut sections: Vec<&'static str> = FIELDS.iter().map(|field| section(field.path)).collect();
     sections.dedup();
     sections

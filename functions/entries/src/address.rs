@@ -35,7 +35,11 @@ fn in_query<'e>(event: &'e Event, others: &[&str]) -> Result<Option<&'e str>, Pr
     let is_other = |name: &&String| *name != "key" && !others.contains(&name.as_str());
     if let Some(other) = event.query.keys().find(is_other) {
         let name: String = other.chars().take(64).collect();
-        return Err(Problem::new(name, "is not a known query parameter; a ? in a path is written %3F"));
+        let known = match event.path_parameter("key") {
+            Some(_) => "a ? in a path is written %3F".to_owned(),
+            None => format!("known are {}", [&["key"][..], others].concat().join(", ")),
+        };
+        return Err(Problem::new(name, format!("is not a known query parameter; {known}")));
     }
     match event.query.get("key").map(Vec::as_slice) {
         None | Some([]) => Ok(None),
@@ -102,7 +106,9 @@ mod tests {
         let both = addressed(json!({"key": "a"}), json!({"key": ["a"]}));
         assert_eq!(both.unwrap_err(), "key must be given by path or by query, not by both");
         let stray = addressed(json!({"key": "a"}), json!({"b": ["c"]}));
-        assert!(stray.unwrap_err().starts_with("b is not a known query parameter"));
+        assert!(stray.unwrap_err().ends_with("a ? in a path is written %3F"));
+        let stray = addressed(Value::Null, json!({"key": ["a"], "b": ["c"]}));
+        assert_eq!(stray.unwrap_err(), "b is not a known query parameter; known are key");
     }
 
     proptest! {

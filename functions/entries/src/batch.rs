@@ -7,11 +7,12 @@
 use crate::{
     batch_answer::{self as answer, Outcome},
     batch_request::{self as request, Ask, Operation},
+    conditions,
 };
 use std::time::Duration;
 use strata_api::{
-    Answer, ApiError, Call, Class, Problem, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body, cache_control,
-    fill,
+    Answer, ApiError, Call, Class, Problem, Query, Scope, Times, answer_size::MAX_ANSWER_BYTES, body::Body,
+    cache_control,
 };
 use strata_cache::{Attempt, CacheError, Key, Lookup, Mutate, Patience, Read};
 use tokio::time::{Instant, timeout_at};
@@ -43,7 +44,8 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
 
 /// The operations, all of which the caller may ask for, and how to read.
 fn read(call: &mut Call<'_>) -> Result<(Vec<Operation>, Read), ApiError> {
-    fill::none(&call.event.headers)?;
+    conditions::none_of_batch(&call.event.headers)?;
+    Query::none(&call.event, &["operations"])?;
     let how = Read { at_least: call.seen()?, ..cache_control::read(&call.event.headers)? };
     let body = Body::of(&mut call.event)?;
     let mut operations = request::read(&body, &call.principal)?;

@@ -15,7 +15,7 @@ pub fn of_put(headers: &Headers) -> Result<Condition, ApiError> {
         (None, Some(Tags::Any)) => Ok(Condition::Absent),
         (Some(Tags::Any), None) => Ok(Condition::Present),
         (Some(Tags::Listed(tags)), None) => Ok(Condition::Matches(checksums(&tags))),
-        (None, Some(Tags::Listed(_))) => Err(Problem::new("If-None-Match", "must be * with PUT").into()),
+        (None, Some(Tags::Listed(_))) => Err(Problem::new("If-None-Match", "must be * with PUT and PATCH").into()),
         (Some(_), Some(_)) => Err(Problem::new("If-None-Match", "must not be sent together with If-Match").into()),
     }
 }
@@ -38,10 +38,19 @@ pub fn fill_of_put(
 
 /// Refuses conditions where none can be kept.
 pub fn none(headers: &Headers) -> Result<(), Problem> {
+    refuse(headers, "is not supported with this method")
+}
+
+/// Refuses conditions of a whole batch: each of its operations has its own.
+pub fn none_of_batch(headers: &Headers) -> Result<(), Problem> {
+    refuse(headers, "is not supported with this request: an operation has if_match and if_none_match")
+}
+
+fn refuse(headers: &Headers, message: &'static str) -> Result<(), Problem> {
     fill::none(headers)?;
     let sent = [("If-Match", &headers.if_match), ("If-None-Match", &headers.if_none_match)];
     match sent.into_iter().find(|(_, value)| value.is_some()) {
-        Some((name, _)) => Err(Problem::new(name, "is not supported with this method")),
+        Some((name, _)) => Err(Problem::new(name, message)),
         None => Ok(()),
     }
 }

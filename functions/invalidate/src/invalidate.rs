@@ -3,7 +3,7 @@
 use crate::request;
 use serde::Serialize;
 use std::{ops::Not, sync::Arc};
-use strata_api::{Answer, Call, Response, Scope, Timestamp, body::Body, http::StatusCode};
+use strata_api::{Answer, Call, Query, Response, Scope, Timestamp, body::Body, http::StatusCode};
 use strata_cache::{Reclaim, Selector};
 
 #[derive(Serialize)]
@@ -43,6 +43,7 @@ struct Answered<'a> {
 /// Invalidates what the request's body means.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     call.seen()?;
+    Query::none(&call.event, &request::FIELDS)?;
     let body = Body::of(&mut call.event)?;
     let request = request::read(&body, &call.principal)?;
     let done = call.cache.invalidate(&request).await?;

@@ -97,7 +97,7 @@ fn within(filter: &MutationFilter, principal: &Principal) -> Result<(), ApiError
     }
     let prefix = filter.prefix.as_deref().unwrap_or_default();
     match Within::of(prefix, principal.prefixes().as_deref()) {
-        None if filter.prefix.is_some() => Err(ApiError::PrefixForbidden),
+        None if filter.prefix.is_some() => Err(ApiError::PrefixForbidden(prefix.to_owned())),
         _ => Ok(()),
     }
 }

@@ -82,7 +82,7 @@ fn cursors(principal: &Principal) -> CursorOf {
 /// Whether all that an invalidation may mean lies inside of the prefixes that the caller's token is limited to. One by keys
 /// that have nothing in common is known to whoever made it.
 pub fn may_see(principal: &Principal, listed: &ListedInvalidation) -> bool {
-    let may_touch = |prefix: &String| principal.may_touch_prefix(prefix).is_ok();
+    let may_touch = |prefix: &String| principal.reaches(prefix);
     let is_own = || {
         let by_same = listed.by.as_deref() == Some(&principal.subject);
         by_same && listed.account.as_deref() == Some(&principal.account())

@@ -17,7 +17,8 @@ const MAX_KEYS: usize = 500;
 
 /// What names the entries: one of these.
 const NAMED: [&str; 3] = ["pattern", "tags", "keys"];
-const FIELDS: [&str; 12] = [
+/// The fields of the body.
+pub const FIELDS: [&str; 12] = [
     "pattern",
     "tags",
     "match",
@@ -83,7 +84,7 @@ pub fn read(body: &Body, principal: &Principal) -> Result<Invalidate, ApiError> 
     let of = match (pattern, tags, keys) {
         _ if is_missing => return Err(Problem::new("pattern", "is required, unless tags or keys are given").into()),
         (Some(pattern), ..) => {
-            principal.may_touch_prefix(pattern.prefix())?;
+            principal.may_touch_pattern(&pattern)?;
             Selector::Pattern(pattern)
         }
         (None, Some(all), _) if all_tags == Some(true) => Selector::AllTags { all, within: principal.prefixes() },

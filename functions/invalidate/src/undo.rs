@@ -1,8 +1,11 @@
 //! POST: undoes an invalidation or a DELETE.
 
 use crate::list::may_see;
-use serde::Serialize;
-use strata_api::{Answer, Call, Principal, Problem, Response, Scope, Timestamp, http::StatusCode};
+use serde::{Serialize, de::IgnoredAny};
+use std::collections::HashMap;
+use strata_api::{
+    Answer, ApiError, Call, Event, Principal, Problem, Query, Response, Scope, Timestamp, body::Body, http::StatusCode,
+};
 use strata_cache::{ListedInvalidation, Undo};
 
 /// The path parameter.
@@ -26,9 +29,11 @@ struct Answered<'a> {
 /// Undoes the invalidation that the path names.
 pub async fn handle(mut call: Call<'_>) -> Answer {
     call.seen()?;
+    Query::none(&call.event, &[])?;
+    no_body(&mut call.event)?;
     let id = call.event.path_parameter(ID).ok_or(Problem::new(ID, "is required"))??;
     if id.len() > MAX_ID_BYTES {
-        return Err(strata_api::ApiError::Undo(strata_cache::UndoRefusal::Unknown));
+        return Err(ApiError::Undo(strata_cache::UndoRefusal::Unknown));
     }
     let may = |listed: &ListedInvalidation| may_undo(&call.principal, listed);
     let undone = call.cache.undo(&Undo { id: &id, by: &call.principal.subject, may: &may }).await?;
@@ -44,6 +49,18 @@ pub async fn handle(mut call: Call<'_>) -> Answer {
         undone_at: Timestamp::floor(undone.at_ms),
     };
     Response::json(StatusCode::OK, &answered)
+}
+
+/// Refuses a body that says something: the path says all there is to say, and it would be ignored.
+fn no_body(event: &mut Event) -> Result<(), ApiError> {
+    if event.body.as_deref().is_none_or(str::is_empty) {
+        return Ok(());
+    }
+    let body = Body::of(event)?;
+    match serde_json::from_str::<HashMap<String, IgnoredAny>>(body.as_str()) {
+        Ok(fields) if fields.is_empty() => Ok(()),
+        _ => Err(Problem::new("body", "must be empty or {}").into()),
+    }
 }
 
 /// Whether the caller has made an invalidation, by that API key, or is an administrator; and may touch what it meant.

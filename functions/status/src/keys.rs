@@ -63,7 +63,7 @@ fn read(call: &Call<'_>) -> Result<(List, CursorOf), ApiError> {
 /// The keys that begin with `prefix` and that the caller may touch: a token with prefixes lists its own, without being told
 /// which they are.
 fn within(prefix: &str, principal: &Principal) -> Result<Within, ApiError> {
-    Within::of(prefix, principal.prefixes().as_deref()).ok_or(ApiError::PrefixForbidden)
+    Within::of(prefix, principal.prefixes().as_deref()).ok_or_else(|| ApiError::PrefixForbidden(prefix.to_owned()))
 }
 
 /// How many of these entries, one at least, an answer can carry.

@@ -37,7 +37,8 @@ fn read(call: &Call<'_>) -> Result<(ListTags, CursorOf), ApiError> {
     let cursor = CursorOf::list("tags", &call.principal, &[&prefix]);
     let from = query.optional("cursor", |text| cursor.open(text)).map(Mark::read);
     query.finish()?;
-    let within = Within::of("", call.principal.prefixes().as_deref()).ok_or(ApiError::PrefixForbidden)?;
+    let within =
+        Within::of("", call.principal.prefixes().as_deref()).ok_or_else(|| ApiError::PrefixForbidden(String::new()))?;
     let list = ListTags { prefix: prefix.into(), within, from, limit: limit.unwrap_or(DEFAULT_PAGE) };
     Ok((list, cursor))
 }

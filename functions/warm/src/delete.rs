@@ -1,10 +1,11 @@
 //! DELETE: cancels a warm job. What it has loaded stays.
 
 use crate::{job, report};
-use strata_api::{Answer, ApiError, Call, Problem};
+use strata_api::{Answer, ApiError, Call, Problem, Query};
 
 /// Cancels the job and answers with what is known of it then. One that has ended stays as it ended.
 pub async fn handle(call: Call<'_>) -> Answer {
+    Query::none(&call.event, &[])?;
     let found = job::find(&call).await?;
     if found.warm.is_none() {
         let why = "must be that of a warm job; a removal goes on, as what it removes is invalidated already";

@@ -24,7 +24,7 @@ pub fn may_see(principal: &Principal, job: &Job) -> bool {
     if !is_own && principal.require(Scope::Admin).is_err() {
         return false;
     }
-    let may_touch = |prefix: &str| principal.may_touch_prefix(prefix).is_ok();
+    let may_touch = |prefix: &str| principal.reaches(prefix);
     match (&job.warm, &job.removes) {
         (Some(warm), _) => {
             warm.keys.iter().all(|key| may_touch(key.as_str()))

@@ -3,9 +3,10 @@
 use crate::request;
 use serde::Serialize;
 use strata_api::{
-    Answer, Call, Response, Timestamp,
+    Answer, Call, Query, Response, Timestamp,
     body::Body,
     http::{StatusCode, header},
+    warming,
 };
 
 #[derive(Serialize)]
@@ -25,6 +26,7 @@ struct Answered<'a> {
 
 /// Accepts the job that the request's body describes, or answers with the one that it repeats.
 pub async fn handle(mut call: Call<'_>) -> Answer {
+    Query::none(&call.event, &warming::FIELDS)?;
     let name = request::name(&call.event.headers, &call.principal)?;
     let body = Body::of(&mut call.event)?;
     let warm = request::read(&body, &call.principal, call.cache.clock().now_ms())?;

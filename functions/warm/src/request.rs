@@ -12,7 +12,7 @@ const MAX_NAME_BYTES: usize = 255;
 pub fn read(body: &Body, principal: &Principal, now_ms: i64) -> Result<Warm, ApiError> {
     let warm = warming::read(body.as_str(), &principal.subject, now_ms)?;
     warm.keys.iter().try_for_each(|key| principal.may_touch(key))?;
-    warm.patterns.iter().try_for_each(|pattern| principal.may_touch_prefix(pattern.prefix()))?;
+    warm.patterns.iter().try_for_each(|pattern| principal.may_touch_pattern(pattern))?;
     Ok(Warm { account: Some(principal.account()), ..warm })
 }
 

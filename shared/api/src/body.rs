@@ -135,8 +135,8 @@ impl<'a> Fields<'a> {
         read.map_err(|message| self.report(|| Problem::new(name, message))).ok()
     }
 
-    /// An optional array of at most `most` strings, of which `read` reads each. One that it cannot read is a problem of
-    /// its own, named by its place, as in `keys[3]`.
+    /// An optional array of at most `most` strings, of which `read` reads each; `None` unless it can read all. One that it
+    /// cannot read is a problem of its own, named by its place, as in `keys[3]`.
     pub fn each<T, E: fmt::Display>(
         &mut self,
         name: &'static str,
@@ -151,7 +151,7 @@ impl<'a> Fields<'a> {
                 Err(error) => self.report(|| Problem::new(format!("{name}[{at}]"), error.to_string())),
             }
         }
-        Some(items)
+        (items.len() == texts.len()).then_some(items)
     }
 
     /// Notes that a field is there which must not be.

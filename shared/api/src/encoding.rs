@@ -8,15 +8,17 @@ const GZIP_IN_BASE64: &str = "H4sI";
 /// How a gzip stream begins, and how it does where it was taken for text: its second byte is no UTF-8.
 const GZIP: [&str; 2] = ["\u{1f}\u{8b}", "\u{1f}\u{fffd}"];
 
-/// What a body may be encoded by, once the gateway has unpacked it; the header may be left from before.
-const UNPACKED: [&str; 3] = ["identity", "gzip", "deflate"];
+/// What a body may have been packed by, once the gateway has unpacked it; the header may be left from before.
+const UNPACKED: [&str; 2] = ["gzip", "deflate"];
 
 /// Refuses a body that no function can read.
 pub(crate) fn check(event: &Event) -> Result<(), ApiError> {
     let codings = event.headers.content_encoding.iter().flat_map(|value| value.split(','));
-    let mut codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
-    if codings.any(|coding| !UNPACKED.iter().any(|known| known.eq_ignore_ascii_case(coding))) {
-        return Err(ApiError::UnsupportedMediaType("Content-Encoding must be gzip or identity"));
+    let is_packing = |coding: &&str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
+    let mut packings = codings.map(str::trim).filter(is_packing);
+    let is_unpacked = |coding: &str| UNPACKED.iter().any(|known| known.eq_ignore_ascii_case(coding));
+    if !packings.next().is_none_or(is_unpacked) || packings.next().is_some() {
+        return Err(ApiError::UnsupportedMediaType("Content-Encoding must be one of gzip, deflate, identity"));
     }
     let body = event.body.as_deref().unwrap_or_default();
     let is_gzip = match event.is_base64_encoded {
@@ -62,8 +64,9 @@ mod tests {
             assert!(refused(body, is_base64, Value::Null).unwrap().contains("Content-Encoding: gzip"), "{body}");
             assert!(refused(body, is_base64, json!(["gzip"])).unwrap().contains("still gzip"), "{body}");
         }
-        for coding in ["br", "zstd", "gzip, br", "x"] {
-            assert_eq!(refused("{}", false, json!([coding])).unwrap(), "Content-Encoding must be gzip or identity");
+        for coding in ["br", "zstd", "gzip, br", "x", "gzip, gzip", "deflate, identity, GZIP"] {
+            let refused = refused("{}", false, json!([coding]));
+            assert_eq!(refused.unwrap(), "Content-Encoding must be one of gzip, deflate, identity", "{coding}");
         }
     }
 }

@@ -53,9 +53,9 @@ pub enum ApiError {
     /// The caller's token is limited to prefixes that this key has not.
     KeyForbidden(Key),
     /// The caller's token is limited to prefixes, and the pattern reaches outside of them.
-    PatternForbidden,
+    PatternForbidden(String),
     /// The caller's token is limited to prefixes, and none of the keys asked for has one of them.
-    PrefixForbidden,
+    PrefixForbidden(String),
     /// The caller's token is limited to prefixes, and what it asks concerns all keys.
     Confined,
     /// The caller has used up a rate limit.
@@ -178,8 +178,8 @@ impl ApiError {
             ApiError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             ApiError::ScopeMissing(_)
             | ApiError::KeyForbidden(_)
-            | ApiError::PatternForbidden
-            | ApiError::PrefixForbidden
+            | ApiError::PatternForbidden(_)
+            | ApiError::PrefixForbidden(_)
             | ApiError::Confined => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
             ApiError::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
@@ -209,8 +209,8 @@ impl ApiError {
             ApiError::UnsupportedMediaType(message) => message,
             ApiError::Unauthorized(denial) => denial.message(),
             ApiError::ScopeMissing(_) => "The token does not have the scope this operation needs",
-            ApiError::KeyForbidden(_) | ApiError::PrefixForbidden => "The token is limited to other key prefixes",
-            ApiError::PatternForbidden => {
+            ApiError::KeyForbidden(_) | ApiError::PrefixForbidden(_) => "The token is limited to other key prefixes",
+            ApiError::PatternForbidden(_) => {
                 "The token is limited to key prefixes, and the pattern reaches outside of them"
             }
             ApiError::Confined => "The token is limited to key prefixes, and this concerns all keys",
@@ -253,6 +253,8 @@ impl ApiError {
             ApiError::Unauthorized(denial) => json!({"reason": denial.reason()}),
             ApiError::ScopeMissing(scope) => json!({"required_scope": scope.name()}),
             ApiError::KeyForbidden(key) => json!({"key": key.as_str()}),
+            ApiError::PatternForbidden(pattern) => json!({ "pattern": pattern }),
+            ApiError::PrefixForbidden(prefix) => json!({ "prefix": prefix }),
             ApiError::EntryTooLarge { size_bytes, max_bytes } => {
                 json!({"size_bytes": size_bytes, "max_size_bytes": max_bytes})
             }
@@ -270,8 +272,6 @@ impl ApiError {
             ApiError::LevelUnavailable { level, .. } => json!({"level": level.name()}),
             ApiError::Undo(UndoRefusal::Expired { until_ms }) => json!({"undo_until": Timestamp::floor(*until_ms)}),
             ApiError::RouteNotFound
-            | ApiError::PatternForbidden
-            | ApiError::PrefixForbidden
             | ApiError::Confined
             | ApiError::UnsupportedMediaType(_)
             | ApiError::LeaseLost

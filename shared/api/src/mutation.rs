@@ -83,13 +83,11 @@ impl Line<'_> {
 /// tag has no prefix, and the configuration is no matter of tokens that have one.
 pub fn may_see(principal: &Principal, mutation: &Mutation) -> bool {
     if let Some(keys) = &mutation.keys {
-        return keys.iter().all(|key| principal.may_touch_prefix(key).is_ok());
+        return keys.iter().all(|key| principal.reaches(key));
     }
     match (&mutation.key, &mutation.pattern) {
-        (Some(key), _) => principal.may_touch_prefix(key).is_ok(),
-        (None, Some(pattern)) => {
-            Pattern::new(pattern).is_ok_and(|pattern| principal.may_touch_prefix(pattern.prefix()).is_ok())
-        }
+        (Some(key), _) => principal.reaches(key),
+        (None, Some(pattern)) => Pattern::new(pattern).is_ok_and(|pattern| principal.reaches(pattern.prefix())),
         (None, None) if mutation.changes.is_some() => principal.may_touch_all().is_ok(),
         (None, None) => {
             let is_own =

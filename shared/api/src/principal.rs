@@ -9,7 +9,7 @@ use crate::{
     scope::Scope,
 };
 use std::sync::Arc;
-use strata_cache::Key;
+use strata_cache::{Key, Pattern};
 
 /// The caller, as the authorizer vouches for them.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,9 +72,10 @@ impl Principal {
         if self.reaches(key.as_str()) { Ok(()) } else { Err(ApiError::KeyForbidden(key.clone())) }
     }
 
-    /// Refuses keys that begin with `prefix`, unless all of them lie inside of the prefixes the token is limited to.
-    pub fn may_touch_prefix(&self, prefix: &str) -> Result<(), ApiError> {
-        if self.reaches(prefix) { Ok(()) } else { Err(ApiError::PatternForbidden) }
+    /// Refuses a pattern, unless all that it can match lies inside of the prefixes the token is limited to.
+    pub fn may_touch_pattern(&self, pattern: &Pattern) -> Result<(), ApiError> {
+        let is_inside = self.reaches(pattern.prefix());
+        if is_inside { Ok(()) } else { Err(ApiError::PatternForbidden(pattern.as_str().to_owned())) }
     }
 
     /// Refuses a token that is limited to prefixes: what it asks concerns all keys.
@@ -83,7 +84,7 @@ impl Principal {
     }
 
     /// Whether whatever begins with `text` lies inside of the prefixes the token is limited to.
-    fn reaches(&self, text: &str) -> bool {
+    pub fn reaches(&self, text: &str) -> bool {
         self.prefixes.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| text.starts_with(prefix)))
     }
 

@@ -20,6 +20,18 @@ impl<'a> Query<'a> {
         Query { event, problems: other.map(|name| unknown(name, known)).into_iter().collect() }
     }
 
+    /// Refuses any parameter of an operation that has none. One that is called like one of the `fields` of its body was
+    /// most likely meant to be that.
+    pub fn none(event: &Event, fields: &[&str]) -> Result<(), ApiError> {
+        let Some(other) = event.query.keys().next() else { return Ok(()) };
+        let message = if fields.contains(&other.as_str()) {
+            "is not a query parameter; it is a field of the body"
+        } else {
+            "is not a known query parameter; this operation has none"
+        };
+        Err(Problem::new(shown(other), message).into())
+    }
+
     /// A parameter, as `read` makes it out of its text; `None` when it is not given, or wrong.
     pub fn optional<T, E: Into<Cow<'static, str>>>(
         &mut self,
@@ -53,7 +65,12 @@ fn unknown(name: &str, known: &[&'static str]) -> Problem {
         Some(meant) => format!("is not a known query parameter; did you mean {meant}?"),
         None => format!("is not a known query parameter; known are {}", known.join(", ")),
     };
-    Problem::new(name.chars().take(NAME_CHARS).collect::<String>(), message)
+    Problem::new(shown(name), message)
+}
+
+/// As much of an unknown parameter's name as is repeated.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -74,6 +91,19 @@ mod tests {
         assert_eq!(query.optional("prefix", |text| Ok::<_, &str>(text.to_owned())).unwrap(), "a%2F+", "decoded once");
         assert_eq!(query.optional("tag", |_| Err::<(), _>("is not read")), None);
         assert!(query.finish().is_ok());
+    }
+
+    #[test]
+    fn where_there_are_none_each_is_refused() {
+        assert!(Query::none(&event(json!({})), &["dry_run"]).is_ok());
+        assert!(Query::none(&event(Value::Null), &[]).is_ok());
+        for (name, fields, said) in [("dry_run", &["dry_run"][..], "a field of the body"), ("dry_run", &[], "has none")]
+        {
+            let refused = Query::none(&event(json!({ name: ["true"] })), fields);
+            let Err(ApiError::Invalid(problems)) = refused else { panic!("{refused:?}") };
+            assert_eq!(problems[0].field, name);
+            assert!(problems[0].message.ends_with(said), "{problems:?}");
+        }
     }
 
     #[test]

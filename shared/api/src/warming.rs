@@ -12,7 +12,8 @@ use strata_cache::{
 /// How far ahead a job may be put off, in ms: a year. Farther is most likely a mistake, such as ms given for seconds.
 const MAX_AHEAD_MS: i64 = 365 * 24 * 3600 * 1000;
 
-const FIELDS: [&str; 6] = ["keys", "patterns", "strategy", "batch_size", "max_concurrent", "run_at"];
+/// The fields of the body.
+pub const FIELDS: [&str; 6] = ["keys", "patterns", "strategy", "batch_size", "max_concurrent", "run_at"];
 
 type Said<T> = Result<T, Cow<'static, str>>;
 

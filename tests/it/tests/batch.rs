@@ -335,6 +335,13 @@ async fn what_is_wrong_is_named_and_nothing_is_done() {
         let refused = batch(&api, "entries-1", &operations).await.expect_error(400, "INVALID_REQUEST");
         assert_eq!(refused.details()["errors"][0]["field"], field);
     }
+    let body = json!({"operations": [{"op": "put", "key": "a", "value": 1}]}).to_string();
+    for (header, value) in [("If-None-Match", "*"), ("If-Match", "\"a\"")] {
+        let refused = api.request("POST", "/batch").header(header, value).body(body.clone()).send().await;
+        let error = refused.expect_error(400, "INVALID_REQUEST").details()["errors"][0].take();
+        assert_eq!(error["field"], header);
+        assert!(error["message"].as_str().unwrap().contains("if_none_match"), "{error}");
+    }
     put(&api, "entries-1", "batch", "1").await.expect(201);
     fresh(&api, "a").await.expect(404);
     get(&api, "entries-1", "batch").await.expect(200);

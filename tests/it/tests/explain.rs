@@ -128,7 +128,8 @@ async fn who_did_it_is_told_as_in_the_journal() {
     assert_eq!(positions, [None; 3], "a position tells when others write");
     let outside = api.get("/explain?key=k").bearer(&api.stack.token(scopes(&["cache:read"]).prefixes(&["mine:"])));
     outside.send().await.expect_error(403, "FORBIDDEN");
-    api.get("/explain?key=k&pattern=k").send().await.expect_error(400, "INVALID_REQUEST");
+    let refused = api.get("/explain?key=k&pattern=k").send().await.expect_error(400, "INVALID_REQUEST").json();
+    assert_eq!(refused["error"]["message"], "pattern is not a known query parameter; known are key");
 }
 
 fn members(object: &Value) -> Vec<&str> {

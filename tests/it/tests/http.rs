@@ -2,7 +2,7 @@
 //! origins, and errors that say why.
 
 use crate::template;
-use flate2::{Compression, read::GzDecoder, read::GzEncoder};
+use flate2::{Compression, read::GzDecoder, read::GzEncoder, read::ZlibEncoder};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -29,6 +29,9 @@ async fn packed_bodies_are_read() {
     packed(api.request("POST", "/invalidate"), br#"{"pattern":"k","dry_run":true}"#).send().await.expect(200);
     packed(api.request("POST", "/warm"), br#"{"keys":["k"]}"#).send().await.expect(202);
     packed(api.put("/config", ""), br#"{"l1_config":{"ttl_minutes":90}}"#).send().await.expect(200);
+    let mut deflated = Vec::new();
+    ZlibEncoder::new(&br#"{"value":2}"#[..], Compression::fast()).read_to_end(&mut deflated).unwrap();
+    api.put(&entry("k"), deflated).header("content-encoding", "deflate").send().await.expect(200);
     let plain = api.put(&entry("k"), r#"{"value":1}"#).header("content-encoding", "identity");
     plain.send().await.expect(200);
 }
@@ -37,13 +40,18 @@ async fn packed_bodies_are_read() {
 async fn what_cannot_be_unpacked_is_refused_by_name() {
     let api = Api::start().await;
     let put = || api.put(&entry("k"), r#"{"value":1}"#);
-    for coding in ["br", "zstd", "gzip, br"] {
+    for coding in ["br", "zstd", "gzip, br", "gzip, gzip", "deflate, gzip"] {
         let refused = put().header("content-encoding", coding).send().await;
         let refused = refused.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
         assert_eq!(refused.header("x-strata-container"), None, "no function was asked");
     }
-    let half = &gzip(br#"{"value":1}"#)[..20];
-    put().header("content-encoding", "gzip").body(half.to_vec()).send().await.expect_error(400, "INVALID_REQUEST");
+    let half = gzip(br#"{"value":1}"#)[..20].to_vec();
+    for (coding, body) in [("gzip", half.clone()), ("gzip", br#"{"value":1}"#.to_vec()), ("deflate", half)] {
+        let refused = put().header("content-encoding", coding).body(body).send().await;
+        let error = refused.expect_error(400, "INVALID_REQUEST").details()["errors"][0].take();
+        assert_eq!(error["field"], "body", "{coding}");
+        assert!(error["message"].as_str().unwrap().starts_with("is not gzip"), "{error}");
+    }
     for (body, coding, said) in
         [(gzip(b"{}"), None, "Content-Encoding: gzip"), (gzip(&gzip(b"{}")), Some("gzip"), "packed twice")]
     {
@@ -126,6 +134,26 @@ async fn a_method_that_a_resource_does_not_have_is_405_and_starts_nothing() {
     let odd = api.request("POST", &entry("k")).header("content-type", "image/png").body("x").send().await;
     odd.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
     api.request("TRACE", &entry("k")).send().await.expect_error(404, "ROUTE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_query_parameter_that_an_operation_does_not_have_is_refused_by_every_one() {
+    let api = Api::start().await;
+    for (path, methods) in methods() {
+        let path = ["{key+}", "{job_id}", "{invalidation_id}"]
+            .iter()
+            .fold(path.to_owned(), |path, name| path.replace(name, "k"));
+        for method in methods.into_iter().filter(|method| *method != "OPTIONS") {
+            let refused = api.request(method, &format!("{path}?dry=true")).body("{}").send().await;
+            if method == "HEAD" {
+                refused.expect(400);
+                continue;
+            }
+            let error = refused.expect_error(400, "INVALID_REQUEST").details()["errors"][0].take();
+            assert_eq!(error["field"], "dry", "{method} {path}");
+            assert!(error["message"].as_str().unwrap().starts_with("is not a known query parameter"), "{error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ async fn what_is_wrong_is_named() {
         (json!({"tags": []}), "tags", "at least one"),
         (json!({"keys": []}), "keys", "at least one"),
         (json!({"keys": ["a", ""]}), "keys[1]", "at least 1 byte"),
+        (json!({"keys": [""]}), "keys[0]", "at least 1 byte"),
         (json!({"keys": vec!["a"; 501]}), "keys", "at most 500"),
         (json!({"keys": ["a"], "pattern": "b"}), "keys", "together"),
         (json!({"keys": ["a"], "tags": ["b"]}), "keys", "together"),
@@ -120,7 +121,9 @@ async fn what_is_wrong_is_named() {
         (json!({"pattern": "a", "dryrun": true}), "dryrun", "dry_run"),
     ] {
         let refused = invalidate(&api, body.clone()).await.expect_error(400, "INVALID_REQUEST");
-        let problem = &refused.details()["errors"][0];
+        let errors = refused.details()["errors"].take();
+        assert_eq!(errors.as_array().unwrap().len(), 1, "{errors}");
+        let problem = &errors[0];
         assert_eq!(problem["field"], field, "{body}");
         assert!(problem["message"].as_str().unwrap().contains(said), "{problem}");
     }
@@ -137,7 +140,8 @@ async fn a_token_reaches_no_further_than_its_prefixes() {
         async move { request.body(body.to_string()).send().await }
     };
     for pattern in ["*", "m*", "yours:*", "[a-z]*"] {
-        as_me(json!({"pattern": pattern})).await.expect_error(403, "FORBIDDEN");
+        let refused = as_me(json!({"pattern": pattern})).await.expect_error(403, "FORBIDDEN");
+        assert_eq!(refused.details(), json!({ "pattern": pattern }));
     }
     assert_eq!(as_me(json!({"tags": ["t"]})).await.expect(200).json()["invalidated_count"], 1);
     fresh(&api, "mine:1").await.expect(404);

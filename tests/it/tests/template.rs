@@ -247,8 +247,9 @@ fn tables_have_the_shape_the_code_expects() {
 }
 
 /// Response type, status (none: the gateway's own) and code of what the gateway answers itself.
-const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 12] = [
+const GATEWAY_RESPONSES: [(&str, Option<u64>, &str); 13] = [
     ("ACCESS_DENIED", Some(403), "FORBIDDEN"),
+    ("BAD_REQUEST_BODY", Some(400), "INVALID_REQUEST"),
     ("DEFAULT_4XX", None, "INVALID_REQUEST"),
     ("DEFAULT_5XX", None, "INTERNAL_ERROR"),
     ("EXPIRED_TOKEN", Some(404), "ROUTE_NOT_FOUND"),

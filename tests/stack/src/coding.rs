@@ -13,18 +13,18 @@ use hyper::{HeaderMap, Response};
 use crate::gateway::BODY_LIMIT;
 use crate::gateway_response::Refusal;
 
-/// A body without its codings, of which none may be left. It is given up as soon as it is too large, so that a small body
+/// A body without its coding, of which it may have one. It is given up as soon as it is too large, so that a small body
 /// cannot become a very large one.
 pub(crate) fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
     let codings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?"));
-    let codings: Vec<&str> = codings.flat_map(|value| value.split(',').map(str::trim)).collect();
-    // They were applied in that order.
-    codings.into_iter().rev().try_fold(body, |body, coding| match coding.to_ascii_lowercase().as_str() {
-        "identity" => Ok(body),
-        "gzip" => read(GzDecoder::new(&body[..])),
-        "deflate" => read(ZlibDecoder::new(&body[..])),
+    let codings = codings.flat_map(|value| value.split(',').map(str::trim));
+    let packings: Vec<&str> = codings.filter(|coding| !coding.eq_ignore_ascii_case("identity")).collect();
+    match packings[..] {
+        [] => Ok(body),
+        [coding] if coding.eq_ignore_ascii_case("gzip") => read(GzDecoder::new(&body[..])),
+        [coding] if coding.eq_ignore_ascii_case("deflate") => read(ZlibDecoder::new(&body[..])),
         _ => Err(Refusal::UnsupportedMediaType),
-    })
+    }
 }
 
 fn read(packed: impl Read) -> Result<Bytes, Refusal> {
@@ -84,9 +84,10 @@ mod tests {
     }
 
     #[test]
-    fn codings_are_taken_off_in_their_order() {
+    fn one_coding_is_taken_off() {
         assert_eq!(unpacked("gzip", gzip(b"{}")).unwrap(), "{}");
-        assert_eq!(unpacked("GZIP, identity, gzip", gzip(&gzip(b"{}"))).unwrap(), "{}");
+        assert_eq!(unpacked("identity, GZIP", gzip(b"{}")).unwrap(), "{}");
+        assert_eq!(unpacked("gzip, gzip", gzip(&gzip(b"{}"))), Err(Refusal::UnsupportedMediaType));
         assert_eq!(unpack(&HeaderMap::new(), Bytes::from_static(b"x")).unwrap(), "x");
         assert_eq!(unpacked("br", Bytes::new()), Err(Refusal::UnsupportedMediaType));
         assert_eq!(unpacked("gzip", Bytes::from_static(b"{}")), Err(Refusal::BadBody));

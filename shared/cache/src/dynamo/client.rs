@@ -105,7 +105,7 @@ impl Store {
             authorities,
             timeout_ms: config.timeout_ms.into(),
             pause: Pause::new(clock.clone()),
-            answers: Arc::new(Answers::new(clock.clone(), attempt_ms(config.timeout_ms.into()))),
+            answers: Arc::new(Answers::new(clock.clone(), attempt_ms(config.timeout_ms))),
             generation: AtomicU64::new(0),
             clock,
             owed: Owed::default(),

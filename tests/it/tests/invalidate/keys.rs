@@ -47,6 +47,22 @@ async fn keys_by_name_are_gone_from_every_container() {
     assert_eq!((&line["reason"], &line["matched_count"]), (&json!("r"), &json!(3)));
 }
 
+/// A safeguard that is asked for in the wrong place must not be ignored.
+#[tokio::test]
+async fn a_field_in_the_query_removes_nothing() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    for (query, field) in
+        [("dry_run=true", "dry_run"), ("undo_seconds=60", "undo_seconds"), ("max_affected=0", "max_affected")]
+    {
+        let request = api.request("POST", &format!("/invalidate?{query}")).body(r#"{"keys":["k"]}"#);
+        let refused = request.send().await.expect_error(400, "INVALID_REQUEST").json();
+        let said = format!("{field} is not a query parameter; it is a field of the body");
+        assert_eq!(refused["error"]["message"], said);
+    }
+    fresh(&api, "k").await.expect(200);
+}
+
 #[tokio::test]
 async fn keys_by_name_can_be_limited_to_the_upper_levels() {
     let api = Api::start().await;

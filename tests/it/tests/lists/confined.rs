@@ -49,7 +49,7 @@ async fn it_lists_its_own_keys_only() {
     assert_eq!(keys(&api, &b, &[("prefix", "b:7")]).await, ["b:7"]);
     for prefix in ["a", "a:", "c:1", "B:"] {
         let refused = api.get(&listed("keys", &[("prefix", prefix)])).bearer(&b).send().await;
-        refused.expect_error(403, "FORBIDDEN");
+        assert_eq!(refused.expect_error(403, "FORBIDDEN").details(), json!({ "prefix": prefix }));
     }
     let nothing = token(&api, &[]);
     for resource in ["keys", "tags"] {

@@ -162,6 +162,7 @@ impl Tour {
         self.sends("getStatus", "/status?history=60", "", 200).await;
         self.sends("getStatus", "/status?history=61", "", 400).await;
         let config = self.sends("getConfig", "/config", "", 200).await;
+        self.sends("getConfig", "/config?section=l1_config", "", 400).await;
         self.sends("updateConfig", "/config", r#"{"l1_config":{"ttl_minutes":90}}"#, 200).await;
         let stale = config.header("etag").unwrap();
         let update = self.api.put("/config", r#"{"l1_config":{"ttl_minutes":91}}"#).header("if-match", stale);

@@ -82,6 +82,22 @@ async fn only_who_made_it_or_an_administrator_undoes() {
 }
 
 #[tokio::test]
+async fn what_is_said_beside_the_path_is_refused() {
+    let api = Api::start().await;
+    put(&api, "entries-1", "k", "1").await.expect(201);
+    let id = undoably(&api, json!({"pattern": "k"})).await;
+    let path = format!("/invalidate/{id}/undo");
+    for body in ["{bad}", "[]", "null", " ", r#"{"dry_run":true}"#, "{}{}"] {
+        let refused = api.request("POST", &path).body(body).send().await.expect_error(400, "INVALID_REQUEST");
+        assert_eq!(refused.details()["errors"][0]["field"], "body", "{body}");
+    }
+    fresh(&api, "k").await.expect(404);
+    for body in ["", "{}", " { } "] {
+        assert_eq!(api.request("POST", &path).body(body).send().await.expect(200).json()["restored"], 1);
+    }
+}
+
+#[tokio::test]
 async fn after_its_time_it_is_too_late() {
     let api = Api::start().await;
     put(&api, "entries-1", "k", "1").await.expect(201);
