@@ -17,7 +17,7 @@ pub(crate) fn check(event: &Event) -> Result<(), ApiError> {
     let is_packing = |coding: &&str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
     let mut packings = codings.map(str::trim).filter(is_packing);
     let is_unpacked = |coding: &str| UNPACKED.iter().any(|known| known.eq_ignore_ascii_case(coding));
-    if !packings.next().is_none_or(is_unpacked) || packings.next().is_some() {
+    if packings.next().is_some_and(|coding| !is_unpacked(coding)) || packings.next().is_some() {
         return Err(ApiError::UnsupportedMediaType("Content-Encoding must be one of gzip, deflate, identity"));
     }
     let body = event.body.as_deref().unwrap_or_default();

@@ -97,7 +97,8 @@ mod tests {
     fn where_there_are_none_each_is_refused() {
         assert!(Query::none(&event(json!({})), &["dry_run"]).is_ok());
         assert!(Query::none(&event(Value::Null), &[]).is_ok());
-        for (name, fields, said) in [("dry_run", &["dry_run"][..], "a field of the body"), ("dry_run", &[], "has none")]
+        for (name, fields, said) in
+            [("dry_run", &["dry_run"][..], "a field of the body"), ("dry_run", &[][..], "has none")]
         {
             let refused = Query::none(&event(json!({ name: ["true"] })), fields);
             let Err(ApiError::Invalid(problems)) = refused else { panic!("{refused:?}") };
