@@ -170,7 +170,7 @@ impl Store {
             .get_item()
             .table_name(&self.entries)
             .set_key(Some(row_key(key)))
-            .projection_expression("#v, #k, #x, #g, ended_at, #l, #b, tags, parts, born")
+            .projection_expression("#v, #k, #x, #g, ended_at, #l, #b, tags, parts, born, claim")
             .expression_attribute_names("#v", "version")
             .expression_attribute_names("#k", "kind")
             .expression_attribute_names("#x", "expires_at")
