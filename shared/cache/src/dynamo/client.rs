@@ -1,13 +1,13 @@
 //! The SDK's client: built on first use, bounded by the level's timeouts, skipped for a moment when it fails.
 
 use super::{
+    Item,
     answers::{Answers, Listener},
     error::L3Error,
     floors::Floors,
     http::{self, Authorities},
     identity::{Foreign, Identity},
     retries::Conflicts,
-    tag_rows::Owed,
 };
 use crate::{
     Clock,
@@ -36,6 +36,9 @@ use std::{
     time::Duration,
 };
 use tokio::sync::OnceCell;
+
+/// Keys of index rows that are of no use any more, to be dropped beside the next write.
+type Owed = Lock<Vec<Item>>;
 
 /// One attempt may take this much of `l3_config.timeout_ms`, the time of the operation as a whole: 300 ms of 1000. Where
 /// none was answered within that, the next ones get all of it: L3 may be slow.

@@ -5,10 +5,11 @@ use super::{
     client::Store,
     ends::ENDED_AT,
     floors::Floors,
-    kept::{BORN, PARTS},
+    kept::BORN,
     number_of,
     row_state::{RowKind, RowState},
     rows::{Before, Content, Row},
+    schema::PARTS,
     text_of,
 };
 use crate::{

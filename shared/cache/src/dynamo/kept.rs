@@ -13,7 +13,7 @@ use super::{
     matches::Search,
     number,
     rows::{Before, RowWritten, WriteRow},
-    schema::{KEEP_SECONDS, row_key, tags_of},
+    schema::{KEEP_SECONDS, PARTS, row_key, tags_of},
     text, text_of,
 };
 use crate::{stats::Kept, version::Version};
@@ -22,8 +22,6 @@ use std::sync::Arc;
 
 /// The attribute that says which version a kept value had.
 pub(super) const BORN: &str = "born";
-/// The attribute that says the name of the chunks and index rows of a value, where that is not its own version.
-pub(super) const PARTS: &str = "parts";
 /// What is read of a row to see whether it is kept.
 const ATTRIBUTES: [&str; 10] =
     ["sk", "version", "kind", "expires_at", "kept_until", "bytes", "chunks", "tags", PARTS, BORN];

@@ -17,6 +17,8 @@ pub(super) const KEEP_SECONDS: i64 = 3600;
 pub(super) const INLINE_BYTES: usize = 390_000;
 /// The attribute that says whose claim a row is.
 pub(super) const CLAIM: &str = "claim";
+/// The attribute that says the name of the chunks and index rows of a value, where that is not its own version.
+pub(super) const PARTS: &str = "parts";
 /// The partition of the [bulletin](super::Bulletin). The release before kept its notes there as well.
 pub(super) const BULLETIN: &str = "note";
 /// Stands between key and name in the sort key of an index row; no key has a control character.

@@ -20,12 +20,7 @@ use super::{
     number,
     schema::{INLINE_BYTES, index_key},
 };
-use crate::{
-    entry::Entry,
-    lock::{Lock, whole},
-    source_of_truth::Expected,
-    version::Version,
-};
+use crate::{entry::Entry, lock::whole, source_of_truth::Expected, version::Version};
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use std::{
     mem,
@@ -42,9 +37,6 @@ pub(super) const PARTS_UNTIL: &str = "parts_until";
 pub(super) const MOST_OWED: usize = 25;
 /// The same of those that no row was sent for. What is more is left to the time to live.
 const MOST_UNUSED: usize = 200;
-
-/// Keys of index rows that are of no use any more, to be dropped beside the next write.
-pub(super) type Owed = Lock<Vec<Item>>;
 
 /// Index rows that are written before their row has a version. Unless a row is sent that has their name, they are dropped.
 #[derive(Debug)]
