@@ -137,8 +137,10 @@ impl Past<'_> {
         Duration::from_millis(u64::try_from(ms).unwrap_or_default())
     }
 
-    /// Whether something like that happened, and no value was stored for certain since.
+    /// Whether something like that happened, and no value was stored for certain since. What is said of a stale copy is what
+    /// came after that, whatever was stored later.
     fn since_stored(&self, is_it: impl Fn(&Operation) -> bool) -> bool {
+        let is_of_copy = self.case.explained.verdict == Verdict::Stale;
         let is_stored_since = |mutation: &Operation| {
             self.mutations().any(|put| {
                 put.put().is_some()
@@ -147,7 +149,7 @@ impl Past<'_> {
                     && put.end < self.case.asked
             })
         };
-        self.mutations().any(|mutation| is_it(mutation) && !is_stored_since(mutation))
+        self.mutations().any(|mutation| is_it(mutation) && (is_of_copy || !is_stored_since(mutation)))
     }
 
     /// Whether a value of the key may have had a tag.
