@@ -59,6 +59,7 @@ async fn without_redis_l3_says_what_an_invalidation_means() {
     get(&api, "entries-2", "p:held").await.expect(200);
     let done = invalidate(&api, json!({"pattern": "p:*", "max_affected": 2})).await.expect(200).json();
     assert_eq!(done["degraded"], true, "{done}");
+    wait_out_the_window().await;
     get(&api, "entries-2", "p:held").await.expect(404);
     assert_eq!(counted(json!({"pattern": "p:*"})).await.0, json!([]));
 
