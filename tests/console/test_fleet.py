@@ -69,18 +69,6 @@ def test_what_is_invalidated_becomes_stale_where_it_has_a_grace(console, caller,
     # There is nothing that could be changed.
     expect(found.get_by_role("button", name="Change")).to_have_count(0)
     shot(console, "entry-stale")
-    console.get_by_role("button", name="Explain").click()
-    why = console.get_by_role("region", name="Why")
-    expect(why).to_contain_text("kept in its grace")
-    expect(why).to_contain_text("Readers who accept expired values get it until")
-    go(console, "Journal")
-    expect(console.locator("tbody tr").filter(has_text="soft:*")).to_contain_text("invalidate, stale")
-    # It is as before when the choice is taken back.
-    go(console, "Invalidate")
-    console.get_by_label("Pattern").fill("soft:*")
-    way.select_option("becomes stale, where it has a grace")
-    way.select_option("is removed")
-    expect(console.get_by_label("It can be undone")).to_be_visible()
 
 
 def test_no_more_goes_than_the_preview_showed(console, caller):

@@ -27,8 +27,6 @@ const VERDICTS = {
   hit: ["healthy", "A read finds the newest value."],
   stale: ["degraded", "A read may find a copy that is not, or cannot be shown to be, the newest."],
   miss: ["unhealthy", "A read finds nothing."],
-  /** The newest value, in its grace. */
-  ended: ["degraded", "The newest value has ended, and is kept in its grace."],
 };
 
 const words = (reason) => (reason === undefined ? "" : `${REASONS[reason] ?? reason}.`);
@@ -47,12 +45,11 @@ function Level({ of }) {
 /** What the API said of a key. */
 export function Explained({ of, problem }) {
   if (!of) return html`<${Problem} of=${problem} />`;
-  const [tone, verdict] = VERDICTS[of.stale_until ? "ended" : of.verdict];
+  const [tone, verdict] = VERDICTS[of.verdict];
   const { cause, container } = of;
   return html`<section class="preview" aria-label="Why">
     <p><span class=${`pill ${tone}`}>${of.verdict}</span> ${verdict} ${words(of.reason)}</p>
     ${cause && html`<p>${cause.kind} at ${time(cause.at)}${cause.by === undefined ? "" : html`, by <${Text} of=${cause.by} />`}: <${Subject} of=${cause} />${cause.reason === undefined ? "" : html` (<${Text} of=${cause.reason} />)`}</p>`}
-    ${of.stale_until && html`<p>Readers who accept expired values get it until ${time(of.stale_until)}; others find nothing.</p>`}
     ${of.known_since && html`<p>Known since ${time(of.known_since)}.</p>`}
     <div class="scroll" tabindex="0" role="region" aria-label="What each level has"><table>
       <thead><tr><th scope="col">Level</th><th scope="col">What it has</th><th scope="col">Version</th><th scope="col">Ends</th></tr></thead>

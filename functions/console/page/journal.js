@@ -23,7 +23,7 @@ export function Subject({ of }) {
 function Record({ of }) {
   return html`<tr>
     <td>${time(of.at)}</td>
-    <td>${of.kind}${of.mode === undefined ? "" : `, ${of.mode}`}</td>
+    <td>${of.kind}</td>
     <td><${Subject} of=${of} />${of.except_tags && html` but not <code class="text">${list(of.except_tags, " ")}</code>`}</td>
     <td>${of.by === undefined ? "" : html`<${Text} of=${of.by} />`}</td>
     <td>${of.matched_count === undefined ? "" : `${number(of.matched_count)} matched. `}${of.levels ? short(of.levels) : ""} ${of.reason ? visible(of.reason) : ""}</td>
