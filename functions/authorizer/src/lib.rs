@@ -34,7 +34,13 @@ mod telemetry;
 pub mod token;
 pub mod verification_key;
 
-use std::time::Instant;
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    time::Instant,
+};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
@@ -75,6 +81,8 @@ pub enum AuthorizeError {
     Unavailable(Unavailable),
     /// The gateway sent an ARN that is none: 500.
     MethodArn(UnknownMethodArn),
+    /// It panicked: 500.
+    Panicked,
 }
 
 impl From<Refusal> for AuthorizeError {
@@ -96,7 +104,9 @@ impl From<AuthorizeError> for Diagnostic {
     fn from(error: AuthorizeError) -> Self {
         let text = match error {
             AuthorizeError::Refused(_) => "Unauthorized",
-            AuthorizeError::Unavailable(_) | AuthorizeError::MethodArn(_) => "The token could not be checked",
+            AuthorizeError::Unavailable(_) | AuthorizeError::MethodArn(_) | AuthorizeError::Panicked => {
+                "The token could not be checked"
+            }
         };
         Diagnostic { error_type: "AuthorizeError".to_owned(), error_message: text.to_owned() }
     }
@@ -139,14 +149,36 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     Runtime::new(service_fn(|event| answer(authorizer, event))).run().await
 }
 
+/// The verdict that `deciding` comes to. A panic has a name as well: the runtime would tell the type of what holds it.
+async fn decided(deciding: impl Future<Output = Result<Policy, AuthorizeError>>) -> Result<Policy, AuthorizeError> {
+    let mut deciding = pin!(deciding);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| deciding.as_mut().poll(context)));
+        polled.unwrap_or(Poll::Ready(Err(AuthorizeError::Panicked)))
+    })
+    .await
+}
+
 async fn answer(authorizer: &Authorizer, event: LambdaEvent<TokenEvent>) -> Result<Answer, AuthorizeError> {
     let started = Instant::now();
-    let verdict = authorizer.authorize(&event.payload, jsonwebtoken::get_current_timestamp()).await;
+    let verdict = decided(authorizer.authorize(&event.payload, jsonwebtoken::get_current_timestamp())).await;
     telemetry::log(&event.context.request_id, &verdict, started.elapsed());
     match verdict {
         Err(AuthorizeError::Refused(Refusal::Expired)) => {
             Policy::expired(&event.payload.method_arn).map(Answer::Expired).map_err(AuthorizeError::MethodArn)
         }
         verdict => verdict.map(Answer::Allowed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_has_a_name() {
+        let told = Diagnostic::from(decided(async { panic!("a token") }).await.expect_err("it panics"));
+        assert_eq!(told.error_type, "AuthorizeError");
+        assert_eq!(told.error_message, "The token could not be checked");
     }
 }

@@ -28,5 +28,6 @@ pub fn log(request_id: &str, verdict: &Result<Policy, AuthorizeError>, took: Dur
         Err(AuthorizeError::Refused(reason)) => tracing::info!(request_id, duration_us, %reason, "refused"),
         Err(AuthorizeError::Unavailable(cause)) => tracing::error!(request_id, duration_us, %cause, "no key"),
         Err(AuthorizeError::MethodArn(cause)) => tracing::error!(request_id, duration_us, %cause, "no policy"),
+        Err(AuthorizeError::Panicked) => tracing::error!(request_id, duration_us, "panicked"),
     }
 }

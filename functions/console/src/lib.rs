@@ -26,9 +26,12 @@ pub mod settings;
 use crate::event::{Answer, Event};
 use crate::files::{FILES, PAGE};
 use crate::settings::Settings;
-use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What the page may do, for the browser to hold it to.
@@ -146,8 +149,14 @@ fn answer(status_code: u16, headers: &[(&'static str, &str)], body: String) -> A
 /// A setting is no text, or the Runtime API is gone.
 pub async fn run() -> Result<(), Error> {
     let console = &Console::new(&Settings::from_env()?);
-    let answer = |event: LambdaEvent<Event>| async move { Ok::<_, Error>(console.answer(&event.payload)) };
+    let answer = |event: LambdaEvent<Event>| async move { answered(|| console.answer(&event.payload)) };
     Runtime::new(service_fn(answer)).run().await
+}
+
+/// What Lambda is told. A panic has a name as well: the runtime would tell the type of what holds it.
+fn answered(answer: impl FnOnce() -> Answer) -> Result<Answer, Diagnostic> {
+    catch_unwind(AssertUnwindSafe(answer))
+        .map_err(|_| Diagnostic { error_type: "Panic".to_owned(), error_message: "The function panicked".to_owned() })
 }
 
 #[cfg(test)]
@@ -160,6 +169,12 @@ mod tests {
         let mut event = Event { path_parameters: parameters.collect(), ..Event::default() };
         event.request_context.path = path.to_owned();
         event
+    }
+
+    #[test]
+    fn a_panic_has_a_name() {
+        let told = answered(|| panic!("a path")).unwrap_err();
+        assert_eq!((told.error_type.as_str(), told.error_message.as_str()), ("Panic", "The function panicked"));
     }
 
     #[test]
