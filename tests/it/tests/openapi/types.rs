@@ -8,7 +8,7 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 20] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 21] = [
     ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
@@ -48,7 +48,8 @@ const ANSWERS: [(&str, &[(&str, &str)]); 20] = [
     ("functions/status/src/keys.rs", &[("Answered", "Keys"), ("Line", "ListedKey")]),
     ("functions/status/src/tags.rs", &[("Answered", "TagCounts"), ("Tag", "TagCount")]),
     ("functions/status/src/stats.rs", &[("Answered", "Stats"), ("Group", "PrefixSum"), ("Sum", "Sum")]),
-    ("shared/api/src/error.rs", &[("Problem", "Problem"), ("Envelope", "Error"), ("Shape", "ErrorBody")]),
+    ("shared/api/src/problem.rs", &[("Problem", "Problem")]),
+    ("shared/api/src/error.rs", &[("Envelope", "Error"), ("Shape", "ErrorBody")]),
 ];
 
 /// Operations with a body, and the schema of it.

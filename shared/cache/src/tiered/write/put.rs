@@ -89,7 +89,8 @@ impl View<'_> {
             let tags = KnownTags::new(same_tags, expected, beside.ahead.as_ref().filter(|_| indexed.is_ok()));
             let (change, by, undo, together) = (Change::Put, &*put.by, None, *together);
             let plan = Plan { key, change, by, value, expected, share, undo, together, tags };
-            match self.commit(&plan, &begun, &mut path).await? {
+            // By far the largest part of a PUT's future, which is moved about on the stack in an unoptimised build.
+            match Box::pin(self.commit(&plan, &begun, &mut path)).await? {
                 Ended::Overtaken(version) => *floor = version,
                 Ended::Repeat { replaced } => {
                     *own = Some((begun.version, own.map_or(replaced || begun.held, |(_, replaced)| replaced)));

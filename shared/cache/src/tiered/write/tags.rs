@@ -34,7 +34,7 @@ impl BesideSync<'_> {
     /// Returns whether index rows stand that may be used.
     pub(crate) async fn write(&self) -> Result<bool, L3Error> {
         match &self.ahead {
-            Some(ahead) => ahead.write().await.map(|()| true),
+            Some(ahead) => Box::pin(ahead.write()).await.map(|()| true),
             None => Ok(false),
         }
     }
