@@ -190,7 +190,8 @@ impl Store {
     /// Drops what was left to the next write, for no longer than an attempt of one takes.
     pub(crate) async fn drop_owed(&self) {
         let owed = mem::take(&mut *self.owed.enter(whole));
-        if !owed.is_empty() && timeout(self.attempt_time(), Box::pin(self.drop_parts(owed.into_iter()))).await.is_err() {
+        if !owed.is_empty() && timeout(self.attempt_time(), Box::pin(self.drop_parts(owed.into_iter()))).await.is_err()
+        {
             tracing::warn!("parts of replaced values may be left to the time to live");
         }
     }

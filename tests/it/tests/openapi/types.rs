@@ -8,7 +8,7 @@ use std::fs;
 use strata_it::{Api, patient, stack::repository};
 
 /// What answers are made of: the file, the types in it, and the schema that describes each.
-const ANSWERS: [(&str, &[(&str, &str)]); 21] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 22] = [
     ("functions/entries/src/get.rs", &[("Metadata", "FoundMetadata")]),
     ("functions/entries/src/put.rs", &[("Answered", "Stored"), ("Metadata", "StoredMetadata")]),
     ("functions/entries/src/patch.rs", &[("Answered", "Patched"), ("Metadata", "Patched/properties/metadata")]),
@@ -49,7 +49,8 @@ const ANSWERS: [(&str, &[(&str, &str)]); 21] = [
     ("functions/status/src/tags.rs", &[("Answered", "TagCounts"), ("Tag", "TagCount")]),
     ("functions/status/src/stats.rs", &[("Answered", "Stats"), ("Group", "PrefixSum"), ("Sum", "Sum")]),
     ("shared/api/src/problem.rs", &[("Problem", "Problem")]),
-    ("shared/api/src/error.rs", &[("Envelope", "Error"), ("Shape", "ErrorBody")]),
+    ("shared/api/src/respond.rs", &[("Envelope", "Error")]),
+    ("shared/api/src/error.rs", &[("Shape", "ErrorBody")]),
 ];
 
 /// Operations with a body, and the schema of it.

@@ -4,6 +4,7 @@
 //! matching copy that was certified before it, nor a matching row of L3 with a smaller version. The cost follows the matches,
 //! not what else there is: every level is searched by index. What a request has no time for continues as a job.
 
+pub(crate) mod act;
 pub(crate) mod match_counter;
 mod open;
 pub(crate) mod removal;
@@ -12,9 +13,10 @@ pub(crate) mod sweep;
 use crate::tiered::{
     TieredCache, ended,
     fill::OUTWAIT,
+    invalidate::act::Act,
     invalidate::match_counter::MatchCounter,
     invalidate::removal::Handover,
-    invalidate::sweep::{Act, Pace, Sweep},
+    invalidate::sweep::{Pace, Sweep},
     undo::begin::{Author, Wish},
     view::{CaughtUp, Stop, View},
 };

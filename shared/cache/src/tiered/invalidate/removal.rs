@@ -6,8 +6,9 @@
 //! have been promoted again since, so that the record is put back with the same version and the removal begins anew.
 
 use crate::tiered::{
+    invalidate::act::Act,
     invalidate::match_counter::MatchCounter,
-    invalidate::sweep::{Act, Pace, Sweep},
+    invalidate::sweep::{Pace, Sweep},
     jobs::{Halt, Lease},
     view::View,
 };

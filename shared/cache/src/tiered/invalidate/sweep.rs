@@ -1,7 +1,10 @@
 //! Going through what a selector means in the shared levels: a page of each partition at a time, by index, and cut off
 //! between two pages when the time is up.
 
-use crate::tiered::{invalidate::match_counter::MatchCounter, view::View};
+use crate::tiered::{
+    invalidate::{act::Act, match_counter::MatchCounter},
+    view::View,
+};
 use crate::{
     coherence::OPERATION_LIFE,
     dynamo::{Doomed, Ended, L3Error, Live, Match, Search, Way, Which},
@@ -25,35 +28,6 @@ use tokio::time::{Instant, timeout_at};
 
 /// Removals in flight in one partition of L3.
 pub(crate) const REMOVALS_AT_ONCE: usize = 2;
-
-/// What to do with a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Count it.
-    Look,
-    /// Count it, also where L3 only says that L2 has it: L2 cannot be asked.
-    LookWithoutL2,
-    /// Remove it when it is older than this.
-    Remove(Version),
-    /// Remove the version that was seen, or what has taken its place, because Redis time cannot be asked.
-    RemoveSeen,
-}
-
-impl Act {
-    /// The version of the invalidation that it does the work of; a greater one than any where that has none, or hides
-    /// nothing.
-    pub(crate) fn own(self) -> Version {
-        match self {
-            Act::Remove(version) => version,
-            Act::Look | Act::LookWithoutL2 | Act::RemoveSeen => Version(u64::MAX),
-        }
-    }
-
-    /// Whether it removes nothing.
-    fn only_looks(self) -> bool {
-        matches!(self, Act::Look | Act::LookWithoutL2)
-    }
-}
 
 /// What to look for, and what becomes of it.
 #[derive(Clone, Copy)]

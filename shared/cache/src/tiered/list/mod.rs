@@ -9,7 +9,7 @@ pub(crate) mod tags;
 
 use crate::tiered::{
     TieredCache, ended,
-    invalidate::sweep::Act,
+    invalidate::act::Act,
     list::filling::Filling,
     list::merge::{Due, Merge, share},
     view::{CaughtUp, Stop, View},

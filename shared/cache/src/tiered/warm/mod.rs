@@ -7,8 +7,9 @@ pub(crate) mod run;
 
 use crate::tiered::{
     TieredCache,
+    invalidate::act::Act,
     invalidate::match_counter::MatchCounter,
-    invalidate::sweep::{Act, Pace, Sweep},
+    invalidate::sweep::{Pace, Sweep},
     view::View,
 };
 use crate::{
