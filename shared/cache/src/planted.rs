@@ -176,8 +176,8 @@ mod switch {
         (Bug::PromotionByPlainSet, "if old and not distrusted and not passed then", "if false then"),
         (
             Bug::IndexLeftOnOverwrite,
-            "note(tagged.rows, set, 0, hash .. key)",
-            "if old then break end note(tagged.rows, set, 0, hash .. key)",
+            "note(tagged, set, 0, hash .. key)",
+            "if old then break end note(tagged, set, 0, hash .. key)",
         ),
         (Bug::EpochNotBegun, "is_another or not meta[2] or is_lost", "not meta[2] or is_lost"),
         (
