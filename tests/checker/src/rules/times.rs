@@ -24,14 +24,13 @@ pub(super) fn bound(window: Duration, mutation: &Operation, read: &Operation, no
     }
 }
 
-/// How much later than it was an end may be said to be: in whole seconds, and by a Redis whose clock is ahead of its
-/// clients', as a simulated one may be by 2 s.
-const AHEAD: Duration = Duration::from_secs(3);
+/// What a time in whole seconds may say later than it is.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Whether a value that is returned as expired may be in its grace: by what the read itself says it has, and its life and
 /// that of its grace cannot both be over.
 pub(super) fn is_in_grace(read: &Operation, found: &Found, latest: Option<Duration>, grace: Duration) -> bool {
-    let told = read.end + AHEAD + CLOCK_GRAIN;
+    let told = read.end + SECOND + CLOCK_GRAIN;
     let has_begun = i64::try_from(told.as_millis()).is_ok_and(|told_ms| found.expires_at_ms <= told_ms);
     let is_over = latest.is_some_and(|latest| read.start > latest + grace + CLOCK_GRAIN);
     has_begun && !grace.is_zero() && !is_over
