@@ -39,16 +39,21 @@ async fn a_price_is_loaded_once_until_it_is_invalidated() {
     assert_eq!(price().await, 2);
 }
 
-#[tokio::test]
-async fn containers_in_memory_share_what_is_given_to_both() {
+/// Two containers with the same engines and window, in milliseconds.
+fn two_containers(window_ms: u64) -> [TieredCache; 2] {
     let mut config = Config::default();
-    config.l1_config.coherence_window_ms = 0;
+    config.l1_config.coherence_window_ms = window_ms;
     let engines = Engines::in_memory(&config.l3_config.table_name, "cache_control");
-    let [one, other] = [(), ()].map(|()| {
+    [(), ()].map(|()| {
         let mut deployment = Deployment::new("cache_control");
         deployment.engines = Some(engines.clone());
         TieredCache::open(deployment, config.clone()).unwrap()
-    });
+    })
+}
+
+#[tokio::test]
+async fn containers_in_memory_share_what_is_given_to_both() {
+    let [one, other] = two_containers(0);
     let key = Key::new("k").unwrap();
     for value in 1..=3 {
         one.put(&key, Put::new(Json::of(&value).unwrap(), 60)).await.unwrap();
@@ -60,14 +65,7 @@ async fn containers_in_memory_share_what_is_given_to_both() {
 /// Whatever a position asks for, it makes a read more careful and is no reason to refuse it.
 #[tokio::test]
 async fn a_position_that_no_journal_has_reached_makes_a_read_look() {
-    let mut config = Config::default();
-    config.l1_config.coherence_window_ms = 60_000;
-    let engines = Engines::in_memory(&config.l3_config.table_name, "cache_control");
-    let [one, other] = [(), ()].map(|()| {
-        let mut deployment = Deployment::new("cache_control");
-        deployment.engines = Some(engines.clone());
-        TieredCache::open(deployment, config.clone()).unwrap()
-    });
+    let [one, other] = two_containers(60_000);
     let key = Key::new("k").unwrap();
     let value = async |read: Read| other.get(&key, read).await.unwrap().hit.unwrap().entry.value::<i32>().unwrap();
     let later = u128::from(u64::MAX >> 1);

@@ -181,7 +181,7 @@ impl Store {
 
     /// How long an attempt waits for its answer where L3 is well.
     pub(super) fn attempt_time(&self) -> Duration {
-        self.timeout().mul_f64(ATTEMPT_SHARE)
+        usual_attempt(self.timeout())
     }
 
     /// Whether L3 has lately answered nothing within the time of an attempt.
@@ -258,7 +258,7 @@ impl Store {
         let config = self
             .surroundings()
             .await?
-            .timeout_config(bounds(timeout, timeout.mul_f64(ATTEMPT_SHARE)))
+            .timeout_config(bounds(timeout, usual_attempt(timeout)))
             .retry_config(retries)
             .retry_partition(RetryPartition::custom("strata").token_bucket(tokens).build())
             .interceptor(Listener(Arc::clone(&self.answers)))
@@ -297,7 +297,7 @@ impl Bounded {
     /// time now.
     fn within(&mut self, timeout: Duration, patiently: bool) -> Client {
         if self.timeout != timeout {
-            let client = self.with(bounds(timeout, timeout.mul_f64(ATTEMPT_SHARE)));
+            let client = self.with(bounds(timeout, usual_attempt(timeout)));
             *self = Bounded { client, patient: None, timeout };
         }
         if !patiently {
@@ -312,15 +312,20 @@ impl Bounded {
     }
 }
 
-/// How long an attempt waits for its answer where L3 is well, in milliseconds of those of its operation.
+/// How long an attempt waits for its answer where L3 is well, of the time of its operation.
+fn usual_attempt(timeout: Duration) -> Duration {
+    timeout.mul_f64(ATTEMPT_SHARE)
+}
+
+/// The same in milliseconds.
 fn attempt_ms(timeout_ms: u64) -> i64 {
-    i64::try_from(Duration::from_millis(timeout_ms).mul_f64(ATTEMPT_SHARE).as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(usual_attempt(Duration::from_millis(timeout_ms)).as_millis()).unwrap_or(i64::MAX)
 }
 
 fn bounds(operation: Duration, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         // Who is there takes a connection at once, however slow its answers are.
-        .connect_timeout(operation.mul_f64(ATTEMPT_SHARE))
+        .connect_timeout(usual_attempt(operation))
         .operation_attempt_timeout(attempt)
         .operation_timeout(operation)
         .build()
